@@ -1,0 +1,56 @@
+# Everything a developer or a self-hoster needs. `make` alone lists it.
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test demo bench lint fmt doc fuzz
+
+help: ## List these targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# libopus is C and builds with cmake; the rest is Rust.
+setup:
+	@missing=""; \
+	command -v cmake >/dev/null || missing="$$missing cmake"; \
+	command -v cc >/dev/null || missing="$$missing build-essential"; \
+	if [ -n "$$missing" ]; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing$$missing with apt-get: the Opus codec is built from its C sources."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else \
+			echo "Please install$$missing: the Opus codec is built from its C sources." >&2; exit 1; \
+		fi; \
+	fi
+	@command -v $(CARGO) >/dev/null || { echo "Please install a Rust toolchain (rustup.rs): cargo isn't there." >&2; exit 1; }
+
+run: setup ## Build and run a server
+	$(CARGO) run --release --locked --quiet -- serve
+
+demo: setup ## Send speech through a server on this machine and show what arrived
+	$(CARGO) build --release --locked --quiet
+	$(TARGET)/release/parlour demo
+
+test: setup lint ## Check everything: form, lints, documentation, licences, tests
+	$(CARGO) test --locked
+
+bench: setup ## Measure; each figure stands beside a peer's or a limit
+	$(CARGO) bench --locked
+
+lint: setup ## Check form, lints and documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+
+fmt: ## Bring the sources into form
+	$(CARGO) fmt
+
+doc: setup ## Build the library's documentation
+	$(CARGO) doc --locked --no-deps
+
+fuzz: setup ## Feed random bytes to every decoder, a minute each
+	@command -v cargo-fuzz >/dev/null || { echo "Installing cargo-fuzz, which drives the fuzz targets."; $(CARGO) install --locked --quiet cargo-fuzz; }
+	@for target in $$(cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz list); do \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none "$$target" -- -max_total_time=60 || exit 1; \
+	done

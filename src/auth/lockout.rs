@@ -1,0 +1,162 @@
+//! How often one may try to log in: a delay that doubles with each failure, per account and per
+//! address, and is forgotten after a while. Nobody is locked out for good.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::id::Timestamp;
+
+/// How a [`Lockout`] reacts to failures.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Failures without any delay.
+    pub free: u32,
+    /// Delay after the first failure above that; each further one doubles it.
+    pub first: Duration,
+    /// The longest delay.
+    pub longest: Duration,
+    /// Quiet time after which failures are forgotten.
+    pub forget: Duration,
+    /// Keys remembered at most. At the bound the one quiet for longest is forgotten: whoever fills the
+    /// table with other keys pays a try for each.
+    pub capacity: usize,
+}
+
+/// The prefix of an address that counts as one origin: all of IPv4, and the 64 bits that a
+/// household or a server has of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AddressKey(u64, bool);
+
+impl AddressKey {
+    /// The key of an address; an IPv4 address mapped into IPv6 counts as itself.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(u32::from(address).into(), false),
+            IpAddr::V6(address) => Self((u128::from(address) >> 64) as u64, true),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    failures: u32,
+    last: Timestamp,
+}
+
+/// Failures by key. A try counts as failed from the moment it is admitted, so many at once don't all
+/// pass before the first one's result is known; [`Lockout::succeeded`] takes it back.
+#[derive(Debug)]
+pub struct Lockout<K> {
+    policy: Policy,
+    records: HashMap<K, Record>,
+}
+
+impl<K: Hash + Eq + Clone> Lockout<K> {
+    /// A lockout that remembers nothing yet.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, records: HashMap::new() }
+    }
+
+    /// How long until a try is admitted; zero for at once. Asking changes nothing.
+    pub fn delay(&self, key: &K, now: Timestamp) -> Duration {
+        let Some(record) = self.records.get(key) else { return Duration::ZERO };
+        let quiet = now.since(record.last);
+        if quiet >= self.policy.forget {
+            return Duration::ZERO;
+        }
+        self.after(record.failures).saturating_sub(quiet)
+    }
+
+    /// Counts a try that was admitted.
+    pub fn tried(&mut self, key: K, now: Timestamp) {
+        if self.records.len() >= self.policy.capacity && !self.records.contains_key(&key) {
+            self.make_room(now);
+        }
+        let record = self.records.entry(key).or_insert(Record { failures: 0, last: now });
+        if now.since(record.last) >= self.policy.forget {
+            record.failures = 0;
+        }
+        record.failures = record.failures.saturating_add(1);
+        record.last = now;
+    }
+
+    /// Forgets the failures of a key that has proven who it is.
+    pub fn succeeded(&mut self, key: &K) {
+        self.records.remove(key);
+    }
+
+    fn after(&self, failures: u32) -> Duration {
+        let Some(doublings) = failures.checked_sub(self.policy.free.max(1)) else { return Duration::ZERO };
+        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        self.policy.first.saturating_mul(factor).min(self.policy.longest)
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        let forget = self.policy.forget;
+        self.records.retain(|_, record| now.since(record.last) < forget);
+        if self.records.len() >= self.policy.capacity
+            && let Some(oldest) =
+                self.records.iter().min_by_key(|(_, record)| record.last).map(|(key, _)| key.clone())
+        {
+            self.records.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const POLICY: Policy = Policy {
+        free: 5,
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(60),
+        forget: Duration::from_secs(900),
+        capacity: 4,
+    };
+
+    #[test]
+    fn delays_double_after_the_free_failures_up_to_the_longest() {
+        let mut lockout = Lockout::new(POLICY);
+        let mut now = Timestamp(1_000_000);
+        let mut delays = Vec::new();
+        for _ in 0..14 {
+            lockout.tried("alice", now);
+            let delay = lockout.delay(&"alice", now);
+            delays.push(delay.as_secs());
+            now = now.plus(delay);
+        }
+        assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+        assert_eq!(lockout.delay(&"bob", now), Duration::ZERO);
+        assert_eq!(lockout.delay(&"alice", now.plus(POLICY.forget)), Duration::ZERO);
+        lockout.succeeded(&"alice");
+        assert_eq!(lockout.delay(&"alice", now), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_household_is_one_address() {
+        let key = |text: &str| AddressKey::of(text.parse().unwrap());
+        assert_eq!(key("2001:db8::1"), key("2001:db8::2"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+
+    proptest! {
+        #[test]
+        fn memory_is_bounded_and_delays_are_too(tries in proptest::collection::vec((0..20_u8, 0..100_000_u64), 0..200)) {
+            let mut lockout = Lockout::new(POLICY);
+            let mut now = Timestamp(0);
+            for (key, gap) in tries {
+                now = Timestamp(now.0 + gap);
+                lockout.tried(key, now);
+                prop_assert!(lockout.records.len() <= POLICY.capacity);
+                prop_assert!(lockout.delay(&key, now) <= POLICY.longest);
+            }
+        }
+    }
+}

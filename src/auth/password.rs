@@ -1,0 +1,128 @@
+//! Passwords: Argon2id (RFC 9106) with the parameters that OWASP recommends for it.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+/// Characters that a password has at least.
+pub const MIN_PASSWORD: usize = 10;
+
+/// Characters that a password has at most; hashing time grows with length.
+pub const MAX_PASSWORD: usize = 256;
+
+/// Memory of a hash in KiB, passes over it, and lanes.
+const COST: (u32, u32, u32) = (19_456, 2, 1);
+
+/// Bytes of a hash.
+const HASH: usize = 32;
+
+/// Why a password can't be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    /// It is too short.
+    #[error("the password has fewer than {MIN_PASSWORD} characters; choose a longer one")]
+    TooShort,
+    /// It is too long.
+    #[error("the password has more than {MAX_PASSWORD} characters; choose a shorter one")]
+    TooLong,
+}
+
+/// Hashing failed: there is no memory for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a password couldn't be hashed for want of memory")]
+pub struct HashError;
+
+/// Whether a password may be chosen: only its length counts.
+pub fn check_password(password: &str) -> Result<(), PasswordError> {
+    match password.chars().take(MAX_PASSWORD + 1).count() {
+        ..MIN_PASSWORD => Err(PasswordError::TooShort),
+        MIN_PASSWORD..=MAX_PASSWORD => Ok(()),
+        _ => Err(PasswordError::TooLong),
+    }
+}
+
+/// How a stored password was made. Numbers are stored: never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Scheme {
+    /// Argon2id, version 19.
+    Argon2id = 1,
+}
+
+impl Scheme {
+    /// The scheme of a stored number, if this version knows it.
+    pub fn from_number(number: u8) -> Option<Self> {
+        (number == Self::Argon2id as u8).then_some(Self::Argon2id)
+    }
+}
+
+/// A password as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    /// How it was made.
+    pub scheme: Scheme,
+    /// Memory in KiB, passes, lanes.
+    pub cost: (u32, u32, u32),
+    /// Different for each password.
+    pub salt: [u8; 16],
+    /// What the scheme made of it.
+    pub hash: [u8; HASH],
+}
+
+impl std::fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoredPassword({:?}, {:?})", self.scheme, self.cost)
+    }
+}
+
+impl StoredPassword {
+    /// Hashes a password with a salt that must be random. Takes tens of milliseconds and 19 MiB.
+    pub fn new(password: &str, salt: [u8; 16]) -> Result<Self, HashError> {
+        let hash = run(password, &salt, COST)?;
+        Ok(Self { scheme: Scheme::Argon2id, cost: COST, salt, hash })
+    }
+
+    /// A password that nothing matches, to verify against when there is no such user: it costs the same.
+    pub fn decoy() -> Self {
+        Self { scheme: Scheme::Argon2id, cost: COST, salt: *b"no user has this", hash: [0; HASH] }
+    }
+
+    /// Whether this was made of `password`. Takes as long as making it did.
+    pub fn verify(&self, password: &str) -> Result<bool, HashError> {
+        let hash = run(password, &self.salt, self.cost)?;
+        Ok(bool::from(hash.ct_eq(&self.hash)))
+    }
+}
+
+fn run(password: &str, salt: &[u8; 16], (memory, passes, lanes): (u32, u32, u32)) -> Result<[u8; HASH], HashError> {
+    let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(|_| HashError)?;
+    let mut hash = [0; HASH];
+    // A longer password than may be chosen is cut, so that it takes no longer than any other.
+    let end = password.char_indices().nth(MAX_PASSWORD).map_or(password.len(), |(end, _)| end);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(&password.as_bytes()[..end], salt, &mut hash)
+        .map_err(|_| HashError)?;
+    Ok(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_right_password_matches_and_no_other() {
+        let stored = StoredPassword::new("correct horse", [7; 16]).unwrap();
+        assert!(stored.verify("correct horse").unwrap());
+        assert!(!stored.verify("correct hors").unwrap());
+        assert!(!StoredPassword::decoy().verify("").unwrap());
+        assert_ne!(StoredPassword::new("correct horse", [8; 16]).unwrap().hash, stored.hash);
+    }
+
+    #[test]
+    fn lengths_are_checked_in_characters() {
+        assert_eq!(check_password("ninechars"), Err(PasswordError::TooShort));
+        assert_eq!(check_password("zehn Züge!"), Ok(()));
+        assert_eq!(check_password(&"ü".repeat(256)), Ok(()));
+        assert_eq!(check_password(&"x".repeat(257)), Err(PasswordError::TooLong));
+    }
+}

@@ -1,0 +1,85 @@
+//! `parlour admin`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::{Output, paint, styled};
+use crate::config::Config;
+use crate::endpoint::{AskError, ask_local};
+use crate::protocol::wire::{self, request, response};
+
+/// Look after a server on this machine.
+#[derive(Debug, Args)]
+pub(super) struct Admin {
+    #[command(subcommand)]
+    command: Command,
+    /// Data directory of the server meant.
+    #[arg(long, value_name = "DIRECTORY", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new claim code for an administrator; the one before is good no more.
+    ClaimCode,
+    /// Show what the running server does.
+    Status,
+}
+
+impl Admin {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();
+        let directory = Config::load(&super::config::sources(None, flags))?.data_dir();
+        match self.command {
+            Command::ClaimCode => {
+                let body = request::Body::NewClaimCode(wire::NewClaimCode {});
+                let response::Body::ClaimCode(claim) = ask(&directory, body).await? else {
+                    return Err(AskError::Unknown.into());
+                };
+                output.line(format!("Claim code: {}", paint(&claim.code, "1;33", styled())));
+                output.line("Good once, for 24 hours. Use it with: parlour claim CODE parlour://NAME@HOST");
+                output.object(&json!({ "claim_code": claim.code, "expires_ms": claim.expires_ms }));
+            }
+            Command::Status => {
+                let body = request::Body::ServerStatus(wire::ServerStatus {});
+                let response::Body::Status(status) = ask(&directory, body).await? else {
+                    return Err(AskError::Unknown.into());
+                };
+                show(output, &status);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn show(output: Output, status: &wire::Status) {
+    output.line(format!("{}, version {}", status.name, status.version));
+    output.line(format!("  listening   {}", status.addresses.join(", ")));
+    output.line(format!("  identity    {}", status.fingerprint));
+    output.line(format!("  connected   {}", status.sessions));
+    let seen = status.counters.iter().filter(|counter| counter.value > 0);
+    output.table(&["Counter", "Value"], seen.map(|c| vec![c.name.clone(), c.value.to_string()]).collect());
+    let counters: serde_json::Map<_, _> =
+        status.counters.iter().map(|counter| (counter.name.clone(), counter.value.into())).collect();
+    output.object(&json!({
+        "name": status.name, "version": status.version, "addresses": status.addresses,
+        "fingerprint": status.fingerprint, "sessions": status.sessions, "started_ms": status.started_ms,
+        "counters": counters,
+    }));
+}
+
+async fn ask(directory: &Path, body: request::Body) -> anyhow::Result<response::Body> {
+    match ask_local(directory, body).await {
+        Ok(response::Body::Error(error)) => bail!("{}", error.message),
+        Ok(answer) => Ok(answer),
+        Err(AskError::NotRunning(directory)) => bail!(
+            "no server is running on {}; start it with `parlour serve` (it prints a new claim code while it has \
+             no administrator), or name its directory with --data-dir",
+            directory.display()
+        ),
+        Err(error) => Err(error.into()),
+    }
+}

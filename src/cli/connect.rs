@@ -1,0 +1,161 @@
+//! The one way in which commands reach a server: address, pinned certificate, kept token.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::output::Output;
+use crate::client::{Address, Connected, Credentials, Keeper, Known, Profile, Session, Trust, connect};
+use crate::id::{ChannelId, Fingerprint};
+
+/// How this program calls itself.
+pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
+
+/// Which server.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Server {
+    /// The server: parlour://[user@]host[:port][/Channel/Sub]. Default: the one logged in to last.
+    #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
+    pub(super) address: Option<String>,
+}
+
+/// A server with what is known of it here.
+pub(super) struct Place {
+    pub(super) address: Address,
+    pub(super) profile: Profile,
+}
+
+impl Place {
+    /// The server that is named, or the last one, or this machine's.
+    pub(super) fn find(named: Option<&str>) -> anyhow::Result<Self> {
+        let profile = Profile::load(&directory())?;
+        let text = named.unwrap_or(match profile.last() {
+            "" => "localhost",
+            last => last,
+        });
+        Ok(Self { address: text.parse()?, profile })
+    }
+
+    pub(super) fn known(&self) -> Option<&Known> {
+        self.profile.known(&self.address.server())
+    }
+
+    /// Connects, with the pinned certificate if there is one; `trust` overrides it.
+    pub(super) async fn connect(&self, trust: Option<Fingerprint>) -> anyhow::Result<Connected> {
+        let pinned = trust.or_else(|| self.known().and_then(Known::pinned));
+        Ok(connect(&self.address, pinned.map_or(Trust::FirstUse, Trust::Pinned), CLIENT).await?)
+    }
+
+    /// Keeps a log-in for the next commands.
+    pub(super) fn remember(&mut self, session: &Session, fingerprint: Fingerprint) -> anyhow::Result<()> {
+        let logged_in = session.logged_in();
+        let mut known = Known {
+            fingerprint: fingerprint.to_string(),
+            user: logged_in.name.clone(),
+            ..self.known().cloned().unwrap_or_default()
+        };
+        if !logged_in.token.is_empty() {
+            known.set_token(&logged_in.token, logged_in.token_expires_ms);
+        }
+        let address = Address { user: Some(logged_in.name.clone()), channel: String::new(), ..self.address.clone() };
+        Ok(self.profile.remember(&self.address.server(), address.to_string(), known)?)
+    }
+
+    /// Comes in by the kept token, as every command but `login` does.
+    pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
+        let server = self.address.server();
+        let known = self.known().filter(|known| !known.token.is_empty());
+        let Some((known, token)) = known.and_then(|known| Some((known, known.token_bytes()?))) else {
+            bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
+        };
+        if let Some(user) = self.address.user.as_ref().filter(|user| user.to_lowercase() != known.user.to_lowercase()) {
+            bail!("you are logged in to {server} as {}, not as {user}; to change: parlour login {}", known.user, self.address)
+        }
+        let connected = self.connect(None).await?;
+        let fingerprint = connected.fingerprint();
+        let session = connected.log_in(Credentials::token(&token)).await.with_context(|| {
+            format!("can't come back to {server}; log in again with: parlour login {}", self.address)
+        })?;
+        let keeper = Keeper::new(self.address.clone(), fingerprint, token, CLIENT.to_owned());
+        Ok(Entered { session, keeper })
+    }
+}
+
+/// A session and the way back to it.
+pub(super) struct Entered {
+    pub(super) session: Session,
+    pub(super) keeper: Keeper,
+}
+
+/// Enters the channel that is named, by itself or in the address; the first one when none is.
+pub(super) async fn join(session: &Session, place: &Place, named: Option<&str>) -> anyhow::Result<String> {
+    let view = session.view();
+    let path = named.unwrap_or(&place.address.channel);
+    let channel = if path.is_empty() {
+        view.children(None).first().copied().context("this server has no channels that you may see")?
+    } else {
+        view.find(path)?
+    };
+    let name = view.path(channel);
+    session.join(ChannelId(channel.id)).await.with_context(|| format!("can't join {name}"))?;
+    Ok(name)
+}
+
+/// `PARLOUR_CONFIG_DIR`, or the user's configuration directory.
+fn directory() -> PathBuf {
+    std::env::var_os("PARLOUR_CONFIG_DIR").map_or_else(Profile::default_directory, PathBuf::from)
+}
+
+/// Asks for a line on the terminal.
+pub(super) fn ask(question: &str) -> anyhow::Result<String> {
+    if !io::stdin().is_terminal() {
+        bail!("{question} isn't given, and there is no terminal to ask on");
+    }
+    eprint_prompt(question);
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+fn eprint_prompt(question: &str) {
+    use io::Write;
+    let _ = write!(io::stderr(), "{question}: ");
+    let _ = io::stderr().flush();
+}
+
+/// The password: from standard input, from `PARLOUR_PASSWORD`, or asked for without echo.
+pub(super) fn password(from_stdin: bool, question: &str, twice: bool) -> anyhow::Result<String> {
+    if from_stdin {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    if let Ok(password) = std::env::var("PARLOUR_PASSWORD") {
+        return Ok(password);
+    }
+    if !io::stdin().is_terminal() {
+        bail!("there is no terminal to ask for the password on; give it with --password-stdin or in PARLOUR_PASSWORD");
+    }
+    let password = rpassword::prompt_password(format!("{question}: "))?;
+    if twice && rpassword::prompt_password("The same again: ")? != password {
+        bail!("the two passwords differ; try again");
+    }
+    Ok(password)
+}
+
+/// What this device is called in the user's list of devices: its host name.
+pub(super) fn device() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Says, as ssh does, that a certificate is trusted from now on.
+pub(super) fn announce(output: Output, place: &Place, fingerprint: Fingerprint) {
+    if place.known().is_none() {
+        output.line(format!(
+            "First time at {}. Its identity, from now on expected:\n  {fingerprint}",
+            place.address.server()
+        ));
+    }
+}

@@ -1,0 +1,30 @@
+//! `parlour logout`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::connect::{Place, Server};
+use super::output::Output;
+use crate::client::Known;
+
+/// Log out, and forget the log-in here.
+#[derive(Debug, Args)]
+pub(super) struct Logout {
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Logout {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let mut place = Place::find(self.server.address.as_deref())?;
+        let entered = place.enter().await?;
+        entered.session.log_out().await?;
+        let known = place.known().cloned().unwrap_or_default();
+        let forgotten = Known { fingerprint: known.fingerprint, ..Known::default() };
+        let address = crate::client::Address { channel: String::new(), ..place.address.clone() };
+        place.profile.remember(&place.address.server(), address.to_string(), forgotten)?;
+        output.line(format!("Logged out of {}.", place.address.server()));
+        output.object(&json!({ "server": place.address.server(), "logged_out": true }));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The command line: one file a subcommand. Each flag is described once, here and there; help,
+//! completions and the man page are generated from that.
+
+mod admin;
+mod channels;
+mod claim;
+mod completions;
+mod config;
+mod connect;
+mod demo;
+mod login;
+mod logout;
+mod output;
+mod play;
+mod record;
+mod say;
+mod serve;
+mod status;
+mod trace;
+mod user;
+mod who;
+
+use clap::{Parser, Subcommand};
+use output::Output;
+
+/// A self-hosted voice server, its client and its tools.
+#[derive(Debug, Parser)]
+#[command(name = "parlour", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print JSON, for scripts: one object a line on standard output, errors on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Look after a server on this machine.
+    Admin(admin::Admin),
+    /// Check and show the server's settings.
+    Config(config::Config),
+    /// Become the first administrator of a new server, with the code it printed.
+    Claim(claim::Claim),
+    /// Log in to a server, and stay logged in.
+    Login(login::Login),
+    /// Log out, and forget the log-in here.
+    Logout(logout::Logout),
+    /// Show where you are logged in and how good the connection is.
+    Status(status::Status),
+    /// Show the channels and who is in them.
+    Channels(channels::Channels),
+    /// Show who is connected.
+    Who(who::Who),
+    /// Send a text message.
+    Say(say::Say),
+    /// Play a sound file into a channel.
+    Play(play::Play),
+    /// Record a channel: a file for each speaker, or one mixed.
+    Record(record::Record),
+    /// Create, disable and enable accounts.
+    User(user::User),
+    /// Show that voice gets through: a server, a speaker and two listeners on this machine.
+    Demo(demo::Demo),
+    /// Print completions for a shell, or the manual page.
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    /// Runs the command and answers with the exit code.
+    pub fn run(self) -> u8 {
+        let output = Output::new(self.json);
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return output.fail(&error.into()),
+        };
+        let result = runtime.block_on(self.command.run(output));
+        // Tasks that linger (a name look-up, say) don't hold the end up.
+        runtime.shutdown_background();
+        result.map_or_else(|error| output.fail(&error), |()| 0)
+    }
+}
+
+impl Command {
+    async fn run(self, output: Output) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(command) => command.run(output).await,
+            Self::Admin(command) => command.run(output).await,
+            Self::Config(command) => command.run(output),
+            Self::Claim(command) => command.run(output).await,
+            Self::Login(command) => command.run(output).await,
+            Self::Logout(command) => command.run(output).await,
+            Self::Status(command) => command.run(output).await,
+            Self::Channels(command) => command.run(output).await,
+            Self::Who(command) => command.run(output).await,
+            Self::Say(command) => command.run(output).await,
+            Self::Play(command) => command.run(output).await,
+            Self::Record(command) => command.run(output).await,
+            Self::User(command) => command.run(output).await,
+            Self::Demo(command) => command.run(output).await,
+            Self::Completions(command) => command.run(output),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a person or a script sees.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{Attribute, Cell, ContentArrangement, Table};
+use serde_json::json;
+
+use crate::client::{ConnectError, RequestError};
+
+/// How a command prints. Printing never fails a command: a closed pipe only means that nobody reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a script reads.
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a line for a person.
+    pub(super) fn line(self, text: impl AsRef<str>) {
+        if !self.json {
+            let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// Prints an object for a script, at once.
+    pub(super) fn object(self, value: &serde_json::Value) {
+        if self.json {
+            let mut out = io::stdout().lock();
+            let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+        }
+    }
+
+    /// Prints a table for a person.
+    pub(super) fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
+        let mut table = Table::new();
+        let bold = |text: &&str| Cell::new(text).add_attribute(Attribute::Bold);
+        table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        if !styled() {
+            table.force_no_tty();
+        }
+        table.set_header(header.iter().map(bold)).add_rows(rows);
+        self.line(table.to_string());
+    }
+
+    /// Prints an error and answers with the exit code: 2 for what the server refused, 1 for the rest.
+    pub(super) fn fail(self, error: &anyhow::Error) -> u8 {
+        let code = error.chain().find_map(|cause| match cause.downcast_ref::<RequestError>() {
+            Some(refusal) => refusal.code(),
+            None => match cause.downcast_ref::<ConnectError>() {
+                Some(ConnectError::Greeting(refusal)) => refusal.code(),
+                _ => None,
+            },
+        });
+        let mut out = io::stderr().lock();
+        let _ = if self.json {
+            let name = code.map_or("failed", |code| code.name());
+            writeln!(out, "{}", json!({"error": {"code": name, "message": format!("{error:#}")}}))
+        } else {
+            writeln!(out, "{} {error:#}", paint("error:", "1;31", io::stderr().is_terminal()))
+        };
+        if code.is_some() { 2 } else { 1 }
+    }
+}
+
+/// Whether standard output shows colours.
+pub(super) fn styled() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Text in a style of the terminal (ECMA-48, "select graphic rendition"), if it shows any.
+pub(super) fn paint(text: &str, style: &str, styled: bool) -> String {
+    if styled && std::env::var_os("NO_COLOR").is_none() {
+        format!("\x1b[{style}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// `1 frame`, `2 frames`.
+pub(super) fn counted(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,209 @@
+//! `parlour record`.
+
+mod track;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+use super::connect::{Place, join};
+use super::output::{Output, counted};
+use super::trace::{Frame, Trace, now_ns};
+use crate::audio::SAMPLE_RATE;
+use crate::client::{Heard, Restored, Session};
+use track::{Sink, Track};
+
+/// Record a channel: a file for each speaker, or one mixed.
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    /// A directory for an Ogg Opus file of each speaker, or a file ending in .wav for one mix.
+    out: PathBuf,
+    /// The server, and perhaps the channel: parlour://[user@]host[:port][/Channel/Sub].
+    #[arg(env = "PARLOUR_ADDRESS")]
+    address: Option<String>,
+    /// The channel to record. Default: the address's, or the first one.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// Stop after so many seconds. Default: at Ctrl-C.
+    #[arg(long = "for", value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Come in deafened, so that nothing is heard.
+    #[arg(long)]
+    deaf: bool,
+    /// Write when each frame arrived to this file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// Speakers that are recorded at most; further ones are counted and left out.
+const SPEAKERS: usize = 256;
+
+/// How often what waits for stragglers is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+impl Record {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        if self.seconds.is_some_and(|seconds| !(0.0..=1e6).contains(&seconds)) {
+            bail!("--for takes a number of seconds from 0 to 1000000");
+        }
+        let sink = Sink::create(&self.out)?;
+        let trace = self.trace.as_deref().map(Trace::create).transpose()?;
+        let place = Place::find(self.address.as_deref())?;
+        let mut entered = place.enter().await?;
+        entered.session.set_self(Some(true), Some(self.deaf)).await?;
+        let channel = join(&entered.session, &place, self.channel.as_deref()).await?;
+        output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
+        output.object(&json!({ "event": "recording", "channel": channel }));
+        let mut recorder = Recorder { sink, trace, tracks: BTreeMap::new(), left_out: 0, started: Instant::now() };
+        let end = self.seconds.map(|seconds| recorder.started + Duration::from_secs_f64(seconds));
+        let stopping = stop(end);
+        tokio::pin!(stopping);
+        loop {
+            tokio::select! {
+                result = recorder.follow(&entered.session) => result?,
+                () = &mut stopping => break,
+            }
+            output.line("The connection is lost; coming back.");
+            let restored = tokio::select! {
+                restored = entered.keeper.restore(&entered.session) => restored,
+                () = &mut stopping => break,
+            };
+            match restored {
+                Restored::Session(session) => entered.session = session,
+                Restored::Over(reason) => {
+                    output.line(format!("The connection ended: {reason}."));
+                    break;
+                }
+            }
+            output.line("Back again.");
+            output.object(&json!({ "event": "restored" }));
+        }
+        recorder.finish(output)?;
+        entered.session.close().await;
+        Ok(())
+    }
+}
+
+/// Completes at Ctrl-C, at a request to terminate, or at the end.
+async fn stop(end: Option<Instant>) {
+    let until = async {
+        match end {
+            Some(end) => tokio::time::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = until => (),
+        () = terminated => (),
+        _ = tokio::signal::ctrl_c() => (),
+    }
+}
+
+struct Recorder {
+    sink: Sink,
+    trace: Option<Trace>,
+    /// By session: a speaker who reconnects goes on in the same track.
+    tracks: BTreeMap<u64, Track>,
+    left_out: u64,
+    started: Instant,
+}
+
+impl Recorder {
+    /// Records until the connection ends.
+    async fn follow(&mut self, session: &Session) -> anyhow::Result<()> {
+        let mut voice = session.voice();
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                heard = voice.next() => match heard {
+                    Ok(heard) => self.hear(session, &heard)?,
+                    Err(_) => return Ok(()),
+                },
+                _ = tick.tick() => {
+                    let now = self.position();
+                    for track in self.tracks.values_mut() {
+                        track.settle(now, &mut self.sink)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Samples since the recording began.
+    fn position(&self) -> u64 {
+        (self.started.elapsed().as_secs_f64() * f64::from(SAMPLE_RATE)) as u64
+    }
+
+    fn hear(&mut self, session: &Session, heard: &Heard) -> anyhow::Result<()> {
+        if let Some(trace) = &mut self.trace {
+            let (ssrc, seq) = (heard.header.ssrc.0, heard.header.sequence);
+            trace.add(&Frame { t_ns: now_ns(), ssrc, seq, bytes: heard.payload.len() })?;
+        }
+        let now = self.position();
+        let view = session.view();
+        let (id, name) = view.speaker(heard.header.ssrc).map_or_else(
+            || (u64::MAX - u64::from(heard.header.ssrc.0), format!("unknown-{}", heard.header.ssrc)),
+            |member| (member.session, member.name.clone()),
+        );
+        if !self.tracks.contains_key(&id) {
+            if self.tracks.len() >= SPEAKERS {
+                self.left_out += 1;
+                return Ok(());
+            }
+            self.tracks.insert(id, self.sink.track(id, &name)?);
+        }
+        if let Some(track) = self.tracks.get_mut(&id) {
+            track.hear(now, heard);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, output: Output) -> anyhow::Result<()> {
+        let end = self.position();
+        let mut rows = Vec::new();
+        let mut speakers = Vec::new();
+        for (id, mut track) in std::mem::take(&mut self.tracks) {
+            track.settle(u64::MAX, &mut self.sink)?;
+            let counts = track.counts();
+            rows.push(vec![
+                track.name().to_owned(),
+                counts.received.to_string(),
+                counts.lost().to_string(),
+                counts.late.to_string(),
+                counts.duplicate.to_string(),
+                track.file(),
+            ]);
+            speakers.push(json!({
+                "session": id, "name": track.name(), "received": counts.received, "lost": counts.lost(),
+                "late": counts.late, "duplicate": counts.duplicate, "file": track.file(),
+            }));
+            track.finish(end).with_context(|| format!("can't finish the recording of session {id}"))?;
+        }
+        self.sink.finish(end)?;
+        if let Some(trace) = self.trace {
+            trace.finish()?;
+        }
+        let seconds = end as f64 / f64::from(SAMPLE_RATE);
+        let speakers_word = counted(rows.len() as u64, "speaker");
+        output.line(format!("Recorded {seconds:.1} s of {speakers_word}."));
+        if !rows.is_empty() {
+            output.table(&["Speaker", "Frames", "Lost", "Late", "Twice", "File"], rows);
+        }
+        output.object(&json!({
+            "event": "done", "seconds": seconds, "speakers": speakers, "frames_left_out": self.left_out,
+        }));
+        Ok(())
+    }
+}

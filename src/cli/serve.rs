@@ -1,0 +1,182 @@
+//! `parlour serve`.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::{Output, paint, styled};
+use crate::config::{Config, Sources};
+use crate::protocol::DEFAULT_PORT;
+use crate::server::Server;
+use crate::telemetry;
+
+/// Accounts of a demonstration, all with the password below.
+const DEMO_USERS: [(&str, &str); 4] =
+    [("demo", "Admin"), ("alice", "Member"), ("bob", "Member"), ("charlie", "Member")];
+
+/// Their password. It is no secret, which is why a demonstration listens on loopback only.
+pub(super) const DEMO_PASSWORD: &str = "parlour-demo";
+
+/// Run the server.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Directory of the database and the server's identity.
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// UDP address to listen on; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<String>,
+    /// Name of the server, for people.
+    #[arg(long)]
+    name: Option<String>,
+    /// What is logged: error, warn, info, debug or trace.
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// The configuration file.
+    #[arg(long, env = "PARLOUR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Add the users demo, alice, bob and charlie, and listen on this machine only.
+    #[arg(long)]
+    demo: bool,
+    /// Let others reach a demonstration, whose password everybody knows; needs --listen, too.
+    #[arg(long, requires = "demo")]
+    demo_for_everyone: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let config = Config::load(&self.sources())?;
+        telemetry::init(&config.log(), config.log_format() == "json")?;
+        let by_default = config.listens_by_default();
+        let listen = self.listen_on(&config)?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let server = Server::start(&config, &listen, by_default).await?;
+        if self.demo {
+            for (name, role) in DEMO_USERS {
+                server.ensure_user(name, DEMO_PASSWORD, role).await?;
+            }
+        }
+        screen(output, &config, &server, self.demo);
+        output.object(&json!({
+            "event": "listening",
+            "addresses": server.addresses().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "fingerprint": server.fingerprint().to_string(),
+            "claim_code": server.claim().filter(|_| !self.demo).map(|claim| &claim.code),
+            "data_dir": config.data_dir(),
+        }));
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = tokio::signal::ctrl_c() => (),
+        }
+        output.line("Stopping: telling everyone, finishing what is queued.");
+        server.stop().await;
+        output.line("Stopped.");
+        output.object(&json!({ "event": "stopped" }));
+        Ok(())
+    }
+
+    fn sources(&self) -> Sources {
+        let mut flags: Vec<(&'static str, String)> = Vec::new();
+        flags.extend(self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())));
+        flags.extend((!self.listen.is_empty()).then(|| ("listen", self.listen.join(","))));
+        flags.extend(self.name.iter().map(|name| ("name", name.clone())));
+        flags.extend(self.log.iter().map(|log| ("log", log.clone())));
+        super::config::sources(self.config.clone(), flags)
+    }
+
+    fn listen_on(&self, config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
+        if !self.demo {
+            return Ok(config.listen());
+        }
+        if config.listens_by_default() {
+            return Ok(config.loopback());
+        }
+        let listen = config.listen();
+        if let Some(open) = listen.iter().find(|address| !address.ip().is_loopback())
+            && !self.demo_for_everyone
+        {
+            bail!(
+                "a demonstration's password is known to everybody, and {open} is open to others; \
+                 listen on 127.0.0.1, or say that you mean it with --demo-for-everyone"
+            );
+        }
+        Ok(listen)
+    }
+}
+
+/// Tells whoever started the server what they need to know next.
+fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
+    let styled = styled();
+    let (head, dim) = (|text: &str| paint(text, "1;36", styled), |text: &str| paint(text, "2", styled));
+    let port = server.addresses().first().map_or(DEFAULT_PORT, SocketAddr::port);
+    output.line("");
+    output.line(format!("  {}  {}", head(&config.name()), dim(concat!("Parlour ", env!("CARGO_PKG_VERSION")))));
+    output.line("");
+    let reachable = reachable(server.addresses());
+    for (index, ip) in reachable.iter().enumerate() {
+        let label = if index == 0 { "Reach it at" } else { "" };
+        output.line(format!("  {label:<13} {}", paint(&join_address(*ip, port), "1", styled)));
+    }
+    let fingerprint = server.fingerprint().to_string();
+    let (first, second) = fingerprint.split_at(fingerprint.len() / 2 + 1);
+    output.line(format!("  {:<13} {first}", "Identity"));
+    output.line(format!("  {:<13} {second}", ""));
+    output.line(format!("  {:<13} {}", "Data", config.data_dir().display()));
+    output.line("");
+    let example = join_address(reachable.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1])), port);
+    if demo {
+        let names: Vec<_> = DEMO_USERS.iter().map(|(name, _)| *name).collect();
+        output.line(format!("  {} {}, all with the password {}", head("Demonstration:"), names.join(", "), paint(DEMO_PASSWORD, "1", styled)));
+        output.line(format!("  Log in with    parlour login {}", example.replace("://", "://alice@")));
+    } else if let Some(claim) = server.claim() {
+        output.line(format!("  {} {}", head("Claim code:  "), paint(&claim.code, "1;33", styled)));
+        output.line(format!("  {}", dim("Makes the first administrator; good once, for 24 hours.")));
+        output.line(format!("  Become it with parlour claim {} {}", claim.code, example.replace("://", "://YOUR-NAME@")));
+    } else {
+        output.line(format!("  Log in with    parlour login {}", example.replace("://", "://YOUR-NAME@")));
+    }
+    if std::io::stdout().is_terminal() {
+        output.line(format!("\n  {}", dim("Ctrl-C stops the server.")));
+    }
+    output.line("");
+}
+
+fn join_address(ip: IpAddr, port: u16) -> String {
+    let host = match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    if port == DEFAULT_PORT { format!("parlour://{host}") } else { format!("parlour://{host}:{port}") }
+}
+
+/// The addresses by which others reach what is listened on: an unspecified one stands for those of the
+/// interfaces, without link-local ones, which need an interface's name beside them; loopback only when
+/// there is no other.
+fn reachable(listened: &[SocketAddr]) -> Vec<IpAddr> {
+    let interfaces: Vec<IpAddr> =
+        if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip()).collect();
+    let mut found = Vec::new();
+    for address in listened {
+        if address.ip().is_unspecified() {
+            found.extend(interfaces.iter().filter(|ip| ip.is_ipv4() == address.is_ipv4()).copied());
+        } else {
+            found.push(address.ip());
+        }
+    }
+    let link_local = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    found.retain(|ip| !link_local(ip));
+    if found.iter().any(|ip| !ip.is_loopback()) {
+        found.retain(|ip| !ip.is_loopback());
+    }
+    found.sort();
+    found.dedup();
+    found
+}

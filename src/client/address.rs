@@ -1,0 +1,138 @@
+//! `parlour://[user@]host[:port][/Channel/Sub]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+use url::Url;
+
+use crate::protocol::DEFAULT_PORT;
+
+/// Why text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// It has another scheme.
+    #[error("`{0}://` isn't Parlour's; write parlour://host")]
+    Scheme(String),
+    /// It names no host, or something that can't be one.
+    #[error("`{0}` names no host; write parlour://[user@]host[:port][/Channel/Sub]")]
+    Host(String),
+    /// It carries a password.
+    #[error("an address carries no password, since it is seen by others; leave it out, it is asked for")]
+    Password,
+}
+
+/// Where a server is, and perhaps who one is there and where one wants to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The user's name.
+    pub user: Option<String>,
+    /// Name or IP address of the host; IPv6 without brackets.
+    pub host: String,
+    /// UDP port.
+    pub port: u16,
+    /// Names of channels, from the top down; empty for none.
+    pub channel: String,
+}
+
+impl Address {
+    /// `host:port`, which names the server in a profile.
+    pub fn server(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let whole = if text.contains("://") { text.to_owned() } else { format!("parlour://{text}") };
+        let url = Url::parse(&whole).map_err(|_| AddressError::Host(text.to_owned()))?;
+        if url.scheme() != "parlour" {
+            return Err(AddressError::Scheme(url.scheme().to_owned()));
+        }
+        if url.password().is_some() {
+            return Err(AddressError::Password);
+        }
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(AddressError::Host(text.to_owned()))?;
+        let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let user = decode(url.username());
+        let channel = decode(url.path()).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
+        Ok(Self {
+            user: (!user.is_empty()).then_some(user),
+            host: decode(host.trim_start_matches('[').trim_end_matches(']')),
+            port: url.port().unwrap_or(DEFAULT_PORT),
+            channel,
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("parlour://")?;
+        if let Some(user) = &self.user {
+            write!(f, "{}@", encode(user))?;
+        }
+        let server = self.server();
+        f.write_str(server.strip_suffix(&format!(":{DEFAULT_PORT}")).unwrap_or(&server))?;
+        for name in self.channel.split('/').filter(|name| !name.is_empty()) {
+            write!(f, "/{}", encode(name))?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(part: &str) -> impl fmt::Display {
+    percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_part_is_read() {
+        let address: Address = "parlour://Zo%C3%AB@example.org:5000/Operations/Alpha%20Squad/".parse().unwrap();
+        assert_eq!((address.user.as_deref(), address.port), (Some("Zoë"), 5000));
+        assert_eq!((address.server().as_str(), address.channel.as_str()), ("example.org:5000", "Operations/Alpha Squad"));
+    }
+
+    #[test]
+    fn short_forms_are_read() {
+        let address: Address = "localhost".parse().unwrap();
+        assert_eq!((address.server().as_str(), address.channel.as_str()), ("localhost:4848", ""));
+        assert_eq!(address.to_string(), "parlour://localhost");
+        let address: Address = "demo@[::1]:5000/Alpha Squad".parse().unwrap();
+        assert_eq!((address.server().as_str(), address.channel.as_str()), ("[::1]:5000", "Alpha Squad"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        assert_eq!("https://example.org".parse::<Address>(), Err(AddressError::Scheme("https".to_owned())));
+        assert_eq!("parlour://a:b@example.org".parse::<Address>(), Err(AddressError::Password));
+        assert!(matches!("parlour:///General".parse::<Address>(), Err(AddressError::Host(_))));
+        assert!(matches!("host:port".parse::<Address>(), Err(AddressError::Host(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(user in "[^\\s/]{1,10}", name in "[^/\\s][^/]{0,20}", port: u16) {
+            // No channel can have these names; see `name`.
+            prop_assume!(!matches!(name.trim(), "." | ".."));
+            let address = Address { user: Some(user), host: "example.org".to_owned(), port, channel: name.trim().to_owned() };
+            prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text: String) {
+            let _ = text.parse::<Address>();
+        }
+    }
+}

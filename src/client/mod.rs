@@ -1,0 +1,38 @@
+//! The native client: find a server, log in, ask for things, follow what happens, speak and hear.
+//!
+//! ```no_run
+//! use parlour::client::{Address, Credentials, Trust, connect};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let address: Address = "parlour://alice@localhost/General".parse()?;
+//! let connected = connect(&address, Trust::FirstUse, "example/1.0").await?;
+//! println!("pin this for next time: {}", connected.fingerprint());
+//! let credentials = Credentials::password("alice", "correct horse", "my laptop");
+//! let session = connected.log_in(credentials).await?;
+//! let general = session.view().find(&address.channel)?.id;
+//! session.join(general).await?;
+//! let mut voice = session.voice();
+//! while let Ok(heard) = voice.next().await {
+//!     println!("{} bytes of Opus from {}", heard.payload.len(), heard.header.ssrc);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod connect;
+mod error;
+mod keeper;
+mod profile;
+mod session;
+mod view;
+mod voice;
+
+pub use address::{Address, AddressError};
+pub use connect::{Connected, Credentials, Trust, connect};
+pub use error::{ConnectError, Ended, RequestError};
+pub use keeper::{Keeper, Restored};
+pub use profile::{Known, Profile, ProfileError};
+pub use session::Session;
+pub use view::{FindError, View};
+pub use voice::{Heard, Speaker, VoiceIn};

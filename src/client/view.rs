@@ -1,0 +1,174 @@
+//! A client's copy of what it may see, kept by applying events. Applying one twice changes nothing more.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::id::{ChannelId, SessionId, Ssrc};
+use crate::protocol::wire::{Channel, Member, event};
+
+/// Why a path leads to no channel.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no channel \"{path}\"; there are: {}", existing.join(", "))]
+pub struct FindError {
+    /// What was looked for.
+    pub path: String,
+    /// The paths that there are.
+    pub existing: Vec<String>,
+}
+
+/// The channels and the people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// The session that this is seen by; 0 before the snapshot.
+    pub own_session: u64,
+    /// Channels by identifier.
+    pub channels: BTreeMap<u64, Channel>,
+    /// Connected sessions by identifier.
+    pub members: BTreeMap<u64, Member>,
+}
+
+impl View {
+    /// Makes an event's change.
+    pub fn apply(&mut self, event: &event::Body) {
+        match event {
+            event::Body::Snapshot(snapshot) => {
+                self.own_session = snapshot.self_session;
+                self.channels = snapshot.channels.iter().map(|channel| (channel.id, channel.clone())).collect();
+                self.members = snapshot.members.iter().map(|member| (member.session, member.clone())).collect();
+            }
+            event::Body::ChannelIs(channel) => {
+                self.channels.insert(channel.id, channel.clone());
+            }
+            event::Body::ChannelGone(id) => {
+                self.channels.remove(id);
+            }
+            event::Body::MemberIs(member) => {
+                self.members.insert(member.session, member.clone());
+            }
+            event::Body::MemberGone(session) => {
+                self.members.remove(session);
+            }
+            event::Body::Text(_) | event::Body::Handshake(_) | event::Body::Goodbye(_) => (),
+        }
+    }
+
+    /// This session's own row.
+    pub fn own(&self) -> Option<&Member> {
+        self.members.get(&self.own_session)
+    }
+
+    /// Whose voice an SSRC is.
+    pub fn speaker(&self, ssrc: Ssrc) -> Option<&Member> {
+        self.members.values().find(|member| member.ssrc == ssrc.0)
+    }
+
+    /// The channels directly below one, or at the top, in their order.
+    pub fn children(&self, parent: Option<ChannelId>) -> Vec<&Channel> {
+        let parent = parent.map_or(0, u64::from);
+        let mut children: Vec<_> = self.channels.values().filter(|channel| channel.parent == parent).collect();
+        children.sort_by_key(|channel| (channel.position, channel.name.to_lowercase()));
+        children
+    }
+
+    /// The people in a channel, by name.
+    pub fn people(&self, channel: Option<ChannelId>) -> Vec<&Member> {
+        let channel = channel.map_or(0, u64::from);
+        let mut people: Vec<_> = self.members.values().filter(|member| member.channel == channel).collect();
+        people.sort_by_key(|member| (member.name.to_lowercase(), member.session));
+        people
+    }
+
+    /// The channel of a path such as `Operations/Alpha Squad`, upper and lower case alike; a channel's
+    /// name alone is enough where only one has it.
+    pub fn find(&self, path: &str) -> Result<&Channel, FindError> {
+        let wanted = path.trim_matches('/').to_lowercase();
+        let named: Vec<_> = self.channels.values().filter(|c| c.name.to_lowercase() == wanted).collect();
+        let by_path = self.channels.values().find(|channel| self.path(channel).to_lowercase() == wanted);
+        match (by_path, named.as_slice()) {
+            (Some(channel), _) => Ok(channel),
+            (None, [only]) => Ok(only),
+            (None, _) => {
+                let mut existing: Vec<_> = self.channels.values().map(|channel| self.path(channel)).collect();
+                existing.sort();
+                Err(FindError { path: path.to_owned(), existing })
+            }
+        }
+    }
+
+    /// The names from the top down to a channel, with slashes between.
+    pub fn path(&self, channel: &Channel) -> String {
+        let mut names = vec![channel.name.as_str()];
+        let mut parent = channel.parent;
+        while let Some(above) = self.channels.get(&parent).filter(|_| names.len() <= self.channels.len()) {
+            names.push(&above.name);
+            parent = above.parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// Where this session is.
+    pub fn own_channel(&self) -> Option<&Channel> {
+        self.own().and_then(|own| self.channels.get(&own.channel))
+    }
+
+    /// A member by session.
+    pub fn member(&self, session: SessionId) -> Option<&Member> {
+        self.members.get(&session.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn channel(id: u64, parent: u64, name: &str) -> Channel {
+        Channel { id, parent, name: name.to_owned(), ..Channel::default() }
+    }
+
+    #[test]
+    fn channels_are_found_by_path_and_by_an_only_name() {
+        let mut view = View::default();
+        for row in [channel(1, 0, "Ops"), channel(2, 1, "Alpha"), channel(3, 0, "Alpha"), channel(4, 1, "Bravo")] {
+            view.apply(&event::Body::ChannelIs(row));
+        }
+        assert_eq!(view.find("ops/alpha").unwrap().id, 2);
+        assert_eq!(view.find("/Alpha/").unwrap().id, 3);
+        assert_eq!(view.find("bravo").unwrap().id, 4);
+        let error = view.find("charlie").unwrap_err().to_string();
+        assert_eq!(error, "there is no channel \"charlie\"; there are: Alpha, Ops, Ops/Alpha, Ops/Bravo");
+    }
+
+    prop_compose! {
+        fn any_event()(kind in 0..5_u8, id in 1..5_u64, other in 0..5_u64, flag: bool) -> event::Body {
+            match kind {
+                0 => event::Body::ChannelIs(channel(id, other, "x")),
+                1 => event::Body::ChannelGone(id),
+                2 => event::Body::MemberIs(Member { session: id, channel: other, mute: flag, ..Member::default() }),
+                3 => event::Body::MemberGone(id),
+                _ => event::Body::Snapshot(crate::protocol::wire::Snapshot {
+                    channels: vec![channel(id, other, "y")], members: Vec::new(), self_session: id,
+                }),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_applied_twice_changes_nothing_more(events in proptest::collection::vec(any_event(), 0..20)) {
+            let (mut once, mut twice) = (View::default(), View::default());
+            for event in &events {
+                once.apply(event);
+                twice.apply(event);
+                twice.apply(event);
+            }
+            prop_assert_eq!(&once, &twice);
+            for channel in once.channels.values() {
+                let _ = once.path(channel);
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The table of settings, and what each may hold.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// The port of a server that was told none. The protocol's, which this room can't import.
+pub(super) const DEFAULT_PORT: u16 = 4848;
+
+/// What a setting may hold.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Text of so many characters.
+    Text(RangeInclusive<usize>),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A directory.
+    Directory,
+    /// A whole number in this range.
+    Number(RangeInclusive<u32>),
+    /// `true` or `false`.
+    Switch,
+    /// One or more `ADDRESS:PORT`, in the environment separated by commas.
+    Addresses,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(length) => write!(f, "text of {} to {} characters", length.start(), length.end()),
+            Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Directory => f.write_str("a directory"),
+            Self::Number(range) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
+            Self::Switch => f.write_str("true or false"),
+            Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
+        }
+    }
+}
+
+/// A setting.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its name in the file; a dot stands for a table.
+    pub name: &'static str,
+    /// Its value when nothing is said, as it would stand in the file.
+    pub default: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// Its environment variable: `PARLOUR_`, and the name in capitals with `_` for dots.
+    pub fn variable(&self) -> String {
+        format!("PARLOUR_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
+/// A value of one of the kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    None,
+    Text(String),
+    Number(u32),
+    Switch(bool),
+    Addresses(Vec<SocketAddr>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::Switch(switch) => switch.fmt(f),
+            Self::Addresses(addresses) => {
+                let words: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                f.write_str(&words.join(", "))
+            }
+        }
+    }
+}
+
+/// Where data goes when nothing is said: `$XDG_DATA_HOME/parlour`, or `~/.local/share/parlour`.
+pub(super) fn default_data_dir() -> PathBuf {
+    etcetera::choose_base_strategy().map_or_else(|_| "parlour-data".into(), |base| base.data_dir().join("parlour"))
+}
+
+/// Where a key stands in the table.
+pub(super) fn position(name: &str) -> Option<usize> {
+    KEYS.iter().position(|key| key.name == name)
+}
+
+/// Every setting, in the order of the sample file.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "data_dir",
+        default: "\"\"",
+        kind: Kind::Directory,
+        meaning: "Directory of the database and the server's identity. Empty: $XDG_DATA_HOME/parlour, or ~/.local/share/parlour.",
+    },
+    Key {
+        name: "listen",
+        default: "[\"0.0.0.0:4848\", \"[::]:4848\"]",
+        kind: Kind::Addresses,
+        meaning: "UDP addresses to listen on. Port 0 lets the operating system choose.",
+    },
+    Key { name: "name", default: "\"Parlour\"", kind: Kind::Text(1..=64), meaning: "Name of the server, for people." },
+    Key {
+        name: "log",
+        default: "\"info\"",
+        kind: Kind::Text(0..=1024),
+        meaning: "What is logged: error, warn, info, debug or trace, for all or by part (\"info,parlour::endpoint=debug\").",
+    },
+    Key {
+        name: "log_format",
+        default: "\"text\"",
+        kind: Kind::Choice(&["text", "json"]),
+        meaning: "Form of the log on standard error.",
+    },
+    Key {
+        name: "limits.max_sessions",
+        default: "1000",
+        kind: Kind::Number(1..=100_000),
+        meaning: "People connected at once, at most.",
+    },
+    Key {
+        name: "limits.requests_per_second",
+        default: "20",
+        kind: Kind::Number(1..=10_000),
+        meaning: "Requests a second of one session, sustained.",
+    },
+    Key {
+        name: "limits.request_burst",
+        default: "60",
+        kind: Kind::Number(1..=100_000),
+        meaning: "Requests of one session that may come at once.",
+    },
+    Key {
+        name: "limits.packets_per_second",
+        default: "120",
+        kind: Kind::Number(10..=10_000),
+        meaning: "Voice packets a second of one session. 20 ms frames make 50, 10 ms frames 100.",
+    },
+    Key {
+        name: "limits.voice_bytes_per_second",
+        default: "65536",
+        kind: Kind::Number(1_000..=10_000_000),
+        meaning: "Voice bytes a second of one session, headers included. 32 kbit/s Opus makes about 5000.",
+    },
+    Key {
+        name: "limits.handshake_seconds",
+        default: "10",
+        kind: Kind::Number(1..=300),
+        meaning: "Seconds from connecting to being logged in.",
+    },
+    Key {
+        name: "limits.idle_seconds",
+        default: "30",
+        kind: Kind::Number(5..=3_600),
+        meaning: "Seconds of silence after which a connection is given up.",
+    },
+    Key {
+        name: "sessions.token_days",
+        default: "30",
+        kind: Kind::Number(1..=3_650),
+        meaning: "Days for which a device can come back without the password.",
+    },
+    Key {
+        name: "sessions.guests",
+        default: "false",
+        kind: Kind::Switch,
+        meaning: "Whether people without an account are let in, under the role Guest.",
+    },
+    Key {
+        name: "auth.hash_threads",
+        default: "0",
+        kind: Kind::Number(0..=64),
+        meaning: "Threads that hash passwords; each uses 19 MiB. 0: as many as there are cores.",
+    },
+    Key {
+        name: "auth.hash_queue",
+        default: "64",
+        kind: Kind::Number(1..=10_000),
+        meaning: "Log-ins waiting for such a thread, at most; further ones are told that the server is busy.",
+    },
+];

@@ -1,0 +1,202 @@
+//! Reading and checking settings from all their sources.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::key::{KEYS, Key, Kind, Value};
+use super::{Config, Origin};
+
+/// Variables that begin with `PARLOUR_` and are not settings of the server.
+const OTHER_VARIABLES: &[&str] = &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD"];
+
+/// Where settings are looked for. The environment is given, not read, so that tests have their own.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The configuration file, if one is named. It must exist.
+    pub file: Option<PathBuf>,
+    /// Files to try when none is named; the first that exists is read.
+    pub search: Vec<PathBuf>,
+    /// Names and values of the environment.
+    pub environment: Vec<(String, String)>,
+    /// Keys and values of flags.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// Why settings can't be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration file {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file is no TOML.
+    #[error("{} is not valid TOML: {problem}", path.display())]
+    Syntax {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        problem: String,
+    },
+    /// A key isn't known.
+    #[error("{origin} sets `{name}`, which is no setting{}", suggestion(nearest))]
+    Unknown {
+        /// Where it stands.
+        origin: Origin,
+        /// What it says.
+        name: String,
+        /// What was meant, perhaps.
+        nearest: Option<String>,
+    },
+    /// A value isn't what the key may hold.
+    #[error("{origin} sets `{name}` to {found}; it must be {expected}")]
+    Value {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        name: &'static str,
+        /// What it says.
+        found: String,
+        /// What it may say.
+        expected: String,
+    },
+}
+
+fn suggestion(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(
+        || "; `parlour config show` lists them all".to_owned(),
+        |nearest| format!("; did you mean `{nearest}`?"),
+    )
+}
+
+impl Config {
+    /// Reads every source and checks every value.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut config = Self { values: vec![(Value::None, Origin::Default); KEYS.len()] };
+        for key in KEYS {
+            let default: toml::Table = format!("x = {}", key.default).parse().unwrap_or_default();
+            config.set(key, default.get("x").unwrap_or(&toml::Value::Boolean(false)), Origin::Default)?;
+        }
+        let found = sources.search.iter().find(|path| path.exists());
+        if let Some(path) = sources.file.as_ref().or(found) {
+            config.read_file(path)?;
+        }
+        for (name, value) in &sources.environment {
+            if name.starts_with("PARLOUR_") && !OTHER_VARIABLES.contains(&name.as_str()) {
+                let origin = Origin::Environment(name.clone());
+                let key = KEYS.iter().find(|key| key.variable() == *name);
+                let key = key.ok_or_else(|| {
+                    let known = KEYS.iter().map(Key::variable).chain(OTHER_VARIABLES.iter().map(|v| (*v).to_owned()));
+                    ConfigError::Unknown { origin: origin.clone(), name: name.clone(), nearest: nearest(name, known) }
+                })?;
+                config.set(key, &from_text(key, value), origin)?;
+            }
+        }
+        for (name, value) in &sources.flags {
+            if let Some(key) = KEYS.iter().find(|key| key.name == *name) {
+                let flag = name.rsplit('.').next().unwrap_or(name).replace('_', "-");
+                config.set(key, &from_text(key, value), Origin::Flag(flag))?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn read_file(&mut self, path: &PathBuf) -> Result<(), ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        self.read_toml(&text, path)
+    }
+
+    /// Reads the text of a configuration file; `path` only names it in errors.
+    pub(super) fn read_toml(&mut self, text: &str, path: &PathBuf) -> Result<(), ConfigError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+            path: path.clone(),
+            problem: error.to_string().trim_end().to_owned(),
+        })?;
+        let mut entries = Vec::new();
+        flatten("", &table, &mut entries);
+        for (name, value) in entries {
+            let key = KEYS.iter().find(|key| key.name == name).ok_or_else(|| ConfigError::Unknown {
+                origin: Origin::File(path.clone()),
+                nearest: nearest(&name, KEYS.iter().map(|key| key.name.to_owned())),
+                name: name.clone(),
+            })?;
+            self.set(key, value, Origin::File(path.clone()))?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &'static Key, value: &toml::Value, origin: Origin) -> Result<(), ConfigError> {
+        let Some(place) = super::key::position(key.name) else { return Ok(()) };
+        let checked = check(key, value).ok_or_else(|| ConfigError::Value {
+            origin: origin.clone(),
+            name: key.name,
+            found: value.to_string(),
+            expected: key.kind.to_string(),
+        })?;
+        self.values[place] = (checked, origin);
+        Ok(())
+    }
+}
+
+fn flatten<'t>(prefix: &str, table: &'t toml::Table, entries: &mut Vec<(String, &'t toml::Value)>) {
+    for (name, value) in table {
+        let name = format!("{prefix}{name}");
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{name}."), inner, entries),
+            value => entries.push((name, value)),
+        }
+    }
+}
+
+/// The value of an environment variable or flag as it would stand in the file.
+fn from_text(key: &Key, text: &str) -> toml::Value {
+    let as_text = || toml::Value::String(text.to_owned());
+    match key.kind {
+        Kind::Number(_) => text.parse().map_or_else(|_| as_text(), toml::Value::Integer),
+        Kind::Switch => text.parse().map_or_else(|_| as_text(), toml::Value::Boolean),
+        Kind::Addresses => {
+            text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
+        }
+        Kind::Text(_) | Kind::Choice(_) | Kind::Directory => as_text(),
+    }
+}
+
+fn check(key: &Key, value: &toml::Value) -> Option<Value> {
+    match &key.kind {
+        Kind::Text(length) => {
+            let text = value.as_str()?;
+            let fits = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+            fits.then(|| Value::Text(text.to_owned()))
+        }
+        Kind::Choice(words) => {
+            let text = value.as_str()?;
+            words.contains(&text).then(|| Value::Text(text.to_owned()))
+        }
+        Kind::Directory => Some(Value::Text(value.as_str()?.to_owned())),
+        Kind::Number(range) => {
+            let number = u32::try_from(value.as_integer()?).ok()?;
+            range.contains(&number).then_some(Value::Number(number))
+        }
+        Kind::Switch => value.as_bool().map(Value::Switch),
+        Kind::Addresses => {
+            let parsed: Option<Vec<_>> = value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
+            parsed.filter(|addresses| !addresses.is_empty()).map(Value::Addresses)
+        }
+    }
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
+    let likeness = |known: &String| {
+        strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase())
+            .max(strsim::jaro_winkler(&bare(name), &bare(known)))
+    };
+    let best = known.map(|known| (likeness(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.75).map(|(_, known)| known)
+}

@@ -1,0 +1,147 @@
+//! Settings: defaults, then the configuration file, then the environment, then flags; each later one
+//! wins. Every setting stands once, in the table of [`key`]; file, environment, flags, `config show` and
+//! the sample file all derive from it.
+
+mod key;
+mod load;
+mod sample;
+
+pub use key::{KEYS, Key, Kind};
+pub use load::{ConfigError, Sources};
+pub use sample::sample;
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::config::key::Value;
+
+/// Where a setting's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing says otherwise.
+    Default,
+    /// The configuration file.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+    /// A flag of the command.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::Flag(name) => write!(f, "--{name}"),
+        }
+    }
+}
+
+/// Every setting, valid.
+#[derive(Clone, Debug)]
+pub struct Config {
+    values: Vec<(Value, Origin)>,
+}
+
+macro_rules! getters {
+    ($($(#[$doc:meta])* $name:ident -> $type:ty = $key:literal, $variant:ident;)*) => {
+        impl Config {
+            $($(#[$doc])* pub fn $name(&self) -> $type {
+                match self.value($key) {
+                    Value::$variant(value) => value.clone(),
+                    // The table gives each key one kind, and loading checks it.
+                    _ => Default::default(),
+                }
+            })*
+        }
+    };
+}
+
+getters! {
+    /// Name of the server for people.
+    name -> String = "name", Text;
+    /// What is logged, in the language of `tracing_subscriber::EnvFilter`.
+    log -> String = "log", Text;
+    /// `text` or `json`.
+    log_format -> String = "log_format", Text;
+    /// Sessions at most.
+    max_sessions -> u32 = "limits.max_sessions", Number;
+    /// Requests a second of one session.
+    requests_per_second -> u32 = "limits.requests_per_second", Number;
+    /// Requests of one session that may come at once.
+    request_burst -> u32 = "limits.request_burst", Number;
+    /// Voice packets a second of one session.
+    packets_per_second -> u32 = "limits.packets_per_second", Number;
+    /// Voice bytes a second of one session.
+    voice_bytes_per_second -> u32 = "limits.voice_bytes_per_second", Number;
+    /// Seconds to log in.
+    handshake_seconds -> u32 = "limits.handshake_seconds", Number;
+    /// Seconds of silence after which a connection is given up.
+    idle_seconds -> u32 = "limits.idle_seconds", Number;
+    /// Days that a session's token is good.
+    token_days -> u32 = "sessions.token_days", Number;
+    /// Whether guests are let in.
+    guests -> bool = "sessions.guests", Switch;
+    /// Passwords waiting to be hashed, at most.
+    hash_queue -> u32 = "auth.hash_queue", Number;
+}
+
+impl Config {
+    /// The directory of the database, the identity and the local socket.
+    pub fn data_dir(&self) -> PathBuf {
+        match self.value("data_dir") {
+            Value::Text(path) if !path.is_empty() => PathBuf::from(path),
+            _ => key::default_data_dir(),
+        }
+    }
+
+    /// What to listen on.
+    pub fn listen(&self) -> Vec<SocketAddr> {
+        match self.value("listen") {
+            Value::Addresses(addresses) => addresses.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether nobody said what to listen on.
+    pub fn listens_by_default(&self) -> bool {
+        self.origin("listen") == &Origin::Default
+    }
+
+    /// Loopback, with the port that would be listened on: what `--demo` listens on instead.
+    pub fn loopback(&self) -> Vec<SocketAddr> {
+        let port = self.listen().first().map_or(crate::config::key::DEFAULT_PORT, SocketAddr::port);
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    }
+
+    /// Threads that hash passwords: as many as said, or as there are cores.
+    pub fn hash_threads(&self) -> usize {
+        match self.value("auth.hash_threads") {
+            Value::Number(0) => std::thread::available_parallelism().map_or(1, usize::from),
+            Value::Number(threads) => *threads as usize,
+            _ => 1,
+        }
+    }
+
+    /// Every setting with its value as text and where that comes from.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static Key, String, &Origin)> {
+        KEYS.iter().zip(&self.values).map(|(key, (value, origin))| match (key.name, value) {
+            ("data_dir", _) => (key, self.data_dir().display().to_string(), origin),
+            (_, value) => (key, value.to_string(), origin),
+        })
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        key::position(name).map_or(&Value::None, |place| &self.values[place].0)
+    }
+
+    fn origin(&self, name: &str) -> &Origin {
+        key::position(name).map_or(&Origin::Default, |place| &self.values[place].1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

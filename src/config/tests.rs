@@ -1,0 +1,79 @@
+use super::*;
+
+fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+    let mut sources = Sources {
+        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        flags: flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        ..Sources::default()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("parlour.toml");
+    std::fs::write(&path, file).unwrap();
+    sources.file = Some(path);
+    Config::load(&sources)
+}
+
+#[test]
+fn defaults_are_valid_and_later_sources_win() {
+    let config = load("", &[], &[]).unwrap();
+    assert_eq!((config.max_sessions(), config.listen().len()), (1000, 2));
+    assert!(config.listens_by_default());
+    let file = "[limits]\nmax_sessions = 10\nidle_seconds = 60\n";
+    let environment = [("PARLOUR_LIMITS_MAX_SESSIONS", "20"), ("PARLOUR_NAME", "Club"), ("HOME", "/x")];
+    let config = load(file, &environment, &[("name", "Home")]).unwrap();
+    assert_eq!((config.max_sessions(), config.idle_seconds(), config.name().as_str()), (20, 60, "Home"));
+    let origins: Vec<_> = config.entries().map(|(key, _, origin)| (key.name, origin.to_string())).collect();
+    assert!(origins.contains(&("limits.max_sessions", "$PARLOUR_LIMITS_MAX_SESSIONS".to_owned())));
+    assert!(origins.contains(&("name", "--name".to_owned())));
+    assert!(origins.contains(&("log", "default".to_owned())));
+}
+
+#[test]
+fn unknown_keys_name_the_nearest() {
+    let message = load("[limits]\nmax_session = 10\n", &[], &[]).unwrap_err().to_string();
+    assert!(message.ends_with("sets `limits.max_session`, which is no setting; did you mean `limits.max_sessions`?"), "{message}");
+    let message = load("max_sessions = 10\n", &[], &[]).unwrap_err().to_string();
+    assert!(message.ends_with("did you mean `limits.max_sessions`?"), "{message}");
+    let message = load("", &[("PARLOUR_LISTENN", "x")], &[]).unwrap_err().to_string();
+    assert!(message.ends_with("did you mean `PARLOUR_LISTEN`?"), "{message}");
+    let message = load("zzz = 1\n", &[], &[]).unwrap_err().to_string();
+    assert!(message.ends_with("`parlour config show` lists them all"), "{message}");
+}
+
+#[test]
+fn wrong_values_say_what_is_right() {
+    for (file, end) in [
+        ("[limits]\nmax_sessions = 0\n", "sets `limits.max_sessions` to 0; it must be a whole number from 1 to 100000"),
+        ("listen = [\"here\"]\n", "sets `listen` to [\"here\"]; it must be ADDRESS:PORT, one or more"),
+        ("log_format = \"xml\"\n", "sets `log_format` to \"xml\"; it must be one of text, json"),
+        ("[sessions]\nguests = 1\n", "sets `sessions.guests` to 1; it must be true or false"),
+    ] {
+        let message = load(file, &[], &[]).unwrap_err().to_string();
+        assert!(message.ends_with(end), "{message}");
+    }
+    assert!(matches!(load("name = ", &[], &[]), Err(ConfigError::Syntax { .. })));
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let sources = Sources { file: Some("/nonexistent/parlour.toml".into()), ..Sources::default() };
+    assert!(matches!(Config::load(&sources), Err(ConfigError::Read { .. })));
+}
+
+#[test]
+fn the_sample_file_is_the_table_and_its_defaults_hold() {
+    let committed = include_str!("../../config/parlour.toml");
+    assert_eq!(committed, sample(), "config/parlour.toml isn't what the table of settings renders");
+    let uncommented: String = committed
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.contains(" = ") => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let (said, silent) = (load(&uncommented, &[], &[]).unwrap(), load("", &[], &[]).unwrap());
+    for ((key, said, origin), (_, silent, _)) in said.entries().zip(silent.entries()) {
+        assert_eq!(said, silent, "{}", key.name);
+        assert!(matches!(origin, Origin::File(_)), "{} isn't in the sample", key.name);
+    }
+}

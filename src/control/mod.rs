@@ -1,0 +1,292 @@
+//! The single writer of `state`: decide, commit, apply, publish, answer.
+//!
+//! A request comes in through [`Handle::request`] and is put on a bounded queue. One thread takes what
+//! is queued, decides and applies each on its own unpublished state, commits what must be durable in one
+//! transaction, and only then publishes the forwarding table and the events and answers. What needs no
+//! disk and was queued before the first that does is published before the commit begins.
+
+mod account;
+mod audience;
+mod batch;
+mod clock;
+mod counts;
+mod hashing;
+mod load;
+mod log_in;
+mod refused;
+
+pub use crate::state::Actor;
+pub use counts::Counts;
+pub use load::StartError;
+pub use log_in::Proven;
+pub use refused::Refused;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::auth::{AddressKey, Lockout};
+use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
+use crate::protocol::wire::{self, MemberKind, request, response};
+use crate::store::Store;
+use crate::voice::{self, ForwardTable, Peer};
+use hashing::Hashing;
+
+/// Requests that wait for the control thread at most; at the bound the answer is "busy".
+const QUEUE: usize = 1_024;
+
+/// Events that wait for one session at most; a client that lets more pile up is disconnected, and gets
+/// a fresh snapshot when it comes back.
+const EVENTS: usize = 256;
+
+/// What control is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of the server for people.
+    pub name: String,
+    /// Sessions at most.
+    pub max_sessions: usize,
+    /// How long a session's token is good.
+    pub token_life: Duration,
+    /// Whether guests are let in.
+    pub guests: bool,
+    /// Threads that hash passwords.
+    pub hash_threads: usize,
+    /// Passwords that wait for them at most; at the bound the answer is "busy".
+    pub hash_queue: usize,
+    /// The server's identity, for its status.
+    pub fingerprint: Fingerprint,
+    /// What is listened on, for its status.
+    pub addresses: Vec<String>,
+}
+
+/// Who comes in, besides what they proved.
+#[derive(Clone, Debug)]
+pub struct Newcomer<P> {
+    /// Where voice goes.
+    pub peer: P,
+    /// What kind of client it is.
+    pub kind: MemberKind,
+    /// Its program's name and version.
+    pub client: String,
+}
+
+/// A session that is in the state.
+#[derive(Debug)]
+pub struct Attached {
+    /// Which.
+    pub session: SessionId,
+    /// Which connection of it: a later one has another number.
+    pub attachment: u64,
+    /// What its packets must carry.
+    pub ssrc: Ssrc,
+}
+
+/// Something for the control thread.
+enum Command<P> {
+    Arrive {
+        proven: Proven,
+        newcomer: Newcomer<P>,
+        reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
+    },
+    Depart {
+        session: SessionId,
+        attachment: u64,
+    },
+    Request {
+        actor: Actor,
+        body: Box<request::Body>,
+        /// Only whether it would be allowed; for requests whose work is done elsewhere.
+        ask_only: bool,
+        reply: oneshot::Sender<Result<Done, Refused>>,
+    },
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// What a request came to.
+#[derive(Debug)]
+enum Done {
+    Answer(response::Body),
+    /// It may be done, elsewhere.
+    Allowed(crate::state::Change),
+}
+
+struct Shared<P> {
+    queue: mpsc::Sender<Command<P>>,
+    table: ArcSwap<ForwardTable<P>>,
+    store: Arc<Store>,
+    hashing: Hashing,
+    accounts: Mutex<Lockout<String>>,
+    addresses: Mutex<Lockout<AddressKey>>,
+    counts: Counts,
+    voice_counts: voice::Counts,
+    connected: AtomicU32,
+    settings: Settings,
+    started: Timestamp,
+}
+
+/// The way to the control thread, for every transport. Cheap to clone.
+pub struct Handle<P>(Arc<Shared<P>>);
+
+impl<P> Clone for Handle<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P> std::fmt::Debug for Handle<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle(..)")
+    }
+}
+
+/// The control thread; it ends by [`Handle::stop`].
+#[derive(Debug)]
+pub struct Thread(JoinHandle<()>);
+
+impl Thread {
+    /// Waits until the thread has ended and let go of the store.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the control thread panicked");
+        }
+    }
+}
+
+/// Starts the control thread on what the store holds.
+pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P>, Thread), StartError> {
+    let state = load::state(&store, settings.max_sessions)?;
+    let (queue, commands) = mpsc::channel(QUEUE);
+    let hashing = Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
+    let shared = Arc::new(Shared {
+        queue,
+        table: ArcSwap::from_pointee(ForwardTable::default()),
+        store,
+        hashing,
+        accounts: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
+        addresses: Mutex::new(Lockout::new(log_in::ADDRESS_POLICY)),
+        counts: Counts::default(),
+        voice_counts: voice::Counts::default(),
+        connected: AtomicU32::new(0),
+        settings,
+        started: clock::now(),
+    });
+    let handle = Handle(Arc::clone(&shared));
+    let control = batch::Control { state, seats: HashMap::new(), shared, last_attachment: 0 };
+    let thread = std::thread::Builder::new()
+        .name("control".to_owned())
+        .spawn(move || control.run(commands))
+        .map_err(StartError::Thread)?;
+    Ok((handle, Thread(thread)))
+}
+
+impl<P: Peer> Handle<P> {
+    /// Who hears whom, as of now. For one packet only: a table kept longer would keep the departed audible.
+    pub fn table(&self) -> Guard<Arc<ForwardTable<P>>> {
+        self.0.table.load()
+    }
+
+    /// What became of voice packets.
+    pub fn voice_counts(&self) -> &voice::Counts {
+        &self.0.voice_counts
+    }
+
+    /// What became of requests.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// Whether a claim code waits to be used.
+    pub fn is_unclaimed(&self) -> bool {
+        self.0.store.claim().ok().flatten().is_some_and(|claim| clock::now() < claim.expires)
+    }
+
+    /// Brings a session that has proven who it is into the state: what it is, where its events come
+    /// from (the snapshot first), and the answer to its log-in.
+    pub async fn arrive(
+        &self,
+        proven: Proven,
+        newcomer: Newcomer<P>,
+    ) -> Result<((Attached, mpsc::Receiver<Bytes>), wire::LoggedIn), Refused> {
+        let (reply, answer) = oneshot::channel();
+        let mut logged_in = proven.logged_in();
+        self.enqueue(Command::Arrive { proven, newcomer, reply })?;
+        let (attached, events) = answer.await.map_err(|_| Refused::Stopping)??;
+        logged_in.ssrc = attached.ssrc.0;
+        Ok(((attached, events), logged_in))
+    }
+
+    /// Takes a connection that ended out of the state, unless the session has another by now.
+    pub async fn depart(&self, session: SessionId, attachment: u64) {
+        // Waits for room rather than being refused: a departed session must not stay audible.
+        let _ = self.0.queue.send(Command::Depart { session, attachment }).await;
+    }
+
+    /// Does what `actor` asks for, and answers when it has taken effect.
+    pub async fn request(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
+        match body {
+            request::Body::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
+            request::Body::CreateUser(_) => self.create_user(actor, body).await,
+            request::Body::NewClaimCode(_) => {
+                self.ask(actor, body, true).await?;
+                self.new_claim_code().await.map(response::Body::ClaimCode)
+            }
+            request::Body::ServerStatus(_) => {
+                self.ask(actor, body, true).await?;
+                Ok(response::Body::Status(self.status()))
+            }
+            body => match self.ask(actor, body, false).await? {
+                Done::Answer(answer) => Ok(answer),
+                Done::Allowed(_) => Err(Refused::Internal),
+            },
+        }
+    }
+
+    /// Tells everyone connected that the server stops, refuses what comes after, and ends the thread.
+    pub async fn stop(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.0.queue.send(Command::Stop { reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Sessions connected now.
+    pub fn connected(&self) -> u32 {
+        self.0.connected.load(Ordering::Relaxed)
+    }
+
+    async fn ask(&self, actor: Actor, body: request::Body, ask_only: bool) -> Result<Done, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Command::Request { actor, body: Box::new(body), ask_only, reply })?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    fn enqueue(&self, command: Command<P>) -> Result<(), Refused> {
+        self.0.queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refused::Busy,
+            mpsc::error::TrySendError::Closed(_) => Refused::Stopping,
+        })
+    }
+
+    fn status(&self) -> wire::Status {
+        let Shared { settings, voice_counts, counts, started, .. } = &*self.0;
+        let all = voice_counts.all().chain(counts.all());
+        wire::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            name: settings.name.clone(),
+            started_ms: started.0,
+            sessions: self.connected(),
+            addresses: settings.addresses.clone(),
+            fingerprint: settings.fingerprint.to_string(),
+            counters: all.map(|(name, value)| wire::Counter { name: name.to_owned(), value }).collect(),
+        }
+    }
+}

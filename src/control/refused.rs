@@ -1,0 +1,138 @@
+//! Why a request was refused: what the client is told. What the operator needs besides goes to the log
+//! where it happens.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::auth::PasswordError;
+use crate::name::NameError;
+use crate::protocol::{ErrorCode, wire};
+use crate::state::Denied;
+use crate::store::{CommitError, ReadError, Rejected};
+
+/// A refusal. Nothing was changed.
+#[derive(Clone, Debug, Error)]
+pub enum Refused {
+    /// The bytes are no request.
+    #[error("the request can't be decoded: {0}")]
+    Malformed(String),
+    /// There are too many of them.
+    #[error("the request is larger than {} bytes", crate::protocol::MAX_REQUEST)]
+    TooLarge,
+    /// The versions don't overlap.
+    #[error("this server speaks version {} of the protocol; update the client, or the server", crate::protocol::VERSIONS.end())]
+    Version,
+    /// Not a request for this point.
+    #[error("this request has no place here: greet with Hello, then log in, then the rest")]
+    Unexpected,
+    /// A request of a later version.
+    #[error("this server doesn't know this request; it may be older than the client")]
+    Unsupported,
+    /// Too many requests.
+    #[error("too many requests; slow down")]
+    RateLimited(Duration),
+    /// Name, password or account are wrong, and it isn't said which.
+    #[error("the name or the password is wrong, or the account is disabled")]
+    LogInFailed,
+    /// Too many failures before.
+    #[error("too many failed log-ins; try again in {} s", .0.as_secs().max(1))]
+    TooManyAttempts(Duration),
+    /// The token opens nothing.
+    #[error("the session has ended; log in with the password")]
+    TokenInvalid,
+    /// No guests here.
+    #[error("this server lets no guests in; ask its administrator for an account")]
+    GuestsRefused,
+    /// The claim code opens nothing.
+    #[error("the claim code is wrong, used or expired; `parlour admin claim-code` on the server makes a new one")]
+    ClaimInvalid,
+    /// A queue is full.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The server stops.
+    #[error("the server is shutting down; try again in a moment")]
+    Stopping,
+    /// The name is an account's already.
+    #[error("there is an account of this name; choose another")]
+    NameTaken,
+    /// The name breaks the rules.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The password breaks the rules.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The state says no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The disk can't be written.
+    #[error("the server can't write to its disk, so it refuses changes; its log says why")]
+    ReadOnly,
+    /// Something failed that the client can do nothing about.
+    #[error("the server failed; its log says why")]
+    Internal,
+}
+
+impl Refused {
+    /// The code that says the same to a program.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(_) => ErrorCode::Malformed,
+            Self::TooLarge => ErrorCode::TooLarge,
+            Self::Version => ErrorCode::Version,
+            Self::Unexpected => ErrorCode::Unexpected,
+            Self::Unsupported => ErrorCode::Unsupported,
+            Self::RateLimited(_) => ErrorCode::RateLimited,
+            Self::LogInFailed => ErrorCode::LogInFailed,
+            Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
+            Self::TokenInvalid => ErrorCode::TokenInvalid,
+            Self::GuestsRefused => ErrorCode::GuestsRefused,
+            Self::ClaimInvalid => ErrorCode::ClaimInvalid,
+            Self::Busy | Self::Stopping => ErrorCode::Busy,
+            Self::NameTaken => ErrorCode::NameTaken,
+            Self::Name(_) => ErrorCode::NameInvalid,
+            Self::Password(_) => ErrorCode::PasswordInvalid,
+            Self::Denied(denied) => denied.code(),
+            Self::ReadOnly => ErrorCode::ReadOnly,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// The message on the wire.
+    pub fn to_wire(&self) -> wire::Error {
+        let retry = match self {
+            Self::RateLimited(after) | Self::TooManyAttempts(after) => *after,
+            Self::Busy | Self::Stopping => Duration::from_secs(1),
+            _ => Duration::ZERO,
+        };
+        let retry_after_ms = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
+        wire::Error { code: self.code().number(), message: self.to_string(), retry_after_ms }
+    }
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Taken => Self::NameTaken,
+            Rejected::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            Rejected::UserDisabled => Self::LogInFailed,
+            Rejected::NoSuchRole => Self::Denied(Denied::NoSuchRole),
+            Rejected::NoSuchChannel => Self::Denied(Denied::NoSuchChannel),
+            Rejected::ClaimInvalid => Self::ClaimInvalid,
+        }
+    }
+}
+
+impl From<CommitError> for Refused {
+    fn from(_: CommitError) -> Self {
+        // The writer has logged the cause; a client learns nothing of the disk.
+        Self::ReadOnly
+    }
+}
+
+impl From<ReadError> for Refused {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "the database can't be read");
+        Self::Internal
+    }
+}

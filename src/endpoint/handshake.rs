@@ -1,0 +1,138 @@
+//! The handshake as types: [`ExpectHello`], then [`ExpectLogIn`], then a [`Session`]. Each step
+//! consumes the one before, so no order but this can be written.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use quinn::{Connection, RecvStream, SendStream};
+
+use super::session::Session;
+use super::{QuicPeer, Shared, exchange};
+use crate::control::{Newcomer, Refused};
+use crate::protocol::wire::{Hello, MemberKind, Welcome, request, response};
+use crate::protocol::{CloseCode, FEATURES, VERSIONS};
+
+/// Log-ins that one connection may try.
+const TRIES: u32 = 5;
+
+/// Longest name of a client program that is kept, in characters.
+const CLIENT_NAME: usize = 64;
+
+/// Why a handshake ends without a session: the code to close with, or nothing when the connection is
+/// gone already.
+pub(super) type Ended = Option<CloseCode>;
+
+/// A connection of which nothing is known.
+pub(super) struct ExpectHello {
+    connection: Connection,
+    from: IpAddr,
+    shared: Arc<Shared>,
+}
+
+impl ExpectHello {
+    pub(super) fn new(connection: Connection, from: IpAddr, shared: Arc<Shared>) -> Self {
+        Self { connection, from, shared }
+    }
+
+    /// Reads the client's greeting and agrees on a version.
+    pub(super) async fn hello(self) -> Result<ExpectLogIn, Ended> {
+        let (mut send, request) = next_request(&self.connection).await?;
+        let hello = match request {
+            Ok(request::Body::Hello(hello)) => hello,
+            Ok(_) => return self.refuse(send, Refused::Unexpected, CloseCode::ProtocolViolation).await,
+            Err(refused) => return self.refuse(send, refused, CloseCode::ProtocolViolation).await,
+        };
+        let Some(welcome) = self.agree(&hello).await else {
+            return self.refuse(send, Refused::Version, CloseCode::VersionRefused).await;
+        };
+        exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
+        let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
+        Ok(ExpectLogIn { connection: self.connection, from: self.from, shared: self.shared, client })
+    }
+
+    /// The highest version that both speak, and the features both have.
+    async fn agree(&self, hello: &Hello) -> Option<Welcome> {
+        let version = hello.version_max.min(*VERSIONS.end());
+        if version < hello.version_min || !VERSIONS.contains(&version) {
+            return None;
+        }
+        let known = FEATURES.iter().filter(|feature| hello.features.iter().any(|offered| offered == *feature));
+        let features = known.map(|feature| (*feature).to_owned()).collect();
+        let unclaimed = self.shared.handle.is_unclaimed();
+        Some(Welcome { version, features, unclaimed, ..self.shared.welcome.clone() })
+    }
+
+    async fn refuse(self, send: SendStream, refused: Refused, code: CloseCode) -> Result<ExpectLogIn, Ended> {
+        refuse_last(send, refused, &self.shared).await;
+        Err(Some(code))
+    }
+}
+
+/// A connection that speaks our version, of whom we don't know.
+pub(super) struct ExpectLogIn {
+    connection: Connection,
+    from: IpAddr,
+    shared: Arc<Shared>,
+    client: String,
+}
+
+impl ExpectLogIn {
+    /// Reads log-ins until one succeeds, [`TRIES`] at most.
+    pub(super) async fn log_in(self) -> Result<Session, Ended> {
+        for _ in 1..TRIES {
+            let (mut send, request) = next_request(&self.connection).await?;
+            match self.try_log_in(request).await {
+                Ok((session, answer)) => {
+                    exchange::answer(&mut send, Ok(answer)).await;
+                    return Ok(session);
+                }
+                Err(refused) => {
+                    self.shared.handle.counts().refused(refused.code());
+                    exchange::answer(&mut send, Err(refused)).await;
+                }
+            }
+        }
+        let (mut send, request) = next_request(&self.connection).await?;
+        match self.try_log_in(request).await {
+            Ok((session, answer)) => {
+                exchange::answer(&mut send, Ok(answer)).await;
+                Ok(session)
+            }
+            Err(refused) => {
+                refuse_last(send, refused, &self.shared).await;
+                Err(Some(CloseCode::ProtocolViolation))
+            }
+        }
+    }
+
+    async fn try_log_in(
+        &self,
+        request: Result<request::Body, Refused>,
+    ) -> Result<(Session, response::Body), Refused> {
+        let handle = &self.shared.handle;
+        let proven = handle.log_in(&request?, self.from).await?;
+        let newcomer = Newcomer {
+            peer: QuicPeer(self.connection.clone()),
+            kind: MemberKind::Native,
+            client: self.client.clone(),
+        };
+        let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
+        let session = Session::new(self.connection.clone(), attached, Arc::clone(&self.shared));
+        Ok((session, response::Body::LoggedIn(logged_in)))
+    }
+}
+
+async fn next_request(
+    connection: &Connection,
+) -> Result<(SendStream, Result<request::Body, Refused>), Ended> {
+    let (send, mut recv): (SendStream, RecvStream) = connection.accept_bi().await.map_err(|_| None)?;
+    let request = exchange::read(&mut recv).await.ok_or(None)?;
+    Ok((send, request))
+}
+
+/// Answers, and waits until the client has the answer: closing drops what is still under way.
+async fn refuse_last(mut send: SendStream, refused: Refused, shared: &Shared) {
+    shared.handle.counts().refused(refused.code());
+    exchange::answer(&mut send, Err(refused)).await;
+    let _ = send.stopped().await;
+}

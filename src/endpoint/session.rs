@@ -1,0 +1,158 @@
+//! A logged-in connection: its requests, its events and its voice, each in a loop of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Shared, exchange};
+use crate::control::{Actor, Attached, Refused};
+use crate::protocol::wire::request;
+use crate::protocol::{CloseCode, HeaderError, VoicePacket};
+use crate::voice::{Bucket, Fate, Limiter, Peer};
+
+/// Requests refused for their rate, in multiples of the burst, before the connection is closed.
+const PATIENCE: u32 = 10;
+
+/// How long a client that logged out gets to confirm the answer.
+const CONFIRMATION: Duration = Duration::from_secs(2);
+
+/// One connected session. Dropping its connection's tasks ends it; [`Session::run`] does all of that.
+pub(super) struct Session {
+    connection: Connection,
+    attached: Attached,
+    events: Option<Receiver<Bytes>>,
+    shared: Arc<Shared>,
+    started: Instant,
+}
+
+impl Session {
+    pub(super) fn new(
+        connection: Connection,
+        (attached, events): (Attached, Receiver<Bytes>),
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { connection, attached, events: Some(events), shared, started: Instant::now() }
+    }
+
+    /// Serves the session until its connection ends, then takes it out of the state.
+    pub(super) async fn run(mut self) {
+        let Some(events) = self.events.take() else { return };
+        let session = Arc::new(self);
+        tokio::select! {
+            () = session.relay_voice() => (),
+            () = session.send_events(events) => (),
+            () = Arc::clone(&session).serve_requests() => (),
+        }
+        let Attached { session: id, attachment, .. } = session.attached;
+        session.shared.handle.depart(id, attachment).await;
+        tracing::debug!(session = %id, "a session's connection ended");
+    }
+
+    /// Voice: each datagram is passed on before the next one is read.
+    async fn relay_voice(&self) {
+        let mut limiter = Limiter::new(self.shared.limits.voice);
+        while let Ok(datagram) = self.connection.read_datagram().await {
+            self.forward(&datagram, &mut limiter);
+        }
+    }
+
+    /// Passes one voice packet on to whoever hears this session. The hot path: nothing here waits,
+    /// locks, or asks what anyone may do; the forwarding table already has the answer.
+    fn forward(&self, datagram: &Bytes, limiter: &mut Limiter) {
+        let counts = self.shared.handle.voice_counts();
+        let packet = match VoicePacket::parse(datagram) {
+            Ok(packet) => packet,
+            Err(HeaderError::TooLarge) => return counts.add(Fate::TooLarge, 1),
+            Err(_) => return counts.add(Fate::Malformed, 1),
+        };
+        if packet.header.ssrc != self.attached.ssrc {
+            return counts.add(Fate::ForeignSsrc, 1);
+        }
+        if !limiter.admit(self.started.elapsed(), datagram.len()) {
+            return counts.add(Fate::RateLimited, 1);
+        }
+        let table = self.shared.handle.table();
+        let Some(listeners) = table.listeners(packet.header.ssrc, packet.flow) else {
+            return counts.add(Fate::NotSpeaking, 1);
+        };
+        let (mut delivered, mut full) = (0, 0);
+        for peer in listeners {
+            if peer.send(datagram.clone()) {
+                delivered += 1;
+            } else {
+                full += 1;
+            }
+        }
+        counts.add(Fate::Forwarded, 1);
+        counts.add(Fate::Delivered, delivered);
+        if full > 0 {
+            counts.add(Fate::ListenerFull, full);
+        }
+    }
+
+    /// Events: in order, on the one stream that the server opens.
+    async fn send_events(&self, mut events: Receiver<Bytes>) {
+        let Ok(mut stream) = self.connection.open_uni().await else { return };
+        while let Some(event) = events.recv().await {
+            if stream.write_all(&event).await.is_err() {
+                return;
+            }
+        }
+        // The queue's other end is gone: the session was ended or replaced, and whoever did that
+        // closes the connection. Until then its requests are still answered.
+        self.connection.closed().await;
+    }
+
+    /// Requests: each on a stream of its own, as many at once as the transport lets the client open.
+    async fn serve_requests(self: Arc<Self>) {
+        let limits = &self.shared.limits;
+        let mut rate = Bucket::new(limits.requests_per_second, limits.request_burst);
+        let mut patience = Bucket::new(limits.requests_per_second, limits.request_burst.saturating_mul(PATIENCE));
+        let mut under_way = JoinSet::new();
+        while let Ok((send, recv)) = self.connection.accept_bi().await {
+            while under_way.try_join_next().is_some() {}
+            let now = self.started.elapsed();
+            let admitted = rate.admit(now);
+            if !admitted && !patience.admit(now) {
+                self.close(CloseCode::RateLimited);
+                return;
+            }
+            under_way.spawn(Arc::clone(&self).serve_request(send, recv, admitted));
+        }
+    }
+
+    async fn serve_request(self: Arc<Self>, mut send: SendStream, mut recv: RecvStream, admitted: bool) {
+        let counts = self.shared.handle.counts();
+        let Some(request) = exchange::read(&mut recv).await else { return };
+        let logs_out = matches!(request, Ok(request::Body::LogOut(_)));
+        let answer = match request {
+            _ if !admitted => Err(Refused::RateLimited(self.one_request())),
+            Ok(body) => self.shared.handle.request(Actor::Session(self.attached.session), body).await,
+            Err(refused) => Err(refused),
+        };
+        match &answer {
+            Ok(_) => counts.answered(),
+            Err(refused) => counts.refused(refused.code()),
+        }
+        let logged_out = logs_out && answer.is_ok();
+        exchange::answer(&mut send, answer).await;
+        if logged_out {
+            let _ = tokio::time::timeout(CONFIRMATION, send.stopped()).await;
+            self.close(CloseCode::LoggedOut);
+        }
+    }
+
+    /// How long it takes until one more request is admitted.
+    fn one_request(&self) -> Duration {
+        Duration::from_secs(1) / self.shared.limits.requests_per_second.max(1)
+    }
+
+    fn close(&self, code: CloseCode) {
+        super::QuicPeer(self.connection.clone()).close(code);
+    }
+}

@@ -1,0 +1,148 @@
+//! Newtypes for every identifier, so that a channel can't be passed where a user is meant.
+//!
+//! Stored identifiers are `u64` counters, dense and in order of creation (narrow keys page best);
+//! zero is never given out. [`Ssrc`] is the one identifier that another document defines.
+
+use std::fmt;
+use std::time::Duration;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<$inner> for $name {
+            fn from(value: $inner) -> Self {
+                Self(value)
+            }
+        }
+
+        impl From<$name> for $inner {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    };
+}
+
+id! {
+    /// A tenant: one virtual server with its own users, channels and roles.
+    OrganizationId(u64)
+}
+id! {
+    /// An account.
+    UserId(u64)
+}
+id! {
+    /// A node of the channel tree. Unique in the whole server, not only in its organization.
+    ChannelId(u64)
+}
+id! {
+    /// A named set of permissions that users are granted.
+    RoleId(u64)
+}
+id! {
+    /// A log-in of a user on one device. It outlives connections: a client that reconnects with
+    /// its token is the same session.
+    SessionId(u64)
+}
+id! {
+    /// A request, counted per connection by the server; only for logs.
+    RequestId(u64)
+}
+id! {
+    /// The place of a change in a session's event stream, from 1; the snapshot is 0.
+    EventNumber(u64)
+}
+id! {
+    /// Synchronization source (RFC 3550, section 3): whose voice an RTP packet carries. The server
+    /// chooses one for each connected session, and drops packets that name another's.
+    Ssrc(u32)
+}
+id! {
+    /// The flow identifier that begins each voice datagram (draft-ietf-avtcore-rtp-over-quic,
+    /// section 5.1). Flow 0 speaks to the current channel. A QUIC variable-length integer, so at
+    /// most 2^62 - 1.
+    FlowId(u64)
+}
+
+impl FlowId {
+    /// The flow that speaks to the session's current channel.
+    pub const CHANNEL: Self = Self(0);
+}
+
+/// A time, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This long after; the end of time at most.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it isn't.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// SHA-256 of the server's identity certificate in DER; what clients pin.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Reads what [`fmt::Display`] writes: 64 hexadecimal digits, with or without colons, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    /// Upper-case hexadecimal with a colon between bytes, as `openssl x509 -fingerprint` prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(":")?;
+            }
+            write!(f, "{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_reads_back_what_it_writes() {
+        let fingerprint = Fingerprint(std::array::from_fn(|i| i as u8 * 7));
+        assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
+        assert_eq!(Fingerprint::parse(&fingerprint.to_string().to_lowercase()), Some(fingerprint));
+        assert_eq!(Fingerprint::parse("AB:CD"), None);
+        assert_eq!(Fingerprint::parse(&"zz".repeat(32)), None);
+    }
+}

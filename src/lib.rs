@@ -1,0 +1,23 @@
+//! Parlour: a self-hosted voice server, its clients and its tools, in one crate.
+//!
+//! `docs/architecture.md` shows the rooms of this house, what each may import, and how a voice packet
+//! and a request travel through them. [`client`] is the library for programs that talk to a server;
+//! [`server`] starts one.
+
+pub mod audio;
+pub mod auth;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod control;
+pub mod endpoint;
+pub mod id;
+pub mod name;
+pub mod permission;
+pub mod protocol;
+pub mod server;
+pub mod state;
+pub mod store;
+pub mod telemetry;
+pub mod transport;
+pub mod voice;

@@ -1,0 +1,109 @@
+//! What users and channels may be called, and when two names are the same. Pure.
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+/// Characters of a user's name at most.
+pub const MAX_USER_NAME: usize = 32;
+
+/// Characters of a channel's name at most.
+pub const MAX_CHANNEL_NAME: usize = 64;
+
+/// Why a name can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// It is empty, or only spaces.
+    #[error("the name is empty; give it at least one character")]
+    Empty,
+    /// It has too many characters.
+    #[error("the name has {length} characters; use at most {limit}")]
+    TooLong {
+        /// What it has.
+        length: usize,
+        /// What it may have.
+        limit: usize,
+    },
+    /// A character has a meaning in addresses and commands, or can't be seen.
+    #[error("the name holds the character {0:?}, which names can't have; leave it out")]
+    Character(char),
+    /// It is `.` or `..`, which lead elsewhere in an address.
+    #[error("`.` and `..` lead to other places in an address; choose another name")]
+    Dots,
+}
+
+/// The form in which names are compared: NFKC (Unicode Annex 15) with upper and lower case made one.
+pub fn folded(name: &str) -> String {
+    name.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// The name as it is kept, if a user can have it: 1 to 32 characters, without spaces and without those
+/// that separate parts of an address.
+pub fn check_user_name(name: &str) -> Result<String, NameError> {
+    check(name, MAX_USER_NAME, |c| c.is_whitespace() || matches!(c, '@' | '/' | ':' | '#'))
+}
+
+/// The name as it is kept, if a channel can have it: 1 to 64 characters, none of them a slash.
+pub fn check_channel_name(name: &str) -> Result<String, NameError> {
+    check(name, MAX_CHANNEL_NAME, |c| c == '/')
+}
+
+fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<String, NameError> {
+    // A name that can't pass is not normalized first: normalizing can make it eighteen times longer.
+    let length = name.chars().count();
+    if length > 4 * limit {
+        return Err(NameError::TooLong { length, limit });
+    }
+    let name: String = name.trim().nfkc().collect();
+    if let Some(c) = name.chars().find(|c| c.is_control() || is_invisible(*c) || refused(*c)) {
+        return Err(NameError::Character(c));
+    }
+    match name.chars().count() {
+        0 => Err(NameError::Empty),
+        _ if name == "." || name == ".." => Err(NameError::Dots),
+        length if length > limit => Err(NameError::TooLong { length, limit }),
+        _ => Ok(name),
+    }
+}
+
+/// Characters without a glyph, and those that turn the direction of writing: with them two names can
+/// look the same.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_fold_alike() {
+        assert_eq!(folded("ＡＬＩＣＥ "), "alice");
+        assert_eq!(folded("ﬁona"), folded("FIONA"));
+        assert_ne!(folded("alice"), folded("alicia"));
+    }
+
+    #[test]
+    fn rules_are_enforced() {
+        assert_eq!(check_user_name("  Zoë "), Ok("Zoë".to_owned()));
+        assert_eq!(check_user_name(" "), Err(NameError::Empty));
+        assert_eq!(check_user_name("a b"), Err(NameError::Character(' ')));
+        assert_eq!(check_user_name("a\u{202e}b"), Err(NameError::Character('\u{202e}')));
+        assert_eq!(check_channel_name("Alpha Squad"), Ok("Alpha Squad".to_owned()));
+        assert_eq!(check_channel_name(" .."), Err(NameError::Dots));
+        assert_eq!(check_channel_name("a/b"), Err(NameError::Character('/')));
+        assert!(matches!(check_channel_name(&"x".repeat(65)), Err(NameError::TooLong { length: 65, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_that_passes_passes_again_and_fits(name in "\\PC{0,80}") {
+            if let Ok(kept) = check_channel_name(&name) {
+                prop_assert!(kept.chars().count() <= MAX_CHANNEL_NAME);
+                prop_assert_eq!(check_channel_name(&kept), Ok(kept.clone()));
+                prop_assert_eq!(folded(&kept), folded(&name));
+            }
+        }
+    }
+}

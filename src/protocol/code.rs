@@ -1,0 +1,114 @@
+//! The one table of codes on the wire: number, name, one sentence. Numbers are never reused.
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $number:literal, $word:literal, $sentence:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum $name {
+            $(#[doc = $sentence] $variant = $number,)*
+        }
+
+        impl $name {
+            /// Every code there is, in order of its number.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The number on the wire.
+            pub const fn number(self) -> u32 {
+                self as u32
+            }
+
+            /// The code of a number from the wire, if this version knows it.
+            pub const fn from_number(number: u32) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// The name in logs, counters and docs/protocol.md.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What it means to a person, in a sentence without a full stop.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.sentence())
+            }
+        }
+    };
+}
+
+codes! {
+    /// Why a request was refused, in [`Error`](super::wire::Error).
+    ErrorCode {
+        Malformed = 1, "malformed", "the request can't be decoded, or lacks a field";
+        TooLarge = 2, "too-large", "the request is larger than the server accepts";
+        Version = 3, "version", "the server speaks none of the offered protocol versions";
+        Unexpected = 4, "unexpected", "this request has no place at this point of the conversation";
+        Unsupported = 5, "unsupported", "the server doesn't know this request";
+        RateLimited = 6, "rate-limited", "too many requests; try again later";
+        LogInFailed = 7, "log-in-failed", "the name or the password is wrong, or the account is disabled";
+        TooManyAttempts = 8, "too-many-attempts", "too many failed log-ins; try again later";
+        TokenInvalid = 9, "token-invalid", "the session has ended; log in with the password";
+        GuestsRefused = 10, "guests-refused", "this server lets no guests in";
+        ClaimInvalid = 11, "claim-invalid", "the claim code is wrong, used or expired; `parlour admin claim-code` on the server makes a new one";
+        Busy = 12, "busy", "the server is busy; try again shortly";
+        Full = 13, "full", "the server has no room for another session";
+        Forbidden = 14, "forbidden", "you may not do this here";
+        NoSuchChannel = 15, "no-such-channel", "there is no such channel";
+        NoSuchSession = 16, "no-such-session", "nobody is connected under this session";
+        NoSuchUser = 17, "no-such-user", "there is no account of this name";
+        NameTaken = 18, "name-taken", "the name is taken";
+        NameInvalid = 19, "name-invalid", "the name can't be used";
+        Cycle = 20, "cycle", "a channel can't be moved below itself";
+        TooDeep = 21, "too-deep", "channels can't be nested deeper";
+        TooMany = 22, "too-many", "there is no room for another channel";
+        TextInvalid = 23, "text-invalid", "the text is empty or too long";
+        PasswordInvalid = 24, "password-invalid", "the password can't be used";
+        NoSuchRole = 25, "no-such-role", "there is no role of this name";
+        ReadOnly = 26, "read-only", "the server can't write to its disk, so it refuses changes";
+        Internal = 27, "internal", "the server failed; its log says why";
+    }
+}
+
+codes! {
+    /// Why a connection was closed: the application error code of QUIC's CONNECTION_CLOSE
+    /// (RFC 9000, section 19.19).
+    CloseCode {
+        Normal = 0, "normal", "the client is done";
+        ShuttingDown = 1, "shutting-down", "the server is shutting down";
+        LoggedOut = 2, "logged-out", "the session was ended";
+        Replaced = 3, "replaced", "the session connected again from elsewhere";
+        VersionRefused = 4, "version-refused", "the server speaks none of the offered protocol versions";
+        ProtocolViolation = 5, "protocol-violation", "the client broke the protocol";
+        HandshakeTimeout = 6, "handshake-timeout", "the client took too long to log in";
+        TooSlow = 7, "too-slow", "the client doesn't read its events fast enough";
+        Full = 8, "full", "the server has no room for another session";
+        Disabled = 9, "disabled", "the account was disabled";
+        RateLimited = 10, "rate-limited", "the client kept sending far more than it may";
+        Internal = 11, "internal", "the server failed; its log says why";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_read_back() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_number(code.number()), Some(*code));
+        }
+        for code in CloseCode::ALL {
+            assert_eq!(CloseCode::from_number(code.number()), Some(*code));
+        }
+        assert_eq!(ErrorCode::from_number(0), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Bytes to messages and back: control messages, voice packets, and the codes both sides agree on.
+//!
+//! Nothing here knows the network. Control messages are protobuf, generated from `protocol.proto`
+//! into [`wire`]; voice is RTP (RFC 3550) with Opus (RFC 7587) behind a flow id, read in place by
+//! [`VoicePacket`].
+
+mod code;
+mod frame;
+mod rtp;
+mod varint;
+
+pub use code::{CloseCode, ErrorCode};
+pub use frame::{FrameError, Framed, decode, encode};
+pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
+pub use varint::{read_varint, varint_size, write_varint};
+
+/// The generated messages of `protocol.proto`.
+#[expect(missing_docs, clippy::pedantic, reason = "generated; protocol.proto documents every message")]
+pub mod wire {
+    include!(concat!(env!("OUT_DIR"), "/parlour.v1.rs"));
+}
+
+/// ALPN (RFC 7301) of native clients.
+pub const ALPN: &[u8] = b"parlour/1";
+
+/// Lowest and highest version of the control protocol that this program speaks.
+pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
+
+/// Optional features this program knows, for [`wire::Hello`]: in-band error correction of Opus is
+/// used by receivers, and the audio level header extension (RFC 6464) is passed on.
+pub const FEATURES: &[&str] = &["opus-fec", "audio-level"];
+
+/// UDP port of a server that was told none.
+pub const DEFAULT_PORT: u16 = 4848;
+
+/// Largest request or response, in bytes.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// Largest event, in bytes. A snapshot of a full server is the largest there is.
+pub const MAX_EVENT: usize = 4 * 1024 * 1024;
+
+/// Largest RTP packet, header included, in bytes. With the flow id it fits a QUIC datagram at the
+/// smallest MTU (1200) and leaves 32 bytes for the tag and header of an encrypted channel (RFC 9605).
+pub const MAX_PACKET: usize = 1100;
+
+/// Largest text message, in bytes of UTF-8.
+pub const MAX_TEXT: usize = 4096;
+
+/// Largest channel description, in bytes of UTF-8.
+pub const MAX_DESCRIPTION: usize = 1024;
+
+/// Rate of RTP timestamps, in Hz, whatever the encoder's (RFC 7587, section 4.1).
+pub const RTP_CLOCK: u32 = 48_000;

@@ -1,0 +1,207 @@
+//! Start and stop of the server, in order and in one place.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::control::{self, Actor, Handle, Refused, Settings};
+use crate::endpoint::{BindError, Endpoint, Identity, IdentityError, Limits, LocalSocket, QuicPeer};
+use crate::id::{Fingerprint, Timestamp};
+use crate::protocol::wire::{self, request};
+use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
+use crate::store::{OpenError, STORE_FILE, Store};
+use crate::voice::Rates;
+
+/// Why the server can't start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The data directory can't be made or entered.
+    #[error("can't use the data directory {}: {source}; make it writable for the user who runs Parlour, or choose another with --data-dir", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The database can't be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The identity can't be loaded or made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The state can't be loaded.
+    #[error(transparent)]
+    Control(#[from] control::StartError),
+    /// The first claim code or a demonstration account can't be made.
+    #[error("can't prepare the first start: {0}")]
+    First(#[from] Refused),
+}
+
+/// A running server. Dropping it without [`Server::stop`] ends it without a farewell.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    fingerprint: Fingerprint,
+    claim: Option<wire::ClaimCode>,
+    handle: Handle<QuicPeer>,
+    thread: control::Thread,
+    stop: oneshot::Sender<()>,
+    endpoint: JoinHandle<()>,
+    local: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts everything, in the order in which each part needs the one before: directory, store,
+    /// sockets, identity, control, then the listening.
+    pub async fn start(config: &Config, listen: &[SocketAddr], optional: bool) -> Result<Self, StartError> {
+        let directory = config.data_dir();
+        make_private(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
+        let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
+        let store = Arc::new(Store::open(&directory.join(STORE_FILE), now)?);
+        let identity = Identity::load_or_create(&directory)?;
+        let limits = limits(config);
+        let endpoint = Endpoint::bind(listen, optional, &identity, &limits)?;
+        let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
+        let settings = settings(config, fingerprint, &addresses);
+        let (handle, thread) = control::start(store, settings)?;
+        let claim = first_claim(&handle).await?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = endpoint.run(handle.clone(), limits, welcome(config), async {
+            // An error means that the server was dropped, which ends it, too.
+            let _ = stopped.await;
+        });
+        let local = match LocalSocket::bind(&directory) {
+            Ok(socket) => Some(tokio::spawn(socket.run(handle.clone()))),
+            Err(error) => {
+                tracing::warn!(%error, "no local socket; admin commands need the server stopped");
+                None
+            }
+        };
+        Ok(Self {
+            addresses,
+            fingerprint,
+            claim,
+            handle,
+            thread,
+            stop,
+            endpoint: tokio::spawn(serving),
+            local,
+        })
+    }
+
+    /// What is listened on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// SHA-256 of the identity certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The claim code that was made at this start, when the server has no administrator yet.
+    pub fn claim(&self) -> Option<&wire::ClaimCode> {
+        self.claim.as_ref()
+    }
+
+    /// The way to its control thread.
+    pub fn handle(&self) -> &Handle<QuicPeer> {
+        &self.handle
+    }
+
+    /// Creates an account, if there is none of that name.
+    pub async fn ensure_user(&self, name: &str, password: &str, role: &str) -> Result<(), StartError> {
+        let create =
+            wire::CreateUser { name: name.to_owned(), password: password.to_owned(), role: role.to_owned() };
+        match self.handle.request(Actor::Operator, request::Body::CreateUser(create)).await {
+            Ok(_) | Err(Refused::NameTaken) => Ok(()),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Tells the clients, finishes what is queued, closes the connections and the database. Takes
+    /// 2.5 s at most.
+    pub async fn stop(self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.handle.stop()).await;
+        // The goodbyes get on their way before the connections are closed over them.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if let Some(local) = self.local {
+            local.abort();
+        }
+        let _ = self.stop.send(());
+        let _ = self.endpoint.await;
+        drop(self.handle);
+        // The thread has answered `stop`, so this doesn't wait.
+        self.thread.join();
+    }
+}
+
+/// Makes the directory, for its owner only. One that others may read is closed to them.
+fn make_private(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let permissions = fs::metadata(directory)?.permissions();
+    if permissions.mode() & 0o077 != 0 {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// A new claim code while there is no administrator; the code of an earlier start is good no more,
+/// since nobody can read it again.
+async fn first_claim(handle: &Handle<QuicPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
+    if handle.has_administrator()? { Ok(None) } else { handle.new_claim_code().await.map(Some) }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        sessions: config.max_sessions() as usize,
+        voice: Rates { packets: config.packets_per_second(), bytes: config.voice_bytes_per_second() },
+        requests_per_second: config.requests_per_second(),
+        request_burst: config.request_burst(),
+        handshake: Duration::from_secs(config.handshake_seconds().into()),
+        idle: Duration::from_secs(config.idle_seconds().into()),
+    }
+}
+
+fn settings(config: &Config, fingerprint: Fingerprint, addresses: &[SocketAddr]) -> Settings {
+    Settings {
+        name: config.name(),
+        max_sessions: config.max_sessions() as usize,
+        token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
+        guests: config.guests(),
+        hash_threads: config.hash_threads(),
+        hash_queue: config.hash_queue() as usize,
+        fingerprint,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn welcome(config: &Config) -> wire::Welcome {
+    wire::Welcome {
+        server_name: config.name(),
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        guests: config.guests(),
+        limits: Some(wire::Limits {
+            request_bytes: MAX_REQUEST as u32,
+            requests_per_second: config.requests_per_second(),
+            request_burst: config.request_burst(),
+            packet_bytes: MAX_PACKET as u32,
+            packets_per_second: config.packets_per_second(),
+            voice_bytes_per_second: config.voice_bytes_per_second(),
+            text_bytes: MAX_TEXT as u32,
+        }),
+        ..wire::Welcome::default()
+    }
+}

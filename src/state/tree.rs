@@ -1,0 +1,51 @@
+//! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
+//! cycle, and the store is checked when it is loaded.
+
+use super::{Channel, MAX_CHANNELS, State};
+use crate::id::ChannelId;
+use crate::name::folded;
+
+impl State {
+    /// The channels from the top down to `channel`, itself included; empty when there is none.
+    pub(super) fn path(&self, channel: ChannelId) -> Vec<ChannelId> {
+        let mut path = Vec::new();
+        let mut next = Some(channel);
+        // The bound ends the walk even on a damaged store whose parents form a cycle.
+        while let Some(found) = next.and_then(|id| self.channels.get(&id)).filter(|_| path.len() <= MAX_CHANNELS) {
+            path.push(found.id);
+            next = found.parent;
+        }
+        path.reverse();
+        path
+    }
+
+    /// The channels directly below `parent`, or at the top.
+    pub(super) fn children(&self, parent: Option<ChannelId>) -> impl Iterator<Item = &Channel> {
+        self.channels.values().filter(move |channel| channel.parent == parent)
+    }
+
+    /// The channel and all below it, each before its parent.
+    pub(super) fn subtree(&self, channel: ChannelId) -> Vec<ChannelId> {
+        let mut found = vec![channel];
+        let mut next = 0;
+        while next < found.len() && found.len() <= MAX_CHANNELS {
+            found.extend(self.children(Some(found[next])).map(|child| child.id));
+            next += 1;
+        }
+        found.reverse();
+        found
+    }
+
+    /// Levels that the channel and what is below it take: 1 without children.
+    pub(super) fn height(&self, channel: ChannelId) -> usize {
+        let above = self.path(channel).len();
+        let deepest = self.subtree(channel).into_iter().map(|id| self.path(id).len()).max();
+        deepest.map_or(0, |deepest| deepest + 1 - above)
+    }
+
+    /// Whether a channel other than `but` has this name below `parent`.
+    pub(super) fn has_sibling(&self, parent: Option<ChannelId>, name: &str, but: Option<ChannelId>) -> bool {
+        let name = folded(name);
+        self.children(parent).any(|child| Some(child.id) != but && folded(&child.name) == name)
+    }
+}

@@ -1,0 +1,128 @@
+//! How both ends set QUIC and TLS up: cipher suites, buffers, and a congestion controller that leaves
+//! room for voice.
+
+mod congestion;
+mod pin;
+
+pub use congestion::FlooredConfig;
+pub use pin::Seen;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{cipher_suite, default_provider};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::id::Fingerprint;
+use pin::Pinned;
+
+/// Bytes of datagrams that wait for a connection at most: a few voice packets. What is above would be
+/// heard too late, so the oldest goes.
+pub const DATAGRAM_SEND_BUFFER: usize = 16 * 1024;
+
+/// Request streams that a client may have open at once.
+const REQUESTS_AT_ONCE: u32 = 8;
+
+/// Why TLS can't be set up.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The certificate or key is refused.
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+    /// The cipher suite that QUIC begins with is missing.
+    #[error(transparent)]
+    Suite(#[from] NoInitialCipherSuite),
+}
+
+/// Cryptography with AES-128-GCM preferred: measured cheapest, and what QUIC's first packets need.
+pub fn crypto() -> Arc<CryptoProvider> {
+    let cipher_suites = vec![
+        cipher_suite::TLS13_AES_128_GCM_SHA256,
+        cipher_suite::TLS13_AES_256_GCM_SHA384,
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    ];
+    Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
+}
+
+/// The server's side, for one certificate and one protocol (ALPN). A connection silent for `idle`
+/// is given up.
+pub fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    protocol: &[u8],
+    idle: Duration,
+) -> Result<quinn::ServerConfig, TlsError> {
+    let mut tls = rustls::ServerConfig::builder_with_provider(crypto())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    tls.alpn_protocols = vec![protocol.to_vec()];
+    tls.ignore_client_order = true;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    let mut transport = common(idle);
+    transport
+        .max_concurrent_bidi_streams(REQUESTS_AT_ONCE.into())
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(Some(64 * 1024))
+        // One request of the largest size fits; all of them at once share the connection's window.
+        .stream_receive_window(VarInt::from_u32(80 * 1024))
+        .receive_window(VarInt::from_u32(256 * 1024))
+        .send_window(1024 * 1024);
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// The client's side, for servers whose certificate is pinned: only `expected` is accepted, or any when
+/// there is none. What was presented is left in the second value.
+pub fn client_config(
+    expected: Option<Fingerprint>,
+    protocol: &[u8],
+) -> Result<(quinn::ClientConfig, Seen), TlsError> {
+    let seen = Seen::default();
+    let mut tls = rustls::ClientConfig::builder_with_provider(crypto())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned { expected, seen: seen.clone() }))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![protocol.to_vec()];
+    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    let mut transport = common(CLIENT_IDLE);
+    transport
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(1))
+        .datagram_receive_buffer_size(Some(1024 * 1024));
+    config.transport_config(Arc::new(transport));
+    Ok((config, seen))
+}
+
+/// Silence after which a client takes its server for gone.
+const CLIENT_IDLE: Duration = Duration::from_secs(10);
+
+/// How often a client that has nothing to say shows that it is there. It keeps the way through a NAT
+/// open for a silent listener, and finds out that the server was started anew.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// How an endpoint of the server answers packets of connections it doesn't know: with a stateless reset
+/// (RFC 9000, section 10.3) under a key made of `secret`. A server that was killed and started again
+/// knows its clients' connections no more, and this tells them at once.
+pub fn endpoint_config(secret: &[u8]) -> quinn::EndpointConfig {
+    let key: [u8; 32] = Sha256::new().chain_update(b"parlour stateless reset").chain_update(secret).finalize().into();
+    quinn::EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key)))
+}
+
+/// What both ends share.
+pub fn common(idle: Duration) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        // Durations beyond a QUIC integer, 2^62 ms, mean no limit.
+        .max_idle_timeout(IdleTimeout::try_from(idle).ok())
+        .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER)
+        .congestion_controller_factory(Arc::new(FlooredConfig::default()));
+    transport
+}

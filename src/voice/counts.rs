@@ -1,0 +1,58 @@
+//! What became of every datagram that arrived, for operators and tests.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! fates {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
+        /// What became of a datagram.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Fate {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Fate {
+            /// Every fate with the name it is counted under, as docs/protocol.md lists them.
+            pub const NAMED: &[(Self, &'static str)] = &[$((Self::$variant, $word)),*];
+        }
+    };
+}
+
+fates! {
+    /// A packet arrived and was passed on to whoever listens, maybe nobody.
+    Forwarded = "voice_forwarded";
+    /// A copy of a packet was handed to a listener's connection.
+    Delivered = "voice_delivered";
+    /// A copy found its listener's buffer full, so the oldest in there was dropped.
+    ListenerFull = "voice_dropped_listener_full";
+    /// Not a voice packet: truncated, a wrong version, or without payload.
+    Malformed = "voice_dropped_malformed";
+    /// Larger than a packet may be.
+    TooLarge = "voice_dropped_too_large";
+    /// Names an SSRC that isn't the session's own.
+    ForeignSsrc = "voice_dropped_foreign_ssrc";
+    /// The session sends more than it may.
+    RateLimited = "voice_dropped_rate_limited";
+    /// The speaker is in no channel, muted, or may not speak there, or the flow isn't registered.
+    NotSpeaking = "voice_dropped_not_speaking";
+}
+
+/// A counter for each [`Fate`]; shared by all connections, so each counter is atomic and relaxed.
+#[derive(Debug, Default)]
+pub struct Counts([AtomicU64; Fate::NAMED.len()]);
+
+impl Counts {
+    /// Adds `times` to the fate's counter.
+    pub fn add(&self, fate: Fate, times: u64) {
+        self.0[fate as usize].fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// How often it happened since the start of the server.
+    pub fn of(&self, fate: Fate) -> u64 {
+        self.0[fate as usize].load(Ordering::Relaxed)
+    }
+
+    /// Every counter with its name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Fate::NAMED.iter().map(|(fate, name)| (*name, self.of(*fate)))
+    }
+}
