@@ -6,7 +6,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/protocol/protocol.proto");
     let files = protox::compile(["protocol.proto"], ["src/protocol"])?;
     let mut config = prost_build::Config::new();
-    // Voice of one copy: fields of bytes borrow the buffer they were decoded from.
+    // Fields of bytes share the buffer they were decoded from.
     config.bytes(["."]);
     config.compile_fds(files)?;
     Ok(())

@@ -181,7 +181,8 @@ fn evaluate(
             Subject::User(_) => false,
         };
         let denied = on_channel.iter().filter(for_roles).fold(Permissions::NONE, |sum, o| sum.union(o.deny));
-        let allowed = on_channel.iter().filter(for_roles).fold(Permissions::NONE, |sum, o| sum.union(o.allow));
+        let allowed =
+            on_channel.iter().filter(for_roles).fold(Permissions::NONE, |sum, o| sum.union(o.allow));
         now = now.without(denied).union(allowed);
         for overwrite in on_channel.iter().filter(for_roles) {
             note(Step::Overwrite(*overwrite), now);
@@ -212,19 +213,24 @@ mod tests {
 
     #[test]
     fn a_user_overwrite_beats_a_role_overwrite_on_the_same_channel() {
-        let path = [overwrite(1, Subject::Role(RoleId(1)), 0, 0b10), overwrite(1, Subject::User(USER), 0b10, 0)];
+        let path =
+            [overwrite(1, Subject::Role(RoleId(1)), 0, 0b10), overwrite(1, Subject::User(USER), 0b10, 0)];
         assert_eq!(effective(USER, &grants(0b111), &path), Permissions(0b111));
     }
 
     #[test]
     fn a_deeper_channel_beats_a_higher_one() {
-        let path = [overwrite(1, Subject::User(USER), 0b10, 0), overwrite(2, Subject::Role(RoleId(1)), 0, 0b10)];
+        let path =
+            [overwrite(1, Subject::User(USER), 0b10, 0), overwrite(2, Subject::Role(RoleId(1)), 0, 0b10)];
         assert_eq!(effective(USER, &grants(0b11), &path), Permissions(0b01));
     }
 
     #[test]
     fn an_overwrite_for_somebody_else_changes_nothing() {
-        let path = [overwrite(1, Subject::User(UserId(9)), 0, 0xff), overwrite(1, Subject::Role(RoleId(9)), 0, 0xff)];
+        let path = [
+            overwrite(1, Subject::User(UserId(9)), 0, 0xff),
+            overwrite(1, Subject::Role(RoleId(9)), 0, 0xff),
+        ];
         assert_eq!(effective(USER, &grants(0b11), &path), Permissions(0b11));
     }
 

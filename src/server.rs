@@ -67,7 +67,8 @@ impl Server {
     /// sockets, identity, control, then the listening.
     pub async fn start(config: &Config, listen: &[SocketAddr], optional: bool) -> Result<Self, StartError> {
         let directory = config.data_dir();
-        make_private(&directory).map_err(|source| StartError::Directory { path: directory.clone(), source })?;
+        make_private(&directory)
+            .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
         let store = Arc::new(Store::open(&directory.join(STORE_FILE), now)?);
         let identity = Identity::load_or_create(&directory)?;

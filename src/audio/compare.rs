@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn what_is_missing_or_other_lowers_the_result() {
         let original = speech();
-        assert_eq!(compare(&original, &vec![0; 100_000]).correlation, 0.0);
-        assert_eq!(compare(&original, &[]).correlation, 0.0);
+        assert!(compare(&original, &vec![0; 100_000]).correlation.abs() < 1e-9);
+        assert!(compare(&original, &[]).correlation.abs() < 1e-9);
         let half = compare(&original, &original[..original.len() / 2]);
         assert!(half.correlation < 0.85, "{half:?}");
         let reversed: Vec<i16> = original.iter().rev().copied().collect();

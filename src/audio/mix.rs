@@ -84,7 +84,10 @@ mod tests {
         mixer.add(15, &[i16::MAX; 10]).unwrap();
         mixer.finish(30).unwrap();
         let samples = Source::read(Cursor::new(file.into_inner())).unwrap().samples().to_vec();
-        assert_eq!((samples.len(), samples[9], samples[10], samples[15], samples[20], samples[25]), (30, 0, 100, i16::MAX, i16::MAX, 0));
+        assert_eq!(
+            (samples.len(), samples[9], samples[10], samples[15], samples[20], samples[25]),
+            (30, 0, 100, i16::MAX, i16::MAX, 0)
+        );
     }
 
     #[test]

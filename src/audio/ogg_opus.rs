@@ -43,7 +43,10 @@ pub struct OggOpusWriter<W: Write> {
 
 impl<W: Write> std::fmt::Debug for OggOpusWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OggOpusWriter").field("serial", &self.serial).field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("OggOpusWriter")
+            .field("serial", &self.serial)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,14 +159,18 @@ mod tests {
         let loud: [i16; FRAME] = std::array::from_fn(|i| ((i as f32 * 0.05).sin() * 8_000.0) as i16);
         let mut writer = OggOpusWriter::new(Vec::new(), 1, 312, &[]).unwrap();
         for index in 0..10 {
-            assert_eq!(writer.place(48_000 + index * 960, &encoder.encode(&loud).unwrap()).unwrap(), Placed::Written);
+            assert_eq!(
+                writer.place(48_000 + index * 960, &encoder.encode(&loud).unwrap()).unwrap(),
+                Placed::Written
+            );
         }
         let late = writer.place(48_000, &encoder.encode(&loud).unwrap()).unwrap();
         assert_eq!(late, Placed::TooLate);
         let bytes = writer.finish(96_000).unwrap();
         let samples = Source::read(Cursor::new(bytes)).unwrap().samples().to_vec();
         assert_eq!(samples.len(), 96_000);
-        let energy = |range: std::ops::Range<usize>| samples[range].iter().map(|s| i64::from(*s).abs()).max().unwrap();
+        let energy =
+            |range: std::ops::Range<usize>| samples[range].iter().map(|s| i64::from(*s).abs()).max().unwrap();
         assert_eq!(energy(0..47_500), 0);
         assert!(energy(49_000..57_000) > 4_000);
         assert!(energy(70_000..96_000) < 100);

@@ -29,7 +29,9 @@ pub enum OpenError {
     #[error("the WAV file can't be read: {0}")]
     Wav(#[from] hound::Error),
     /// Its rate isn't one that sound is kept in.
-    #[error("the WAV file says it has {rate} samples a second and {channels} channels; 8000 to 192000 and 1 to 8 can be played")]
+    #[error(
+        "the WAV file says it has {rate} samples a second and {channels} channels; 8000 to 192000 and 1 to 8 can be played"
+    )]
     Shape {
         /// What it says.
         rate: u32,
@@ -167,7 +169,9 @@ fn read_ogg(reader: impl Read + Seek) -> Result<Vec<i16>, OpenError> {
     let mut reader = PacketReader::new(reader);
     let head = reader.read_packet()?.ok_or(OpenError::NotOpus)?;
     let pre_skip = match head.data.as_slice() {
-        [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', 0..=15, 1 | 2, low, high, ..] if head.data.len() >= 19 => {
+        [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', 0..=15, 1 | 2, low, high, ..]
+            if head.data.len() >= 19 =>
+        {
             usize::from(u16::from_le_bytes([*low, *high]))
         }
         _ => return Err(OpenError::NotOpus),
@@ -204,7 +208,9 @@ mod tests {
 
     fn tone(rate: u32, seconds: f32) -> Vec<f32> {
         let count = (rate as f32 * seconds) as usize;
-        (0..count).map(|i| (i as f32 * 2.0 * std::f32::consts::PI * 440.0 / rate as f32).sin() * 0.5).collect()
+        (0..count)
+            .map(|i| (i as f32 * 2.0 * std::f32::consts::PI * 440.0 / rate as f32).sin() * 0.5)
+            .collect()
     }
 
     fn wav(rate: u32, channels: u16, bits: u16, float: bool, seconds: f32) -> Vec<u8> {
@@ -228,9 +234,13 @@ mod tests {
     #[test]
     fn every_common_wav_sounds_the_same() {
         let expected: Vec<i16> = tone(48_000, 1.0).into_iter().map(to_i16).collect();
-        for (rate, channels, bits, float) in
-            [(48_000, 1, 16, false), (8_000, 1, 8, false), (44_100, 2, 24, false), (96_000, 6, 32, false), (22_050, 2, 32, true)]
-        {
+        for (rate, channels, bits, float) in [
+            (48_000, 1, 16, false),
+            (8_000, 1, 8, false),
+            (44_100, 2, 24, false),
+            (96_000, 6, 32, false),
+            (22_050, 2, 32, true),
+        ] {
             let source = Source::read(Cursor::new(wav(rate, channels, bits, float, 1.0))).unwrap();
             let found = compare(&expected, source.samples());
             assert!(found.correlation > 0.99, "{rate} Hz, {channels} channels, {bits} bits: {found:?}");
@@ -240,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_is_no_sound_is_refused_in_words() {
-        let read = |bytes: &[u8]| Source::read(Cursor::new(bytes.to_vec())).map(|_| ()).unwrap_err().to_string();
+        let read =
+            |bytes: &[u8]| Source::read(Cursor::new(bytes.to_vec())).map(|_| ()).unwrap_err().to_string();
         assert!(read(b"").starts_with("the file is neither WAV nor Ogg Opus"));
         assert!(read(b"ID3 music").starts_with("the file is neither WAV nor Ogg Opus"));
         assert!(read(b"RIFF").starts_with("the WAV file can't be read"));

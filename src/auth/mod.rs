@@ -6,5 +6,7 @@ mod password;
 mod token;
 
 pub use lockout::{AddressKey, Lockout, Policy};
-pub use password::{HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_password};
+pub use password::{
+    HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_password,
+};
 pub use token::{ClaimCode, Token, TokenHash};

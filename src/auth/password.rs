@@ -94,7 +94,11 @@ impl StoredPassword {
     }
 }
 
-fn run(password: &str, salt: &[u8; 16], (memory, passes, lanes): (u32, u32, u32)) -> Result<[u8; HASH], HashError> {
+fn run(
+    password: &str,
+    salt: &[u8; 16],
+    (memory, passes, lanes): (u32, u32, u32),
+) -> Result<[u8; HASH], HashError> {
     let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(|_| HashError)?;
     let mut hash = [0; HASH];
     // A longer password than may be chosen is cut, so that it takes no longer than any other.

@@ -24,7 +24,8 @@ impl Channels {
         output.line(paint(&session.welcome().server_name, "1", styled()));
         draw(output, &view, None, "");
         for channel in view.channels.values() {
-            let people: Vec<_> = view.people(Some(ChannelId(channel.id))).iter().map(|member| &member.name).collect();
+            let people: Vec<_> =
+                view.people(Some(ChannelId(channel.id))).iter().map(|member| &member.name).collect();
             output.object(&json!({
                 "id": channel.id, "path": view.path(channel), "description": channel.description,
                 "position": channel.position, "people": people,

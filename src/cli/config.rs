@@ -64,7 +64,7 @@ impl Config {
 pub(super) fn sources(file: Option<PathBuf>, flags: Vec<(&'static str, String)>) -> Sources {
     let own = etcetera::choose_base_strategy().map(|base| base.config_dir().join("parlour/parlour.toml"));
     let search = own.into_iter().chain(["/etc/parlour/parlour.toml".into()]).collect();
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Sources { file, search, environment: environment.collect(), flags }
 }

@@ -59,7 +59,8 @@ impl Place {
         if !logged_in.token.is_empty() {
             known.set_token(&logged_in.token, logged_in.token_expires_ms);
         }
-        let address = Address { user: Some(logged_in.name.clone()), channel: String::new(), ..self.address.clone() };
+        let address =
+            Address { user: Some(logged_in.name.clone()), channel: String::new(), ..self.address.clone() };
         Ok(self.profile.remember(&self.address.server(), address.to_string(), known)?)
     }
 
@@ -70,8 +71,14 @@ impl Place {
         let Some((known, token)) = known.and_then(|known| Some((known, known.token_bytes()?))) else {
             bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
         };
-        if let Some(user) = self.address.user.as_ref().filter(|user| user.to_lowercase() != known.user.to_lowercase()) {
-            bail!("you are logged in to {server} as {}, not as {user}; to change: parlour login {}", known.user, self.address)
+        if let Some(user) =
+            self.address.user.as_ref().filter(|user| user.to_lowercase() != known.user.to_lowercase())
+        {
+            bail!(
+                "you are logged in to {server} as {}, not as {user}; to change: parlour login {}",
+                known.user,
+                self.address
+            )
         }
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
@@ -136,7 +143,9 @@ pub(super) fn password(from_stdin: bool, question: &str, twice: bool) -> anyhow:
         return Ok(password);
     }
     if !io::stdin().is_terminal() {
-        bail!("there is no terminal to ask for the password on; give it with --password-stdin or in PARLOUR_PASSWORD");
+        bail!(
+            "there is no terminal to ask for the password on; give it with --password-stdin or in PARLOUR_PASSWORD"
+        );
     }
     let password = rpassword::prompt_password(format!("{question}: "))?;
     if twice && rpassword::prompt_password("The same again: ")? != password {

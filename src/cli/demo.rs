@@ -45,7 +45,8 @@ impl Demo {
         if let Some(name) = self.deafen.as_deref().filter(|name| !LISTENERS.contains(name)) {
             bail!("there is no listener {name}; there are alice and bob");
         }
-        let original = Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
+        let original =
+            Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
         let directory = scratch()?;
         let result = self.play_through(output, &original, &directory).await;
         // What was recorded is of no further use, whether it was right or not.
@@ -61,11 +62,16 @@ impl Demo {
         }
     }
 
-    async fn play_through(&self, output: Output, original: &Source, directory: &Path) -> anyhow::Result<Vec<Listener>> {
+    async fn play_through(
+        &self,
+        output: Output,
+        original: &Source,
+        directory: &Path,
+    ) -> anyhow::Result<Vec<Listener>> {
         output.line("Starting a server on loopback …");
         let data = directory.join("server");
         let serve = ["serve", "--demo", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"];
-        let mut server = Part::start(directory, serve.map(Into::into).into_iter().chain([data.into()]))?;
+        let mut server = Part::start(directory, serve.map(Into::into).into_iter().chain([data]))?;
         let listening = server.event("listening").await?;
         let address = listening["addresses"][0].as_str().context("the server said no address")?.to_owned();
         let mut listeners = Vec::new();
@@ -78,12 +84,13 @@ impl Demo {
         log_in("demo", &address, directory).await?;
         let play = ["play", "--trace"].map(Into::into).into_iter();
         let mut speaker =
-            Part::start(&directory.join("demo"), play.chain([sent_to.clone().into(), (&self.file).into()]))?;
+            Part::start(&directory.join("demo"), play.chain([sent_to.clone(), self.file.clone()]))?;
         speaker.event("playing").await?;
         let said = tokio::time::timeout(original.duration() + PATIENCE, speaker.event("done"));
         said.await.context("the speaker didn't finish in time")??;
         tokio::time::sleep(Duration::from_millis(400)).await;
-        let sent: HashMap<u16, u64> = trace::read(&sent_to)?.iter().map(|frame| (frame.seq, frame.t_ns)).collect();
+        let sent: HashMap<u16, u64> =
+            trace::read(&sent_to)?.iter().map(|frame| (frame.seq, frame.t_ns)).collect();
         let mut results = Vec::new();
         for (name, mut part) in listeners {
             part.stop()?;
@@ -140,7 +147,11 @@ impl Part {
     fn start(home: &Path, arguments: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("can't find this program's own file")?;
         let mut command = Command::new(program);
-        command.arg("--json").args(arguments).env("PARLOUR_CONFIG_DIR", home).env("PARLOUR_PASSWORD", DEMO_PASSWORD);
+        command
+            .arg("--json")
+            .args(arguments)
+            .env("PARLOUR_CONFIG_DIR", home)
+            .env("PARLOUR_PASSWORD", DEMO_PASSWORD);
         command.env_remove("PARLOUR_ADDRESS").env_remove("PARLOUR_CONFIG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("can't start a part of the demonstration")?;
@@ -190,16 +201,23 @@ impl Listener {
         home: &Path,
         original: &Source,
     ) -> anyhow::Result<Self> {
-        let heard: HashMap<u16, u64> =
-            trace::read(&home.join("heard.jsonl"))?.iter().rev().map(|frame| (frame.seq, frame.t_ns)).collect();
-        let delays = sent.iter().filter_map(|(seq, at)| Some(heard.get(seq)?.saturating_sub(*at) as f64 / 1e6));
+        let heard: HashMap<u16, u64> = trace::read(&home.join("heard.jsonl"))?
+            .iter()
+            .rev()
+            .map(|frame| (frame.seq, frame.t_ns))
+            .collect();
+        let delays =
+            sent.iter().filter_map(|(seq, at)| Some(heard.get(seq)?.saturating_sub(*at) as f64 / 1e6));
         let mut delays: Vec<f64> = delays.collect();
         delays.sort_by(f64::total_cmp);
         let percentile = |share: f64| {
             let index = ((delays.len() as f64 - 1.0) * share).round().max(0.0) as usize;
             delays.get(index).copied().unwrap_or(f64::NAN)
         };
-        let file = done["speakers"].as_array().and_then(|speakers| speakers.first()).and_then(|s| s["file"].as_str());
+        let file = done["speakers"]
+            .as_array()
+            .and_then(|speakers| speakers.first())
+            .and_then(|s| s["file"].as_str());
         let comparison = match file {
             Some(file) => compare(original.samples(), Source::open(Path::new(file))?.samples()),
             None => Comparison { correlation: 0.0, offset: 0 },
@@ -219,13 +237,23 @@ impl Listener {
             return Some(format!("{} missed {} of {} frames", self.name, self.lost(), self.sent));
         }
         let correlation = self.comparison.correlation;
-        (correlation < LIKENESS).then(|| format!("{}'s recording correlates only {correlation:.3}", self.name))
+        (correlation < LIKENESS)
+            .then(|| format!("{}'s recording correlates only {correlation:.3}", self.name))
     }
 }
 
 fn report(output: Output, listeners: &[Listener]) {
-    let header =
-        ["Listener", "Sent", "Received", "Lost", "Late", "Delay p50", "Delay p99", "Correlation", "Begins at"];
+    let header = [
+        "Listener",
+        "Sent",
+        "Received",
+        "Lost",
+        "Late",
+        "Delay p50",
+        "Delay p99",
+        "Correlation",
+        "Begins at",
+    ];
     let mut rows = Vec::new();
     for listener in listeners {
         let Comparison { correlation, offset } = listener.comparison;

@@ -26,21 +26,21 @@ pub(super) struct Login {
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
-    Fingerprint::parse(text).ok_or_else(|| "a fingerprint is 64 hexadecimal digits, with or without colons".to_owned())
+    Fingerprint::parse(text)
+        .ok_or_else(|| "a fingerprint is 64 hexadecimal digits, with or without colons".to_owned())
 }
 
 impl Login {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut place = Place::find(self.address.as_deref())?;
         // Asked before connecting: the server doesn't wait for somebody who types.
-        let credentials = match &self.guest {
-            Some(name) => Credentials::guest(name, &device()),
-            None => {
-                let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
-                let question = format!("Password of {name} at {}", place.address.server());
-                let password = password(self.password_stdin, &question, false)?;
-                Credentials::password(&name, &password, &device())
-            }
+        let credentials = if let Some(name) = &self.guest {
+            Credentials::guest(name, &device())
+        } else {
+            let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
+            let question = format!("Password of {name} at {}", place.address.server());
+            let password = password(self.password_stdin, &question, false)?;
+            Credentials::password(&name, &password, &device())
         };
         let connected = place.connect(self.trust).await?;
         let fingerprint = connected.fingerprint();

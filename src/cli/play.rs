@@ -57,7 +57,9 @@ impl Play {
             source.duration().as_secs_f64(),
             entered.session.logged_in().name,
         ));
-        output.object(&json!({ "event": "playing", "channel": channel, "seconds": source.duration().as_secs_f64() }));
+        output.object(
+            &json!({ "event": "playing", "channel": channel, "seconds": source.duration().as_secs_f64() }),
+        );
         let played = Player { encoder, trace, output, sent: 0, dropped: 0 }.play(&source, entered).await?;
         let seconds = played.sent as f64 * FRAME_TIME.as_secs_f64();
         let dropped = match played.dropped {

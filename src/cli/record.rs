@@ -60,7 +60,8 @@ impl Record {
         let channel = join(&entered.session, &place, self.channel.as_deref()).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));
-        let mut recorder = Recorder { sink, trace, tracks: BTreeMap::new(), left_out: 0, started: Instant::now() };
+        let mut recorder =
+            Recorder { sink, trace, tracks: BTreeMap::new(), left_out: 0, started: Instant::now() };
         let end = self.seconds.map(|seconds| recorder.started + Duration::from_secs_f64(seconds));
         let stopping = stop(end);
         tokio::pin!(stopping);

@@ -115,7 +115,11 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
     let (head, dim) = (|text: &str| paint(text, "1;36", styled), |text: &str| paint(text, "2", styled));
     let port = server.addresses().first().map_or(DEFAULT_PORT, SocketAddr::port);
     output.line("");
-    output.line(format!("  {}  {}", head(&config.name()), dim(concat!("Parlour ", env!("CARGO_PKG_VERSION")))));
+    output.line(format!(
+        "  {}  {}",
+        head(&config.name()),
+        dim(concat!("Parlour ", env!("CARGO_PKG_VERSION")))
+    ));
     output.line("");
     let reachable = reachable(server.addresses());
     for (index, ip) in reachable.iter().enumerate() {
@@ -131,12 +135,21 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
     let example = join_address(reachable.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1])), port);
     if demo {
         let names: Vec<_> = DEMO_USERS.iter().map(|(name, _)| *name).collect();
-        output.line(format!("  {} {}, all with the password {}", head("Demonstration:"), names.join(", "), paint(DEMO_PASSWORD, "1", styled)));
+        output.line(format!(
+            "  {} {}, all with the password {}",
+            head("Demonstration:"),
+            names.join(", "),
+            paint(DEMO_PASSWORD, "1", styled)
+        ));
         output.line(format!("  Log in with    parlour login {}", example.replace("://", "://alice@")));
     } else if let Some(claim) = server.claim() {
         output.line(format!("  {} {}", head("Claim code:  "), paint(&claim.code, "1;33", styled)));
         output.line(format!("  {}", dim("Makes the first administrator; good once, for 24 hours.")));
-        output.line(format!("  Become it with parlour claim {} {}", claim.code, example.replace("://", "://YOUR-NAME@")));
+        output.line(format!(
+            "  Become it with parlour claim {} {}",
+            claim.code,
+            example.replace("://", "://YOUR-NAME@")
+        ));
     } else {
         output.line(format!("  Log in with    parlour login {}", example.replace("://", "://YOUR-NAME@")));
     }

@@ -26,7 +26,12 @@ impl Status {
         let (welcome, view) = (session.welcome().clone(), session.view());
         let fingerprint = place.known().map_or("", |known| known.fingerprint.as_str());
         let people = view.members.len() as u64;
-        output.line(format!("{} at {}, version {}", welcome.server_name, place.address.server(), welcome.server_version));
+        output.line(format!(
+            "{} at {}, version {}",
+            welcome.server_name,
+            place.address.server(),
+            welcome.server_version
+        ));
         output.line(format!("  you         {}", session.logged_in().name));
         output.line(format!("  connected   {}, you among them", counted(people, "session")));
         output.line(format!("  round trip  {:.1} ms", round_trip.as_secs_f64() * 1e3));

@@ -1,5 +1,5 @@
 //! A frame-by-frame record of what was sent or heard, for measuring: JSON lines with the time of
-//! CLOCK_MONOTONIC, which all processes of one machine share.
+//! `CLOCK_MONOTONIC`, which all processes of one machine share.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// One frame.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Frame {
-    /// When, in nanoseconds of CLOCK_MONOTONIC.
+    /// When, in nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) t_ns: u64,
     /// Whose.
     pub(super) ssrc: u32,
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Frame>> {
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
-/// Now, in nanoseconds of CLOCK_MONOTONIC.
+/// Now, in nanoseconds of `CLOCK_MONOTONIC`.
 pub(super) fn now_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);

@@ -21,7 +21,8 @@ impl Who {
         let view = session.view();
         let mut rows = Vec::new();
         for member in view.members.values() {
-            let channel = view.channels.get(&member.channel).map_or("-".to_owned(), |channel| view.path(channel));
+            let channel =
+                view.channels.get(&member.channel).map_or("-".to_owned(), |channel| view.path(channel));
             let you = if member.session == view.own_session { " (you)" } else { "" };
             rows.push(vec![
                 format!("{}{you}{}", member.name, flags(member)),

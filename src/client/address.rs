@@ -59,10 +59,12 @@ impl FromStr for Address {
         if url.password().is_some() {
             return Err(AddressError::Password);
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(AddressError::Host(text.to_owned()))?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or(AddressError::Host(text.to_owned()))?;
         let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
         let user = decode(url.username());
-        let channel = decode(url.path()).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
+        let channel =
+            decode(url.path()).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
         Ok(Self {
             user: (!user.is_empty()).then_some(user),
             host: decode(host.trim_start_matches('[').trim_end_matches(']')),
@@ -99,9 +101,13 @@ mod tests {
 
     #[test]
     fn every_part_is_read() {
-        let address: Address = "parlour://Zo%C3%AB@example.org:5000/Operations/Alpha%20Squad/".parse().unwrap();
+        let address: Address =
+            "parlour://Zo%C3%AB@example.org:5000/Operations/Alpha%20Squad/".parse().unwrap();
         assert_eq!((address.user.as_deref(), address.port), (Some("Zoë"), 5000));
-        assert_eq!((address.server().as_str(), address.channel.as_str()), ("example.org:5000", "Operations/Alpha Squad"));
+        assert_eq!(
+            (address.server().as_str(), address.channel.as_str()),
+            ("example.org:5000", "Operations/Alpha Squad")
+        );
     }
 
     #[test]

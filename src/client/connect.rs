@@ -98,12 +98,14 @@ async fn try_connect(
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let endpoint = quinn::Endpoint::client(local)?;
-    let lost = |reason: String| ConnectError::Failed { server: server.to_owned(), reason: Ended::Lost(reason) };
+    let lost =
+        |reason: String| ConnectError::Failed { server: server.to_owned(), reason: Ended::Lost(reason) };
     let connecting =
         endpoint.connect_with(config, place, "parlour.local").map_err(|error| lost(error.to_string()))?;
     match tokio::time::timeout(PATIENCE, connecting).await {
         Ok(Ok(connection)) => {
-            let fingerprint = seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
+            let fingerprint =
+                seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
             Ok((connection, fingerprint))
         }
         Ok(Err(error)) => Err(failed(error, server, expected, &seen)),
@@ -158,7 +160,9 @@ impl Connected {
     /// Logs in. When the server refuses, another try needs another connection.
     pub async fn log_in(self, credentials: Credentials) -> Result<Session, RequestError> {
         match exchange(&self.connection, credentials.0).await? {
-            response::Body::LoggedIn(logged_in) => Session::start(self.connection, self.welcome, logged_in).await,
+            response::Body::LoggedIn(logged_in) => {
+                Session::start(self.connection, self.welcome, logged_in).await
+            }
             _ => Err(RequestError::Misfit),
         }
     }

@@ -20,7 +20,9 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// Nothing answers.
-    #[error("no Parlour server answers at {server}; is it running, and does UDP reach it (a firewall, a missing port forwarding)?")]
+    #[error(
+        "no Parlour server answers at {server}; is it running, and does UDP reach it (a firewall, a missing port forwarding)?"
+    )]
     NoAnswer {
         /// Host and port.
         server: String,

@@ -62,13 +62,18 @@ impl Known {
     /// The token's bytes.
     pub fn token_bytes(&self) -> Option<Vec<u8>> {
         let digits = self.token.as_bytes();
-        let pairs = digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty() && digits.len() % 2 == 0)
+        let pairs =
+            digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty() && digits.len().is_multiple_of(2))
     }
 
     /// Keeps a token.
     pub fn set_token(&mut self, token: &[u8], expires_ms: u64) {
-        self.token = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.token.clear();
+        for byte in token {
+            // Writing to a String can't fail.
+            let _ = std::fmt::Write::write_fmt(&mut self.token, format_args!("{byte:02x}"));
+        }
         self.token_expires_ms = expires_ms;
     }
 }
@@ -133,7 +138,8 @@ impl Profile {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let text = toml::to_string(&self.contents).map_err(io::Error::other)?;
         let partial = self.path.with_extension(format!("partial-{}", std::process::id()));
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, &self.path)

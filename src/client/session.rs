@@ -172,7 +172,11 @@ impl Session {
     }
 
     /// Creates a channel below `parent`, or at the top.
-    pub async fn create_channel(&self, parent: Option<ChannelId>, name: &str) -> Result<ChannelId, RequestError> {
+    pub async fn create_channel(
+        &self,
+        parent: Option<ChannelId>,
+        name: &str,
+    ) -> Result<ChannelId, RequestError> {
         let parent = parent.map_or(0, u64::from);
         let create = wire::CreateChannel { parent, name: name.to_owned(), ..Default::default() };
         self.created(request::Body::CreateChannel(create)).await.map(ChannelId)
@@ -208,7 +212,11 @@ impl Session {
     }
 
     /// Moves another session to a channel, or out of its channel.
-    pub async fn move_session(&self, session: SessionId, channel: Option<ChannelId>) -> Result<(), RequestError> {
+    pub async fn move_session(
+        &self,
+        session: SessionId,
+        channel: Option<ChannelId>,
+    ) -> Result<(), RequestError> {
         let to = wire::MoveSession { session: session.0, channel: channel.map_or(0, u64::from) };
         self.done(request::Body::MoveSession(to)).await
     }
@@ -276,7 +284,10 @@ pub(super) async fn exchange(
     exchange_bytes(connection, &encode(&Request { body: Some(body) })).await
 }
 
-async fn exchange_bytes(connection: &quinn::Connection, bytes: &[u8]) -> Result<response::Body, RequestError> {
+async fn exchange_bytes(
+    connection: &quinn::Connection,
+    bytes: &[u8],
+) -> Result<response::Body, RequestError> {
     let ended = |reason: quinn::ConnectionError| RequestError::Ended(reason.into());
     let (mut send, mut recv) = connection.open_bi().await.map_err(ended)?;
     // The server may answer before it has read all, as it does to a request that is too large.
@@ -284,10 +295,12 @@ async fn exchange_bytes(connection: &quinn::Connection, bytes: &[u8]) -> Result<
     let _ = send.finish();
     let answer = match recv.read_to_end(MAX_EVENT).await {
         Ok(answer) => answer,
-        Err(quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(reason))) => return Err(ended(reason)),
+        Err(quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(reason))) => {
+            return Err(ended(reason));
+        }
         Err(error) => return Err(RequestError::Ended(Ended::Lost(error.to_string()))),
     };
-    match decode::<Response>(answer.into(), MAX_EVENT)?.body {
+    match decode::<Response>(&answer, MAX_EVENT)?.body {
         Some(response::Body::Error(wire::Error { code, message, retry_after_ms })) => {
             Err(RequestError::Refused { code: ErrorCode::from_number(code), message, retry_after_ms })
         }

@@ -34,8 +34,10 @@ impl View {
         match event {
             event::Body::Snapshot(snapshot) => {
                 self.own_session = snapshot.self_session;
-                self.channels = snapshot.channels.iter().map(|channel| (channel.id, channel.clone())).collect();
-                self.members = snapshot.members.iter().map(|member| (member.session, member.clone())).collect();
+                self.channels =
+                    snapshot.channels.iter().map(|channel| (channel.id, channel.clone())).collect();
+                self.members =
+                    snapshot.members.iter().map(|member| (member.session, member.clone())).collect();
             }
             event::Body::ChannelIs(channel) => {
                 self.channels.insert(channel.id, channel.clone());
@@ -66,7 +68,8 @@ impl View {
     /// The channels directly below one, or at the top, in their order.
     pub fn children(&self, parent: Option<ChannelId>) -> Vec<&Channel> {
         let parent = parent.map_or(0, u64::from);
-        let mut children: Vec<_> = self.channels.values().filter(|channel| channel.parent == parent).collect();
+        let mut children: Vec<_> =
+            self.channels.values().filter(|channel| channel.parent == parent).collect();
         children.sort_by_key(|channel| (channel.position, channel.name.to_lowercase()));
         children
     }
@@ -132,7 +135,9 @@ mod tests {
     #[test]
     fn channels_are_found_by_path_and_by_an_only_name() {
         let mut view = View::default();
-        for row in [channel(1, 0, "Ops"), channel(2, 1, "Alpha"), channel(3, 0, "Alpha"), channel(4, 1, "Bravo")] {
+        for row in
+            [channel(1, 0, "Ops"), channel(2, 1, "Alpha"), channel(3, 0, "Alpha"), channel(4, 1, "Bravo")]
+        {
             view.apply(&event::Body::ChannelIs(row));
         }
         assert_eq!(view.find("ops/alpha").unwrap().id, 2);

@@ -87,7 +87,8 @@ impl fmt::Display for Value {
 
 /// Where data goes when nothing is said: `$XDG_DATA_HOME/parlour`, or `~/.local/share/parlour`.
 pub(super) fn default_data_dir() -> PathBuf {
-    etcetera::choose_base_strategy().map_or_else(|_| "parlour-data".into(), |base| base.data_dir().join("parlour"))
+    etcetera::choose_base_strategy()
+        .map_or_else(|_| "parlour-data".into(), |base| base.data_dir().join("parlour"))
 }
 
 /// Where a key stands in the table.
@@ -109,7 +110,12 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Addresses,
         meaning: "UDP addresses to listen on. Port 0 lets the operating system choose.",
     },
-    Key { name: "name", default: "\"Parlour\"", kind: Kind::Text(1..=64), meaning: "Name of the server, for people." },
+    Key {
+        name: "name",
+        default: "\"Parlour\"",
+        kind: Kind::Text(1..=64),
+        meaning: "Name of the server, for people.",
+    },
     Key {
         name: "log",
         default: "\"info\"",

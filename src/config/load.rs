@@ -1,7 +1,7 @@
 //! Reading and checking settings from all their sources.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -9,7 +9,8 @@ use super::key::{KEYS, Key, Kind, Value};
 use super::{Config, Origin};
 
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
-const OTHER_VARIABLES: &[&str] = &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD"];
+const OTHER_VARIABLES: &[&str] =
+    &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD"];
 
 /// Where settings are looked for. The environment is given, not read, so that tests have their own.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// A key isn't known.
-    #[error("{origin} sets `{name}`, which is no setting{}", suggestion(nearest))]
+    #[error("{origin} sets `{name}`, which is no setting{}", suggestion(nearest.as_ref()))]
     Unknown {
         /// Where it stands.
         origin: Origin,
@@ -67,8 +68,8 @@ pub enum ConfigError {
     },
 }
 
-fn suggestion(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(
+fn suggestion(nearest: Option<&String>) -> String {
+    nearest.map_or_else(
         || "; `parlour config show` lists them all".to_owned(),
         |nearest| format!("; did you mean `{nearest}`?"),
     )
@@ -91,8 +92,13 @@ impl Config {
                 let origin = Origin::Environment(name.clone());
                 let key = KEYS.iter().find(|key| key.variable() == *name);
                 let key = key.ok_or_else(|| {
-                    let known = KEYS.iter().map(Key::variable).chain(OTHER_VARIABLES.iter().map(|v| (*v).to_owned()));
-                    ConfigError::Unknown { origin: origin.clone(), name: name.clone(), nearest: nearest(name, known) }
+                    let known =
+                        KEYS.iter().map(Key::variable).chain(OTHER_VARIABLES.iter().map(|v| (*v).to_owned()));
+                    ConfigError::Unknown {
+                        origin: origin.clone(),
+                        name: name.clone(),
+                        nearest: nearest(name, known),
+                    }
                 })?;
                 config.set(key, &from_text(key, value), origin)?;
             }
@@ -106,27 +112,27 @@ impl Config {
         Ok(config)
     }
 
-    fn read_file(&mut self, path: &PathBuf) -> Result<(), ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         self.read_toml(&text, path)
     }
 
     /// Reads the text of a configuration file; `path` only names it in errors.
-    pub(super) fn read_toml(&mut self, text: &str, path: &PathBuf) -> Result<(), ConfigError> {
+    pub(super) fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            path: path.clone(),
+            path: path.into(),
             problem: error.to_string().trim_end().to_owned(),
         })?;
         let mut entries = Vec::new();
         flatten("", &table, &mut entries);
         for (name, value) in entries {
             let key = KEYS.iter().find(|key| key.name == name).ok_or_else(|| ConfigError::Unknown {
-                origin: Origin::File(path.clone()),
+                origin: Origin::File(path.into()),
                 nearest: nearest(&name, KEYS.iter().map(|key| key.name.to_owned())),
                 name: name.clone(),
             })?;
-            self.set(key, value, Origin::File(path.clone()))?;
+            self.set(key, value, Origin::File(path.into()))?;
         }
         Ok(())
     }
@@ -185,7 +191,8 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
         }
         Kind::Switch => value.as_bool().map(Value::Switch),
         Kind::Addresses => {
-            let parsed: Option<Vec<_>> = value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
+            let parsed: Option<Vec<_>> =
+                value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
             parsed.filter(|addresses| !addresses.is_empty()).map(Value::Addresses)
         }
     }

@@ -19,7 +19,13 @@ pub fn sample() -> String {
             // Writing to a String can't fail.
             let _ = write!(text, "\n[{table}]\n");
         }
-        let _ = write!(text, "\n# {}\n# {}.\n# {name} = {}\n", key.meaning, capitalized(&key.kind.to_string()), key.default);
+        let _ = write!(
+            text,
+            "\n# {}\n# {}.\n# {name} = {}\n",
+            key.meaning,
+            capitalized(&key.kind.to_string()),
+            key.default
+        );
     }
     text
 }

@@ -1,8 +1,15 @@
 use super::*;
 
-fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+fn load(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> Result<Config, ConfigError> {
     let mut sources = Sources {
-        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        environment: environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         flags: flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         ..Sources::default()
     };
@@ -31,7 +38,11 @@ fn defaults_are_valid_and_later_sources_win() {
 #[test]
 fn unknown_keys_name_the_nearest() {
     let message = load("[limits]\nmax_session = 10\n", &[], &[]).unwrap_err().to_string();
-    assert!(message.ends_with("sets `limits.max_session`, which is no setting; did you mean `limits.max_sessions`?"), "{message}");
+    assert!(
+        message
+            .ends_with("sets `limits.max_session`, which is no setting; did you mean `limits.max_sessions`?"),
+        "{message}"
+    );
     let message = load("max_sessions = 10\n", &[], &[]).unwrap_err().to_string();
     assert!(message.ends_with("did you mean `limits.max_sessions`?"), "{message}");
     let message = load("", &[("PARLOUR_LISTENN", "x")], &[]).unwrap_err().to_string();
@@ -43,7 +54,10 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn wrong_values_say_what_is_right() {
     for (file, end) in [
-        ("[limits]\nmax_sessions = 0\n", "sets `limits.max_sessions` to 0; it must be a whole number from 1 to 100000"),
+        (
+            "[limits]\nmax_sessions = 0\n",
+            "sets `limits.max_sessions` to 0; it must be a whole number from 1 to 100000",
+        ),
         ("listen = [\"here\"]\n", "sets `listen` to [\"here\"]; it must be ADDRESS:PORT, one or more"),
         ("log_format = \"xml\"\n", "sets `log_format` to \"xml\"; it must be one of text, json"),
         ("[sessions]\nguests = 1\n", "sets `sessions.guests` to 1; it must be true or false"),

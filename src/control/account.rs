@@ -16,7 +16,11 @@ const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl<P: Peer> Handle<P> {
     /// Creates an account, if `actor` may.
-    pub(super) async fn create_user(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
+    pub(super) async fn create_user(
+        &self,
+        actor: Actor,
+        body: request::Body,
+    ) -> Result<response::Body, Refused> {
         let request::Body::CreateUser(wire::CreateUser { password, .. }) = &body else {
             return Err(Refused::Internal);
         };

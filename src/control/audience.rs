@@ -51,7 +51,8 @@ impl<P: Peer> Control<P> {
         if events.is_empty() && arrived.is_empty() {
             return;
         }
-        if events.iter().any(|event| !matches!(event, Event::TextChannel { .. } | Event::TextSession { .. })) {
+        if events.iter().any(|event| !matches!(event, Event::TextChannel { .. } | Event::TextSession { .. }))
+        {
             self.publish_table();
         }
         let mut slow = Vec::new();
@@ -60,8 +61,8 @@ impl<P: Peer> Control<P> {
             let keeps_up = if arrived.contains(session) {
                 place.tell(event::Body::Snapshot(self.state.snapshot(Some(*session))))
             } else {
-                let told = events.iter().filter_map(|event| self.state.show_event(event, viewer));
-                told.fold(true, |keeps_up, body| keeps_up && place.tell(body))
+                let mut told = events.iter().filter_map(|event| self.state.show_event(event, viewer));
+                told.all(|body| place.tell(body))
             };
             if !keeps_up {
                 slow.push(*session);

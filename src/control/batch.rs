@@ -61,7 +61,9 @@ impl<P: Peer> Control<P> {
         let mut stop = None;
         for command in batch.drain(..) {
             match command {
-                Command::Arrive { proven, newcomer, reply } => self.arrive(proven, newcomer, reply, &mut pending),
+                Command::Arrive { proven, newcomer, reply } => {
+                    self.arrive(proven, newcomer, reply, &mut pending);
+                }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
                 Command::Request { actor, body, ask_only, reply } => {
                     let change = match self.decide(actor, &body) {
@@ -94,7 +96,9 @@ impl<P: Peer> Control<P> {
 
     fn decide(&self, actor: Actor, body: &request::Body) -> Result<Change, Refused> {
         let named_user = match body {
-            request::Body::SetUserDisabled(set) => self.shared.store.user_by_name(&set.name)?.map(|user| user.id),
+            request::Body::SetUserDisabled(set) => {
+                self.shared.store.user_by_name(&set.name)?.map(|user| user.id)
+            }
             _ => None,
         };
         Ok(self.state.decide(actor, body, &Facts { now: clock::now(), named_user })?)
@@ -123,7 +127,9 @@ impl<P: Peer> Control<P> {
 
     fn answer(&self, actor: Actor, body: &request::Body, change: &Change) -> response::Body {
         match (body, change) {
-            (_, Change::CreateChannel(channel)) => response::Body::Created(wire::Created { id: channel.id.0 }),
+            (_, Change::CreateChannel(channel)) => {
+                response::Body::Created(wire::Created { id: channel.id.0 })
+            }
             (request::Body::List(_), _) => {
                 let viewer = match actor {
                     Actor::Session(session) => Some(session),
@@ -143,7 +149,8 @@ impl<P: Peer> Control<P> {
         pending: &mut Pending,
     ) {
         let Newcomer { peer, kind, client } = newcomer;
-        let change = self.member(proven, kind, client).and_then(|member| Ok(self.state.decide_arrival(member)?));
+        let change =
+            self.member(proven, kind, client).and_then(|member| Ok(self.state.decide_arrival(member)?));
         let Change::Arrive(member) = (match change {
             Ok(change) => change,
             Err(refused) => {

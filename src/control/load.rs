@@ -24,7 +24,11 @@ pub enum StartError {
 pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadError> {
     let organization = store.organization()?.id;
     let channels = store.channels()?.into_iter().map(from_row).collect();
-    let roles = store.roles()?.into_iter().map(|role| state::Role { id: role.id, name: role.name, allow: role.allow });
+    let roles = store.roles()?.into_iter().map(|role| state::Role {
+        id: role.id,
+        name: role.name,
+        allow: role.allow,
+    });
     let (roles, overwrites) = (roles.collect(), store.overwrites()?);
     Ok(State::new(organization, channels, roles, overwrites, store.first_free_channel()?, max_sessions))
 }

@@ -69,11 +69,14 @@ impl<P: Peer> Handle<P> {
         let account = folded(&proof.name.chars().take(256).collect::<String>());
         self.admit(Some(&account), from)?;
         let user = self.0.store.user_by_name(&account)?;
-        let stored = user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
+        let stored =
+            user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
         let password = proof.password.clone();
         let matches = self.0.hashing.run(move || stored.verify(&password)).await?;
         let matches = matches.map_err(|_| Refused::Busy)?;
-        let Some(user) = user.filter(|user| matches && !user.disabled) else { return Err(Refused::LogInFailed) };
+        let Some(user) = user.filter(|user| matches && !user.disabled) else {
+            return Err(Refused::LogInFailed);
+        };
         self.succeeded(&account, from);
         self.begin_session(user.id, user.name, &proof.device, Vec::new()).await
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::auth::PasswordError;
 use crate::name::NameError;
-use crate::protocol::{ErrorCode, wire};
+use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::{CommitError, ReadError, Rejected};
 
@@ -15,7 +15,7 @@ use crate::store::{CommitError, ReadError, Rejected};
 #[derive(Clone, Debug, Error)]
 pub enum Refused {
     /// The bytes are no request.
-    #[error("the request can't be decoded: {0}")]
+    #[error("the request can't be read: {0}")]
     Malformed(String),
     /// There are too many of them.
     #[error("the request is larger than {} bytes", crate::protocol::MAX_REQUEST)]
@@ -45,7 +45,9 @@ pub enum Refused {
     #[error("this server lets no guests in; ask its administrator for an account")]
     GuestsRefused,
     /// The claim code opens nothing.
-    #[error("the claim code is wrong, used or expired; `parlour admin claim-code` on the server makes a new one")]
+    #[error(
+        "the claim code is wrong, used or expired; `parlour admin claim-code` on the server makes a new one"
+    )]
     ClaimInvalid,
     /// A queue is full.
     #[error("the server is busy; try again in a moment")]
@@ -119,6 +121,15 @@ impl From<Rejected> for Refused {
             Rejected::NoSuchRole => Self::Denied(Denied::NoSuchRole),
             Rejected::NoSuchChannel => Self::Denied(Denied::NoSuchChannel),
             Rejected::ClaimInvalid => Self::ClaimInvalid,
+        }
+    }
+}
+
+impl From<FrameError> for Refused {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge { .. } => Self::TooLarge,
+            error => Self::Malformed(error.to_string()),
         }
     }
 }

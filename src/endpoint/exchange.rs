@@ -16,11 +16,11 @@ pub(super) async fn read(stream: &mut RecvStream) -> Option<Result<request::Body
         Err(ReadToEndError::TooLong) => return Some(Err(Refused::TooLarge)),
         Err(ReadToEndError::Read(_)) => return None,
     };
-    Some(match decode::<Request>(bytes.into(), MAX_REQUEST) {
+    Some(match decode::<Request>(&bytes, MAX_REQUEST) {
         Ok(Request { body: Some(body) }) => Ok(body),
         // A request of a later version decodes to nothing, its field being unknown here.
         Ok(Request { body: None }) => Err(Refused::Unsupported),
-        Err(error) => Err(Refused::Malformed(error.to_string())),
+        Err(error) => Err(error.into()),
     })
 }
 

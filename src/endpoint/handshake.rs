@@ -42,7 +42,7 @@ impl ExpectHello {
             Ok(_) => return self.refuse(send, Refused::Unexpected, CloseCode::ProtocolViolation).await,
             Err(refused) => return self.refuse(send, refused, CloseCode::ProtocolViolation).await,
         };
-        let Some(welcome) = self.agree(&hello).await else {
+        let Some(welcome) = self.agree(&hello) else {
             return self.refuse(send, Refused::Version, CloseCode::VersionRefused).await;
         };
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
@@ -51,12 +51,13 @@ impl ExpectHello {
     }
 
     /// The highest version that both speak, and the features both have.
-    async fn agree(&self, hello: &Hello) -> Option<Welcome> {
+    fn agree(&self, hello: &Hello) -> Option<Welcome> {
         let version = hello.version_max.min(*VERSIONS.end());
         if version < hello.version_min || !VERSIONS.contains(&version) {
             return None;
         }
-        let known = FEATURES.iter().filter(|feature| hello.features.iter().any(|offered| offered == *feature));
+        let known =
+            FEATURES.iter().filter(|feature| hello.features.iter().any(|offered| offered == *feature));
         let features = known.map(|feature| (*feature).to_owned()).collect();
         let unclaimed = self.shared.handle.is_unclaimed();
         Some(Welcome { version, features, unclaimed, ..self.shared.welcome.clone() })

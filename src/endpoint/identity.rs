@@ -69,7 +69,8 @@ impl Identity {
     }
 
     fn load(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
-        let read = |path: &Path| fs::read(path).map_err(|source| IdentityError::File { path: path.into(), source });
+        let read =
+            |path: &Path| fs::read(path).map_err(|source| IdentityError::File { path: path.into(), source });
         let damaged = |path: &Path| IdentityError::Damaged { path: path.into() };
         let certificate_der =
             CertificateDer::from_pem_slice(&read(certificate)?).map_err(|_| damaged(certificate))?;

@@ -82,10 +82,10 @@ async fn serve(mut stream: UnixStream, handle: &Handle<QuicPeer>) {
     if (&mut stream).take(limit).read_to_end(&mut bytes).await.is_err() {
         return;
     }
-    let answer = match decode::<Request>(bytes.into(), MAX_REQUEST) {
+    let answer = match decode::<Request>(&bytes, MAX_REQUEST) {
         Ok(Request { body: Some(body) }) => handle.request(Actor::Operator, body).await,
         Ok(Request { body: None }) => Err(Refused::Unsupported),
-        Err(error) => Err(Refused::Malformed(error.to_string())),
+        Err(error) => Err(error.into()),
     };
     let body = answer.unwrap_or_else(|refused| response::Body::Error(refused.to_wire()));
     // A client that is gone doesn't mind.
@@ -135,5 +135,5 @@ pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(|source| AskError::Socket { path, source })?;
-    decode::<Response>(bytes.into(), MAX_EVENT)?.body.ok_or(AskError::Unknown)
+    decode::<Response>(&bytes, MAX_EVENT)?.body.ok_or(AskError::Unknown)
 }

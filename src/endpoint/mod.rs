@@ -60,7 +60,9 @@ pub enum BindError {
         source: io::Error,
     },
     /// The identity certificate is unusable.
-    #[error("the identity certificate can't be used for TLS: {0}; restore it from a backup, or remove it to get a new identity")]
+    #[error(
+        "the identity certificate can't be used for TLS: {0}; restore it from a backup, or remove it to get a new identity"
+    )]
     Tls(#[from] transport::TlsError),
 }
 
@@ -117,7 +119,8 @@ impl Endpoint {
             }
             match bind_socket(address) {
                 Ok(socket) => {
-                    let endpoint = listen(socket, config.clone(), identity).map_err(|e| bind_error(address, e))?;
+                    let endpoint =
+                        listen(socket, config.clone(), identity).map_err(|e| bind_error(address, e))?;
                     port = endpoint.local_addr().map_or(port, |address| address.port());
                     sockets.push(endpoint);
                 }

@@ -112,7 +112,8 @@ impl Session {
     async fn serve_requests(self: Arc<Self>) {
         let limits = &self.shared.limits;
         let mut rate = Bucket::new(limits.requests_per_second, limits.request_burst);
-        let mut patience = Bucket::new(limits.requests_per_second, limits.request_burst.saturating_mul(PATIENCE));
+        let mut patience =
+            Bucket::new(limits.requests_per_second, limits.request_burst.saturating_mul(PATIENCE));
         let mut under_way = JoinSet::new();
         while let Ok((send, recv)) = self.connection.accept_bi().await {
             while under_way.try_join_next().is_some() {}

@@ -79,7 +79,7 @@ codes! {
 }
 
 codes! {
-    /// Why a connection was closed: the application error code of QUIC's CONNECTION_CLOSE
+    /// Why a connection was closed: the application error code of QUIC's `CONNECTION_CLOSE`
     /// (RFC 9000, section 19.19).
     CloseCode {
         Normal = 0, "normal", "the client is done";

@@ -84,7 +84,11 @@ impl State {
 
     /// The connected sessions of an account.
     pub fn sessions_of(&self, user: UserId) -> Vec<SessionId> {
-        self.members.values().filter(|member| member.user == Some(user)).map(|member| member.session).collect()
+        self.members
+            .values()
+            .filter(|member| member.user == Some(user))
+            .map(|member| member.session)
+            .collect()
     }
 
     fn name_of(&self, session: SessionId) -> Option<String> {
@@ -105,7 +109,8 @@ impl State {
     fn channel_changed(&self, channel: ChannelId) -> Vec<Event> {
         let mut below = self.subtree(channel);
         below.reverse();
-        let within = self.members.values().filter(|member| member.channel.is_some_and(|id| below.contains(&id)));
+        let within =
+            self.members.values().filter(|member| member.channel.is_some_and(|id| below.contains(&id)));
         let people: Vec<_> = within.map(|member| Event::Member(member.session)).collect();
         below.into_iter().map(Event::Channel).chain(people).collect()
     }

@@ -17,12 +17,7 @@ pub enum Actor {
 impl State {
     /// Whether `actor` has every one of the `needed` permissions `on` a channel, or, without one, in
     /// the organization. A channel that the actor may not see is denied as one that doesn't exist.
-    pub fn authorize(
-        &self,
-        actor: Actor,
-        needed: Permissions,
-        on: Option<ChannelId>,
-    ) -> Result<(), Denied> {
+    pub fn authorize(&self, actor: Actor, needed: Permissions, on: Option<ChannelId>) -> Result<(), Denied> {
         if on.is_some_and(|channel| !self.channels.contains_key(&channel)) {
             return Err(Denied::NoSuchChannel);
         }
@@ -30,7 +25,7 @@ impl State {
         let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
         let has = match on {
             Some(channel) => self.permissions(member, channel),
-            None => self.granted(member),
+            None => granted(member),
         };
         if on.is_some() && !has.contains(Permissions::VIEW) {
             return Err(Denied::NoSuchChannel);
@@ -49,9 +44,9 @@ impl State {
             .collect();
         effective(member.user.unwrap_or(UserId(0)), &member.grants, &path)
     }
+}
 
-    /// What the member's roles grant, whatever the channel.
-    pub(super) fn granted(&self, member: &Member) -> Permissions {
-        effective(member.user.unwrap_or(UserId(0)), &member.grants, &[])
-    }
+/// What the member's roles grant, whatever the channel.
+fn granted(member: &Member) -> Permissions {
+    effective(member.user.unwrap_or(UserId(0)), &member.grants, &[])
 }

@@ -8,7 +8,14 @@ const FACTS: Facts = Facts { now: Timestamp(1), named_user: None };
 
 fn channel(id: u64, parent: u64, name: &str) -> Channel {
     let parent = (parent != 0).then_some(ChannelId(parent));
-    Channel { id: ChannelId(id), parent, name: name.to_owned(), description: String::new(), position: 0, mode: 0 }
+    Channel {
+        id: ChannelId(id),
+        parent,
+        name: name.to_owned(),
+        description: String::new(),
+        position: 0,
+        mode: 0,
+    }
 }
 
 fn member(session: u64, allow: Permissions) -> Member {
@@ -28,7 +35,8 @@ fn member(session: u64, allow: Permissions) -> Member {
 
 /// Channels 1 {2 {3}}, 4; session 1 may do everything, session 2 sees, joins, speaks and writes.
 fn state() -> State {
-    let channels = vec![channel(1, 0, "One"), channel(2, 1, "Two"), channel(3, 2, "Three"), channel(4, 0, "Four")];
+    let channels =
+        vec![channel(1, 0, "One"), channel(2, 1, "Two"), channel(3, 2, "Three"), channel(4, 0, "Four")];
     let roles = vec![
         Role { id: RoleId(1), name: "Admin".to_owned(), allow: Permissions::ADMINISTER },
         Role { id: RoleId(3), name: "Member".to_owned(), allow: visitor() },
@@ -74,7 +82,10 @@ fn every_request_that_needs_a_permission_is_refused_without_it() {
     ];
     for body in denied {
         assert!(matches!(ask(&state, 2, &body), Err(Denied::Forbidden(_))), "{body:?}");
-        assert!(!matches!(ask(&state, 1, &body), Err(Denied::Forbidden(p)) if p != Permissions::ADMINISTER), "{body:?}");
+        assert!(
+            !matches!(ask(&state, 1, &body), Err(Denied::Forbidden(p)) if p != Permissions::ADMINISTER),
+            "{body:?}"
+        );
     }
     assert_eq!(ask(&state, 9, &create(1, "x")), Err(Denied::SessionEnded));
 }
@@ -152,7 +163,11 @@ fn nobody_hands_out_more_than_they_have() {
     let change = state.decide_arrival(officer).unwrap();
     state.apply(change);
     let as_role = |role: &str| {
-        request::Body::CreateUser(wire::CreateUser { name: "new".to_owned(), role: role.to_owned(), ..Default::default() })
+        request::Body::CreateUser(wire::CreateUser {
+            name: "new".to_owned(),
+            role: role.to_owned(),
+            ..Default::default()
+        })
     };
     assert!(matches!(ask(&state, 3, &as_role("Admin")), Err(Denied::Forbidden(_))));
     assert!(matches!(ask(&state, 3, &as_role("")), Ok(Change::CreateUser { .. })));

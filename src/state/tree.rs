@@ -11,7 +11,9 @@ impl State {
         let mut path = Vec::new();
         let mut next = Some(channel);
         // The bound ends the walk even on a damaged store whose parents form a cycle.
-        while let Some(found) = next.and_then(|id| self.channels.get(&id)).filter(|_| path.len() <= MAX_CHANNELS) {
+        while let Some(found) =
+            next.and_then(|id| self.channels.get(&id)).filter(|_| path.len() <= MAX_CHANNELS)
+        {
             path.push(found.id);
             next = found.parent;
         }

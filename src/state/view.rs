@@ -14,7 +14,11 @@ impl State {
             return wire::Snapshot::default();
         }
         wire::Snapshot {
-            channels: self.channels.values().filter_map(|channel| self.show_channel(channel, viewer_member)).collect(),
+            channels: self
+                .channels
+                .values()
+                .filter_map(|channel| self.show_channel(channel, viewer_member))
+                .collect(),
             members: self.members.values().map(|member| self.show_member(member, viewer_member)).collect(),
             self_session: viewer.map_or(0, u64::from),
         }

@@ -116,7 +116,14 @@ impl SharedDisk {
 
 fn user(id: UserId) -> User {
     let name = format!("user{id}");
-    User { id, organization: SEEDED_ORGANIZATION, name, password: None, disabled: false, created: Timestamp(0) }
+    User {
+        id,
+        organization: SEEDED_ORGANIZATION,
+        name,
+        password: None,
+        disabled: false,
+        created: Timestamp(0),
+    }
 }
 
 /// Creates users and sessions until the power goes, `budget` writes from now. Answers with those that
@@ -164,13 +171,17 @@ fn violations(crashes: u64, lies: bool) -> Vec<String> {
         match Store::open_on(disk, Timestamp(0)) {
             Err(error) => found.push(format!("round {round}: {error}")),
             Ok(store) => {
-                let lost: Vec<_> =
-                    acknowledged.iter().filter(|id| store.user(UserId(**id)).ok().flatten().is_none()).collect();
+                let lost: Vec<_> = acknowledged
+                    .iter()
+                    .filter(|id| store.user(UserId(**id)).ok().flatten().is_none())
+                    .collect();
                 if !lost.is_empty() {
                     found.push(format!("round {round}: lost {lost:?}"));
                 }
                 match store.verify() {
-                    Ok(problems) => found.extend(problems.iter().map(|problem| format!("round {round}: {problem}"))),
+                    Ok(problems) => {
+                        found.extend(problems.iter().map(|problem| format!("round {round}: {problem}")));
+                    }
                     Err(error) => found.push(format!("round {round}: {error}")),
                 }
             }

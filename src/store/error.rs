@@ -96,10 +96,14 @@ from_redb!(
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CommitError {
     /// This group met the failure.
-    #[error("the database can't be written ({0}), so nothing is changed any more; mend the cause and start the server again")]
+    #[error(
+        "the database can't be written ({0}), so nothing is changed any more; mend the cause and start the server again"
+    )]
     Failed(String),
     /// An earlier group met one, or the store is closing.
-    #[error("the database can't be written since an earlier failure; mend its cause and start the server again")]
+    #[error(
+        "the database can't be written since an earlier failure; mend its cause and start the server again"
+    )]
     Stopped,
 }
 

@@ -79,7 +79,9 @@ impl Store {
     /// The session of a token, while it is valid.
     pub fn session_by_token(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, ReadError> {
         let tables = self.latest.load();
-        let Some(id) = tables.index.get((Kind::SessionByToken as u8, token.0.as_slice()))? else { return Ok(None) };
+        let Some(id) = tables.index.get((Kind::SessionByToken as u8, token.0.as_slice()))? else {
+            return Ok(None);
+        };
         let session: Option<Session> = get(&tables.sessions, id.value())?;
         Ok(session.filter(|session| session.token == *token && now < session.expires))
     }
@@ -114,7 +116,9 @@ fn get<R: Record + std::fmt::Debug + 'static>(
     rows.get(key)?.map(|row| R::decode(row.value())).transpose()
 }
 
-fn all<R: Record + std::fmt::Debug + 'static>(rows: &impl ReadableTable<u64, Row<R>>) -> Result<Vec<R>, ReadError> {
+fn all<R: Record + std::fmt::Debug + 'static>(
+    rows: &impl ReadableTable<u64, Row<R>>,
+) -> Result<Vec<R>, ReadError> {
     let mut found = Vec::new();
     for entry in rows.iter()? {
         found.push(R::decode(entry?.1.value())?);

@@ -38,7 +38,9 @@ pub(super) trait Record: Clone + PartialEq + Sized {
     /// Reads a whole row.
     fn decode(row: &[u8]) -> Result<Self, ReadError> {
         let archive = row.split_first().filter(|(version, _)| **version == Self::VERSION);
-        archive.and_then(|(_, archive)| Self::unarchive(archive)).ok_or(ReadError::Row { table: Self::LAYOUT })
+        archive
+            .and_then(|(_, archive)| Self::unarchive(archive))
+            .ok_or(ReadError::Row { table: Self::LAYOUT })
     }
 }
 
@@ -224,7 +226,8 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_row_are_these() {
-        let claim = Claim { hash: TokenHash([7; 32]), created: Timestamp(0x0102), expires: Timestamp(0x0304) };
+        let claim =
+            Claim { hash: TokenHash([7; 32]), created: Timestamp(0x0102), expires: Timestamp(0x0304) };
         let mut golden = vec![1];
         golden.extend_from_slice(&[7; 32]);
         golden.extend_from_slice(&[2, 1, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0]);

@@ -41,7 +41,9 @@ pub(super) fn prepare(database: &Database, path: &Path, now: Timestamp) -> Resul
     match schema(database).map_err(damaged)? {
         None => seed(database, now).map_err(damaged)?,
         Some(SCHEMA) => (),
-        Some(found) if found > SCHEMA => return Err(OpenError::Newer { path: path.into(), found, known: SCHEMA }),
+        Some(found) if found > SCHEMA => {
+            return Err(OpenError::Newer { path: path.into(), found, known: SCHEMA });
+        }
         Some(found) => {
             let problem = format!("it has schema {found}, which never was");
             return Err(OpenError::Damaged { path: path.into(), problem });
@@ -60,7 +62,8 @@ fn schema(database: &Database) -> Result<Option<u64>, ReadError> {
 
 fn next(database: &Database) -> Result<Next, ReadError> {
     let meta = database.begin_read()?.open_table(META)?;
-    let next = |name: u8| -> Result<u64, ReadError> { Ok(meta.get(name)?.map_or(0, |last| last.value()) + 1) };
+    let next =
+        |name: u8| -> Result<u64, ReadError> { Ok(meta.get(name)?.map_or(0, |last| last.value()) + 1) };
     Ok(Next { user: next(META_USER)?, session: next(META_SESSION)? })
 }
 
@@ -100,8 +103,10 @@ fn seeded_roles() -> [Role; 4] {
     let listens = Permissions::VIEW.union(Permissions::JOIN);
     let guest = listens.union(Permissions::SPEAK);
     let member = guest.union(Permissions::TEXT);
-    let officer =
-        member.union(Permissions::CREATE_CHANNEL).union(Permissions::EDIT_CHANNEL).union(Permissions::MOVE_OTHERS);
+    let officer = member
+        .union(Permissions::CREATE_CHANNEL)
+        .union(Permissions::EDIT_CHANNEL)
+        .union(Permissions::MOVE_OTHERS);
     let role = |id, name: &str, rank, allow| Role {
         id,
         organization: SEEDED_ORGANIZATION,

@@ -13,7 +13,8 @@ pub(super) const SCHEMA: u64 = 1;
 /// What a number says (see `seed`) to the number: the schema, and the highest identifiers ever given.
 pub(super) const META: TableDefinition<'_, u8, u64> = TableDefinition::new("meta/1");
 /// Organization id to its row.
-pub(super) const ORGANIZATIONS: TableDefinition<'_, u64, Row<Organization>> = TableDefinition::new("organizations/1");
+pub(super) const ORGANIZATIONS: TableDefinition<'_, u64, Row<Organization>> =
+    TableDefinition::new("organizations/1");
 /// User id to its row.
 pub(super) const USERS: TableDefinition<'_, u64, Row<User>> = TableDefinition::new("users/1");
 /// Role id to its row.
@@ -23,7 +24,8 @@ pub(super) const GRANTS: TableDefinition<'_, (u64, u64), ()> = TableDefinition::
 /// Channel id to its row.
 pub(super) const CHANNELS: TableDefinition<'_, u64, Row<Channel>> = TableDefinition::new("channels/1");
 /// (channel id, 0 for a role and 1 for a user, role or user id) to (allowed bits, denied bits).
-pub(super) const OVERWRITES: TableDefinition<'_, (u64, u8, u64), (u64, u64)> = TableDefinition::new("overwrites/1");
+pub(super) const OVERWRITES: TableDefinition<'_, (u64, u8, u64), (u64, u64)> =
+    TableDefinition::new("overwrites/1");
 /// Session id to its row.
 pub(super) const SESSIONS: TableDefinition<'_, u64, Row<Session>> = TableDefinition::new("sessions/1");
 /// Organization id to its one open claim.

@@ -36,7 +36,10 @@ impl Store {
         }
         for channel in channels.values() {
             if let Some(parent) = channel.parent.filter(|parent| !channels.contains_key(&parent.0)) {
-                check.problem(format!("channel {} is below channel {parent}, which doesn't exist", channel.id));
+                check.problem(format!(
+                    "channel {} is below channel {parent}, which doesn't exist",
+                    channel.id
+                ));
             }
         }
         for grant in tables.grants.iter()? {
@@ -55,7 +58,10 @@ impl Store {
             let (key, row) = entry?;
             let (kind, key) = key.value();
             if !check.expected.remove(&(kind, key.to_vec(), row.value())) {
-                check.problem(format!("an entry of index {kind} leads to row {}, which doesn't have it", row.value()));
+                check.problem(format!(
+                    "an entry of index {kind} leads to row {}, which doesn't have it",
+                    row.value()
+                ));
             }
         }
         for (kind, _, row) in std::mem::take(&mut check.expected) {

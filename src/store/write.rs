@@ -191,7 +191,8 @@ impl<'t> Open<'t> {
 
     fn end_sessions_of(&mut self, user: UserId) -> Outcome {
         let kind = Kind::SessionByUser as u8;
-        let (first, last) = (super::index::named(&[user.0, 0], ""), super::index::named(&[user.0, u64::MAX], ""));
+        let (first, last) =
+            (super::index::named(&[user.0, 0], ""), super::index::named(&[user.0, u64::MAX], ""));
         let mut sessions = Vec::new();
         for entry in self.index.range((kind, first.as_slice())..=(kind, last.as_slice()))? {
             sessions.push(entry?.1.value());

@@ -94,7 +94,8 @@ fn commit(
         let mut tables = Open::new(&transaction)?;
         let mut outcomes = Vec::with_capacity(group.len());
         for job in group {
-            let done: Result<Vec<_>, ReadError> = job.writes.iter().map(|write| tables.write(write)).collect();
+            let done: Result<Vec<_>, ReadError> =
+                job.writes.iter().map(|write| tables.write(write)).collect();
             outcomes.push(done?);
         }
         outcomes

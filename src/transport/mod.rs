@@ -112,7 +112,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// (RFC 9000, section 10.3) under a key made of `secret`. A server that was killed and started again
 /// knows its clients' connections no more, and this tells them at once.
 pub fn endpoint_config(secret: &[u8]) -> quinn::EndpointConfig {
-    let key: [u8; 32] = Sha256::new().chain_update(b"parlour stateless reset").chain_update(secret).finalize().into();
+    let key: [u8; 32] =
+        Sha256::new().chain_update(b"parlour stateless reset").chain_update(secret).finalize().into();
     quinn::EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key)))
 }
 

@@ -21,7 +21,10 @@ pub struct Limiter {
 impl Limiter {
     /// A limiter that starts full: a second's worth may come at once.
     pub fn new(rates: Rates) -> Self {
-        Self { packets: Bucket::new(rates.packets, rates.packets), bytes: Bucket::new(rates.bytes, rates.bytes) }
+        Self {
+            packets: Bucket::new(rates.packets, rates.packets),
+            bytes: Bucket::new(rates.bytes, rates.bytes),
+        }
     }
 
     /// Whether a packet of `size` bytes may pass at `now`, a time since any fixed instant. A refused

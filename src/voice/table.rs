@@ -29,6 +29,18 @@ pub struct ForwardTable<P> {
     speakers: HashMap<Ssrc, Arc<[(Ssrc, P)]>>,
 }
 
+/// A channel while the table is built.
+struct Channel<P> {
+    speakers: Vec<Ssrc>,
+    listeners: Vec<(Ssrc, P)>,
+}
+
+impl<P> Channel<P> {
+    fn empty() -> Self {
+        Self { speakers: Vec::new(), listeners: Vec::new() }
+    }
+}
+
 impl<P> Default for ForwardTable<P> {
     fn default() -> Self {
         Self { speakers: HashMap::new() }
@@ -38,9 +50,9 @@ impl<P> Default for ForwardTable<P> {
 impl<P: Peer> ForwardTable<P> {
     /// The table of these seats. Costs a clone of each peer that hears, and an entry for each that speaks.
     pub fn build(seats: impl IntoIterator<Item = Seat<P>>) -> Self {
-        let mut channels: HashMap<ChannelId, (Vec<Ssrc>, Vec<(Ssrc, P)>)> = HashMap::new();
+        let mut channels: HashMap<ChannelId, Channel<P>> = HashMap::new();
         for seat in seats {
-            let (speakers, listeners) = channels.entry(seat.channel).or_default();
+            let Channel { speakers, listeners } = channels.entry(seat.channel).or_insert_with(Channel::empty);
             if seat.speaks {
                 speakers.push(seat.ssrc);
             }
@@ -49,7 +61,7 @@ impl<P: Peer> ForwardTable<P> {
             }
         }
         let mut table = Self::default();
-        for (speakers, listeners) in channels.into_values() {
+        for Channel { speakers, listeners } in channels.into_values() {
             let listeners: Arc<[(Ssrc, P)]> = listeners.into();
             table.speakers.extend(speakers.into_iter().map(|ssrc| (ssrc, Arc::clone(&listeners))));
         }

@@ -37,7 +37,8 @@ impl Sink {
             let mixer = WavMixer::new(BufWriter::new(file))?;
             return Ok(Self::Mix(out.to_owned(), Box::new(mixer)));
         }
-        std::fs::create_dir_all(out).with_context(|| format!("can't make the directory {}", out.display()))?;
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("can't make the directory {}", out.display()))?;
         Ok(Self::Files(out.to_owned()))
     }
 
@@ -200,9 +201,8 @@ impl Track {
         let gap = at.saturating_sub(self.settled);
         match (&mut self.output, sink) {
             (Some(TrackOutput::File(_, writer)), _) => {
-                if writer.place(at, packet)? != Placed::Written {
-                    self.counts.late += 1;
-                }
+                let placed = writer.place(at, packet)?;
+                self.counts.late += u64::from(placed != Placed::Written);
             }
             (Some(TrackOutput::Mix(_, decoder)), Sink::Mix(_, mixer)) => {
                 if self.settled > 0 && gap > 0 && gap <= CONCEALED {

@@ -1,0 +1,174 @@
+//! What the tests from outside share: a real server in this process or in one of its own, and clients.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use parlour::client::{Address, Credentials, Heard, RequestError, Session, Trust, VoiceIn, connect};
+use parlour::config::{Config, Sources};
+use parlour::id::ChannelId;
+use parlour::server::Server;
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A server on port 0 in this process, with an administrator `root` and members `alice`, `bob`, `carol`.
+pub struct TestServer {
+    pub server: Server,
+    pub directory: TempDir,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(flags: &[(&'static str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        flags.push(("data_dir", directory.path().display().to_string()));
+        let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+        let listen = ["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+        let server = Server::start(&config, &listen, true).await.unwrap();
+        server.ensure_user("root", PASSWORD, "Admin").await.unwrap();
+        for name in ["alice", "bob", "carol"] {
+            server.ensure_user(name, PASSWORD, "Member").await.unwrap();
+        }
+        Self { server, directory }
+    }
+
+    pub fn address(&self) -> Address {
+        self.server.addresses()[0].to_string().parse().unwrap()
+    }
+
+    /// The same server by another address of this machine.
+    pub fn other_address(&self) -> Option<Address> {
+        self.server.addresses().get(1).map(|address| address.to_string().parse().unwrap())
+    }
+
+    pub async fn log_in(&self, name: &str) -> Session {
+        log_in(&self.address(), name, PASSWORD).await.unwrap()
+    }
+
+    pub async fn in_channel(&self, name: &str, channel: &str) -> Session {
+        let session = self.log_in(name).await;
+        session.join(channel_id(&session, channel)).await.unwrap();
+        session
+    }
+
+    /// A counter of the server, by its name.
+    pub fn count(&self, name: &str) -> u64 {
+        let handle = self.server.handle();
+        let mut all = handle.voice_counts().all().chain(handle.counts().all());
+        all.find(|(counter, _)| *counter == name).unwrap_or_else(|| panic!("no counter {name}")).1
+    }
+}
+
+pub fn channel_id(session: &Session, path: &str) -> ChannelId {
+    ChannelId(session.view().find(path).unwrap().id)
+}
+
+pub async fn log_in(address: &Address, name: &str, password: &str) -> Result<Session, RequestError> {
+    let connected = connect(address, Trust::FirstUse, "test/1").await.unwrap();
+    connected.log_in(Credentials::password(name, password, "test")).await
+}
+
+/// What has arrived already, without waiting for more.
+pub async fn drain(voice: &mut VoiceIn) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            next = voice.next() => match next {
+                Ok(next) => heard.push(next),
+                Err(_) => return heard,
+            },
+            () = std::future::ready(()) => return heard,
+        }
+    }
+}
+
+/// The next packet, within two seconds.
+pub async fn hear(voice: &mut VoiceIn) -> Option<Heard> {
+    tokio::time::timeout(Duration::from_secs(2), voice.next()).await.ok()?.ok()
+}
+
+/// Whether nothing arrives for a while.
+pub async fn silence(voice: &mut VoiceIn) -> bool {
+    match tokio::time::timeout(Duration::from_millis(400), voice.next()).await {
+        // A connection that ended is silent, too.
+        Err(_) | Ok(Err(_)) => true,
+        Ok(Ok(_)) => false,
+    }
+}
+
+/// Speaks a frame every 10 ms until dropped.
+pub struct Talking(tokio::task::JoinHandle<()>);
+
+impl Talking {
+    pub fn start(session: &Session) -> Self {
+        let mut speaker = session.speaker();
+        Self(tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                tick.tick().await;
+                speaker.send(&[0xf8, 0xff, 0xfe]);
+            }
+        }))
+    }
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A command of the binary, with a profile and environment of its own.
+pub fn parlour(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PARLOUR_")) {
+        command.env_remove(name);
+    }
+    command.env("PARLOUR_CONFIG_DIR", home.join("profile")).env("PARLOUR_DATA_DIR", home.join("data"));
+    command.env("XDG_CONFIG_HOME", home).stdin(Stdio::null());
+    command
+}
+
+/// A server in a process of its own; killed when dropped.
+pub struct Process {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub claim: Option<String>,
+}
+
+impl Process {
+    /// Starts it and waits until it listens.
+    pub fn serve(home: &Path, listen: &str, more: &[&str]) -> Self {
+        let mut command = parlour(home);
+        command.args(["--json", "serve", "--listen", listen]).args(more).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = said["addresses"][0].as_str().unwrap().parse().unwrap();
+        let claim = said["claim_code"].as_str().map(str::to_owned);
+        Self { child, address, claim }
+    }
+
+    /// Ends it without warning.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
