@@ -49,7 +49,8 @@ async fn the_channel_tree_is_made_changed_and_seen_by_others() {
 #[tokio::test]
 async fn texts_reach_those_they_are_for() {
     let server = TestServer::start().await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let carol = server.in_channel("carol", "Social").await;
     let (mut to_bob, mut to_carol) = (bob.events(), carol.events());
     alice.text_channel(channel_id(&alice, "General"), "hello").await.unwrap();
@@ -69,7 +70,8 @@ async fn texts_reach_those_they_are_for() {
 
 #[tokio::test]
 async fn requests_past_a_limit_are_refused_and_others_untouched() {
-    let server = TestServer::with(&[("limits.request_burst", "5"), ("limits.requests_per_second", "1")]).await;
+    let server =
+        TestServer::with(&[("limits.request_burst", "5"), ("limits.requests_per_second", "1")]).await;
     let (alice, bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let huge = encode(&Request {
         body: Some(request::Body::SendText(wire::SendText { to: None, text: "x".repeat(MAX_REQUEST) })),
@@ -275,7 +277,9 @@ async fn the_server_tells_its_clients_when_it_stops() {
     let mut events = alice.events();
     server.stop().await;
     let goodbye = tokio::time::timeout(Duration::from_secs(2), events.recv()).await.unwrap().unwrap();
-    assert!(matches!(goodbye, event::Body::Goodbye(goodbye) if goodbye.code == CloseCode::ShuttingDown.number()));
+    assert!(
+        matches!(goodbye, event::Body::Goodbye(goodbye) if goodbye.code == CloseCode::ShuttingDown.number())
+    );
     assert_eq!(alice.closed().await, Ended::ByServer(CloseCode::ShuttingDown));
     drop(directory);
 }
@@ -293,7 +297,8 @@ async fn a_keeper_brings_a_session_back_where_it_was() {
     let listen = running.addresses()[0];
     running.stop().await;
     let flags = vec![("data_dir", directory.path().display().to_string())];
-    let config = parlour::config::Config::load(&parlour::config::Sources { flags, ..Default::default() }).unwrap();
+    let config =
+        parlour::config::Config::load(&parlour::config::Sources { flags, ..Default::default() }).unwrap();
     let restart = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         Server::start(&config, &[listen], true).await.unwrap()

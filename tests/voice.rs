@@ -12,7 +12,8 @@ use support::{Talking, TestServer, channel_id, drain, hear, silence};
 async fn only_the_speakers_channel_hears_and_bytes_are_unchanged() {
     let server = TestServer::start().await;
     let alice = server.in_channel("alice", "General").await;
-    let (bob, carol) = (server.in_channel("bob", "General").await, server.in_channel("carol", "Social").await);
+    let (bob, carol) =
+        (server.in_channel("bob", "General").await, server.in_channel("carol", "Social").await);
     let (mut own, mut near, mut far) = (alice.voice(), bob.voice(), carol.voice());
     let sent = alice.speaker().send(b"\xf8opaque").unwrap();
     let heard = hear(&mut near).await.unwrap();
@@ -29,7 +30,8 @@ async fn hears_nothing_after<F: Future<Output = ()>>(
 ) {
     let server = TestServer::start().await;
     let root = server.log_in("root").await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let carol = server.in_channel("carol", "General").await;
     let (mut voice, mut witness) = (bob.voice(), carol.voice());
     let talking = Talking::start(&alice);
@@ -90,7 +92,8 @@ async fn a_disabled_account_is_silenced_and_disconnected() {
 #[tokio::test]
 async fn muted_and_suppressed_speakers_are_not_heard() {
     let server = TestServer::start().await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let mut voice = bob.voice();
     alice.set_self(Some(true), None).await.unwrap();
     alice.speaker().send(&[1]);
@@ -102,7 +105,8 @@ async fn muted_and_suppressed_speakers_are_not_heard() {
 }
 
 fn datagram(ssrc: Ssrc, flow: FlowId, size: usize) -> Vec<u8> {
-    let header = VoiceHeader { ssrc, sequence: 1, timestamp: 1, marker: false, payload_type: OPUS_PAYLOAD_TYPE };
+    let header =
+        VoiceHeader { ssrc, sequence: 1, timestamp: 1, marker: false, payload_type: OPUS_PAYLOAD_TYPE };
     let mut bytes = Vec::new();
     write_packet(flow, &header, &vec![7; size], &mut bytes);
     bytes
@@ -111,7 +115,8 @@ fn datagram(ssrc: Ssrc, flow: FlowId, size: usize) -> Vec<u8> {
 #[tokio::test]
 async fn bad_datagrams_are_counted_and_hurt_nobody() {
     let server = TestServer::start().await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let carol = server.in_channel("carol", "General").await;
     let mut voice = bob.voice();
     let own = alice.ssrc();
@@ -144,7 +149,8 @@ async fn bad_datagrams_are_counted_and_hurt_nobody() {
 #[tokio::test]
 async fn a_flood_of_voice_is_cut_to_the_limit() {
     let server = TestServer::with(&[("limits.packets_per_second", "50")]).await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let mut voice = bob.voice();
     let mut speaker = alice.speaker();
     for _ in 0..500 {

@@ -112,9 +112,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// (RFC 9000, section 10.3) under a key made of `secret`. A server that was killed and started again
 /// knows its clients' connections no more, and this tells them at once.
 pub fn endpoint_config(secret: &[u8]) -> quinn::EndpointConfig {
-    let key: [u8; 32] =
-        Sha256::new().chain_update(b"parlour stateless reset").chain_update(secret).finalize().into();
-    quinn::EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key)))
+    let derive = |purpose: &str| -> [u8; 32] {
+        Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
+    };
+    let reset = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derive("parlour stateless reset"));
+    let mut config = quinn::EndpointConfig::new(Arc::new(reset));
+    // Connection ids carry a checksum under a key, and one that isn't ours gets no answer at all. The key
+    // must last, too, or the ids of before the restart would look foreign.
+    let [a, b, c, d, e, f, g, h, ..] = derive("parlour connection ids");
+    let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    config.cid_generator(move || Box::new(quinn_proto::HashedConnectionIdGenerator::from_key(key)));
+    config
 }
 
 /// What both ends share.
