@@ -8,12 +8,24 @@ use serde_json::Value;
 
 fn metadata() -> Vec<Value> {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["metadata", "--offline", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"]);
+    command.args([
+        "metadata",
+        "--offline",
+        "--locked",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        "x86_64-unknown-linux-gnu",
+    ]);
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let used: BTreeSet<&str> =
-        metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let used: BTreeSet<&str> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].as_str().unwrap())
+        .collect();
     let packages = metadata["packages"].as_array().unwrap().iter();
     packages.filter(|package| used.contains(package["id"].as_str().unwrap())).cloned().collect()
 }
@@ -121,7 +133,8 @@ fn every_duplicate_has_a_reason() {
         versions.entry(name.to_owned()).or_default().insert(version.to_owned());
     }
     for (name, found) in versions.iter().filter(|(_, found)| found.len() > 1) {
-        let unexplained = found.iter().filter(|version| !skipped.contains(&format!("{name}@{version}"))).count();
+        let unexplained =
+            found.iter().filter(|version| !skipped.contains(&format!("{name}@{version}"))).count();
         assert!(unexplained <= 1, "{name} is there in versions {found:?}; see deny.toml");
     }
 }

@@ -11,7 +11,8 @@ const LONGEST_MAIN: usize = 30;
 const BANNED_NAMES: &[&str] = &["utils", "common", "helpers", "manager", "core", "types"];
 /// Rooms without clock, randomness and async runtime, and what would give them one.
 const PURE: &[&str] = &["id", "name", "permission", "protocol", "state", "voice", "auth"];
-const IMPURE_WORDS: &[&str] = &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
+const IMPURE_WORDS: &[&str] =
+    &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
 /// Crates that only some rooms may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("quinn", &["endpoint", "client", "transport"]),
@@ -153,7 +154,9 @@ fn complaints(plan: &Plan, path: &str, source: &str) -> Vec<String> {
         }
     }
     if PURE.contains(&room) {
-        let impure = IMPURE_WORDS.iter().filter(|word| names(&code, word) || word.contains("::now") && code.contains(**word));
+        let impure = IMPURE_WORDS
+            .iter()
+            .filter(|word| names(&code, word) || word.contains("::now") && code.contains(**word));
         found.extend(impure.map(|word| format!("{path} uses `{word}`, but `{room}` is pure")));
     }
     found
@@ -188,8 +191,10 @@ fn the_sources_keep_to_the_plan() {
 fn every_room_of_the_plan_is_there() {
     let plan = plan(&fs::read_to_string(Path::new(ROOT).join("docs/architecture.md")).unwrap());
     let lib = fs::read_to_string(Path::new(ROOT).join("src/lib.rs")).unwrap();
-    let declared: BTreeSet<_> =
-        lib.lines().filter_map(|line| Some(line.strip_prefix("pub mod ")?.trim_end_matches(';').to_owned())).collect();
+    let declared: BTreeSet<_> = lib
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("pub mod ")?.trim_end_matches(';').to_owned()))
+        .collect();
     assert_eq!(declared, plan.keys().cloned().collect());
 }
 
@@ -210,7 +215,10 @@ mod rules {
         assert!(said("src/state/a.rs", "use crate::{id::A, store::{B, C}};").contains("imports `store`"));
         assert!(said("src/state/a.rs", "fn f() { crate::store::open() }").contains("imports `store`"));
         assert!(said("src/server.rs", "use crate::store::Store;").is_empty());
-        assert!(said("src/state/a.rs", "use crate::{id::A, state::{store, C}};\n// use crate::store::Store;").is_empty());
+        assert!(
+            said("src/state/a.rs", "use crate::{id::A, state::{store, C}};\n// use crate::store::Store;")
+                .is_empty()
+        );
         assert!(said("src/state/a.rs", "let text = \"crate::store::Store\";").is_empty());
         assert!(said("src/attic/a.rs", "").contains("isn't in docs/architecture.md"));
     }

@@ -83,11 +83,13 @@ impl Identity {
         Fingerprint(Sha256::digest(&self.certificate).into())
     }
 
-    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+    /// The certificate, as TLS presents it.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.clone()]
     }
 
-    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+    /// Its private key.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key()
     }
 }

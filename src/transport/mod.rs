@@ -119,8 +119,8 @@ pub fn endpoint_config(secret: &[u8]) -> quinn::EndpointConfig {
     let mut config = quinn::EndpointConfig::new(Arc::new(reset));
     // Connection ids carry a checksum under a key, and one that isn't ours gets no answer at all. The key
     // must last, too, or the ids of before the restart would look foreign.
-    let [a, b, c, d, e, f, g, h, ..] = derive("parlour connection ids");
-    let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    let bytes = derive("parlour connection ids");
+    let key = bytes.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte));
     config.cid_generator(move || Box::new(quinn_proto::HashedConnectionIdGenerator::from_key(key)));
     config
 }
