@@ -1,5 +1,7 @@
 //! The program as a person meets it: first start, mistakes, and the README's commands.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

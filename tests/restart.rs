@@ -1,5 +1,7 @@
 //! A server that is killed, and what its clients find when it is back.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};

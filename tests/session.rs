@@ -1,5 +1,7 @@
 //! Requests, events, log-ins and limits, over the real endpoint.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;
@@ -125,10 +127,10 @@ fn refused(answer: &response::Body) -> Option<ErrorCode> {
 }
 
 fn close_code(error: quinn::ConnectionError) -> CloseCode {
-    match Ended::from(error) {
-        Ended::ByServer(code) => code,
-        other => panic!("{other:?}"),
-    }
+    let Ended::ByServer(code) = Ended::from(error.clone()) else {
+        unreachable!("the connection wasn't closed by the server: {error}")
+    };
+    code
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Who hears whom, over the real endpoint.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

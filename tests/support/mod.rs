@@ -63,7 +63,7 @@ impl TestServer {
     pub fn count(&self, name: &str) -> u64 {
         let handle = self.server.handle();
         let mut all = handle.voice_counts().all().chain(handle.counts().all());
-        all.find(|(counter, _)| *counter == name).unwrap_or_else(|| panic!("no counter {name}")).1
+        all.find(|(counter, _)| *counter == name).unwrap().1
     }
 }
 
