@@ -126,7 +126,7 @@ fn refused(answer: &response::Body) -> Option<ErrorCode> {
     }
 }
 
-fn close_code(error: quinn::ConnectionError) -> CloseCode {
+fn close_code(error: &quinn::ConnectionError) -> CloseCode {
     let Ended::ByServer(code) = Ended::from(error.clone()) else {
         unreachable!("the connection wasn't closed by the server: {error}")
     };
@@ -138,7 +138,7 @@ async fn an_unknown_version_is_refused_with_its_code() {
     let server = TestServer::start().await;
     let connection = raw(&server).await;
     assert_eq!(refused(&exchange(&connection, hello(2, 9)).await), Some(ErrorCode::Version));
-    assert_eq!(close_code(connection.closed().await), CloseCode::VersionRefused);
+    assert_eq!(close_code(&connection.closed().await), CloseCode::VersionRefused);
     assert_eq!(server.count("version"), 1);
     // One that speaks later versions, too, gets ours.
     let connection = raw(&server).await;
@@ -152,7 +152,7 @@ async fn nothing_but_the_handshake_is_done_before_log_in() {
     let connection = raw(&server).await;
     let answer = exchange(&connection, request::Body::List(wire::List {})).await;
     assert_eq!(refused(&answer), Some(ErrorCode::Unexpected));
-    assert_eq!(close_code(connection.closed().await), CloseCode::ProtocolViolation);
+    assert_eq!(close_code(&connection.closed().await), CloseCode::ProtocolViolation);
     let connection = raw(&server).await;
     exchange(&connection, hello(1, 1)).await;
     let join = request::Body::Join(wire::Join { channel: 1 });
@@ -167,7 +167,7 @@ async fn whoever_does_not_log_in_is_disconnected() {
     let server = TestServer::with(&[("limits.handshake_seconds", "1")]).await;
     let connection = raw(&server).await;
     let ended = tokio::time::timeout(Duration::from_secs(5), connection.closed()).await.unwrap();
-    assert_eq!(close_code(ended), CloseCode::HandshakeTimeout);
+    assert_eq!(close_code(&ended), CloseCode::HandshakeTimeout);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Settings: defaults, then the configuration file, then the environment, then flags; each later one
-//! wins. Every setting stands once, in the table of [`key`]; file, environment, flags, `config show` and
+//! wins. Every setting stands once, in the table [`KEYS`]; file, environment, flags, `config show` and
 //! the sample file all derive from it.
 
 mod key;
