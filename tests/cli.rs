@@ -186,6 +186,9 @@ fn a_mix_and_an_ogg_file_are_recorded_and_played_again() {
         assert!(found.correlation > 0.9, "{found:?}");
     }
     assert!(prints(as_user("bob").arg("play").arg(&ogg)).contains("Sent 2"));
+    // Whoever is done has left: nobody else is listed until a time-out notices.
+    let there = prints(as_user("charlie").args(["--json", "who"]));
+    assert_eq!(there.lines().count(), 1, "{there}");
 }
 
 /// A second and a half that rises from 200 Hz to 800 Hz, in stereo at 44.1 kHz.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::session::{Session, exchange};
+use super::session::{Link, Session, exchange};
 use super::{Address, ConnectError, Ended, RequestError};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
@@ -62,7 +62,7 @@ impl Credentials {
 /// A server that was greeted and speaks our version; nobody is logged in.
 #[derive(Debug)]
 pub struct Connected {
-    connection: quinn::Connection,
+    link: Link,
     welcome: wire::Welcome,
     fingerprint: Fingerprint,
 }
@@ -75,7 +75,7 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
         match try_connect(place, &server, trust).await {
-            Ok((connection, fingerprint)) => return greet(connection, fingerprint, client).await,
+            Ok((link, fingerprint)) => return greet(link, fingerprint, client).await,
             Err(error @ ConnectError::CertificateChanged { .. }) => return Err(error),
             Err(error) => failure = error,
         }
@@ -87,7 +87,7 @@ async fn try_connect(
     place: SocketAddr,
     server: &str,
     trust: Trust,
-) -> Result<(quinn::Connection, Fingerprint), ConnectError> {
+) -> Result<(Link, Fingerprint), ConnectError> {
     let expected = match trust {
         Trust::Pinned(fingerprint) => Some(fingerprint),
         Trust::FirstUse => None,
@@ -106,7 +106,7 @@ async fn try_connect(
         Ok(Ok(connection)) => {
             let fingerprint =
                 seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
-            Ok((connection, fingerprint))
+            Ok((Link { endpoint, connection }, fingerprint))
         }
         Ok(Err(error)) => Err(failed(error, server, expected, &seen)),
         Err(_) => Err(ConnectError::NoAnswer { server: server.to_owned() }),
@@ -129,19 +129,15 @@ fn failed(
     }
 }
 
-async fn greet(
-    connection: quinn::Connection,
-    fingerprint: Fingerprint,
-    client: &str,
-) -> Result<Connected, ConnectError> {
+async fn greet(link: Link, fingerprint: Fingerprint, client: &str) -> Result<Connected, ConnectError> {
     let hello = wire::Hello {
         version_min: *VERSIONS.start(),
         version_max: *VERSIONS.end(),
         features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
         client: client.to_owned(),
     };
-    match exchange(&connection, request::Body::Hello(hello)).await? {
-        response::Body::Welcome(welcome) => Ok(Connected { connection, welcome, fingerprint }),
+    match exchange(&link.connection, request::Body::Hello(hello)).await? {
+        response::Body::Welcome(welcome) => Ok(Connected { link, welcome, fingerprint }),
         _ => Err(RequestError::Misfit.into()),
     }
 }
@@ -159,10 +155,8 @@ impl Connected {
 
     /// Logs in. When the server refuses, another try needs another connection.
     pub async fn log_in(self, credentials: Credentials) -> Result<Session, RequestError> {
-        match exchange(&self.connection, credentials.0).await? {
-            response::Body::LoggedIn(logged_in) => {
-                Session::start(self.connection, self.welcome, logged_in).await
-            }
+        match exchange(&self.link.connection, credentials.0).await? {
+            response::Body::LoggedIn(logged_in) => Session::start(self.link, self.welcome, logged_in).await,
             _ => Err(RequestError::Misfit),
         }
     }

@@ -14,12 +14,23 @@ use crate::protocol::{CloseCode, ErrorCode, Framed, MAX_EVENT, decode, encode};
 /// Events that a receiver can fall behind; then it misses the oldest and is told how many.
 const EVENTS: usize = 256;
 
+/// How long closing may take.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A session. Clones are the same session; when the last goes, the connection ends.
 #[derive(Clone, Debug)]
 pub struct Session(Arc<Inner>);
 
+/// A connection with the socket it runs on.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) connection: quinn::Connection,
+}
+
 #[derive(Debug)]
 struct Inner {
+    endpoint: quinn::Endpoint,
     connection: quinn::Connection,
     welcome: wire::Welcome,
     logged_in: wire::LoggedIn,
@@ -36,7 +47,7 @@ impl Drop for Inner {
 
 impl Session {
     pub(super) async fn start(
-        connection: quinn::Connection,
+        Link { endpoint, connection }: Link,
         welcome: wire::Welcome,
         logged_in: wire::LoggedIn,
     ) -> Result<Self, RequestError> {
@@ -47,7 +58,7 @@ impl Session {
         if view.wait_for(|view| view.own_session != 0).await.is_err() {
             return Err(RequestError::Ended(connection.closed().await.into()));
         }
-        Ok(Self(Arc::new(Inner { connection, welcome, logged_in, view, events })))
+        Ok(Self(Arc::new(Inner { endpoint, connection, welcome, logged_in, view, events })))
     }
 
     /// Which session this is.
@@ -111,13 +122,15 @@ impl Session {
         self.0.connection.send_datagram(datagram).is_ok()
     }
 
-    /// Waits until everything that was sent is on its way, then closes the connection.
+    /// Waits until everything that was sent has arrived, then closes the connection and waits until the
+    /// server can know of it, for a second at most.
     pub async fn close(self) {
-        let connection = self.0.connection.clone();
+        let (endpoint, connection) = (self.0.endpoint.clone(), self.0.connection.clone());
         // A round trip behind the last datagram: the server has read what came before its answer.
         let _ = self.request(request::Body::Ping(wire::Ping {})).await;
         drop(self);
         connection.close(CloseCode::Normal.number().into(), CloseCode::Normal.sentence().as_bytes());
+        let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
     }
 
     /// Sends a request and waits for its answer.
