@@ -39,6 +39,8 @@ bench: setup ## Measure; each figure stands beside a peer's or a limit
 	$(CARGO) bench --locked
 
 lint: setup ## Check form, lints and documentation
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \
+		{ echo "Adding rustfmt and clippy to the Rust toolchain."; rustup component add rustfmt clippy; }
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet

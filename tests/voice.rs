@@ -155,13 +155,19 @@ async fn a_flood_of_voice_is_cut_to_the_limit() {
         (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     let mut voice = bob.voice();
     let mut speaker = alice.speaker();
+    let started = std::time::Instant::now();
     for _ in 0..500 {
         speaker.send(&[1; 20]);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     let heard = drain(&mut voice).await.len() as u64;
-    assert!(heard <= 50 + 50 * 2, "{heard} frames of a flood of 500 were passed on");
+    let allowed = 50 + 50 * started.elapsed().as_secs_f64().ceil() as u64;
+    assert!(
+        heard <= allowed,
+        "{heard} frames of a flood of 500 were passed on, in a time that allows {allowed}"
+    );
     assert_eq!(server.count("voice_forwarded"), heard);
-    assert!(server.count("voice_dropped_rate_limited") > 300);
+    assert_eq!(server.count("voice_dropped_rate_limited"), 500 - heard);
+    assert!(heard < 500, "the machine was too slow to make a flood");
 }

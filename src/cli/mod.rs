@@ -68,6 +68,9 @@ enum Command {
     Completions(completions::Completions),
 }
 
+/// Time for what is left to be sent after an error.
+const FAREWELL: std::time::Duration = std::time::Duration::from_millis(50);
+
 impl Cli {
     /// Runs the command and answers with the exit code.
     pub fn run(self) -> u8 {
@@ -77,6 +80,10 @@ impl Cli {
             Err(error) => return output.fail(&error.into()),
         };
         let result = runtime.block_on(self.command.run(output));
+        if result.is_err() {
+            // A connection that an error cut short still gets to tell the server that it ends.
+            runtime.block_on(tokio::time::sleep(FAREWELL));
+        }
         // Tasks that linger (a name look-up, say) don't hold the end up.
         runtime.shutdown_background();
         result.map_or_else(|error| output.fail(&error), |()| 0)
