@@ -20,8 +20,9 @@ mod writer;
 mod crash_tests;
 
 pub use error::{CommitError, OpenError, ReadError, Rejected};
-pub use record::{Channel, Claim, Organization, Role, Session, User};
-pub use seed::{ADMINISTRATOR, GUEST, SEEDED_ORGANIZATION};
+pub use record::{
+    ADMINISTRATOR, Channel, Claim, GUEST, Organization, Role, SEEDED_ORGANIZATION, Session, User,
+};
 pub use verify::Problem;
 pub use write::Write;
 

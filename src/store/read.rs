@@ -4,9 +4,9 @@ use redb::ReadableTable;
 
 use super::error::ReadError;
 use super::index::{Kind, named};
-use super::record::{Channel, Claim, Organization, Role, Session, User};
+use super::record::{ADMINISTRATOR, Channel, Claim, Organization, Role, SEEDED_ORGANIZATION, Session, User};
 use super::row::{Record, Row};
-use super::seed::{ADMINISTRATOR, META_CHANNEL, SEEDED_ORGANIZATION};
+use super::seed::META_CHANNEL;
 use super::{Rejected, Store};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};

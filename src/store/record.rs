@@ -4,6 +4,15 @@ use crate::auth::{StoredPassword, TokenHash};
 use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
 use crate::permission::Permissions;
 
+/// The one organization of a new database.
+pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId(1);
+
+/// The role of the first administrator.
+pub const ADMINISTRATOR: RoleId = RoleId(1);
+
+/// The role of guests.
+pub const GUEST: RoleId = RoleId(4);
+
 /// A tenant. There is one so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {

@@ -213,7 +213,7 @@ row! {
 row! {
     Claim, "Claim/1(hash, created, expires)", 1,
     Claim1 { hash: [u8; 32], created: u64, expires: u64 },
-    |_| super::seed::SEEDED_ORGANIZATION.0,
+    |_| super::record::SEEDED_ORGANIZATION.0,
     |c| Claim1 { hash: c.hash.0, created: c.created.0, expires: c.expires.0 },
     |c| Some(Claim { hash: TokenHash(c.hash), created: Timestamp(c.created), expires: Timestamp(c.expires) })
 }

@@ -6,19 +6,10 @@ use redb::{Database, ReadableDatabase};
 
 use super::error::{OpenError, ReadError};
 use super::index::put;
-use super::record::{Channel, Organization, Role};
+use super::record::{ADMINISTRATOR, Channel, GUEST, Organization, Role, SEEDED_ORGANIZATION};
 use super::table::{CHANNELS, INDEX, META, ORGANIZATIONS, ROLES, SCHEMA, create_all};
-use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp};
+use crate::id::{ChannelId, RoleId, Timestamp};
 use crate::permission::Permissions;
-
-/// The one organization of a new database.
-pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId(1);
-
-/// The role of the first administrator.
-pub const ADMINISTRATOR: RoleId = RoleId(1);
-
-/// The role of guests.
-pub const GUEST: RoleId = RoleId(4);
 
 /// Keys of the meta table: the schema's version, and the highest identifier ever given of each kind.
 pub(super) const META_SCHEMA: u8 = 0;

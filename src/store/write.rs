@@ -4,9 +4,9 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::error::{ReadError, Rejected};
 use super::index::{IndexTable, Kind, put};
-use super::record::{Channel, Claim, Session, User};
+use super::record::{Channel, Claim, SEEDED_ORGANIZATION, Session, User};
 use super::row::{Record, Row};
-use super::seed::{META_CHANNEL, META_SESSION, META_USER, SEEDED_ORGANIZATION};
+use super::seed::{META_CHANNEL, META_SESSION, META_USER};
 use super::table::{CHANNELS, CLAIMS, GRANTS, INDEX, META, OVERWRITES, ROLES, SESSIONS, USERS};
 use crate::auth::{StoredPassword, TokenHash};
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
