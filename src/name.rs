@@ -33,7 +33,8 @@ pub enum NameError {
 
 /// The form in which names are compared: NFKC (Unicode Annex 15) with upper and lower case made one.
 pub fn folded(name: &str) -> String {
-    name.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    let folded: String = name.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    folded.trim().to_owned()
 }
 
 /// The name as it is kept, if a user can have it: 1 to 32 characters, without spaces and without those
@@ -53,7 +54,9 @@ fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<Str
     if length > 4 * limit {
         return Err(NameError::TooLong { length, limit });
     }
-    let name: String = name.trim().nfkc().collect();
+    // Trimmed afterwards: some characters become a space and another one.
+    let name: String = name.nfkc().collect();
+    let name = name.trim();
     if let Some(c) = name.chars().find(|c| c.is_control() || is_invisible(*c) || refused(*c)) {
         return Err(NameError::Character(c));
     }
@@ -61,7 +64,7 @@ fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<Str
         0 => Err(NameError::Empty),
         _ if name == "." || name == ".." => Err(NameError::Dots),
         length if length > limit => Err(NameError::TooLong { length, limit }),
-        _ => Ok(name),
+        _ => Ok(name.to_owned()),
     }
 }
 
