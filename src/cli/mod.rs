@@ -82,7 +82,7 @@ impl Cli {
         let result = runtime.block_on(self.command.run(output));
         if result.is_err() {
             // A connection that an error cut short still gets to tell the server that it ends.
-            runtime.block_on(tokio::time::sleep(FAREWELL));
+            runtime.block_on(async { tokio::time::sleep(FAREWELL).await });
         }
         // Tasks that linger (a name look-up, say) don't hold the end up.
         runtime.shutdown_background();
