@@ -2,6 +2,7 @@
 //!
 //! ```no_run
 //! use parlour::client::{Address, Credentials, Trust, connect};
+//! use parlour::id::ChannelId;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let address: Address = "parlour://alice@localhost/General".parse()?;
@@ -9,7 +10,7 @@
 //! println!("pin this for next time: {}", connected.fingerprint());
 //! let credentials = Credentials::password("alice", "correct horse", "my laptop");
 //! let session = connected.log_in(credentials).await?;
-//! let general = session.view().find(&address.channel)?.id;
+//! let general = ChannelId(session.view().find(&address.channel)?.id);
 //! session.join(general).await?;
 //! let mut voice = session.voice();
 //! while let Ok(heard) = voice.next().await {
