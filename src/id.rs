@@ -4,12 +4,16 @@
 //! zero is never given out. [`Ssrc`] is the one identifier that another document defines.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub $inner);
 
         impl fmt::Display for $name {
@@ -26,6 +30,12 @@ macro_rules! id {
 
         impl From<$name> for $inner {
             fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl From<&$name> for $inner {
+            fn from(value: &$name) -> Self {
                 value.0
             }
         }
@@ -52,6 +62,22 @@ id! {
     /// A log-in of a user on one device. It outlives connections: a client that reconnects with
     /// its token is the same session.
     SessionId(u64)
+}
+id! {
+    /// A one-time token: an invite, a password reset, a claim.
+    OneTimeTokenId(u64)
+}
+id! {
+    /// A key with which a program acts for its owner.
+    ApiKeyId(u64)
+}
+id! {
+    /// A ban of a user, an address range or a certificate.
+    BanId(u64)
+}
+id! {
+    /// A run of maintenance: a backup, a sweep, a migration.
+    JobId(u64)
 }
 id! {
     /// A request, counted per connection by the server; only for logs.
@@ -95,6 +121,48 @@ impl Timestamp {
     }
 }
 
+impl From<u64> for Timestamp {
+    fn from(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+}
+
+impl From<&Timestamp> for u64 {
+    fn from(time: &Timestamp) -> Self {
+        time.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC; a time past the year 9999 is the end of that year.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::MAX).fmt(f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time: jiff::Timestamp = text.parse()?;
+        Ok(Self(u64::try_from(time.as_millisecond()).unwrap_or(0)))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// SHA-256 of the server's identity certificate in DER; what clients pin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
@@ -111,6 +179,31 @@ impl Fingerprint {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }
         Some(Self(bytes))
+    }
+}
+
+impl From<[u8; 32]> for Fingerprint {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<&Fingerprint> for [u8; 32] {
+    fn from(fingerprint: &Fingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a SHA-256 fingerprint"))
     }
 }
 
@@ -136,6 +229,15 @@ impl fmt::Debug for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_people_read_them() {
+        let time = Timestamp(1_760_000_000_123);
+        assert_eq!(time.to_string(), "2025-10-09T08:53:20.123Z");
+        assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert!(!Timestamp(u64::MAX).to_string().is_empty());
+    }
 
     #[test]
     fn fingerprint_reads_back_what_it_writes() {

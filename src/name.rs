@@ -9,6 +9,9 @@ pub const MAX_USER_NAME: usize = 32;
 /// Characters of a channel's name at most.
 pub const MAX_CHANNEL_NAME: usize = 64;
 
+/// Channel names in a path at most: how deep channels can be nested.
+pub const MAX_CHANNEL_DEPTH: usize = 8;
+
 /// Why a name can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::id::{ChannelId, RoleId, UserId};
 
 /// A set of permissions, a bit each. The numbers are stored and sent: they are never reused.
@@ -91,6 +93,57 @@ impl fmt::Display for Permissions {
     }
 }
 
+/// A word that names no permission.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no permission \"{0}\"; the permissions are: {list}", list = Permissions::ALL)]
+pub struct UnknownPermission(String);
+
+impl std::str::FromStr for Permissions {
+    type Err = UnknownPermission;
+
+    /// Reads what [`fmt::Display`] writes: words separated by commas, or `nothing`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::NONE;
+        for word in text.split(',').map(str::trim).filter(|word| !matches!(*word, "" | "nothing")) {
+            let named = Self::NAMED.iter().find(|(_, name)| *name == word).map(|(bit, _)| *bit);
+            let numbered = || word.strip_prefix("bit ")?.parse().ok().filter(|bit| *bit < 64);
+            let bit = named.or_else(|| numbered().map(|bit: u32| Self(1 << bit)));
+            all = all.union(bit.ok_or_else(|| UnknownPermission(word.to_owned()))?);
+        }
+        Ok(all)
+    }
+}
+
+impl From<u64> for Permissions {
+    fn from(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl From<&Permissions> for u64 {
+    fn from(permissions: &Permissions) -> Self {
+        permissions.0
+    }
+}
+
+impl Serialize for Permissions {
+    /// As words, with the bits that have none as `bit 40`, so that nothing is lost.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known = Self::NAMED.iter().fold(Self::NONE, |all, (bit, _)| all.union(*bit));
+        let mut words = self.to_string();
+        for bit in (0..64).filter(|bit| self.without(known).0 >> bit & 1 == 1) {
+            words = format!("{words}, bit {bit}");
+        }
+        serializer.serialize_str(&words)
+    }
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// What one role gives a user everywhere in the organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoleGrant {
@@ -101,7 +154,8 @@ pub struct RoleGrant {
 }
 
 /// Whom an overwrite is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// Everyone who has the role.
     Role(RoleId),
@@ -110,7 +164,7 @@ pub enum Subject {
 }
 
 /// A channel's own exception for a role or a user; it reaches the channels below, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overwrite {
     /// The channel that has it.
     pub channel: ChannelId,

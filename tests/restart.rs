@@ -7,6 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use parlour::client::{Address, Credentials, Keeper, Restored, Session, Trust, connect};
+use parlour::store::SEEDED_ORGANIZATION;
 use support::{PASSWORD, Process, channel_id};
 
 async fn claim(process: &Process) -> (Session, Keeper) {
@@ -46,7 +47,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     let path = home.path().join("data").join(parlour::store::STORE_FILE);
     let store = parlour::store::Store::open(&path, parlour::id::Timestamp(0)).unwrap();
     for round in 0..50 {
-        assert!(store.user_by_name(&format!("user{round}")).unwrap().is_some());
+        assert!(store.user_by_name(SEEDED_ORGANIZATION, &format!("user{round}")).unwrap().is_some());
     }
     assert_eq!(store.verify().unwrap(), []);
 }

@@ -1,5 +1,9 @@
 //! Passwords: Argon2id (RFC 9106) with the parameters that OWASP recommends for it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -75,7 +79,33 @@ impl std::fmt::Debug for StoredPassword {
     }
 }
 
+impl Serialize for StoredPassword {
+    /// In the form of the Password Hashing Competition (PHC string), which other programs read, too.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (memory, passes, lanes) = self.cost;
+        let (salt, hash) = (BASE64.encode(self.salt), BASE64.encode(self.hash));
+        serializer.collect_str(&format_args!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredPassword {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a password hash in the form of PHC"))
+    }
+}
+
 impl StoredPassword {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("$argon2id$v=19$m=")?.split('$');
+        let (memory, rest) = parts.next()?.split_once(",t=")?;
+        let (passes, lanes) = rest.split_once(",p=")?;
+        let cost = (memory.parse().ok()?, passes.parse().ok()?, lanes.parse().ok()?);
+        let salt = BASE64.decode(parts.next()?).ok()?.try_into().ok()?;
+        let hash = BASE64.decode(parts.next()?).ok()?.try_into().ok()?;
+        Some(Self { scheme: Scheme::Argon2id, cost, salt, hash })
+    }
+
     /// Hashes a password with a salt that must be random. Takes tens of milliseconds and 19 MiB.
     pub fn new(password: &str, salt: [u8; 16]) -> Result<Self, HashError> {
         let hash = run(password, &salt, COST)?;
@@ -120,6 +150,15 @@ mod tests {
         assert!(!stored.verify("correct hors").unwrap());
         assert!(!StoredPassword::decoy().verify("").unwrap());
         assert_ne!(StoredPassword::new("correct horse", [8; 16]).unwrap().hash, stored.hash);
+    }
+
+    #[test]
+    fn a_stored_password_is_written_as_a_phc_string() {
+        let stored = StoredPassword { salt: [1; 16], ..StoredPassword::decoy() };
+        let text = serde_json::to_string(&stored).unwrap();
+        assert!(text.starts_with("\"$argon2id$v=19$m=19456,t=2,p=1$AQEB"), "{text}");
+        assert_eq!(serde_json::from_str::<StoredPassword>(&text).unwrap(), stored);
+        assert!(serde_json::from_str::<StoredPassword>("\"$argon2id$v=19$m=1\"").is_err());
     }
 
     #[test]

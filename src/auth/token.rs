@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -40,6 +43,32 @@ impl fmt::Debug for Token {
 /// SHA-256 of a secret. The secrets have 100 random bits or more, so they need no slow hash.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenHash(pub [u8; 32]);
+
+impl From<[u8; 32]> for TokenHash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<&TokenHash> for [u8; 32] {
+    fn from(hash: &TokenHash) -> Self {
+        hash.0
+    }
+}
+
+impl Serialize for TokenHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = BASE64.decode(String::deserialize(deserializer)?).ok();
+        let hash = bytes.and_then(|bytes| bytes.try_into().ok());
+        hash.map(Self).ok_or_else(|| serde::de::Error::custom("not 32 bytes in base 64"))
+    }
+}
 
 impl PartialEq for TokenHash {
     /// In a time that doesn't depend on where the hashes differ.

@@ -8,7 +8,7 @@ use super::{Actor, Done, Handle, Refused, clock};
 use crate::auth::{ClaimCode, check_password};
 use crate::protocol::wire::{self, request, response};
 use crate::state::Change;
-use crate::store::{Claim, Write};
+use crate::store::{By, Claim, SEEDED_ORGANIZATION, write};
 use crate::voice::Peer;
 
 /// How long a claim code is good.
@@ -26,21 +26,21 @@ impl<P: Peer> Handle<P> {
         };
         let password = password.clone();
         // Permission first: who may not do it learns nothing of the password's rules, and costs no hash.
-        let Done::Allowed(Change::CreateUser { name, role }) = self.ask(actor, body, true).await? else {
+        let Done::Allowed(Change::CreateUser { name, role }, by) = self.ask(actor, body, true).await? else {
             return Err(Refused::Internal);
         };
         check_password(&password)?;
-        let user = self.new_user(name, &password).await?;
-        let id = user.id.0;
-        self.commit(vec![Write::CreateUser { user, role }]).await?;
-        Ok(response::Body::Created(wire::Created { id }))
+        let new = self.new_user(name, &password, role).await?;
+        let user = self.run(by, write::create_user(new)).await?;
+        Ok(response::Body::Created(wire::Created { id: user.id.0 }))
     }
 
     /// Makes a claim code for the first administrator; one made before is good no more.
     pub async fn new_claim_code(&self) -> Result<wire::ClaimCode, Refused> {
-        let (code, created) = (ClaimCode::from_random(random()?), clock::now());
-        let expires = created.plus(CLAIM_LIFE);
-        self.commit(vec![Write::SetClaim(Claim { hash: code.hash(), created, expires })]).await?;
+        let (code, now) = (ClaimCode::from_random(random()?), clock::now());
+        let expires = now.plus(CLAIM_LIFE);
+        let claim = Claim { hash: code.hash(), expires };
+        self.run(By::server(now), write::set_claim(SEEDED_ORGANIZATION, &claim)).await?;
         Ok(wire::ClaimCode { code: code.to_string(), expires_ms: expires.0 })
     }
 

@@ -1,5 +1,6 @@
 //! Publishing: the forwarding table, and each session's events.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -15,14 +16,15 @@ use crate::voice::{ForwardTable, Peer, Seat};
 /// A connected session's way out: its voice, its events.
 pub(super) struct Place<P> {
     pub(super) peer: P,
+    pub(super) address: IpAddr,
     pub(super) attachment: u64,
     events: mpsc::Sender<Bytes>,
     next: u64,
 }
 
 impl<P: Peer> Place<P> {
-    pub(super) fn new(peer: P, attachment: u64, events: mpsc::Sender<Bytes>) -> Self {
-        Self { peer, attachment, events, next: 0 }
+    pub(super) fn new(peer: P, address: IpAddr, attachment: u64, events: mpsc::Sender<Bytes>) -> Self {
+        Self { peer, address, attachment, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.

@@ -12,7 +12,7 @@ use crate::id::{SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
 use crate::state::{Actor, Change, Event, Facts, Member, State};
-use crate::store::{GUEST, Write};
+use crate::store::{Author, By, Failed, GUEST, Rejected, Write, write};
 use crate::voice::Peer;
 
 /// Commands of one batch at most.
@@ -33,7 +33,7 @@ struct Pending {
     arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published.
     dismissed: Vec<(SessionId, CloseCode)>,
-    writes: Vec<Write>,
+    writes: Vec<(By, Write<(), Rejected>)>,
     replies: Vec<Reply>,
 }
 
@@ -74,7 +74,7 @@ impl<P: Peer> Control<P> {
                         }
                     };
                     if ask_only {
-                        let _ = reply.send(Ok(Done::Allowed(change)));
+                        let _ = reply.send(Ok(Done::Allowed(change, self.by(actor))));
                         continue;
                     }
                     if change.is_durable() && before.is_none() {
@@ -97,7 +97,8 @@ impl<P: Peer> Control<P> {
     fn decide(&self, actor: Actor, body: &request::Body) -> Result<Change, Refused> {
         let named_user = match body {
             request::Body::SetUserDisabled(set) => {
-                self.shared.store.user_by_name(&set.name)?.map(|user| user.id)
+                let store = &self.shared.store;
+                store.user_by_name(self.state.organization(), &set.name)?.map(|user| user.id)
             }
             _ => None,
         };
@@ -113,7 +114,9 @@ impl<P: Peer> Control<P> {
         pending: &mut Pending,
     ) {
         let answer = self.answer(actor, body, &change);
-        pending.writes.extend(load::writes(&change, self.state.organization()));
+        let by = self.by(actor);
+        let writes = load::writes(&change, &self.state).into_iter();
+        pending.writes.extend(writes.map(|write| (by, write)));
         if let Change::SetUserDisabled { user, disabled: true } = &change {
             let ended = self.state.sessions_of(*user);
             pending.dismissed.extend(ended.into_iter().map(|session| (session, CloseCode::Disabled)));
@@ -123,6 +126,19 @@ impl<P: Peer> Control<P> {
             // The one who asked may be gone.
             let _ = reply.send(outcome.map(|()| Done::Answer(answer)));
         }));
+    }
+
+    /// On whose behalf an actor's changes are written.
+    pub(super) fn by(&self, actor: Actor) -> By {
+        let at = clock::now();
+        match actor {
+            Actor::Operator => By { author: Author::Operator, from: None, at },
+            Actor::Session(session) => {
+                let user = self.state.member(session).and_then(|member| member.user);
+                let author = user.map_or(Author::Guest, Author::User);
+                By { author, from: self.seats.get(&session).map(|place| place.address), at }
+            }
+        }
     }
 
     fn answer(&self, actor: Actor, body: &request::Body, change: &Change) -> response::Body {
@@ -148,7 +164,7 @@ impl<P: Peer> Control<P> {
         reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
         pending: &mut Pending,
     ) {
-        let Newcomer { peer, kind, client } = newcomer;
+        let Newcomer { peer, address, kind, client } = newcomer;
         let change =
             self.member(proven, kind, client).and_then(|member| Ok(self.state.decide_arrival(member)?));
         let Change::Arrive(member) = (match change {
@@ -163,7 +179,7 @@ impl<P: Peer> Control<P> {
         let (session, ssrc) = (member.session, member.ssrc);
         self.last_attachment += 1;
         let (sender, events) = mpsc::channel(EVENTS);
-        let place = Place::new(peer, self.last_attachment, sender);
+        let place = Place::new(peer, address, self.last_attachment, sender);
         let attached = Attached { session, attachment: self.last_attachment, ssrc };
         if let Some(mut replaced) = self.seats.insert(session, place) {
             replaced.dismiss(CloseCode::Replaced);
@@ -181,8 +197,11 @@ impl<P: Peer> Control<P> {
         let store = &self.shared.store;
         let (grants, kind) = match proven.user {
             Some(user) => {
-                store.session(proven.session)?.ok_or(Refused::TokenInvalid)?;
-                (load::grants(store, &store.grants_of(user)?)?, kind)
+                let now = clock::now();
+                store.session(user, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
+                let user = store.user(user)?.ok_or(Refused::TokenInvalid)?;
+                let held = user.grants.iter().filter(|grant| grant.holds(now));
+                (load::grants(store, &held.map(|grant| grant.role).collect::<Vec<_>>())?, kind)
             }
             None => (load::grants(store, &[GUEST])?, wire::MemberKind::Guest),
         };
@@ -220,8 +239,9 @@ impl<P: Peer> Control<P> {
     /// Commits what is pending, then publishes it. If that fails, everyone in it gets the error and the
     /// state is what it was before.
     fn commit(&mut self, mut pending: Pending, before: State) {
-        let outcome = self.shared.store.commit(std::mem::take(&mut pending.writes));
-        let failure = match outcome {
+        let writes = write::all(std::mem::take(&mut pending.writes));
+        let outcome = self.shared.store.run(By::server(clock::now()), writes);
+        let failure = match outcome.map_err(Failed::into_commit_error) {
             Ok(outcomes) => outcomes.into_iter().find_map(Result::err).map(|rejected| {
                 // The state allowed what the store refuses, so they have come apart.
                 tracing::error!(%rejected, "the store refuses what the state allowed; the state is read anew");

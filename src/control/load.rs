@@ -7,7 +7,8 @@ use thiserror::Error;
 use crate::id::OrganizationId;
 use crate::permission::RoleGrant;
 use crate::state::{self, Change, State};
-use crate::store::{self, ReadError, Store, Write};
+use crate::store::write::{self, ChannelEdit, UserEdit};
+use crate::store::{self, ReadError, Rejected, SEEDED_ORGANIZATION, Store, Write};
 
 /// Why control can't start.
 #[derive(Debug, Error)]
@@ -22,35 +23,51 @@ pub enum StartError {
 
 /// The state that the store describes, with nobody connected.
 pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadError> {
-    let organization = store.organization()?.id;
-    let channels = store.channels()?.into_iter().map(from_row).collect();
-    let roles = store.roles()?.into_iter().map(|role| state::Role {
+    let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?.id;
+    let channels = store.channels(home, None, usize::MAX)?.into_iter().map(from_row).collect();
+    let roles = store.roles(home, None, usize::MAX)?.into_iter().map(|role| state::Role {
         id: role.id,
         name: role.name,
         allow: role.allow,
     });
-    let (roles, overwrites) = (roles.collect(), store.overwrites()?);
-    Ok(State::new(organization, channels, roles, overwrites, store.first_free_channel()?, max_sessions))
+    let (roles, overwrites) = (roles.collect(), store.overwrites(home, None, usize::MAX)?);
+    Ok(State::new(home, channels, roles, overwrites, store.first_free_channel(home)?, max_sessions))
 }
 
 /// What a user's roles grant.
 pub(super) fn grants(store: &Store, roles: &[crate::id::RoleId]) -> Result<Vec<RoleGrant>, ReadError> {
-    let known = store.roles()?.into_iter().filter(|role| roles.contains(&role.id));
-    Ok(known.map(|role| RoleGrant { role: role.id, allow: role.allow }).collect())
+    let known = roles.iter().map(|role| store.role(*role)).collect::<Result<Vec<_>, _>>()?;
+    Ok(known.into_iter().flatten().map(|role| RoleGrant { role: role.id, allow: role.allow }).collect())
 }
 
 /// What must be on disk before the change is published.
-pub(super) fn writes(change: &Change, organization: OrganizationId) -> Vec<Write> {
+pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>> {
     match change {
-        Change::CreateChannel(channel) | Change::PutChannel(channel) => {
-            vec![Write::PutChannel(to_row(channel, organization))]
+        Change::CreateChannel(channel) => {
+            vec![write::put_channel(to_row(channel, state.organization())).erased()]
         }
-        Change::RemoveChannels(channels) => vec![Write::RemoveChannels(channels.clone())],
-        Change::End(session) => vec![Write::EndSession(*session)],
+        Change::PutChannel(channel) => {
+            let state::Channel { id, parent, name, description, position, .. } = channel.clone();
+            let edit = ChannelEdit {
+                name: Some(name),
+                description: Some(description),
+                position: Some(position),
+                parent: Some(parent),
+                password: None,
+            };
+            vec![write::edit_channel(id, edit).erased()]
+        }
+        // The deepest come first, so the last is the one that all of them are below.
+        Change::RemoveChannels(channels) => {
+            channels.last().map(|root| write::delete_channel(*root).erased()).into_iter().collect()
+        }
+        Change::End(session) => {
+            let user = state.member(*session).and_then(|member| member.user);
+            user.map(|user| write::end_session(user, *session).or_nothing()).into_iter().collect()
+        }
         Change::SetUserDisabled { user, disabled } => {
-            let mut writes = vec![Write::SetUserDisabled { user: *user, disabled: *disabled }];
-            writes.extend(disabled.then_some(Write::EndSessionsOf(*user)));
-            writes
+            let edit = UserEdit { disabled: Some(*disabled), ..UserEdit::default() };
+            vec![write::edit_user(*user, edit).erased()]
         }
         Change::Nothing
         | Change::Arrive(_)
@@ -70,5 +87,6 @@ fn from_row(row: store::Channel) -> state::Channel {
 
 fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Channel {
     let state::Channel { id, parent, name, description, position, mode } = channel.clone();
-    store::Channel { id, organization, parent, name, description, position, mode }
+    let created = super::clock::now();
+    store::Channel { id, organization, parent, name, description, position, mode, password: None, created }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::{Handle, Refused, clock};
 use crate::auth::{AddressKey, ClaimCode, Policy, StoredPassword, Token, check_password};
-use crate::id::{SessionId, Timestamp, UserId};
+use crate::id::{RoleId, SessionId, Timestamp, UserId};
 use crate::name::{check_user_name, folded};
 use crate::protocol::wire::{self, request};
-use crate::store::{ADMINISTRATOR, Rejected, SEEDED_ORGANIZATION, Session, User, Write};
+use crate::store::write::{self, NewUser};
+use crate::store::{ADMINISTRATOR, Author, By, SEEDED_ORGANIZATION, Session, User, Write};
 use crate::voice::Peer;
 
 /// Failures of one account: five are free, then the delay doubles to a minute. Whoever knows the
@@ -68,7 +69,7 @@ impl<P: Peer> Handle<P> {
     async fn by_password(&self, proof: &wire::LogInPassword, from: IpAddr) -> Result<Proven, Refused> {
         let account = folded(&proof.name.chars().take(256).collect::<String>());
         self.admit(Some(&account), from)?;
-        let user = self.0.store.user_by_name(&account)?;
+        let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
         let password = proof.password.clone();
@@ -78,7 +79,10 @@ impl<P: Peer> Handle<P> {
             return Err(Refused::LogInFailed);
         };
         self.succeeded(&account, from);
-        self.begin_session(user.id, user.name, &proof.device, Vec::new()).await
+        let (token, row) = self.new_session(user.id, &proof.device, from)?;
+        let by = By { author: Author::User(user.id), from: Some(from), at: row.created };
+        let row = self.run(by, write::create_session(row)).await?;
+        Ok(proven(&user, &row, Some(token)))
     }
 
     fn by_token(&self, proof: &wire::LogInToken) -> Result<Proven, Refused> {
@@ -86,13 +90,7 @@ impl<P: Peer> Handle<P> {
         let store = &self.0.store;
         let session = store.session_by_token(&token.hash(), clock::now())?.ok_or(Refused::TokenInvalid)?;
         let user = store.user(session.user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
-        Ok(Proven {
-            session: session.id,
-            user: Some(user.id),
-            name: user.name,
-            token: None,
-            expires: session.expires,
-        })
+        Ok(proven(&user, &session, None))
     }
 
     fn as_guest(&self, proof: &wire::LogInGuest) -> Result<Proven, Refused> {
@@ -100,7 +98,7 @@ impl<P: Peer> Handle<P> {
             return Err(Refused::GuestsRefused);
         }
         let name = check_user_name(&proof.name)?;
-        if self.0.store.user_by_name(&name)?.is_some() {
+        if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
             return Err(Refused::NameTaken);
         }
         let session = self.0.store.new_session_id();
@@ -110,56 +108,61 @@ impl<P: Peer> Handle<P> {
     async fn by_claim(&self, proof: &wire::RedeemClaim, from: IpAddr) -> Result<Proven, Refused> {
         self.admit(None, from)?;
         let code = ClaimCode::parse(&proof.code).ok_or(Refused::ClaimInvalid)?;
-        let claim = self.0.store.claim()?.filter(|claim| claim.hash == code.hash());
+        let claim = self.0.store.claim(SEEDED_ORGANIZATION)?.filter(|claim| claim.hash == code.hash());
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(Refused::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
         check_password(&proof.password)?;
-        let user = self.new_user(name, &proof.password).await?;
-        let (id, name) = (user.id, user.name.clone());
-        let redeem = Write::RedeemClaim { hash: code.hash(), now: clock::now(), user, role: ADMINISTRATOR };
-        let proven = self.begin_session(id, name, &proof.device, vec![redeem]).await?;
+        let new = self.new_user(name, &proof.password, ADMINISTRATOR).await?;
+        // The account's identifier is given in the transaction that the session is part of.
+        let (token, row) = self.new_session(UserId(0), &proof.device, from)?;
+        let by = By { author: Author::Guest, from: Some(from), at: row.created };
+        let redeem = write::redeem_claim(code.hash(), new)
+            .then(move |user| write::create_session(Session { user: user.id, ..row }));
+        let (user, row) = self.run(by, redeem).await?;
         self.forgive(from);
-        Ok(proven)
+        Ok(proven(&user, &row, Some(token)))
     }
 
     /// Hashes the password of an account to be.
-    pub(super) async fn new_user(&self, name: String, password: &str) -> Result<User, Refused> {
-        let (password, salt) = (password.to_owned(), random()?);
-        let hashed = self.0.hashing.run(move || StoredPassword::new(&password, salt)).await?;
-        let password = Some(hashed.map_err(|_| Refused::Busy)?);
-        let (id, created) = (self.0.store.new_user_id(), clock::now());
-        Ok(User { id, organization: SEEDED_ORGANIZATION, name, password, disabled: false, created })
+    pub(super) async fn new_user(
+        &self,
+        name: String,
+        password: &str,
+        role: RoleId,
+    ) -> Result<NewUser, Refused> {
+        let password = Some(self.hash(password).await?);
+        Ok(NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles: vec![role] })
     }
 
-    /// Writes `before` and a new session's row in one transaction.
-    async fn begin_session(
-        &self,
-        user: UserId,
-        name: String,
-        device: &str,
-        before: Vec<Write>,
-    ) -> Result<Proven, Refused> {
+    /// Hashes a password.
+    pub(super) async fn hash(&self, password: &str) -> Result<StoredPassword, Refused> {
+        let (password, salt) = (password.to_owned(), random()?);
+        let hashed = self.0.hashing.run(move || StoredPassword::new(&password, salt)).await?;
+        hashed.map_err(|_| Refused::Busy)
+    }
+
+    /// A session to be, and the token for its device.
+    fn new_session(&self, user: UserId, device: &str, from: IpAddr) -> Result<(Token, Session), Refused> {
         let (token, created) = (Token::from_random(random()?), clock::now());
         let (id, expires) = (self.0.store.new_session_id(), created.plus(self.0.settings.token_life));
         let device = device.chars().filter(|c| !c.is_control()).take(DEVICE).collect();
-        let row = Session { id, user, token: token.hash(), created, expires, device };
-        let mut writes = before;
-        writes.push(Write::CreateSession(row));
-        self.commit(writes).await?;
-        Ok(Proven { session: id, user: Some(user), name, token: Some(token), expires })
+        let row = Session { id, user, token: token.hash(), created, expires, device, address: Some(from) };
+        Ok((token, row))
     }
 
-    /// Commits and waits without blocking; the first rejection is the answer.
-    pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), Refused> {
+    /// Does a write and waits without blocking.
+    pub(super) async fn run<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Refused>
+    where
+        T: Send + 'static,
+        E: Into<Refused> + Send + 'static,
+    {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.0.store.submit(writes, move |outcome| {
+        self.0.store.submit(by, write, move |outcome| {
             // The one who asked may be gone; what is written stays.
             let _ = sender.send(outcome);
         })?;
-        let outcomes = receiver.await.map_err(|_| Refused::Stopping)??;
-        outcomes.into_iter().collect::<Result<Vec<()>, Rejected>>()?;
-        Ok(())
+        Ok(receiver.await.map_err(|_| Refused::Stopping)??)
     }
 
     /// Counts a try against the account and the address, unless one of them must wait.
@@ -188,6 +191,10 @@ impl<P: Peer> Handle<P> {
         let key = AddressKey::of(from);
         self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&key);
     }
+}
+
+fn proven(user: &User, row: &Session, token: Option<Token>) -> Proven {
+    Proven { session: row.id, user: Some(user.id), name: user.name.clone(), token, expires: row.expires }
 }
 
 /// Random bytes of the operating system.

@@ -22,6 +22,7 @@ pub use log_in::Proven;
 pub use refused::Refused;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -34,7 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::auth::{AddressKey, Lockout};
 use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
 use crate::protocol::wire::{self, MemberKind, request, response};
-use crate::store::Store;
+use crate::store::{By, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, ForwardTable, Peer};
 use hashing::Hashing;
 
@@ -71,6 +72,8 @@ pub struct Settings {
 pub struct Newcomer<P> {
     /// Where voice goes.
     pub peer: P,
+    /// Where it connects from.
+    pub address: IpAddr,
     /// What kind of client it is.
     pub kind: MemberKind,
     /// Its program's name and version.
@@ -116,7 +119,7 @@ enum Command<P> {
 enum Done {
     Answer(response::Body),
     /// It may be done, elsewhere.
-    Allowed(crate::state::Change),
+    Allowed(crate::state::Change, By),
 }
 
 struct Shared<P> {
@@ -161,6 +164,17 @@ impl Thread {
     }
 }
 
+/// A server whose control thread is gone would look alive and do nothing; it stops loudly instead.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 /// Starts the control thread on what the store holds.
 pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P>, Thread), StartError> {
     let state = load::state(&store, settings.max_sessions)?;
@@ -183,7 +197,10 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
     let control = batch::Control { state, seats: HashMap::new(), shared, last_attachment: 0 };
     let thread = std::thread::Builder::new()
         .name("control".to_owned())
-        .spawn(move || control.run(commands))
+        .spawn(move || {
+            let _guard = AbortOnPanic;
+            control.run(commands);
+        })
         .map_err(StartError::Thread)?;
     Ok((handle, Thread(thread)))
 }
@@ -206,7 +223,12 @@ impl<P: Peer> Handle<P> {
 
     /// Whether a claim code waits to be used.
     pub fn is_unclaimed(&self) -> bool {
-        self.0.store.claim().ok().flatten().is_some_and(|claim| clock::now() < claim.expires)
+        self.0
+            .store
+            .claim(SEEDED_ORGANIZATION)
+            .ok()
+            .flatten()
+            .is_some_and(|claim| clock::now() < claim.expires)
     }
 
     /// Brings a session that has proven who it is into the state: what it is, where its events come
@@ -245,7 +267,7 @@ impl<P: Peer> Handle<P> {
             }
             body => match self.ask(actor, body, false).await? {
                 Done::Answer(answer) => Ok(answer),
-                Done::Allowed(_) => Err(Refused::Internal),
+                Done::Allowed(..) => Err(Refused::Internal),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! Why a request was refused: what the client is told. What the operator needs besides goes to the log
 //! where it happens.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -9,7 +10,11 @@ use crate::auth::PasswordError;
 use crate::name::NameError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
-use crate::store::{CommitError, ReadError, Rejected};
+use crate::store::write::{
+    CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError, EditUserError,
+    PutChannelError, RedeemClaimError,
+};
+use crate::store::{CommitError, Failed, ReadError, Rejected};
 
 /// A refusal. Nothing was changed.
 #[derive(Clone, Debug, Error)]
@@ -67,6 +72,9 @@ pub enum Refused {
     /// The state says no.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// What the store says, with the code that fits.
+    #[error("{1}")]
+    Rejected(ErrorCode, String),
     /// The disk can't be written.
     #[error("the server can't write to its disk, so it refuses changes; its log says why")]
     ReadOnly,
@@ -95,6 +103,7 @@ impl Refused {
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
             Self::Denied(denied) => denied.code(),
+            Self::Rejected(code, _) => *code,
             Self::ReadOnly => ErrorCode::ReadOnly,
             Self::Internal => ErrorCode::Internal,
         }
@@ -115,12 +124,88 @@ impl Refused {
 impl From<Rejected> for Refused {
     fn from(rejected: Rejected) -> Self {
         match rejected {
-            Rejected::Taken => Self::NameTaken,
-            Rejected::NoSuchUser => Self::Denied(Denied::NoSuchUser),
-            Rejected::UserDisabled => Self::LogInFailed,
-            Rejected::NoSuchRole => Self::Denied(Denied::NoSuchRole),
-            Rejected::NoSuchChannel => Self::Denied(Denied::NoSuchChannel),
-            Rejected::ClaimInvalid => Self::ClaimInvalid,
+            Rejected::PutChannel(error) => error.into(),
+            Rejected::DeleteChannel(DeleteChannelError::NoSuchChannel) => Self::Denied(Denied::NoSuchChannel),
+            Rejected::EditUser(error) => error.into(),
+            Rejected::CreateSession(CreateSessionError::TokenTaken) => Self::Busy,
+            Rejected::CreateSession(_) => Self::LogInFailed,
+            Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
+            Rejected::RedeemClaim(RedeemClaimError::Invalid) => Self::ClaimInvalid,
+            Rejected::CreateUser(error) | Rejected::RedeemClaim(RedeemClaimError::User(error)) => {
+                error.into()
+            }
+        }
+    }
+}
+
+impl From<CreateUserError> for Refused {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::NameTaken => Self::NameTaken,
+            CreateUserError::NoSuchRole => Self::Denied(Denied::NoSuchRole),
+            CreateUserError::EmailTaken => Self::Rejected(ErrorCode::NameTaken, error.to_string()),
+            CreateUserError::Full(_) => Self::Rejected(ErrorCode::Full, error.to_string()),
+            CreateUserError::NoSuchOrganization => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+        }
+    }
+}
+
+impl From<CreateSessionError> for Refused {
+    fn from(error: CreateSessionError) -> Self {
+        Rejected::from(error).into()
+    }
+}
+
+impl From<CreateTokenError> for Refused {
+    fn from(error: CreateTokenError) -> Self {
+        match error {
+            CreateTokenError::TokenTaken => Self::Busy,
+            CreateTokenError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            CreateTokenError::NoSuchChannel => Self::Denied(Denied::NoSuchChannel),
+            CreateTokenError::NoSuchRole => Self::Denied(Denied::NoSuchRole),
+            CreateTokenError::NoSuchOrganization => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+        }
+    }
+}
+
+impl From<EditUserError> for Refused {
+    fn from(error: EditUserError) -> Self {
+        match error {
+            EditUserError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            EditUserError::NameTaken => Self::NameTaken,
+            EditUserError::EmailTaken | EditUserError::EmailChanged => {
+                Self::Rejected(ErrorCode::NameTaken, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<PutChannelError> for Refused {
+    fn from(error: PutChannelError) -> Self {
+        match error {
+            PutChannelError::NoSuchChannel | PutChannelError::NoSuchParent => {
+                Self::Denied(Denied::NoSuchChannel)
+            }
+            PutChannelError::NameTaken => Self::Rejected(ErrorCode::NameTaken, error.to_string()),
+            PutChannelError::Cycle => Self::Denied(Denied::Cycle),
+            PutChannelError::TooDeep => Self::Rejected(ErrorCode::TooDeep, error.to_string()),
+            PutChannelError::Full(limit) => Self::Denied(Denied::TooManyChannels(limit as usize)),
+            PutChannelError::NoSuchOrganization => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+        }
+    }
+}
+
+impl From<Infallible> for Refused {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl<E: Into<Refused>> From<Failed<E>> for Refused {
+    fn from(failed: Failed<E>) -> Self {
+        match failed {
+            Failed::Refused(error) => error.into(),
+            Failed::Commit(error) => error.into(),
         }
     }
 }

@@ -114,6 +114,7 @@ impl ExpectLogIn {
         let proven = handle.log_in(&request?, self.from).await?;
         let newcomer = Newcomer {
             peer: QuicPeer(self.connection.clone()),
+            address: self.from,
             kind: MemberKind::Native,
             client: self.client.clone(),
         };

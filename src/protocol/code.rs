@@ -75,6 +75,7 @@ codes! {
         NoSuchRole = 25, "no-such-role", "there is no role of this name";
         ReadOnly = 26, "read-only", "the server can't write to its disk, so it refuses changes";
         Internal = 27, "internal", "the server failed; its log says why";
+        NotFound = 28, "not-found", "there is nothing of that name or number; list what there is";
     }
 }
 

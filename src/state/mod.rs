@@ -26,7 +26,7 @@ use crate::protocol::wire::MemberKind;
 pub const MAX_CHANNELS: usize = 1_000;
 
 /// Levels of channels at most; a channel at the top is on level 1.
-pub const MAX_DEPTH: usize = 8;
+pub const MAX_DEPTH: usize = crate::name::MAX_CHANNEL_DEPTH;
 
 /// The role of a new account, when no other is asked for.
 pub const DEFAULT_ROLE: &str = "Member";

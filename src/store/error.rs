@@ -1,5 +1,6 @@
-//! What can go wrong, by operation.
+//! What can go wrong with the whole; what can be wrong with one write stands beside it.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,20 @@ pub enum OpenError {
     #[error("another Parlour has {} open; stop it first, or choose another place with --data-dir", .0.display())]
     InUse(PathBuf),
     /// It was written by a later version.
-    #[error("{} was written by a newer Parlour (schema {found}; this one knows {known}): run that version, or restore a backup of before", path.display())]
+    #[error("{} was written by a newer Parlour ({by}, schema {found}; this is {}, which knows schema {known}): run that version, or restore a backup of before with `parlour db restore`", path.display(), env!("CARGO_PKG_VERSION"))]
     Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The version that wrote it.
+        by: String,
+        /// Its schema.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+    /// It must be migrated, and that wasn't wanted.
+    #[error("{} has schema {found}, and this Parlour needs {known}: bring it there with `parlour db migrate`, or start without --no-migrate", path.display())]
+    Older {
         /// Which file.
         path: PathBuf,
         /// Its schema.
@@ -30,8 +43,21 @@ pub enum OpenError {
         /// Ours.
         known: u64,
     },
+    /// A migration isn't what ran on this file.
+    #[error("{} came to schema {number} by another migration than this Parlour has; run the version that made it ({by})", path.display())]
+    MigrationChanged {
+        /// Which file.
+        path: PathBuf,
+        /// The schema that the migration leads to.
+        number: u64,
+        /// The version that ran it.
+        by: String,
+    },
+    /// The backup before a migration can't be made.
+    #[error(transparent)]
+    Backup(#[from] Box<super::backup::BackupError>),
     /// It isn't a Parlour database, or is damaged.
-    #[error("{} is not a sound Parlour database ({problem}): restore it from a backup, or move it away to start anew", path.display())]
+    #[error("{} is not a sound Parlour database ({problem}): restore it from a backup with `parlour db restore`, or move it away to start anew", path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -53,6 +79,13 @@ impl OpenError {
             error => Self::Damaged { path: path.into(), problem: error.to_string() },
         }
     }
+
+    pub(super) fn read(path: &Path, error: ReadError) -> Self {
+        match error {
+            ReadError::Storage(error) => Self::of(path, *error),
+            error => Self::Damaged { path: path.into(), problem: error.to_string() },
+        }
+    }
 }
 
 /// Why a row can't be read.
@@ -60,16 +93,22 @@ impl OpenError {
 pub enum ReadError {
     /// The disk or the file's structure fails.
     #[error("the database can't be read: {0}")]
-    Storage(#[from] redb::Error),
+    Storage(Box<redb::Error>),
     /// A row's bytes are not what its table holds.
-    #[error("a row of {table} is damaged; `verify` names it")]
+    #[error("a row of {table} is damaged; `parlour db verify` names it")]
     Row {
         /// The table.
         table: &'static str,
     },
+    /// The file's structure is so damaged that reading it gave up.
+    #[error("the database is damaged ({0}); `parlour db verify` says more")]
+    Damaged(String),
     /// The one organization is missing.
     #[error("the database has no organization; restore it from a backup")]
     NoOrganization,
+    /// The file is being opened anew after an error of the disk.
+    #[error("the database is being opened again after an error of the disk; try again in a moment")]
+    Reopening,
 }
 
 /// Several error types of redb lead to the same word to the caller.
@@ -77,55 +116,72 @@ macro_rules! from_redb {
     ($($error:ty),*) => {
         $(impl From<$error> for ReadError {
             fn from(error: $error) -> Self {
-                Self::Storage(error.into())
+                Self::Storage(Box::new(error.into()))
+            }
+        }
+
+        impl<E> From<$error> for Stop<E> {
+            fn from(error: $error) -> Self {
+                Self::Broken(error.into())
             }
         })*
     };
 }
 
 from_redb!(
+    redb::Error,
     redb::StorageError,
     redb::TableError,
     redb::TransactionError,
     redb::CommitError,
     redb::SetDurabilityError,
+    redb::CompactionError,
     DatabaseError
 );
+
+/// Why a write inside a transaction ends early.
+#[derive(Debug)]
+pub(super) enum Stop<E> {
+    /// It is refused and has written nothing; the others of its group go on.
+    Refused(E),
+    /// The disk fails, and the group with it.
+    Broken(ReadError),
+}
+
+impl<E> From<ReadError> for Stop<E> {
+    fn from(error: ReadError) -> Self {
+        Self::Broken(error)
+    }
+}
 
 /// Why a group of writes wasn't committed. None of them is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CommitError {
     /// This group met the failure.
-    #[error(
-        "the database can't be written ({0}), so nothing is changed any more; mend the cause and start the server again"
-    )]
+    #[error("the database can't be written ({0}); nothing was changed")]
     Failed(String),
-    /// An earlier group met one, or the store is closing.
-    #[error(
-        "the database can't be written since an earlier failure; mend its cause and start the server again"
-    )]
+    /// An earlier group met one a moment ago, or the store is closing.
+    #[error("the database can't be written since a moment ago; nothing was changed")]
     Stopped,
 }
 
-/// Why one write was not done, while others of its group may have been.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Rejected {
-    /// Another row has the name, or the token's hash.
-    #[error("the name is taken")]
-    Taken,
-    /// The user doesn't exist.
-    #[error("there is no such user")]
-    NoSuchUser,
-    /// The user is disabled.
-    #[error("the account is disabled")]
-    UserDisabled,
-    /// The role doesn't exist.
-    #[error("there is no such role")]
-    NoSuchRole,
-    /// The channel, or its parent, doesn't exist.
-    #[error("there is no such channel")]
-    NoSuchChannel,
-    /// The claim code is wrong, used or expired.
-    #[error("the claim code is wrong, used or expired")]
-    ClaimInvalid,
+/// Why one write isn't done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Failed<E> {
+    /// It is refused; nothing was changed.
+    #[error(transparent)]
+    Refused(E),
+    /// Nothing can be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Failed<Infallible> {
+    /// Of a write that is never refused.
+    pub fn into_commit_error(self) -> CommitError {
+        match self {
+            Self::Refused(never) => match never {},
+            Self::Commit(error) => error,
+        }
+    }
 }

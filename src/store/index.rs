@@ -1,114 +1,140 @@
-//! Index keys: pure functions of a row. `put` derives those of the old and of the new row and writes the
-//! difference; nothing else writes the index table, and `verify` recomputes it whole.
+//! The index of what must be unique: names, addresses, tags, hashes of secrets. A key is the first eight
+//! bytes of SHA-256 over the kind and its parts, a pure function of the row: narrow, so that a look-up
+//! touches few pages. Who finds a row by it compares the row itself. Two different names that share
+//! their eight bytes can't both be there: the second is refused as taken, once in 2^64 tries.
 
-use redb::{ReadableTable, Table};
+use sha2::{Digest, Sha256};
 
-use super::error::{ReadError, Rejected};
-use super::record::{Channel, Claim, Organization, Role, Session, User};
-use super::row::{Record, Row};
+use super::record::{
+    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
+    StoredOverwrite, User,
+};
+use super::row::Record;
+use crate::id::{ChannelId, OrganizationId};
 use crate::name::folded;
 
-/// The open index table of a write transaction.
-pub(super) type IndexTable<'t> = Table<'t, (u8, &'static [u8]), u64>;
-
-/// What an index finds. Numbers are stored: never reused.
+/// What is unique. Numbers are part of the keys: never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
-    /// Organization, folded name: the user.
-    UserByName = 1,
-    /// Organization, parent, folded name: the channel.
-    ChannelByName = 2,
-    /// Hash of a token: the session.
-    SessionByToken = 3,
-    /// User, session: the session. Holds the row's key, so it is never taken.
-    SessionByUser = 4,
-    /// Organization, folded name: the role.
-    RoleByName = 5,
+pub(super) enum Unique {
+    /// A tag among organizations.
+    Tag = 1,
+    /// A user's folded name in its organization.
+    UserName = 2,
+    /// A user's folded address in its organization.
+    Email = 3,
+    /// A role's folded name in its organization.
+    RoleName = 4,
+    /// A channel's folded name among its siblings.
+    ChannelName = 5,
+    /// The hash of a one-time token.
+    TokenHash = 6,
+    /// The prefix of an API key.
+    KeyPrefix = 7,
 }
 
-/// One index entry of a row: the index and the key in it. Each finds one row.
-pub(super) type Entry = (Kind, Vec<u8>);
+/// A key of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct IndexKey(pub(super) u64);
 
-/// A record with the index entries of its row.
+impl IndexKey {
+    fn of(kind: Unique, numbers: &[u64], bytes: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update([kind as u8]);
+        for number in numbers {
+            digest.update(number.to_be_bytes());
+        }
+        digest.update(bytes);
+        Self(first_eight(&digest.finalize().into()))
+    }
+
+    pub(super) fn tag(tag: &str) -> Self {
+        Self::of(Unique::Tag, &[], folded(tag).as_bytes())
+    }
+
+    pub(super) fn user_name(organization: OrganizationId, name: &str) -> Self {
+        Self::of(Unique::UserName, &[organization.0], folded(name).as_bytes())
+    }
+
+    pub(super) fn email(organization: OrganizationId, email: &str) -> Self {
+        Self::of(Unique::Email, &[organization.0], folded(email).as_bytes())
+    }
+
+    pub(super) fn role_name(organization: OrganizationId, name: &str) -> Self {
+        Self::of(Unique::RoleName, &[organization.0], folded(name).as_bytes())
+    }
+
+    pub(super) fn channel_name(organization: OrganizationId, parent: Option<ChannelId>, name: &str) -> Self {
+        let within = [organization.0, parent.map_or(0, u64::from)];
+        Self::of(Unique::ChannelName, &within, folded(name).as_bytes())
+    }
+
+    pub(super) fn token(hash: &[u8; 32]) -> Self {
+        Self::of(Unique::TokenHash, &[], hash)
+    }
+
+    pub(super) fn key_prefix(prefix: &str) -> Self {
+        Self::of(Unique::KeyPrefix, &[], prefix.as_bytes())
+    }
+}
+
+/// The key of a session's token in its own table.
+pub(super) fn first_eight(hash: &[u8; 32]) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&hash[..8]);
+    u64::from_be_bytes(eight)
+}
+
+/// A record with what must be unique about it. Each key leads to the row's identifier.
 pub(super) trait Indexed: Record {
-    /// All of them.
-    fn entries(&self) -> Vec<Entry>;
-}
-
-impl Indexed for Organization {
-    fn entries(&self) -> Vec<Entry> {
+    /// All of the row's keys.
+    fn entries(&self) -> Vec<IndexKey> {
         Vec::new()
     }
 }
 
-impl Indexed for Claim {
-    fn entries(&self) -> Vec<Entry> {
-        Vec::new()
+impl Indexed for Organization {
+    fn entries(&self) -> Vec<IndexKey> {
+        vec![IndexKey::tag(&self.tag)]
     }
 }
 
 impl Indexed for User {
-    fn entries(&self) -> Vec<Entry> {
-        vec![(Kind::UserByName, named(&[self.organization.0], &self.name))]
+    fn entries(&self) -> Vec<IndexKey> {
+        let mut entries = vec![IndexKey::user_name(self.organization, &self.name)];
+        entries.extend(self.email.iter().map(|email| IndexKey::email(self.organization, email)));
+        entries
     }
 }
 
 impl Indexed for Role {
-    fn entries(&self) -> Vec<Entry> {
-        vec![(Kind::RoleByName, named(&[self.organization.0], &self.name))]
+    fn entries(&self) -> Vec<IndexKey> {
+        vec![IndexKey::role_name(self.organization, &self.name)]
     }
 }
 
 impl Indexed for Channel {
-    fn entries(&self) -> Vec<Entry> {
-        let within = [self.organization.0, self.parent.map_or(0, u64::from)];
-        vec![(Kind::ChannelByName, named(&within, &self.name))]
+    fn entries(&self) -> Vec<IndexKey> {
+        vec![IndexKey::channel_name(self.organization, self.parent, &self.name)]
     }
 }
 
-impl Indexed for Session {
-    fn entries(&self) -> Vec<Entry> {
-        vec![
-            (Kind::SessionByToken, self.token.0.to_vec()),
-            (Kind::SessionByUser, named(&[self.user.0, self.id.0], "")),
-        ]
+impl Indexed for OneTimeToken {
+    fn entries(&self) -> Vec<IndexKey> {
+        vec![IndexKey::token(&self.hash.0)]
     }
 }
 
-/// Big-endian numbers, which sort as numbers, then the folded name.
-pub(super) fn named(numbers: &[u64], name: &str) -> Vec<u8> {
-    let mut key: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
-    key.extend_from_slice(folded(name).as_bytes());
-    key
+impl Indexed for ApiKey {
+    fn entries(&self) -> Vec<IndexKey> {
+        vec![IndexKey::key_prefix(&self.prefix)]
+    }
 }
 
-/// Replaces the row `old` by `new`, either of which may be none, with all index entries. When an entry
-/// is another row's already, nothing is written.
-pub(super) fn put<R: Indexed + std::fmt::Debug + 'static>(
-    rows: &mut Table<'_, u64, Row<R>>,
-    index: &mut IndexTable<'_>,
-    old: Option<&R>,
-    new: Option<&R>,
-) -> Result<Result<(), Rejected>, ReadError> {
-    let before = old.map(Indexed::entries).unwrap_or_default();
-    let after = new.map(Indexed::entries).unwrap_or_default();
-    let added: Vec<&Entry> = after.iter().filter(|entry| !before.contains(entry)).collect();
-    for (kind, key) in &added {
-        if index.get((*kind as u8, key.as_slice()))?.is_some() {
-            return Ok(Err(Rejected::Taken));
-        }
-    }
-    for (kind, key) in before.iter().filter(|entry| !after.contains(entry)) {
-        index.remove((*kind as u8, key.as_slice()))?;
-    }
-    if let Some(new) = new {
-        for (kind, key) in added {
-            index.insert((*kind as u8, key.as_slice()), new.key())?;
-        }
-        rows.insert(new.key(), new.encode()?.as_slice())?;
-    } else if let Some(old) = old {
-        rows.remove(old.key())?;
-    }
-    Ok(Ok(()))
-}
+impl Indexed for Profile {}
+impl Indexed for StoredOverwrite {}
+impl Indexed for Session {}
+impl Indexed for Ban {}
+impl Indexed for AuditEntry {}
+impl Indexed for Job {}
+impl Indexed for Ledger {}

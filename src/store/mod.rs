@@ -1,43 +1,58 @@
 //! The embedded database: what is kept, and how it gets to disk.
 //!
-//! [`Store::commit`] takes [`Write`]s and answers when they are durable. One thread owns the write
-//! transaction and commits what several callers have queued together. Readers use the tables of the
-//! latest commit, opened once for all of them. Any error of the disk stops the writing for good:
-//! a server on a half-known state would lie.
+//! A [`Write`](write::Write) is made by a function of [`write`] and done by [`Store::run`], which answers
+//! when it is durable. One thread owns the write transaction and commits what several callers have
+//! queued together. Readers use the tables of the latest commit, opened once for all of them. After an
+//! error of the disk nothing is taken for granted: the group is refused, and the file opened anew.
 
+mod backup;
 mod error;
+mod export;
 mod index;
+mod migrate;
+mod open;
 mod read;
 mod record;
 mod row;
 mod seed;
+mod seen;
 mod table;
 mod verify;
-mod write;
+pub mod write;
 mod writer;
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod golden_tests;
 
-pub use error::{CommitError, OpenError, ReadError, Rejected};
-pub use record::{
-    ADMINISTRATOR, Channel, Claim, GUEST, Organization, Role, SEEDED_ORGANIZATION, Session, User,
+pub use backup::{
+    BACKUPS, BackupError, RestoreError, backup_name, compact, peek, prune_backups, restore, rollback,
 };
-pub use verify::Problem;
-pub use write::Write;
+pub use error::{CommitError, Failed, OpenError, ReadError};
+pub use export::{ExportError, ImportError};
+pub use migrate::{Applied, Opening, Pending};
+pub use open::By;
+pub use read::{AuditFilter, Stats};
+pub use record::*;
+pub use seen::Seen;
+pub use table::TableSize;
+pub use verify::{Problem, verify_file};
+pub use write::{Rejected, Write};
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
-use crate::id::{SessionId, Timestamp, UserId};
+use crate::id::{SessionId, Timestamp};
+use seen::Touches;
 use table::Tables;
-use writer::Writer;
+use writer::{Latest, Reopen, Writer};
 
 /// File of the database in the data directory.
 pub const STORE_FILE: &str = "parlour.redb";
@@ -49,79 +64,128 @@ const CACHE: usize = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Store {
     writer: Writer,
-    latest: Arc<ArcSwap<Tables>>,
-    next_user: AtomicU64,
+    latest: Latest,
+    touches: Arc<Touches>,
     next_session: AtomicU64,
+    path: PathBuf,
 }
 
 impl Store {
     /// Opens the file, or makes it, readable to its owner only. An empty one gets an organization with
-    /// its roles and channels.
+    /// its roles and channels; an older one is migrated after a backup.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| OpenError::File { path: path.into(), source })?;
-        let database = builder().create_file(file).map_err(|error| OpenError::of(path, error))?;
-        Self::start(database, path, now)
+        Self::open_with(path, now, &Opening::default())
     }
 
-    /// The same on bytes kept elsewhere than in a file.
+    /// The same with a say in what happens to an older file.
+    pub fn open_with(path: &Path, now: Timestamp, opening: &Opening<'_>) -> Result<Self, OpenError> {
+        let database = open_file(path, opening.create)?;
+        migrate::prepare(&database, path, now, opening, true)?;
+        let again = path.to_owned();
+        Self::start(database, path, Some(Box::new(move || open_file(&again, false))))
+    }
+
+    /// The same on bytes kept elsewhere than in a file. There is no backup before a migration, and after
+    /// an error of the backend nothing more is written.
     pub fn open_on(backend: impl StorageBackend, now: Timestamp) -> Result<Self, OpenError> {
         let path = Path::new("(memory)");
-        let database = builder().create_with_backend(backend).map_err(|error| OpenError::of(path, error))?;
-        Self::start(database, path, now)
+        let opened = || {
+            let database =
+                builder().create_with_backend(backend).map_err(|error| OpenError::of(path, error))?;
+            migrate::prepare(&database, path, now, &Opening::default(), false)?;
+            Ok(database)
+        };
+        Self::start(guarded(path, opened)?, path, None)
     }
 
-    fn start(database: Database, path: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        let next = seed::prepare(&database, path, now)?;
-        let tables = Tables::open(&database.begin_read().map_err(|e| OpenError::of(path, e))?)
-            .map_err(|e| OpenError::of(path, e))?;
-        let latest = Arc::new(ArcSwap::from_pointee(tables));
-        let writer = Writer::start(database, Arc::clone(&latest)).map_err(OpenError::Thread)?;
-        Ok(Self {
-            writer,
-            latest,
-            next_user: AtomicU64::new(next.user),
-            next_session: AtomicU64::new(next.session),
-        })
+    fn start(database: Database, path: &Path, reopen: Option<Reopen>) -> Result<Self, OpenError> {
+        let (tables, last_session) = guarded(path, || {
+            let snapshot = database.begin_read().map_err(|error| OpenError::of(path, error))?;
+            let tables = Tables::open(&snapshot).map_err(|error| OpenError::of(path, error))?;
+            let last = read::last_session(&tables).map_err(|error| OpenError::read(path, error))?;
+            Ok((tables, last))
+        })?;
+        let latest: Latest = Arc::new(ArcSwapOption::from_pointee(tables));
+        let touches = Arc::new(Touches::default());
+        let writer = Writer::start(database, Arc::clone(&latest), Arc::clone(&touches), reopen)
+            .map_err(OpenError::Thread)?;
+        let next_session = AtomicU64::new(last_session + 1);
+        Ok(Self { writer, latest, touches, next_session, path: path.to_owned() })
     }
 
-    /// Writes all of `writes`, in order, and answers when they are on disk: for each whether it was
-    /// done or why not. A rejected write changes nothing, and doesn't keep the others from being done.
-    /// Blocks for a few milliseconds; called from an async task, use [`Store::submit`].
-    pub fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<(), Rejected>>, CommitError> {
+    /// Does a write and answers when it is on disk. A refused one changes nothing, and doesn't keep others
+    /// of its group from being done. Blocks for a few milliseconds; from an async task, use
+    /// [`Store::submit`].
+    pub fn run<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Failed<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.submit(writes, move |outcome| {
+        self.submit(by, write, move |outcome| {
             // The receiver waits below until this is called.
             let _ = sender.send(outcome);
         })?;
-        receiver.recv().unwrap_or(Err(CommitError::Stopped))
+        receiver.recv().unwrap_or(Err(Failed::Commit(CommitError::Stopped)))
     }
 
-    /// Queues `writes` and calls `reply` from the writer's thread when they are durable or failed.
+    /// Queues a write and calls `reply` from the writer's thread when it is durable, refused or failed.
     /// At the queue's bound, 1024 calls, it blocks until there is room.
-    pub fn submit(
+    pub fn submit<T, E>(
         &self,
-        writes: Vec<Write>,
-        reply: impl FnOnce(Result<Vec<Result<(), Rejected>>, CommitError>) + Send + 'static,
-    ) -> Result<(), CommitError> {
-        self.writer.submit(writes, Box::new(reply))
+        by: By,
+        write: Write<T, E>,
+        reply: impl FnOnce(Result<T, Failed<E>>) + Send + 'static,
+    ) -> Result<(), CommitError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.writer.submit(by, write, reply)
     }
 
-    /// An identifier for a user about to be created.
-    pub fn new_user_id(&self) -> UserId {
-        UserId(self.next_user.fetch_add(1, Ordering::Relaxed))
+    /// Notes that something was seen; on disk within half a minute, or when the store is closed.
+    pub fn touch(&self, seen: Seen, at: Timestamp) {
+        self.touches.note(seen, at);
     }
 
     /// An identifier for a session about to be created.
     pub fn new_session_id(&self) -> SessionId {
         SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads from the tables of the latest commit.
+    fn look<T>(&self, read: impl FnOnce(&Tables) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        let latest = self.latest.load();
+        let tables = latest.as_ref().ok_or(ReadError::Reopening)?;
+        // redb may panic on pages that the disk changed.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(tables)))
+            .unwrap_or_else(|panic| Err(ReadError::Damaged(writer::words(&*panic))))
+    }
+}
+
+fn open_file(path: &Path, create: bool) -> Result<Database, OpenError> {
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| OpenError::File { path: path.into(), source })?;
+    guarded(path, || builder().create_file(file).map_err(|error| OpenError::of(path, error)))
+}
+
+/// Does something with a file that may be damaged, on which redb may panic.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(OpenError::Damaged { path: path.into(), problem: writer::words(&*panic) })
+    })
 }
 
 fn builder() -> Builder {

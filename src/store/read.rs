@@ -1,127 +1,479 @@
-//! Look-ups, all on the tables of the latest commit.
+//! Look-ups, all on the tables of the latest commit. Lists are paged by key: each call gives what comes
+//! after the last one of the page before.
 
-use redb::ReadableTable;
+use std::net::IpAddr;
+use std::ops::Bound;
+
+use redb::{ReadOnlyTable, ReadableTable};
 
 use super::error::ReadError;
-use super::index::{Kind, named};
-use super::record::{ADMINISTRATOR, Channel, Claim, Organization, Role, SEEDED_ORGANIZATION, Session, User};
-use super::row::{Record, Row};
-use super::seed::META_CHANNEL;
-use super::{Rejected, Store};
+use super::index::{IndexKey, first_eight};
+use super::migrate::{Applied, Pending};
+use super::record::{
+    ADMINISTRATOR, ApiKey, AuditEntry, Author, Ban, BanSubject, Channel, Claim, Counted, Favourite, Job,
+    Ledger, OneTimeToken, Organization, Profile, Purpose, Role, SERVER, Session, Setting, StoredOverwrite,
+    SubjectKind, User, Verb,
+};
+use super::row::{Record, Row, RowKey};
+use super::seen::Seen;
+use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, META_SCHEMA, TableSize, Tables, range_of};
+use super::{Store, migrate};
 use crate::auth::TokenHash;
-use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
-use crate::permission::{Overwrite, Permissions, Subject};
+use crate::id::{
+    ApiKeyId, ChannelId, Fingerprint, JobId, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp,
+    UserId,
+};
+use crate::permission::Overwrite;
 
+/// What the database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// The schema's version.
+    pub schema: u64,
+    /// The migrations that ran.
+    pub applied: Vec<(u64, Applied)>,
+    /// The migrations that the file still needs.
+    pub pending: Vec<Pending>,
+    /// Every table.
+    pub tables: Vec<TableSize>,
+    /// When the last backup was made.
+    pub last_backup: Option<Timestamp>,
+    /// When everything was last checked and found right.
+    pub last_verify: Option<Timestamp>,
+}
+
+/// Which entries of an audit trail are wanted; what is `None` doesn't matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// By whom.
+    pub author: Option<Author>,
+    /// What was done.
+    pub verb: Option<Verb>,
+    /// To what kind of thing.
+    pub subject: Option<SubjectKind>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    fn matches(&self, entry: &AuditEntry) -> bool {
+        self.author.is_none_or(|author| author == entry.author)
+            && self.verb.is_none_or(|verb| verb == entry.verb)
+            && self.subject.is_none_or(|subject| subject == entry.subject)
+            && self.since.is_none_or(|since| entry.at >= since)
+            && self.until.is_none_or(|until| entry.at < until)
+    }
+}
+
+/// Organizations.
 impl Store {
-    /// The organization.
-    pub fn organization(&self) -> Result<Organization, ReadError> {
-        get(&self.latest.load().organizations, SEEDED_ORGANIZATION.0)?.ok_or(ReadError::NoOrganization)
+    /// An organization.
+    pub fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, ReadError> {
+        self.look(|tables| get(&tables.organizations, id.0))
     }
 
-    /// A user by identifier.
+    /// An organization by its tag, in whatever case.
+    pub fn organization_by_tag(&self, tag: &str) -> Result<Option<Organization>, ReadError> {
+        self.look(|tables| find(tables, IndexKey::tag(tag), &tables.organizations))
+    }
+
+    /// A page of the organizations.
+    pub fn organizations(
+        &self,
+        after: Option<OrganizationId>,
+        limit: usize,
+    ) -> Result<Vec<Organization>, ReadError> {
+        let after = after.map_or(0, |after| after.0);
+        self.look(|tables| page(&tables.organizations, after, u64::MAX, limit, |_| true))
+    }
+}
+
+/// Users, roles and grants.
+impl Store {
+    /// A user.
     pub fn user(&self, id: UserId) -> Result<Option<User>, ReadError> {
-        get(&self.latest.load().users, id.0)
+        self.look(|tables| get(&tables.users, id.0))
     }
 
     /// A user by name, in whatever case.
-    pub fn user_by_name(&self, name: &str) -> Result<Option<User>, ReadError> {
-        let tables = self.latest.load();
-        let key = named(&[SEEDED_ORGANIZATION.0], name);
-        match tables.index.get((Kind::UserByName as u8, key.as_slice()))? {
-            Some(id) => get(&tables.users, id.value()),
-            None => Ok(None),
-        }
+    pub fn user_by_name(&self, home: OrganizationId, name: &str) -> Result<Option<User>, ReadError> {
+        self.look(|tables| find(tables, IndexKey::user_name(home, name), &tables.users))
     }
 
-    /// The roles that a user has.
-    pub fn grants_of(&self, user: UserId) -> Result<Vec<RoleId>, ReadError> {
-        let mut roles = Vec::new();
-        for grant in self.latest.load().grants.range((user.0, 0)..=(user.0, u64::MAX))? {
-            roles.push(RoleId(grant?.0.value().1));
-        }
-        Ok(roles)
+    /// A user by address, in whatever case.
+    pub fn user_by_email(&self, home: OrganizationId, email: &str) -> Result<Option<User>, ReadError> {
+        self.look(|tables| find(tables, IndexKey::email(home, email), &tables.users))
     }
 
-    /// Every role.
-    pub fn roles(&self) -> Result<Vec<Role>, ReadError> {
-        all(&self.latest.load().roles)
+    /// A page of an organization's users, in order of creation.
+    pub fn users(
+        &self,
+        home: OrganizationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, ReadError> {
+        self.look(|tables| page_of(&tables.users, home, after.map(u64::from), limit, |_| true))
     }
 
-    /// Every channel, in order of identifier.
-    pub fn channels(&self) -> Result<Vec<Channel>, ReadError> {
-        all(&self.latest.load().channels)
+    /// How many users an organization has.
+    pub fn user_count(&self, home: OrganizationId) -> Result<u64, ReadError> {
+        self.look(|tables| Ok(ledger(tables, home)?.users))
     }
 
-    /// The first identifier that no channel ever had.
-    pub fn first_free_channel(&self) -> Result<ChannelId, ReadError> {
-        let last = self.latest.load().meta.get(META_CHANNEL)?.map_or(0, |last| last.value());
-        Ok(ChannelId(last + 1))
+    /// What a user shows of themselves.
+    pub fn profile(&self, user: UserId) -> Result<Option<Profile>, ReadError> {
+        self.look(|tables| get(&tables.profiles, user.0))
     }
 
-    /// Every overwrite, ordered by channel.
-    pub fn overwrites(&self) -> Result<Vec<Overwrite>, ReadError> {
-        let mut overwrites = Vec::new();
-        for entry in self.latest.load().overwrites.iter()? {
-            let (key, bits) = entry?;
-            let ((channel, kind, id), (allow, deny)) = (key.value(), bits.value());
-            let subject = if kind == 0 { Subject::Role(RoleId(id)) } else { Subject::User(UserId(id)) };
-            let (allow, deny) = (Permissions::from_bits(allow), Permissions::from_bits(deny));
-            overwrites.push(Overwrite { channel: ChannelId(channel), subject, allow, deny });
-        }
-        Ok(overwrites)
+    /// When something was seen last.
+    pub fn last_seen(&self, seen: Seen) -> Result<Option<Timestamp>, ReadError> {
+        let (stored, is_there) = self.look(|tables| {
+            let is_there = match seen {
+                Seen::Session(user, session) => tables.sessions.get((user.0, session.0))?.is_some(),
+                Seen::LogIn(user) => tables.users.get(user.0)?.is_some(),
+                Seen::ApiKey(_, key) => tables.api_keys.get(key.0)?.is_some(),
+            };
+            Ok((tables.seen.get(seen.key())?.map(|at| at.value()), is_there))
+        })?;
+        let waiting = self.touches.get(seen).filter(|_| is_there);
+        Ok(waiting.max(stored).map(Timestamp))
     }
 
-    /// A session, valid or not.
-    pub fn session(&self, id: SessionId) -> Result<Option<Session>, ReadError> {
-        get(&self.latest.load().sessions, id.0)
+    /// A role.
+    pub fn role(&self, id: RoleId) -> Result<Option<Role>, ReadError> {
+        self.look(|tables| get(&tables.roles, id.0))
+    }
+
+    /// A role by name, in whatever case.
+    pub fn role_by_name(&self, home: OrganizationId, name: &str) -> Result<Option<Role>, ReadError> {
+        self.look(|tables| find(tables, IndexKey::role_name(home, name), &tables.roles))
+    }
+
+    /// A page of an organization's roles.
+    pub fn roles(
+        &self,
+        home: OrganizationId,
+        after: Option<RoleId>,
+        limit: usize,
+    ) -> Result<Vec<Role>, ReadError> {
+        self.look(|tables| page_of(&tables.roles, home, after.map(u64::from), limit, |_| true))
+    }
+
+    /// Whether somebody has the administrator's role for good.
+    pub fn has_administrator(&self) -> Result<bool, ReadError> {
+        self.look(|tables| {
+            for row in tables.users.iter()? {
+                let user = User::decode(row?.1.value())?;
+                if user.grants.iter().any(|grant| grant.role == ADMINISTRATOR && grant.expires.is_none()) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+}
+
+/// Channels, overwrites, settings and favourites.
+impl Store {
+    /// A channel.
+    pub fn channel(&self, id: ChannelId) -> Result<Option<Channel>, ReadError> {
+        self.look(|tables| get(&tables.channels, id.0))
+    }
+
+    /// A page of an organization's channels, in order of creation.
+    pub fn channels(
+        &self,
+        home: OrganizationId,
+        after: Option<ChannelId>,
+        limit: usize,
+    ) -> Result<Vec<Channel>, ReadError> {
+        self.look(|tables| page_of(&tables.channels, home, after.map(u64::from), limit, |_| true))
+    }
+
+    /// A page of the channels directly below one, or at the top.
+    pub fn children(
+        &self,
+        home: OrganizationId,
+        parent: Option<ChannelId>,
+        after: Option<ChannelId>,
+        limit: usize,
+    ) -> Result<Vec<Channel>, ReadError> {
+        let is_child = |channel: &Channel| channel.parent == parent;
+        self.look(|tables| page_of(&tables.channels, home, after.map(u64::from), limit, is_child))
+    }
+
+    /// The first identifier that no channel of an organization ever had.
+    pub fn first_free_channel(&self, home: OrganizationId) -> Result<ChannelId, ReadError> {
+        let first = *range_of(home).start();
+        let last = self.look(|tables| Ok(ledger(tables, home)?.last[Counted::Channel as usize]))?;
+        Ok(ChannelId(last.max(first) + 1))
+    }
+
+    /// A page of an organization's overwrites, ordered by channel.
+    pub fn overwrites(
+        &self,
+        home: OrganizationId,
+        after: Option<&Overwrite>,
+        limit: usize,
+    ) -> Result<Vec<Overwrite>, ReadError> {
+        let ids = range_of(home);
+        let after = after.map_or((*ids.start(), 0, 0), |after| StoredOverwrite(*after).key());
+        let last = (*ids.end(), u8::MAX, u64::MAX);
+        let rows = self.look(|tables| page(&tables.overwrites, after, last, limit, |_| true))?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// The settings of an organization, or of one of its users.
+    pub fn settings(
+        &self,
+        organization: OrganizationId,
+        user: Option<UserId>,
+    ) -> Result<Vec<Setting>, ReadError> {
+        let whose = user.map_or(0, u64::from);
+        self.look(|tables| {
+            let mut found = Vec::new();
+            for row in tables.settings.range((organization.0, whose, "")..(organization.0, whose + 1, ""))? {
+                let (key, value) = row?;
+                let (name, value) = (key.value().2.to_owned(), value.value().to_owned());
+                found.push(Setting { organization, user, name, value });
+            }
+            Ok(found)
+        })
+    }
+
+    /// A user's favourite channels; as many as there can be fit one answer.
+    pub fn favourites(&self, user: UserId) -> Result<Vec<Favourite>, ReadError> {
+        self.look(|tables| {
+            let mut found = Vec::new();
+            for row in tables.favourites.range((user.0, 0)..=(user.0, u64::MAX))? {
+                let (key, since) = row?;
+                let (channel, since) = (ChannelId(key.value().1), Timestamp(since.value()));
+                found.push(Favourite { user, channel, since });
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Sessions, tokens, keys and bans.
+impl Store {
+    /// A session of a user, while it is valid.
+    pub fn session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<Option<Session>, ReadError> {
+        let session: Option<Session> = self.look(|tables| get(&tables.sessions, (user.0, id.0)))?;
+        Ok(session.filter(|session| now < session.expires))
     }
 
     /// The session of a token, while it is valid.
     pub fn session_by_token(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, ReadError> {
-        let tables = self.latest.load();
-        let Some(id) = tables.index.get((Kind::SessionByToken as u8, token.0.as_slice()))? else {
-            return Ok(None);
-        };
-        let session: Option<Session> = get(&tables.sessions, id.value())?;
+        let session: Option<Session> =
+            self.look(|tables| match tables.session_tokens.get(first_eight(&token.0))? {
+                Some(key) => get(&tables.sessions, key.value()),
+                None => Ok(None),
+            })?;
         Ok(session.filter(|session| session.token == *token && now < session.expires))
     }
 
-    /// The open claim, expired or not.
-    pub fn claim(&self) -> Result<Option<Claim>, ReadError> {
-        get(&self.latest.load().claims, SEEDED_ORGANIZATION.0)
+    /// A page of a user's sessions, the oldest first, the expired ones among them.
+    pub fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Vec<Session>, ReadError> {
+        let after = (user.0, after.map_or(0, u64::from));
+        self.look(|tables| page(&tables.sessions, after, (user.0, u64::MAX), limit, |_| true))
     }
 
-    /// Whether somebody has the administrator's role.
-    pub fn has_administrator(&self) -> Result<bool, ReadError> {
-        for grant in self.latest.load().grants.iter()? {
-            if grant?.0.value().1 == ADMINISTRATOR.0 {
-                return Ok(true);
+    /// A page of an organization's one-time tokens.
+    pub fn tokens(
+        &self,
+        home: OrganizationId,
+        after: Option<OneTimeTokenId>,
+        limit: usize,
+    ) -> Result<Vec<OneTimeToken>, ReadError> {
+        self.look(|tables| page_of(&tables.tokens, home, after.map(u64::from), limit, |_| true))
+    }
+
+    /// A one-time token by its hash, while it is valid; not used up by that.
+    pub fn token(
+        &self,
+        purpose: Purpose,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, ReadError> {
+        let token = self.look(|tables| find(tables, IndexKey::token(&hash.0), &tables.tokens))?;
+        Ok(token.filter(|token: &OneTimeToken| {
+            token.hash == *hash && token.purpose == purpose && now < token.expires
+        }))
+    }
+
+    /// An organization's open claim, expired or not.
+    pub fn claim(&self, home: OrganizationId) -> Result<Option<Claim>, ReadError> {
+        let is_claim = |token: &OneTimeToken| token.purpose == Purpose::Claim;
+        let found = self.look(|tables| page_of(&tables.tokens, home, None, 1, is_claim))?;
+        Ok(found.into_iter().next().map(|token| Claim { hash: token.hash, expires: token.expires }))
+    }
+
+    /// A key by the part of it that may be shown, while it is valid.
+    pub fn api_key(&self, prefix: &str, now: Timestamp) -> Result<Option<ApiKey>, ReadError> {
+        let key = self.look(|tables| find(tables, IndexKey::key_prefix(prefix), &tables.api_keys))?;
+        Ok(key.filter(|key: &ApiKey| key.prefix == prefix && key.expires.is_none_or(|expires| now < expires)))
+    }
+
+    /// A page of a user's keys.
+    pub fn api_keys_of(
+        &self,
+        user: UserId,
+        after: Option<ApiKeyId>,
+        limit: usize,
+    ) -> Result<Vec<ApiKey>, ReadError> {
+        let home = super::table::organization_of(user.0);
+        let is_theirs = |key: &ApiKey| key.user == user;
+        self.look(|tables| page_of(&tables.api_keys, home, after.map(u64::from), limit, is_theirs))
+    }
+
+    /// A page of an organization's bans, those that are over among them.
+    pub fn bans(
+        &self,
+        home: OrganizationId,
+        after: Option<crate::id::BanId>,
+        limit: usize,
+    ) -> Result<Vec<Ban>, ReadError> {
+        self.look(|tables| page_of(&tables.bans, home, after.map(u64::from), limit, |_| true))
+    }
+
+    /// A ban that keeps somebody out now: the account, the address or the certificate.
+    pub fn ban_of(
+        &self,
+        home: OrganizationId,
+        user: Option<UserId>,
+        address: Option<IpAddr>,
+        certificate: Option<Fingerprint>,
+        now: Timestamp,
+    ) -> Result<Option<Ban>, ReadError> {
+        let applies = |ban: &Ban| {
+            ban.until.is_none_or(|until| now < until)
+                && match ban.subject {
+                    BanSubject::User(banned) => user == Some(banned),
+                    BanSubject::Certificate(banned) => certificate == Some(banned),
+                    range @ BanSubject::Address { .. } => {
+                        address.is_some_and(|address| range.covers(address))
+                    }
+                }
+        };
+        let found = self.look(|tables| page_of(&tables.bans, home, None, 1, applies))?;
+        Ok(found.into_iter().next())
+    }
+}
+
+/// The audit trail, runs of maintenance and figures.
+impl Store {
+    /// A page of an organization's audit trail, the newest first; with 0, of the server's own.
+    pub fn audit(
+        &self,
+        organization: OrganizationId,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, ReadError> {
+        self.look(|tables| {
+            let end = (organization.0, before.unwrap_or(u64::MAX));
+            let mut found = Vec::new();
+            for row in tables.audit.range((organization.0, 0)..end)?.rev() {
+                let entry = AuditEntry::decode(row?.1.value())?;
+                if filter.matches(&entry) {
+                    found.push(entry);
+                    if found.len() == limit {
+                        break;
+                    }
+                }
             }
-        }
-        Ok(false)
+            Ok(found)
+        })
+    }
+
+    /// A page of the runs of maintenance, the newest first.
+    pub fn jobs(&self, before: Option<JobId>, limit: usize) -> Result<Vec<Job>, ReadError> {
+        self.look(|tables| {
+            let end = before.map_or(u64::MAX, u64::from);
+            let rows = tables.jobs.range(..end)?.rev().take(limit);
+            rows.map(|row| Job::decode(row?.1.value())).collect()
+        })
+    }
+
+    /// What the database says of itself. Reads all of it for the sizes.
+    pub fn stats(&self) -> Result<Stats, ReadError> {
+        self.look(|tables| {
+            let meta = |name: u8| -> Result<Option<u64>, ReadError> {
+                Ok(tables.meta.get(name)?.map(|value| value.value()))
+            };
+            let schema = meta(META_SCHEMA)?.unwrap_or(0);
+            let applied = migrate::read_applied(&tables.migrations)?;
+            Ok(Stats {
+                schema,
+                applied: applied.into_iter().map(|applied| (applied.to, applied)).collect(),
+                pending: migrate::pending(schema),
+                tables: tables.sizes()?,
+                last_backup: meta(META_LAST_BACKUP)?.map(Timestamp),
+                last_verify: meta(META_LAST_VERIFY)?.map(Timestamp),
+            })
+        })
     }
 }
 
-impl Rejected {
-    /// Whether the write may succeed with another name.
-    pub fn is_name_taken(self) -> bool {
-        self == Self::Taken
-    }
+/// The highest session identifier ever given.
+pub(super) fn last_session(tables: &Tables) -> Result<u64, ReadError> {
+    Ok(ledger(tables, SERVER)?.last[Counted::Session as usize])
 }
 
-fn get<R: Record + std::fmt::Debug + 'static>(
-    rows: &impl ReadableTable<u64, Row<R>>,
-    key: u64,
-) -> Result<Option<R>, ReadError> {
+fn ledger(tables: &Tables, organization: OrganizationId) -> Result<Ledger, ReadError> {
+    Ok(get(&tables.ledgers, organization.0)?.unwrap_or_else(|| Ledger::new(organization)))
+}
+
+fn get<R: Record>(rows: &ReadOnlyTable<R::Key, Row<R>>, key: R::Key) -> Result<Option<R>, ReadError> {
     rows.get(key)?.map(|row| R::decode(row.value())).transpose()
 }
 
-fn all<R: Record + std::fmt::Debug + 'static>(
-    rows: &impl ReadableTable<u64, Row<R>>,
+fn find<R: Record<Key = u64>>(
+    tables: &Tables,
+    key: IndexKey,
+    rows: &ReadOnlyTable<u64, Row<R>>,
+) -> Result<Option<R>, ReadError> {
+    match tables.index.get(key.0)? {
+        Some(id) => get(rows, id.value()),
+        None => Ok(None),
+    }
+}
+
+fn page_of<R: Record<Key = u64>>(
+    rows: &ReadOnlyTable<u64, Row<R>>,
+    organization: OrganizationId,
+    after: Option<u64>,
+    limit: usize,
+    wanted: impl Fn(&R) -> bool,
+) -> Result<Vec<R>, ReadError> {
+    let ids = range_of(organization);
+    page(rows, after.unwrap_or(*ids.start()), *ids.end(), limit, wanted)
+}
+
+fn page<K: RowKey, R: Record<Key = K>>(
+    rows: &ReadOnlyTable<K, Row<R>>,
+    after: K,
+    last: K,
+    limit: usize,
+    wanted: impl Fn(&R) -> bool,
 ) -> Result<Vec<R>, ReadError> {
     let mut found = Vec::new();
-    for entry in rows.iter()? {
-        found.push(R::decode(entry?.1.value())?);
+    for row in rows.range::<K>((Bound::Excluded(after), Bound::Included(last)))? {
+        let record = R::decode(row?.1.value())?;
+        if wanted(&record) {
+            found.push(record);
+            if found.len() >= limit {
+                break;
+            }
+        }
     }
     Ok(found)
 }

@@ -1,47 +1,87 @@
-//! Rows: `[version: u8][rkyv archive]`. The structs here are the layout on disk, apart from the records
-//! that the program works with, so that a change of those can't change the file by accident. Every
-//! read from disk checks version and archive (bytecheck).
+//! Rows: `[version: u8][CRC-32 of version and archive: u32][rkyv archive]`. Every read from disk checks
+//! all three, so bytes that the disk changed are an error and never a record.
 
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::marker::PhantomData;
 
-use redb::{TypeName, Value};
-use rkyv::{Archive, Deserialize, Serialize, rancor};
+use redb::{Key, TypeName, Value};
+use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Failure;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Deserialize, Serialize};
 
 use super::error::ReadError;
-use super::record::{Channel, Claim, Organization, Role, Session, User};
-use crate::auth::{Scheme, StoredPassword, TokenHash};
-use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
-use crate::permission::Permissions;
+use super::record::{
+    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
+    StoredOverwrite, User,
+};
+
+/// Bytes before the archive.
+const HEAD: usize = 5;
+
+/// What a table's key is: a number, or several.
+pub(super) trait RowKey:
+    Key + for<'a> Value<SelfType<'a> = Self> + Copy + Ord + Hash + Debug + 'static
+{
+}
+
+impl<K> RowKey for K where K: Key + for<'a> Value<SelfType<'a> = K> + Copy + Ord + Hash + Debug + 'static {}
 
 /// A record that has a row.
-pub(super) trait Record: Clone + PartialEq + Sized {
+pub(super) trait Record: Clone + PartialEq + Debug + Sized + 'static {
+    /// What the row is found by.
+    type Key: RowKey;
     /// Name and fields of the layout, part of the table's type on disk.
     const LAYOUT: &'static str;
     /// The layout's version, first byte of the row.
     const VERSION: u8;
     /// The row's key.
-    fn key(&self) -> u64;
-    /// The row's bytes, without the version. `None` only when memory is short.
-    fn archive(&self) -> Option<Vec<u8>>;
-    /// The record of checked bytes.
-    fn unarchive(bytes: &[u8]) -> Option<Self>;
-
-    /// The whole row.
-    fn encode(&self) -> Result<Vec<u8>, ReadError> {
-        let archive = self.archive().ok_or(ReadError::Row { table: Self::LAYOUT })?;
-        let mut row = Vec::with_capacity(archive.len() + 1);
-        row.push(Self::VERSION);
-        row.extend_from_slice(&archive);
-        Ok(row)
-    }
-
+    fn key(&self) -> Self::Key;
+    /// The row's bytes.
+    fn encode(&self) -> Result<Vec<u8>, ReadError>;
     /// Reads a whole row.
-    fn decode(row: &[u8]) -> Result<Self, ReadError> {
-        let archive = row.split_first().filter(|(version, _)| **version == Self::VERSION);
-        archive
-            .and_then(|(_, archive)| Self::unarchive(archive))
-            .ok_or(ReadError::Row { table: Self::LAYOUT })
-    }
+    fn decode(row: &[u8]) -> Result<Self, ReadError>;
+}
+
+/// The bytes of a row, by version and archive.
+pub(super) fn encode<R>(version: u8, layout: &'static str, record: &R) -> Result<Vec<u8>, ReadError>
+where
+    R: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Failure>>,
+{
+    // Fails only for want of memory.
+    let archive = rkyv::to_bytes::<Failure>(record).map_err(|_| ReadError::Row { table: layout })?;
+    let mut row = Vec::with_capacity(archive.len() + HEAD);
+    row.push(version);
+    row.extend_from_slice(&check(version, &archive).to_le_bytes());
+    row.extend_from_slice(&archive);
+    Ok(row)
+}
+
+/// The record of a row's bytes.
+pub(super) fn decode<R>(version: u8, layout: &'static str, row: &[u8]) -> Result<R, ReadError>
+where
+    R: Archive,
+    R::Archived: for<'a> CheckBytes<HighValidator<'a, Failure>> + Deserialize<R, HighDeserializer<Failure>>,
+{
+    let sound = || {
+        let (head, archive) = row.split_at_checked(HEAD)?;
+        let stored = u32::from_le_bytes(head[1..].try_into().ok()?);
+        if head[0] != version || stored != check(version, archive) {
+            return None;
+        }
+        rkyv::from_bytes::<R, Failure>(archive).ok()
+    };
+    sound().ok_or(ReadError::Row { table: layout })
+}
+
+fn check(version: u8, archive: &[u8]) -> u32 {
+    let mut check = crc32fast::Hasher::new();
+    check.update(&[version]);
+    check.update(archive);
+    check.finalize()
 }
 
 /// The type of a table's values: bytes that redb knows by the record's layout, so that a table opened
@@ -49,7 +89,7 @@ pub(super) trait Record: Clone + PartialEq + Sized {
 #[derive(Debug)]
 pub(super) struct Row<R>(PhantomData<R>);
 
-impl<R: Record + std::fmt::Debug> Value for Row<R> {
+impl<R: Record> Value for Row<R> {
     type SelfType<'a>
         = &'a [u8]
     where
@@ -82,182 +122,52 @@ impl<R: Record + std::fmt::Debug> Value for Row<R> {
     }
 }
 
-macro_rules! row {
-    ($record:ident, $layout:literal, $version:literal, $stored:ident { $($field:ident: $type:ty),* $(,)? },
-     $key:expr, $to:expr, $from:expr) => {
-        #[derive(Archive, Serialize, Deserialize)]
-        struct $stored { $($field: $type),* }
-
+macro_rules! records {
+    ($($record:ident, $version:literal, $key:ty, $of:expr, $layout:literal;)*) => {$(
         impl Record for $record {
+            type Key = $key;
             const LAYOUT: &'static str = $layout;
             const VERSION: u8 = $version;
 
-            fn key(&self) -> u64 {
-                let key: fn(&$record) -> u64 = $key;
-                key(self)
+            fn key(&self) -> $key {
+                let of: fn(&$record) -> $key = $of;
+                of(self)
             }
 
-            fn archive(&self) -> Option<Vec<u8>> {
-                let to: fn(&$record) -> $stored = $to;
-                rkyv::to_bytes::<rancor::Failure>(&to(self)).ok().map(|bytes| bytes.to_vec())
+            fn encode(&self) -> Result<Vec<u8>, ReadError> {
+                encode(Self::VERSION, Self::LAYOUT, self)
             }
 
-            fn unarchive(bytes: &[u8]) -> Option<Self> {
-                let from: fn($stored) -> Option<$record> = $from;
-                from(rkyv::from_bytes::<$stored, rancor::Failure>(bytes).ok()?)
+            fn decode(row: &[u8]) -> Result<Self, ReadError> {
+                decode(Self::VERSION, Self::LAYOUT, row)
             }
         }
-    };
+    )*};
 }
 
-row! {
-    Organization, "Organization/1(id, tag, name, created)", 1,
-    Organization1 { id: u64, tag: String, name: String, created: u64 },
-    |o| o.id.0,
-    |o| Organization1 { id: o.id.0, tag: o.tag.clone(), name: o.name.clone(), created: o.created.0 },
-    |o| Some(Organization {
-        id: OrganizationId(o.id), tag: o.tag, name: o.name, created: Timestamp(o.created),
-    })
+records! {
+    Organization, 2, u64, |o| o.id.0, "Organization/2(id, tag, name, owner, limits, created)";
+    User, 2, u64, |u| u.id.0,
+        "User/2(id, organization, name, email, email_verified, password, disabled, grants, created)";
+    Profile, 1, u64, |p| p.user.0, "Profile/1(user, display_name, bio, avatar)";
+    Role, 2, u64, |r| r.id.0, "Role/2(id, organization, name, rank, allow)";
+    Channel, 2, u64, |c| c.id.0,
+        "Channel/2(id, organization, parent, name, description, position, mode, password, created)";
+    StoredOverwrite, 1, (u64, u8, u64), |o| overwrite_key(o), "Overwrite/1(channel, kind, subject, allow, deny)";
+    Session, 2, (u64, u64), |s| (s.user.0, s.id.0),
+        "Session/2(id, user, token, created, expires, device, address)";
+    OneTimeToken, 1, u64, |t| t.id.0,
+        "OneTimeToken/1(id, organization, purpose, hash, user, uses, created, expires, email, channel, roles)";
+    ApiKey, 1, u64, |k| k.id.0, "ApiKey/1(id, user, prefix, hash, name, scopes, created, expires)";
+    Ban, 1, u64, |b| b.id.0, "Ban/1(id, organization, subject, reason, created, until)";
+    AuditEntry, 1, (u64, u64), |a| (a.organization.0, a.number),
+        "AuditEntry/1(organization, number, at, author, from, verb, subject, subject_id, before, after, hash)";
+    Ledger, 1, u64, |l| l.organization.0,
+        "Ledger/1(organization, last, users, channels, audit_first, audit_last, audit_anchor, audit_head)";
+    Job, 1, u64, |j| j.id.0, "Job/1(id, kind, state, progress, steps, started, finished, error)";
 }
 
-#[derive(Archive, Serialize, Deserialize)]
-struct Password1 {
-    scheme: u8,
-    memory: u32,
-    passes: u32,
-    lanes: u32,
-    salt: [u8; 16],
-    hash: [u8; 32],
-}
-
-impl Password1 {
-    fn of(password: &StoredPassword) -> Self {
-        let (memory, passes, lanes) = password.cost;
-        let StoredPassword { scheme, salt, hash, .. } = *password;
-        Self { scheme: scheme as u8, memory, passes, lanes, salt, hash }
-    }
-
-    fn read(self) -> Option<StoredPassword> {
-        let scheme = Scheme::from_number(self.scheme)?;
-        let cost = (self.memory, self.passes, self.lanes);
-        Some(StoredPassword { scheme, cost, salt: self.salt, hash: self.hash })
-    }
-}
-
-row! {
-    User, "User/1(id, organization, name, password, disabled, created)", 1,
-    User1 {
-        id: u64, organization: u64, name: String, password: Option<Password1>, disabled: bool, created: u64,
-    },
-    |u| u.id.0,
-    |u| User1 {
-        id: u.id.0, organization: u.organization.0, name: u.name.clone(),
-        password: u.password.as_ref().map(Password1::of), disabled: u.disabled, created: u.created.0,
-    },
-    |u| {
-        let password = match u.password {
-            Some(password) => Some(password.read()?),
-            None => None,
-        };
-        Some(User {
-            id: UserId(u.id), organization: OrganizationId(u.organization), name: u.name,
-            password, disabled: u.disabled, created: Timestamp(u.created),
-        })
-    }
-}
-
-row! {
-    Role, "Role/1(id, organization, name, rank, allow)", 1,
-    Role1 { id: u64, organization: u64, name: String, rank: u32, allow: u64 },
-    |r| r.id.0,
-    |r| Role1 {
-        id: r.id.0, organization: r.organization.0, name: r.name.clone(), rank: r.rank, allow: r.allow.bits(),
-    },
-    |r| Some(Role {
-        id: RoleId(r.id), organization: OrganizationId(r.organization), name: r.name, rank: r.rank,
-        allow: Permissions::from_bits(r.allow),
-    })
-}
-
-row! {
-    Channel, "Channel/1(id, organization, parent, name, description, position, mode)", 1,
-    Channel1 {
-        id: u64, organization: u64, parent: u64, name: String, description: String, position: i32, mode: u8,
-    },
-    |c| c.id.0,
-    |c| Channel1 {
-        id: c.id.0, organization: c.organization.0, parent: c.parent.map_or(0, u64::from),
-        name: c.name.clone(), description: c.description.clone(), position: c.position, mode: c.mode,
-    },
-    |c| Some(Channel {
-        id: ChannelId(c.id), organization: OrganizationId(c.organization),
-        parent: (c.parent != 0).then_some(ChannelId(c.parent)),
-        name: c.name, description: c.description, position: c.position, mode: c.mode,
-    })
-}
-
-row! {
-    Session, "Session/1(id, user, token, created, expires, device)", 1,
-    Session1 { id: u64, user: u64, token: [u8; 32], created: u64, expires: u64, device: String },
-    |s| s.id.0,
-    |s| Session1 {
-        id: s.id.0, user: s.user.0, token: s.token.0, created: s.created.0, expires: s.expires.0,
-        device: s.device.clone(),
-    },
-    |s| Some(Session {
-        id: SessionId(s.id), user: UserId(s.user), token: TokenHash(s.token), created: Timestamp(s.created),
-        expires: Timestamp(s.expires), device: s.device,
-    })
-}
-
-row! {
-    Claim, "Claim/1(hash, created, expires)", 1,
-    Claim1 { hash: [u8; 32], created: u64, expires: u64 },
-    |_| super::record::SEEDED_ORGANIZATION.0,
-    |c| Claim1 { hash: c.hash.0, created: c.created.0, expires: c.expires.0 },
-    |c| Some(Claim { hash: TokenHash(c.hash), created: Timestamp(c.created), expires: Timestamp(c.expires) })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_bytes_of_a_row_are_these() {
-        let claim =
-            Claim { hash: TokenHash([7; 32]), created: Timestamp(0x0102), expires: Timestamp(0x0304) };
-        let mut golden = vec![1];
-        golden.extend_from_slice(&[7; 32]);
-        golden.extend_from_slice(&[2, 1, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(claim.encode().unwrap(), golden);
-        assert_eq!(Claim::decode(&golden).unwrap(), claim);
-    }
-
-    #[test]
-    fn another_version_is_refused() {
-        let claim = Claim { hash: TokenHash([7; 32]), created: Timestamp(1), expires: Timestamp(2) };
-        let mut row = claim.encode().unwrap();
-        row[0] = 2;
-        assert!(matches!(Claim::decode(&row), Err(ReadError::Row { .. })));
-    }
-
-    proptest! {
-        #[test]
-        fn records_read_back(id: u64, name: String, disabled: bool, salt: [u8; 16], hash: [u8; 32], has: bool) {
-            let password = has.then_some(StoredPassword { scheme: Scheme::Argon2id, cost: (1, 2, 3), salt, hash });
-            let user = User {
-                id: UserId(id), organization: OrganizationId(1), name, password, disabled, created: Timestamp(id),
-            };
-            prop_assert_eq!(User::decode(&user.encode().unwrap()).unwrap(), user);
-        }
-
-        #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = User::decode(&bytes);
-            let _ = Channel::decode(&bytes);
-            let _ = Session::decode(&bytes);
-        }
-    }
+fn overwrite_key(overwrite: &StoredOverwrite) -> (u64, u8, u64) {
+    let (kind, subject) = super::record::subject_key(overwrite.0.subject);
+    (overwrite.0.channel.0, kind, subject)
 }

@@ -1,68 +1,193 @@
 //! Every table of the file, in one place. A change of a key or a layout makes a new table with the next
 //! version in its name, and a migration. Integers in composite keys sort as numbers.
+//!
+//! Identifiers of users, roles, channels, tokens, keys and bans begin with their organization's number
+//! (see [`range_of`]), so what belongs to an organization lies together and needs no index.
 
-use redb::{ReadOnlyTable, ReadTransaction, TableDefinition};
+use std::ops::RangeInclusive;
+
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
 
 use super::error::ReadError;
-use super::record::{Channel, Claim, Organization, Role, Session, User};
+use super::record::{
+    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
+    StoredOverwrite, User,
+};
 use super::row::Row;
+use crate::id::OrganizationId;
 
-/// Version of the whole: 1 is the first.
-pub(super) const SCHEMA: u64 = 1;
+/// Version of the whole: 1 was the first.
+pub(super) const SCHEMA: u64 = 2;
 
-/// What a number says (see `seed`) to the number: the schema, and the highest identifiers ever given.
-pub(super) const META: TableDefinition<'_, u8, u64> = TableDefinition::new("meta/1");
-/// Organization id to its row.
-pub(super) const ORGANIZATIONS: TableDefinition<'_, u64, Row<Organization>> =
-    TableDefinition::new("organizations/1");
-/// User id to its row.
-pub(super) const USERS: TableDefinition<'_, u64, Row<User>> = TableDefinition::new("users/1");
-/// Role id to its row.
-pub(super) const ROLES: TableDefinition<'_, u64, Row<Role>> = TableDefinition::new("roles/1");
-/// (user id, role id): the user has the role.
-pub(super) const GRANTS: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("grants/1");
-/// Channel id to its row.
-pub(super) const CHANNELS: TableDefinition<'_, u64, Row<Channel>> = TableDefinition::new("channels/1");
-/// (channel id, 0 for a role and 1 for a user, role or user id) to (allowed bits, denied bits).
-pub(super) const OVERWRITES: TableDefinition<'_, (u64, u8, u64), (u64, u64)> =
-    TableDefinition::new("overwrites/1");
-/// Session id to its row.
-pub(super) const SESSIONS: TableDefinition<'_, u64, Row<Session>> = TableDefinition::new("sessions/1");
-/// Organization id to its one open claim.
-pub(super) const CLAIMS: TableDefinition<'_, u64, Row<Claim>> = TableDefinition::new("claims/1");
-/// Every index: its kind, its key's bytes (see `index`) to the row's key.
-pub(super) const INDEX: TableDefinition<'_, (u8, &[u8]), u64> = TableDefinition::new("index/1");
+/// Keys of the meta table.
+pub(super) const META_SCHEMA: u8 = 0;
+pub(super) const META_LAST_BACKUP: u8 = 10;
+pub(super) const META_LAST_VERIFY: u8 = 11;
 
-/// The tables of one commit, opened for reading. Opening costs more than a look-up, so it is done once.
-pub(super) struct Tables {
-    pub(super) meta: ReadOnlyTable<u8, u64>,
-    pub(super) organizations: ReadOnlyTable<u64, Row<Organization>>,
-    pub(super) users: ReadOnlyTable<u64, Row<User>>,
-    pub(super) roles: ReadOnlyTable<u64, Row<Role>>,
-    pub(super) grants: ReadOnlyTable<(u64, u64), ()>,
-    pub(super) channels: ReadOnlyTable<u64, Row<Channel>>,
-    pub(super) overwrites: ReadOnlyTable<(u64, u8, u64), (u64, u64)>,
-    pub(super) sessions: ReadOnlyTable<u64, Row<Session>>,
-    pub(super) claims: ReadOnlyTable<u64, Row<Claim>>,
-    pub(super) index: ReadOnlyTable<(u8, &'static [u8]), u64>,
+/// Bits of an identifier that count within its organization: a million million of each kind.
+const COUNTED: u32 = 40;
+
+/// The identifiers that an organization's rows can have.
+pub(super) fn range_of(organization: OrganizationId) -> RangeInclusive<u64> {
+    let first = organization.0.saturating_sub(1) << COUNTED;
+    first..=first | ((1 << COUNTED) - 1)
 }
 
-impl Tables {
-    /// Opens every table of a snapshot. All of them exist: they are made with the file.
-    pub(super) fn open(snapshot: &ReadTransaction) -> Result<Self, redb::TableError> {
-        Ok(Self {
-            meta: snapshot.open_table(META)?,
-            organizations: snapshot.open_table(ORGANIZATIONS)?,
-            users: snapshot.open_table(USERS)?,
-            roles: snapshot.open_table(ROLES)?,
-            grants: snapshot.open_table(GRANTS)?,
-            channels: snapshot.open_table(CHANNELS)?,
-            overwrites: snapshot.open_table(OVERWRITES)?,
-            sessions: snapshot.open_table(SESSIONS)?,
-            claims: snapshot.open_table(CLAIMS)?,
-            index: snapshot.open_table(INDEX)?,
-        })
-    }
+/// The organization of an identifier.
+pub(super) fn organization_of(id: u64) -> OrganizationId {
+    OrganizationId((id >> COUNTED) + 1)
+}
+
+/// How large a table is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TableSize {
+    /// Its name, without its version.
+    pub name: &'static str,
+    /// Its rows.
+    pub rows: u64,
+    /// Bytes of keys and values.
+    pub stored_bytes: u64,
+    /// Bytes of all its pages.
+    pub page_bytes: u64,
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $stored:literal;)*) => {
+        /// What each table is called and holds.
+        #[allow(non_upper_case_globals, reason = "named as the fields that open them")]
+        pub(super) mod definition {
+            use super::*;
+            $($(#[$doc])* pub(in crate::store) const $name: TableDefinition<'static, $key, $value> =
+                TableDefinition::new($stored);)*
+        }
+
+        /// The tables of one commit, opened for reading. Opening costs more than a look-up, so it is
+        /// done once.
+        pub(super) struct Tables {
+            $(pub(super) $name: ReadOnlyTable<$key, $value>,)*
+        }
+
+        impl Tables {
+            /// Opens every table of a snapshot. All of them exist: they are made with the file.
+            pub(super) fn open(snapshot: &ReadTransaction) -> Result<Self, TableError> {
+                Ok(Self { $($name: snapshot.open_table(definition::$name)?,)* })
+            }
+
+            /// How large each is. Reads the whole file.
+            pub(super) fn sizes(&self) -> Result<Vec<TableSize>, ReadError> {
+                Ok(vec![$({
+                    let (rows, stats) = (self.$name.len()?, self.$name.stats()?);
+                    let pages = stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
+                    let name = stringify!($name);
+                    TableSize { name, rows, stored_bytes: stats.stored_bytes(), page_bytes: pages }
+                }),*])
+            }
+
+            /// Rows of all tables.
+            pub(super) fn rows(&self) -> Result<u64, ReadError> {
+                Ok(0 $(+ self.$name.len()?)*)
+            }
+
+            /// Copies every row into another file's transactions, which `begin` gives: each takes a
+            /// part, so that none is too large to be committed at once. `finish` is told its rows.
+            pub(super) fn copy<E: From<ReadError>>(
+                &self,
+                begin: &mut dyn FnMut() -> Result<WriteTransaction, E>,
+                finish: &mut dyn FnMut(WriteTransaction, u64) -> Result<(), E>,
+            ) -> Result<(), E> {
+                let read = |error: ReadError| E::from(error);
+                $({
+                    let mut rows = self.$name.iter().map_err(ReadError::from).map_err(read)?.peekable();
+                    loop {
+                        let transaction = begin()?;
+                        let mut count = 0;
+                        {
+                            let mut table =
+                                transaction.open_table(definition::$name).map_err(ReadError::from).map_err(read)?;
+                            let mut bytes = 0;
+                            for row in rows.by_ref() {
+                                let (key, value) = row.map_err(ReadError::from).map_err(read)?;
+                                let (key, value) = (key.value(), value.value());
+                                let encoded = <$value as redb::Value>::as_bytes(&value);
+                                bytes += AsRef::<[u8]>::as_ref(&encoded).len() + 32;
+                                table.insert(key, &value).map_err(ReadError::from).map_err(read)?;
+                                count += 1;
+                                if bytes >= PART {
+                                    break;
+                                }
+                            }
+                        }
+                        finish(transaction, count)?;
+                        if rows.peek().is_none() {
+                            break;
+                        }
+                    }
+                })*
+                Ok(())
+            }
+        }
+
+        /// The open tables of a write transaction.
+        pub(super) struct WriteTables<'t> {
+            $(pub(super) $name: Table<'t, $key, $value>,)*
+        }
+
+        impl<'t> WriteTables<'t> {
+            /// Opens every table, and makes those that aren't there.
+            pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
+                Ok(Self { $($name: transaction.open_table(definition::$name)?,)* })
+            }
+        }
+    };
+}
+
+/// Bytes that one transaction of a copy takes, roughly.
+const PART: usize = 1 << 20;
+
+tables! {
+    /// What a number says (`META_*`) to the number: the schema's version, times of maintenance.
+    meta: u8 => u64 = "meta/1";
+    /// Version to the record of its migration, in JSON, which any later version can read.
+    migrations: u64 => &'static str = "migrations/1";
+    /// Organization id, and 0 for the server, to what is counted there.
+    ledgers: u64 => Row<Ledger> = "ledgers/2";
+    /// Organization id to its row.
+    organizations: u64 => Row<Organization> = "organizations/2";
+    /// User id to its row.
+    users: u64 => Row<User> = "users/2";
+    /// User id to what the user shows of themselves.
+    profiles: u64 => Row<Profile> = "profiles/2";
+    /// Role id to its row.
+    roles: u64 => Row<Role> = "roles/2";
+    /// Channel id to its row.
+    channels: u64 => Row<Channel> = "channels/2";
+    /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
+    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/2";
+    /// (user id, session id) to the session.
+    sessions: (u64, u64) => Row<Session> = "sessions/2";
+    /// The first eight bytes of a token's hash to (user id, session id).
+    session_tokens: u64 => (u64, u64) = "session_tokens/2";
+    /// (user, kind, id) to when it was seen last (see `seen`).
+    seen: (u64, u8, u64) => u64 = "seen/2";
+    /// Token id to its row.
+    tokens: u64 => Row<OneTimeToken> = "tokens/2";
+    /// Key id to its row.
+    api_keys: u64 => Row<ApiKey> = "api_keys/2";
+    /// Ban id to its row.
+    bans: u64 => Row<Ban> = "bans/2";
+    /// (organization, user or 0, name) to the value.
+    settings: (u64, u64, &'static str) => &'static str = "settings/2";
+    /// (user, channel) to when it became a favourite.
+    favourites: (u64, u64) => u64 = "favourites/2";
+    /// (organization, number) to the entry.
+    audit: (u64, u64) => Row<AuditEntry> = "audit/2";
+    /// Job id to its row.
+    jobs: u64 => Row<Job> = "jobs/2";
+    /// A unique name's number (see `index`) to the row's id.
+    index: u64 => u64 = "index/2";
 }
 
 impl std::fmt::Debug for Tables {
@@ -71,17 +196,24 @@ impl std::fmt::Debug for Tables {
     }
 }
 
-/// Makes every table, so that readers find them.
-pub(super) fn create_all(transaction: &redb::WriteTransaction) -> Result<(), ReadError> {
-    transaction.open_table(META)?;
-    transaction.open_table(ORGANIZATIONS)?;
-    transaction.open_table(USERS)?;
-    transaction.open_table(ROLES)?;
-    transaction.open_table(GRANTS)?;
-    transaction.open_table(CHANNELS)?;
-    transaction.open_table(OVERWRITES)?;
-    transaction.open_table(SESSIONS)?;
-    transaction.open_table(CLAIMS)?;
-    transaction.open_table(INDEX)?;
-    Ok(())
+impl std::fmt::Debug for WriteTables<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WriteTables(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_lead_to_their_organization() {
+        assert_eq!(range_of(OrganizationId(1)), 0..=(1 << 40) - 1);
+        assert_eq!(*range_of(OrganizationId(2)).start(), 1 << 40);
+        for organization in [1, 2, 77].map(OrganizationId) {
+            let range = range_of(organization);
+            assert_eq!(organization_of(*range.start()), organization);
+            assert_eq!(organization_of(*range.end()), organization);
+        }
+    }
 }

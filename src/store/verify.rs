@@ -1,14 +1,21 @@
-//! Whether the database is whole: every row readable, every index entry and reference right.
+//! Whether the database is whole: every page, every row readable, every index entry, reference and count
+//! right, the audit trail unbroken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
-use redb::ReadableTable;
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
-use super::Store;
-use super::error::ReadError;
-use super::index::Indexed;
-use super::row::Row;
+use super::error::{OpenError, ReadError};
+use super::index::{Indexed, first_eight};
+use super::migrate;
+use super::record::{AuditEntry, Channel, Ledger, Role, User};
+use super::row::{Record, Row, RowKey};
+use super::table::{SCHEMA, Tables, organization_of, range_of};
+use super::{Store, writer};
+use crate::id::OrganizationId;
 
 /// Something that is wrong, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,87 +27,377 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Problems that are told at most; a damaged page can make thousands.
+const TOLD: usize = 1_000;
+
 impl Store {
-    /// Reads everything and answers with what is wrong; nothing, for a sound database.
+    /// Reads every row and answers with what is wrong; nothing, for a sound database. `progress` is told
+    /// what is looked at. Whether the pages under the rows are what was written is checked by
+    /// [`verify_file`], which needs the file for itself.
     pub fn verify(&self) -> Result<Vec<Problem>, ReadError> {
-        let tables = self.latest.load_full();
-        let mut check = Check::default();
-        check.rows(&tables.organizations)?;
-        let users = check.rows(&tables.users)?;
-        let roles = check.rows(&tables.roles)?;
-        let channels = check.rows(&tables.channels)?;
-        let sessions = check.rows(&tables.sessions)?;
-        check.rows(&tables.claims)?;
-        for session in sessions.values().filter(|session| !users.contains_key(&session.user.0)) {
-            check.problem(format!("session {} is of user {}, who doesn't exist", session.id, session.user));
-        }
-        for channel in channels.values() {
-            if let Some(parent) = channel.parent.filter(|parent| !channels.contains_key(&parent.0)) {
-                check.problem(format!(
-                    "channel {} is below channel {parent}, which doesn't exist",
-                    channel.id
-                ));
-            }
-        }
-        for grant in tables.grants.iter()? {
-            let (user, role) = grant?.0.value();
-            if !users.contains_key(&user) || !roles.contains_key(&role) {
-                check.problem(format!("a grant of role {role} to user {user} refers to nothing"));
-            }
-        }
-        for overwrite in tables.overwrites.iter()? {
-            let (channel, ..) = overwrite?.0.value();
-            if !channels.contains_key(&channel) {
-                check.problem(format!("an overwrite is for channel {channel}, which doesn't exist"));
-            }
-        }
-        for entry in tables.index.iter()? {
-            let (key, row) = entry?;
-            let (kind, key) = key.value();
-            if !check.expected.remove(&(kind, key.to_vec(), row.value())) {
-                check.problem(format!(
-                    "an entry of index {kind} leads to row {}, which doesn't have it",
-                    row.value()
-                ));
-            }
-        }
-        for (kind, _, row) in std::mem::take(&mut check.expected) {
-            check.problem(format!("row {row} lacks its entry in index {kind}"));
-        }
-        Ok(check.problems)
+        self.verify_with(&mut |_| ())
     }
+
+    /// The same, telling what is looked at.
+    pub fn verify_with(&self, progress: &mut dyn FnMut(&str)) -> Result<Vec<Problem>, ReadError> {
+        self.look(|tables| Ok(rows(tables, progress)))
+    }
+}
+
+/// Checks a file that nobody has open: its pages against their checksums, and then every row of it. An
+/// older schema's rows are not looked at, as migrating them will.
+pub fn verify_file(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Problem>, OpenError> {
+    let mut database = super::open_file(path, false)?;
+    super::guarded(path, || {
+        verify_database(&mut database, progress).map_err(|error| OpenError::read(path, error))
+    })
+}
+
+pub(super) fn verify_database(
+    database: &mut Database,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Problem>, ReadError> {
+    progress("pages");
+    let mut problems = Vec::new();
+    match database.check_integrity() {
+        Ok(true) => (),
+        Ok(false) => problems.push(Problem(
+            "pages were not as their checksums say; what could be repaired is repaired".to_owned(),
+        )),
+        Err(error) => {
+            problems.push(Problem(format!("pages are damaged: {error}")));
+            return Ok(problems);
+        }
+    }
+    match migrate::schema(database)? {
+        None => problems.push(Problem("the file is empty".to_owned())),
+        Some(SCHEMA) => {
+            let tables = Tables::open(&database.begin_read()?)?;
+            problems.extend(rows(&tables, progress));
+        }
+        Some(found) if found > SCHEMA => {
+            problems.push(Problem(format!("the file has schema {found}, which is newer than this Parlour")));
+        }
+        Some(_) => (),
+    }
+    Ok(problems)
+}
+
+fn rows(tables: &Tables, progress: &mut dyn FnMut(&str)) -> Vec<Problem> {
+    let mut check = Check::default();
+    // A damaged page ends one table's look, not all of them.
+    let mut look =
+        |check: &mut Check, what: &'static str, work: &dyn Fn(&mut Check) -> Result<(), ReadError>| {
+            progress(what);
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(check)))
+                .unwrap_or_else(|panic| Err(ReadError::Damaged(writer::words(&*panic))));
+            if let Err(error) = outcome {
+                check.problem(format!("{what} can't be read to the end: {error}"));
+            }
+        };
+    look(&mut check, "organizations", &|check| check.organizations(tables));
+    look(&mut check, "roles and channels", &|check| check.tree(tables));
+    look(&mut check, "users", &|check| check.users(tables));
+    look(&mut check, "overwrites", &|check| check.overwrites(tables));
+    look(&mut check, "sessions", &|check| check.sessions(tables));
+    look(&mut check, "tokens, keys and bans", &|check| check.access(tables));
+    look(&mut check, "settings and favourites", &|check| check.preferences(tables));
+    look(&mut check, "index", &|check| check.index(tables));
+    look(&mut check, "audit trail", &|check| check.audit(tables));
+    look(&mut check, "jobs", &|check| check.jobs(tables));
+    check.problems
 }
 
 #[derive(Default)]
 struct Check {
     problems: Vec<Problem>,
-    expected: BTreeSet<(u8, Vec<u8>, u64)>,
+    organizations: HashSet<u64>,
+    ledgers: BTreeMap<u64, Ledger>,
+    users: HashSet<u64>,
+    roles: HashSet<u64>,
+    channels: HashSet<u64>,
+    keys: HashSet<u64>,
+    sessions: HashSet<(u64, u64)>,
+    /// What the index must hold.
+    expected: HashMap<u64, u64>,
+    /// Rows by organization, to be compared with its ledger.
+    counted: HashMap<(u64, &'static str), u64>,
 }
 
 impl Check {
     fn problem(&mut self, words: String) {
-        self.problems.push(Problem(words));
+        if self.problems.len() < TOLD {
+            self.problems.push(Problem(words));
+        }
     }
 
-    fn rows<R: Indexed + fmt::Debug + 'static>(
+    /// Reads every row of a table, checks its key, and notes what the index must hold.
+    fn each<K: RowKey, R: Indexed<Key = K>>(
         &mut self,
-        rows: &impl ReadableTable<u64, Row<R>>,
-    ) -> Result<BTreeMap<u64, R>, ReadError> {
-        let mut found = BTreeMap::new();
+        rows: &ReadOnlyTable<K, Row<R>>,
+        mut see: impl FnMut(&mut Self, &R),
+    ) -> Result<(), ReadError> {
         for entry in rows.iter()? {
             let (key, row) = entry?;
             let Ok(record) = R::decode(row.value()) else {
-                self.problem(format!("row {} of {} can't be read", key.value(), R::LAYOUT));
+                self.problem(format!("row {:?} of {} is damaged", key.value(), R::LAYOUT));
                 continue;
             };
             if record.key() != key.value() {
-                self.problem(format!("row {} of {} says it is row {}", key.value(), R::LAYOUT, record.key()));
+                let (is, says) = (key.value(), record.key());
+                self.problem(format!("row {is:?} of {} says that it is row {says:?}", R::LAYOUT));
             }
-            for (kind, entry) in record.entries() {
-                self.expected.insert((kind as u8, entry, key.value()));
-            }
-            found.insert(key.value(), record);
+            see(self, &record);
         }
-        Ok(found)
+        Ok(())
+    }
+
+    fn expect(&mut self, record: &impl Indexed, id: u64) {
+        for key in record.entries() {
+            self.expected.insert(key.0, id);
+        }
+    }
+
+    fn home(&mut self, what: &str, id: u64, organization: OrganizationId) {
+        if !range_of(organization).contains(&id) || !self.organizations.contains(&organization.0) {
+            self.problem(format!("{what} {id} is of organization {organization}, which it can't be"));
+        }
+    }
+
+    fn organizations(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        let mut owners = Vec::new();
+        self.each(&tables.organizations, |check, organization| {
+            check.organizations.insert(organization.id.0);
+            check.expect(organization, organization.id.0);
+            owners.extend(organization.owner);
+        })?;
+        self.each(&tables.ledgers, |check, ledger| {
+            check.ledgers.insert(ledger.organization.0, ledger.clone());
+        })?;
+        for owner in owners {
+            if tables.users.get(owner.0)?.is_none() {
+                self.problem(format!("an organization is owned by user {owner}, who doesn't exist"));
+            }
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.roles, |check, role: &Role| {
+            check.roles.insert(role.id.0);
+            check.expect(role, role.id.0);
+            check.home("role", role.id.0, role.organization);
+        })?;
+        let mut parents = BTreeMap::new();
+        self.each(&tables.channels, |check, channel: &Channel| {
+            check.channels.insert(channel.id.0);
+            check.expect(channel, channel.id.0);
+            check.home("channel", channel.id.0, channel.organization);
+            *check.counted.entry((channel.organization.0, "channels")).or_default() += 1;
+            parents.insert(channel.id.0, channel.parent.map(|parent| parent.0));
+        })?;
+        for (channel, parent) in &parents {
+            let (mut above, mut seen) = (*parent, BTreeSet::from([*channel]));
+            while let Some(id) = above {
+                if !seen.insert(id) {
+                    self.problem(format!("channel {channel} is below itself"));
+                    break;
+                }
+                let Some(next) = parents.get(&id) else {
+                    self.problem(format!("channel {channel} is below channel {id}, which doesn't exist"));
+                    break;
+                };
+                above = *next;
+            }
+        }
+        Ok(())
+    }
+
+    fn users(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.users, |check, user: &User| {
+            check.users.insert(user.id.0);
+            check.expect(user, user.id.0);
+            check.home("user", user.id.0, user.organization);
+            *check.counted.entry((user.organization.0, "users")).or_default() += 1;
+            for grant in &user.grants {
+                if !check.roles.contains(&grant.role.0) {
+                    check.problem(format!("user {} has role {}, which doesn't exist", user.id, grant.role));
+                }
+            }
+        })?;
+        for (organization, ledger) in self.ledgers.clone() {
+            for (what, kept) in [("users", ledger.users), ("channels", ledger.channels)] {
+                let there = self.counted.get(&(organization, what)).copied().unwrap_or(0);
+                if there != kept {
+                    self.problem(format!(
+                        "organization {organization} counts {kept} {what}, and there are {there}"
+                    ));
+                }
+            }
+        }
+        self.each(&tables.profiles, |check, profile| check.refers("a profile", profile.user.0))
+    }
+
+    /// Notes a user who isn't there.
+    fn refers(&mut self, what: &str, user: u64) {
+        if !self.users.contains(&user) {
+            self.problem(format!("{what} is of user {user}, who doesn't exist"));
+        }
+    }
+
+    fn overwrites(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.overwrites, |check, overwrite| {
+            let (channel, kind, id) = overwrite.key();
+            if !check.channels.contains(&channel) {
+                check.problem(format!("an overwrite is for channel {channel}, which doesn't exist"));
+            }
+            let subjects = if kind == 0 { &check.roles } else { &check.users };
+            if !subjects.contains(&id) {
+                let whom = if kind == 0 { "role" } else { "user" };
+                check.problem(format!(
+                    "an overwrite of channel {channel} is for {whom} {id}, which doesn't exist"
+                ));
+            }
+        })
+    }
+
+    fn sessions(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        let mut tokens = HashMap::new();
+        self.each(&tables.sessions, |check, session| {
+            check.refers(&format!("session {}", session.id), session.user.0);
+            check.sessions.insert(session.key());
+            tokens.insert(first_eight(&session.token.0), session.key());
+        })?;
+        for entry in tables.session_tokens.iter()? {
+            let (token, session) = entry?;
+            if tokens.remove(&token.value()) != Some(session.value()) {
+                let (user, session) = session.value();
+                self.problem(format!("a token leads to session {session} of user {user}, which has another"));
+            }
+        }
+        for (user, session) in tokens.into_values() {
+            self.problem(format!("session {session} of user {user} can't be found by its token"));
+        }
+        Ok(())
+    }
+
+    fn access(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.tokens, |check, token| {
+            check.expect(token, token.id.0);
+            check.home("token", token.id.0, token.organization);
+            if let Some(user) = token.user {
+                check.refers(&format!("token {}", token.id), user.0);
+            }
+        })?;
+        self.each(&tables.api_keys, |check, key| {
+            check.keys.insert(key.id.0);
+            check.expect(key, key.id.0);
+            check.home("key", key.id.0, organization_of(key.user.0));
+            check.refers(&format!("key {}", key.id), key.user.0);
+        })?;
+        self.each(&tables.bans, |check, ban| {
+            check.home("ban", ban.id.0, ban.organization);
+            if let super::record::BanSubject::User(user) = ban.subject {
+                check.refers(&format!("ban {}", ban.id), user.0);
+            }
+        })?;
+        for entry in tables.seen.iter()? {
+            let (user, kind, id) = entry?.0.value();
+            let there = match kind {
+                0 => self.sessions.contains(&(user, id)),
+                1 => self.users.contains(&user),
+                _ => self.keys.contains(&id),
+            };
+            if !there {
+                self.problem(format!("something of user {user} was seen ({kind}, {id}) that doesn't exist"));
+            }
+        }
+        Ok(())
+    }
+
+    fn preferences(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        for entry in tables.settings.iter()? {
+            let key = entry?.0;
+            let (organization, user, name) = key.value();
+            if !self.organizations.contains(&organization) || (user != 0 && !self.users.contains(&user)) {
+                self.problem(format!(
+                    "setting {name} is of user {user} of organization {organization}, which isn't there"
+                ));
+            }
+        }
+        for entry in tables.favourites.iter()? {
+            let (user, channel) = entry?.0.value();
+            if !self.users.contains(&user) || !self.channels.contains(&channel) {
+                self.problem(format!(
+                    "channel {channel} is user {user}'s favourite, and one of them isn't there"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        for entry in tables.index.iter()? {
+            let (key, row) = entry?;
+            if self.expected.remove(&key.value()) != Some(row.value()) {
+                self.problem(format!("an index entry leads to row {}, which doesn't have it", row.value()));
+            }
+            if tables.index.get(key.value())?.map(|found| found.value()) != Some(row.value()) {
+                self.problem(format!("the index entry of row {} can't be found by its key", row.value()));
+            }
+        }
+        for row in std::mem::take(&mut self.expected).into_values() {
+            self.problem(format!("row {row} lacks an entry in the index"));
+        }
+        Ok(())
+    }
+
+    fn audit(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        let ledgers = self.ledgers.clone();
+        for (organization, ledger) in &ledgers {
+            let (mut next, mut hash) = (ledger.audit_first, ledger.audit_anchor);
+            for entry in tables.audit.range((*organization, 0)..=(*organization, u64::MAX))? {
+                let (key, row) = entry?;
+                let number = key.value().1;
+                if number != next {
+                    self.problem(format!(
+                        "the audit trail of organization {organization} lacks entries {next} to {}",
+                        number.saturating_sub(1)
+                    ));
+                }
+                next = number + 1;
+                let Ok(entry) = AuditEntry::decode(row.value()) else {
+                    self.problem(format!(
+                        "entry {number} of the audit trail of organization {organization} is damaged"
+                    ));
+                    continue;
+                };
+                if entry.chained(&hash) != entry.hash {
+                    self.problem(format!(
+                        "entry {number} of the audit trail of organization {organization} was changed, or one before it"
+                    ));
+                }
+                hash = entry.hash;
+            }
+            if next != ledger.audit_last + 1 || hash != ledger.audit_head {
+                self.problem(format!(
+                    "the audit trail of organization {organization} ends before entry {}, its last",
+                    ledger.audit_last
+                ));
+            }
+        }
+        for entry in tables.audit.iter()? {
+            let (organization, number) = entry?.0.value();
+            if !ledgers.contains_key(&organization) {
+                self.problem(format!(
+                    "audit entry {number} is of organization {organization}, which isn't there"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn jobs(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.jobs, |_, _| ())
     }
 }

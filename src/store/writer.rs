@@ -2,49 +2,109 @@
 //! many callers share the cost of one flush to the disk.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use redb::{Database, Durability, ReadableDatabase};
 
-use super::error::{CommitError, ReadError, Rejected};
+use super::error::{CommitError, Failed, OpenError, ReadError, Stop};
+use super::open::{By, Open};
+use super::seen::Touches;
 use super::table::Tables;
-use super::write::{Open, Write};
+use super::write::Write;
 
 /// Calls that wait at most; further callers block.
 const QUEUE: usize = 1_024;
 
-/// Writes of one transaction at most, give or take the last caller's.
+/// Writes of one transaction at most.
 const GROUP: usize = 256;
 
-type Reply = Box<dyn FnOnce(Result<Vec<Result<(), Rejected>>, CommitError>) + Send>;
+/// How long what was seen may wait to be written.
+const TOUCHES_WAIT: Duration = Duration::from_secs(30);
 
-struct Job {
-    writes: Vec<Write>,
-    reply: Reply,
+/// How long after a failure of the disk writes are refused without a try.
+const REST: Duration = Duration::from_secs(1);
+
+/// The tables of the latest commit; none while the file is being opened anew.
+pub(super) type Latest = Arc<ArcSwapOption<Tables>>;
+
+/// How the writer opens the database again after the disk failed; `None` where it can't be.
+pub(super) type Reopen = Box<dyn Fn() -> Result<Database, OpenError> + Send>;
+
+/// A write on its way, with the one who waits for it.
+trait Task: Send {
+    /// Does it inside the transaction. An error is the disk's and fails the group.
+    fn run(&mut self, open: &mut Open<'_>) -> Result<(), ReadError>;
+    /// Answers, once it is known what became of the group.
+    fn answer(self: Box<Self>, group: Result<(), CommitError>);
+}
+
+struct Pending<T, E, F> {
+    by: By,
+    write: Option<Write<T, E>>,
+    outcome: Option<Result<T, E>>,
+    reply: F,
+}
+
+impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<T, E, F> {
+    fn run(&mut self, open: &mut Open<'_>) -> Result<(), ReadError> {
+        open.by = self.by;
+        let Some(write) = self.write.take() else { return Ok(()) };
+        match (write.0)(open) {
+            Ok(done) => self.outcome = Some(Ok(done)),
+            Err(Stop::Refused(error)) => self.outcome = Some(Err(error)),
+            Err(Stop::Broken(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), CommitError>) {
+        let answer = match (group, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome.map_err(Failed::Refused),
+            (Ok(()), None) => Err(CommitError::Stopped.into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        (self.reply)(answer);
+    }
 }
 
 /// The writer's thread; dropping it finishes what is queued and joins it.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<SyncSender<Box<dyn Task>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(database: Database, latest: Arc<ArcSwap<Tables>>) -> io::Result<Self> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || run(&database, &latest, &jobs))?;
+    pub(super) fn start(
+        database: Database,
+        latest: Latest,
+        touches: Arc<Touches>,
+        reopen: Option<Reopen>,
+    ) -> io::Result<Self> {
+        let (queue, tasks) = sync_channel(QUEUE);
+        let work = Work { database: Some(database), latest, touches, reopen, failed: None };
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || work.run(&tasks))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    pub(super) fn submit(&self, writes: Vec<Write>, reply: Reply) -> Result<(), CommitError> {
+    pub(super) fn submit<T, E>(
+        &self,
+        by: By,
+        write: Write<T, E>,
+        reply: impl FnOnce(Result<T, Failed<E>>) + Send + 'static,
+    ) -> Result<(), CommitError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
         let queue = self.queue.as_ref().ok_or(CommitError::Stopped)?;
-        queue.send(Job { writes, reply }).map_err(|_| CommitError::Stopped)
+        let task = Box::new(Pending { by, write: Some(write), outcome: None, reply });
+        queue.send(task).map_err(|_| CommitError::Stopped)
     }
 }
 
@@ -59,60 +119,137 @@ impl Drop for Writer {
     }
 }
 
-fn run(database: &Database, latest: &ArcSwap<Tables>, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let mut group = vec![first];
-        let mut writes = group[0].writes.len();
-        while writes < GROUP
-            && let Ok(job) = jobs.try_recv()
-        {
-            writes += job.writes.len();
-            group.push(job);
-        }
-        match commit(database, latest, &group) {
-            Ok(outcomes) => {
-                for (job, outcome) in group.into_iter().zip(outcomes) {
-                    (job.reply)(Ok(outcome));
-                }
+/// What the thread owns.
+struct Work {
+    /// None after a failure, until it could be opened anew.
+    database: Option<Database>,
+    latest: Latest,
+    touches: Arc<Touches>,
+    reopen: Option<Reopen>,
+    failed: Option<Instant>,
+}
+
+impl Work {
+    fn run(mut self, tasks: &Receiver<Box<dyn Task>>) {
+        let mut flushed = Instant::now();
+        loop {
+            let wait = TOUCHES_WAIT.saturating_sub(flushed.elapsed());
+            let group = match tasks.recv_timeout(wait) {
+                Ok(first) => gather(first, tasks),
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let flush = flushed.elapsed() >= TOUCHES_WAIT || self.touches.is_full();
+            if flush {
+                flushed = Instant::now();
             }
-            Err(error) => return stop(&error, group, jobs),
+            if !group.is_empty() || (flush && !self.touches.is_empty()) {
+                self.handle_group(group, flush);
+            }
+        }
+        if !self.touches.is_empty() {
+            self.handle_group(Vec::new(), true);
+        }
+    }
+
+    fn handle_group(&mut self, mut group: Vec<Box<dyn Task>>, flush: bool) {
+        let outcome = match self.ready() {
+            Ok(()) => self.commit(&mut group, flush),
+            Err(error) => Err(error),
+        };
+        for task in group {
+            task.answer(outcome.clone());
+        }
+    }
+
+    /// Opens the database again, if a failure closed it and its rest is over.
+    fn ready(&mut self) -> Result<(), CommitError> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        if self.failed.is_some_and(|failed| failed.elapsed() < REST) {
+            return Err(CommitError::Stopped);
+        }
+        let reopen = self.reopen.as_ref().ok_or(CommitError::Stopped)?;
+        let opened = reopen().map_err(|error| error.to_string()).and_then(|database| {
+            let tables = database.begin_read().map_err(|error| error.to_string())?;
+            Ok((Tables::open(&tables).map_err(|error| error.to_string())?, database))
+        });
+        match opened {
+            Ok((tables, database)) => {
+                tracing::info!("the database is open again");
+                self.latest.store(Some(Arc::new(tables)));
+                self.database = Some(database);
+                Ok(())
+            }
+            Err(error) => {
+                self.failed = Some(Instant::now());
+                Err(CommitError::Failed(error))
+            }
+        }
+    }
+
+    /// Commits a group in one transaction and publishes its tables to the readers.
+    fn commit(&mut self, group: &mut [Box<dyn Task>], flush: bool) -> Result<(), CommitError> {
+        let Some(database) = &self.database else { return Err(CommitError::Stopped) };
+        let touches = if flush { self.touches.take() } else { Vec::new() };
+        // redb may panic on pages that the disk changed; that is a failure of the disk like others.
+        let outcome = catch_unwind(AssertUnwindSafe(|| transact(database, group, &touches)))
+            .unwrap_or_else(|panic| Err(ReadError::Damaged(words(&panic))));
+        match outcome {
+            Ok(tables) => {
+                self.latest.store(Some(Arc::new(tables)));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the database can't be written; changes are refused until it can");
+                self.touches.give_back(touches);
+                self.failed = Some(Instant::now());
+                // redb refuses everything after an error of the disk, so the file is opened anew; the
+                // lock on it goes when the last reader of the old tables is done.
+                if self.reopen.is_some() {
+                    self.latest.store(None);
+                    self.database = None;
+                }
+                Err(CommitError::Failed(error.to_string()))
+            }
         }
     }
 }
 
-/// Commits a group in one transaction and publishes its tables to the readers.
-fn commit(
+fn gather(first: Box<dyn Task>, tasks: &Receiver<Box<dyn Task>>) -> Vec<Box<dyn Task>> {
+    let mut group = vec![first];
+    while group.len() < GROUP
+        && let Ok(task) = tasks.try_recv()
+    {
+        group.push(task);
+    }
+    group
+}
+
+fn transact(
     database: &Database,
-    latest: &ArcSwap<Tables>,
-    group: &[Job],
-) -> Result<Vec<Vec<Result<(), Rejected>>>, ReadError> {
+    group: &mut [Box<dyn Task>],
+    touches: &[super::seen::Touch],
+) -> Result<Tables, ReadError> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     // A quarter slower to commit, and open at once after a kill, however large the file.
     transaction.set_quick_repair(true);
-    let outcomes = {
-        let mut tables = Open::new(&transaction)?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        for job in group {
-            let done: Result<Vec<_>, ReadError> =
-                job.writes.iter().map(|write| tables.write(write)).collect();
-            outcomes.push(done?);
+    {
+        let mut open = Open::new(&transaction, By::server(crate::id::Timestamp(0)))?;
+        for task in group {
+            task.run(&mut open)?;
         }
-        outcomes
-    };
+        super::seen::flush(&mut open, touches)?;
+        open.finish()?;
+    }
     transaction.commit()?;
-    latest.store(Arc::new(Tables::open(&database.begin_read()?)?));
-    Ok(outcomes)
+    Ok(Tables::open(&database.begin_read()?)?)
 }
 
-/// After a failure nothing is known to be on disk, so nothing more is written: everyone is told, now and
-/// from here on, until the server is started again.
-fn stop(error: &ReadError, group: Vec<Job>, jobs: &Receiver<Job>) {
-    tracing::error!(%error, "the database can't be written; changes are refused until the server is started again");
-    for job in group {
-        (job.reply)(Err(CommitError::Failed(error.to_string())));
-    }
-    while let Ok(job) = jobs.recv() {
-        (job.reply)(Err(CommitError::Stopped));
-    }
+/// What a panic said.
+pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned()
 }

@@ -1,0 +1,192 @@
+//! What the store must hold, told in facts: a name and what is there under it. Each operation says which
+//! facts it makes, so that after a crash it can be seen whether it is there whole, or not at all.
+
+use std::collections::BTreeMap;
+
+use super::disk::Dice;
+use crate::auth::TokenHash;
+use crate::id::{ChannelId, OrganizationId, Timestamp};
+use crate::store::write::{self, ChannelEdit, NewToken, NewUser, UserEdit};
+use crate::store::{Purpose, Rejected, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
+
+/// A fact's name. The number tells apart what an operation of one kind works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fact {
+    /// The address of the user of this number, if there is one.
+    User(u64),
+    /// The user whose session has the token of this number.
+    Session(u64),
+    /// The value of a setting.
+    Setting(u64),
+    /// The description of a channel.
+    Channel(u64),
+    /// How often a token still works.
+    Token(u64),
+}
+
+pub(super) type Facts = BTreeMap<Fact, Option<String>>;
+
+/// Numbers of each kind that are played with.
+const KINDS: u64 = 12;
+
+/// An operation with what it makes true.
+pub(super) struct Step {
+    pub(super) write: Write<(), Rejected>,
+    pub(super) makes: Facts,
+    /// The user that it needs to be there.
+    pub(super) needs: Option<Fact>,
+}
+
+fn hash(number: u64) -> TokenHash {
+    let mut bytes = [0xa5; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    TokenHash(bytes)
+}
+
+/// What is there under a fact's name.
+pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
+    match fact {
+        Fact::User(number) => user(store, number).map(|user| user.email.unwrap_or_default()),
+        Fact::Session(number) => {
+            let session = store.session_by_token(&hash(number), Timestamp(1)).unwrap();
+            session.map(|session| store.user(session.user).unwrap().unwrap().name)
+        }
+        Fact::Setting(number) => {
+            let settings = store.settings(HOME, None).unwrap();
+            settings.into_iter().find(|setting| setting.name == format!("s{number}")).map(|found| found.value)
+        }
+        Fact::Channel(number) => channel(store, number).map(|channel| channel.description),
+        Fact::Token(number) => {
+            let token = store.token(Purpose::Invite, &hash(number), Timestamp(1)).unwrap();
+            token.map(|token| token.uses.to_string())
+        }
+    }
+}
+
+fn user(store: &Store, number: u64) -> Option<crate::store::User> {
+    store.user_by_name(HOME, &format!("user{number}")).unwrap()
+}
+
+fn channel(store: &Store, number: u64) -> Option<crate::store::Channel> {
+    let all = store.channels(HOME, None, 100).unwrap();
+    all.into_iter().find(|channel| channel.name == format!("channel{number}"))
+}
+
+/// An operation that can be done now. `serial` makes each one different.
+pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
+    let number = dice.roll(KINDS);
+    match dice.roll(6) {
+        0 | 1 => on_user(store, known, number, dice, serial),
+        2 => on_session(store, known, number, dice),
+        3 => {
+            let value = if dice.roll(4) == 0 { None } else { Some(serial.to_string()) };
+            let (name, text) = (format!("s{number}"), value.clone().unwrap_or_default());
+            let setting = Setting { organization: HOME, user: None, name, value: text };
+            made(write::put_setting(setting).or_nothing(), Fact::Setting(number), value)
+        }
+        4 => on_channel(store, number, dice, serial),
+        _ => on_token(known, number),
+    }
+}
+
+fn made(write: Write<(), Rejected>, fact: Fact, value: Option<String>) -> Step {
+    Step { write, makes: Facts::from([(fact, value)]), needs: None }
+}
+
+fn on_user(store: &Store, known: &Facts, number: u64, dice: &mut Dice, serial: u64) -> Step {
+    let email = format!("{serial}@example.org");
+    let fact = Fact::User(number);
+    match user(store, number) {
+        None => {
+            let name = format!("user{number}");
+            let email_too = Some(email.clone());
+            let new = NewUser { organization: HOME, name, email: email_too, password: None, roles: vec![] };
+            made(write::create_user(new).erased(), fact, Some(email))
+        }
+        Some(user) if dice.roll(3) > 0 => {
+            let edit = UserEdit { email: Some(Some(email.clone())), ..UserEdit::default() };
+            made(write::edit_user(user.id, edit).erased(), fact, Some(email))
+        }
+        Some(user) => {
+            // Its sessions go with it.
+            let theirs = known.iter().filter(|(fact, of)| {
+                matches!(fact, Fact::Session(_)) && of.as_deref() == Some(user.name.as_str())
+            });
+            let mut makes: Facts = theirs.map(|(fact, _)| (*fact, None)).collect();
+            makes.insert(fact, None);
+            Step { write: write::delete_user(user.id).or_nothing(), makes, needs: None }
+        }
+    }
+}
+
+fn on_session(store: &Store, known: &Facts, number: u64, dice: &mut Dice) -> Step {
+    let fact = Fact::Session(number);
+    let there = store.session_by_token(&hash(number), Timestamp(1)).unwrap();
+    if let Some(session) = there {
+        return made(write::end_session(session.user, session.id).or_nothing(), fact, None);
+    }
+    let users: Vec<_> = (0..KINDS).filter_map(|number| user(store, number)).collect();
+    if users.is_empty() {
+        return on_token(known, number);
+    }
+    let user = &users[dice.roll(users.len() as u64) as usize];
+    let row = Session {
+        id: store.new_session_id(),
+        user: user.id,
+        token: hash(number),
+        created: Timestamp(1),
+        expires: Timestamp(1_000),
+        device: "d".repeat(dice.roll(60) as usize),
+        address: None,
+    };
+    let needs = user.name.strip_prefix("user").and_then(|number| number.parse().ok()).map(Fact::User);
+    Step { needs, ..made(write::create_session(row).erased(), fact, Some(user.name.clone())) }
+}
+
+fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step {
+    let fact = Fact::Channel(number);
+    let description = serial.to_string();
+    match channel(store, number) {
+        None => {
+            let new = crate::store::Channel {
+                id: ChannelId(0),
+                organization: OrganizationId(1),
+                parent: None,
+                name: format!("channel{number}"),
+                description: description.clone(),
+                position: 0,
+                mode: 0,
+                password: None,
+                created: Timestamp(1),
+            };
+            made(write::create_channel(new).erased(), fact, Some(description))
+        }
+        Some(channel) if dice.roll(2) == 0 => {
+            let edit = ChannelEdit { description: Some(description.clone()), ..ChannelEdit::default() };
+            made(write::edit_channel(channel.id, edit).erased(), fact, Some(description))
+        }
+        Some(channel) => made(write::delete_channel(channel.id).erased(), fact, None),
+    }
+}
+
+fn on_token(known: &Facts, number: u64) -> Step {
+    let fact = Fact::Token(number);
+    if let Some(uses) = known.get(&fact).cloned().flatten() {
+        let left: u32 = uses.parse::<u32>().unwrap() - 1;
+        let write = write::take_token(Purpose::Invite, hash(number)).or_nothing();
+        made(write, fact, (left > 0).then(|| left.to_string()))
+    } else {
+        let new = NewToken {
+            organization: HOME,
+            purpose: Purpose::Invite,
+            hash: hash(number),
+            user: None,
+            uses: 3,
+            expires: Timestamp(1_000),
+            email: None,
+            channel: None,
+            roles: Vec::new(),
+        };
+        made(write::create_token(new).or_nothing(), fact, Some("3".to_owned()))
+    }
+}

@@ -1,0 +1,310 @@
+//! Everything as lines of JSON that a person can read and another version can load.
+
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use redb::ReadableTable;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::error::{OpenError, ReadError};
+use super::index::first_eight;
+use super::open::{By, Open};
+use super::record::{
+    ApiKey, AuditEntry, Ban, Channel, Favourite, Job, Ledger, OneTimeToken, Organization, Profile, Role,
+    SERVER, Session, Setting, StoredOverwrite, SubjectKind, User, Verb,
+};
+use super::row::Record;
+use super::table::{SCHEMA, Tables};
+use super::{Store, migrate};
+use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
+
+/// A line of an export. Names of lines and fields are kept from version to version.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Line {
+    Parlour { version: String, schema: u64, at: Timestamp },
+    Organization(Organization),
+    Role(Role),
+    User(User),
+    Profile(Profile),
+    Channel(Channel),
+    Overwrite(StoredOverwrite),
+    Session(Session),
+    Seen { user: UserId, kind: u8, id: u64, at: Timestamp },
+    Token(OneTimeToken),
+    ApiKey(ApiKey),
+    Ban(Ban),
+    Setting(Setting),
+    Favourite(Favourite),
+    Job(Job),
+    Audit(AuditEntry),
+    Ledger(Ledger),
+    End { rows: u64 },
+}
+
+/// Why an export isn't made.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The database can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The lines can't be written.
+    #[error("can't write the export: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Why an export isn't loaded. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// There is a database already.
+    #[error("{} is there already; import into an empty data directory, or move the file away", .0.display())]
+    Exists(PathBuf),
+    /// The lines can't be read.
+    #[error("can't read the export: {0}")]
+    Io(#[from] io::Error),
+    /// A line isn't one.
+    #[error("line {number} of the export can't be read: {problem}")]
+    Line {
+        /// Which, from 1.
+        number: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It doesn't begin as an export does.
+    #[error("this is no export of Parlour: its first line doesn't say so")]
+    NoExport,
+    /// It was made by a later version.
+    #[error("the export has schema {found}, and this Parlour knows {SCHEMA}; load it with a newer one")]
+    Newer {
+        /// Its schema.
+        found: u64,
+    },
+    /// It stops before its end.
+    #[error("the export ends too early; make it again")]
+    CutShort,
+    /// What it holds isn't whole.
+    #[error("the export isn't whole: {0}")]
+    Broken(String),
+    /// The new file can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new file can't be written.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+}
+
+/// Rows of one transaction of an import.
+const PART: u64 = 10_000;
+
+impl Store {
+    /// Writes everything but what can be computed from it, and answers with how many rows. Secrets are in
+    /// it as hashes: keep it as safe as the database.
+    pub fn export(&self, out: &mut dyn io::Write, now: Timestamp) -> Result<u64, ExportError> {
+        let latest = self.latest.load_full().ok_or(ReadError::Reopening)?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        line(out, &Line::Parlour { version, schema: SCHEMA, at: now })?;
+        let rows = export(&latest, out)?;
+        line(out, &Line::End { rows })?;
+        out.flush()?;
+        Ok(rows)
+    }
+
+    /// Makes a database of an export, where there is none yet.
+    pub fn import(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, ImportError> {
+        if path.exists() {
+            return Err(ImportError::Exists(path.into()));
+        }
+        let partial = path.with_extension("importing");
+        if partial.exists() {
+            std::fs::remove_file(&partial)?;
+        }
+        let outcome = load(&partial, input, now);
+        match outcome {
+            Ok(rows) => {
+                super::backup::put_in_place(&partial, path)?;
+                Ok(rows)
+            }
+            Err(error) => {
+                let _ = std::fs::remove_file(&partial);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn line(out: &mut dyn io::Write, line: &Line) -> Result<(), io::Error> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> {
+    let mut rows = 0;
+    macro_rules! records {
+        ($($table:ident => $line:ident;)*) => {$(
+            for row in tables.$table.iter().map_err(ReadError::from)? {
+                let record = Record::decode(row.map_err(ReadError::from)?.1.value())?;
+                line(out, &Line::$line(record))?;
+                rows += 1;
+            }
+        )*};
+    }
+    records! {
+        organizations => Organization;
+        roles => Role;
+        users => User;
+        profiles => Profile;
+        channels => Channel;
+        overwrites => Overwrite;
+        sessions => Session;
+        tokens => Token;
+        api_keys => ApiKey;
+        bans => Ban;
+        jobs => Job;
+        audit => Audit;
+        ledgers => Ledger;
+    }
+    for row in tables.seen.iter().map_err(ReadError::from)? {
+        let (key, at) = row.map_err(ReadError::from)?;
+        let ((user, kind, id), at) = (key.value(), Timestamp(at.value()));
+        line(out, &Line::Seen { user: UserId(user), kind, id, at })?;
+        rows += 1;
+    }
+    for row in tables.settings.iter().map_err(ReadError::from)? {
+        let (key, value) = row.map_err(ReadError::from)?;
+        let (organization, user, name) = key.value();
+        let user = (user != 0).then_some(UserId(user));
+        let (organization, name) = (OrganizationId(organization), name.to_owned());
+        line(out, &Line::Setting(Setting { organization, user, name, value: value.value().to_owned() }))?;
+        rows += 1;
+    }
+    for row in tables.favourites.iter().map_err(ReadError::from)? {
+        let (key, since) = row.map_err(ReadError::from)?;
+        let (user, channel) = key.value();
+        let (user, channel, since) = (UserId(user), ChannelId(channel), Timestamp(since.value()));
+        line(out, &Line::Favourite(Favourite { user, channel, since }))?;
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, ImportError> {
+    let mut lines = Lines { input, number: 0 };
+    match lines.next()? {
+        Some(Line::Parlour { schema: ..=SCHEMA, .. }) => (),
+        Some(Line::Parlour { schema, .. }) => return Err(ImportError::Newer { found: schema }),
+        _ => return Err(ImportError::NoExport),
+    }
+    let mut database = super::open_file(path, true)?;
+    let (mut rows, mut ended) = (0, None);
+    while ended.is_none() {
+        let transaction = database.begin_write().map_err(ReadError::from)?;
+        let mut open = Open::new(&transaction, By::server(now))?;
+        if rows == 0 {
+            migrate::record_creation(&mut open.tables, now)?;
+        }
+        for _ in 0..PART {
+            match lines.next()?.ok_or(ImportError::CutShort)? {
+                Line::End { rows } => {
+                    ended = Some(rows);
+                    break;
+                }
+                line => insert(&mut open, line).map_err(|problem| lines.problem(problem))?,
+            }
+            rows += 1;
+        }
+        if ended.is_some() {
+            let after = format!("{{\"imported\":{rows}}}");
+            open.audit(SERVER, Verb::Restore, SubjectKind::Database, 0, String::new(), after)?;
+        }
+        open.finish()?;
+        transaction.commit().map_err(ReadError::from)?;
+    }
+    if ended != Some(rows) {
+        return Err(ImportError::CutShort);
+    }
+    let problems = super::verify::verify_database(&mut database, &mut |_| ())?;
+    match problems.first() {
+        None => Ok(rows),
+        Some(problem) => Err(ImportError::Broken(problem.to_string())),
+    }
+}
+
+struct Lines<'a> {
+    input: &'a mut dyn BufRead,
+    number: u64,
+}
+
+impl Lines<'_> {
+    fn next(&mut self) -> Result<Option<Line>, ImportError> {
+        let mut text = String::new();
+        if self.input.read_line(&mut text)? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        let line = serde_json::from_str(&text).map_err(|error| self.problem(error.to_string()))?;
+        Ok(Some(line))
+    }
+
+    fn problem(&self, problem: String) -> ImportError {
+        ImportError::Line { number: self.number, problem }
+    }
+}
+
+fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
+    use super::open::Stored;
+    fn put<R: Stored>(open: &mut Open<'_>, record: &R) -> Result<(), String> {
+        match open.put_unaudited(None, Some(record)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err("another line has the same name, address, tag or hash".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+    let text = |error: ReadError| error.to_string();
+    match line {
+        Line::Parlour { .. } | Line::End { .. } => return Err("it doesn't belong here".to_owned()),
+        Line::Organization(record) => put(open, &record)?,
+        Line::Role(record) => put(open, &record)?,
+        Line::User(record) => put(open, &record)?,
+        Line::Profile(record) => put(open, &record)?,
+        Line::Channel(record) => put(open, &record)?,
+        Line::Overwrite(record) => put(open, &record)?,
+        Line::Session(record) => {
+            let token = first_eight(&record.token.0);
+            let inserted = open.tables.session_tokens.insert(token, record.key()).map(drop);
+            inserted.map_err(|error| error.to_string())?;
+            put(open, &record)?;
+        }
+        Line::Token(record) => put(open, &record)?,
+        Line::ApiKey(record) => put(open, &record)?,
+        Line::Ban(record) => put(open, &record)?,
+        Line::Job(job) => raw(&mut open.tables.jobs, &job).map_err(text)?,
+        Line::Audit(entry) => raw(&mut open.tables.audit, &entry).map_err(text)?,
+        Line::Ledger(ledger) => {
+            let organization = ledger.organization;
+            *open.ledger(organization).map_err(text)? = ledger;
+        }
+        Line::Seen { user, kind, id, at } => {
+            let inserted = open.tables.seen.insert((user.0, kind, id), at.0).map(drop);
+            inserted.map_err(|error| error.to_string())?;
+        }
+        Line::Setting(Setting { organization, user, name, value }) => {
+            let key = (organization.0, user.map_or(0, u64::from), name.as_str());
+            let inserted = open.tables.settings.insert(key, value.as_str()).map(drop);
+            inserted.map_err(|error| error.to_string())?;
+        }
+        Line::Favourite(Favourite { user, channel, since }) => {
+            let inserted = open.tables.favourites.insert((user.0, channel.0), since.0).map(drop);
+            inserted.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn raw<R: Record>(
+    table: &mut redb::Table<'_, R::Key, super::row::Row<R>>,
+    record: &R,
+) -> Result<(), ReadError> {
+    table.insert(record.key(), record.encode()?.as_slice())?;
+    Ok(())
+}

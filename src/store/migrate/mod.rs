@@ -1,0 +1,261 @@
+//! Migrations: each brings a file from one schema to the next in one transaction, and is recorded in the
+//! file with a checksum of its source. Old layouts stay frozen in modules of their own.
+
+mod to_2;
+mod v1;
+mod v2;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::backup;
+use super::error::{OpenError, ReadError};
+use super::seed;
+use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition};
+use crate::id::Timestamp;
+
+/// What may happen to a file that is opened.
+pub struct Opening<'a> {
+    /// Make the file when it isn't there.
+    pub create: bool,
+    /// Bring an older file to the present schema, after a backup; otherwise it is refused.
+    pub migrate: bool,
+    /// Told what a migration is doing: in words, and how far it is, from 0 to 1.
+    pub progress: &'a dyn Fn(&str, f64),
+}
+
+impl Default for Opening<'_> {
+    fn default() -> Self {
+        Self { create: true, migrate: true, progress: &|_, _| () }
+    }
+}
+
+impl std::fmt::Debug for Opening<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opening").field("create", &self.create).field("migrate", &self.migrate).finish()
+    }
+}
+
+/// A migration that ran on a file, as it is recorded there: in JSON, which every version can read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The schema it led to.
+    #[serde(skip)]
+    pub to: u64,
+    /// What it is called; `created` for the schema that the file began with.
+    pub name: String,
+    /// SHA-256 of its source; empty for `created`.
+    pub checksum: String,
+    /// The version of Parlour that ran it.
+    pub parlour: String,
+    /// When.
+    pub at: Timestamp,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// Where the file from before is, if there is one.
+    pub backup: Option<PathBuf>,
+}
+
+/// A migration that a file still needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// The schema it leads to.
+    pub to: u64,
+    /// What it is called.
+    pub name: &'static str,
+}
+
+/// What brings the rows over: in a transaction, at a time, telling how many are done, of how many.
+type Run = fn(&WriteTransaction, Timestamp, &dyn Fn(u64, u64)) -> Result<(), ReadError>;
+
+struct Migration {
+    to: u64,
+    name: &'static str,
+    sources: &'static [&'static str],
+    run: Run,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    to: 2,
+    name: "checked rows, grants in the user's row, audit trail",
+    sources: &[include_str!("to_2.rs"), include_str!("v1.rs")],
+    run: to_2::run,
+}];
+
+impl Migration {
+    fn checksum(&self) -> String {
+        use std::fmt::Write;
+        let mut digest = Sha256::new();
+        self.sources.iter().for_each(|source| digest.update(source));
+        digest.finalize().iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// Fills an empty file, brings an older one to the present schema, and checks any other.
+pub(super) fn prepare(
+    database: &Database,
+    path: &Path,
+    now: Timestamp,
+    opening: &Opening<'_>,
+    is_file: bool,
+) -> Result<(), OpenError> {
+    let read = |error: ReadError| OpenError::read(path, error);
+    let Some(found) = schema(database).map_err(read)? else {
+        if has_tables(database).map_err(read)? {
+            let problem = "it holds the tables of another program".to_owned();
+            return Err(OpenError::Damaged { path: path.into(), problem });
+        }
+        return seed::seed(database, now).map_err(read);
+    };
+    let applied = applied(database).map_err(read)?;
+    let by = || applied.last().map_or_else(|| "an unknown version".to_owned(), |last| last.parlour.clone());
+    if found > SCHEMA {
+        return Err(OpenError::Newer { path: path.into(), by: by(), found, known: SCHEMA });
+    }
+    for applied in applied.iter().filter(|applied| !applied.checksum.is_empty()) {
+        let ours = MIGRATIONS.iter().find(|migration| migration.to == applied.to);
+        if ours.is_none_or(|ours| ours.checksum() != applied.checksum) {
+            let (number, by) = (applied.to, applied.parlour.clone());
+            return Err(OpenError::MigrationChanged { path: path.into(), number, by });
+        }
+    }
+    if found == SCHEMA {
+        return Ok(());
+    }
+    if !opening.migrate {
+        return Err(OpenError::Older { path: path.into(), found, known: SCHEMA });
+    }
+    let first = MIGRATIONS.iter().position(|migration| migration.to == found + 1).ok_or_else(|| {
+        OpenError::Damaged { path: path.into(), problem: format!("it has schema {found}, which never was") }
+    })?;
+    let backup = if is_file {
+        (opening.progress)("keeping a backup of the file as it is", 0.0);
+        Some(backup::before_migration(path, found, now).map_err(Box::new)?)
+    } else {
+        None
+    };
+    for migration in &MIGRATIONS[first..] {
+        run(database, migration, now, backup.as_deref(), opening).map_err(read)?;
+    }
+    Ok(())
+}
+
+fn run(
+    database: &Database,
+    migration: &Migration,
+    now: Timestamp,
+    backup: Option<&Path>,
+    opening: &Opening<'_>,
+) -> Result<(), ReadError> {
+    let started = Instant::now();
+    let words = format!("migrating to schema {}: {}", migration.to, migration.name);
+    (opening.progress)(&words, 0.0);
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    let progress = |done: u64, of: u64| (opening.progress)(&words, done as f64 / of.max(1) as f64);
+    (migration.run)(&transaction, now, &progress)?;
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    {
+        let mut tables = WriteTables::open(&transaction)?;
+        tables.meta.insert(META_SCHEMA, migration.to)?;
+        record(
+            &mut tables,
+            &Applied {
+                to: migration.to,
+                name: migration.name.to_owned(),
+                checksum: migration.checksum(),
+                parlour: env!("CARGO_PKG_VERSION").to_owned(),
+                at: now,
+                milliseconds,
+                backup: backup.map(Path::to_path_buf),
+            },
+        )?;
+    }
+    transaction.commit()?;
+    (opening.progress)(&words, 1.0);
+    tracing::info!(schema = migration.to, milliseconds, "the database was migrated");
+    Ok(())
+}
+
+/// Records the schema that a new file begins with.
+pub(super) fn record_creation(tables: &mut WriteTables<'_>, now: Timestamp) -> Result<(), ReadError> {
+    tables.meta.insert(META_SCHEMA, SCHEMA)?;
+    let (name, parlour) = ("created".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let checksum = String::new();
+    record(tables, &Applied { to: SCHEMA, name, checksum, parlour, at: now, milliseconds: 0, backup: None })
+}
+
+fn record(tables: &mut WriteTables<'_>, applied: &Applied) -> Result<(), ReadError> {
+    let json = serde_json::to_string(applied).unwrap_or_default();
+    tables.migrations.insert(applied.to, json.as_str())?;
+    Ok(())
+}
+
+/// The schema of a file; none for an empty one.
+pub(super) fn schema(database: &Database) -> Result<Option<u64>, ReadError> {
+    match database.begin_read()?.open_table(definition::meta) {
+        Ok(meta) => Ok(Some(meta.get(META_SCHEMA)?.map_or(0, |version| version.value()))),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn has_tables(database: &Database) -> Result<bool, ReadError> {
+    Ok(database.begin_read()?.list_tables()?.next().is_some())
+}
+
+/// The migrations that ran on a file, the first one first.
+pub(super) fn applied(database: &Database) -> Result<Vec<Applied>, ReadError> {
+    match database.begin_read()?.open_table(definition::migrations) {
+        Ok(table) => read_applied(&table),
+        Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn read_applied(table: &impl ReadableTable<u64, &'static str>) -> Result<Vec<Applied>, ReadError> {
+    let mut found = Vec::new();
+    for row in table.iter()? {
+        let (to, json) = row?;
+        let applied: Applied =
+            serde_json::from_str(json.value()).map_err(|_| ReadError::Row { table: "migrations" })?;
+        found.push(Applied { to: to.value(), ..applied });
+    }
+    Ok(found)
+}
+
+/// What a file of a schema still needs.
+pub(super) fn pending(found: u64) -> Vec<Pending> {
+    let later = MIGRATIONS.iter().filter(|migration| migration.to > found);
+    later.map(|migration| Pending { to: migration.to, name: migration.name }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A migration that has run on people's files never changes: a change of its source needs a new
+    /// number, and this test says so before they do.
+    #[test]
+    fn migrations_are_what_they_were() {
+        let sums: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.to, migration.checksum())).collect();
+        assert_eq!(
+            sums,
+            [(2, "f2aa2a4e0dad5d9a2e588589c86b4240440fc1967da151cde8586ce68452c0a4".to_owned())]
+        );
+    }
+
+    #[test]
+    fn the_last_migration_leads_to_the_present_schema() {
+        assert_eq!(MIGRATIONS.last().unwrap().to, SCHEMA);
+        assert!(MIGRATIONS.windows(2).all(|pair| pair[0].to + 1 == pair[1].to));
+    }
+}

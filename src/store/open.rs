@@ -1,0 +1,270 @@
+//! A write transaction at work: the open tables, the ledgers and what every write does through them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::error::{ReadError, Stop};
+use super::index::{IndexKey, Indexed};
+use super::record::{
+    ApiKey, AuditEntry, Author, Ban, Channel, Counted, Ledger, OneTimeToken, Organization, Profile, Role,
+    SERVER, Session, StoredOverwrite, SubjectKind, User, Verb,
+};
+use super::row::{Record, Row};
+use super::table::{WriteTables, organization_of, range_of};
+use crate::auth::TokenHash;
+use crate::id::{OrganizationId, Timestamp};
+
+/// On whose behalf something is written; the audit trail says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Who.
+    pub author: Author,
+    /// From where.
+    pub from: Option<IpAddr>,
+    /// When: also the time that expiries are compared with.
+    pub at: Timestamp,
+}
+
+impl By {
+    /// The server itself.
+    pub fn server(at: Timestamp) -> Self {
+        Self { author: Author::Server, from: None, at }
+    }
+}
+
+/// A record that writes change, with what the audit trail needs to know.
+pub(super) trait Stored: Indexed + Serialize {
+    /// What kind of thing it is.
+    const SUBJECT: SubjectKind;
+    /// Fields that the audit trail names without their content: secrets, and what is large.
+    const UNSHOWN: &'static [&'static str] = &[];
+    /// Whose audit trail it belongs to.
+    fn organization(&self) -> OrganizationId;
+    /// Its number there.
+    fn subject_id(&self) -> u64;
+    /// Its open table.
+    fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>>;
+}
+
+/// An index entry is another row's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken(pub(super) IndexKey);
+
+/// The transaction of a group of writes.
+#[derive(Debug)]
+pub(super) struct Open<'t> {
+    pub(super) tables: WriteTables<'t>,
+    pub(super) by: By,
+    ledgers: HashMap<OrganizationId, Ledger>,
+}
+
+impl<'t> Open<'t> {
+    pub(super) fn new(transaction: &'t WriteTransaction, by: By) -> Result<Self, ReadError> {
+        Ok(Self { tables: WriteTables::open(transaction)?, by, ledgers: HashMap::new() })
+    }
+
+    /// Writes what was kept in memory for the group. Without it, nothing of the group may be committed.
+    pub(super) fn finish(mut self) -> Result<(), ReadError> {
+        for ledger in self.ledgers.values() {
+            self.tables.ledgers.insert(ledger.key(), ledger.encode()?.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// A row, checked.
+    pub(super) fn get<R: Stored>(&mut self, key: R::Key) -> Result<Option<R>, ReadError> {
+        R::table(&mut self.tables).get(key)?.map(|row| R::decode(row.value())).transpose()
+    }
+
+    /// A row, or what there is to say about its absence.
+    pub(super) fn require<R: Stored, E>(&mut self, key: R::Key, absent: E) -> Result<R, Stop<E>> {
+        self.get(key)?.ok_or(Stop::Refused(absent))
+    }
+
+    /// The row's identifier under a unique key.
+    pub(super) fn find(&self, key: IndexKey) -> Result<Option<u64>, ReadError> {
+        Ok(self.tables.index.get(key.0)?.map(|id| id.value()))
+    }
+
+    /// What is counted for an organization.
+    pub(super) fn ledger(&mut self, organization: OrganizationId) -> Result<&mut Ledger, ReadError> {
+        if !self.ledgers.contains_key(&organization) {
+            let stored = self.tables.ledgers.get(organization.0)?;
+            let ledger = match stored {
+                Some(row) => Ledger::decode(row.value())?,
+                None => Ledger::new(organization),
+            };
+            self.ledgers.insert(organization, ledger);
+        }
+        self.ledgers.get_mut(&organization).ok_or(ReadError::Row { table: Ledger::LAYOUT })
+    }
+
+    /// Forgets what was counted for an organization that goes.
+    pub(super) fn remove_ledger(&mut self, organization: OrganizationId) -> Result<(), ReadError> {
+        self.ledgers.remove(&organization);
+        self.tables.ledgers.remove(organization.0)?;
+        Ok(())
+    }
+
+    /// An identifier that was never given before.
+    pub(super) fn next_id(&mut self, kind: Counted, of: OrganizationId) -> Result<u64, ReadError> {
+        let first = if of == SERVER { 0 } else { *range_of(of).start() };
+        let last = &mut self.ledger(of)?.last[kind as usize];
+        *last = (*last).max(first) + 1;
+        Ok(*last)
+    }
+
+    /// Replaces the row `old` by `new`, either of which may be none, with its index entries and an
+    /// entry in the audit trail. When a key is another row's already, nothing is written.
+    pub(super) fn put<R: Stored>(
+        &mut self,
+        old: Option<&R>,
+        new: Option<&R>,
+    ) -> Result<Result<(), Taken>, ReadError> {
+        let (before, after) = (facts(old), facts(new));
+        let outcome = self.put_unaudited(old, new)?;
+        if outcome.is_ok()
+            && let Some(record) = new.or(old)
+        {
+            let verb = match (old, new) {
+                (None, _) => Verb::Create,
+                (_, None) => Verb::Delete,
+                _ => Verb::Change,
+            };
+            let (before, after) = difference(before, after);
+            if verb == Verb::Change && before == after {
+                return Ok(Ok(()));
+            }
+            self.audit(record.organization(), verb, R::SUBJECT, record.subject_id(), before, after)?;
+        }
+        Ok(outcome)
+    }
+
+    /// The same without the audit trail, for what goes together with something that is audited.
+    pub(super) fn put_unaudited<R: Stored>(
+        &mut self,
+        old: Option<&R>,
+        new: Option<&R>,
+    ) -> Result<Result<(), Taken>, ReadError> {
+        let before = old.map(Indexed::entries).unwrap_or_default();
+        let after = new.map(Indexed::entries).unwrap_or_default();
+        for key in after.iter().filter(|key| !before.contains(key)) {
+            if self.tables.index.get(key.0)?.is_some() {
+                return Ok(Err(Taken(*key)));
+            }
+        }
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            self.tables.index.remove(key.0)?;
+        }
+        if let Some(new) = new {
+            for key in after.iter().filter(|key| !before.contains(key)) {
+                self.tables.index.insert(key.0, new.subject_id())?;
+            }
+            R::table(&mut self.tables).insert(new.key(), new.encode()?.as_slice())?;
+        } else if let Some(old) = old {
+            R::table(&mut self.tables).remove(old.key())?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Appends to an organization's audit trail.
+    pub(super) fn audit(
+        &mut self,
+        organization: OrganizationId,
+        verb: Verb,
+        subject: SubjectKind,
+        subject_id: u64,
+        before: String,
+        after: String,
+    ) -> Result<(), ReadError> {
+        let By { author, from, at } = self.by;
+        let ledger = self.ledger(organization)?;
+        let number = ledger.audit_last + 1;
+        let hash = TokenHash([0; 32]);
+        let mut entry = AuditEntry {
+            organization,
+            number,
+            at,
+            author,
+            from,
+            verb,
+            subject,
+            subject_id,
+            before,
+            after,
+            hash,
+        };
+        entry.hash = entry.chained(&ledger.audit_head);
+        (ledger.audit_last, ledger.audit_head) = (number, entry.hash);
+        self.tables.audit.insert(entry.key(), entry.encode()?.as_slice())?;
+        Ok(())
+    }
+}
+
+/// What the audit trail shows of a record.
+fn facts<R: Stored>(record: Option<&R>) -> Map<String, Value> {
+    let Some(Ok(Value::Object(mut facts))) = record.map(serde_json::to_value) else { return Map::new() };
+    for name in R::UNSHOWN {
+        if let Some(value) = facts.get_mut(*name).filter(|value| !value.is_null()) {
+            *value = Value::String("(not shown)".to_owned());
+        }
+    }
+    facts
+}
+
+/// The fields of both that differ, as JSON objects; nothing for none.
+fn difference(mut before: Map<String, Value>, mut after: Map<String, Value>) -> (String, String) {
+    let same: Vec<String> = before
+        .iter()
+        .filter(|(name, value)| after.get(*name) == Some(*value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in same {
+        before.remove(&name);
+        after.remove(&name);
+    }
+    let text = |facts: Map<String, Value>| {
+        if facts.is_empty() { String::new() } else { Value::Object(facts).to_string() }
+    };
+    (text(before), text(after))
+}
+
+macro_rules! stored {
+    ($($record:ident in $table:ident, $subject:ident, $organization:expr, $id:expr, [$($unshown:literal),*];)*) => {$(
+        impl Stored for $record {
+            const SUBJECT: SubjectKind = SubjectKind::$subject;
+            const UNSHOWN: &'static [&'static str] = &[$($unshown),*];
+
+            fn organization(&self) -> OrganizationId {
+                let of: fn(&$record) -> OrganizationId = $organization;
+                of(self)
+            }
+
+            fn subject_id(&self) -> u64 {
+                let of: fn(&$record) -> u64 = $id;
+                of(self)
+            }
+
+            fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>> {
+                &mut tables.$table
+            }
+        }
+    )*};
+}
+
+stored! {
+    Organization in organizations, Organization, |_| SERVER, |o| o.id.0, [];
+    User in users, User, |u| u.organization, |u| u.id.0, ["password"];
+    Profile in profiles, Profile, |p| organization_of(p.user.0), |p| p.user.0, ["avatar"];
+    Role in roles, Role, |r| r.organization, |r| r.id.0, [];
+    Channel in channels, Channel, |c| c.organization, |c| c.id.0, ["password"];
+    StoredOverwrite in overwrites, Overwrite, |o| organization_of(o.0.channel.0), |o| o.0.channel.0, [];
+    Session in sessions, Session, |s| organization_of(s.user.0), |s| s.id.0, ["token"];
+    OneTimeToken in tokens, Token, |t| t.organization, |t| t.id.0, ["hash"];
+    ApiKey in api_keys, ApiKey, |k| organization_of(k.user.0), |k| k.id.0, ["hash"];
+    Ban in bans, Ban, |b| b.organization, |b| b.id.0, [];
+}

@@ -1,0 +1,218 @@
+//! What lets people and programs in, and what keeps them out.
+
+use std::net::IpAddr;
+
+use rkyv::with::Map;
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::As;
+use crate::auth::TokenHash;
+use crate::id::{
+    ApiKeyId, BanId, ChannelId, Fingerprint, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp,
+    UserId,
+};
+use crate::permission::Permissions;
+
+/// A log-in of a user on one device, good for coming back without a password.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Session {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: SessionId,
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// Hash of the token that the device keeps.
+    #[rkyv(with = As<[u8; 32]>)]
+    pub token: TokenHash,
+    /// When it was created.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// When it stops being good.
+    #[rkyv(with = As<u64>)]
+    pub expires: Timestamp,
+    /// What the user calls the device.
+    pub device: String,
+    /// Where it logged in from.
+    pub address: Option<IpAddr>,
+}
+
+/// What a one-time token is for. Numbers are stored: never reused.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Archive,
+    Serialize,
+    Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Become the first administrator.
+    Claim = 1,
+    /// Prove that an address is one's own.
+    EmailVerification = 2,
+    /// Choose another password.
+    PasswordReset = 3,
+    /// Make an account.
+    Invite = 4,
+}
+
+/// A secret that works once, or as often as it says.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct OneTimeToken {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: OneTimeTokenId,
+    /// Where it is good.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// What for.
+    pub purpose: Purpose,
+    /// Hash of the secret.
+    #[rkyv(with = As<[u8; 32]>)]
+    pub hash: TokenHash,
+    /// For whom, where it is for one person.
+    #[rkyv(with = Map<As<u64>>)]
+    pub user: Option<UserId>,
+    /// How often it still works; 1 and more.
+    pub uses: u32,
+    /// When it was made.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// When it stops being good.
+    #[rkyv(with = As<u64>)]
+    pub expires: Timestamp,
+    /// The address that a verification proves.
+    pub email: Option<String>,
+    /// Where an invite leads.
+    #[rkyv(with = Map<As<u64>>)]
+    pub channel: Option<ChannelId>,
+    /// What an invite grants.
+    #[rkyv(with = Map<As<u64>>)]
+    pub roles: Vec<RoleId>,
+}
+
+/// The right to become the first administrator: a [`OneTimeToken`] as its maker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Hash of the code.
+    pub hash: TokenHash,
+    /// When it stops being good.
+    pub expires: Timestamp,
+}
+
+/// A key with which a program acts for its owner.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct ApiKey {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: ApiKeyId,
+    /// Its owner.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The part of it that may be shown.
+    pub prefix: String,
+    /// Hash of the whole.
+    #[rkyv(with = As<[u8; 32]>)]
+    pub hash: TokenHash,
+    /// What it is for, in the owner's words.
+    pub name: String,
+    /// What it may do at most.
+    #[rkyv(with = As<u64>)]
+    pub scopes: Permissions,
+    /// When it was made.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// When it stops being good; `None` for never.
+    #[rkyv(with = Map<As<u64>>)]
+    pub expires: Option<Timestamp>,
+}
+
+/// Whom a ban keeps out.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub enum BanSubject {
+    /// An account.
+    User(#[rkyv(with = As<u64>)] UserId),
+    /// Addresses that begin with the same bits.
+    Address {
+        /// The first of them.
+        network: IpAddr,
+        /// How many bits: 0 to 32 for IPv4, to 128 for IPv6.
+        prefix: u8,
+    },
+    /// A device by its certificate.
+    Certificate(#[rkyv(with = As<[u8; 32]>)] Fingerprint),
+}
+
+impl BanSubject {
+    /// Whether an address is in the range. An IPv4 address inside an IPv6 one counts as IPv4.
+    pub fn covers(&self, address: IpAddr) -> bool {
+        let Self::Address { network, prefix } = *self else { return false };
+        match (network.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Somebody is kept out.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Ban {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: BanId,
+    /// Out of where.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// Who.
+    pub subject: BanSubject,
+    /// Why, for people.
+    pub reason: String,
+    /// Since when.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// Until when; `None` for good.
+    #[rkyv(with = Map<As<u64>>)]
+    pub until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_addresses_covers_what_begins_alike() {
+        let ban = |network: &str, prefix| BanSubject::Address { network: network.parse().unwrap(), prefix };
+        let covers = |ban: BanSubject, address: &str| ban.covers(address.parse().unwrap());
+        assert!(covers(ban("192.0.2.0", 24), "192.0.2.77"));
+        assert!(covers(ban("192.0.2.0", 24), "::ffff:192.0.2.77"));
+        assert!(!covers(ban("192.0.2.0", 24), "192.0.3.1"));
+        assert!(covers(ban("2001:db8::", 32), "2001:db8:1::1"));
+        assert!(!covers(ban("2001:db8::", 32), "192.0.2.1"));
+        assert!(covers(ban("0.0.0.0", 0), "203.0.113.9"));
+        assert!(covers(ban("192.0.2.1", 200), "192.0.2.1"));
+    }
+}

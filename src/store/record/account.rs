@@ -1,0 +1,180 @@
+//! Organizations, the people in them and what they are granted.
+
+use rkyv::with::Map;
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::As;
+use crate::auth::{Scheme, StoredPassword};
+use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
+use crate::permission::Permissions;
+
+/// What an organization may have. Enforced in the transaction that would exceed it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Limits {
+    /// Accounts at most.
+    pub users: u32,
+    /// Channels at most.
+    pub channels: u32,
+    /// Log-ins that one user keeps; a further one ends the oldest.
+    pub sessions_per_user: u32,
+    /// Days for which the audit trail is kept.
+    pub audit_days: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { users: 100_000, channels: 1_000, sessions_per_user: 32, audit_days: 365 }
+    }
+}
+
+/// A tenant: one virtual server.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Organization {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: OrganizationId,
+    /// A short name for commands, unique.
+    pub tag: String,
+    /// The name for people.
+    pub name: String,
+    /// Who owns it.
+    #[rkyv(with = Map<As<u64>>)]
+    pub owner: Option<UserId>,
+    /// What it may have.
+    pub limits: Limits,
+    /// When it was created.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+}
+
+/// A role that a user has.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Grant {
+    /// Which.
+    #[rkyv(with = As<u64>)]
+    pub role: RoleId,
+    /// Until when; `None` for good.
+    #[rkyv(with = Map<As<u64>>)]
+    pub expires: Option<Timestamp>,
+}
+
+impl Grant {
+    /// Whether it holds at a time.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// An account. Its pictures and texts are a [`Profile`] of their own, so that this row stays narrow.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct User {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: UserId,
+    /// Where it belongs.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// Unique in the organization when folded.
+    pub name: String,
+    /// Unique in the organization when folded.
+    pub email: Option<String>,
+    /// Whether the address was proven to be the user's.
+    pub email_verified: bool,
+    /// `None` for an account that can't log in by password.
+    #[rkyv(with = Map<As<PasswordLayout>>)]
+    pub password: Option<StoredPassword>,
+    /// Can't log in.
+    pub disabled: bool,
+    /// The roles it has.
+    pub grants: Vec<Grant>,
+    /// When it was created.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+}
+
+/// What a user shows of themselves.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Profile {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The name to show in place of the account's.
+    pub display_name: String,
+    /// A text about themselves.
+    pub bio: String,
+    /// A picture, as its file's bytes; empty for none.
+    #[serde(with = "bytes_in_base64")]
+    pub avatar: Vec<u8>,
+}
+
+/// A named set of permissions.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Role {
+    /// Its identifier.
+    #[rkyv(with = As<u64>)]
+    pub id: RoleId,
+    /// Where it belongs.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// The name for people, unique in the organization when folded.
+    pub name: String,
+    /// Higher ranks first.
+    pub rank: u32,
+    /// What it grants everywhere.
+    #[rkyv(with = As<u64>)]
+    pub allow: Permissions,
+}
+
+/// A stored password in a row.
+#[derive(Archive, Serialize, Deserialize)]
+pub(super) struct PasswordLayout {
+    scheme: u8,
+    memory: u32,
+    passes: u32,
+    lanes: u32,
+    salt: [u8; 16],
+    hash: [u8; 32],
+}
+
+impl From<&StoredPassword> for PasswordLayout {
+    fn from(password: &StoredPassword) -> Self {
+        let StoredPassword { scheme, cost: (memory, passes, lanes), salt, hash } = *password;
+        Self { scheme: scheme as u8, memory, passes, lanes, salt, hash }
+    }
+}
+
+impl TryFrom<PasswordLayout> for StoredPassword {
+    type Error = ();
+
+    fn try_from(layout: PasswordLayout) -> Result<Self, ()> {
+        let PasswordLayout { scheme, memory, passes, lanes, salt, hash } = layout;
+        let scheme = Scheme::from_number(scheme).ok_or(())?;
+        Ok(Self { scheme, cost: (memory, passes, lanes), salt, hash })
+    }
+}
+
+mod bytes_in_base64 {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        BASE64.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}

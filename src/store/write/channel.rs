@@ -1,0 +1,248 @@
+//! The channel tree and its exceptions.
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::open::Open;
+use super::super::record::{Channel, Counted, OneTimeToken, Role, StoredOverwrite, User, subject_key};
+use super::super::row::Record;
+use super::super::table::{organization_of, range_of};
+use super::Write;
+use super::organization::exists;
+use crate::auth::StoredPassword;
+use crate::id::{ChannelId, OrganizationId, RoleId, UserId};
+use crate::name::MAX_CHANNEL_DEPTH;
+use crate::permission::{Overwrite, Subject};
+
+/// Why a channel can't be created or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutChannelError {
+    /// Its organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// There is no such channel.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// The channel above doesn't exist in the organization.
+    #[error("there is no such channel to be below")]
+    NoSuchParent,
+    /// A sibling has the name.
+    #[error("a channel of this name is there already; choose another name")]
+    NameTaken,
+    /// The new parent is the channel itself or below it.
+    #[error("a channel can't be moved below itself")]
+    Cycle,
+    /// The tree would get too deep.
+    #[error("channels can be nested {MAX_CHANNEL_DEPTH} levels deep; choose a parent higher up")]
+    TooDeep,
+    /// The organization has as many as it may.
+    #[error("the organization has {0} channels, which is its limit; delete one, or raise the limit")]
+    Full(u32),
+}
+
+/// A new channel; its identifier and its time are given here.
+pub fn create_channel(channel: Channel) -> Write<Channel, PutChannelError> {
+    Write::new(move |open| {
+        let id = ChannelId(open.next_id(Counted::Channel, channel.organization)?);
+        let channel = Channel { id, created: open.by.at, ..channel };
+        put(open, &channel)?;
+        Ok(channel)
+    })
+}
+
+/// A channel's row is this from now on, whether it was there or not: for the one who gives identifiers.
+pub fn put_channel(channel: Channel) -> Write<(), PutChannelError> {
+    Write::new(move |open| put(open, &channel))
+}
+
+/// What changes about a channel; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// The text about it.
+    pub description: Option<String>,
+    /// Order among siblings.
+    pub position: Option<i32>,
+    /// The channel above.
+    pub parent: Option<Option<ChannelId>>,
+    /// What must be known to join.
+    pub password: Option<Option<StoredPassword>>,
+}
+
+/// Another name, description, position, parent or password.
+pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChannelError> {
+    Write::new(move |open| {
+        let old: Channel = open.require(id.0, PutChannelError::NoSuchChannel)?;
+        let new = Channel {
+            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            description: edit.description.unwrap_or_else(|| old.description.clone()),
+            position: edit.position.unwrap_or(old.position),
+            parent: edit.parent.unwrap_or(old.parent),
+            password: edit.password.unwrap_or_else(|| old.password.clone()),
+            ..old
+        };
+        put(open, &new)?;
+        Ok(new)
+    })
+}
+
+fn put(open: &mut Open<'_>, channel: &Channel) -> Result<(), Stop<PutChannelError>> {
+    use PutChannelError::{Full, NameTaken, NoSuchOrganization};
+    let home = exists(open, channel.organization)?.ok_or(Stop::Refused(NoSuchOrganization))?;
+    let old: Option<Channel> = open.get(channel.id.0)?;
+    let limit = home.limits.channels;
+    if old.is_none() && open.ledger(channel.organization)?.channels >= u64::from(limit) {
+        return Err(Stop::Refused(Full(limit)));
+    }
+    check_place(open, channel, old.is_some())?;
+    open.put(old.as_ref(), Some(channel))?.map_err(|_| Stop::Refused(NameTaken))?;
+    let ledger = open.ledger(channel.organization)?;
+    ledger.note(Counted::Channel, channel.id.0);
+    ledger.channels += u64::from(old.is_none());
+    Ok(())
+}
+
+/// Whether the channel can be below its parent.
+fn check_place(open: &mut Open<'_>, channel: &Channel, exists: bool) -> Result<(), Stop<PutChannelError>> {
+    let mut levels = 1;
+    let mut above = channel.parent;
+    while let Some(parent) = above {
+        if parent == channel.id {
+            return Err(Stop::Refused(PutChannelError::Cycle));
+        }
+        let parent: Channel = open.require(parent.0, PutChannelError::NoSuchParent)?;
+        if parent.organization != channel.organization {
+            return Err(Stop::Refused(PutChannelError::NoSuchParent));
+        }
+        levels += 1;
+        if levels > MAX_CHANNEL_DEPTH {
+            return Err(Stop::Refused(PutChannelError::TooDeep));
+        }
+        above = parent.parent;
+    }
+    let height = if exists { subtree(open, channel.organization, channel.id)?.1 } else { 1 };
+    if levels + height - 1 > MAX_CHANNEL_DEPTH {
+        return Err(Stop::Refused(PutChannelError::TooDeep));
+    }
+    Ok(())
+}
+
+/// A channel and all below it, and how many levels that is.
+fn subtree(
+    open: &Open<'_>,
+    organization: OrganizationId,
+    root: ChannelId,
+) -> Result<(Vec<ChannelId>, usize), ReadError> {
+    let mut channels = Vec::new();
+    for row in open.tables.channels.range(range_of(organization))? {
+        let channel = Channel::decode(row?.1.value())?;
+        channels.push((channel.id, channel.parent));
+    }
+    let (mut found, mut level, mut levels) = (vec![root], vec![root], 1);
+    loop {
+        let is_next =
+            |(id, parent): &(ChannelId, Option<ChannelId>)| parent.filter(|p| level.contains(p)).map(|_| *id);
+        let next: Vec<ChannelId> = channels.iter().filter_map(is_next).collect();
+        // Channels that a damaged file has in a circle are found once.
+        let next: Vec<ChannelId> = next.into_iter().filter(|id| !found.contains(id)).collect();
+        if next.is_empty() {
+            return Ok((found, levels));
+        }
+        found.extend(&next);
+        level = next;
+        levels += 1;
+    }
+}
+
+/// Why a channel can't be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DeleteChannelError {
+    /// There is none.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+}
+
+/// A channel goes with everything below it, and with their overwrites and favourites. Answers with those
+/// that went.
+pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError> {
+    Write::new(move |open| {
+        let root: Channel = open.require(id.0, DeleteChannelError::NoSuchChannel)?;
+        let (mut going, _) = subtree(open, root.organization, id)?;
+        // The deepest first, so that none is ever without its parent.
+        going.reverse();
+        for id in &going {
+            if let Some(old) = open.get::<Channel>(id.0)? {
+                let _ = open.put(Some(&old), None)?;
+            }
+            let overwrites = (id.0, 0, 0)..=(id.0, u8::MAX, u64::MAX);
+            open.tables.overwrites.retain_in(overwrites, |_, _| false)?;
+        }
+        let ids = range_of(root.organization);
+        let users = (*ids.start(), 0)..=(*ids.end(), u64::MAX);
+        open.tables.favourites.retain_in(users, |(_, channel), _| !going.contains(&ChannelId(channel)))?;
+        let is_there = |token: &OneTimeToken| token.channel.is_some_and(|channel| going.contains(&channel));
+        super::user::remove_where(open, root.organization, is_there)?;
+        let ledger = open.ledger(root.organization)?;
+        ledger.channels = ledger.channels.saturating_sub(going.len() as u64);
+        Ok(going)
+    })
+}
+
+/// Why an overwrite can't be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutOverwriteError {
+    /// There is no such channel.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// There is no such role or user in the channel's organization.
+    #[error("there is no such role or user")]
+    NoSuchSubject,
+}
+
+/// An overwrite is this from now on.
+pub fn put_overwrite(overwrite: Overwrite) -> Write<(), PutOverwriteError> {
+    Write::new(move |open| {
+        let channel: Channel = open.require(overwrite.channel.0, PutOverwriteError::NoSuchChannel)?;
+        let home = match overwrite.subject {
+            Subject::Role(RoleId(id)) => open.get::<Role>(id)?.map(|role| role.organization),
+            Subject::User(UserId(id)) => open.get::<User>(id)?.map(|user| user.organization),
+        };
+        if home != Some(channel.organization) {
+            return Err(Stop::Refused(PutOverwriteError::NoSuchSubject));
+        }
+        let new = StoredOverwrite(overwrite);
+        let old: Option<StoredOverwrite> = open.get(new.key())?;
+        let _ = open.put(old.as_ref(), Some(&new))?;
+        Ok(())
+    })
+}
+
+/// Why an overwrite can't be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RemoveOverwriteError {
+    /// There is none.
+    #[error("there is no such overwrite")]
+    NoSuchOverwrite,
+}
+
+/// A channel has no overwrite for somebody any more.
+pub fn remove_overwrite(channel: ChannelId, subject: Subject) -> Write<(), RemoveOverwriteError> {
+    Write::new(move |open| {
+        let (kind, id) = subject_key(subject);
+        let old: StoredOverwrite =
+            open.require((channel.0, kind, id), RemoveOverwriteError::NoSuchOverwrite)?;
+        let _ = open.put(Some(&old), None)?;
+        Ok(())
+    })
+}
+
+/// Whether an organization has the channel.
+pub(super) fn is_channel_of(
+    open: &mut Open<'_>,
+    channel: ChannelId,
+    organization: OrganizationId,
+) -> Result<bool, ReadError> {
+    Ok(organization_of(channel.0) == organization && open.get::<Channel>(channel.0)?.is_some())
+}

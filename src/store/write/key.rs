@@ -1,0 +1,143 @@
+//! API keys, and bans.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::super::error::Stop;
+use super::super::record::{ApiKey, Ban, BanSubject, Counted, Organization, User};
+use super::super::seen::Seen;
+use super::super::table::organization_of;
+use super::Write;
+use crate::auth::TokenHash;
+use crate::id::{ApiKeyId, BanId, OrganizationId, Timestamp, UserId};
+use crate::permission::Permissions;
+
+/// A key to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewApiKey {
+    /// Its owner.
+    pub user: UserId,
+    /// The part of it that may be shown; finds it, so it is unique.
+    pub prefix: String,
+    /// Hash of the whole.
+    pub hash: TokenHash,
+    /// What it is for, in the owner's words.
+    pub name: String,
+    /// What it may do at most.
+    pub scopes: Permissions,
+    /// When it stops being good; `None` for never.
+    pub expires: Option<Timestamp>,
+}
+
+/// Why a key can't be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreateApiKeyError {
+    /// Its owner doesn't exist.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// Another key has the prefix.
+    #[error("the key resembles another; draw a new one")]
+    PrefixTaken,
+}
+
+/// A new key.
+pub fn create_api_key(new: NewApiKey) -> Write<ApiKey, CreateApiKeyError> {
+    Write::new(move |open| {
+        let NewApiKey { user, prefix, hash, name, scopes, expires } = new;
+        let owner: User = open.require(user.0, CreateApiKeyError::NoSuchUser)?;
+        let id = ApiKeyId(open.next_id(Counted::ApiKey, owner.organization)?);
+        let key = ApiKey { id, user, prefix, hash, name, scopes, created: open.by.at, expires };
+        match open.put(None, Some(&key))? {
+            Ok(()) => Ok(key),
+            Err(_) => Err(Stop::Refused(CreateApiKeyError::PrefixTaken)),
+        }
+    })
+}
+
+/// Why a key can't be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RevokeApiKeyError {
+    /// There is none.
+    #[error("there is no such key")]
+    NoSuchKey,
+}
+
+/// A key is good no more.
+pub fn revoke_api_key(id: ApiKeyId) -> Write<ApiKey, RevokeApiKeyError> {
+    Write::new(move |open| {
+        let key: ApiKey = open.require(id.0, RevokeApiKeyError::NoSuchKey)?;
+        let _ = open.put(Some(&key), None)?;
+        open.tables.seen.remove(Seen::ApiKey(key.user, id).key())?;
+        Ok(key)
+    })
+}
+
+/// A ban to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBan {
+    /// Out of where.
+    pub organization: OrganizationId,
+    /// Who.
+    pub subject: BanSubject,
+    /// Why, for people.
+    pub reason: String,
+    /// Until when; `None` for good.
+    pub until: Option<Timestamp>,
+}
+
+/// Why somebody can't be banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BanError {
+    /// The organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// The user doesn't exist there.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The range has more bits than its addresses.
+    #[error("an IPv4 range has 0 to 32 bits, an IPv6 range 0 to 128")]
+    NoSuchRange,
+}
+
+/// Somebody is kept out from now on.
+pub fn ban(new: NewBan) -> Write<Ban, BanError> {
+    Write::new(move |open| {
+        let NewBan { organization, subject, reason, until } = new;
+        let _: Organization = open.require(organization.0, BanError::NoSuchOrganization)?;
+        match subject {
+            BanSubject::User(user) => {
+                if organization_of(user.0) != organization {
+                    return Err(Stop::Refused(BanError::NoSuchUser));
+                }
+                let _: User = open.require(user.0, BanError::NoSuchUser)?;
+            }
+            BanSubject::Address { network: IpAddr::V4(_), prefix: 0..=32 }
+            | BanSubject::Address { network: IpAddr::V6(_), prefix: 0..=128 }
+            | BanSubject::Certificate(_) => (),
+            BanSubject::Address { .. } => return Err(Stop::Refused(BanError::NoSuchRange)),
+        }
+        let id = BanId(open.next_id(Counted::Ban, organization)?);
+        let ban = Ban { id, organization, subject, reason, created: open.by.at, until };
+        // A ban has nothing that must be unique.
+        let _ = open.put(None, Some(&ban))?;
+        Ok(ban)
+    })
+}
+
+/// Why a ban can't be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LiftBanError {
+    /// There is none.
+    #[error("there is no such ban")]
+    NoSuchBan,
+}
+
+/// Somebody is kept out no more.
+pub fn lift_ban(id: BanId) -> Write<Ban, LiftBanError> {
+    Write::new(move |open| {
+        let ban: Ban = open.require(id.0, LiftBanError::NoSuchBan)?;
+        let _ = open.put(Some(&ban), None)?;
+        Ok(ban)
+    })
+}

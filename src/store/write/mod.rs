@@ -1,0 +1,160 @@
+//! The writes, each done whole or not at all inside the transaction of its group. Each function makes a
+//! [`Write`] for [`Store::run`](super::Store::run); its error says why it may be refused.
+
+mod audit;
+mod channel;
+mod job;
+mod key;
+mod organization;
+mod preference;
+mod role;
+mod session;
+mod token;
+mod user;
+
+pub use audit::prune_audit;
+pub use channel::{
+    ChannelEdit, DeleteChannelError, PutChannelError, PutOverwriteError, RemoveOverwriteError,
+    create_channel, delete_channel, edit_channel, put_channel, put_overwrite, remove_overwrite,
+};
+pub use job::{put_job, sweep_jobs};
+pub use key::{
+    BanError, CreateApiKeyError, LiftBanError, NewApiKey, NewBan, RevokeApiKeyError, ban, create_api_key,
+    lift_ban, revoke_api_key,
+};
+pub use organization::{
+    CreateOrganizationError, DeleteOrganizationError, Deleted, EditOrganizationError, NewOrganization,
+    OrganizationEdit, create_organization, delete_organization, edit_organization,
+};
+pub use preference::{FavouriteError, MAX_FAVOURITES, MAX_SETTING, SettingError, put_setting, set_favourite};
+pub use role::{
+    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, RoleEdit, create_role, delete_role,
+    edit_role, grant, revoke,
+};
+pub use session::{
+    CreateSessionError, EndSessionError, RefreshSessionError, create_session, end_session, end_sessions_of,
+    refresh_session, sweep_sessions,
+};
+pub use token::{
+    CreateTokenError, NewToken, RedeemClaimError, RevokeTokenError, TakeTokenError, create_token,
+    redeem_claim, revoke_token, set_claim, sweep_tokens, take_token,
+};
+pub use user::{
+    CreateUserError, DeleteUserError, EditUserError, MAX_AVATAR, MAX_BIO, NewUser, SetProfileError, UserEdit,
+    create_user, delete_user, edit_user, set_profile, verify_email,
+};
+
+use std::convert::Infallible;
+
+use thiserror::Error;
+
+use super::error::Stop;
+use super::open::{By, Open};
+
+type Work<T, E> = Box<dyn FnOnce(&mut Open<'_>) -> Result<T, Stop<E>> + Send>;
+
+/// Something to be written, what it answers with when it is done, and why it may be refused.
+#[must_use = "nothing is written until a store runs it"]
+pub struct Write<T, E>(pub(super) Work<T, E>);
+
+impl<T, E> std::fmt::Debug for Write<T, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Write(..)")
+    }
+}
+
+impl<T: 'static, E: 'static> Write<T, E> {
+    pub(super) fn new(work: impl FnOnce(&mut Open<'_>) -> Result<T, Stop<E>> + Send + 'static) -> Self {
+        Self(Box::new(work))
+    }
+
+    /// The same as one of several of different kinds.
+    pub fn erased(self) -> Write<(), Rejected>
+    where
+        Rejected: From<E>,
+    {
+        Write::new(move |open| (self.0)(open).map(drop).map_err(reject))
+    }
+
+    /// The same, where it doesn't matter when there is nothing to do.
+    pub fn or_nothing(self) -> Write<(), Rejected> {
+        Write::new(move |open| match (self.0)(open) {
+            Ok(_) | Err(Stop::Refused(_)) => Ok(()),
+            Err(Stop::Broken(error)) => Err(Stop::Broken(error)),
+        })
+    }
+
+    /// This and then another one that is made of what this answered. If the other is refused, this stays
+    /// done.
+    pub fn then<U: 'static, F: 'static>(
+        self,
+        next: impl FnOnce(&T) -> Write<U, F> + Send + 'static,
+    ) -> Write<(T, U), Rejected>
+    where
+        Rejected: From<E> + From<F>,
+    {
+        Write::new(move |open| {
+            let first = (self.0)(open).map_err(reject)?;
+            let second = (next(&first).0)(open).map_err(reject)?;
+            Ok((first, second))
+        })
+    }
+}
+
+fn reject<E>(stop: Stop<E>) -> Stop<Rejected>
+where
+    Rejected: From<E>,
+{
+    match stop {
+        Stop::Refused(error) => Stop::Refused(error.into()),
+        Stop::Broken(error) => Stop::Broken(error),
+    }
+}
+
+/// All of them in order, each done or refused by itself, each on behalf of its own author.
+pub fn all(writes: Vec<(By, Write<(), Rejected>)>) -> Write<Vec<Result<(), Rejected>>, Infallible> {
+    Write::new(move |open| {
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for (by, write) in writes {
+            open.by = by;
+            outcomes.push(match (write.0)(open) {
+                Ok(()) => Ok(()),
+                Err(Stop::Refused(error)) => Err(error),
+                Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
+            });
+        }
+        Ok(outcomes)
+    })
+}
+
+/// Why one of several writes of different kinds was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Rejected {
+    /// A channel.
+    #[error(transparent)]
+    PutChannel(#[from] PutChannelError),
+    /// A channel's removal.
+    #[error(transparent)]
+    DeleteChannel(#[from] DeleteChannelError),
+    /// A user's change.
+    #[error(transparent)]
+    EditUser(#[from] EditUserError),
+    /// A new user.
+    #[error(transparent)]
+    CreateUser(#[from] CreateUserError),
+    /// A session's beginning.
+    #[error(transparent)]
+    CreateSession(#[from] CreateSessionError),
+    /// A session's end.
+    #[error(transparent)]
+    EndSession(#[from] EndSessionError),
+    /// A claim.
+    #[error(transparent)]
+    RedeemClaim(#[from] RedeemClaimError),
+}
+
+impl From<Infallible> for Rejected {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,185 @@
+//! Organizations.
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::open::{Open, Stored};
+use super::super::record::{
+    ApiKey, Channel, Counted, Limits, OneTimeToken, Organization, Role, SEEDED_ORGANIZATION, SERVER,
+    SubjectKind, User, Verb,
+};
+use super::super::seed;
+use super::super::table::{organization_of, range_of};
+use super::Write;
+use super::session::remove_sessions_in;
+use crate::id::{OrganizationId, UserId};
+
+/// A tenant to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOrganization {
+    /// A short name for commands.
+    pub tag: String,
+    /// The name for people.
+    pub name: String,
+    /// What it may have.
+    pub limits: Limits,
+}
+
+/// Why an organization can't be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreateOrganizationError {
+    /// Another one has the tag.
+    #[error("there is an organization with this tag; choose another")]
+    TagTaken,
+}
+
+/// A new organization with the roles and channels that each begins with.
+pub fn create_organization(new: NewOrganization) -> Write<Organization, CreateOrganizationError> {
+    Write::new(move |open| {
+        let id = OrganizationId(open.next_id(Counted::Organization, SERVER)?);
+        let NewOrganization { tag, name, limits } = new;
+        let organization = Organization { id, tag, name, owner: None, limits, created: open.by.at };
+        if open.put(None, Some(&organization))?.is_err() {
+            return Err(Stop::Refused(CreateOrganizationError::TagTaken));
+        }
+        seed::furnish(open, id)?;
+        Ok(organization)
+    })
+}
+
+/// What changes about an organization; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationEdit {
+    /// The name for people.
+    pub name: Option<String>,
+    /// Who owns it.
+    pub owner: Option<Option<UserId>>,
+    /// What it may have. Less than it has is allowed: it then can't get more.
+    pub limits: Option<Limits>,
+}
+
+/// Why an organization can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum EditOrganizationError {
+    /// There is none.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// The owner to be isn't one of its users.
+    #[error("the owner must be a user of the organization")]
+    NoSuchUser,
+}
+
+/// Another name, owner or other limits.
+pub fn edit_organization(
+    id: OrganizationId,
+    edit: OrganizationEdit,
+) -> Write<Organization, EditOrganizationError> {
+    Write::new(move |open| {
+        let old: Organization = open.require(id.0, EditOrganizationError::NoSuchOrganization)?;
+        if let Some(Some(owner)) = edit.owner {
+            let user: Option<User> = open.get(owner.0)?;
+            user.filter(|user| user.organization == id)
+                .ok_or(Stop::Refused(EditOrganizationError::NoSuchUser))?;
+        }
+        let new = Organization {
+            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            owner: edit.owner.unwrap_or(old.owner),
+            limits: edit.limits.unwrap_or(old.limits),
+            ..old.clone()
+        };
+        // The tag is the same, so nothing can be taken.
+        let _ = open.put(Some(&old), Some(&new))?;
+        Ok(new)
+    })
+}
+
+/// Why an organization can't be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DeleteOrganizationError {
+    /// There is none.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// The server runs on it.
+    #[error("this organization is the server's own and can't be deleted")]
+    Serving,
+}
+
+/// What went with something that was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Deleted {
+    /// Accounts.
+    pub users: u64,
+    /// Channels.
+    pub channels: u64,
+    /// Sessions.
+    pub sessions: u64,
+}
+
+/// An organization goes with everything in it, its audit trail, too. The server's own trail keeps that it
+/// was there.
+pub fn delete_organization(id: OrganizationId) -> Write<Deleted, DeleteOrganizationError> {
+    Write::new(move |open| {
+        let old: Organization = open.require(id.0, DeleteOrganizationError::NoSuchOrganization)?;
+        if id == SEEDED_ORGANIZATION {
+            return Err(Stop::Refused(DeleteOrganizationError::Serving));
+        }
+        let deleted = empty(open, id)?;
+        open.put_unaudited(Some(&old), None)?.ok();
+        let (before, after) = (serde_json::to_string(&old), serde_json::to_string(&deleted));
+        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+        open.audit(SERVER, Verb::Delete, SubjectKind::Organization, id.0, before, after)?;
+        Ok(deleted)
+    })
+}
+
+/// Removes everything that belongs to an organization.
+fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> {
+    let ids = range_of(id);
+    let (first, last) = (*ids.start(), *ids.end());
+    let sessions = remove_sessions_in(open, (first, 0)..=(last, u64::MAX), |_| true)?;
+    let users = remove_rows::<User>(open, id)?;
+    let channels = remove_rows::<Channel>(open, id)?;
+    remove_rows::<Role>(open, id)?;
+    remove_rows::<OneTimeToken>(open, id)?;
+    remove_rows::<ApiKey>(open, id)?;
+    let tables = &mut open.tables;
+    tables.profiles.retain_in(ids.clone(), |_, _| false)?;
+    tables.bans.retain_in(ids, |_, _| false)?;
+    tables.overwrites.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
+    tables.seen.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
+    tables.favourites.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
+    tables.settings.retain_in((id.0, 0, "")..(id.0 + 1, 0, ""), |_, _| false)?;
+    tables.audit.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
+    open.remove_ledger(id)?;
+    Ok(Deleted { users, channels, sessions })
+}
+
+/// Removes an organization's rows of one kind with their index entries.
+fn remove_rows<R: Stored<Key = u64>>(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+) -> Result<u64, ReadError> {
+    let mut rows = Vec::new();
+    for row in R::table(&mut open.tables).range(range_of(organization))? {
+        rows.push(R::decode(row?.1.value())?);
+    }
+    for row in &rows {
+        for key in row.entries() {
+            open.tables.index.remove(key.0)?;
+        }
+    }
+    R::table(&mut open.tables).retain_in(range_of(organization), |_, _| false)?;
+    Ok(rows.len() as u64)
+}
+
+/// Whether an identifier's organization exists.
+pub(super) fn exists(open: &mut Open<'_>, id: OrganizationId) -> Result<Option<Organization>, ReadError> {
+    open.get(id.0)
+}
+
+/// The organization of a row, which has one.
+pub(super) fn limits_of(open: &mut Open<'_>, id: u64) -> Result<Limits, ReadError> {
+    let organization: Option<Organization> = open.get(organization_of(id).0)?;
+    Ok(organization.map(|organization| organization.limits).unwrap_or_default())
+}

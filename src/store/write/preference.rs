@@ -1,0 +1,114 @@
+//! Settings and favourites.
+
+use redb::ReadableTable;
+use serde_json::json;
+use thiserror::Error;
+
+use super::super::error::Stop;
+use super::super::record::{Organization, Setting, SubjectKind, User, Verb};
+use super::super::table::organization_of;
+use super::Write;
+use super::channel::is_channel_of;
+use crate::id::{ChannelId, UserId};
+
+/// Bytes of a setting's name and value together at most.
+pub const MAX_SETTING: usize = 16 * 1024;
+
+/// Favourites of one user at most.
+pub const MAX_FAVOURITES: usize = 100;
+
+/// Why a setting can't be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SettingError {
+    /// The organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// The user doesn't exist there.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// It is too long.
+    #[error("a setting has at most {MAX_SETTING} bytes")]
+    TooLong,
+}
+
+/// A setting has this value from now on; an empty one takes it away.
+pub fn put_setting(setting: Setting) -> Write<(), SettingError> {
+    Write::new(move |open| {
+        let Setting { organization, user, name, value } = setting;
+        if name.len() + value.len() > MAX_SETTING {
+            return Err(Stop::Refused(SettingError::TooLong));
+        }
+        let _: Organization = open.require(organization.0, SettingError::NoSuchOrganization)?;
+        if let Some(user) = user {
+            let user: User = open.require(user.0, SettingError::NoSuchUser)?;
+            if user.organization != organization {
+                return Err(Stop::Refused(SettingError::NoSuchUser));
+            }
+        }
+        let whose = user.map_or(0, u64::from);
+        let key = (organization.0, whose, name.as_str());
+        let settings = &mut open.tables.settings;
+        let before = if value.is_empty() {
+            settings.remove(key)?.map(|old| old.value().to_owned())
+        } else {
+            settings.insert(key, value.as_str())?.map(|old| old.value().to_owned())
+        };
+        let before = before.unwrap_or_default();
+        if before == value {
+            return Ok(());
+        }
+        let verb = match (before.is_empty(), value.is_empty()) {
+            (true, _) => Verb::Create,
+            (_, true) => Verb::Delete,
+            _ => Verb::Change,
+        };
+        let words = |value: String| {
+            if value.is_empty() { value } else { json!({ name.as_str(): value }).to_string() }
+        };
+        open.audit(organization, verb, SubjectKind::Setting, whose, words(before), words(value))?;
+        Ok(())
+    })
+}
+
+/// Why a favourite can't be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FavouriteError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// There is no such channel.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// The user has as many as there can be.
+    #[error("there can be {MAX_FAVOURITES} favourites; take one away first")]
+    TooMany,
+}
+
+/// A channel becomes a user's favourite, or is it no more.
+pub fn set_favourite(user: UserId, channel: ChannelId, is_one: bool) -> Write<(), FavouriteError> {
+    Write::new(move |open| {
+        let owner: User = open.require(user.0, FavouriteError::NoSuchUser)?;
+        if !is_channel_of(open, channel, organization_of(user.0))? {
+            return Err(Stop::Refused(FavouriteError::NoSuchChannel));
+        }
+        let key = (user.0, channel.0);
+        let was_one = open.tables.favourites.get(key)?.is_some();
+        if was_one == is_one {
+            return Ok(());
+        }
+        if is_one {
+            let held = open.tables.favourites.range((user.0, 0)..=(user.0, u64::MAX))?.count();
+            if held >= MAX_FAVOURITES {
+                return Err(Stop::Refused(FavouriteError::TooMany));
+            }
+            open.tables.favourites.insert(key, open.by.at.0)?;
+        } else {
+            open.tables.favourites.remove(key)?;
+        }
+        let (verb, words) =
+            (if is_one { Verb::Create } else { Verb::Delete }, json!({ "channel": channel }).to_string());
+        let (before, after) = if is_one { (String::new(), words) } else { (words, String::new()) };
+        open.audit(owner.organization, verb, SubjectKind::Favourite, user.0, before, after)?;
+        Ok(())
+    })
+}

@@ -1,0 +1,181 @@
+//! Roles and grants.
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::Stop;
+use super::super::record::{ADMINISTRATOR, Counted, GUEST, Grant, OneTimeToken, Organization, Role, User};
+use super::super::row::Record;
+use super::super::table::range_of;
+use super::Write;
+use super::user::remove_overwrites_of;
+use crate::id::{OrganizationId, RoleId, UserId};
+use crate::permission::{Permissions, Subject};
+
+/// A role to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRole {
+    /// Where it belongs.
+    pub organization: OrganizationId,
+    /// Unique there when folded.
+    pub name: String,
+    /// Higher ranks first.
+    pub rank: u32,
+    /// What it grants everywhere.
+    pub allow: Permissions,
+}
+
+/// Why a role can't be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreateRoleError {
+    /// Its organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// Another role has the name.
+    #[error("there is a role of this name; choose another")]
+    NameTaken,
+}
+
+/// A new role.
+pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
+    Write::new(move |open| {
+        let NewRole { organization, name, rank, allow } = new;
+        let _: Organization = open.require(organization.0, CreateRoleError::NoSuchOrganization)?;
+        let role =
+            Role { id: RoleId(open.next_id(Counted::Role, organization)?), organization, name, rank, allow };
+        match open.put(None, Some(&role))? {
+            Ok(()) => Ok(role),
+            Err(_) => Err(Stop::Refused(CreateRoleError::NameTaken)),
+        }
+    })
+}
+
+/// What changes about a role; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// The rank.
+    pub rank: Option<u32>,
+    /// What it grants everywhere.
+    pub allow: Option<Permissions>,
+}
+
+/// Why a role can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum EditRoleError {
+    /// There is none.
+    #[error("there is no such role")]
+    NoSuchRole,
+    /// Another role has the name.
+    #[error("there is a role of this name; choose another")]
+    NameTaken,
+}
+
+/// Another name, rank or other permissions.
+pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
+    Write::new(move |open| {
+        let old: Role = open.require(id.0, EditRoleError::NoSuchRole)?;
+        let new = Role {
+            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            rank: edit.rank.unwrap_or(old.rank),
+            allow: edit.allow.unwrap_or(old.allow),
+            ..old.clone()
+        };
+        match open.put(Some(&old), Some(&new))? {
+            Ok(()) => Ok(new),
+            Err(_) => Err(Stop::Refused(EditRoleError::NameTaken)),
+        }
+    })
+}
+
+/// Why a role can't be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DeleteRoleError {
+    /// There is none.
+    #[error("there is no such role")]
+    NoSuchRole,
+    /// The server itself gives it.
+    #[error("the roles of administrators and guests can't be deleted; change what they may do instead")]
+    Needed,
+}
+
+/// A role goes, with its grants, its overwrites and its place in invites. Looks at every user of the
+/// organization.
+pub fn delete_role(id: RoleId) -> Write<Role, DeleteRoleError> {
+    Write::new(move |open| {
+        let old: Role = open.require(id.0, DeleteRoleError::NoSuchRole)?;
+        if id == ADMINISTRATOR || id == GUEST {
+            return Err(Stop::Refused(DeleteRoleError::Needed));
+        }
+        let users = range_of(old.organization);
+        let mut granted = Vec::new();
+        for row in open.tables.users.range(users.clone())? {
+            let user = User::decode(row?.1.value())?;
+            if user.grants.iter().any(|grant| grant.role == id) {
+                granted.push(user);
+            }
+        }
+        for user in granted {
+            let mut without = user.clone();
+            without.grants.retain(|grant| grant.role != id);
+            let _ = open.put_unaudited(Some(&user), Some(&without))?;
+        }
+        let mut invites = Vec::new();
+        for row in open.tables.tokens.range(users)? {
+            let token = OneTimeToken::decode(row?.1.value())?;
+            if token.roles.contains(&id) {
+                invites.push(token);
+            }
+        }
+        for token in invites {
+            let mut without = token.clone();
+            without.roles.retain(|role| *role != id);
+            let _ = open.put_unaudited(Some(&token), Some(&without))?;
+        }
+        remove_overwrites_of(open, old.organization, Subject::Role(id))?;
+        let _ = open.put(Some(&old), None)?;
+        Ok(old)
+    })
+}
+
+/// Why a role can't be granted or revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum GrantError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// There is no such role in the user's organization.
+    #[error("there is no such role")]
+    NoSuchRole,
+}
+
+/// A user has a role from now on. One granted already gets the new end.
+pub fn grant(user: UserId, grant: Grant) -> Write<User, GrantError> {
+    Write::new(move |open| {
+        let old: User = open.require(user.0, GrantError::NoSuchUser)?;
+        let role: Role = open.require(grant.role.0, GrantError::NoSuchRole)?;
+        if role.organization != old.organization {
+            return Err(Stop::Refused(GrantError::NoSuchRole));
+        }
+        let mut new = old.clone();
+        new.grants.retain(|held| held.role != grant.role);
+        new.grants.push(grant);
+        let _ = open.put(Some(&old), Some(&new))?;
+        Ok(new)
+    })
+}
+
+/// A user has a role no more.
+pub fn revoke(user: UserId, role: RoleId) -> Write<User, GrantError> {
+    Write::new(move |open| {
+        let old: User = open.require(user.0, GrantError::NoSuchUser)?;
+        let mut new = old.clone();
+        new.grants.retain(|held| held.role != role);
+        if new == old {
+            return Err(Stop::Refused(GrantError::NoSuchRole));
+        }
+        let _ = open.put(Some(&old), Some(&new))?;
+        Ok(new)
+    })
+}

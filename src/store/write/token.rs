@@ -1,0 +1,244 @@
+//! One-time tokens: claims, invites, resets and verifications.
+
+use std::convert::Infallible;
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::index::IndexKey;
+use super::super::open::Open;
+use super::super::record::{
+    Claim, Counted, OneTimeToken, Organization, Purpose, Role, SERVER, SubjectKind, User, Verb,
+};
+use super::super::row::Record;
+use super::super::table::range_of;
+use super::Write;
+use super::channel::is_channel_of;
+use super::user::{CreateUserError, NewUser, create};
+use crate::auth::TokenHash;
+use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, Timestamp, UserId};
+
+/// A token to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// Where it is good.
+    pub organization: OrganizationId,
+    /// What for.
+    pub purpose: Purpose,
+    /// Hash of the secret.
+    pub hash: TokenHash,
+    /// For whom, where it is for one person.
+    pub user: Option<UserId>,
+    /// How often it works; 0 is taken for 1.
+    pub uses: u32,
+    /// When it stops being good.
+    pub expires: Timestamp,
+    /// The address that a verification proves.
+    pub email: Option<String>,
+    /// Where an invite leads.
+    pub channel: Option<ChannelId>,
+    /// What an invite grants.
+    pub roles: Vec<RoleId>,
+}
+
+/// Why a token can't be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreateTokenError {
+    /// Its organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// The one it is for doesn't exist.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The channel it leads to doesn't exist.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// A role it grants doesn't exist.
+    #[error("there is no such role")]
+    NoSuchRole,
+    /// The secret isn't random enough.
+    #[error("the token resembles another; draw a new one")]
+    TokenTaken,
+}
+
+/// A new token.
+pub fn create_token(new: NewToken) -> Write<OneTimeToken, CreateTokenError> {
+    Write::new(move |open| {
+        let home = new.organization;
+        let _: Organization = open.require(home.0, CreateTokenError::NoSuchOrganization)?;
+        if let Some(user) = new.user {
+            let user: User = open.require(user.0, CreateTokenError::NoSuchUser)?;
+            if user.organization != home {
+                return Err(Stop::Refused(CreateTokenError::NoSuchUser));
+            }
+        }
+        if let Some(channel) = new.channel
+            && !is_channel_of(open, channel, home)?
+        {
+            return Err(Stop::Refused(CreateTokenError::NoSuchChannel));
+        }
+        for role in &new.roles {
+            let role: Role = open.require(role.0, CreateTokenError::NoSuchRole)?;
+            if role.organization != home {
+                return Err(Stop::Refused(CreateTokenError::NoSuchRole));
+            }
+        }
+        insert(open, new)
+    })
+}
+
+fn insert(open: &mut Open<'_>, new: NewToken) -> Result<OneTimeToken, Stop<CreateTokenError>> {
+    let NewToken { organization, purpose, hash, user, uses, expires, email, channel, roles } = new;
+    let id = OneTimeTokenId(open.next_id(Counted::Token, organization)?);
+    let (uses, created) = (uses.max(1), open.by.at);
+    let token =
+        OneTimeToken { id, organization, purpose, hash, user, uses, created, expires, email, channel, roles };
+    match open.put(None, Some(&token))? {
+        Ok(()) => Ok(token),
+        Err(_) => Err(Stop::Refused(CreateTokenError::TokenTaken)),
+    }
+}
+
+/// Why a token can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TakeTokenError {
+    /// It is unknown, used up, expired or for something else, and it isn't said which.
+    #[error("the code is wrong, used or expired")]
+    Invalid,
+}
+
+/// Uses a token, once for each time it works, and answers with what it was. Of two at once that take the
+/// last use, one gets it.
+pub fn take_token(purpose: Purpose, hash: TokenHash) -> Write<OneTimeToken, TakeTokenError> {
+    Write::new(move |open| take(open, purpose, &hash))
+}
+
+fn take(
+    open: &mut Open<'_>,
+    purpose: Purpose,
+    hash: &TokenHash,
+) -> Result<OneTimeToken, Stop<TakeTokenError>> {
+    let token = valid(open, purpose, hash)?.ok_or(Stop::Refused(TakeTokenError::Invalid))?;
+    let left = token.uses - 1;
+    let used = OneTimeToken { uses: left, ..token.clone() };
+    // The hash is the same, so nothing can be taken.
+    let _ = open.put_unaudited(Some(&token), (left > 0).then_some(&used))?;
+    let after = format!("{{\"uses\":{left}}}");
+    open.audit(token.organization, Verb::Take, SubjectKind::Token, token.id.0, String::new(), after)?;
+    Ok(token)
+}
+
+fn valid(open: &mut Open<'_>, purpose: Purpose, hash: &TokenHash) -> Result<Option<OneTimeToken>, ReadError> {
+    let Some(id) = open.find(IndexKey::token(&hash.0))? else { return Ok(None) };
+    let (token, now): (Option<OneTimeToken>, _) = (open.get(id)?, open.by.at);
+    Ok(token.filter(|token| {
+        token.hash == *hash && token.purpose == purpose && now < token.expires && token.uses > 0
+    }))
+}
+
+/// Why a token can't be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RevokeTokenError {
+    /// There is none.
+    #[error("there is no such code")]
+    NoSuchToken,
+}
+
+/// A token is good no more.
+pub fn revoke_token(id: OneTimeTokenId) -> Write<OneTimeToken, RevokeTokenError> {
+    Write::new(move |open| {
+        let token: OneTimeToken = open.require(id.0, RevokeTokenError::NoSuchToken)?;
+        let _ = open.put(Some(&token), None)?;
+        Ok(token)
+    })
+}
+
+/// Removes all tokens that have expired, and answers with how many.
+pub fn sweep_tokens() -> Write<u64, Infallible> {
+    Write::new(|open| {
+        let now = open.by.at;
+        let mut expired = Vec::new();
+        for row in open.tables.tokens.iter()? {
+            let token = OneTimeToken::decode(row?.1.value())?;
+            if token.expires <= now {
+                expired.push(token);
+            }
+        }
+        for token in &expired {
+            let _ = open.put_unaudited(Some(token), None)?;
+        }
+        let count = expired.len() as u64;
+        if count > 0 {
+            let after = format!("{{\"expired\":{count}}}");
+            open.audit(SERVER, Verb::Delete, SubjectKind::Token, 0, String::new(), after)?;
+        }
+        Ok(count)
+    })
+}
+
+/// This claim is the organization's valid one from now on; those before are good no more.
+pub fn set_claim(organization: OrganizationId, claim: &Claim) -> Write<(), CreateTokenError> {
+    let Claim { hash, expires } = *claim;
+    Write::new(move |open| {
+        let _: Organization = open.require(organization.0, CreateTokenError::NoSuchOrganization)?;
+        for old in claims(open, organization)? {
+            let _ = open.put(Some(&old), None)?;
+        }
+        insert(
+            open,
+            NewToken {
+                organization,
+                purpose: Purpose::Claim,
+                hash,
+                user: None,
+                uses: 1,
+                expires,
+                email: None,
+                channel: None,
+                roles: Vec::new(),
+            },
+        )?;
+        Ok(())
+    })
+}
+
+fn claims(open: &Open<'_>, organization: OrganizationId) -> Result<Vec<OneTimeToken>, ReadError> {
+    let mut found = Vec::new();
+    for row in open.tables.tokens.range(range_of(organization))? {
+        let token = OneTimeToken::decode(row?.1.value())?;
+        if token.purpose == Purpose::Claim {
+            found.push(token);
+        }
+    }
+    Ok(found)
+}
+
+/// Why a claim can't be redeemed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RedeemClaimError {
+    /// The code is wrong, used or expired.
+    #[error("the claim code is wrong, used or expired")]
+    Invalid,
+    /// The account can't be created.
+    #[error(transparent)]
+    User(#[from] CreateUserError),
+}
+
+/// The claim is used and the account created, both or neither.
+pub fn redeem_claim(hash: TokenHash, user: NewUser) -> Write<User, RedeemClaimError> {
+    Write::new(move |open| {
+        if valid(open, Purpose::Claim, &hash)?.is_none() {
+            return Err(Stop::Refused(RedeemClaimError::Invalid));
+        }
+        let user = create(open, user).map_err(|stop| match stop {
+            Stop::Refused(error) => Stop::Refused(RedeemClaimError::User(error)),
+            Stop::Broken(error) => Stop::Broken(error),
+        })?;
+        match take(open, Purpose::Claim, &hash) {
+            Err(Stop::Broken(error)) => Err(Stop::Broken(error)),
+            // Refused it isn't: it was looked at above.
+            _ => Ok(user),
+        }
+    })
+}

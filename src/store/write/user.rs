@@ -1,0 +1,279 @@
+//! Accounts and profiles.
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::index::IndexKey;
+use super::super::open::{Open, Taken};
+use super::super::record::{
+    ApiKey, Ban, BanSubject, Counted, Grant, OneTimeToken, Organization, Profile, Role, User, subject_key,
+};
+use super::super::table::{organization_of, range_of};
+use super::Write;
+use super::session::remove_sessions_in;
+use crate::auth::StoredPassword;
+use crate::id::{OrganizationId, RoleId, UserId};
+use crate::permission::Subject;
+
+/// Bytes of a profile's picture at most.
+pub const MAX_AVATAR: usize = 256 * 1024;
+
+/// Bytes of a profile's text, and of its name to show, at most.
+pub const MAX_BIO: usize = 4096;
+
+/// An account to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Where it belongs.
+    pub organization: OrganizationId,
+    /// Unique there when folded.
+    pub name: String,
+    /// Unique there when folded.
+    pub email: Option<String>,
+    /// `None` for an account that can't log in by password.
+    pub password: Option<StoredPassword>,
+    /// What it is granted.
+    pub roles: Vec<RoleId>,
+}
+
+/// Why an account can't be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreateUserError {
+    /// Its organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// A role doesn't exist there.
+    #[error("there is no such role")]
+    NoSuchRole,
+    /// Another account has the name.
+    #[error("there is an account of this name; choose another")]
+    NameTaken,
+    /// Another account has the address.
+    #[error("there is an account with this e-mail address; choose another")]
+    EmailTaken,
+    /// The organization has as many as it may.
+    #[error("the organization has {0} accounts, which is its limit; delete one, or raise the limit")]
+    Full(u32),
+}
+
+/// A new account.
+pub fn create_user(new: NewUser) -> Write<User, CreateUserError> {
+    Write::new(move |open| create(open, new))
+}
+
+pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<CreateUserError>> {
+    let NewUser { organization, name, email, password, roles } = new;
+    let home: Organization = open.require(organization.0, CreateUserError::NoSuchOrganization)?;
+    for role in &roles {
+        let role: Role = open.require(role.0, CreateUserError::NoSuchRole)?;
+        if role.organization != organization {
+            return Err(Stop::Refused(CreateUserError::NoSuchRole));
+        }
+    }
+    if open.ledger(organization)?.users >= u64::from(home.limits.users) {
+        return Err(Stop::Refused(CreateUserError::Full(home.limits.users)));
+    }
+    let id = UserId(open.next_id(Counted::User, organization)?);
+    let grants = roles.into_iter().map(|role| Grant { role, expires: None }).collect();
+    let created = open.by.at;
+    let user = User {
+        id,
+        organization,
+        name,
+        email,
+        email_verified: false,
+        password,
+        disabled: false,
+        grants,
+        created,
+    };
+    if let Err(taken) = open.put(None, Some(&user))? {
+        return Err(Stop::Refused(if is_email(&user, taken) {
+            CreateUserError::EmailTaken
+        } else {
+            CreateUserError::NameTaken
+        }));
+    }
+    open.ledger(organization)?.users += 1;
+    Ok(user)
+}
+
+fn is_email(user: &User, taken: Taken) -> bool {
+    user.email.as_deref().is_some_and(|email| IndexKey::email(user.organization, email) == taken.0)
+}
+
+/// What changes about an account; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// The address; another one isn't verified.
+    pub email: Option<Option<String>>,
+    /// The password.
+    pub password: Option<Option<StoredPassword>>,
+    /// Whether it can't log in. Disabling ends its sessions.
+    pub disabled: Option<bool>,
+}
+
+/// Why an account can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum EditUserError {
+    /// There is none.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// Another account has the name.
+    #[error("there is an account of this name; choose another")]
+    NameTaken,
+    /// Another account has the address.
+    #[error("there is an account with this e-mail address; choose another")]
+    EmailTaken,
+    /// The address that was verified isn't the account's any more.
+    #[error("the account has another e-mail address by now")]
+    EmailChanged,
+}
+
+/// Another name, address or password, or an account is disabled or enabled.
+pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
+    Write::new(move |open| {
+        let old: User = open.require(id.0, EditUserError::NoSuchUser)?;
+        let email = edit.email.unwrap_or_else(|| old.email.clone());
+        let new = User {
+            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            email_verified: old.email_verified && email == old.email,
+            email,
+            password: edit.password.unwrap_or_else(|| old.password.clone()),
+            disabled: edit.disabled.unwrap_or(old.disabled),
+            ..old.clone()
+        };
+        change(open, &old, &new)?;
+        if new.disabled {
+            remove_sessions_in(open, (id.0, 0)..=(id.0, u64::MAX), |_| true)?;
+        }
+        Ok(new)
+    })
+}
+
+/// The account's address was proven to be its own.
+pub fn verify_email(id: UserId, email: String) -> Write<User, EditUserError> {
+    Write::new(move |open| {
+        let old: User = open.require(id.0, EditUserError::NoSuchUser)?;
+        if old.email.as_ref() != Some(&email) {
+            return Err(Stop::Refused(EditUserError::EmailChanged));
+        }
+        let new = User { email_verified: true, ..old.clone() };
+        change(open, &old, &new)?;
+        Ok(new)
+    })
+}
+
+fn change(open: &mut Open<'_>, old: &User, new: &User) -> Result<(), Stop<EditUserError>> {
+    open.put(Some(old), Some(new))?.map_err(|taken| {
+        Stop::Refused(if is_email(new, taken) { EditUserError::EmailTaken } else { EditUserError::NameTaken })
+    })
+}
+
+/// Why a profile can't be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SetProfileError {
+    /// There is no such account.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The picture is too large.
+    #[error("a picture has at most {} KiB; make it smaller", MAX_AVATAR / 1024)]
+    AvatarTooLarge,
+    /// A text is too long.
+    #[error("a profile's name and text have at most {MAX_BIO} bytes each")]
+    TooLong,
+}
+
+/// A profile is this from now on.
+pub fn set_profile(profile: Profile) -> Write<(), SetProfileError> {
+    Write::new(move |open| {
+        if profile.avatar.len() > MAX_AVATAR {
+            return Err(Stop::Refused(SetProfileError::AvatarTooLarge));
+        }
+        if profile.bio.len() > MAX_BIO || profile.display_name.len() > MAX_BIO {
+            return Err(Stop::Refused(SetProfileError::TooLong));
+        }
+        let _: User = open.require(profile.user.0, SetProfileError::NoSuchUser)?;
+        let old: Option<Profile> = open.get(profile.user.0)?;
+        // A profile has nothing that must be unique.
+        let _ = open.put(old.as_ref(), Some(&profile))?;
+        Ok(())
+    })
+}
+
+/// Why an account can't be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DeleteUserError {
+    /// There is none.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// It owns its organization.
+    #[error("this user owns the organization; give it another owner first")]
+    Owner,
+}
+
+/// An account goes with its sessions, profile, grants, tokens, keys, bans, overwrites, settings and
+/// favourites. The audit trail stays.
+pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
+    Write::new(move |open| {
+        let old: User = open.require(id.0, DeleteUserError::NoSuchUser)?;
+        let home: Option<Organization> = open.get(old.organization.0)?;
+        if home.is_some_and(|home| home.owner == Some(id)) {
+            return Err(Stop::Refused(DeleteUserError::Owner));
+        }
+        remove_belongings(open, id)?;
+        let _ = open.put(Some(&old), None)?;
+        let ledger = open.ledger(old.organization)?;
+        ledger.users = ledger.users.saturating_sub(1);
+        Ok(old)
+    })
+}
+
+fn remove_belongings(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
+    let (organization, user) = (organization_of(id.0), id.0);
+    remove_sessions_in(open, (user, 0)..=(user, u64::MAX), |_| true)?;
+    open.tables.profiles.remove(user)?;
+    open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
+    open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
+    let settings = (organization.0, user, "")..(organization.0, user + 1, "");
+    open.tables.settings.retain_in(settings, |_, _| false)?;
+    remove_where(open, organization, |token: &OneTimeToken| token.user == Some(id))?;
+    remove_where(open, organization, |key: &ApiKey| key.user == id)?;
+    remove_where(open, organization, |ban: &Ban| ban.subject == BanSubject::User(id))?;
+    remove_overwrites_of(open, organization, Subject::User(id))
+}
+
+/// Removes an organization's rows that a condition is true of, without a word in the audit trail.
+pub(super) fn remove_where<R: super::super::open::Stored<Key = u64>>(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    goes: impl Fn(&R) -> bool,
+) -> Result<u64, ReadError> {
+    let mut going = Vec::new();
+    for row in R::table(&mut open.tables).range(range_of(organization))? {
+        let record = R::decode(row?.1.value())?;
+        if goes(&record) {
+            going.push(record);
+        }
+    }
+    for record in &going {
+        let _ = open.put_unaudited(Some(record), None)?;
+    }
+    Ok(going.len() as u64)
+}
+
+/// Removes the overwrites for somebody on any channel. There are as many to look at as the organization's
+/// channels have, which is few beside its users.
+pub(super) fn remove_overwrites_of(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    subject: Subject,
+) -> Result<(), ReadError> {
+    let (ids, (kind, id)) = (range_of(organization), subject_key(subject));
+    let all = (*ids.start(), 0, 0)..=(*ids.end(), u8::MAX, u64::MAX);
+    open.tables.overwrites.retain_in(all, |key, _| (key.1, key.2) != (kind, id))?;
+    Ok(())
+}
