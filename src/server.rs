@@ -18,7 +18,7 @@ use crate::endpoint::{BindError, Endpoint, Identity, IdentityError, Limits, Loca
 use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
-use crate::store::{OpenError, STORE_FILE, Store};
+use crate::store::{OpenError, Opening, STORE_FILE, Store};
 use crate::voice::Rates;
 
 /// Why the server can't start.
@@ -60,7 +60,11 @@ pub struct Server {
     stop: oneshot::Sender<()>,
     endpoint: JoinHandle<()>,
     local: Option<JoinHandle<()>>,
+    maintenance: JoinHandle<()>,
 }
+
+/// How often it is looked whether maintenance is due, and how long after the start for the first time.
+const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(60));
 
 impl Server {
     /// Starts everything, in the order in which each part needs the one before: directory, store,
@@ -70,7 +74,11 @@ impl Server {
         make_private(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
-        let store = Arc::new(Store::open(&directory.join(STORE_FILE), now)?);
+        let progress = |what: &str, done: f64| {
+            tracing::info!(done = format_args!("{:.0} %", done * 100.0), "{what}");
+        };
+        let opening = Opening { migrate: config.migrate(), progress: &progress, ..Opening::default() };
+        let store = Arc::new(Store::open_with(&directory.join(STORE_FILE), now, &opening)?);
         let identity = Identity::load_or_create(&directory)?;
         let limits = limits(config);
         let endpoint = Endpoint::bind(listen, optional, &identity, &limits)?;
@@ -90,6 +98,15 @@ impl Server {
                 None
             }
         };
+        let (maintained, hours) = (handle.clone(), config.backup_hours());
+        let maintenance = tokio::spawn(async move {
+            let first = tokio::time::Instant::now() + MAINTENANCE.1;
+            let mut due = tokio::time::interval_at(first, MAINTENANCE.0);
+            loop {
+                due.tick().await;
+                maintained.maintain(hours).await;
+            }
+        });
         Ok(Self {
             addresses,
             fingerprint,
@@ -99,6 +116,7 @@ impl Server {
             stop,
             endpoint: tokio::spawn(serving),
             local,
+            maintenance,
         })
     }
 
@@ -138,6 +156,7 @@ impl Server {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.handle.stop()).await;
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
+        self.maintenance.abort();
         if let Some(local) = self.local {
             local.abort();
         }
@@ -150,7 +169,7 @@ impl Server {
 }
 
 /// Makes the directory, for its owner only. One that others may read is closed to them.
-fn make_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let permissions = fs::metadata(directory)?.permissions();
     if permissions.mode() & 0o077 != 0 {

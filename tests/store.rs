@@ -214,7 +214,7 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
     let had: u64 = rows_before.iter().map(|table| table.rows).sum();
     assert!(had > 10_000, "{had}");
     for empty in
-        ["users", "profiles", "sessions", "session_tokens", "overwrites", "favourites", "seen", "tokens"]
+        ["users", "profiles", "sessions", "user_sessions", "overwrites", "favourites", "seen", "tokens"]
     {
         assert_eq!(rows[empty], 0, "{empty}");
     }

@@ -7,12 +7,15 @@ mod claim;
 mod completions;
 mod config;
 mod connect;
+mod db;
 mod demo;
 mod login;
 mod logout;
+mod operate;
 mod output;
 mod play;
 mod record;
+mod records;
 mod say;
 mod serve;
 mod status;
@@ -60,8 +63,20 @@ enum Command {
     Play(play::Play),
     /// Record a channel: a file for each speaker, or one mixed.
     Record(record::Record),
-    /// Create, disable and enable accounts.
+    /// Accounts.
     User(user::User),
+    /// The channel tree, for the machine's owner.
+    Channel(records::Channel),
+    /// Roles, for the machine's owner.
+    Role(records::Role),
+    /// Organizations, for the machine's owner.
+    Org(records::Org),
+    /// Sessions, for the machine's owner.
+    Session(records::Session),
+    /// The audit trail, for the machine's owner.
+    Audit(records::Audit),
+    /// The database: status, backup, verify, migrate, export ...
+    Db(db::Db),
     /// Show that voice gets through: a server, a speaker and two listeners on this machine.
     Demo(demo::Demo),
     /// Print completions for a shell, or the manual page.
@@ -106,6 +121,12 @@ impl Command {
             Self::Play(command) => command.run(output).await,
             Self::Record(command) => command.run(output).await,
             Self::User(command) => command.run(output).await,
+            Self::Channel(command) => command.run(output).await,
+            Self::Role(command) => command.run(output).await,
+            Self::Org(command) => command.run(output).await,
+            Self::Session(command) => command.run(output).await,
+            Self::Audit(command) => command.run(output).await,
+            Self::Db(command) => command.run(output).await,
             Self::Demo(command) => command.run(output).await,
             Self::Completions(command) => command.run(output),
         }

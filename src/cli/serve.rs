@@ -16,7 +16,7 @@ use crate::server::Server;
 use crate::telemetry;
 
 /// Accounts of a demonstration, all with the password below.
-const DEMO_USERS: [(&str, &str); 4] =
+pub(super) const DEMO_USERS: [(&str, &str); 4] =
     [("demo", "Admin"), ("alice", "Member"), ("bob", "Member"), ("charlie", "Member")];
 
 /// Their password. It is no secret, which is why a demonstration listens on loopback only.
@@ -37,6 +37,9 @@ pub(super) struct Serve {
     /// What is logged: error, warn, info, debug or trace.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// Refuse to start on an older database rather than migrate it.
+    #[arg(long)]
+    no_migrate: bool,
     /// The configuration file.
     #[arg(long, env = "PARLOUR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -86,6 +89,7 @@ impl Serve {
         flags.extend((!self.listen.is_empty()).then(|| ("listen", self.listen.join(","))));
         flags.extend(self.name.iter().map(|name| ("name", name.clone())));
         flags.extend(self.log.iter().map(|log| ("log", log.clone())));
+        flags.extend(self.no_migrate.then(|| ("store.migrate", "false".to_owned())));
         super::config::sources(self.config.clone(), flags)
     }
 

@@ -3,16 +3,25 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server, password};
+use super::connect::{self, Server, password};
+use super::operate::Place;
 use super::output::Output;
+use super::records::Organization;
+use crate::admin::{self, Limit, Request};
+use crate::id::Timestamp;
 
-/// Create, disable and enable accounts.
+/// Accounts. `create`, `disable` and `enable` go to the server you are logged in to, unless --data-dir names
+/// one of this machine's; the others are for the machine's owner.
 #[derive(Debug, Args)]
 pub(super) struct User {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    organization: Organization,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +33,9 @@ enum Command {
         /// The role it gets.
         #[arg(long, default_value = "Member")]
         role: String,
+        /// Its e-mail address; with --data-dir only.
+        #[arg(long)]
+        email: Option<String>,
         /// Read the password from standard input.
         #[arg(long)]
         password_stdin: bool,
@@ -38,35 +50,109 @@ enum Command {
         /// The user's name.
         name: String,
     },
+    /// List the accounts.
+    List(Limit),
+    /// Show one account.
+    Show {
+        /// The user's name.
+        name: String,
+    },
+    /// Change an account's name, e-mail address or password; another password ends its sessions.
+    Edit {
+        /// The user's name.
+        name: String,
+        /// Another name.
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+        /// Another e-mail address; an empty one takes it away.
+        #[arg(long)]
+        email: Option<String>,
+        /// Read another password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Delete an account with all that is its own; the audit trail stays.
+    Delete {
+        /// The user's name.
+        name: String,
+    },
+    /// Give a user a role.
+    Grant {
+        /// The user's name.
+        name: String,
+        /// The role's name.
+        role: String,
+        /// Until when (2026-11-21T08:00:00Z); for good otherwise.
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+    },
+    /// Take a role from a user.
+    Revoke {
+        /// The user's name.
+        name: String,
+        /// The role's name.
+        role: String,
+    },
 }
 
 impl User {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let new_password = match &self.command {
-            Command::Create { name, password_stdin, .. } => {
-                password(*password_stdin, &format!("A password for {name} (10 characters or more)"), true)?
-            }
-            Command::Disable { .. } | Command::Enable { .. } => String::new(),
+        use admin::User as R;
+        let is_local = self.place.data_dir.is_some();
+        let ask = |name: &str, from_stdin: bool| {
+            password(from_stdin, &format!("A password for {name} (10 characters or more)"), true)
         };
-        let session = place.enter().await?.session;
-        let (name, what) = match self.command {
-            Command::Create { name, role, .. } => {
-                session.create_user(&name, &new_password, &role).await?;
-                (name, "created")
+        let user = match self.command {
+            Command::Create { name, role, email, password_stdin } => {
+                let password = ask(&name, password_stdin)?;
+                if !is_local {
+                    let session = enter(&self.server).await?;
+                    session.create_user(&name, &password, &role).await?;
+                    done(output, &name, "created");
+                    return Ok(());
+                }
+                R::Create { name, email, password: Some(password), role }
             }
+            Command::Disable { name } if is_local => R::Disable { name, disabled: true },
+            Command::Enable { name } if is_local => R::Disable { name, disabled: false },
             Command::Disable { name } => {
-                session.set_user_disabled(&name, true).await?;
-                (name, "disabled")
+                enter(&self.server).await?.set_user_disabled(&name, true).await?;
+                done(output, &name, "disabled");
+                return Ok(());
             }
             Command::Enable { name } => {
-                session.set_user_disabled(&name, false).await?;
-                (name, "enabled")
+                enter(&self.server).await?.set_user_disabled(&name, false).await?;
+                done(output, &name, "enabled");
+                return Ok(());
             }
+            Command::List(limit) => R::List(limit),
+            Command::Show { name } => R::Show { name },
+            Command::Edit { name, rename, email, password_stdin } => {
+                let password = password_stdin.then(|| ask(&name, true)).transpose()?;
+                R::Edit { name, rename, email, password }
+            }
+            Command::Delete { name } => R::Delete { name },
+            Command::Grant { name, role, until } => R::Grant { name, role, until },
+            Command::Revoke { name, role } => R::Revoke { name, role },
         };
-        output.line(format!("{name} is {what}."));
-        output.object(&json!({ "name": name, "done": what }));
-        session.close().await;
-        Ok(())
+        let columns = [
+            ("id", "User"),
+            ("name", "Name"),
+            ("email", "E-mail"),
+            ("roles", "Roles"),
+            ("state", "State"),
+            ("last_login", "Last log-in"),
+        ];
+        let request = Request::User { organization: self.organization.tag, user };
+        self.place.show(request, &columns, output).await
     }
+}
+
+async fn enter(server: &Server) -> anyhow::Result<crate::client::Session> {
+    Ok(connect::Place::find(server.address.as_deref())?.enter().await?.session)
+}
+
+fn done(output: Output, name: &str, what: &str) {
+    output.line(format!("{name} is {what}."));
+    output.object(&json!({ "name": name, "done": what }));
 }

@@ -194,4 +194,16 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Number(1..=10_000),
         meaning: "Log-ins waiting for such a thread, at most; further ones are told that the server is busy.",
     },
+    Key {
+        name: "store.backup_hours",
+        default: "24",
+        kind: Kind::Number(0..=8_760),
+        meaning: "Hours between two backups of the database; 0 makes none. The newest of seven days and four weeks are kept.",
+    },
+    Key {
+        name: "store.migrate",
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "Whether an older database is brought to this version's schema at start, after a backup.",
+    },
 ];

@@ -87,6 +87,10 @@ getters! {
     guests -> bool = "sessions.guests", Switch;
     /// Passwords waiting to be hashed, at most.
     hash_queue -> u32 = "auth.hash_queue", Number;
+    /// Hours between two backups; 0 for none.
+    backup_hours -> u32 = "store.backup_hours", Number;
+    /// Whether an older database is migrated at start.
+    migrate -> bool = "store.migrate", Switch;
 }
 
 impl Config {

@@ -11,8 +11,8 @@ use super::{Attached, Command, Done, EVENTS, Newcomer, Proven, Refused, Shared, 
 use crate::id::{SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
-use crate::state::{Actor, Change, Event, Facts, Member, State};
-use crate::store::{Author, By, Failed, GUEST, Rejected, Write, write};
+use crate::state::{Actor, Change, Event, Facts, Member, Standing, State};
+use crate::store::{Author, By, Failed, GUEST, Rejected, Seen, Write, write};
 use crate::voice::Peer;
 
 /// Commands of one batch at most.
@@ -58,7 +58,7 @@ impl<P: Peer> Control<P> {
     fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<oneshot::Sender<()>> {
         let mut pending = Pending::default();
         let mut before: Option<State> = None;
-        let mut stop = None;
+        let (mut stop, mut refreshes) = (None, Vec::new());
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -84,6 +84,7 @@ impl<P: Peer> Control<P> {
                     }
                     self.do_request(actor, &body, change, reply, &mut pending);
                 }
+                Command::Refresh { reply } => refreshes.push(reply),
                 Command::Stop { reply } => stop = Some(reply),
             }
         }
@@ -91,7 +92,37 @@ impl<P: Peer> Control<P> {
             Some(before) => self.commit(pending, before),
             None => self.publish_pending(pending),
         }
+        // What a refresh reads has the whole batch in it.
+        if !refreshes.is_empty() {
+            let outcome = self.refresh();
+            for reply in refreshes {
+                let _ = reply.send(outcome.clone());
+            }
+        }
         stop
+    }
+
+    /// Brings what is live to what the store holds by now.
+    fn refresh(&mut self) -> Result<(), Refused> {
+        let (store, now) = (&self.shared.store, clock::now());
+        let stored = load::state(store, self.shared.settings.max_sessions)?;
+        let guests = load::grants(store, &[GUEST])?;
+        let standing = |member: &Member| {
+            let Some(user) = member.user else {
+                return Some(Standing { name: member.name.clone(), grants: guests.clone() });
+            };
+            store.session(user, member.session, now).ok().flatten()?;
+            let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
+            Some(Standing { grants: load::grants_of(store, &user, now).ok()?, name: user.name })
+        };
+        let (events, removed) = self.state.refresh(stored, standing);
+        self.publish(&events, &[]);
+        for session in removed {
+            if let Some(mut place) = self.seats.remove(&session) {
+                place.dismiss(CloseCode::LoggedOut);
+            }
+        }
+        Ok(())
     }
 
     fn decide(&self, actor: Actor, body: &request::Body) -> Result<Change, Refused> {
@@ -184,6 +215,7 @@ impl<P: Peer> Control<P> {
         if let Some(mut replaced) = self.seats.insert(session, place) {
             replaced.dismiss(CloseCode::Replaced);
         }
+        self.touch(&member);
         pending.events.extend(self.state.apply(Change::Arrive(member)));
         pending.arrived.push(session);
         pending.replies.push(Box::new(move |outcome| {
@@ -200,8 +232,7 @@ impl<P: Peer> Control<P> {
                 let now = clock::now();
                 store.session(user, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
                 let user = store.user(user)?.ok_or(Refused::TokenInvalid)?;
-                let held = user.grants.iter().filter(|grant| grant.holds(now));
-                (load::grants(store, &held.map(|grant| grant.role).collect::<Vec<_>>())?, kind)
+                (load::grants_of(store, &user, now)?, kind)
             }
             None => (load::grants(store, &[GUEST])?, wire::MemberKind::Guest),
         };
@@ -232,7 +263,17 @@ impl<P: Peer> Control<P> {
     fn depart(&mut self, session: SessionId, attachment: u64, pending: &mut Pending) {
         if self.seats.get(&session).is_some_and(|place| place.attachment == attachment) {
             self.seats.remove(&session);
+            if let Some(member) = self.state.member(session) {
+                self.touch(member);
+            }
             pending.events.extend(self.state.apply(Change::Depart(session)));
+        }
+    }
+
+    /// Notes that a member's session was seen.
+    fn touch(&self, member: &Member) {
+        if let Some(user) = member.user {
+            self.shared.store.touch(Seen::Session(user, member.session), clock::now());
         }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, Timestamp};
 use crate::permission::RoleGrant;
 use crate::state::{self, Change, State};
 use crate::store::write::{self, ChannelEdit, UserEdit};
@@ -38,6 +38,16 @@ pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadErr
 pub(super) fn grants(store: &Store, roles: &[crate::id::RoleId]) -> Result<Vec<RoleGrant>, ReadError> {
     let known = roles.iter().map(|role| store.role(*role)).collect::<Result<Vec<_>, _>>()?;
     Ok(known.into_iter().flatten().map(|role| RoleGrant { role: role.id, allow: role.allow }).collect())
+}
+
+/// What a user is granted at a time.
+pub(super) fn grants_of(
+    store: &Store,
+    user: &store::User,
+    now: Timestamp,
+) -> Result<Vec<RoleGrant>, ReadError> {
+    let held = user.grants.iter().filter(|grant| grant.holds(now));
+    grants(store, &held.map(|grant| grant.role).collect::<Vec<_>>())
 }
 
 /// What must be on disk before the change is published.

@@ -6,6 +6,7 @@
 //! disk and was queued before the first that does is published before the commit begins.
 
 mod account;
+mod administer;
 mod audience;
 mod batch;
 mod clock;
@@ -108,6 +109,10 @@ enum Command<P> {
         /// Only whether it would be allowed; for requests whose work is done elsewhere.
         ask_only: bool,
         reply: oneshot::Sender<Result<Done, Refused>>,
+    },
+    /// The store was changed by other ways; what is live follows.
+    Refresh {
+        reply: oneshot::Sender<Result<(), Refused>>,
     },
     Stop {
         reply: oneshot::Sender<()>,
@@ -260,6 +265,11 @@ impl<P: Peer> Handle<P> {
             request::Body::NewClaimCode(_) => {
                 self.ask(actor, body, true).await?;
                 self.new_claim_code().await.map(response::Body::ClaimCode)
+            }
+            request::Body::Administer(wire::Administer { request }) => {
+                let asked = wire::Administer { request: String::new() };
+                self.ask(actor, request::Body::Administer(asked), true).await?;
+                self.administer(&request).await.map(response::Body::Administered)
             }
             request::Body::ServerStatus(_) => {
                 self.ask(actor, body, true).await?;

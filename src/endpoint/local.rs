@@ -28,6 +28,9 @@ const AT_ONCE: usize = 8;
 /// Time for one request and its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for a request to the database, which may be large.
+const LONG_PATIENCE: Duration = Duration::from_secs(60 * 60);
+
 /// A bound local socket; the file goes when it is dropped.
 #[derive(Debug)]
 pub struct LocalSocket {
@@ -61,7 +64,7 @@ impl LocalSocket {
             };
             let handle = handle.clone();
             tokio::spawn(async move {
-                if tokio::time::timeout(PATIENCE, serve(stream, &handle)).await.is_err() {
+                if tokio::time::timeout(LONG_PATIENCE, serve(stream, &handle)).await.is_err() {
                     tracing::debug!("a request on the local socket took too long");
                 }
                 drop(place);
@@ -79,7 +82,8 @@ impl Drop for LocalSocket {
 async fn serve(mut stream: UnixStream, handle: &Handle<QuicPeer>) {
     let mut bytes = Vec::new();
     let limit = MAX_REQUEST as u64 + 4;
-    if (&mut stream).take(limit).read_to_end(&mut bytes).await.is_err() {
+    let mut asked = (&mut stream).take(limit);
+    if !matches!(tokio::time::timeout(PATIENCE, asked.read_to_end(&mut bytes)).await, Ok(Ok(_))) {
         return;
     }
     let answer = match decode::<Request>(&bytes, MAX_REQUEST) {
@@ -114,7 +118,8 @@ pub enum AskError {
     Unknown,
 }
 
-/// Asks the server that runs on a data directory, waiting 30 s at most.
+/// Asks the server that runs on a data directory, waiting 30 s at most, or an hour for what it does to the
+/// database.
 pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response::Body, AskError> {
     let path = directory.join(SOCKET_FILE);
     let mut stream = match UnixStream::connect(&path).await {
@@ -124,6 +129,7 @@ pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response
         }
         Err(source) => return Err(AskError::Socket { path, source }),
     };
+    let patience = if matches!(body, request::Body::Administer(_)) { LONG_PATIENCE } else { PATIENCE };
     let exchange = async {
         stream.write_all(&encode(&Request { body: Some(body) })).await?;
         stream.shutdown().await?;
@@ -131,7 +137,7 @@ pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response
         stream.take(MAX_EVENT as u64).read_to_end(&mut bytes).await?;
         io::Result::Ok(bytes)
     };
-    let bytes = tokio::time::timeout(PATIENCE, exchange)
+    let bytes = tokio::time::timeout(patience, exchange)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(|source| AskError::Socket { path, source })?;

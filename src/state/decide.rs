@@ -29,7 +29,7 @@ impl State {
             Body::CreateUser(create) => self.decide_create_user(actor, create),
             Body::SetUserDisabled(set) => self.decide_disable(actor, set, facts),
             Body::MoveSession(to) => self.decide_move_session(actor, to),
-            Body::NewClaimCode(_) | Body::ServerStatus(_) => match actor {
+            Body::NewClaimCode(_) | Body::ServerStatus(_) | Body::Administer(_) => match actor {
                 Actor::Operator => Ok(Change::Nothing),
                 Actor::Session(_) => Err(Denied::Forbidden(Permissions::ADMINISTER)),
             },

@@ -9,12 +9,14 @@ mod apply;
 mod authorize;
 mod change;
 mod decide;
+mod refresh;
 mod tree;
 mod view;
 
 pub use apply::Event;
 pub use authorize::Actor;
 pub use change::{Change, Denied, Facts};
+pub use refresh::Standing;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -127,7 +127,7 @@ fn note(name: u8, now: Timestamp) -> Write<(), std::convert::Infallible> {
 }
 
 fn copy(snapshot: &super::table::Tables, to: &Path, progress: &dyn Fn(f64)) -> Result<(), BackupError> {
-    let database = super::open_file(to, true).map_err(|error| match error {
+    let mut database = super::open_file(to, true).map_err(|error| match error {
         OpenError::File { path, source } => BackupError::Write { path, source },
         error => BackupError::Store(ReadError::Damaged(error.to_string())),
     })?;
@@ -146,7 +146,10 @@ fn copy(snapshot: &super::table::Tables, to: &Path, progress: &dyn Fn(f64)) -> R
         std::thread::sleep(PAUSE);
         Ok(())
     };
-    snapshot.copy(begin, finish)
+    snapshot.copy(begin, finish)?;
+    // The file grows ahead of what is in it; this gives the rest back.
+    database.compact().map_err(ReadError::from)?;
+    Ok(())
 }
 
 /// Between two parts of a copy.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::{OpenError, ReadError};
-use super::index::first_eight;
 use super::open::{By, Open};
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Favourite, Job, Ledger, OneTimeToken, Organization, Profile, Role,
@@ -270,8 +269,8 @@ fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
         Line::Channel(record) => put(open, &record)?,
         Line::Overwrite(record) => put(open, &record)?,
         Line::Session(record) => {
-            let token = first_eight(&record.token.0);
-            let inserted = open.tables.session_tokens.insert(token, record.key()).map(drop);
+            let by_user = (record.user.0, record.id.0);
+            let inserted = open.tables.user_sessions.insert(by_user, record.key()).map(drop);
             inserted.map_err(|error| error.to_string())?;
             put(open, &record)?;
         }

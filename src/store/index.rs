@@ -78,7 +78,7 @@ impl IndexKey {
     }
 }
 
-/// The key of a session's token in its own table.
+/// The key of a session's row, by its token's hash.
 pub(super) fn first_eight(hash: &[u8; 32]) -> u64 {
     let mut eight = [0; 8];
     eight.copy_from_slice(&hash[..8]);

@@ -149,6 +149,12 @@ impl Store {
         self.touches.note(seen, at);
     }
 
+    /// Writes what was seen now, and answers when it is durable.
+    pub fn flush_seen(&self) -> Result<(), CommitError> {
+        let flush = seen::flush_now(Arc::clone(&self.touches));
+        self.run(By::server(Timestamp(0)), flush).map_err(Failed::into_commit_error)
+    }
+
     /// An identifier for a session about to be created.
     pub fn new_session_id(&self) -> SessionId {
         SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))

@@ -135,7 +135,10 @@ impl<'t> Open<'t> {
                 (_, None) => Verb::Delete,
                 _ => Verb::Change,
             };
-            let (before, after) = difference(before, after);
+            let (before, after) = match verb {
+                Verb::Change => difference(before, after),
+                _ => (plain(before), plain(after)),
+            };
             if verb == Verb::Change && before == after {
                 return Ok(Ok(()));
             }
@@ -214,6 +217,20 @@ fn facts<R: Stored>(record: Option<&R>) -> Map<String, Value> {
         }
     }
     facts
+}
+
+/// What is worth saying of a whole record: neither what its entry says besides, nor what is empty.
+fn plain(mut facts: Map<String, Value>) -> String {
+    facts.retain(|name, value| {
+        let says_nothing = match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            _ => false,
+        };
+        !says_nothing && !matches!(name.as_str(), "id" | "organization" | "created")
+    });
+    if facts.is_empty() { String::new() } else { Value::Object(facts).to_string() }
 }
 
 /// The fields of both that differ, as JSON objects; nothing for none.

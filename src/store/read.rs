@@ -131,7 +131,7 @@ impl Store {
     pub fn last_seen(&self, seen: Seen) -> Result<Option<Timestamp>, ReadError> {
         let (stored, is_there) = self.look(|tables| {
             let is_there = match seen {
-                Seen::Session(user, session) => tables.sessions.get((user.0, session.0))?.is_some(),
+                Seen::Session(user, session) => tables.user_sessions.get((user.0, session.0))?.is_some(),
                 Seen::LogIn(user) => tables.users.get(user.0)?.is_some(),
                 Seen::ApiKey(_, key) => tables.api_keys.get(key.0)?.is_some(),
             };
@@ -261,17 +261,16 @@ impl Store {
 impl Store {
     /// A session of a user, while it is valid.
     pub fn session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<Option<Session>, ReadError> {
-        let session: Option<Session> = self.look(|tables| get(&tables.sessions, (user.0, id.0)))?;
+        let session: Option<Session> = self.look(|tables| {
+            let key = tables.user_sessions.get((user.0, id.0))?;
+            key.map_or(Ok(None), |key| get(&tables.sessions, key.value()))
+        })?;
         Ok(session.filter(|session| now < session.expires))
     }
 
     /// The session of a token, while it is valid.
     pub fn session_by_token(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, ReadError> {
-        let session: Option<Session> =
-            self.look(|tables| match tables.session_tokens.get(first_eight(&token.0))? {
-                Some(key) => get(&tables.sessions, key.value()),
-                None => Ok(None),
-            })?;
+        let session: Option<Session> = self.look(|tables| get(&tables.sessions, first_eight(&token.0)))?;
         Ok(session.filter(|session| session.token == *token && now < session.expires))
     }
 
@@ -282,8 +281,16 @@ impl Store {
         after: Option<SessionId>,
         limit: usize,
     ) -> Result<Vec<Session>, ReadError> {
-        let after = (user.0, after.map_or(0, u64::from));
-        self.look(|tables| page(&tables.sessions, after, (user.0, u64::MAX), limit, |_| true))
+        let first = Bound::Excluded((user.0, after.map_or(0, u64::from)));
+        self.look(|tables| {
+            let mut found = Vec::new();
+            let theirs =
+                tables.user_sessions.range::<(u64, u64)>((first, Bound::Included((user.0, u64::MAX))))?;
+            for entry in theirs.take(limit) {
+                found.extend(get(&tables.sessions, entry?.1.value())?);
+            }
+            Ok(found)
+        })
     }
 
     /// A page of an organization's one-time tokens.
@@ -401,6 +408,11 @@ impl Store {
             let rows = tables.jobs.range(..end)?.rev().take(limit);
             rows.map(|row| Job::decode(row?.1.value())).collect()
         })
+    }
+
+    /// When the last backup was made.
+    pub fn last_backup(&self) -> Result<Option<Timestamp>, ReadError> {
+        self.look(|tables| Ok(tables.meta.get(META_LAST_BACKUP)?.map(|at| Timestamp(at.value()))))
     }
 
     /// What the database says of itself. Reads all of it for the sizes.

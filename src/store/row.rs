@@ -14,6 +14,7 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::error::ReadError;
+use super::index::first_eight;
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
     StoredOverwrite, User,
@@ -154,7 +155,7 @@ records! {
     Channel, 2, u64, |c| c.id.0,
         "Channel/2(id, organization, parent, name, description, position, mode, password, created)";
     StoredOverwrite, 1, (u64, u8, u64), |o| overwrite_key(o), "Overwrite/1(channel, kind, subject, allow, deny)";
-    Session, 2, (u64, u64), |s| (s.user.0, s.id.0),
+    Session, 2, u64, |s| first_eight(&s.token.0),
         "Session/2(id, user, token, created, expires, device, address)";
     OneTimeToken, 1, u64, |t| t.id.0,
         "OneTimeToken/1(id, organization, purpose, hash, user, uses, created, expires, email, channel, roles)";

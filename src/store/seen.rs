@@ -8,6 +8,7 @@ use redb::ReadableTable;
 
 use super::error::ReadError;
 use super::open::Open;
+use super::write::Write;
 use crate::id::{ApiKeyId, SessionId, Timestamp, UserId};
 
 /// Touches that wait at most. At the bound they are written early; were that not to work, further ones
@@ -83,11 +84,23 @@ impl Touches {
     }
 }
 
+/// Writes all that waits, now.
+pub(super) fn flush_now(touches: std::sync::Arc<Touches>) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| {
+        let waiting = touches.take();
+        if let Err(error) = flush(open, &waiting) {
+            touches.give_back(waiting);
+            return Err(error.into());
+        }
+        Ok(())
+    })
+}
+
 /// Writes touches of what is still there.
 pub(super) fn flush(open: &mut Open<'_>, touches: &[Touch]) -> Result<(), ReadError> {
     for ((user, kind, id), at) in touches {
         let there = match kind {
-            0 => open.tables.sessions.get((*user, *id))?.is_some(),
+            0 => open.tables.user_sessions.get((*user, *id))?.is_some(),
             1 => open.tables.users.get(*user)?.is_some(),
             _ => open.tables.api_keys.get(*id)?.is_some(),
         };

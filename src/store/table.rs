@@ -166,10 +166,10 @@ tables! {
     channels: u64 => Row<Channel> = "channels/2";
     /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
     overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/2";
-    /// (user id, session id) to the session.
-    sessions: (u64, u64) => Row<Session> = "sessions/2";
-    /// The first eight bytes of a token's hash to (user id, session id).
-    session_tokens: u64 => (u64, u64) = "session_tokens/2";
+    /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
+    sessions: u64 => Row<Session> = "sessions/2";
+    /// (user id, session id) to the session's key.
+    user_sessions: (u64, u64) => u64 = "user_sessions/2";
     /// (user, kind, id) to when it was seen last (see `seen`).
     seen: (u64, u8, u64) => u64 = "seen/2";
     /// Token id to its row.

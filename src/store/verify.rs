@@ -9,7 +9,7 @@ use std::path::Path;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
 use super::error::{OpenError, ReadError};
-use super::index::{Indexed, first_eight};
+use super::index::Indexed;
 use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};
 use super::row::{Record, Row, RowKey};
@@ -262,21 +262,24 @@ impl Check {
     }
 
     fn sessions(&mut self, tables: &Tables) -> Result<(), ReadError> {
-        let mut tokens = HashMap::new();
+        let mut rows = HashMap::new();
         self.each(&tables.sessions, |check, session| {
             check.refers(&format!("session {}", session.id), session.user.0);
-            check.sessions.insert(session.key());
-            tokens.insert(first_eight(&session.token.0), session.key());
+            let by_user = (session.user.0, session.id.0);
+            check.sessions.insert(by_user);
+            if rows.insert(by_user, session.key()).is_some() {
+                check.problem(format!("session {} of user {} is there twice", session.id, session.user));
+            }
         })?;
-        for entry in tables.session_tokens.iter()? {
-            let (token, session) = entry?;
-            if tokens.remove(&token.value()) != Some(session.value()) {
-                let (user, session) = session.value();
-                self.problem(format!("a token leads to session {session} of user {user}, which has another"));
+        for entry in tables.user_sessions.iter()? {
+            let (by_user, key) = entry?;
+            let (user, session) = by_user.value();
+            if rows.remove(&(user, session)) != Some(key.value()) {
+                self.problem(format!("user {user} is said to have session {session}, which isn't there"));
             }
         }
-        for (user, session) in tokens.into_values() {
-            self.problem(format!("session {session} of user {user} can't be found by its token"));
+        for (user, session) in rows.into_keys() {
+            self.problem(format!("session {session} isn't among those of user {user}"));
         }
         Ok(())
     }

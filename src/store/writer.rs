@@ -23,6 +23,9 @@ const QUEUE: usize = 1_024;
 /// Writes of one transaction at most.
 const GROUP: usize = 256;
 
+/// How long a group waits for those who were in the one before.
+const GATHERING: Duration = Duration::from_micros(150);
+
 /// How long what was seen may wait to be written.
 const TOUCHES_WAIT: Duration = Duration::from_secs(30);
 
@@ -132,10 +135,11 @@ struct Work {
 impl Work {
     fn run(mut self, tasks: &Receiver<Box<dyn Task>>) {
         let mut flushed = Instant::now();
+        let mut expected = 1;
         loop {
             let wait = TOUCHES_WAIT.saturating_sub(flushed.elapsed());
             let group = match tasks.recv_timeout(wait) {
-                Ok(first) => gather(first, tasks),
+                Ok(first) => gather(first, tasks, expected),
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
@@ -143,6 +147,7 @@ impl Work {
             if flush {
                 flushed = Instant::now();
             }
+            expected = group.len();
             if !group.is_empty() || (flush && !self.touches.is_empty()) {
                 self.handle_group(group, flush);
             }
@@ -217,14 +222,22 @@ impl Work {
     }
 }
 
-fn gather(first: Box<dyn Task>, tasks: &Receiver<Box<dyn Task>>) -> Vec<Box<dyn Task>> {
-    let mut group = vec![first];
-    while group.len() < GROUP
-        && let Ok(task) = tasks.try_recv()
-    {
-        group.push(task);
+/// Takes what is queued. Whoever was answered just now may be about to ask again, so as many as last time
+/// are waited for, though not for long: a flush to the disk for one of them would hold up the others for
+/// longer.
+fn gather(first: Box<dyn Task>, tasks: &Receiver<Box<dyn Task>>, expected: usize) -> Vec<Box<dyn Task>> {
+    let (mut group, began) = (vec![first], Instant::now());
+    loop {
+        while group.len() < GROUP
+            && let Ok(task) = tasks.try_recv()
+        {
+            group.push(task);
+        }
+        if group.len() >= expected.min(GROUP) || began.elapsed() >= GATHERING {
+            return group;
+        }
+        std::thread::yield_now();
     }
-    group
 }
 
 fn transact(

@@ -249,7 +249,7 @@ mod tests {
         let sums: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.to, migration.checksum())).collect();
         assert_eq!(
             sums,
-            [(2, "f2aa2a4e0dad5d9a2e588589c86b4240440fc1967da151cde8586ce68452c0a4".to_owned())]
+            [(2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0".to_owned())]
         );
     }
 

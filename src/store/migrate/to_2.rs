@@ -11,7 +11,7 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use super::v1;
 use super::v2::{
     By, Channel, Counted, Grant, Indexed, Limits, OneTimeToken, Open, Organization, Purpose, ReadError,
-    Record, Role, SERVER, Session, StoredOverwrite, SubjectKind, User, Verb, first_eight,
+    Record, Role, SERVER, Session, StoredOverwrite, SubjectKind, User, Verb,
 };
 use crate::auth::{Scheme, StoredPassword, TokenHash};
 use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
@@ -168,7 +168,8 @@ fn roles_and_channels(transaction: &WriteTransaction, open: &mut Open<'_>) -> Re
 }
 
 fn sessions(transaction: &WriteTransaction, open: &mut Open<'_>) -> Result<(), ReadError> {
-    let mut tokens = BTreeMap::new();
+    // Both tables in order of their keys, which is the quick way to fill a B-tree.
+    let (mut rows, mut by_user) = (BTreeMap::new(), BTreeMap::new());
     for row in transaction.open_table(v1::SESSIONS)?.iter()? {
         let old = v1::Session::decode(row?.1.value())?;
         let new = Session {
@@ -180,12 +181,15 @@ fn sessions(transaction: &WriteTransaction, open: &mut Open<'_>) -> Result<(), R
             device: old.device,
             address: None,
         };
-        tokens.insert(first_eight(&new.token.0), new.key());
-        open.tables.sessions.insert(new.key(), new.encode()?.as_slice())?;
+        by_user.insert((old.user, old.id), new.key());
+        rows.insert(new.key(), new.encode()?);
         open.ledger(SERVER)?.note(Counted::Session, old.id);
     }
-    for (token, session) in tokens {
-        open.tables.session_tokens.insert(token, session)?;
+    for (key, row) in rows {
+        open.tables.sessions.insert(key, row.as_slice())?;
+    }
+    for (session, key) in by_user {
+        open.tables.user_sessions.insert(session, key)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! program works with. The migration to 3 will put frozen layouts here.
 
 pub(super) use super::super::error::ReadError;
-pub(super) use super::super::index::{Indexed, first_eight};
+pub(super) use super::super::index::Indexed;
 pub(super) use super::super::open::{By, Open};
 pub(super) use super::super::record::{
     Channel, Counted, Grant, Limits, OneTimeToken, Organization, Purpose, Role, SERVER, Session,

@@ -1,12 +1,11 @@
 //! Sessions: log-ins that outlive connections.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 
 use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
-use super::super::index::first_eight;
 use super::super::open::Open;
 use super::super::record::{Counted, SERVER, Session, SubjectKind, User, Verb};
 use super::super::row::Record;
@@ -38,8 +37,7 @@ pub fn create_session(session: Session) -> Write<Session, CreateSessionError> {
         if user.disabled {
             return Err(Stop::Refused(CreateSessionError::Disabled));
         }
-        let token = first_eight(&session.token.0);
-        if open.tables.session_tokens.get(token)?.is_some() {
+        if open.tables.sessions.get(session.key())?.is_some() {
             return Err(Stop::Refused(CreateSessionError::TokenTaken));
         }
         let limit = limits_of(open, user.id.0)?.sessions_per_user.max(1);
@@ -48,7 +46,7 @@ pub fn create_session(session: Session) -> Write<Session, CreateSessionError> {
         for oldest in held.iter().take(surplus) {
             end(open, oldest)?;
         }
-        open.tables.session_tokens.insert(token, session.key())?;
+        open.tables.user_sessions.insert((user.id.0, session.id.0), session.key())?;
         let _ = open.put(None, Some(&session))?;
         let (user, kind, id) = Seen::LogIn(user.id).key();
         let at = open.by.at.0;
@@ -77,17 +75,17 @@ pub fn refresh_session(
     expires: Timestamp,
 ) -> Write<Session, RefreshSessionError> {
     Write::new(move |open| {
-        let old: Session = open.require((user.0, session.0), RefreshSessionError::Ended)?;
+        let old = find(open, user, session)?.ok_or(Stop::Refused(RefreshSessionError::Ended))?;
         if old.expires <= open.by.at {
             return Err(Stop::Refused(RefreshSessionError::Ended));
         }
-        let (was, is) = (first_eight(&old.token.0), first_eight(&token.0));
-        if was != is && open.tables.session_tokens.get(is)?.is_some() {
+        let new = Session { token, expires, ..old.clone() };
+        if new.key() != old.key() && open.tables.sessions.get(new.key())?.is_some() {
             return Err(Stop::Refused(RefreshSessionError::TokenTaken));
         }
-        open.tables.session_tokens.remove(was)?;
-        open.tables.session_tokens.insert(is, old.key())?;
-        let new = Session { token, expires, ..old.clone() };
+        // The token is the row's key.
+        open.tables.sessions.remove(old.key())?;
+        open.tables.user_sessions.insert((user.0, session.0), new.key())?;
         let _ = open.put(Some(&old), Some(&new))?;
         Ok(new)
     })
@@ -104,7 +102,7 @@ pub enum EndSessionError {
 /// A session ends.
 pub fn end_session(user: UserId, session: SessionId) -> Write<(), EndSessionError> {
     Write::new(move |open| {
-        let old: Session = open.require((user.0, session.0), EndSessionError::NoSuchSession)?;
+        let old = find(open, user, session)?.ok_or(Stop::Refused(EndSessionError::NoSuchSession))?;
         end(open, &old)?;
         Ok(())
     })
@@ -127,22 +125,19 @@ pub fn end_sessions_of(
 /// Removes expired sessions among the next `chunk` after a place, and answers with how many and with the
 /// place to go on from; `None` at the end. In chunks, so that no other write waits long.
 pub fn sweep_sessions(
-    after: Option<(UserId, SessionId)>,
+    after: Option<u64>,
     chunk: usize,
-) -> Write<(u64, Option<(UserId, SessionId)>), std::convert::Infallible> {
+) -> Write<(u64, Option<u64>), std::convert::Infallible> {
     Write::new(move |open| {
         let now = open.by.at;
-        let first = after.map_or((0, 0), |(user, session)| (user.0, session.0 + 1));
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
         let (mut expired, mut place, mut seen) = (Vec::new(), None, 0);
-        for row in open.tables.sessions.range(first..)? {
-            let session = Session::decode(row?.1.value())?;
-            seen += 1;
-            place = Some((session.user, session.id));
+        for row in open.tables.sessions.range::<u64>((first, Bound::Unbounded))?.take(chunk) {
+            let (key, row) = row?;
+            let session = Session::decode(row.value())?;
+            (place, seen) = (Some(key.value()), seen + 1);
             if session.expires <= now {
                 expired.push(session);
-            }
-            if seen == chunk {
-                break;
             }
         }
         let count = expired.len() as u64;
@@ -157,6 +152,11 @@ pub fn sweep_sessions(
     })
 }
 
+fn find(open: &mut Open<'_>, user: UserId, session: SessionId) -> Result<Option<Session>, ReadError> {
+    let key = open.tables.user_sessions.get((user.0, session.0))?.map(|key| key.value());
+    key.map_or(Ok(None), |key| open.get(key))
+}
+
 fn end(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
     let _ = open.put(Some(session), None)?;
     remove_traces(open, session)
@@ -168,7 +168,7 @@ fn remove(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
 }
 
 fn remove_traces(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
-    open.tables.session_tokens.remove(first_eight(&session.token.0))?;
+    open.tables.user_sessions.remove((session.user.0, session.id.0))?;
     open.tables.seen.remove(Seen::Session(session.user, session.id).key())?;
     Ok(())
 }
@@ -192,8 +192,9 @@ fn sessions_in(
     wanted: impl Fn(&Session) -> bool,
 ) -> Result<Vec<Session>, ReadError> {
     let mut found = Vec::new();
-    for row in open.tables.sessions.range(range)? {
-        let session = Session::decode(row?.1.value())?;
+    for entry in open.tables.user_sessions.range(range)? {
+        let Some(row) = open.tables.sessions.get(entry?.1.value())? else { continue };
+        let session = Session::decode(row.value())?;
         if wanted(&session) {
             found.push(session);
         }

@@ -1,0 +1,224 @@
+//! Organizations, users, sessions and roles.
+
+use serde_json::{Value, json};
+
+use super::request::{Organization, Role, Session, User};
+use super::{AdminError, Answer, Desk, shown};
+use crate::auth::{StoredPassword, check_password};
+use crate::name::{check_channel_name, check_user_name};
+use crate::store::write::{self, NewOrganization, NewRole, NewUser, OrganizationEdit, RoleEdit, UserEdit};
+use crate::store::{self, Grant, Limits, Seen};
+
+impl Desk<'_> {
+    pub(super) fn organization(&self, request: Organization) -> Result<Answer, AdminError> {
+        match request {
+            Organization::List(limit) => {
+                let found = self.store.organizations(limit.after.map(Into::into), limit.limit)?;
+                let rows = found.iter().map(|one| self.shown_organization(one)).collect::<Result<_, _>>()?;
+                Ok(Answer::rows(rows))
+            }
+            Organization::Create { tag, name } => {
+                let tag = check_user_name(&tag).map_err(|error| AdminError::Refused(error.to_string()))?;
+                let new = NewOrganization { tag, name, limits: Limits::default() };
+                let made = self.write(write::create_organization(new))?;
+                Ok(Answer::row(
+                    format!("Organization {} is created.", made.tag),
+                    self.shown_organization(&made)?,
+                ))
+            }
+            Organization::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
+                let old = self.home(Some(tag))?;
+                let owner = owner.map(|owner| self.find_user(&old, &owner)).transpose()?;
+                let limits = Limits {
+                    users: users.unwrap_or(old.limits.users),
+                    channels: channels.unwrap_or(old.limits.channels),
+                    sessions_per_user: sessions_per_user.unwrap_or(old.limits.sessions_per_user),
+                    audit_days: audit_days.unwrap_or(old.limits.audit_days),
+                };
+                let owner = owner.map(|owner| Some(owner.id));
+                let edit = OrganizationEdit { name, owner, limits: Some(limits) };
+                let made = self.write(write::edit_organization(old.id, edit))?;
+                Ok(Answer::row(
+                    format!("Organization {} is changed.", made.tag),
+                    self.shown_organization(&made)?,
+                ))
+            }
+            Organization::Delete { tag } => {
+                let old = self.home(Some(tag))?;
+                let gone = self.write(write::delete_organization(old.id))?;
+                let text = format!(
+                    "Organization {} is deleted with {} users, {} channels and {} sessions.",
+                    old.tag, gone.users, gone.channels, gone.sessions
+                );
+                Ok(Answer::row(text, shown(&gone, &[])))
+            }
+        }
+    }
+
+    fn shown_organization(&self, one: &store::Organization) -> Result<Value, AdminError> {
+        let owner = match one.owner {
+            Some(owner) => self.store.user(owner)?.map(|user| user.name),
+            None => None,
+        };
+        Ok(json!({
+            "id": one.id, "tag": one.tag, "name": one.name, "owner": owner,
+            "users": self.store.user_count(one.id)?, "max_users": one.limits.users,
+            "max_channels": one.limits.channels, "sessions_per_user": one.limits.sessions_per_user,
+            "audit_days": one.limits.audit_days, "created": one.created,
+        }))
+    }
+
+    pub(super) fn user(&self, home: &store::Organization, request: User) -> Result<Answer, AdminError> {
+        match request {
+            User::List(limit) => {
+                let found = self.store.users(home.id, limit.after.map(Into::into), limit.limit)?;
+                let rows = found.iter().map(|user| self.shown_user(user)).collect::<Result<_, _>>()?;
+                Ok(Answer::rows(rows))
+            }
+            User::Show { name } => {
+                let user = self.find_user(home, &name)?;
+                Ok(Answer::rows(vec![self.shown_user(&user)?]))
+            }
+            User::Create { name, email, password, role } => {
+                let name = check_user_name(&name).map_err(|error| AdminError::Refused(error.to_string()))?;
+                let roles = vec![self.find_role(home, &role)?.id];
+                let password = password.map(|password| hashed(&password)).transpose()?;
+                let new = NewUser { organization: home.id, name, email, password, roles };
+                let made = self.write(write::create_user(new))?;
+                Ok(Answer::row(format!("{} is created.", made.name), self.shown_user(&made)?))
+            }
+            User::Edit { name, rename, email, password } => {
+                let user = self.find_user(home, &name)?;
+                let rename = rename.map(|name| check_user_name(&name)).transpose();
+                let rename = rename.map_err(|error| AdminError::Refused(error.to_string()))?;
+                let password = password.map(|password| hashed(&password)).transpose()?.map(Some);
+                let is_new_password = password.is_some();
+                let email = email.map(|email| Some(email).filter(|email| !email.is_empty()));
+                let edit = UserEdit { name: rename, email, password, disabled: None };
+                let made = self.write(write::edit_user(user.id, edit))?;
+                if is_new_password {
+                    self.write(write::end_sessions_of(user.id, None))?;
+                }
+                Ok(Answer::row(format!("{} is changed.", made.name), self.shown_user(&made)?))
+            }
+            User::Disable { name, disabled } => {
+                let user = self.find_user(home, &name)?;
+                let edit = UserEdit { disabled: Some(disabled), ..UserEdit::default() };
+                let made = self.write(write::edit_user(user.id, edit))?;
+                let what = if disabled { "disabled" } else { "enabled" };
+                Ok(Answer::row(format!("{} is {what}.", made.name), self.shown_user(&made)?))
+            }
+            User::Delete { name } => {
+                let user = self.find_user(home, &name)?;
+                let gone = self.write(write::delete_user(user.id))?;
+                Ok(Answer::text(format!("{} is deleted with all that was theirs.", gone.name)))
+            }
+            User::Grant { name, role, until } => {
+                let (user, role) = (self.find_user(home, &name)?, self.find_role(home, &role)?);
+                let made = self.write(write::grant(user.id, Grant { role: role.id, expires: until }))?;
+                let until = until.map_or(String::new(), |until| format!(" until {until}"));
+                Ok(Answer::row(format!("{} is {}{until}.", made.name, role.name), self.shown_user(&made)?))
+            }
+            User::Revoke { name, role } => {
+                let (user, role) = (self.find_user(home, &name)?, self.find_role(home, &role)?);
+                let made = self.write(write::revoke(user.id, role.id))?;
+                Ok(Answer::row(format!("{} is {} no more.", made.name, role.name), self.shown_user(&made)?))
+            }
+        }
+    }
+
+    fn shown_user(&self, user: &store::User) -> Result<Value, AdminError> {
+        let mut roles = Vec::new();
+        for grant in user.grants.iter().filter(|grant| grant.holds(self.by.at)) {
+            roles.extend(self.store.role(grant.role)?.map(|role| role.name));
+        }
+        Ok(json!({
+            "id": user.id, "name": user.name, "email": user.email, "roles": roles.join(", "),
+            "state": if user.disabled { "disabled" } else { "active" }, "created": user.created,
+            "last_login": self.store.last_seen(Seen::LogIn(user.id))?,
+        }))
+    }
+
+    pub(super) fn find_user(
+        &self,
+        home: &store::Organization,
+        name: &str,
+    ) -> Result<store::User, AdminError> {
+        let unknown = || AdminError::Unknown { what: "user", name: name.to_owned() };
+        self.store.user_by_name(home.id, name)?.ok_or_else(unknown)
+    }
+
+    pub(super) fn find_role(
+        &self,
+        home: &store::Organization,
+        name: &str,
+    ) -> Result<store::Role, AdminError> {
+        let unknown = || AdminError::Unknown { what: "role", name: name.to_owned() };
+        self.store.role_by_name(home.id, name)?.ok_or_else(unknown)
+    }
+
+    pub(super) fn session(&self, home: &store::Organization, request: Session) -> Result<Answer, AdminError> {
+        match request {
+            Session::List { user, limit } => {
+                let user = self.find_user(home, &user)?;
+                let mut rows = Vec::new();
+                for session in self.store.sessions_of(user.id, limit.after.map(Into::into), limit.limit)? {
+                    let seen = self.store.last_seen(Seen::Session(user.id, session.id))?;
+                    rows.push(json!({
+                        "id": session.id, "device": session.device, "address": session.address,
+                        "created": session.created, "expires": session.expires,
+                        "last_seen": seen.unwrap_or(session.created),
+                    }));
+                }
+                Ok(Answer::rows(rows))
+            }
+            Session::End { user, session } => {
+                let user = self.find_user(home, &user)?;
+                self.write(write::end_session(user.id, session))?;
+                Ok(Answer::text(format!("Session {session} of {} is ended.", user.name)))
+            }
+            Session::EndAll { user } => {
+                let user = self.find_user(home, &user)?;
+                let ended = self.write(write::end_sessions_of(user.id, None))?;
+                let text = format!("{} sessions of {} are ended.", ended.len(), user.name);
+                Ok(Answer::row(text, json!({ "ended": ended.len() })))
+            }
+        }
+    }
+
+    pub(super) fn role(&self, home: &store::Organization, request: Role) -> Result<Answer, AdminError> {
+        match request {
+            Role::List(limit) => {
+                let found = self.store.roles(home.id, limit.after.map(Into::into), limit.limit)?;
+                Ok(Answer::rows(found.iter().map(|role| shown(role, &["organization"])).collect()))
+            }
+            Role::Create { name, rank, allow } => {
+                let name =
+                    check_channel_name(&name).map_err(|error| AdminError::Refused(error.to_string()))?;
+                let made =
+                    self.write(write::create_role(NewRole { organization: home.id, name, rank, allow }))?;
+                Ok(Answer::row(format!("Role {} is created.", made.name), shown(&made, &["organization"])))
+            }
+            Role::Edit { name, rename, rank, allow } => {
+                let role = self.find_role(home, &name)?;
+                let made = self.write(write::edit_role(role.id, RoleEdit { name: rename, rank, allow }))?;
+                Ok(Answer::row(format!("Role {} is changed.", made.name), shown(&made, &["organization"])))
+            }
+            Role::Delete { name } => {
+                let role = self.find_role(home, &name)?;
+                let gone = self.write(write::delete_role(role.id))?;
+                Ok(Answer::text(format!("Role {} is deleted, and nobody has it any more.", gone.name)))
+            }
+        }
+    }
+}
+
+/// A chosen password, hashed.
+pub(super) fn hashed(password: &str) -> Result<StoredPassword, AdminError> {
+    check_password(password).map_err(|error| AdminError::Refused(error.to_string()))?;
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| {
+        AdminError::Refused(format!("the operating system gives no random bytes: {error}"))
+    })?;
+    StoredPassword::new(password, salt).map_err(|error| AdminError::Refused(error.to_string()))
+}

@@ -1,0 +1,189 @@
+//! The audit trail, and maintenance of the database.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::request::{Audit, Database};
+use super::{AdminError, Answer, Desk, shown};
+use crate::id::{JobId, OrganizationId};
+use crate::store::write;
+use crate::store::{AuditFilter, Author, BACKUPS, Job, JobKind, JobState, Store, backup_name, prune_backups};
+
+const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
+/// Sessions that one transaction of a sweep looks at, and audit entries that one of a pruning takes out.
+const CHUNK: usize = 1_000;
+
+impl Desk<'_> {
+    pub(super) fn audit(&self, request: &Audit) -> Result<Answer, AdminError> {
+        let trail = self.trail(request.organization.as_deref())?;
+        let author = match request.user.as_deref() {
+            None => None,
+            Some("operator") => Some(Author::Operator),
+            Some("server") => Some(Author::Server),
+            Some(name) => {
+                Some(Author::User(self.find_user(&self.home(request.organization.clone())?, name)?.id))
+            }
+        };
+        let Audit { verb, subject, since, until, .. } = *request;
+        let filter = AuditFilter { author, verb, subject, since, until };
+        let mut rows = Vec::new();
+        for entry in self.store.audit(trail, &filter, request.before, request.limit)? {
+            let by = match entry.author {
+                Author::Server => "server".to_owned(),
+                Author::Operator => "operator".to_owned(),
+                Author::Guest => "guest".to_owned(),
+                Author::User(id) => {
+                    self.store.user(id)?.map_or_else(|| format!("user {id}"), |user| user.name)
+                }
+            };
+            rows.push(json!({
+                "number": entry.number, "at": entry.at, "by": by, "from": entry.from,
+                "what": format!("{} {} {}", entry.verb.word(), entry.subject.word(), entry.subject_id),
+                "before": entry.before, "after": entry.after,
+            }));
+        }
+        Ok(Answer::rows(rows))
+    }
+
+    pub(super) fn database(&self, request: Database) -> Result<Answer, AdminError> {
+        match request {
+            Database::Status => self.status(false),
+            Database::Stats => self.status(true),
+            Database::Verify => self.verify(),
+            Database::Backup { to } => self.backup(to),
+            Database::Sweep => self.sweep(),
+            Database::Jobs { limit } => {
+                let jobs = self.store.jobs(None, limit)?;
+                Ok(Answer::rows(jobs.iter().map(shown_job).collect()))
+            }
+        }
+    }
+
+    fn status(&self, with_tables: bool) -> Result<Answer, AdminError> {
+        let stats = self.store.stats()?;
+        let bytes = std::fs::metadata(self.store.path()).map_or(0, |data| data.len());
+        let mut row = json!({
+            "file": self.store.path(), "file_bytes": bytes, "schema": stats.schema,
+            "parlour": env!("CARGO_PKG_VERSION"), "applied": stats.applied, "pending": stats.pending,
+            "last_backup": stats.last_backup, "last_verify": stats.last_verify,
+        });
+        if with_tables {
+            row["tables"] = json!(stats.tables);
+        }
+        Ok(Answer::rows(vec![row]))
+    }
+
+    fn verify(&self) -> Result<Answer, AdminError> {
+        let problems = self.as_job(JobKind::Verify, |desk, steps| {
+            let problems = desk.store.verify_with(&mut |what| {
+                steps.push(what.to_owned());
+                (desk.progress)(&format!("checking {what}"), steps.len() as f64 / 10.0);
+            })?;
+            Ok(problems)
+        })?;
+        if problems.is_empty() {
+            self.store.note_verified(self.by.at)?;
+            return Ok(Answer::text(
+                "The database is whole: every row, index entry, reference and the audit trail.",
+            ));
+        }
+        let rows = problems.iter().map(|problem| json!({ "problem": problem.to_string() })).collect();
+        let text = format!(
+            "The database is damaged ({} problems). Restore a backup with `parlour db restore`.",
+            problems.len()
+        );
+        Ok(Answer { text, rows })
+    }
+
+    fn backup(&self, to: Option<PathBuf>) -> Result<Answer, AdminError> {
+        let regular = self.store.path().parent().unwrap_or(Path::new(".")).join(BACKUPS);
+        let is_regular = to.is_none();
+        let to = to.unwrap_or_else(|| regular.join(backup_name(self.by.at)));
+        let bytes = self.as_job(JobKind::Backup, |desk, steps| {
+            steps.push(format!("copying to {}", to.display()));
+            Ok(desk.store.backup(&to, desk.by.at, &|done| (desk.progress)("copying", done))?)
+        })?;
+        if is_regular && let Err(error) = prune_backups(&regular) {
+            tracing::warn!(%error, "old backups can't be removed");
+        }
+        let text = format!("The backup is {} ({bytes} bytes).", to.display());
+        Ok(Answer::row(text, json!({ "backup": to, "bytes": bytes })))
+    }
+
+    /// Removes what has expired: sessions, tokens, audit entries past their days, old jobs.
+    fn sweep(&self) -> Result<Answer, AdminError> {
+        let (sessions, tokens, entries) = self.as_job(JobKind::Sweep, |desk, steps| {
+            let (mut place, mut sessions) = (None, 0);
+            loop {
+                let (count, next) = desk.write(write::sweep_sessions(place, CHUNK))?;
+                sessions += count;
+                place = next;
+                if place.is_none() {
+                    break;
+                }
+            }
+            steps.push(format!("{sessions} sessions"));
+            let tokens = desk.write(write::sweep_tokens())?;
+            steps.push(format!("{tokens} tokens"));
+            let mut trails = vec![OrganizationId(0)];
+            trails.extend(desk.store.organizations(None, usize::MAX)?.iter().map(|one| one.id));
+            let mut entries = 0;
+            for trail in trails {
+                loop {
+                    match desk.write(write::prune_audit(trail, CHUNK))? {
+                        0 => break,
+                        count => entries += count,
+                    }
+                }
+            }
+            steps.push(format!("{entries} audit entries"));
+            desk.write(write::sweep_jobs())?;
+            Ok((sessions, tokens, entries))
+        })?;
+        let text = format!("{sessions} sessions, {tokens} tokens and {entries} audit entries were removed.");
+        Ok(Answer::row(text, json!({ "sessions": sessions, "tokens": tokens, "audit_entries": entries })))
+    }
+
+    /// Does something and keeps a record of it.
+    fn as_job<T>(
+        &self,
+        kind: JobKind,
+        work: impl FnOnce(&Self, &mut Vec<String>) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let began = std::time::Instant::now();
+        let job = Job {
+            id: JobId(0),
+            kind,
+            state: JobState::Running,
+            progress: 0,
+            steps: Vec::new(),
+            started: self.by.at,
+            finished: None,
+            error: None,
+        };
+        let mut job = self.write(write::put_job(job))?;
+        let outcome = work(self, &mut job.steps);
+        job.finished = Some(self.by.at.plus(began.elapsed()));
+        match &outcome {
+            Ok(_) => (job.state, job.progress) = (JobState::Done, 100),
+            Err(error) => (job.state, job.error) = (JobState::Failed, Some(error.to_string())),
+        }
+        // A failure of the disk is what `outcome` tells already.
+        let _ = self.write(write::put_job(job));
+        outcome
+    }
+}
+
+fn shown_job(job: &Job) -> Value {
+    let mut row = shown(job, &[]);
+    let took = job.finished.map(|finished| finished.since(job.started).as_secs_f64());
+    row["seconds"] = json!(took);
+    row
+}
+
+/// Whether the last backup is this many hours old; never when that is 0.
+pub fn backup_is_due(store: &Store, now: crate::id::Timestamp, hours: u32) -> bool {
+    hours > 0 && store.last_backup().unwrap_or(None).is_none_or(|last| now.since(last) >= HOUR * hours)
+}

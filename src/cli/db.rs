@@ -1,0 +1,407 @@
+//! `parlour db`.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::connect::ask;
+use super::operate::{Bar, Place, is_running, now, open, print};
+use super::output::Output;
+use crate::admin::{Answer, Database, Request};
+use crate::store::{
+    BACKUPS, Opening, SEEDED_ORGANIZATION, Store, backup_name, compact, peek, restore, rollback, verify_file,
+};
+
+/// Look after the database: back it up, check it, migrate it.
+#[derive(Debug, Args)]
+pub(super) struct Db {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the database of a new server, with its first roles and channels.
+    Init,
+    /// Show the schema's version, the migrations, and when it was last backed up and verified.
+    Status,
+    /// Show the same with every table's rows and bytes.
+    Stats,
+    /// Bring an older database to this version's schema, after a backup.
+    Migrate,
+    /// Go back to the schema before the last migration, by the backup that was made before it.
+    Rollback {
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Make a backup, while the server runs or not.
+    Backup {
+        /// The backup's file. Default: one named by the time in the data directory, of which the newest of
+        /// seven days and four weeks are kept.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Check a backup and put it in the database's place; what is replaced is kept. The server must be stopped.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Check every page (while the server is stopped), row, index entry and reference, and the audit trail.
+    Verify {
+        /// A file to check instead, such as a backup.
+        file: Option<PathBuf>,
+    },
+    /// Make the file as small as it can be. The server must be stopped.
+    Compact,
+    /// Remove what has expired: sessions, tokens, old audit entries. The server does so by itself, too.
+    Sweep,
+    /// Add accounts to try things with: demo, alice, bob and charlie, with the password parlour-demo.
+    Seed,
+    /// Begin anew: the database is set aside, and an empty one made. The server must be stopped.
+    Reset {
+        /// The organization's tag, to show that you mean it.
+        #[arg(long, value_name = "TAG")]
+        organization: Option<String>,
+    },
+    /// Write everything as lines of JSON. Keep them as safe as the database: they hold its password hashes.
+    Export {
+        /// The file. Default: standard output.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Make a database of such lines, in a data directory without one.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Show the runs of maintenance.
+    Jobs {
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+impl Db {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let Self { command, place } = self;
+        match command {
+            Command::Init => init(&place, output),
+            Command::Status => status(&place, false, output).await,
+            Command::Stats => status(&place, true, output).await,
+            Command::Migrate => migrate(&place, output).await,
+            Command::Rollback { yes } => roll_back(&place, yes, output).await,
+            Command::Backup { to } => {
+                let to = to.map(std::path::absolute).transpose()?;
+                place.show(Request::Database(Database::Backup { to }), &[], output).await
+            }
+            Command::Restore { file } => put_back(&place, &file, output).await,
+            Command::Verify { file } => verify(&place, file, output).await,
+            Command::Compact => make_small(&place, output).await,
+            Command::Sweep => place.show(Request::Database(Database::Sweep), &[], output).await,
+            Command::Seed => seed(&place, output).await,
+            Command::Reset { organization } => reset(&place, organization, output).await,
+            Command::Export { to } => export(&place, to, output).await,
+            Command::Import { file } => import(&place, &file, output).await,
+            Command::Jobs { limit } => {
+                let columns = [
+                    ("id", "Job"),
+                    ("kind", "What"),
+                    ("state", "State"),
+                    ("progress", "%"),
+                    ("started", "Began"),
+                    ("seconds", "Seconds"),
+                    ("error", "Error"),
+                ];
+                place.show(Request::Database(Database::Jobs { limit }), &columns, output).await
+            }
+        }
+    }
+}
+
+fn init(place: &Place, output: Output) -> anyhow::Result<()> {
+    let (directory, path) = (place.directory()?, place.file()?);
+    if path.exists() {
+        bail!("{} is there already; `parlour db status` says what it is", path.display());
+    }
+    crate::server::make_private(&directory)
+        .with_context(|| format!("can't make the data directory {}", directory.display()))?;
+    drop(Store::open(&path, now())?);
+    output.line(format!("{} is made. Start the server with `parlour serve`.", path.display()));
+    output.object(&json!({ "file": path }));
+    Ok(())
+}
+
+/// Refuses what needs the database for itself while a server has it.
+async fn must_be_stopped(place: &Place, what: &str) -> anyhow::Result<PathBuf> {
+    let directory = place.directory()?;
+    if is_running(&directory).await {
+        bail!("a server runs on {}; stop it first, then {what}", directory.display());
+    }
+    place.file()
+}
+
+async fn status(place: &Place, with_tables: bool, output: Output) -> anyhow::Result<()> {
+    let (directory, path) = (place.directory()?, place.file()?);
+    if !is_running(&directory).await && path.exists() {
+        let (schema, applied, pending) = peek(&path)?;
+        if !pending.is_empty() {
+            // Its tables are those of another version; what can be said is said.
+            let row = json!({
+                "file": path, "file_bytes": std::fs::metadata(&path)?.len(), "schema": schema,
+                "parlour": env!("CARGO_PKG_VERSION"), "pending": pending,
+                "applied": applied.iter().map(|one| (one.to, one)).collect::<Vec<_>>(),
+                "last_backup": null, "last_verify": null,
+            });
+            show_status(&row, output);
+            return Ok(());
+        }
+    }
+    let request = Database::Status;
+    let request = if with_tables { Database::Stats } else { request };
+    let answer = place.operate(Request::Database(request), output).await?;
+    answer.rows.iter().for_each(|row| show_status(row, output));
+    Ok(())
+}
+
+fn show_status(row: &Value, output: Output) {
+    let text = |value: &Value| value.as_str().map_or_else(|| "never".to_owned(), str::to_owned);
+    let bytes = |value: &Value| indicatif::HumanBytes(value.as_u64().unwrap_or(0)).to_string();
+    output.line(format!("{}, {}", text(&row["file"]), bytes(&row["file_bytes"])));
+    output.line(format!("  schema       {} (this is Parlour {})", row["schema"], text(&row["parlour"])));
+    for applied in row["applied"].as_array().into_iter().flatten() {
+        let (to, applied) = (&applied[0], &applied[1]);
+        let by = format!("Parlour {}, {}", text(&applied["parlour"]), text(&applied["at"]));
+        output.line(format!(
+            "  applied      {to}: {} ({by}, {} ms)",
+            text(&applied["name"]),
+            applied["milliseconds"]
+        ));
+    }
+    for pending in row["pending"].as_array().into_iter().flatten() {
+        output.line(format!("  pending      {}: {}", pending["to"], text(&pending["name"])));
+    }
+    output.line(format!("  last backup  {}", text(&row["last_backup"])));
+    output.line(format!("  last verify  {}", text(&row["last_verify"])));
+    if let Some(tables) = row["tables"].as_array() {
+        let cells = |table: &Value| {
+            vec![
+                text(&table["name"]),
+                table["rows"].to_string(),
+                bytes(&table["stored_bytes"]),
+                bytes(&table["page_bytes"]),
+            ]
+        };
+        output.table(&["Table", "Rows", "Stored", "On pages"], tables.iter().map(cells).collect());
+    }
+    output.object(row);
+}
+
+async fn migrate(place: &Place, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "migrate; it also migrates by itself when it starts").await?;
+    let (before, ..) = peek(&path)?;
+    let bar = Bar::new(output);
+    let progress = |what: &str, done: f64| bar.show(what, done);
+    let opening = Opening { create: false, progress: &progress, ..Opening::default() };
+    let store = Store::open_with(&path, now(), &opening)?;
+    bar.clear();
+    let stats = store.stats()?;
+    if before == stats.schema {
+        output.line(format!("{} has schema {before}, the present one; nothing to do.", path.display()));
+    } else {
+        output.line(format!("{} is migrated from schema {before} to {}.", path.display(), stats.schema));
+        if let Some(backup) = stats.applied.last().and_then(|(_, applied)| applied.backup.as_ref()) {
+            output.line(format!("The file from before is {}.", backup.display()));
+        }
+    }
+    output.object(&json!({ "from": before, "to": stats.schema, "applied": stats.applied }));
+    Ok(())
+}
+
+async fn roll_back(place: &Place, yes: bool, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "roll back").await?;
+    if !yes {
+        if !io::stdin().is_terminal() {
+            bail!(
+                "what was written since the migration will only be in the file that is set aside; say --yes if you mean it"
+            );
+        }
+        let answer = ask("What was written since the migration is set aside. Go back? Type yes")?;
+        if answer != "yes" {
+            bail!("nothing was changed");
+        }
+    }
+    let bar = Bar::new(output);
+    let (aside, schema) = rollback(&path, now(), &mut |what| bar.show(what, 0.5))?;
+    bar.clear();
+    output.line(format!("{} has schema {schema} again. What it was is {}.", path.display(), aside.display()));
+    output.line("Run the version of Parlour that knows this schema; this one would migrate it again.");
+    output.object(&json!({ "schema": schema, "set_aside": aside }));
+    Ok(())
+}
+
+async fn put_back(place: &Place, file: &Path, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "restore").await?;
+    crate::server::make_private(&place.directory()?)?;
+    let bar = Bar::new(output);
+    let replaced = restore(file, &path, now(), &mut |what| bar.show(&format!("checking {what}"), 0.5))?;
+    bar.clear();
+    output.line(format!("{} is in place as {}.", file.display(), path.display()));
+    if let Some(replaced) = &replaced {
+        output.line(format!("What it replaced is {}.", replaced.display()));
+    }
+    output.object(&json!({ "restored": file, "replaced": replaced }));
+    Ok(())
+}
+
+async fn verify(place: &Place, file: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
+    let directory = place.directory()?;
+    let answer = if file.is_none() && is_running(&directory).await {
+        let mut answer = place.operate(Request::Database(Database::Verify), output).await?;
+        if answer.rows.is_empty() {
+            answer.text += " Its pages are checked, too, while the server is stopped.";
+        }
+        answer
+    } else {
+        let is_other = file.is_some();
+        let path = file.map_or_else(|| place.file(), Ok)?;
+        let bar = Bar::new(output);
+        let mut steps = 0.0;
+        let problems = verify_file(&path, &mut |what| {
+            steps += 1.0;
+            bar.show(&format!("checking {what}"), steps / 11.0);
+        })?;
+        bar.clear();
+        if problems.is_empty() && !is_other {
+            open(&path)?.note_verified(now())?;
+        }
+        match problems.len() {
+            0 => Answer {
+                text: format!("{} is whole: pages, rows, index, references and audit trail.", path.display()),
+                rows: Vec::new(),
+            },
+            count => Answer {
+                text: format!(
+                    "{} is damaged ({count} problems). Restore a backup with `parlour db restore`.",
+                    path.display()
+                ),
+                rows: problems.iter().map(|problem| json!({ "problem": problem.to_string() })).collect(),
+            },
+        }
+    };
+    print(&answer, &[], output);
+    for row in &answer.rows {
+        output.line(format!("  {}", row["problem"].as_str().unwrap_or_default()));
+    }
+    match answer.rows.len() {
+        0 => Ok(()),
+        count => bail!("the check found {count} problems"),
+    }
+}
+
+async fn make_small(place: &Place, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "compact").await?;
+    drop(open(&path)?);
+    let (before, after) = compact(&path)?;
+    let bytes = |bytes| indicatif::HumanBytes(bytes);
+    output.line(format!("{} had {} and has {} now.", path.display(), bytes(before), bytes(after)));
+    output.object(&json!({ "before": before, "after": after }));
+    Ok(())
+}
+
+async fn seed(place: &Place, output: Output) -> anyhow::Result<()> {
+    for (name, role) in super::serve::DEMO_USERS {
+        let user = crate::admin::User::Create {
+            name: name.to_owned(),
+            email: None,
+            password: Some(super::serve::DEMO_PASSWORD.to_owned()),
+            role: role.to_owned(),
+        };
+        match place.operate(Request::User { organization: None, user }, output).await {
+            Ok(answer) => print(&answer, &[], output),
+            Err(error) if error.to_string().contains("there is an account of this name") => {
+                output.line(format!("{name} is there already."));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn reset(place: &Place, tag: Option<String>, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "reset").await?;
+    let store = open(&path)?;
+    let home = store.organization(SEEDED_ORGANIZATION)?.context("the database has no organization")?;
+    drop(store);
+    let given = match tag {
+        Some(tag) => tag,
+        None => ask(&format!(
+            "Everything in {} goes. Type the organization's tag, {}, to do it",
+            path.display(),
+            home.tag
+        ))?,
+    };
+    if given != home.tag {
+        bail!("\"{given}\" isn't the organization's tag, which is {}; nothing was changed", home.tag);
+    }
+    let mut aside = path.clone().into_os_string();
+    aside.push(format!(".reset-{}", backup_name(now())));
+    let aside = PathBuf::from(aside);
+    std::fs::rename(&path, &aside).with_context(|| format!("can't move {}", path.display()))?;
+    drop(Store::open(&path, now())?);
+    output.line(format!("{} begins anew. What it was is {}.", path.display(), aside.display()));
+    output.object(&json!({ "file": path, "set_aside": aside }));
+    Ok(())
+}
+
+async fn export(place: &Place, to: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
+    let directory = place.directory()?;
+    // A running server has the file for itself; a backup of it is exported.
+    let copy = if is_running(&directory).await {
+        let copy = directory.join(BACKUPS).join(format!("export-{}", backup_name(now())));
+        place.operate(Request::Database(Database::Backup { to: Some(copy.clone()) }), output).await?;
+        Some(copy)
+    } else {
+        None
+    };
+    let outcome = write_export(copy.as_deref().unwrap_or(&place.file()?), to.as_deref(), output);
+    if let Some(copy) = copy {
+        let _ = std::fs::remove_file(copy);
+    }
+    outcome
+}
+
+fn write_export(path: &Path, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let store = open(path)?;
+    let Some(to) = to else {
+        store.export(&mut BufWriter::new(io::stdout().lock()), now())?;
+        return Ok(());
+    };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
+    let file =
+        file.with_context(|| format!("can't make {}; choose a file that isn't there yet", to.display()))?;
+    let mut out = BufWriter::new(file);
+    let rows = store.export(&mut out, now())?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    output.line(format!("{rows} rows are in {}.", to.display()));
+    output.object(&json!({ "file": to, "rows": rows }));
+    Ok(())
+}
+
+async fn import(place: &Place, file: &Path, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(place, "import").await?;
+    crate::server::make_private(&place.directory()?)?;
+    let input = File::open(file).with_context(|| format!("can't read {}", file.display()))?;
+    let rows = Store::import(&path, &mut BufReader::new(input), now())?;
+    output.line(format!("{} holds the {rows} rows of {}.", path.display(), file.display()));
+    output.object(&json!({ "file": path, "rows": rows }));
+    Ok(())
+}

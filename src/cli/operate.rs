@@ -1,0 +1,173 @@
+//! How commands of the machine's owner reach the database: through the server while it runs on the data
+//! directory, and straight into the file while none does.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::output::Output;
+use crate::admin::{self, Answer, Request};
+use crate::config::Config;
+use crate::endpoint::{AskError, ask_local};
+use crate::id::Timestamp;
+use crate::protocol::wire::{self, request, response};
+use crate::store::{Author, By, OpenError, Opening, STORE_FILE, Store};
+
+/// How long something may take without being shown to make progress.
+const UNSHOWN: Duration = Duration::from_secs(1);
+
+/// Which server of this machine.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Place {
+    /// Data directory of the server meant, which may be running or not.
+    #[arg(long, value_name = "DIRECTORY", global = true)]
+    pub(super) data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
+        let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();
+        Ok(Config::load(&super::config::sources(None, flags))?.data_dir())
+    }
+
+    pub(super) fn file(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.directory()?.join(STORE_FILE))
+    }
+
+    /// Has a request done by whoever has the database open: the server, or this command.
+    pub(super) async fn operate(&self, request: Request, output: Output) -> anyhow::Result<Answer> {
+        let directory = self.directory()?;
+        if let Some(answer) = ask_server(&directory, &request).await? {
+            return Ok(answer);
+        }
+        let (path, bar) = (directory.join(STORE_FILE), Bar::new(output));
+        let progress = bar.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let store = open(&path)?;
+            let by = By { author: Author::Operator, from: None, at: now() };
+            Ok::<_, anyhow::Error>(admin::run(&store, by, request, &|what, done| progress.show(what, done))?)
+        });
+        let answer = work.await?;
+        bar.clear();
+        answer
+    }
+
+    /// The same, and shows what came of it in a table of these columns: a field's name and its heading.
+    pub(super) async fn show(
+        &self,
+        request: Request,
+        columns: &[(&str, &str)],
+        output: Output,
+    ) -> anyhow::Result<()> {
+        let answer = self.operate(request, output).await?;
+        print(&answer, columns, output);
+        Ok(())
+    }
+}
+
+/// Prints an answer: its sentence, or its rows when it has none.
+pub(super) fn print(answer: &Answer, columns: &[(&str, &str)], output: Output) {
+    if !answer.text.is_empty() {
+        output.line(&answer.text);
+    }
+    if answer.text.is_empty() && answer.rows.is_empty() {
+        output.line("There is nothing.");
+    } else if !columns.is_empty() && (answer.text.is_empty() || answer.rows.len() > 1) {
+        let headings: Vec<_> = columns.iter().map(|(_, heading)| *heading).collect();
+        let cells = |row: &Value| columns.iter().map(|(field, _)| cell(&row[*field])).collect();
+        output.table(&headings, answer.rows.iter().map(cells).collect());
+    }
+    for row in &answer.rows {
+        output.object(row);
+    }
+    if answer.rows.is_empty() {
+        output.object(&serde_json::json!({ "done": answer.text }));
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => if *yes { "yes" } else { "" }.to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The running server's answer; none when none runs.
+async fn ask_server(directory: &Path, request: &Request) -> anyhow::Result<Option<Answer>> {
+    let body = request::Body::Administer(wire::Administer { request: serde_json::to_string(request)? });
+    match ask_local(directory, body).await {
+        Ok(response::Body::Administered(done)) => {
+            Ok(Some(serde_json::from_str(&done.answer).context("the server's answer can't be read")?))
+        }
+        Ok(response::Body::Error(error)) => bail!("{}", error.message),
+        Ok(_) => Err(AskError::Unknown.into()),
+        Err(AskError::NotRunning(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a server runs on a directory.
+pub(super) async fn is_running(directory: &Path) -> bool {
+    let body = request::Body::ServerStatus(wire::ServerStatus {});
+    !matches!(ask_local(directory, body).await, Err(AskError::NotRunning(_)))
+}
+
+/// Opens the database of a server that doesn't run; an older one isn't migrated by the way.
+pub(super) fn open(path: &Path) -> anyhow::Result<Store> {
+    if !path.exists() {
+        bail!(
+            "there is no database at {}; make one with `parlour db init`, start a server with `parlour serve`, \
+             or name its directory with --data-dir",
+            path.display()
+        );
+    }
+    let opening = Opening { create: false, migrate: false, ..Opening::default() };
+    match Store::open_with(path, now(), &opening) {
+        Err(OpenError::Older { path, found, known }) => bail!(
+            "{} has schema {found}, and this Parlour works with {known}; migrate it with `parlour db migrate`",
+            path.display()
+        ),
+        opened => Ok(opened?),
+    }
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
+}
+
+/// A progress bar on the terminal, which stays hidden for what takes less than a second.
+#[derive(Clone, Debug)]
+pub(super) struct Bar {
+    bar: ProgressBar,
+    began: std::time::Instant,
+}
+
+impl Bar {
+    pub(super) fn new(output: Output) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{msg:<44!} {bar:30.cyan} {percent:>3} %  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Its terminal is standard error, which a script that reads JSON doesn't take for an answer.
+        let _ = output;
+        Self { bar, began: std::time::Instant::now() }
+    }
+
+    /// Shows what is being done, and how far it is, from 0 to 1.
+    pub(super) fn show(&self, what: &str, done: f64) {
+        if self.bar.is_hidden() && self.began.elapsed() >= UNSHOWN {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_message(what.to_owned());
+        self.bar.set_position((done.clamp(0.0, 1.0) * 1_000.0) as u64);
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,369 @@
+//! `parlour org`, `role`, `channel`, `session` and `audit`: the records, for the machine's owner.
+
+use clap::{Args, Subcommand};
+
+use super::operate::Place;
+use super::output::Output;
+use crate::admin::{self, Limit, Request};
+use crate::id::{SessionId, Timestamp};
+use crate::permission::Permissions;
+
+/// Which organization.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Organization {
+    /// The organization's tag. Default: the server's own.
+    #[arg(long = "organization", value_name = "TAG", global = true)]
+    pub(super) tag: Option<String>,
+}
+
+/// Organizations, each with users, roles and channels of its own.
+#[derive(Debug, Args)]
+pub(super) struct Org {
+    #[command(subcommand)]
+    command: OrgCommand,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrgCommand {
+    /// List them.
+    List(Limit),
+    /// Create one.
+    Create {
+        /// Its short name for commands.
+        tag: String,
+        /// Its name for people.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Change its name, its owner or its limits.
+    Edit {
+        /// Its tag.
+        tag: String,
+        /// The name for people.
+        #[arg(long)]
+        name: Option<String>,
+        /// The user who owns it.
+        #[arg(long, value_name = "USER")]
+        owner: Option<String>,
+        /// Accounts at most.
+        #[arg(long, value_name = "COUNT")]
+        users: Option<u32>,
+        /// Channels at most.
+        #[arg(long, value_name = "COUNT")]
+        channels: Option<u32>,
+        /// Log-ins that one user keeps.
+        #[arg(long, value_name = "COUNT")]
+        sessions_per_user: Option<u32>,
+        /// Days for which the audit trail is kept.
+        #[arg(long, value_name = "DAYS")]
+        audit_days: Option<u32>,
+    },
+    /// Delete one with everything in it.
+    Delete {
+        /// Its tag.
+        tag: String,
+    },
+}
+
+impl Org {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        use admin::OrganizationRequest as R;
+        let request = match self.command {
+            OrgCommand::List(limit) => R::List(limit),
+            OrgCommand::Create { tag, name } => R::Create { name: name.unwrap_or_else(|| tag.clone()), tag },
+            OrgCommand::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
+                R::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days }
+            }
+            OrgCommand::Delete { tag } => R::Delete { tag },
+        };
+        let columns = [
+            ("tag", "Tag"),
+            ("name", "Name"),
+            ("owner", "Owner"),
+            ("users", "Users"),
+            ("max_users", "of"),
+            ("created", "Created"),
+        ];
+        self.place.show(Request::Organization(request), &columns, output).await
+    }
+}
+
+/// Roles: named sets of permissions.
+#[derive(Debug, Args)]
+pub(super) struct Role {
+    #[command(subcommand)]
+    command: RoleCommand,
+    #[command(flatten)]
+    organization: Organization,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum RoleCommand {
+    /// List them.
+    List(Limit),
+    /// Create one.
+    Create {
+        /// Its name.
+        name: String,
+        /// Its rank; higher ones first.
+        #[arg(long, default_value_t = 10)]
+        rank: u32,
+        /// What it allows everywhere, as words: view, join, speak, text, create channel ...
+        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
+        allow: Permissions,
+    },
+    /// Change its name, rank or permissions.
+    Edit {
+        /// Its name.
+        name: String,
+        /// Another name.
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+        /// Another rank.
+        #[arg(long)]
+        rank: Option<u32>,
+        /// What it allows everywhere from now on.
+        #[arg(long, value_name = "PERMISSIONS")]
+        allow: Option<Permissions>,
+    },
+    /// Delete one, and take it from everybody.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Role {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        use admin::Role as R;
+        let role = match self.command {
+            RoleCommand::List(limit) => R::List(limit),
+            RoleCommand::Create { name, rank, allow } => R::Create { name, rank, allow },
+            RoleCommand::Edit { name, rename, rank, allow } => R::Edit { name, rename, rank, allow },
+            RoleCommand::Delete { name } => R::Delete { name },
+        };
+        let columns = [("id", "Role"), ("name", "Name"), ("rank", "Rank"), ("allow", "Allows")];
+        self.place.show(Request::Role { organization: self.organization.tag, role }, &columns, output).await
+    }
+}
+
+/// The channel tree.
+#[derive(Debug, Args)]
+pub(super) struct Channel {
+    #[command(subcommand)]
+    command: ChannelCommand,
+    #[command(flatten)]
+    organization: Organization,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum ChannelCommand {
+    /// List them.
+    List(Limit),
+    /// Create one.
+    Create {
+        /// Its path from the top: `Operations/Charlie Squad`.
+        path: String,
+        /// A text about it.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Order among its siblings, ascending.
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+        position: i32,
+    },
+    /// Change one, or move it in the tree.
+    Edit {
+        /// Its path.
+        path: String,
+        /// Another name.
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+        /// Another text about it.
+        #[arg(long)]
+        description: Option<String>,
+        /// Another place among its siblings.
+        #[arg(long, allow_negative_numbers = true)]
+        position: Option<i32>,
+        /// The channel to be below from now on; `/` for the top.
+        #[arg(long, value_name = "PATH")]
+        below: Option<String>,
+        /// Read a password for joining from standard input; an empty one takes it away.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Delete one with everything below it.
+    Delete {
+        /// Its path.
+        path: String,
+    },
+    /// Make an exception for a role or a user in a channel and below it; without permissions, take it away.
+    Allow {
+        /// The channel's path.
+        path: String,
+        /// For everyone with this role.
+        #[arg(long, conflicts_with = "user", required_unless_present = "user")]
+        role: Option<String>,
+        /// For this user.
+        #[arg(long)]
+        user: Option<String>,
+        /// What is allowed, as words.
+        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
+        allow: Permissions,
+        /// What is denied, as words.
+        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
+        deny: Permissions,
+    },
+}
+
+impl Channel {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        use admin::Channel as R;
+        let channel = match self.command {
+            ChannelCommand::List(limit) => R::List(limit),
+            ChannelCommand::Create { path, description, position } => {
+                R::Create { path, description, position }
+            }
+            ChannelCommand::Edit { path, rename, description, position, below, password_stdin } => {
+                let asked = || super::connect::password(true, "The channel's password", false);
+                let password = password_stdin.then(asked).transpose()?;
+                R::Edit { path, rename, description, position, below, password }
+            }
+            ChannelCommand::Delete { path } => R::Delete { path },
+            ChannelCommand::Allow { path, role, user, allow, deny } => {
+                R::Allow { path, role, user, allow, deny }
+            }
+        };
+        let columns = [
+            ("id", "Channel"),
+            ("path", "Path"),
+            ("description", "Description"),
+            ("position", "Position"),
+            ("password", "Password"),
+            ("overwrites", "Exceptions"),
+        ];
+        let request = Request::Channel { organization: self.organization.tag, channel };
+        self.place.show(request, &columns, output).await
+    }
+}
+
+/// Sessions: log-ins that outlive connections.
+#[derive(Debug, Args)]
+pub(super) struct Session {
+    #[command(subcommand)]
+    command: SessionCommand,
+    #[command(flatten)]
+    organization: Organization,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum SessionCommand {
+    /// List a user's.
+    List {
+        /// The user.
+        user: String,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// End one, or all of a user's; who is connected by it is disconnected.
+    End {
+        /// The user.
+        user: String,
+        /// The session's number.
+        #[arg(required_unless_present = "all")]
+        session: Option<u64>,
+        /// All of them.
+        #[arg(long, conflicts_with = "session")]
+        all: bool,
+    },
+}
+
+impl Session {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        use admin::Session as R;
+        let session = match self.command {
+            SessionCommand::List { user, limit } => R::List { user, limit },
+            SessionCommand::End { user, session: Some(session), .. } => {
+                R::End { user, session: SessionId(session) }
+            }
+            SessionCommand::End { user, session: None, .. } => R::EndAll { user },
+        };
+        let columns = [
+            ("id", "Session"),
+            ("device", "Device"),
+            ("address", "Address"),
+            ("last_seen", "Last seen"),
+            ("expires", "Expires"),
+        ];
+        let request = Request::Session { organization: self.organization.tag, session };
+        self.place.show(request, &columns, output).await
+    }
+}
+
+/// Who changed what, the newest first.
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// By whom: a user, `operator` or `server`.
+    #[arg(long, value_name = "USER")]
+    by: Option<String>,
+    /// What was done: create, change, delete, take, prune, migrate or restore.
+    #[arg(long, value_name = "VERB", value_parser = word::<crate::store::Verb>)]
+    verb: Option<crate::store::Verb>,
+    /// To what kind of thing: user, channel, role, session ...
+    #[arg(long, value_name = "KIND", value_parser = word::<crate::store::SubjectKind>)]
+    subject: Option<crate::store::SubjectKind>,
+    /// Not before this time (2026-11-21T08:00:00Z).
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    /// Before the entry of this number: the last one of the page before.
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<u64>,
+    /// Entries at most.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// The organization's tag; `server` for what belongs to none.
+    #[arg(long = "organization", value_name = "TAG")]
+    organization: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A word of a list, as JSON has it.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+impl Audit {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let request = admin::Audit {
+            organization: self.organization,
+            user: self.by,
+            verb: self.verb,
+            subject: self.subject,
+            since: self.since,
+            until: self.until,
+            before: self.before,
+            limit: self.limit,
+        };
+        let columns = [
+            ("number", "Entry"),
+            ("at", "When"),
+            ("by", "By"),
+            ("from", "From"),
+            ("what", "What"),
+            ("before", "Before"),
+            ("after", "After"),
+        ];
+        self.place.show(Request::Audit(request), &columns, output).await
+    }
+}
