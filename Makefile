@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test demo bench lint fmt doc fuzz
+.PHONY: help setup run test demo bench lint fmt doc crash fuzz
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ fmt: ## Bring the sources into form
 
 doc: setup ## Build the library's documentation
 	$(CARGO) doc --locked --no-deps
+
+crash: setup ## Pull the plug on the store a hundred thousand times
+	PARLOUR_CRASHES=100000 $(CARGO) test --locked --lib crash_tests -- --nocapture
 
 fuzz: setup ## Feed random bytes to every decoder, a minute each
 	@command -v cargo-fuzz >/dev/null || { echo "Installing cargo-fuzz, which drives the fuzz targets."; $(CARGO) install --locked --quiet cargo-fuzz; }

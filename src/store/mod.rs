@@ -6,6 +6,7 @@
 //! error of the disk nothing is taken for granted: the group is refused, and the file opened anew.
 
 mod backup;
+mod caught;
 mod error;
 mod export;
 mod index;
@@ -50,6 +51,7 @@ use arc_swap::ArcSwapOption;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
 use crate::id::{SessionId, Timestamp};
+use caught::catch;
 use seen::Touches;
 use table::Tables;
 use writer::{Latest, Reopen, Writer};
@@ -170,8 +172,7 @@ impl Store {
         let latest = self.latest.load();
         let tables = latest.as_ref().ok_or(ReadError::Reopening)?;
         // redb may panic on pages that the disk changed.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(tables)))
-            .unwrap_or_else(|panic| Err(ReadError::Damaged(writer::words(&*panic))))
+        catch(|| read(tables)).unwrap_or_else(|words| Err(ReadError::Damaged(words)))
     }
 }
 
@@ -189,9 +190,7 @@ fn open_file(path: &Path, create: bool) -> Result<Database, OpenError> {
 
 /// Does something with a file that may be damaged, on which redb may panic.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        Err(OpenError::Damaged { path: path.into(), problem: writer::words(&*panic) })
-    })
+    catch(work).unwrap_or_else(|problem| Err(OpenError::Damaged { path: path.into(), problem }))
 }
 
 fn builder() -> Builder {

@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
+use super::Store;
+use super::caught::catch;
 use super::error::{OpenError, ReadError};
 use super::index::Indexed;
 use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};
 use super::row::{Record, Row, RowKey};
 use super::table::{SCHEMA, Tables, organization_of, range_of};
-use super::{Store, writer};
 use crate::id::OrganizationId;
 
 /// Something that is wrong, in words.
@@ -89,8 +89,7 @@ fn rows(tables: &Tables, progress: &mut dyn FnMut(&str)) -> Vec<Problem> {
     let mut look =
         |check: &mut Check, what: &'static str, work: &dyn Fn(&mut Check) -> Result<(), ReadError>| {
             progress(what);
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(check)))
-                .unwrap_or_else(|panic| Err(ReadError::Damaged(writer::words(&*panic))));
+            let outcome = catch(|| work(check)).unwrap_or_else(|words| Err(ReadError::Damaged(words)));
             if let Err(error) = outcome {
                 check.problem(format!("{what} can't be read to the end: {error}"));
             }

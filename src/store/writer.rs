@@ -2,7 +2,6 @@
 //! many callers share the cost of one flush to the disk.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use redb::{Database, Durability, ReadableDatabase};
 
+use super::caught::catch;
 use super::error::{CommitError, Failed, OpenError, ReadError, Stop};
 use super::open::{By, Open};
 use super::seen::Touches;
@@ -199,8 +199,8 @@ impl Work {
         let Some(database) = &self.database else { return Err(CommitError::Stopped) };
         let touches = if flush { self.touches.take() } else { Vec::new() };
         // redb may panic on pages that the disk changed; that is a failure of the disk like others.
-        let outcome = catch_unwind(AssertUnwindSafe(|| transact(database, group, &touches)))
-            .unwrap_or_else(|panic| Err(ReadError::Damaged(words(&panic))));
+        let outcome = catch(|| transact(database, group, &touches))
+            .unwrap_or_else(|words| Err(ReadError::Damaged(words)));
         match outcome {
             Ok(tables) => {
                 self.latest.store(Some(Arc::new(tables)));
@@ -259,10 +259,4 @@ fn transact(
     }
     transaction.commit()?;
     Ok(Tables::open(&database.begin_read()?)?)
-}
-
-/// What a panic said.
-pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned()
 }
