@@ -122,7 +122,8 @@ async fn what_a_command_changes_is_live_at_once() {
     rows(home, &["channel", "create", "General/Side"]);
     assert!(soon(|| alice.view().find("General/Side").is_ok()).await);
     let side = channel_id(&alice, "General/Side");
-    (alice.join(side).await.unwrap(), bob.join(side).await.unwrap());
+    alice.join(side).await.unwrap();
+    bob.join(side).await.unwrap();
     let mut voice = bob.voice();
     let talking = Talking::start(&alice);
     assert!(hear(&mut voice).await.is_some());
@@ -205,7 +206,7 @@ fn a_backup_an_export_and_a_reset_lose_nothing() {
     server.kill();
     // Cut short, an export is no export; nor with a line that isn't one.
     let text = fs::read_to_string(&lines).unwrap();
-    let half: String = text.lines().take(8).map(|line| format!("{line}\n")).collect();
+    let half = text.lines().take(8).collect::<Vec<_>>().join("\n");
     for (broken, why) in [
         (half, "ends too early"),
         (text.replacen("{\"user\":", "{\"usher\":", 1), "line "),

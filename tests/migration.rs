@@ -10,8 +10,8 @@ use parlour::auth::{ClaimCode, Scheme, StoredPassword, Token};
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Subject};
 use parlour::store::{
-    AuditFilter, BACKUPS, Grant, OpenError, Opening, Purpose, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb,
-    peek, rollback, verify_file,
+    AuditFilter, BACKUPS, Grant, JobKind, JobState, OpenError, Opening, Purpose, SEEDED_ORGANIZATION,
+    STORE_FILE, Store, Verb, peek, rollback, verify_file,
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -109,6 +109,8 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
     assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 1);
+    let jobs = store.jobs(None, 9).unwrap();
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (1, JobKind::Migrate, JobState::Done));
     drop(store);
 
     let backup = applied.backup.clone().unwrap();

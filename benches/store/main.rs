@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench ends by panicking, and prints")]
 
+mod first_release;
 mod sqlite;
 
 use std::collections::HashMap;
@@ -173,7 +174,31 @@ fn at_size(size: u64, directory: &Path, report: &mut Report) {
     if size > 10_000 || std::env::var_os("PARLOUR_BENCH_BACKUP").is_some() {
         backup(size, &store, directory, report);
     }
+    let started = Instant::now();
+    connection.execute("VACUUM INTO ?1", [directory.join("vacuum.db").display().to_string()]).unwrap();
+    println!("   sqlite's VACUUM INTO, alone: {:.1} s", started.elapsed().as_secs_f64());
     opening(size, store, connection, directory, report);
+    migration(size, directory, report);
+}
+
+/// From the first release's schema to this one, beside SQLite, which gets the same new columns, fills the
+/// grants in and makes its indexes.
+fn migration(size: u64, directory: &Path, report: &mut Report) {
+    let path = directory.join("first.redb");
+    first_release::write(&path, size);
+    let started = Instant::now();
+    let store = Store::open(&path, NOW).unwrap();
+    let ours = started.elapsed().as_secs_f64();
+    assert_eq!(store.user_count(HOME).unwrap(), size);
+    println!(
+        "   of which {} ms in the migration's transaction, the rest for the backup before it",
+        store.stats().unwrap().applied[0].1.milliseconds
+    );
+    let mut connection = sqlite::first_release(&directory.join("first.db"), size);
+    let started = Instant::now();
+    sqlite::migrate(&mut connection, &directory.join("before.db"));
+    let theirs = started.elapsed().as_secs_f64();
+    report.add(format!("{size}: migration, with the backup before"), "s", ours, Some(theirs), "");
 }
 
 /// Median nanoseconds of `looks` calls with random numbers, of several rounds for each of several

@@ -161,7 +161,7 @@ impl Writer {
         let (queue, jobs): (_, Receiver<(String, SyncSender<()>)>) = sync_channel(1_024);
         let thread = std::thread::spawn(move || {
             let mut hash = [0; 32];
-            let mut expected = 1;
+            let (mut expected, mut took) = (1, Duration::ZERO);
             while let Ok(first) = jobs.recv() {
                 let (mut group, began) = (vec![first], Instant::now());
                 loop {
@@ -170,12 +170,13 @@ impl Writer {
                     {
                         group.push(job);
                     }
-                    if group.len() >= expected || began.elapsed() >= Duration::from_micros(150) {
+                    if group.len() >= expected || began.elapsed() >= took / 2 {
                         break;
                     }
                     std::thread::yield_now();
                 }
                 expected = group.len();
+                let began = Instant::now();
                 connection.execute_batch("BEGIN IMMEDIATE").unwrap();
                 for (name, _) in &group {
                     insert_user(&connection, name, &mut hash);
@@ -184,6 +185,7 @@ impl Writer {
                 for (_, done) in group {
                     done.send(()).unwrap();
                 }
+                took = began.elapsed();
             }
         });
         Self { queue: Some(queue), thread: Some(thread) }
@@ -201,4 +203,43 @@ impl Drop for Writer {
         self.queue = None;
         self.thread.take().unwrap().join().unwrap();
     }
+}
+
+/// What the first release would have kept, in SQLite.
+pub(crate) fn first_release(path: &Path, users: u64) -> Connection {
+    let connection = open(path);
+    connection
+        .execute_batch(
+            "CREATE TABLE old_users (id INTEGER PRIMARY KEY, organization INTEGER, name TEXT, folded TEXT,
+                 password BLOB, disabled INTEGER, created INTEGER, UNIQUE (organization, folded));
+             CREATE TABLE old_grants (user INTEGER, role INTEGER, PRIMARY KEY (user, role)) WITHOUT ROWID;
+             BEGIN",
+        )
+        .unwrap();
+    {
+        let mut user = connection.prepare("INSERT INTO old_users VALUES (?1, 1, ?2, ?2, ?3, 0, 0)").unwrap();
+        let mut grant = connection.prepare("INSERT INTO old_grants VALUES (?1, 3)").unwrap();
+        for id in 1..=users {
+            user.execute(params![id as i64, super::name(id), [7_u8; 64]]).unwrap();
+            grant.execute([id as i64]).unwrap();
+        }
+    }
+    connection.execute_batch("COMMIT").unwrap();
+    connection
+}
+
+/// The same steps: a copy of the file first, then everything in one transaction.
+pub(crate) fn migrate(connection: &mut Connection, backup: &Path) {
+    connection.execute("VACUUM INTO ?1", [backup.display().to_string()]).unwrap();
+    let transaction = connection.transaction().unwrap();
+    transaction.execute_batch(SCHEMA).unwrap();
+    transaction
+        .execute_batch(
+            "INSERT INTO users SELECT id, organization, name, folded, NULL, NULL, 0, password, disabled,
+                 (SELECT group_concat(role) FROM old_grants WHERE user = id), created FROM old_users;
+             DROP TABLE old_users;
+             DROP TABLE old_grants;",
+        )
+        .unwrap();
+    transaction.commit().unwrap();
 }

@@ -12,8 +12,10 @@ use super::connect::ask;
 use super::operate::{Bar, Place, is_running, now, open, print};
 use super::output::Output;
 use crate::admin::{Answer, Database, Request};
+use crate::id::{JobId, Timestamp};
 use crate::store::{
-    BACKUPS, Opening, SEEDED_ORGANIZATION, Store, backup_name, compact, peek, restore, rollback, verify_file,
+    BACKUPS, By, Job, JobKind, JobState, Opening, SEEDED_ORGANIZATION, Store, backup_name, compact, peek,
+    restore, rollback, verify_file, write,
 };
 
 /// Look after the database: back it up, check it, migrate it.
@@ -273,14 +275,21 @@ async fn verify(place: &Place, file: Option<PathBuf>, output: Output) -> anyhow:
         let is_other = file.is_some();
         let path = file.map_or_else(|| place.file(), Ok)?;
         let bar = Bar::new(output);
-        let mut steps = 0.0;
+        let (mut steps, began) = (0.0, now());
         let problems = verify_file(&path, &mut |what| {
             steps += 1.0;
             bar.show(&format!("checking {what}"), steps / 11.0);
         })?;
         bar.clear();
         if problems.is_empty() && !is_other {
-            open(&path)?.note_verified(now())?;
+            let store = open(&path)?;
+            keep_job(
+                &store,
+                JobKind::Verify,
+                began,
+                "pages, rows, index, references, audit trail".to_owned(),
+            )?;
+            store.note_verified(now())?;
         }
         match problems.len() {
             0 => Answer {
@@ -309,10 +318,20 @@ async fn verify(place: &Place, file: Option<PathBuf>, output: Output) -> anyhow:
 async fn make_small(place: &Place, output: Output) -> anyhow::Result<()> {
     let path = must_be_stopped(place, "compact").await?;
     drop(open(&path)?);
+    let began = now();
     let (before, after) = compact(&path)?;
+    keep_job(&open(&path)?, JobKind::Compact, began, format!("{before} bytes to {after}"))?;
     let bytes = |bytes| indicatif::HumanBytes(bytes);
     output.line(format!("{} had {} and has {} now.", path.display(), bytes(before), bytes(after)));
     output.object(&json!({ "before": before, "after": after }));
+    Ok(())
+}
+
+/// Lists what was done without a server among the runs of maintenance.
+fn keep_job(store: &Store, kind: JobKind, started: Timestamp, step: String) -> anyhow::Result<()> {
+    let (id, state, steps, finished) = (JobId(0), JobState::Done, vec![step], Some(now()));
+    let job = Job { id, kind, state, progress: 100, steps, started, finished, error: None };
+    store.run(By::server(now()), write::put_job(job))?;
     Ok(())
 }
 

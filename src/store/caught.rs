@@ -40,7 +40,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "that is what is caught")]
     fn a_panic_becomes_its_words() {
         assert_eq!(catch(|| 7), Ok(7));
         assert_eq!(catch(|| -> u8 { panic!("page {}", 3) }), Err("page 3".to_owned()));

@@ -23,8 +23,9 @@ const QUEUE: usize = 1_024;
 /// Writes of one transaction at most.
 const GROUP: usize = 256;
 
-/// How long a group waits for those who were in the one before.
-const GATHERING: Duration = Duration::from_micros(150);
+/// How long a group waits for those who were in the one before: for half of what a commit takes, and for
+/// this at most.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// How long what was seen may wait to be written.
 const TOUCHES_WAIT: Duration = Duration::from_secs(30);
@@ -135,11 +136,11 @@ struct Work {
 impl Work {
     fn run(mut self, tasks: &Receiver<Box<dyn Task>>) {
         let mut flushed = Instant::now();
-        let mut expected = 1;
+        let (mut expected, mut took) = (1, Duration::ZERO);
         loop {
             let wait = TOUCHES_WAIT.saturating_sub(flushed.elapsed());
             let group = match tasks.recv_timeout(wait) {
-                Ok(first) => gather(first, tasks, expected),
+                Ok(first) => gather(first, tasks, expected, GATHERING.min(took / 2)),
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
@@ -149,7 +150,9 @@ impl Work {
             }
             expected = group.len();
             if !group.is_empty() || (flush && !self.touches.is_empty()) {
+                let began = Instant::now();
                 self.handle_group(group, flush);
+                took = began.elapsed();
             }
         }
         if !self.touches.is_empty() {
@@ -225,7 +228,12 @@ impl Work {
 /// Takes what is queued. Whoever was answered just now may be about to ask again, so as many as last time
 /// are waited for, though not for long: a flush to the disk for one of them would hold up the others for
 /// longer.
-fn gather(first: Box<dyn Task>, tasks: &Receiver<Box<dyn Task>>, expected: usize) -> Vec<Box<dyn Task>> {
+fn gather(
+    first: Box<dyn Task>,
+    tasks: &Receiver<Box<dyn Task>>,
+    expected: usize,
+    patience: Duration,
+) -> Vec<Box<dyn Task>> {
     let (mut group, began) = (vec![first], Instant::now());
     loop {
         while group.len() < GROUP
@@ -233,7 +241,7 @@ fn gather(first: Box<dyn Task>, tasks: &Receiver<Box<dyn Task>>, expected: usize
         {
             group.push(task);
         }
-        if group.len() >= expected.min(GROUP) || began.elapsed() >= GATHERING {
+        if group.len() >= expected.min(GROUP) || began.elapsed() >= patience {
             return group;
         }
         std::thread::yield_now();

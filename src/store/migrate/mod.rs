@@ -6,7 +6,7 @@ mod v1;
 mod v2;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,11 @@ use sha2::{Digest, Sha256};
 
 use super::backup;
 use super::error::{OpenError, ReadError};
+use super::record::{Counted, Job, JobKind, JobState, Ledger, SERVER};
+use super::row::Record;
 use super::seed;
 use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition};
-use crate::id::Timestamp;
+use crate::id::{JobId, Timestamp};
 
 /// What may happen to a file that is opened.
 pub struct Opening<'a> {
@@ -178,10 +180,33 @@ fn run(
                 backup: backup.map(Path::to_path_buf),
             },
         )?;
+        keep_job(&mut tables, migration, now, milliseconds)?;
     }
     transaction.commit()?;
     (opening.progress)(&words, 1.0);
     tracing::info!(schema = migration.to, milliseconds, "the database was migrated");
+    Ok(())
+}
+
+/// Lists the migration among the runs of maintenance.
+fn keep_job(
+    tables: &mut WriteTables<'_>,
+    migration: &Migration,
+    now: Timestamp,
+    milliseconds: u64,
+) -> Result<(), ReadError> {
+    // The highest there is, and the ledger is told of it.
+    let mut ledger = match tables.ledgers.get(SERVER.0)? {
+        Some(row) => Ledger::decode(row.value())?,
+        None => Ledger::new(SERVER),
+    };
+    let id = ledger.last[Counted::Job as usize] + 1;
+    ledger.note(Counted::Job, id);
+    tables.ledgers.insert(ledger.key(), ledger.encode()?.as_slice())?;
+    let finished = Some(now.plus(Duration::from_millis(milliseconds)));
+    let (kind, state, steps) = (JobKind::Migrate, JobState::Done, vec![migration.name.to_owned()]);
+    let job = Job { id: JobId(id), kind, state, progress: 100, steps, started: now, finished, error: None };
+    tables.jobs.insert(job.key(), job.encode()?.as_slice())?;
     Ok(())
 }
 
