@@ -252,3 +252,18 @@ fn an_older_database_is_migrated_at_start_unless_that_is_not_wanted() {
     assert_eq!(rows(home, &["db", "status"])[0]["schema"], 2);
     assert_eq!(rows(home, &["user", "list"]).len(), 12);
 }
+
+#[tokio::test]
+async fn a_server_looks_after_its_database_by_itself() {
+    let server = support::TestServer::start().await;
+    let backups = server.directory.path().join(parlour::store::BACKUPS);
+    let count = || fs::read_dir(&backups).map_or(0, Iterator::count);
+    let handle = server.server.handle();
+    handle.maintain(0).await;
+    assert_eq!(count(), 0, "0 hours mean none");
+    handle.maintain(24).await;
+    handle.maintain(24).await;
+    assert_eq!(count(), 1, "the second isn't due yet");
+    let made = fs::read_dir(&backups).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(parlour::store::verify_file(&made, &mut |_| ()).unwrap(), []);
+}

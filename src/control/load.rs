@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::id::{OrganizationId, Timestamp};
 use crate::permission::RoleGrant;
-use crate::state::{self, Change, State};
+use crate::state::{self, Change, Limits, State};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{self, ReadError, Rejected, SEEDED_ORGANIZATION, Store, Write};
 
@@ -23,7 +23,9 @@ pub enum StartError {
 
 /// The state that the store describes, with nobody connected.
 pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadError> {
-    let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?.id;
+    let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?;
+    let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
+    let home = home.id;
     let channels = store.channels(home, None, usize::MAX)?.into_iter().map(from_row).collect();
     let roles = store.roles(home, None, usize::MAX)?.into_iter().map(|role| state::Role {
         id: role.id,
@@ -31,7 +33,7 @@ pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadErr
         allow: role.allow,
     });
     let (roles, overwrites) = (roles.collect(), store.overwrites(home, None, usize::MAX)?);
-    Ok(State::new(home, channels, roles, overwrites, store.first_free_channel(home)?, max_sessions))
+    Ok(State::new(home, channels, roles, overwrites, store.first_free_channel(home)?, limits))
 }
 
 /// What a user's roles grant.

@@ -1,6 +1,6 @@
 //! What a request may lead to. Nothing here changes the state.
 
-use super::{Actor, Change, Channel, Denied, Facts, MAX_CHANNELS, MAX_DEPTH, Member, State};
+use super::{Actor, Change, Channel, Denied, Facts, MAX_DEPTH, Member, State};
 use crate::id::{ChannelId, SessionId};
 use crate::name::check_channel_name;
 use crate::permission::Permissions;
@@ -45,8 +45,8 @@ impl State {
     /// replaced, so it always can.
     pub fn decide_arrival(&self, member: Member) -> Result<Change, Denied> {
         let is_new = !self.members.contains_key(&member.session);
-        if is_new && self.members.len() >= self.max_sessions {
-            return Err(Denied::Full(self.max_sessions));
+        if is_new && self.members.len() >= self.limits.sessions {
+            return Err(Denied::Full(self.limits.sessions));
         }
         Ok(Change::Arrive(Box::new(member)))
     }
@@ -90,8 +90,8 @@ impl State {
         self.authorize(actor, Permissions::CREATE_CHANNEL, parent)?;
         let name = check_channel_name(&create.name)?;
         check_description(&create.description)?;
-        if self.channels.len() >= MAX_CHANNELS {
-            return Err(Denied::TooManyChannels(MAX_CHANNELS));
+        if self.channels.len() >= self.limits.channels {
+            return Err(Denied::TooManyChannels(self.limits.channels));
         }
         self.check_depth(parent, 1)?;
         self.check_sibling(parent, &name, None)?;

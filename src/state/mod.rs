@@ -24,9 +24,6 @@ use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Ssrc, UserId};
 use crate::permission::{Overwrite, Permissions, RoleGrant};
 use crate::protocol::wire::MemberKind;
 
-/// Channels in an organization at most.
-pub const MAX_CHANNELS: usize = 1_000;
-
 /// Levels of channels at most; a channel at the top is on level 1.
 pub const MAX_DEPTH: usize = crate::name::MAX_CHANNEL_DEPTH;
 
@@ -86,6 +83,15 @@ pub struct Member {
     pub grants: Vec<RoleGrant>,
 }
 
+/// How much there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions connected at once.
+    pub sessions: usize,
+    /// Channels of the organization.
+    pub channels: usize,
+}
+
 /// The live state of one organization. Cheap enough to clone before a batch that may fail to commit.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -95,7 +101,7 @@ pub struct State {
     overwrites: HashMap<ChannelId, Vec<Overwrite>>,
     members: BTreeMap<SessionId, Member>,
     next_channel: u64,
-    max_sessions: usize,
+    limits: Limits,
 }
 
 impl State {
@@ -107,7 +113,7 @@ impl State {
         roles: Vec<Role>,
         overwrites: Vec<Overwrite>,
         next_channel: ChannelId,
-        max_sessions: usize,
+        limits: Limits,
     ) -> Self {
         let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
         for overwrite in overwrites {
@@ -120,7 +126,7 @@ impl State {
             overwrites: by_channel,
             members: BTreeMap::new(),
             next_channel: next_channel.0,
-            max_sessions,
+            limits,
         }
     }
 

@@ -35,6 +35,7 @@ impl State {
         self.channels = stored.channels;
         self.roles = stored.roles;
         self.overwrites = stored.overwrites;
+        self.limits = stored.limits;
         self.next_channel = self.next_channel.max(stored.next_channel);
         let mut removed = Vec::new();
         for member in self.members.values_mut() {

@@ -41,7 +41,14 @@ fn state() -> State {
         Role { id: RoleId(1), name: "Admin".to_owned(), allow: Permissions::ADMINISTER },
         Role { id: RoleId(3), name: "Member".to_owned(), allow: visitor() },
     ];
-    let mut state = State::new(OrganizationId(1), channels, roles, Vec::new(), ChannelId(5), 3);
+    let mut state = State::new(
+        OrganizationId(1),
+        channels,
+        roles,
+        Vec::new(),
+        ChannelId(5),
+        Limits { sessions: 3, channels: 1_000 },
+    );
     for arrival in [member(1, Permissions::ADMINISTER), member(2, visitor())] {
         let change = state.decide_arrival(arrival).unwrap();
         state.apply(change);

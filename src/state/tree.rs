@@ -1,7 +1,7 @@
 //! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
 //! cycle, and the store is checked when it is loaded.
 
-use super::{Channel, MAX_CHANNELS, State};
+use super::{Channel, State};
 use crate::id::ChannelId;
 use crate::name::folded;
 
@@ -12,7 +12,7 @@ impl State {
         let mut next = Some(channel);
         // The bound ends the walk even on a damaged store whose parents form a cycle.
         while let Some(found) =
-            next.and_then(|id| self.channels.get(&id)).filter(|_| path.len() <= MAX_CHANNELS)
+            next.and_then(|id| self.channels.get(&id)).filter(|_| path.len() <= self.channels.len())
         {
             path.push(found.id);
             next = found.parent;
@@ -30,7 +30,7 @@ impl State {
     pub(super) fn subtree(&self, channel: ChannelId) -> Vec<ChannelId> {
         let mut found = vec![channel];
         let mut next = 0;
-        while next < found.len() && found.len() <= MAX_CHANNELS {
+        while next < found.len() && found.len() <= self.channels.len() {
             found.extend(self.children(Some(found[next])).map(|child| child.id));
             next += 1;
         }

@@ -1,6 +1,6 @@
 //! The embedded database: what is kept, and how it gets to disk.
 //!
-//! A [`Write`](write::Write) is made by a function of [`write`] and done by [`Store::run`], which answers
+//! A [`Write`] is made by a function of [`mod@write`] and done by [`Store::run`], which answers
 //! when it is durable. One thread owns the write transaction and commits what several callers have
 //! queued together. Readers use the tables of the latest commit, opened once for all of them. After an
 //! error of the disk nothing is taken for granted: the group is refused, and the file opened anew.
