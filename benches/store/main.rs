@@ -1,7 +1,7 @@
 //! What the store costs beside SQLite, and its look-ups beside a `HashMap`, in the same run.
 //!
-//! `cargo bench --bench store`; `PARLOUR_BENCH_USERS` sets the larger size, a million by default. Prints a
-//! table, and a line of JSON.
+//! `cargo bench --bench store`; `PARLOUR_BENCH_USERS` sets the larger size, a million by default, and
+//! `PARLOUR_BENCH_CREATIONS` leaves everything but creations out. Prints a table, and a line of JSON.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench ends by panicking, and prints")]
 
@@ -20,6 +20,10 @@ use parlour::store::write::{self, NewUser};
 use parlour::store::{
     By, Limits, SEEDED_ORGANIZATION as HOME, STORE_FILE, Seen, Session, Store, User, write::OrganizationEdit,
 };
+
+/// The same as the program's.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NOW: Timestamp = Timestamp(1_760_000_000_000);
 const ROUNDS: usize = 15;
@@ -106,8 +110,8 @@ fn token(number: u64) -> [u8; 32] {
     Sha256::digest(number.to_be_bytes()).into()
 }
 
-fn new_user(name: String) -> NewUser {
-    let email = Some(format!("{name}@example.org"));
+fn new_user(name: String, has_email: bool) -> NewUser {
+    let email = has_email.then(|| format!("{name}@example.org"));
     NewUser {
         organization: HOME,
         name,
@@ -142,7 +146,7 @@ fn fill(size: u64, directory: &Path) -> (Store, rusqlite::Connection) {
     for first in (0..size).step_by(5_000) {
         let writes = (first..(first + 5_000).min(size)).flat_map(|number| {
             let row = session(&store, number + 1, Timestamp(expires(number + 1)));
-            [write::create_user(new_user(name(number))).erased(), write::create_session(row).erased()]
+            [write::create_user(new_user(name(number), true)).erased(), write::create_session(row).erased()]
         });
         let writes = writes.map(|write| (By::server(NOW), write)).collect();
         assert!(store.run(By::server(NOW), write::all(writes)).unwrap().iter().all(Result::is_ok));
@@ -152,7 +156,7 @@ fn fill(size: u64, directory: &Path) -> (Store, rusqlite::Connection) {
     for first in (0..size).step_by(5_000) {
         connection.execute_batch("BEGIN").unwrap();
         for number in first..(first + 5_000).min(size) {
-            sqlite::insert_user(&connection, &name(number), &mut hash);
+            sqlite::insert_user(&connection, &name(number), true, &mut hash);
             sqlite::insert_session(&connection, number + 1, &token(number + 1), expires(number + 1));
         }
         connection.execute_batch("COMMIT").unwrap();
@@ -164,10 +168,16 @@ fn at_size(size: u64, directory: &Path, report: &mut Report) {
     let started = Instant::now();
     let (store, connection) = fill(size, directory);
     println!("-- {size} users, made in {:.0?}", started.elapsed());
-    look_ups(size, &store, &connection, report);
-    lists(size, &store, &connection, report);
+    let only_creations = std::env::var_os("PARLOUR_BENCH_CREATIONS").is_some();
+    if !only_creations {
+        look_ups(size, &store, &connection, report);
+        lists(size, &store, &connection, report);
+    }
     drop(connection);
     creations(size, &store, directory, report);
+    if only_creations {
+        return;
+    }
     let mut connection = sqlite::open(&directory.join("sqlite.db"));
     touches(size, &store, &mut connection, report);
     sweep(size, &store, &mut connection, report);
@@ -348,16 +358,33 @@ fn creations(size: u64, store: &Store, directory: &Path, report: &mut Report) {
         count.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
     };
     let theirs = sqlite::Writer::start(&directory.join("sqlite.db"));
-    for (writers, target) in [(1, ""), (16, ">= 0.75x"), (64, ">= 1x"), (256, ">= 1x")] {
+    // Accounts as `parlour user create` makes them, and some with an e-mail address, which is unique, too.
+    let rounds = [
+        (1, false, ""),
+        (16, false, ">= 0.75x"),
+        (64, false, ">= 1x"),
+        (256, false, ">= 1x"),
+        (16, true, ">= 0.75x"),
+        (64, true, ">= 1x"),
+        (256, true, ">= 1x"),
+    ];
+    for (writers, has_email, target) in rounds {
         let (mut ours_rates, mut their_rates) = (Vec::new(), Vec::new());
         for _ in 0..5 {
             ours_rates.push(rate(writers, &|name| {
-                store.run(By::server(NOW), write::create_user(new_user(name))).unwrap();
+                store.run(By::server(NOW), write::create_user(new_user(name, has_email))).unwrap();
             }));
-            their_rates.push(rate(writers, &|name| theirs.create_user(name)));
+            their_rates.push(rate(writers, &|name| theirs.create_user(name, has_email)));
         }
         let (ours, sqlite) = (median(ours_rates), median(their_rates));
-        report.add(format!("{size}: durable creations, {writers} writers"), "/s", ours, Some(sqlite), target);
+        let with = if has_email { ", e-mail" } else { "" };
+        report.add(
+            format!("{size}: durable creations, {writers} writers{with}"),
+            "/s",
+            ours,
+            Some(sqlite),
+            target,
+        );
     }
 }
 
@@ -417,7 +444,7 @@ fn backup(size: u64, store: &Store, directory: &Path, report: &mut Report) {
             let mut waits = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
-                let new = new_user(name(serial.fetch_add(1, Ordering::Relaxed)));
+                let new = new_user(name(serial.fetch_add(1, Ordering::Relaxed)), true);
                 store.run(By::server(NOW), write::create_user(new)).unwrap();
                 waits.push(started.elapsed().as_secs_f64() * 1e3);
                 std::thread::sleep(Duration::from_millis(2));

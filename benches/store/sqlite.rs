@@ -44,15 +44,14 @@ pub(crate) fn create(path: &Path) -> Connection {
     connection
 }
 
-pub(crate) fn insert_user(connection: &Connection, name: &str, hash: &mut [u8; 32]) {
-    let email = format!("{name}@example.org");
+pub(crate) fn insert_user(connection: &Connection, name: &str, has_email: bool, hash: &mut [u8; 32]) {
+    let email = has_email.then(|| format!("{name}@example.org"));
     let password = [7_u8; 64];
     let mut insert = connection.prepare_cached(INSERT_USER).unwrap();
     insert.execute(params![name, name, email, email, password, [3_u8, 0].as_slice()]).unwrap();
     let id = connection.last_insert_rowid();
     let after = serde_json::json!({
-        "id": id, "organization": 1, "name": name, "email": email, "email_verified": false,
-        "password": "(not shown)", "disabled": false, "grants": [{ "role": 3, "expires": null }], "created": 0,
+        "name": name, "email": email, "password": "(not shown)", "grants": [{ "role": 3, "expires": null }],
     });
     audit(connection, id, &after.to_string(), hash);
 }
@@ -151,14 +150,14 @@ pub(crate) fn sweep(connection: &mut Connection, now: u64, chunk: i64) -> u64 {
 
 /// A writer that commits groups, like the store's.
 pub(crate) struct Writer {
-    queue: Option<SyncSender<(String, SyncSender<()>)>>,
+    queue: Option<SyncSender<(String, bool, SyncSender<()>)>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(crate) fn start(path: &Path) -> Self {
         let connection = open(path);
-        let (queue, jobs): (_, Receiver<(String, SyncSender<()>)>) = sync_channel(1_024);
+        let (queue, jobs): (_, Receiver<(String, bool, SyncSender<()>)>) = sync_channel(1_024);
         let thread = std::thread::spawn(move || {
             let mut hash = [0; 32];
             let (mut expected, mut took) = (1, Duration::ZERO);
@@ -170,7 +169,8 @@ impl Writer {
                     {
                         group.push(job);
                     }
-                    if group.len() >= expected || began.elapsed() >= took / 2 {
+                    if group.len() >= expected || began.elapsed() >= (took / 2).min(Duration::from_millis(1))
+                    {
                         break;
                     }
                     std::thread::yield_now();
@@ -178,11 +178,11 @@ impl Writer {
                 expected = group.len();
                 let began = Instant::now();
                 connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-                for (name, _) in &group {
-                    insert_user(&connection, name, &mut hash);
+                for (name, has_email, _) in &group {
+                    insert_user(&connection, name, *has_email, &mut hash);
                 }
                 connection.execute_batch("COMMIT").unwrap();
-                for (_, done) in group {
+                for (_, _, done) in group {
                     done.send(()).unwrap();
                 }
                 took = began.elapsed();
@@ -191,9 +191,9 @@ impl Writer {
         Self { queue: Some(queue), thread: Some(thread) }
     }
 
-    pub(crate) fn create_user(&self, name: String) {
+    pub(crate) fn create_user(&self, name: String, has_email: bool) {
         let (done, answer) = sync_channel(1);
-        self.queue.as_ref().unwrap().send((name, done)).unwrap();
+        self.queue.as_ref().unwrap().send((name, has_email, done)).unwrap();
         answer.recv().unwrap();
     }
 }
