@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod endpoint;
 pub mod id;
+pub mod load;
 pub mod name;
 pub mod permission;
 pub mod protocol;

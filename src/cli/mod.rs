@@ -2,6 +2,7 @@
 //! completions and the man page are generated from that.
 
 mod admin;
+mod bench;
 mod channels;
 mod claim;
 mod completions;
@@ -79,6 +80,8 @@ enum Command {
     Db(db::Db),
     /// Show that voice gets through: a server, a speaker and two listeners on this machine.
     Demo(demo::Demo),
+    /// Measure a server: many clients, every frame timed.
+    Bench(bench::Bench),
     /// Print completions for a shell, or the manual page.
     Completions(completions::Completions),
 }
@@ -128,6 +131,7 @@ impl Command {
             Self::Audit(command) => command.run(output).await,
             Self::Db(command) => command.run(output).await,
             Self::Demo(command) => command.run(output).await,
+            Self::Bench(command) => command.run(output).await,
             Self::Completions(command) => command.run(output),
         }
     }

@@ -74,7 +74,7 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     let resolved = resolved.map_err(|source| ConnectError::Resolve { host: address.host.clone(), source })?;
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
-        match try_connect(place, &server, trust).await {
+        match try_connect(&Socket::bind(place)?, place, &server, trust, PATIENCE).await {
             Ok((link, fingerprint)) => return greet(link, fingerprint, client).await,
             Err(error @ ConnectError::CertificateChanged { .. }) => return Err(error),
             Err(error) => failure = error,
@@ -83,30 +83,54 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     Err(failure)
 }
 
+/// A UDP socket that several connections of one program share: cheaper than one for each.
+#[derive(Clone, Debug)]
+pub struct Socket(quinn::Endpoint);
+
+impl Socket {
+    /// A socket from which `place` can be reached.
+    pub fn bind(place: SocketAddr) -> Result<Self, ConnectError> {
+        let local: SocketAddr = match place {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        Ok(Self(quinn::Endpoint::client(local)?))
+    }
+
+    /// Connects to a place and greets, as [`connect`] does, waiting so long for an answer.
+    pub async fn connect(
+        &self,
+        place: SocketAddr,
+        trust: Trust,
+        client: &str,
+        patience: Duration,
+    ) -> Result<Connected, ConnectError> {
+        let (link, fingerprint) = try_connect(self, place, &place.to_string(), trust, patience).await?;
+        greet(link, fingerprint, client).await
+    }
+}
+
 async fn try_connect(
+    Socket(endpoint): &Socket,
     place: SocketAddr,
     server: &str,
     trust: Trust,
+    patience: Duration,
 ) -> Result<(Link, Fingerprint), ConnectError> {
     let expected = match trust {
         Trust::Pinned(fingerprint) => Some(fingerprint),
         Trust::FirstUse => None,
     };
     let (config, seen) = transport::client_config(expected, ALPN)?;
-    let local: SocketAddr = match place {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let endpoint = quinn::Endpoint::client(local)?;
     let lost =
         |reason: String| ConnectError::Failed { server: server.to_owned(), reason: Ended::Lost(reason) };
     let connecting =
         endpoint.connect_with(config, place, "parlour.local").map_err(|error| lost(error.to_string()))?;
-    match tokio::time::timeout(PATIENCE, connecting).await {
+    match tokio::time::timeout(patience, connecting).await {
         Ok(Ok(connection)) => {
             let fingerprint =
                 seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
-            Ok((Link { endpoint, connection }, fingerprint))
+            Ok((Link { endpoint: endpoint.clone(), connection }, fingerprint))
         }
         Ok(Err(error)) => Err(failed(error, server, expected, &seen)),
         Err(_) => Err(ConnectError::NoAnswer { server: server.to_owned() }),

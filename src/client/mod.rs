@@ -30,7 +30,7 @@ mod view;
 mod voice;
 
 pub use address::{Address, AddressError};
-pub use connect::{Connected, Credentials, Trust, connect};
+pub use connect::{Connected, Credentials, Socket, Trust, connect};
 pub use error::{ConnectError, Ended, RequestError};
 pub use keeper::{Keeper, Restored};
 pub use profile::{Known, Profile, ProfileError};
