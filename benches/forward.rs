@@ -63,7 +63,8 @@ fn main() {
         let copies = rounds * listeners as usize;
         let by_table = median_ns(copies, || {
             for _ in 0..rounds {
-                for peer in table.listeners(black_box(Ssrc(0)), FlowId::CHANNEL).into_iter().flatten() {
+                let Some(audience) = table.audience(black_box(Ssrc(0)), FlowId::CHANNEL) else { return };
+                for (_, peer) in audience.on_shard(0).iter().filter(|(ssrc, _)| *ssrc != Ssrc(0)) {
                     black_box(peer.send(packet.clone()));
                 }
             }

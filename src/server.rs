@@ -192,6 +192,8 @@ fn limits(config: &Config) -> Limits {
         request_burst: config.request_burst(),
         handshake: Duration::from_secs(config.handshake_seconds().into()),
         idle: Duration::from_secs(config.idle_seconds().into()),
+        gather: Duration::from_millis(config.gather_ms().into()),
+        shards: config.shards(),
     }
 }
 

@@ -29,8 +29,8 @@ enum Command {
 #[derive(Debug, Args)]
 struct Voice {
     /// What to run: w1 (1 speaker, 200 listeners), w2 (1, 1000), w3 (20 channels of 25, 3 speak), w4 (100
-    /// people, 10 speak), w5 (w4 with ever more speakers), w6 (40 channels of 1 speaker and 25 listeners), storm
-    /// (1000 log-ins), idle (1000 clients), churn (w3 with people moving).
+    /// people, 10 speak), w5 (200 people, ever more speak), w6 (40 channels of 1 speaker and 25 listeners), storm
+    /// (1000 log-ins), idle (1000 clients), churn (w3 with people moving), or CHANNELSxPEOPLExSPEAKERS.
     #[arg(default_values_t = ["w1".to_owned(), "w3".to_owned(), "w4".to_owned()])]
     workloads: Vec<String>,
     /// A server that lets guests in. Default: one that is started for it, on a core of its own.
@@ -39,6 +39,9 @@ struct Voice {
     /// Seconds for each.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Cores for the server that is started; the clients get the others.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    cores: usize,
     /// Write a chart of the delay over time into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     report: Option<PathBuf>,
@@ -70,7 +73,7 @@ impl Voice {
             // A new server for each, so that none begins with what another left behind.
             let target = match elsewhere {
                 Some(address) => Target::elsewhere(address),
-                None => Target::start(workload.people(), workload.shape().0)?,
+                None => Target::start(workload.people(), workload.shape().0, self.cores)?,
             };
             let report = load::run(workload, &target, Duration::from_secs(self.seconds), &progress).await?;
             bar.clear();
@@ -119,7 +122,7 @@ fn lines(report: &Report) -> Vec<Vec<String>> {
             .log_in_cost
             .map_or(String::new(), |cost| format!("{} ms CPU a log-in", milliseconds(cost)));
         return vec![vec![
-            report.workload.name().to_owned(),
+            report.workload.name(),
             report.clients.to_string(),
             cost,
             format!("{:.2} % of a core", report.server_load * 100.0),
@@ -135,7 +138,7 @@ fn lines(report: &Report) -> Vec<Vec<String>> {
     let several = report.steps.len() + usize::from(report.broken.is_some()) > 1;
     let line = |step: &Step| {
         let name = report.workload.name();
-        let name = if several { format!("{name}, {} speak", step.speakers) } else { name.to_owned() };
+        let name = if several { format!("{name}, {} speak", step.speakers) } else { name };
         let per_second = step.per_server_second().map_or(String::new(), |rate| format!("{rate:.0}"));
         vec![
             name,

@@ -1,11 +1,13 @@
 //! From an address to a session.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::session::{Link, Session, exchange};
+use super::socket::{Arrival, Timed};
 use super::{Address, ConnectError, Ended, RequestError};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
@@ -74,7 +76,7 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     let resolved = resolved.map_err(|source| ConnectError::Resolve { host: address.host.clone(), source })?;
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
-        match try_connect(&Socket::bind(place)?, place, &server, trust, PATIENCE).await {
+        match try_connect(Socket::bind(place)?, place, &server, trust, PATIENCE).await {
             Ok((link, fingerprint)) => return greet(link, fingerprint, client).await,
             Err(error @ ConnectError::CertificateChanged { .. }) => return Err(error),
             Err(error) => failure = error,
@@ -83,9 +85,12 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     Err(failure)
 }
 
-/// A UDP socket that several connections of one program share: cheaper than one for each.
-#[derive(Clone, Debug)]
-pub struct Socket(quinn::Endpoint);
+/// A UDP socket for one connection.
+#[derive(Debug)]
+pub struct Socket {
+    endpoint: quinn::Endpoint,
+    arrival: Arrival,
+}
 
 impl Socket {
     /// A socket from which `place` can be reached.
@@ -94,12 +99,15 @@ impl Socket {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        Ok(Self(quinn::Endpoint::client(local)?))
+        let (arrival, socket) = (Arrival::default(), std::net::UdpSocket::bind(local)?);
+        let runtime = Arc::new(Timed(arrival.clone()));
+        let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
+        Ok(Self { endpoint, arrival })
     }
 
     /// Connects to a place and greets, as [`connect`] does, waiting so long for an answer.
     pub async fn connect(
-        &self,
+        self,
         place: SocketAddr,
         trust: Trust,
         client: &str,
@@ -111,7 +119,7 @@ impl Socket {
 }
 
 async fn try_connect(
-    Socket(endpoint): &Socket,
+    Socket { endpoint, arrival }: Socket,
     place: SocketAddr,
     server: &str,
     trust: Trust,
@@ -130,7 +138,7 @@ async fn try_connect(
         Ok(Ok(connection)) => {
             let fingerprint =
                 seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
-            Ok((Link { endpoint: endpoint.clone(), connection }, fingerprint))
+            Ok((Link { endpoint, connection, arrival }, fingerprint))
         }
         Ok(Err(error)) => Err(failed(error, server, expected, &seen)),
         Err(_) => Err(ConnectError::NoAnswer { server: server.to_owned() }),

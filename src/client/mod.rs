@@ -26,6 +26,7 @@ mod error;
 mod keeper;
 mod profile;
 mod session;
+mod socket;
 mod view;
 mod voice;
 

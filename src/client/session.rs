@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
-use super::voice::{Speaker, VoiceIn};
+use super::socket::Arrival;
+use super::voice::{Pace, Speaker, VoiceIn};
 use super::{Ended, RequestError, View};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
@@ -26,12 +27,15 @@ pub struct Session(Arc<Inner>);
 pub(super) struct Link {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) connection: quinn::Connection,
+    pub(super) arrival: Arrival,
 }
 
 #[derive(Debug)]
 struct Inner {
     endpoint: quinn::Endpoint,
     connection: quinn::Connection,
+    arrival: Arrival,
+    pace: Pace,
     welcome: wire::Welcome,
     logged_in: wire::LoggedIn,
     view: watch::Receiver<View>,
@@ -47,7 +51,7 @@ impl Drop for Inner {
 
 impl Session {
     pub(super) async fn start(
-        Link { endpoint, connection }: Link,
+        Link { endpoint, connection, arrival }: Link,
         welcome: wire::Welcome,
         logged_in: wire::LoggedIn,
     ) -> Result<Self, RequestError> {
@@ -58,7 +62,8 @@ impl Session {
         if view.wait_for(|view| view.own_session != 0).await.is_err() {
             return Err(RequestError::Ended(connection.closed().await.into()));
         }
-        Ok(Self(Arc::new(Inner { endpoint, connection, welcome, logged_in, view, events })))
+        let pace = Pace::default();
+        Ok(Self(Arc::new(Inner { endpoint, connection, arrival, pace, welcome, logged_in, view, events })))
     }
 
     /// Which session this is.
@@ -99,12 +104,17 @@ impl Session {
     /// Voice from now on. Packets go to whoever asks first, so one receiver is enough. Up to 1 MiB waits;
     /// beyond that the oldest goes.
     pub fn voice(&self) -> VoiceIn {
-        VoiceIn::new(self.0.connection.clone())
+        let Inner { connection, arrival, pace, .. } = &*self.0;
+        VoiceIn::new(connection.clone(), arrival.clone(), pace.clone())
     }
 
     /// Something that numbers and sends this session's voice.
     pub fn speaker(&self) -> Speaker {
         Speaker::new(self.clone())
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     /// Estimated round trip to the server.

@@ -1,12 +1,15 @@
 //! Voice out and in: RTP packets in datagrams. Opus is made and played elsewhere.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::socket::Arrival;
 use super::{Ended, Session};
 use crate::id::FlowId;
-use crate::protocol::{OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, write_packet};
+use crate::protocol::{OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_pace, write_packet};
 
 /// Samples at 48 kHz in a frame of 20 ms.
 const FRAME: u32 = 960;
@@ -48,6 +51,13 @@ impl Speaker {
         self.session.send_datagram(datagram.into()).then_some(header)
     }
 
+    /// By how much the server asks to send later, once, since it was last looked: where several people
+    /// speak, all of their frames then come together and cost little. Follow it where nobody hears it, at a
+    /// pause. It is read from what [`Session::voice`] receives.
+    pub fn pace(&self) -> Option<Duration> {
+        self.session.pace().take()
+    }
+
     /// Lets time pass in silence: no packet is sent for these frames.
     pub fn pause(&mut self, frames: u32) {
         self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(FRAME));
@@ -61,6 +71,21 @@ impl Speaker {
     }
 }
 
+/// What the server last asked for, in microseconds; 0 for nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace(Arc<AtomicU32>);
+
+impl Pace {
+    fn ask(&self, later: Duration) {
+        self.0.store(later.as_micros() as u32, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Option<Duration> {
+        let later = self.0.swap(0, Ordering::Relaxed);
+        (later > 0).then(|| Duration::from_micros(later.into()))
+    }
+}
+
 /// A packet that arrived.
 #[derive(Clone, Debug)]
 pub struct Heard {
@@ -70,7 +95,7 @@ pub struct Heard {
     pub header: VoiceHeader,
     /// One Opus packet.
     pub payload: Bytes,
-    /// When it was read.
+    /// When it reached this machine, by the kernel's clock; exact while packets are read as they come.
     pub at: Instant,
 }
 
@@ -78,19 +103,30 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct VoiceIn {
     connection: quinn::Connection,
+    arrival: Arrival,
+    pace: Pace,
 }
 
 impl VoiceIn {
-    pub(super) fn new(connection: quinn::Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: quinn::Connection, arrival: Arrival, pace: Pace) -> Self {
+        Self { connection, arrival, pace }
     }
 
     /// The next voice packet; what isn't one is skipped. Safe to drop while it waits.
     pub async fn next(&mut self) -> Result<Heard, Ended> {
         loop {
             let datagram = self.connection.read_datagram().await?;
+            if let Some((_, later)) = read_pace(&datagram) {
+                self.pace.ask(later);
+                continue;
+            }
             if let Ok(VoicePacket { flow, header, payload, .. }) = VoicePacket::parse(&datagram) {
-                return Ok(Heard { flow, header, payload: datagram.slice(payload), at: Instant::now() });
+                return Ok(Heard {
+                    flow,
+                    header,
+                    payload: datagram.slice(payload),
+                    at: self.arrival.latest(),
+                });
             }
         }
     }

@@ -171,6 +171,18 @@ pub const KEYS: &[Key] = &[
         meaning: "Seconds of silence after which a connection is given up.",
     },
     Key {
+        name: "voice.shards",
+        default: "0",
+        kind: Kind::Number(0..=64),
+        meaning: "Threads that carry connections and voice. 0: as many as there are cores.",
+    },
+    Key {
+        name: "voice.gather_ms",
+        default: "5",
+        kind: Kind::Number(0..=20),
+        meaning: "Milliseconds for which a frame waits at most for others that are due, where three or more people speak; each listener then gets them in one packet. 0: none waits.",
+    },
+    Key {
         name: "sessions.token_days",
         default: "30",
         kind: Kind::Number(1..=3_650),

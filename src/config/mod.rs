@@ -81,6 +81,8 @@ getters! {
     handshake_seconds -> u32 = "limits.handshake_seconds", Number;
     /// Seconds of silence after which a connection is given up.
     idle_seconds -> u32 = "limits.idle_seconds", Number;
+    /// Milliseconds that frames wait for each other at most.
+    gather_ms -> u32 = "voice.gather_ms", Number;
     /// Days that a session's token is good.
     token_days -> u32 = "sessions.token_days", Number;
     /// Whether guests are let in.
@@ -121,9 +123,18 @@ impl Config {
         vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
     }
 
+    /// Threads that carry connections and voice: as many as said, or as there are cores.
+    pub fn shards(&self) -> usize {
+        self.threads("voice.shards")
+    }
+
     /// Threads that hash passwords: as many as said, or as there are cores.
     pub fn hash_threads(&self) -> usize {
-        match self.value("auth.hash_threads") {
+        self.threads("auth.hash_threads")
+    }
+
+    fn threads(&self, key: &str) -> usize {
+        match self.value(key) {
             Value::Number(0) => std::thread::available_parallelism().map_or(1, usize::from),
             Value::Number(threads) => *threads as usize,
             _ => 1,

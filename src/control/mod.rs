@@ -45,7 +45,7 @@ const QUEUE: usize = 1_024;
 
 /// Events that wait for one session at most; a client that lets more pile up is disconnected, and gets
 /// a fresh snapshot when it comes back.
-const EVENTS: usize = 256;
+const EVENTS: usize = 1_024;
 
 /// What control is told at start.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::{QuicPeer, Shared, exchange};
 use crate::control::{Newcomer, Refused};
 use crate::protocol::wire::{Hello, MemberKind, Welcome, request, response};
-use crate::protocol::{CloseCode, FEATURES, VERSIONS};
+use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Log-ins that one connection may try.
 const TRIES: u32 = 5;
@@ -47,7 +47,8 @@ impl ExpectHello {
         };
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
         let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
-        Ok(ExpectLogIn { connection: self.connection, from: self.from, shared: self.shared, client })
+        let paced = hello.features.iter().any(|feature| feature == PACE);
+        Ok(ExpectLogIn { connection: self.connection, from: self.from, shared: self.shared, client, paced })
     }
 
     /// The highest version that both speak, and the features both have.
@@ -75,6 +76,7 @@ pub(super) struct ExpectLogIn {
     from: IpAddr,
     shared: Arc<Shared>,
     client: String,
+    paced: bool,
 }
 
 impl ExpectLogIn {
@@ -113,13 +115,13 @@ impl ExpectLogIn {
         let handle = &self.shared.handle;
         let proven = handle.log_in(&request?, self.from).await?;
         let newcomer = Newcomer {
-            peer: QuicPeer(self.connection.clone()),
+            peer: QuicPeer::new(self.connection.clone(), self.shared.shard),
             address: self.from,
             kind: MemberKind::Native,
             client: self.client.clone(),
         };
         let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
-        let session = Session::new(self.connection.clone(), attached, Arc::clone(&self.shared));
+        let session = Session::new(self.connection.clone(), attached, Arc::clone(&self.shared), self.paced);
         Ok((session, response::Body::LoggedIn(logged_in)))
     }
 }

@@ -2,33 +2,37 @@
 //! session (requests, events, voice datagrams). The one room, with `client` and `transport`, that
 //! names quinn.
 
+mod bind;
 mod connection;
 mod exchange;
 mod handshake;
 mod identity;
 mod local;
 mod peer;
+mod relay;
 mod session;
+mod shard;
+mod socket;
 
 pub use identity::{Identity, IdentityError};
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
 pub use peer::QuicPeer;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::control::Handle;
-use crate::protocol::{ALPN, CloseCode, wire};
+use crate::protocol::{ALPN, wire};
 use crate::transport;
 use crate::voice::Rates;
+use relay::Relay;
+use shard::Shard;
 
 /// Handshakes under way at once before new addresses must prove that they receive what is sent to
 /// them (a Retry packet: RFC 9000, section 8.1.2).
@@ -37,8 +41,8 @@ const UNPROVEN_HANDSHAKES: usize = 64;
 /// Connections above the number of sessions that may be in their handshake.
 const HANDSHAKE_ROOM: usize = 64;
 
-/// How long the connections get to take their leave when the server stops.
-const FAREWELL: Duration = Duration::from_millis(1_500);
+/// Shards at most: a connection id's first byte names one, and more cores than this carry no more voice.
+const MOST_SHARDS: usize = 64;
 
 /// Why the server can't listen.
 #[derive(Debug, Error)]
@@ -81,22 +85,29 @@ pub struct Limits {
     pub handshake: Duration,
     /// Silence after which a connection is given up.
     pub idle: Duration,
+    /// How long frames wait for each other where several people speak.
+    pub gather: Duration,
+    /// Threads that carry connections and voice, at least one.
+    pub shards: usize,
 }
 
-/// What every connection's task shares.
+/// What the tasks of a shard's connections share.
 #[derive(Debug)]
 struct Shared {
+    shard: u8,
     handle: Handle<QuicPeer>,
     limits: Limits,
     welcome: wire::Welcome,
-    handshakes: AtomicUsize,
+    relay: Relay,
+    /// Of all shards: handshakes under way, and room for connections.
+    handshakes: Arc<AtomicUsize>,
     room: Arc<Semaphore>,
 }
 
 /// The server's side of QUIC, bound and not yet accepting.
 #[derive(Debug)]
 pub struct Endpoint {
-    sockets: Vec<quinn::Endpoint>,
+    shards: Vec<Shard>,
 }
 
 impl Endpoint {
@@ -109,7 +120,8 @@ impl Endpoint {
         limits: &Limits,
     ) -> Result<Self, BindError> {
         let config = transport::server_config(identity.chain(), identity.key(), ALPN, limits.idle)?;
-        let mut sockets = Vec::new();
+        let mut by_shard: Vec<Vec<UdpSocket>> =
+            (0..limits.shards.clamp(1, MOST_SHARDS)).map(|_| Vec::new()).collect();
         let mut port = 0;
         for address in addresses {
             // With port 0 the first socket's port serves the other addresses, too.
@@ -117,12 +129,13 @@ impl Endpoint {
             if address.port() == 0 {
                 address.set_port(port);
             }
-            match bind_socket(address) {
-                Ok(socket) => {
-                    let endpoint =
-                        listen(socket, config.clone(), identity).map_err(|e| bind_error(address, e))?;
-                    port = endpoint.local_addr().map_or(port, |address| address.port());
-                    sockets.push(endpoint);
+            match bind::bind(address, by_shard.len()) {
+                Ok(sockets) => {
+                    let bound = sockets.first().and_then(|socket| socket.local_addr().ok());
+                    port = bound.map_or(port, |address| address.port());
+                    for (shard, socket) in by_shard.iter_mut().zip(sockets) {
+                        shard.push(socket);
+                    }
                 }
                 Err(error) if optional && lacks_family(&error) => {
                     tracing::warn!(%address, "this machine has no such address family; listening without it");
@@ -130,12 +143,21 @@ impl Endpoint {
                 Err(error) => return Err(bind_error(address, error)),
             }
         }
-        Ok(Self { sockets })
+        let mut shards = Vec::new();
+        for (number, sockets) in (0..).zip(by_shard) {
+            let first = sockets.first().and_then(|socket| socket.local_addr().ok());
+            let endpoint = transport::endpoint_config(identity.key().secret_der(), number);
+            let started = Shard::start(usize::from(number), sockets, endpoint, config.clone());
+            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            shards.push(started.map_err(|error| bind_error(first.unwrap_or(any), error))?);
+        }
+        Ok(Self { shards })
     }
 
     /// What is listened on, with the ports that the operating system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+        // The first shard has a socket on every address.
+        self.shards.first().map_or_else(Vec::new, |shard| shard.addresses().to_vec())
     }
 
     /// Accepts connections until `stop` completes, then closes them all and waits until they had
@@ -148,70 +170,32 @@ impl Endpoint {
         stop: impl Future<Output = ()>,
     ) {
         let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
-        let shared = Arc::new(Shared { handle, limits, welcome, handshakes: AtomicUsize::new(0), room });
-        let mut accepting = JoinSet::new();
-        for socket in &self.sockets {
-            accepting.spawn(accept(socket.clone(), Arc::clone(&shared)));
-        }
+        let handshakes = Arc::new(AtomicUsize::new(0));
+        let (ways, inboxes): (Vec<_>, Vec<_>) =
+            self.shards.iter().map(|_| mpsc::channel(relay::INBOX)).unzip();
+        let serving: Vec<_> = (0..)
+            .zip(self.shards.into_iter().zip(inboxes))
+            .map(|(number, (shard, inbox))| {
+                let relay = Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather);
+                let shared = Shared {
+                    shard: number,
+                    handle: handle.clone(),
+                    limits,
+                    welcome: welcome.clone(),
+                    relay,
+                    handshakes: Arc::clone(&handshakes),
+                    room: Arc::clone(&room),
+                };
+                shard.begin(Arc::new(shared), inbox)
+            })
+            .collect();
         stop.await;
-        accepting.abort_all();
-        let reason = CloseCode::ShuttingDown;
-        for socket in &self.sockets {
-            socket.close(reason.number().into(), reason.sentence().as_bytes());
-        }
-        let farewell = async {
-            for socket in &self.sockets {
-                socket.wait_idle().await;
-            }
-        };
-        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
-            tracing::info!("some clients didn't confirm the end of their connection in time");
+        // All are told before the first is waited for.
+        let stopping: Vec<_> = serving.into_iter().map(shard::Serving::stop).collect();
+        for stopped in stopping {
+            stopped.await;
         }
     }
-}
-
-async fn accept(socket: quinn::Endpoint, shared: Arc<Shared>) {
-    while let Some(incoming) = socket.accept().await {
-        let Ok(room) = Arc::clone(&shared.room).try_acquire_owned() else {
-            tracing::warn!("all places are taken; a connection was refused");
-            incoming.refuse();
-            continue;
-        };
-        let crowded = shared.handshakes.load(Ordering::Relaxed) >= UNPROVEN_HANDSHAKES;
-        if crowded && !incoming.remote_address_validated() {
-            // Fails only for an address that is validated already, which was just ruled out.
-            let _ = incoming.retry();
-            continue;
-        }
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            connection::serve(incoming, &shared).await;
-            drop(room);
-        });
-    }
-}
-
-fn bind_socket(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    // The kernel caps these at its own limit; less room only means earlier loss under load.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-    Ok(socket.into())
-}
-
-const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
-
-fn listen(
-    socket: std::net::UdpSocket,
-    config: quinn::ServerConfig,
-    identity: &Identity,
-) -> io::Result<quinn::Endpoint> {
-    let endpoint = transport::endpoint_config(identity.key().secret_der());
-    quinn::Endpoint::new(endpoint, Some(config), socket, Arc::new(quinn::TokioRuntime))
 }
 
 fn lacks_family(error: &io::Error) -> bool {

@@ -7,16 +7,29 @@ use crate::voice::Peer;
 
 /// A QUIC connection that takes datagrams.
 #[derive(Clone, Debug)]
-pub struct QuicPeer(pub(super) quinn::Connection);
+pub struct QuicPeer {
+    connection: quinn::Connection,
+    shard: u8,
+}
+
+impl QuicPeer {
+    pub(super) fn new(connection: quinn::Connection, shard: u8) -> Self {
+        Self { connection, shard }
+    }
+}
 
 impl Peer for QuicPeer {
     fn send(&self, datagram: Bytes) -> bool {
         // quinn makes room by dropping the oldest datagram without a word; look before, to count it.
-        let fits = self.0.datagram_send_buffer_space() >= datagram.len();
-        self.0.send_datagram(datagram).is_ok() && fits
+        let fits = self.connection.datagram_send_buffer_space() >= datagram.len();
+        self.connection.send_datagram(datagram).is_ok() && fits
     }
 
     fn close(&self, code: CloseCode) {
-        self.0.close(code.number().into(), code.sentence().as_bytes());
+        self.connection.close(code.number().into(), code.sentence().as_bytes());
+    }
+
+    fn shard(&self) -> usize {
+        self.shard.into()
     }
 }

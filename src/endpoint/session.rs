@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use quinn::{Connection, RecvStream, SendStream};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -12,11 +13,16 @@ use tokio::time::Instant;
 use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
 use crate::protocol::wire::request;
-use crate::protocol::{CloseCode, HeaderError, VoicePacket};
-use crate::voice::{Bucket, Fate, Limiter, Peer};
+use crate::protocol::{CloseCode, HeaderError, VoicePacket, write_pace};
+use crate::voice::{Bucket, Fate, Frame, Limiter};
 
 /// Requests refused for their rate, in multiples of the burst, before the connection is closed.
 const PATIENCE: u32 = 10;
+
+/// Events that are written together at most, and the time between two writes. With a thousand people, an
+/// arrival or a move is a packet to each of them.
+const EVENTS_AT_ONCE: usize = 256;
+const EVENTS_APART: Duration = Duration::from_millis(40);
 
 /// How long a client that logged out gets to confirm the answer.
 const CONFIRMATION: Duration = Duration::from_secs(2);
@@ -28,6 +34,10 @@ pub(super) struct Session {
     events: Option<Receiver<Bytes>>,
     shared: Arc<Shared>,
     started: Instant,
+    /// Whether the client follows the pace.
+    paced: bool,
+    /// Told when a request is about to be answered.
+    asked: Notify,
 }
 
 impl Session {
@@ -35,8 +45,17 @@ impl Session {
         connection: Connection,
         (attached, events): (Attached, Receiver<Bytes>),
         shared: Arc<Shared>,
+        paced: bool,
     ) -> Self {
-        Self { connection, attached, events: Some(events), shared, started: Instant::now() }
+        Self {
+            connection,
+            attached,
+            events: Some(events),
+            shared,
+            started: Instant::now(),
+            paced,
+            asked: Notify::new(),
+        }
     }
 
     /// Serves the session until its connection ends, then takes it out of the state.
@@ -57,15 +76,14 @@ impl Session {
     async fn relay_voice(&self) {
         let mut limiter = Limiter::new(self.shared.limits.voice);
         while let Ok(datagram) = self.connection.read_datagram().await {
-            self.forward(&datagram, &mut limiter);
+            self.forward(datagram, &mut limiter);
         }
     }
 
-    /// Passes one voice packet on to whoever hears this session. The hot path: nothing here waits,
-    /// locks, or asks what anyone may do; the forwarding table already has the answer.
-    fn forward(&self, datagram: &Bytes, limiter: &mut Limiter) {
+    /// Checks one voice packet and passes it on to whoever hears this session.
+    fn forward(&self, datagram: Bytes, limiter: &mut Limiter) {
         let counts = self.shared.handle.voice_counts();
-        let packet = match VoicePacket::parse(datagram) {
+        let packet = match VoicePacket::parse(&datagram) {
             Ok(packet) => packet,
             Err(HeaderError::TooLarge) => return counts.add(Fate::TooLarge, 1),
             Err(_) => return counts.add(Fate::Malformed, 1),
@@ -76,31 +94,33 @@ impl Session {
         if !limiter.admit(self.started.elapsed(), datagram.len()) {
             return counts.add(Fate::RateLimited, 1);
         }
-        let table = self.shared.handle.table();
-        let Some(listeners) = table.listeners(packet.header.ssrc, packet.flow) else {
-            return counts.add(Fate::NotSpeaking, 1);
-        };
-        let (mut delivered, mut full) = (0, 0);
-        for peer in listeners {
-            if peer.send(datagram.clone()) {
-                delivered += 1;
-            } else {
-                full += 1;
-            }
-        }
-        counts.add(Fate::Forwarded, 1);
-        counts.add(Fate::Delivered, delivered);
-        if full > 0 {
-            counts.add(Fate::ListenerFull, full);
+        let frame = Frame { ssrc: packet.header.ssrc, flow: packet.flow, datagram };
+        let later = self.shared.relay.forward(frame);
+        if let Some(later) = later.filter(|_| self.paced) {
+            let mut pace = Vec::new();
+            write_pace(self.attached.ssrc, later, &mut pace);
+            // Lost ones are made up for by the next.
+            let _ = self.connection.send_datagram(pace.into());
         }
     }
 
     /// Events: in order, on the one stream that the server opens.
     async fn send_events(&self, mut events: Receiver<Bytes>) {
         let Ok(mut stream) = self.connection.open_uni().await else { return };
-        while let Some(event) = events.recv().await {
-            if stream.write_all(&event).await.is_err() {
+        let mut some = Vec::new();
+        while events.recv_many(&mut some, EVENTS_AT_ONCE).await > 0 {
+            let bytes = some.drain(..).fold(BytesMut::new(), |mut all, event: Bytes| {
+                all.extend_from_slice(&event);
+                all
+            });
+            if stream.write_chunk(bytes.freeze()).await.is_err() {
                 return;
+            }
+            // The first event leaves at once; when many come and go, what follows leaves together. What
+            // this client itself asked for doesn't wait.
+            tokio::select! {
+                () = tokio::time::sleep(EVENTS_APART) => (),
+                () = self.asked.notified() => (),
             }
         }
         // The queue's other end is gone: the session was ended or replaced, and whoever did that
@@ -141,6 +161,9 @@ impl Session {
             Err(refused) => counts.refused(refused.code()),
         }
         let logged_out = logs_out && answer.is_ok();
+        // The events of a change are queued by now: they go before its answer.
+        self.asked.notify_one();
+        tokio::task::yield_now().await;
         exchange::answer(&mut send, answer).await;
         if logged_out {
             let _ = tokio::time::timeout(CONFIRMATION, send.stopped()).await;
@@ -154,6 +177,6 @@ impl Session {
     }
 
     fn close(&self, code: CloseCode) {
-        super::QuicPeer(self.connection.clone()).close(code);
+        self.connection.close(code.number().into(), code.sentence().as_bytes());
     }
 }

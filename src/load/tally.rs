@@ -1,12 +1,10 @@
 //! What is counted, and what it comes to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Workload;
-use super::crowd::Crowd;
-use super::target::Usage;
 
 /// Delays, counted in steps of 3 % from a microsecond on: what a percentile needs, in 5 KB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +61,19 @@ impl Delays {
         }
         Duration::ZERO
     }
+}
+
+/// Processor time and memory at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// When.
+    pub at: Instant,
+    /// Processor time of the server, when it is known.
+    pub server: Option<Duration>,
+    /// Processor time of this program.
+    pub driver: Duration,
+    /// Memory of the server in bytes; 0 when it isn't known.
+    pub memory: u64,
 }
 
 /// So many speakers for a while.
@@ -141,7 +152,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(workload: Workload, clients: usize) -> Self {
+    /// Nothing yet.
+    pub fn new(workload: Workload, clients: usize) -> Self {
         Self {
             workload,
             clients,
@@ -155,8 +167,9 @@ impl Report {
         }
     }
 
-    pub(super) fn log_ins(&mut self, crowd: &Crowd, before: &Usage, after: &Usage) {
-        self.log_ins = crowd.log_ins().clone();
+    /// Everybody logged in between these moments.
+    pub fn log_ins(&mut self, times: Delays, before: &Usage, after: &Usage) {
+        self.log_ins = times;
         let clients = self.clients.max(1);
         if let (Some(before), Some(after)) = (before.server, after.server) {
             self.log_in_cost = Some(after.saturating_sub(before) / u32::try_from(clients).unwrap_or(1));
@@ -171,14 +184,6 @@ impl Report {
             self.server_load = (ended.saturating_sub(begun)).as_secs_f64() / passed.max(1e-9);
         }
         self.memory = self.memory.max(ended.memory);
-    }
-
-    pub(super) fn talked(&mut self, step: Step) {
-        self.steps.push(step);
-    }
-
-    pub(super) fn broke_at(&mut self, step: Step) {
-        self.broken = Some(step);
     }
 
     /// All of it for a program.

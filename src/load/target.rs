@@ -1,15 +1,15 @@
 //! The server to be measured: one of our own on another core, or any other.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use thiserror::Error;
 
+use super::process::Process;
+use super::tally::Usage;
 use crate::auth::Token;
 use crate::id::{RoleId, Timestamp};
 use crate::store::write::{self, NewUser};
@@ -47,22 +47,9 @@ pub struct Target {
 
 #[derive(Debug)]
 struct Own {
-    child: Child,
+    process: Process,
     tokens: Vec<Token>,
     _directory: tempfile::TempDir,
-}
-
-/// Processor time and memory at a moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Usage {
-    /// When.
-    pub at: Instant,
-    /// Processor time of the server, when it is known.
-    pub server: Option<Duration>,
-    /// Processor time of this program.
-    pub driver: Duration,
-    /// Memory of the server in bytes; 0 when it isn't known.
-    pub memory: u64,
 }
 
 impl Target {
@@ -71,8 +58,8 @@ impl Target {
         Self { address, own: None }
     }
 
-    /// Starts a server of this program on a core of its own, with accounts and channels for the load.
-    pub fn start(people: usize, channels: usize) -> Result<Self, TargetError> {
+    /// Starts a server of this program on so many cores of its own, with accounts and channels for the load.
+    pub fn start(people: usize, channels: usize, cores: usize) -> Result<Self, TargetError> {
         let directory = tempfile::tempdir().map_err(TargetError::Start)?;
         let tokens = prepare(&directory.path().join(STORE_FILE), people, channels)?;
         let program = std::env::current_exe().map_err(TargetError::Start)?;
@@ -85,34 +72,15 @@ impl Target {
             .env("PARLOUR_STORE_BACKUP_HOURS", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        // What is started inherits where this thread may run.
-        let mine = sched_getaffinity(None).ok();
-        let cores = mine.as_ref().map(cores).unwrap_or_default();
-        if let [first, _, ..] = cores[..] {
-            let _ = sched_setaffinity(None, &only(first));
-        }
-        let started = command.spawn();
-        if let [_, rest @ ..] = &cores[..]
-            && !rest.is_empty()
-        {
-            let mut others = CpuSet::new();
-            for core in rest {
-                others.set(*core);
-            }
-            let _ = sched_setaffinity(None, &others);
-        }
-        let mut child = started.map_err(TargetError::Start)?;
+        let mut process = Process::start_apart(&mut command, cores).map_err(TargetError::Start)?;
         let mut line = String::new();
-        let said = child.stdout.as_mut().map(|out| BufReader::new(out).read_line(&mut line));
+        let said = process.child().stdout.as_mut().map(|out| BufReader::new(out).read_line(&mut line));
         let address = said
             .and_then(Result::ok)
             .and_then(|_| serde_json::from_str::<serde_json::Value>(&line).ok())
             .and_then(|said| said["addresses"][0].as_str()?.parse().ok());
-        let own = Own { child, tokens, _directory: directory };
-        // Dropping it ends the process.
-        let mut target = Self { address: (Ipv4Addr::LOCALHOST, 0).into(), own: Some(own) };
-        target.address = address.ok_or(TargetError::Silent)?;
-        Ok(target)
+        let address = address.ok_or(TargetError::Silent)?;
+        Ok(Self { address, own: Some(Own { process, tokens, _directory: directory }) })
     }
 
     /// Where it listens.
@@ -127,31 +95,12 @@ impl Target {
 
     /// What it has taken so far.
     pub(super) fn usage(&self) -> Result<Usage, TargetError> {
-        let driver = processor_time("self").map_err(TargetError::Usage)?;
-        let at = Instant::now();
-        let Some(own) = &self.own else { return Ok(Usage { at, server: None, driver, memory: 0 }) };
-        let process = own.child.id().to_string();
-        let server = Some(processor_time(&process).map_err(TargetError::Usage)?);
-        let memory = memory(&process).map_err(TargetError::Usage)?;
-        Ok(Usage { at, server, driver, memory })
+        let usage = match &self.own {
+            Some(own) => own.process.usage(),
+            None => Process::usage_of_self(),
+        };
+        usage.map_err(TargetError::Usage)
     }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn cores(set: &CpuSet) -> Vec<usize> {
-    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
-}
-
-fn only(core: usize) -> CpuSet {
-    let mut set = CpuSet::new();
-    set.set(core);
-    set
 }
 
 /// Accounts that are logged in, and channels, as a server has them that ran for a while.
@@ -209,21 +158,4 @@ fn prepare(path: &Path, people: usize, channels: usize) -> Result<Vec<Token>, Ta
 /// The channel of a number.
 pub(super) fn channel_name(number: usize) -> String {
     format!("Load {number}")
-}
-
-/// User and system time of a process, of all its threads, from the kernel's accounting.
-fn processor_time(process: &str) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in parentheses, may hold spaces; utime and stime are the 14th and 15th fields.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    let a_second = rustix::param::clock_ticks_per_second().max(1);
-    Ok(Duration::from_secs_f64(ticks as f64 / a_second as f64))
-}
-
-/// Resident memory of a process, in bytes.
-fn memory(process: &str) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024)
 }

@@ -6,11 +6,13 @@
 
 mod code;
 mod frame;
+mod pace;
 mod rtp;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};
 pub use frame::{FrameError, Framed, decode, encode};
+pub use pace::{read_pace, write_pace};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
 pub use varint::{read_varint, varint_size, write_varint};
 
@@ -27,8 +29,12 @@ pub const ALPN: &[u8] = b"parlour/1";
 pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// Optional features this program knows, for [`wire::Hello`]: in-band error correction of Opus is
-/// used by receivers, and the audio level header extension (RFC 6464) is passed on.
-pub const FEATURES: &[&str] = &["opus-fec", "audio-level"];
+/// used by receivers, the audio level header extension (RFC 6464) is passed on, and speakers follow the
+/// [`PACE`].
+pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE];
+
+/// The feature of clients that shift their frames when they are asked to ([`write_pace`]).
+pub const PACE: &str = "pace";
 
 /// UDP port of a server that was told none.
 pub const DEFAULT_PORT: u16 = 4848;

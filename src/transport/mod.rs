@@ -2,6 +2,8 @@
 //! room for voice.
 
 mod congestion;
+mod id;
+mod patient;
 mod pin;
 
 pub use congestion::FlooredConfig;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,6 +21,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::id::Fingerprint;
+use id::ShardIds;
+use patient::Patient;
 use pin::Pinned;
 
 /// Bytes of datagrams that wait for a connection at most: a few voice packets. What is above would be
@@ -77,20 +81,29 @@ pub fn server_config(
     Ok(config)
 }
 
-/// The client's side, for servers whose certificate is pinned: only `expected` is accepted, or any when
-/// there is none. What was presented is left in the second value.
-pub fn client_config(
+/// TLS of a client, for servers whose certificate is pinned: only `expected` is accepted, or any when there
+/// is none. What was presented is left in the second value.
+pub fn tls_client(
     expected: Option<Fingerprint>,
-    protocol: &[u8],
-) -> Result<(quinn::ClientConfig, Seen), TlsError> {
+    protocols: &[&[u8]],
+) -> Result<(rustls::ClientConfig, Seen), TlsError> {
     let seen = Seen::default();
     let mut tls = rustls::ClientConfig::builder_with_provider(crypto())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Pinned { expected, seen: seen.clone() }))
         .with_no_client_auth();
-    tls.alpn_protocols = vec![protocol.to_vec()];
-    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok((tls, seen))
+}
+
+/// The client's side of QUIC, for servers whose certificate is pinned, as [`tls_client`] has it.
+pub fn client_config(
+    expected: Option<Fingerprint>,
+    protocol: &[u8],
+) -> Result<(quinn::ClientConfig, Seen), TlsError> {
+    let (tls, seen) = tls_client(expected, &[protocol])?;
+    let mut config = quinn::ClientConfig::new(Arc::new(Patient(Arc::new(QuicClientConfig::try_from(tls)?))));
     let mut transport = common(CLIENT_IDLE);
     transport
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -110,27 +123,28 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// How an endpoint of the server answers packets of connections it doesn't know: with a stateless reset
 /// (RFC 9000, section 10.3) under a key made of `secret`. A server that was killed and started again
-/// knows its clients' connections no more, and this tells them at once.
-pub fn endpoint_config(secret: &[u8]) -> quinn::EndpointConfig {
+/// knows its clients' connections no more, and this tells them at once. Connection ids name `shard`.
+pub fn endpoint_config(secret: &[u8], shard: u8) -> quinn::EndpointConfig {
     let derive = |purpose: &str| -> [u8; 32] {
         Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
     };
-    let reset = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derive("parlour stateless reset"));
-    let mut config = quinn::EndpointConfig::new(Arc::new(reset));
-    // Connection ids carry a checksum under a key, and one that isn't ours gets no answer at all. The key
-    // must last, too, or the ids of before the restart would look foreign.
-    let bytes = derive("parlour connection ids");
-    let key = bytes.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte));
-    config.cid_generator(move || Box::new(quinn_proto::HashedConnectionIdGenerator::from_key(key)));
+    let key = |purpose: &str| ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derive(purpose));
+    let mut config = quinn::EndpointConfig::new(Arc::new(key("parlour stateless reset")));
+    // The key of these must last, too, or the ids of before the restart would look foreign.
+    let ids = key("parlour connection ids");
+    config.cid_generator(move || Box::new(ShardIds::new(shard, ids.clone())));
     config
 }
 
 /// What both ends share.
 pub fn common(idle: Duration) -> TransportConfig {
     let mut transport = TransportConfig::default();
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(patient::ACK_EACH.into());
     transport
         // Durations beyond a QUIC integer, 2^62 ms, mean no limit.
         .max_idle_timeout(IdleTimeout::try_from(idle).ok())
+        .ack_frequency_config(Some(acknowledgements))
         .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER)
         .congestion_controller_factory(Arc::new(FlooredConfig::default()));
     transport

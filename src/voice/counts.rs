@@ -24,6 +24,8 @@ fates! {
     Delivered = "voice_delivered";
     /// A copy found its listener's buffer full, so the oldest in there was dropped.
     ListenerFull = "voice_dropped_listener_full";
+    /// Another shard, on which somebody listens, is too far behind to take it.
+    ShardFull = "voice_dropped_shard_full";
     /// Not a voice packet: truncated, a wrong version, or without payload.
     Malformed = "voice_dropped_malformed";
     /// Larger than a packet may be.

@@ -1,15 +1,17 @@
-//! Who hears whom, decided beforehand: the forwarding table, the limiter of each speaker, and the
-//! counters of what became of packets. Pure: no network, no clock, no lock.
+//! Who hears whom, decided beforehand: the forwarding table, the limiter of each speaker, the gathering of
+//! frames where many speak, and the counters of what became of packets. Pure: no network, no clock, no lock.
 //!
 //! The table is generic over [`Peer`], so routing is tested without a connection.
 
 mod counts;
+mod gather;
 mod limiter;
 mod table;
 
 pub use counts::{Counts, Fate};
+pub use gather::{Frame, Gather, Offer};
 pub use limiter::{Bucket, Limiter, Rates};
-pub use table::{ForwardTable, Seat};
+pub use table::{Audience, ForwardTable, Seat};
 
 use bytes::Bytes;
 
@@ -21,4 +23,9 @@ pub trait Peer: Clone + Send + Sync + 'static {
 
     /// Closes the connection with an application close code and reason; a closed one stays closed.
     fn close(&self, code: crate::protocol::CloseCode);
+
+    /// The number of the shard that its connection lives on, from 0.
+    fn shard(&self) -> usize {
+        0
+    }
 }

@@ -21,24 +21,47 @@ pub struct Seat<P> {
     pub peer: P,
 }
 
+/// Who hears a speaker: those of a channel, by the shard that their connections live on.
+#[derive(Debug)]
+pub struct Audience<P> {
+    channel: ChannelId,
+    /// By shard; shards at the end on which nobody listens are left out.
+    shards: Vec<Vec<(Ssrc, P)>>,
+    /// How many may speak in the channel.
+    speakers: usize,
+}
+
+impl<P: Peer> Audience<P> {
+    /// The channel.
+    pub fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// How many may speak there.
+    pub fn speakers(&self) -> usize {
+        self.speakers
+    }
+
+    /// The shards on which somebody listens.
+    pub fn shards(&self) -> impl Iterator<Item = usize> {
+        self.shards.iter().enumerate().filter(|(_, listeners)| !listeners.is_empty()).map(|(shard, _)| shard)
+    }
+
+    /// Those on a shard, with the SSRC of each: nobody hears themselves.
+    pub fn on_shard(&self, shard: usize) -> &[(Ssrc, P)] {
+        self.shards.get(shard).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A channel while the table is built: who speaks, and who listens on each shard.
+type Channel<P> = (Vec<Ssrc>, Vec<Vec<(Ssrc, P)>>);
+
 /// Who hears whom. Built when somebody joins, moves, leaves, is muted or deafened, or a permission
 /// changes; never changed afterwards, so that a reader needs no lock.
 #[derive(Debug)]
 pub struct ForwardTable<P> {
-    /// The listeners of each speaker's channel. A session that may not speak isn't in here.
-    speakers: HashMap<Ssrc, Arc<[(Ssrc, P)]>>,
-}
-
-/// A channel while the table is built.
-struct Channel<P> {
-    speakers: Vec<Ssrc>,
-    listeners: Vec<(Ssrc, P)>,
-}
-
-impl<P> Channel<P> {
-    fn empty() -> Self {
-        Self { speakers: Vec::new(), listeners: Vec::new() }
-    }
+    /// The audience of each speaker. A session that may not speak isn't in here.
+    speakers: HashMap<Ssrc, Arc<Audience<P>>>,
 }
 
 impl<P> Default for ForwardTable<P> {
@@ -52,30 +75,35 @@ impl<P: Peer> ForwardTable<P> {
     pub fn build(seats: impl IntoIterator<Item = Seat<P>>) -> Self {
         let mut channels: HashMap<ChannelId, Channel<P>> = HashMap::new();
         for seat in seats {
-            let Channel { speakers, listeners } = channels.entry(seat.channel).or_insert_with(Channel::empty);
+            let (speakers, shards) = channels.entry(seat.channel).or_default();
             if seat.speaks {
                 speakers.push(seat.ssrc);
             }
             if seat.hears {
-                listeners.push((seat.ssrc, seat.peer));
+                let shard = seat.peer.shard();
+                if shards.len() <= shard {
+                    shards.resize_with(shard + 1, Vec::new);
+                }
+                if let Some(listeners) = shards.get_mut(shard) {
+                    listeners.push((seat.ssrc, seat.peer));
+                }
             }
         }
         let mut table = Self::default();
-        for Channel { speakers, listeners } in channels.into_values() {
-            let listeners: Arc<[(Ssrc, P)]> = listeners.into();
-            table.speakers.extend(speakers.into_iter().map(|ssrc| (ssrc, Arc::clone(&listeners))));
+        for (channel, (speakers, shards)) in channels {
+            let audience = Arc::new(Audience { channel, shards, speakers: speakers.len() });
+            table.speakers.extend(speakers.into_iter().map(|ssrc| (ssrc, Arc::clone(&audience))));
         }
         table
     }
 
-    /// Everyone who hears `speaker` on this flow, the speaker excluded; `None` when the speaker may
-    /// not be heard there.
-    pub fn listeners(&self, speaker: Ssrc, flow: FlowId) -> Option<impl Iterator<Item = &P>> {
+    /// Those who hear `speaker` on this flow, the speaker maybe among them; `None` when the speaker may not
+    /// be heard there.
+    pub fn audience(&self, speaker: Ssrc, flow: FlowId) -> Option<&Audience<P>> {
         if flow != FlowId::CHANNEL {
             return None;
         }
-        let listeners = self.speakers.get(&speaker)?;
-        Some(listeners.iter().filter(move |(ssrc, _)| *ssrc != speaker).map(|(_, peer)| peer))
+        self.speakers.get(&speaker).map(Arc::as_ref)
     }
 }
 
@@ -95,6 +123,9 @@ mod tests {
             true
         }
         fn close(&self, _: CloseCode) {}
+        fn shard(&self) -> usize {
+            self.0 as usize % 3
+        }
     }
 
     prop_compose! {
@@ -105,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exactly_the_hearing_others_of_the_channel_are_reached(
+        fn exactly_the_hearing_people_of_the_channel_are_reached_each_on_its_shard(
             seats in proptest::collection::vec(any_seat(), 0..30),
         ) {
             let seats: Vec<Seat<Named>> = (1..)
@@ -116,20 +147,26 @@ mod tests {
                 .collect();
             let table = ForwardTable::build(seats.clone());
             for speaker in &seats {
-                let reached = table.listeners(speaker.ssrc, FlowId::CHANNEL).map(|found| {
-                    let mut found: Vec<u32> = found.map(|peer| peer.0).collect();
+                let reached = table.audience(speaker.ssrc, FlowId::CHANNEL).map(|audience| {
+                    assert_eq!(audience.channel(), speaker.channel);
+                    let mut found: Vec<u32> = Vec::new();
+                    for shard in audience.shards() {
+                        let here = audience.on_shard(shard);
+                        assert!(!here.is_empty() && here.iter().all(|(_, peer)| peer.shard() == shard));
+                        found.extend(here.iter().map(|(ssrc, _)| ssrc.0));
+                    }
                     found.sort_unstable();
                     found
                 });
                 let expected: Vec<u32> = seats
                     .iter()
-                    .filter(|seat| seat.channel == speaker.channel && seat.hears && seat.ssrc != speaker.ssrc)
+                    .filter(|seat| seat.channel == speaker.channel && seat.hears)
                     .map(|seat| seat.ssrc.0)
                     .collect();
                 prop_assert_eq!(reached, speaker.speaks.then_some(expected));
-                prop_assert!(table.listeners(speaker.ssrc, FlowId(1)).is_none());
+                prop_assert!(table.audience(speaker.ssrc, FlowId(1)).is_none());
             }
-            prop_assert!(table.listeners(Ssrc(1_000), FlowId::CHANNEL).is_none());
+            prop_assert!(table.audience(Ssrc(1_000), FlowId::CHANNEL).is_none());
         }
     }
 }

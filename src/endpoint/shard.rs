@@ -1,0 +1,162 @@
+//! Shards: a thread each, with its own sockets and connections, so that voice takes as many cores as there
+//! are and no connection is touched by two of them.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::socket::Batching;
+use super::{Shared, UNPROVEN_HANDSHAKES, connection};
+use crate::protocol::CloseCode;
+use crate::voice::Frame;
+
+/// How long the connections get to take their leave when the server stops.
+const FAREWELL: Duration = Duration::from_millis(1_500);
+
+/// A thread that listens, and doesn't accept yet. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Shard {
+    addresses: Vec<SocketAddr>,
+    begin: oneshot::Sender<Begin>,
+}
+
+/// What a shard needs to serve.
+#[derive(Debug)]
+struct Begin {
+    shared: Arc<Shared>,
+    inbox: Receiver<Frame>,
+    stop: oneshot::Receiver<()>,
+    stopped: oneshot::Sender<()>,
+}
+
+/// A shard that serves.
+#[derive(Debug)]
+pub(super) struct Serving {
+    stop: oneshot::Sender<()>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Shard {
+    /// Starts the thread of a number, and waits until its sockets are set up.
+    pub(super) fn start(
+        number: usize,
+        sockets: Vec<UdpSocket>,
+        endpoint: quinn::EndpointConfig,
+        server: quinn::ServerConfig,
+    ) -> io::Result<Self> {
+        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+        let (begin, order) = oneshot::channel();
+        let work = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                // Whoever started this thread waits for the answer.
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            runtime.block_on(async {
+                let endpoints = listen(sockets, &endpoint, &server);
+                let addresses = |endpoints: &Vec<quinn::Endpoint>| -> io::Result<Vec<SocketAddr>> {
+                    endpoints.iter().map(quinn::Endpoint::local_addr).collect()
+                };
+                let endpoints = match endpoints {
+                    Ok(endpoints) => endpoints,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                let _ = ready.send(addresses(&endpoints));
+                if let Ok(begin) = order.await {
+                    serve(endpoints, begin).await;
+                }
+            });
+        };
+        thread::Builder::new().name(format!("voice-{number}")).spawn(work)?;
+        let addresses = is_ready.recv().map_err(|_| io::Error::other("the thread of a shard ended"))??;
+        Ok(Self { addresses, begin })
+    }
+
+    /// What it listens on.
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Lets it accept connections.
+    pub(super) fn begin(self, shared: Arc<Shared>, inbox: Receiver<Frame>) -> Serving {
+        let (stop, stopping) = oneshot::channel();
+        let (stopped, has_stopped) = oneshot::channel();
+        // A thread that is gone shows when its stop is waited for.
+        let _ = self.begin.send(Begin { shared, inbox, stop: stopping, stopped });
+        Serving { stop, stopped: has_stopped }
+    }
+}
+
+impl Serving {
+    /// Tells it to stop; the future it answers with ends when it has, after 1.5 s at most.
+    pub(super) fn stop(self) -> impl Future<Output = ()> {
+        let _ = self.stop.send(());
+        async {
+            let _ = self.stopped.await;
+        }
+    }
+}
+
+fn listen(
+    sockets: Vec<UdpSocket>,
+    endpoint: &quinn::EndpointConfig,
+    server: &quinn::ServerConfig,
+) -> io::Result<Vec<quinn::Endpoint>> {
+    let listen =
+        |socket| quinn::Endpoint::new(endpoint.clone(), Some(server.clone()), socket, Arc::new(Batching));
+    sockets.into_iter().map(listen).collect()
+}
+
+async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
+    let Begin { shared, inbox, stop, stopped } = begin;
+    let mut tasks = JoinSet::new();
+    for endpoint in &endpoints {
+        tasks.spawn(accept(endpoint.clone(), Arc::clone(&shared)));
+    }
+    let relaying = Arc::clone(&shared);
+    tasks.spawn(async move { relaying.relay.run(inbox).await });
+    // An error means that the server was dropped, which ends it, too.
+    let _ = stop.await;
+    tasks.abort_all();
+    let reason = CloseCode::ShuttingDown;
+    for endpoint in &endpoints {
+        endpoint.close(reason.number().into(), reason.sentence().as_bytes());
+    }
+    let farewell = async {
+        for endpoint in &endpoints {
+            endpoint.wait_idle().await;
+        }
+    };
+    if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+        tracing::info!("some clients didn't confirm the end of their connection in time");
+    }
+    let _ = stopped.send(());
+}
+
+async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
+    while let Some(incoming) = endpoint.accept().await {
+        let Ok(room) = Arc::clone(&shared.room).try_acquire_owned() else {
+            tracing::warn!("all places are taken; a connection was refused");
+            incoming.refuse();
+            continue;
+        };
+        let crowded = shared.handshakes.load(Ordering::Relaxed) >= UNPROVEN_HANDSHAKES;
+        if crowded && !incoming.remote_address_validated() {
+            // Fails only for an address that is validated already, which was just ruled out.
+            let _ = incoming.retry();
+            continue;
+        }
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            connection::serve(incoming, &shared).await;
+            drop(room);
+        });
+    }
+}

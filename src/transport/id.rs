@@ -1,0 +1,76 @@
+//! Connection ids of a server (RFC 9000, section 5.1): the first byte names the shard that the connection
+//! lives on, so that the kernel brings packets there whatever address they come from.
+
+use std::time::Duration;
+
+use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
+use ring::hmac;
+
+/// Bytes of an id: one for the shard, three that are random, four that prove that it is ours.
+const LENGTH: usize = 8;
+const PROVEN: usize = 4;
+
+/// Makes ids for one shard.
+pub(super) struct ShardIds {
+    shard: u8,
+    key: hmac::Key,
+}
+
+impl ShardIds {
+    pub(super) fn new(shard: u8, key: hmac::Key) -> Self {
+        Self { shard, key }
+    }
+
+    fn proof(&self, front: &[u8]) -> impl Iterator<Item = u8> {
+        let tag = hmac::sign(&self.key, front);
+        (0..LENGTH - PROVEN).filter_map(move |place| tag.as_ref().get(place).copied())
+    }
+}
+
+impl ConnectionIdGenerator for ShardIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut front = [self.shard; PROVEN];
+        if let Some(random) = front.get_mut(1..) {
+            // Without randomness there is no TLS either; an id that is taken is made anew.
+            let _ = getrandom::fill(random);
+        }
+        let id: Vec<u8> = front.iter().copied().chain(self.proof(&front)).collect();
+        ConnectionId::new(&id)
+    }
+
+    /// An id that isn't ours gets no answer at all: not even a stateless reset.
+    fn validate(&self, id: &ConnectionId) -> Result<(), InvalidCid> {
+        let (front, proof) = id.split_at_checked(PROVEN).ok_or(InvalidCid)?;
+        if proof.iter().copied().eq(self.proof(front)) { Ok(()) } else { Err(InvalidCid) }
+    }
+
+    fn cid_len(&self) -> usize {
+        LENGTH
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_name_their_shard_and_foreign_ones_are_known() {
+        let key = |secret: u8| hmac::Key::new(hmac::HMAC_SHA256, &[secret; 32]);
+        let mut ids = ShardIds::new(3, key(1));
+        let id = ids.generate_cid();
+        assert_eq!((id.len(), id[0]), (LENGTH, 3));
+        assert!(ids.validate(&id).is_ok());
+        assert_ne!(ids.generate_cid(), id);
+        assert!(ShardIds::new(3, key(2)).validate(&id).is_err());
+        for place in 0..LENGTH {
+            let mut other = id.to_vec();
+            other[place] ^= 1;
+            assert!(ids.validate(&ConnectionId::new(&other)).is_err());
+        }
+        assert!(ids.validate(&ConnectionId::new(&[])).is_err());
+    }
+}
