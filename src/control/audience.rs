@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::batch::Control;
 use crate::id::SessionId;
 use crate::protocol::wire::{self, event};
-use crate::protocol::{CloseCode, encode};
+use crate::protocol::{CloseCode, EncodedBody, encode};
 use crate::state::Event;
 use crate::voice::{ForwardTable, Peer, Seat};
 
@@ -32,6 +32,16 @@ impl<P: Peer> Place<P> {
         let event = wire::Event { number: self.next, body: Some(body) };
         self.next += 1;
         self.events.try_send(encode(&event)).is_ok()
+    }
+
+    /// Queues events that are encoded already, but for their numbers, as one.
+    fn tell_all<'a>(&mut self, bodies: impl Iterator<Item = &'a EncodedBody>) -> bool {
+        let mut all = BytesMut::new();
+        for body in bodies {
+            body.write(self.next, &mut all);
+            self.next += 1;
+        }
+        all.is_empty() || self.events.try_send(all.freeze()).is_ok()
     }
 
     /// Says why the connection ends, and ends it. The event may be lost; the close code says the same.
@@ -58,13 +68,23 @@ impl<P: Peer> Control<P> {
             self.publish_table();
         }
         let mut slow = Vec::new();
+        // Most of them see the same, so an event is encoded anew only when it differs from what the one
+        // before was shown.
+        let mut latest: Vec<Option<(event::Body, EncodedBody)>> = vec![None; events.len()];
         for (session, place) in &mut self.seats {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
                 place.tell(event::Body::Snapshot(self.state.snapshot(Some(*session))))
             } else {
-                let mut told = events.iter().filter_map(|event| self.state.show_event(event, viewer));
-                told.all(|body| place.tell(body))
+                let shown = events.iter().zip(&mut latest).filter_map(|(event, latest)| {
+                    let body = self.state.show_event(event, viewer)?;
+                    if latest.as_ref().is_none_or(|(before, _)| *before != body) {
+                        let encoded = EncodedBody::new(&body);
+                        *latest = Some((body, encoded));
+                    }
+                    latest.as_ref().map(|(_, encoded)| &*encoded)
+                });
+                place.tell_all(shown)
             };
             if !keeps_up {
                 slow.push(*session);

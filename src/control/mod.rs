@@ -43,8 +43,8 @@ use hashing::Hashing;
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
 const QUEUE: usize = 1_024;
 
-/// Events that wait for one session at most; a client that lets more pile up is disconnected, and gets
-/// a fresh snapshot when it comes back.
+/// Changes that wait for one session at most, each with all of its events; a client that lets more pile up
+/// is disconnected, and gets a fresh snapshot when it comes back.
 const EVENTS: usize = 1_024;
 
 /// What control is told at start.

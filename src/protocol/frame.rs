@@ -5,6 +5,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 use thiserror::Error;
 
+use super::wire::{self, event};
+
 /// Why bytes aren't a message.
 #[derive(Debug, Error)]
 pub enum FrameError {
@@ -30,6 +32,29 @@ pub enum FrameError {
 /// The message with its size before it.
 pub fn encode(message: &impl Message) -> Bytes {
     message.encode_length_delimited_to_vec().into()
+}
+
+/// What an event says, encoded once for all who are told the same; only its number differs.
+#[derive(Clone, Debug)]
+pub struct EncodedBody(Bytes);
+
+impl EncodedBody {
+    /// Encodes it.
+    pub fn new(body: &event::Body) -> Self {
+        let mut bytes = BytesMut::with_capacity(body.encoded_len());
+        body.encode(&mut bytes);
+        Self(bytes.freeze())
+    }
+
+    /// Appends the event of a number, as [`encode`] does it. A message may be put together of the encodings
+    /// of its parts (Protocol Buffers, "Encoding", "Last one wins").
+    pub fn write(&self, number: u64, out: &mut BytesMut) {
+        let numbered = wire::Event { number, body: None };
+        prost::encoding::encode_varint((numbered.encoded_len() + self.0.len()) as u64, out);
+        // It has room: the buffer grows.
+        let _ = numbered.encode(out);
+        out.extend_from_slice(&self.0);
+    }
 }
 
 /// Reads exactly one message of at most `limit` bytes.
@@ -104,6 +129,16 @@ mod tests {
     #[test]
     fn a_message_reads_back() {
         assert_eq!(decode::<Request>(&encode(&join(7)), 100).unwrap(), join(7));
+    }
+
+    #[test]
+    fn a_body_that_is_encoded_once_makes_the_same_event() {
+        let body = event::Body::MemberGone(7);
+        for number in [0, 1, 300] {
+            let mut out = BytesMut::new();
+            EncodedBody::new(&body).write(number, &mut out);
+            assert_eq!(out.freeze(), encode(&wire::Event { number, body: Some(body.clone()) }));
+        }
     }
 
     #[test]

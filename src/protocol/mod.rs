@@ -11,7 +11,7 @@ mod rtp;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};
-pub use frame::{FrameError, Framed, decode, encode};
+pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
 pub use pace::{read_pace, write_pace};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
 pub use varint::{read_varint, varint_size, write_varint};
