@@ -84,7 +84,8 @@ fn limit(listeners: usize, frames: usize) -> f64 {
         for (packets, addresses) in packets.chunks(64).zip(addresses.chunks(64)) {
             let slices: Vec<[IoSlice<'_>; 1]> = packets.iter().map(|packet| [IoSlice::new(packet)]).collect();
             let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(slices.len(), None);
-            sendmmsg(sender.as_raw_fd(), &mut headers, slices.iter(), addresses, [], MsgFlags::empty()).unwrap();
+            sendmmsg(sender.as_raw_fd(), &mut headers, slices.iter(), addresses, [], MsgFlags::empty())
+                .unwrap();
         }
         used += cpu() - begun;
         delivered += listeners * frames;

@@ -1,6 +1,8 @@
 //! What the tests from outside share: a real server in this process or in one of its own, and clients.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
 
+pub mod link;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
