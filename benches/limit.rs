@@ -87,7 +87,7 @@ fn limit(listeners: usize, frames: usize) -> f64 {
             sendmmsg(sender.as_raw_fd(), &mut headers, slices.iter(), addresses, [], MsgFlags::empty())
                 .unwrap();
         }
-        used += cpu() - begun;
+        used += cpu().saturating_sub(begun);
         delivered += listeners * frames;
         // Reading is the listeners' business, and isn't counted.
         for socket in &sockets {

@@ -102,6 +102,9 @@ id! {
 impl FlowId {
     /// The flow that speaks to the session's current channel.
     pub const CHANNEL: Self = Self(0);
+
+    /// The flow that comes back to whoever sends on it.
+    pub const ECHO: Self = Self(1);
 }
 
 /// A time, in milliseconds since the Unix epoch.

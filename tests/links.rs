@@ -2,6 +2,7 @@
 //! to connect anew.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "and prints its figures")]
 
 mod support;
 
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use parlour::client::{Address, Session};
+use parlour::client::{Address, Credentials, Session, Trust, connect};
 use parlour::load::{Delays, EVERY, Stamp};
 use support::link::{Link, Proxy};
 use support::{Process, TestServer, channel_id, log_in, parlour};
@@ -130,11 +131,13 @@ async fn talk(server: &TestServer, channel: &str, names: [&str; 2], link: Link, 
         }
         Course::Silence => {
             seconds(4).await;
-            voices.iter().for_each(|voice| voice.set(false));
+            voices[0].set(false);
+            voices[1].set(false);
             seconds(2).await;
             proxy.change_port().await;
             seconds(3).await;
-            voices.iter().for_each(|voice| voice.set(true));
+            voices[0].set(true);
+            voices[1].set(true);
             seconds(6).await;
         }
     }
@@ -184,6 +187,34 @@ async fn what_the_link_lets_through_is_heard_without_more_delay_and_without_a_re
     );
     // Nobody came twice: ten people, ten log-ins.
     assert_eq!(server.server.handle().voice_counts().of(parlour::voice::Fate::ListenerFull), 0);
+}
+
+/// Who was there before is there again in half the time: no proof of the address, and the greeting goes with the
+/// first packet.
+#[tokio::test]
+async fn a_known_server_is_reached_in_two_round_trips() {
+    let server = TestServer::start().await;
+    let delay = Duration::from_millis(60);
+    let proxy = Proxy::start(server.server.addresses()[0], Link { delay, loss: 0 }, 7).await;
+    let far: Address = proxy.address().to_string().parse().unwrap();
+    let trust = Trust::Pinned(server.server.fingerprint());
+    let mut took = Vec::new();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let connected = connect(&far, trust, "test/1").await.unwrap();
+        let greeted = begun.elapsed();
+        let session =
+            connected.log_in(Credentials::password("alice", support::PASSWORD, "test")).await.unwrap();
+        session.join(channel_id(&session, "General")).await.unwrap();
+        // The tickets for the next time come after the handshake.
+        tokio::time::sleep(delay * 2).await;
+        session.close().await;
+        took.push(greeted);
+    }
+    println!("greeted after {took:?} at a round trip of {:?}", delay * 2);
+    // Retry, handshake, greeting; then both at once.
+    assert!(took[0] >= delay * 6, "{took:?}");
+    assert!(took[1] < delay * 3 && took[2] < delay * 3, "{took:?}");
 }
 
 /// Memory of a process, in KiB.

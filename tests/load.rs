@@ -47,6 +47,34 @@ fn a_conversation_under_load_is_counted_frame_by_frame() {
 }
 
 #[test]
+fn the_way_to_a_server_and_back_is_measured() {
+    let home = tempfile::tempdir().unwrap();
+    let server = support::Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let address = format!("parlour://alice@{}", server.address);
+    let run = |arguments: &[&str]| {
+        let output =
+            parlour(home.path()).env("PARLOUR_PASSWORD", "parlour-demo").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["login", &address]);
+    let charts = home.path().join("charts");
+    let report = run(&["--json", "bench", "link", "--seconds", "2", "--report", charts.to_str().unwrap()]);
+    let report: Value = serde_json::from_str(report.trim()).unwrap();
+    assert_eq!(
+        (&report["there"]["sent"], &report["round_trip"]["lost"]),
+        (&100.into(), &0.into()),
+        "{report}"
+    );
+    for way in ["there", "back", "round_trip"] {
+        assert!(report[way]["p99_ms"].as_f64().unwrap() < 50.0, "{report}");
+    }
+    assert!(std::fs::read_to_string(charts.join("link.svg")).unwrap().contains("polyline"));
+    let table = run(&["bench", "link", "--seconds", "1"]);
+    assert!(table.contains("round trip") && table.contains('█'), "{table}");
+}
+
+#[test]
 fn a_server_that_has_no_room_for_the_load_says_so() {
     let home = tempfile::tempdir().unwrap();
     let server = support::Process::serve(home.path(), "127.0.0.1:0", &[]);

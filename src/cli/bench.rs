@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::connect::{Place, Server};
 use super::operate::Bar;
 use super::output::Output;
 use crate::client::Address;
@@ -23,6 +24,74 @@ pub(super) struct Bench {
 enum Command {
     /// Put a server under load with many clients, and time every frame.
     Voice(Voice),
+    /// Measure the way to a server and back: delay, jitter and loss of voice in each direction.
+    Link(Link),
+}
+
+/// Measure the way to a server and back.
+#[derive(Debug, Args)]
+struct Link {
+    #[command(flatten)]
+    server: Server,
+    /// For how many seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Write a chart of the delay over time into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    report: Option<PathBuf>,
+}
+
+impl Link {
+    async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        let bar = Bar::new(output);
+        let progress = |what: &str, done: f64| bar.show(what, done);
+        let report = load::link(&session, Duration::from_secs(self.seconds), &progress).await?;
+        bar.clear();
+        output.object(&report.to_json());
+        let rows = report.ways().map(|(name, way)| {
+            vec![
+                name.to_owned(),
+                milliseconds(way.delays.at(0.5)),
+                milliseconds(way.delays.at(0.99)),
+                milliseconds(way.jitter),
+                format!("{:.2} % of {}", way.loss() * 100.0, way.sent),
+            ]
+        });
+        output.table(&["", "p50 ms", "p99 ms", "Jitter ms", "Loss"], rows.into());
+        for (name, line) in ["there", "back "].into_iter().zip(report.by_fifths()) {
+            output.line(format!(" {name} {}", bars(&line)));
+        }
+        let server = place.address.server();
+        if let Some(directory) = &self.report {
+            std::fs::create_dir_all(directory)
+                .with_context(|| format!("can't make the directory {}", directory.display()))?;
+            let file = directory.join("link.svg");
+            std::fs::write(&file, report.chart(&server))
+                .with_context(|| format!("can't write {}", file.display()))?;
+            output.line(format!("The delay over time is in {}.", file.display()));
+        }
+        session.close().await;
+        Ok(())
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1e3)
+}
+
+/// A line of bars, 60 at most, each as high as the highest of what it stands for.
+fn bars(line: &[f64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = line.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let each = line.len().div_ceil(60).max(1);
+    let bar = |part: &[f64]| {
+        let share = part.iter().copied().fold(0.0, f64::max) / highest;
+        BARS[((share * 7.0).round() as usize).min(7)]
+    };
+    let drawn: String = line.chunks(each).map(bar).collect();
+    format!("{drawn}  highest {highest:.1} ms")
 }
 
 /// Put a server under load.
@@ -30,7 +99,8 @@ enum Command {
 struct Voice {
     /// What to run: w1 (1 speaker, 200 listeners), w2 (1, 1000), w3 (20 channels of 25, 3 speak), w4 (100
     /// people, 10 speak), w5 (200 people, ever more speak), w6 (40 channels of 1 speaker and 25 listeners), storm
-    /// (1000 log-ins), idle (1000 clients), churn (w3 with people moving), or CHANNELSxPEOPLExSPEAKERS.
+    /// (1000 log-ins), idle (1000 clients), churn (w3 with people moving), or numbers of channels, people and
+    /// speakers in each, as in 20x25x3.
     #[arg(default_values_t = ["w1".to_owned(), "w3".to_owned(), "w4".to_owned()])]
     workloads: Vec<String>,
     /// A server that lets guests in. Default: one that is started for it, on a core of its own.
@@ -49,8 +119,10 @@ struct Voice {
 
 impl Bench {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let Command::Voice(voice) = self.command;
-        tokio::task::LocalSet::new().run_until(voice.run(output)).await
+        match self.command {
+            Command::Voice(voice) => tokio::task::LocalSet::new().run_until(voice.run(output)).await,
+            Command::Link(link) => link.run(output).await,
+        }
     }
 }
 
@@ -116,7 +188,6 @@ const HEADINGS: [&str; 11] = [
 fn lines(report: &Report) -> Vec<Vec<String>> {
     let memory =
         format!("{} ({} KiB each)", indicatif::HumanBytes(report.memory), report.memory_a_client / 1024);
-    let milliseconds = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
     if report.steps.is_empty() && report.broken.is_none() {
         let cost = report
             .log_in_cost

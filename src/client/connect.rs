@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::session::{Link, Session, exchange};
 use super::socket::{Arrival, Timed};
-use super::{Address, ConnectError, Ended, RequestError};
+use super::{Address, ConnectError, Ended, RequestError, known};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
-use crate::protocol::{ALPN, FEATURES, VERSIONS};
-use crate::transport::{self, Seen};
+use crate::protocol::{FEATURES, VERSIONS};
+use crate::transport::Seen;
 
 /// How long one of a host's addresses gets to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -76,9 +76,11 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     let resolved = resolved.map_err(|source| ConnectError::Resolve { host: address.host.clone(), source })?;
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
-        match try_connect(Socket::bind(place)?, place, &server, trust, PATIENCE).await {
-            Ok((link, fingerprint)) => return greet(link, fingerprint, client).await,
-            Err(error @ ConnectError::CertificateChanged { .. }) => return Err(error),
+        match reach(Socket::bind(place)?, place, &server, trust, PATIENCE, client).await {
+            Ok(connected) => return Ok(connected),
+            Err(error @ (ConnectError::CertificateChanged { .. } | ConnectError::Greeting(_))) => {
+                return Err(error);
+            }
             Err(error) => failure = error,
         }
     }
@@ -113,36 +115,53 @@ impl Socket {
         client: &str,
         patience: Duration,
     ) -> Result<Connected, ConnectError> {
-        let (link, fingerprint) = try_connect(self, place, &place.to_string(), trust, patience).await?;
-        greet(link, fingerprint, client).await
+        reach(self, place, &place.to_string(), trust, patience, client).await
     }
 }
 
-async fn try_connect(
+/// Connects and greets. To a server that is known the greeting goes with the first packet: it changes
+/// nothing, so it does no harm when somebody repeats that packet.
+async fn reach(
     Socket { endpoint, arrival }: Socket,
     place: SocketAddr,
     server: &str,
     trust: Trust,
     patience: Duration,
-) -> Result<(Link, Fingerprint), ConnectError> {
+    client: &str,
+) -> Result<Connected, ConnectError> {
     let expected = match trust {
         Trust::Pinned(fingerprint) => Some(fingerprint),
         Trust::FirstUse => None,
     };
-    let (config, seen) = transport::client_config(expected, ALPN)?;
+    let (config, seen) = known::config(expected)?;
     let lost =
         |reason: String| ConnectError::Failed { server: server.to_owned(), reason: Ended::Lost(reason) };
     let connecting =
         endpoint.connect_with(config, place, "parlour.local").map_err(|error| lost(error.to_string()))?;
-    match tokio::time::timeout(patience, connecting).await {
-        Ok(Ok(connection)) => {
-            let fingerprint =
-                seen.fingerprint().ok_or_else(|| lost("no certificate was presented".to_owned()))?;
-            Ok((Link { endpoint, connection, arrival }, fingerprint))
+    let reached = async {
+        match connecting.into_0rtt() {
+            Ok((connection, accepted)) => {
+                let (welcome, accepted) = tokio::join!(greet(&connection, client), accepted);
+                match connection.close_reason() {
+                    Some(reason) => Err(reason),
+                    None => Ok((connection, accepted.then_some(welcome))),
+                }
+            }
+            Err(connecting) => connecting.await.map(|connection| (connection, None)),
         }
-        Ok(Err(error)) => Err(failed(error, server, expected, &seen)),
-        Err(_) => Err(ConnectError::NoAnswer { server: server.to_owned() }),
-    }
+    };
+    let (connection, welcome) = match tokio::time::timeout(patience, reached).await {
+        Ok(Ok(reached)) => reached,
+        Ok(Err(error)) => return Err(failed(error, server, expected, &seen)),
+        Err(_) => return Err(ConnectError::NoAnswer { server: server.to_owned() }),
+    };
+    let welcome = match welcome {
+        Some(welcome) => welcome,
+        None => greet(&connection, client).await,
+    }?;
+    let fingerprint = seen.fingerprint().or(expected);
+    let fingerprint = fingerprint.ok_or_else(|| lost("no certificate was presented".to_owned()))?;
+    Ok(Connected { link: Link { endpoint, connection, arrival }, welcome, fingerprint })
 }
 
 fn failed(
@@ -161,16 +180,16 @@ fn failed(
     }
 }
 
-async fn greet(link: Link, fingerprint: Fingerprint, client: &str) -> Result<Connected, ConnectError> {
+async fn greet(connection: &quinn::Connection, client: &str) -> Result<wire::Welcome, RequestError> {
     let hello = wire::Hello {
         version_min: *VERSIONS.start(),
         version_max: *VERSIONS.end(),
         features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
         client: client.to_owned(),
     };
-    match exchange(&link.connection, request::Body::Hello(hello)).await? {
-        response::Body::Welcome(welcome) => Ok(Connected { link, welcome, fingerprint }),
-        _ => Err(RequestError::Misfit.into()),
+    match exchange(connection, request::Body::Hello(hello)).await? {
+        response::Body::Welcome(welcome) => Ok(welcome),
+        _ => Err(RequestError::Misfit),
     }
 }
 

@@ -24,6 +24,7 @@ mod address;
 mod connect;
 mod error;
 mod keeper;
+mod known;
 mod profile;
 mod session;
 mod socket;

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 use super::socket::Arrival;
 use super::voice::{Pace, Speaker, VoiceIn};
 use super::{Ended, RequestError, View};
-use crate::id::{ChannelId, SessionId, Ssrc};
+use crate::id::{ChannelId, FlowId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
 use crate::protocol::{CloseCode, ErrorCode, Framed, MAX_EVENT, decode, encode};
 
@@ -110,7 +110,12 @@ impl Session {
 
     /// Something that numbers and sends this session's voice.
     pub fn speaker(&self) -> Speaker {
-        Speaker::new(self.clone())
+        self.speaker_on(FlowId::CHANNEL)
+    }
+
+    /// The same on another flow: [`FlowId::ECHO`] comes back to this session alone.
+    pub fn speaker_on(&self, flow: FlowId) -> Speaker {
+        Speaker::new(self.clone(), flow)
     }
 
     pub(super) fn pace(&self) -> &Pace {

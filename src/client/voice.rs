@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::socket::Arrival;
 use super::{Ended, Session};
 use crate::id::FlowId;
-use crate::protocol::{OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_pace, write_packet};
+use crate::protocol::{
+    Echo, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_pace, write_packet,
+};
 
 /// Samples at 48 kHz in a frame of 20 ms.
 const FRAME: u32 = 960;
@@ -25,11 +27,11 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session, flow: FlowId) -> Self {
         // RFC 3550 wants random starts; what varies from one speaker to the next is enough here, as
         // neither number is a secret inside an encrypted connection.
         let start = session.ssrc().0.rotate_left(7);
-        Self { session, flow: FlowId::CHANNEL, sequence: start as u16, timestamp: start, begins: true }
+        Self { session, flow, sequence: start as u16, timestamp: start, begins: true }
     }
 
     /// Sends the next frame. The first, and the first after a pause, are marked as the beginning of a talk
@@ -95,6 +97,8 @@ pub struct Heard {
     pub header: VoiceHeader,
     /// One Opus packet.
     pub payload: Bytes,
+    /// The server's note, when it is this session's own packet that came back ([`FlowId::ECHO`]).
+    pub echo: Option<Echo>,
     /// When it reached this machine, by the kernel's clock; exact while packets are read as they come.
     pub at: Instant,
 }
@@ -120,13 +124,11 @@ impl VoiceIn {
                 self.pace.ask(later);
                 continue;
             }
-            if let Ok(VoicePacket { flow, header, payload, .. }) = VoicePacket::parse(&datagram) {
-                return Ok(Heard {
-                    flow,
-                    header,
-                    payload: datagram.slice(payload),
-                    at: self.arrival.latest(),
-                });
+            if let Ok(packet) = VoicePacket::parse(&datagram) {
+                let echo = read_echo(&datagram, &packet).filter(|_| packet.flow == FlowId::ECHO);
+                let VoicePacket { flow, header, payload, .. } = packet;
+                let (payload, at) = (datagram.slice(payload), self.arrival.latest());
+                return Ok(Heard { flow, header, payload, echo, at });
             }
         }
     }

@@ -82,7 +82,7 @@ impl<P: Peer> Control<P> {
                         let encoded = EncodedBody::new(&body);
                         *latest = Some((body, encoded));
                     }
-                    latest.as_ref().map(|(_, encoded)| &*encoded)
+                    latest.as_ref().map(|(_, encoded)| encoded)
                 });
                 place.tell_all(shown)
             };

@@ -1,7 +1,6 @@
 //! The life of one connection: handshake, then session, then farewell.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use quinn::Incoming;
 
@@ -11,10 +10,16 @@ use crate::protocol::CloseCode;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(incoming: Incoming, shared: &Arc<Shared>) {
-    shared.handshakes.fetch_add(1, Ordering::Relaxed);
     let from = incoming.remote_address().ip();
     let deadline = tokio::time::Instant::now() + shared.limits.handshake;
-    let connecting = async { incoming.accept().ok()?.await.ok() };
+    // A greeting that comes with the first packet is answered with the first answer; `exchange::read` takes
+    // nothing else so early.
+    let connecting = async {
+        match incoming.accept().ok()?.into_0rtt() {
+            Ok((connection, _)) => Some(connection),
+            Err(connecting) => connecting.await.ok(),
+        }
+    };
     let connected = tokio::time::timeout_at(deadline, connecting).await;
     let outcome = match connected {
         Ok(Some(connection)) => {
@@ -25,7 +30,6 @@ pub(super) async fn serve(incoming: Incoming, shared: &Arc<Shared>) {
         }
         Ok(None) | Err(_) => None,
     };
-    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
     match outcome {
         Some((_, Ok(session))) => session.run().await,
         Some((connection, Err(Some(code)))) => {

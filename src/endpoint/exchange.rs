@@ -10,13 +10,20 @@ use crate::protocol::{MAX_REQUEST, decode, encode};
 const PREFIX: usize = 4;
 
 /// Reads the one request on a stream. `None` when the client gave it up.
+///
+/// What comes before the handshake is through (0-RTT) may be somebody's repetition of it, so only a greeting,
+/// which changes nothing, is taken (RFC 9001, section 9.2).
 pub(super) async fn read(stream: &mut RecvStream) -> Option<Result<request::Body, Refused>> {
+    let early = stream.is_0rtt();
     let bytes = match stream.read_to_end(MAX_REQUEST + PREFIX).await {
         Ok(bytes) => bytes,
         Err(ReadToEndError::TooLong) => return Some(Err(Refused::TooLarge)),
         Err(ReadToEndError::Read(_)) => return None,
     };
     Some(match decode::<Request>(&bytes, MAX_REQUEST) {
+        Ok(Request { body: Some(body) }) if early && !matches!(body, request::Body::Hello(_)) => {
+            Err(Refused::Unexpected)
+        }
         Ok(Request { body: Some(body) }) => Ok(body),
         // A request of a later version decodes to nothing, its field being unknown here.
         Ok(Request { body: None }) => Err(Refused::Unsupported),

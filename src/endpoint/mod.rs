@@ -21,7 +21,6 @@ pub use peer::QuicPeer;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -33,10 +32,6 @@ use crate::transport;
 use crate::voice::Rates;
 use relay::Relay;
 use shard::Shard;
-
-/// Handshakes under way at once before new addresses must prove that they receive what is sent to
-/// them (a Retry packet: RFC 9000, section 8.1.2).
-const UNPROVEN_HANDSHAKES: usize = 64;
 
 /// Connections above the number of sessions that may be in their handshake.
 const HANDSHAKE_ROOM: usize = 64;
@@ -99,8 +94,7 @@ struct Shared {
     limits: Limits,
     welcome: wire::Welcome,
     relay: Relay,
-    /// Of all shards: handshakes under way, and room for connections.
-    handshakes: Arc<AtomicUsize>,
+    /// Room for connections, of all shards.
     room: Arc<Semaphore>,
 }
 
@@ -170,7 +164,6 @@ impl Endpoint {
         stop: impl Future<Output = ()>,
     ) {
         let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
-        let handshakes = Arc::new(AtomicUsize::new(0));
         let (ways, inboxes): (Vec<_>, Vec<_>) =
             self.shards.iter().map(|_| mpsc::channel(relay::INBOX)).unzip();
         let serving: Vec<_> = (0..)
@@ -183,7 +176,6 @@ impl Endpoint {
                     limits,
                     welcome: welcome.clone(),
                     relay,
-                    handshakes: Arc::clone(&handshakes),
                     room: Arc::clone(&room),
                 };
                 shard.begin(Arc::new(shared), inbox)

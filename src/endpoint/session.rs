@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
+use crate::id::FlowId;
 use crate::protocol::wire::request;
-use crate::protocol::{CloseCode, HeaderError, VoicePacket, write_pace};
+use crate::protocol::{CloseCode, Echo, HeaderError, VoicePacket, write_echo, write_pace};
 use crate::voice::{Bucket, Fate, Frame, Limiter};
 
 /// Requests refused for their rate, in multiples of the burst, before the connection is closed.
@@ -75,13 +76,14 @@ impl Session {
     /// Voice: each datagram is passed on before the next one is read.
     async fn relay_voice(&self) {
         let mut limiter = Limiter::new(self.shared.limits.voice);
+        let mut echoes = 0;
         while let Ok(datagram) = self.connection.read_datagram().await {
-            self.forward(datagram, &mut limiter);
+            self.forward(datagram, &mut limiter, &mut echoes);
         }
     }
 
     /// Checks one voice packet and passes it on to whoever hears this session.
-    fn forward(&self, datagram: Bytes, limiter: &mut Limiter) {
+    fn forward(&self, datagram: Bytes, limiter: &mut Limiter, echoes: &mut u32) {
         let counts = self.shared.handle.voice_counts();
         let packet = match VoicePacket::parse(&datagram) {
             Ok(packet) => packet,
@@ -93,6 +95,14 @@ impl Session {
         }
         if !limiter.admit(self.started.elapsed(), datagram.len()) {
             return counts.add(Fate::RateLimited, 1);
+        }
+        if packet.flow == FlowId::ECHO {
+            *echoes = echoes.wrapping_add(1);
+            let echo = write_echo(&datagram, &packet, Echo { at: self.started.elapsed(), count: *echoes });
+            counts.add(Fate::Echoed, 1);
+            // As with all voice, a full buffer loses the oldest.
+            let _ = self.connection.send_datagram(echo.into());
+            return;
         }
         let frame = Frame { ssrc: packet.header.ssrc, flow: packet.flow, datagram };
         let later = self.shared.relay.forward(frame);

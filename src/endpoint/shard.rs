@@ -4,16 +4,15 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::socket::Batching;
-use super::{Shared, UNPROVEN_HANDSHAKES, connection};
+use super::{Shared, connection};
 use crate::protocol::CloseCode;
 use crate::voice::Frame;
 
@@ -140,19 +139,28 @@ async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
     let _ = stopped.send(());
 }
 
+/// How often the log says that connections are refused: strangers must not be able to fill it.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
+    let mut told: Option<Instant> = None;
     while let Some(incoming) = endpoint.accept().await {
-        let Ok(room) = Arc::clone(&shared.room).try_acquire_owned() else {
-            tracing::warn!("all places are taken; a connection was refused");
-            incoming.refuse();
-            continue;
-        };
-        let crowded = shared.handshakes.load(Ordering::Relaxed) >= UNPROVEN_HANDSHAKES;
-        if crowded && !incoming.remote_address_validated() {
+        // A stranger gets nothing but a Retry, for which nothing is kept: what never answers takes nobody's
+        // place, and no address is sent more than it sent (RFC 9000, section 8.1). Who was here before has
+        // a token that proves the address.
+        if !incoming.remote_address_validated() {
             // Fails only for an address that is validated already, which was just ruled out.
             let _ = incoming.retry();
             continue;
         }
+        let Ok(room) = Arc::clone(&shared.room).try_acquire_owned() else {
+            if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+                tracing::warn!("all places are taken; connections are refused (limits.max_sessions)");
+                told = Some(Instant::now());
+            }
+            incoming.refuse();
+            continue;
+        };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             connection::serve(incoming, &shared).await;

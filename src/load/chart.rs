@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::tally::{Report, Step};
+use super::tally::Report;
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 360.0;
@@ -18,9 +18,13 @@ pub fn delay_over_time(report: &Report) -> Option<String> {
     };
     let lines =
         [("median", "#2a7", course(0.5)), ("99 %", "#d80", course(0.99)), ("highest", "#c33", course(1.0))];
-    let highest = lines.iter().flat_map(|(_, _, line)| line).copied().fold(0.1, f64::max);
-    let scale = nice(highest);
-    Some(draw(report, step, &lines, scale))
+    let title = format!(
+        "{}: {} clients, {} speak in each channel; delay in ms",
+        report.workload.name(),
+        report.clients,
+        step.speakers
+    );
+    Some(draw(&title, &lines))
 }
 
 /// The next of 1, 2 and 5 times a power of ten.
@@ -29,17 +33,14 @@ fn nice(value: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= value).unwrap_or(value)
 }
 
-fn draw(report: &Report, step: &Step, lines: &[(&str, &str, Vec<f64>); 3], scale: f64) -> String {
+/// Lines with a point for each fifth of a second, each with its name and colour.
+pub(super) fn draw(title: &str, lines: &[(&str, &str, Vec<f64>)]) -> String {
     let mut svg = String::new();
-    let seconds = step.over_time.len() as f64 / 5.0;
+    let scale = nice(lines.iter().flat_map(|(_, _, line)| line).copied().fold(0.1, f64::max));
+    let points = lines.iter().map(|(_, _, line)| line.len()).max().unwrap_or(0);
+    let seconds = points as f64 / 5.0;
     let y = |value: f64| HEIGHT - BOTTOM - (value / scale).min(1.0) * (HEIGHT - BOTTOM - TOP);
     let x = |place: f64| LEFT + place / seconds.max(0.2) * (WIDTH - LEFT - 20.0);
-    let title = format!(
-        "{}: {} clients, {} speak in each channel; delay in ms",
-        report.workload.name(),
-        report.clients,
-        step.speakers
-    );
     // Writing to a string can't fail.
     let _ = write!(
         svg,

@@ -4,12 +4,14 @@
 mod chart;
 mod count;
 mod crowd;
+mod link;
 mod process;
 mod tally;
 mod target;
 
 pub use chart::delay_over_time;
 pub use count::{Counting, EVERY, FRAME, Stamp};
+pub use link::{LinkReport, Way, link};
 pub use process::Process;
 pub use tally::{Delays, Report, Step, Usage};
 pub use target::{Target, TargetError};

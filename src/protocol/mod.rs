@@ -5,12 +5,14 @@
 //! [`VoicePacket`].
 
 mod code;
+mod echo;
 mod frame;
 mod pace;
 mod rtp;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};
+pub use echo::{Echo, read_echo, write_echo};
 pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
 pub use pace::{read_pace, write_pace};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};

@@ -17,6 +17,7 @@ use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ServerSessionMemoryCache;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -31,6 +32,9 @@ pub const DATAGRAM_SEND_BUFFER: usize = 16 * 1024;
 
 /// Request streams that a client may have open at once.
 const REQUESTS_AT_ONCE: u32 = 8;
+
+/// Sessions that can be resumed, at most; the oldest are forgotten.
+const RESUMED: usize = 2_048;
 
 /// Why TLS can't be set up.
 #[derive(Debug, Error)]
@@ -67,6 +71,11 @@ pub fn server_config(
         .with_single_cert(chain, key)?;
     tls.alpn_protocols = vec![protocol.to_vec()];
     tls.ignore_client_order = true;
+    // In memory, since what comes early must not be taken twice (RFC 8446, section 8.1).
+    tls.session_storage = ServerSessionMemoryCache::new(RESUMED);
+    tls.send_tls13_tickets = 1;
+    // QUIC knows all or nothing here (RFC 9001, section 4.6.1); what may come early is the endpoint's to say.
+    tls.max_early_data_size = u32::MAX;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     let mut transport = common(idle);
     transport
@@ -78,6 +87,10 @@ pub fn server_config(
         .receive_window(VarInt::from_u32(256 * 1024))
         .send_window(1024 * 1024);
     config.transport_config(Arc::new(transport));
+    // Who was here before needs no Retry from the same address for two weeks.
+    let mut tokens = quinn::ValidationTokenConfig::default();
+    tokens.sent(2);
+    config.validation_token_config(tokens);
     Ok(config)
 }
 
@@ -94,6 +107,7 @@ pub fn tls_client(
         .with_custom_certificate_verifier(Arc::new(Pinned { expected, seen: seen.clone() }))
         .with_no_client_auth();
     tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    tls.enable_early_data = true;
     Ok((tls, seen))
 }
 

@@ -1,7 +1,7 @@
 //! Certificates are trusted by their fingerprint, as ssh trusts host keys: who they were issued by and
 //! for which name doesn't count.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring::default_provider, verify_tls12_signature, verify_tls13_signature};
@@ -11,14 +11,15 @@ use sha2::{Digest, Sha256};
 
 use crate::id::Fingerprint;
 
-/// The fingerprint that a server presented, once it did.
+/// The fingerprint that a server presented last, once it did. A resumed session presents none, and is with
+/// the server that it was begun with.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<OnceLock<Fingerprint>>);
+pub struct Seen(Arc<Mutex<Option<Fingerprint>>>);
 
 impl Seen {
     /// What was presented.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.0.get().copied()
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,7 +39,7 @@ impl ServerCertVerifier for Pinned {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let found = Fingerprint(Sha256::digest(end_entity).into());
-        let _ = self.seen.0.set(found);
+        *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         if self.expected.is_none_or(|expected| expected == found) {
             Ok(ServerCertVerified::assertion())
         } else {

@@ -20,6 +20,8 @@ macro_rules! fates {
 fates! {
     /// A packet arrived and was passed on to whoever listens, maybe nobody.
     Forwarded = "voice_forwarded";
+    /// A packet went back to its sender, who asked for its echo.
+    Echoed = "voice_echoed";
     /// A copy of a packet was handed to a listener's connection.
     Delivered = "voice_delivered";
     /// A copy found its listener's buffer full, so the oldest in there was dropped.

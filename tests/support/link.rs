@@ -103,14 +103,14 @@ impl Proxy {
                 }
             }
         }));
-        let (here, line) = (Arc::clone(&inner), up.clone());
+        let (here, way) = (Arc::clone(&inner), up.clone());
         tasks.push(tokio::spawn(async move {
             let mut buffer = vec![0; 65_536];
             loop {
                 let Ok((length, from)) = here.near.recv_from(&mut buffer).await else { continue };
                 *here.client.lock().unwrap() = Some(from);
                 if here.passes(&here.up, length) {
-                    let _ = line.send((Instant::now(), buffer[..length].to_vec()));
+                    let _ = way.send((Instant::now(), buffer[..length].to_vec()));
                 }
             }
         }));

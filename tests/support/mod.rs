@@ -150,7 +150,11 @@ pub struct Process {
 impl Process {
     /// Starts it and waits until it listens.
     pub fn serve(home: &Path, listen: &str, more: &[&str]) -> Self {
-        let mut command = parlour(home);
+        Self::serve_with(parlour(home), listen, more)
+    }
+
+    /// The same with an environment that the command has already.
+    pub fn serve_with(mut command: Command, listen: &str, more: &[&str]) -> Self {
         command.args(["--json", "serve", "--listen", listen]).args(more).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
