@@ -36,6 +36,14 @@ test: setup lint ## Check everything: form, lints, documentation, licences, test
 	$(CARGO) test --locked
 
 bench: setup ## Measure; each figure stands beside a peer's or a limit
+	@if ! command -v murmurd >/dev/null && ! command -v mumble-server >/dev/null; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing mumble-server with apt-get: Parlour is measured beside it."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends mumble-server >/dev/null; \
+		else \
+			echo "Please install mumble-server: Parlour is measured beside it." >&2; exit 1; \
+		fi; \
+	fi
 	$(CARGO) bench --locked
 
 lint: setup ## Check form, lints and documentation

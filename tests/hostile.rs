@@ -274,3 +274,77 @@ async fn a_flood_of_first_packets_is_met_with_retry_and_fills_no_slot() {
     assert!(most <= 1.0, "{most}");
     assert!(came < Duration::from_secs(5), "{came:?}");
 }
+
+/// A server that gets a third of a processor: who speaks goes on, who begins is told to wait, and is heard when there
+/// is time again.
+#[tokio::test]
+async fn at_the_limit_of_the_machine_new_speakers_wait_and_others_go_on() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let address: Address = process.address.to_string().parse().unwrap();
+    let mut people = Vec::new();
+    for name in ["alice", "bob", "charlie"] {
+        let session = log_in(&address, name, PASSWORD).await.unwrap();
+        session.join(channel_id(&session, "General")).await.unwrap();
+        people.push(session);
+    }
+    let [first, second, listener] = &people[..] else { unreachable!() };
+    // Notices are read by whoever receives.
+    let mut own = second.voice();
+    let reading = tokio::spawn(async move { while own.next().await.is_ok() {} });
+    let mut heard = listener.voice();
+    let (mut first_voice, mut second_voice) = (first.speaker(), second.speaker());
+    let (one, two) = (first.ssrc(), second.ssrc());
+    let count = Arc::new(Mutex::new([0_u32; 2]));
+    let counting = Arc::clone(&count);
+    let ear = tokio::spawn(async move {
+        while let Ok(packet) = heard.next().await {
+            let mut count = counting.lock().unwrap();
+            count[0] += u32::from(packet.header.ssrc == one);
+            count[1] += u32::from(packet.header.ssrc == two);
+        }
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopping, server) = (Arc::clone(&stop), Pid::from_child(&process.child));
+    let starved = std::thread::spawn(move || {
+        while !stopping.load(Ordering::Relaxed) {
+            kill_process(server, Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_millis(90));
+            kill_process(server, Signal::CONT).unwrap();
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    });
+    let mut due = tokio::time::interval(EVERY);
+    // The first one speaks all the time; from the third second on the second one, too.
+    let (mut spoken, mut told) = (0, false);
+    for frame in 0..250 {
+        due.tick().await;
+        first_voice.send(&[0x48; 80]);
+        spoken += 1;
+        if frame >= 150 {
+            second_voice.send(&[0x48; 80]);
+            told |= second_voice.is_busy();
+        }
+    }
+    let [of_first, of_second] = *count.lock().unwrap();
+    println!(
+        "{of_first} of {spoken} frames of who spoke already, {of_second} of 100 of who began; told: {told}"
+    );
+    assert!(f64::from(of_first) > f64::from(spoken) * 0.9, "{of_first} of {spoken}");
+    assert!(told && of_second < 20, "{of_second}, told: {told}");
+    stop.store(true, Ordering::Relaxed);
+    starved.join().unwrap();
+    // Ten seconds at most, and it is heard.
+    let begun = Instant::now();
+    while count.lock().unwrap()[1] < of_second + 20 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "still not heard");
+        due.tick().await;
+        first_voice.send(&[0x48; 80]);
+        second_voice.send(&[0x48; 80]);
+    }
+    println!("heard again after {:?}", begun.elapsed());
+    ear.abort();
+    reading.abort();
+}

@@ -112,6 +112,9 @@ struct Voice {
     /// Cores for the server that is started; the clients get the others.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     cores: usize,
+    /// The people of a channel come to the same shard of the server; by themselves they come to any.
+    #[arg(long)]
+    by_shard: bool,
     /// Write a chart of the delay over time into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     report: Option<PathBuf>,
@@ -147,6 +150,7 @@ impl Voice {
                 Some(address) => Target::elsewhere(address),
                 None => Target::start(workload.people(), workload.shape().0, self.cores)?,
             };
+            let target = target.by_shard(self.by_shard);
             let report = load::run(workload, &target, Duration::from_secs(self.seconds), &progress).await?;
             bar.clear();
             output.object(&report.to_json());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
 use super::socket::Arrival;
-use super::voice::{Pace, Speaker, VoiceIn};
+use super::voice::{Notices, Speaker, VoiceIn};
 use super::{Ended, RequestError, View};
 use crate::id::{ChannelId, FlowId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
@@ -35,7 +35,7 @@ struct Inner {
     endpoint: quinn::Endpoint,
     connection: quinn::Connection,
     arrival: Arrival,
-    pace: Pace,
+    notices: Notices,
     welcome: wire::Welcome,
     logged_in: wire::LoggedIn,
     view: watch::Receiver<View>,
@@ -62,8 +62,8 @@ impl Session {
         if view.wait_for(|view| view.own_session != 0).await.is_err() {
             return Err(RequestError::Ended(connection.closed().await.into()));
         }
-        let pace = Pace::default();
-        Ok(Self(Arc::new(Inner { endpoint, connection, arrival, pace, welcome, logged_in, view, events })))
+        let notices = Notices::default();
+        Ok(Self(Arc::new(Inner { endpoint, connection, arrival, notices, welcome, logged_in, view, events })))
     }
 
     /// Which session this is.
@@ -104,8 +104,8 @@ impl Session {
     /// Voice from now on. Packets go to whoever asks first, so one receiver is enough. Up to 1 MiB waits;
     /// beyond that the oldest goes.
     pub fn voice(&self) -> VoiceIn {
-        let Inner { connection, arrival, pace, .. } = &*self.0;
-        VoiceIn::new(connection.clone(), arrival.clone(), pace.clone())
+        let Inner { connection, arrival, notices, .. } = &*self.0;
+        VoiceIn::new(connection.clone(), arrival.clone(), notices.clone())
     }
 
     /// Something that numbers and sends this session's voice.
@@ -118,8 +118,8 @@ impl Session {
         Speaker::new(self.clone(), flow)
     }
 
-    pub(super) fn pace(&self) -> &Pace {
-        &self.0.pace
+    pub(super) fn notices(&self) -> &Notices {
+        &self.0.notices
     }
 
     /// Estimated round trip to the server.

@@ -1,7 +1,6 @@
 //! Voice out and in: RTP packets in datagrams. Opus is made and played elsewhere.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use super::socket::Arrival;
 use super::{Ended, Session};
 use crate::id::FlowId;
 use crate::protocol::{
-    Echo, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_pace, write_packet,
+    Echo, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_notice, write_packet,
 };
 
 /// Samples at 48 kHz in a frame of 20 ms.
@@ -57,7 +56,13 @@ impl Speaker {
     /// speak, all of their frames then come together and cost little. Follow it where nobody hears it, at a
     /// pause. It is read from what [`Session::voice`] receives.
     pub fn pace(&self) -> Option<Duration> {
-        self.session.pace().take()
+        self.session.notices().take_pace()
+    }
+
+    /// Whether the server said in the last two seconds that it is at its limit, so that nobody hears this
+    /// speaker; what was begun before is heard. Read as [`Speaker::pace`] is.
+    pub fn is_busy(&self) -> bool {
+        self.session.notices().is_busy()
     }
 
     /// Lets time pass in silence: no packet is sent for these frames.
@@ -73,18 +78,34 @@ impl Speaker {
     }
 }
 
-/// What the server last asked for, in microseconds; 0 for nothing.
+/// What the server last told this session's speakers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace(Arc<AtomicU32>);
+pub(super) struct Notices(Arc<Mutex<Told>>);
 
-impl Pace {
-    fn ask(&self, later: Duration) {
-        self.0.store(later.as_micros() as u32, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Told {
+    pace: Option<Duration>,
+    busy: Option<Instant>,
+}
+
+impl Notices {
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Duration> {
-        let later = self.0.swap(0, Ordering::Relaxed);
-        (later > 0).then(|| Duration::from_micros(later.into()))
+    fn note(&self, notice: Notice) {
+        match notice {
+            Notice::Pace(later) => self.lock().pace = Some(later),
+            Notice::Busy(_) => self.lock().busy = Some(Instant::now()),
+        }
+    }
+
+    fn take_pace(&self) -> Option<Duration> {
+        self.lock().pace.take()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.lock().busy.is_some_and(|told| told.elapsed() < Duration::from_secs(2))
     }
 }
 
@@ -108,20 +129,20 @@ pub struct Heard {
 pub struct VoiceIn {
     connection: quinn::Connection,
     arrival: Arrival,
-    pace: Pace,
+    notices: Notices,
 }
 
 impl VoiceIn {
-    pub(super) fn new(connection: quinn::Connection, arrival: Arrival, pace: Pace) -> Self {
-        Self { connection, arrival, pace }
+    pub(super) fn new(connection: quinn::Connection, arrival: Arrival, notices: Notices) -> Self {
+        Self { connection, arrival, notices }
     }
 
     /// The next voice packet; what isn't one is skipped. Safe to drop while it waits.
     pub async fn next(&mut self) -> Result<Heard, Ended> {
         loop {
             let datagram = self.connection.read_datagram().await?;
-            if let Some((_, later)) = read_pace(&datagram) {
-                self.pace.ask(later);
+            if let Some((_, notice)) = read_notice(&datagram) {
+                self.notices.note(notice);
                 continue;
             }
             if let Ok(packet) = VoicePacket::parse(&datagram) {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::QuicPeer;
 use crate::control::Handle;
 use crate::id::ChannelId;
-use crate::voice::{Fate, Frame, Gather, Offer, Peer};
+use crate::voice::{Fate, Frame, Gather, Offer, Overload, Peer, TICK};
 
 /// Packets of other shards that wait for one; above that they are dropped and counted. A second of forty
 /// speakers: a shard so far behind is lost anyway.
@@ -26,6 +26,7 @@ pub(super) struct Relay {
     shards: Vec<Sender<Frame>>,
     started: Instant,
     waiting: Mutex<Waiting>,
+    load: Mutex<Load>,
     /// Told when something is due earlier than was known.
     earlier: Notify,
 }
@@ -37,6 +38,25 @@ struct Waiting {
     next: Option<Duration>,
 }
 
+/// Whether the shard keeps up.
+#[derive(Debug, Default)]
+struct Load {
+    overload: Overload,
+    /// The largest audience since the last tick; none when nobody spoke.
+    largest: Option<usize>,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forwarded {
+    /// It is passed on; the speaker should send later by this much, if any ([`Gather::pace`]).
+    Passed(Option<Duration>),
+    /// The machine is at its limit, and the speaker hadn't begun.
+    Busy,
+    /// Nobody may hear the speaker there.
+    Silent,
+}
+
 impl Relay {
     /// Frames wait for each other for `gather` at most.
     pub(super) fn new(
@@ -46,18 +66,23 @@ impl Relay {
         gather: Duration,
     ) -> Self {
         let waiting = Mutex::new(Waiting { gather: Gather::new(gather), next: None });
-        Self { shard, handle, shards, started: Instant::now(), waiting, earlier: Notify::new() }
+        let load = Mutex::default();
+        Self { shard, handle, shards, started: Instant::now(), waiting, load, earlier: Notify::new() }
     }
 
     /// Passes on a packet of a session that lives here. The hot path: nothing here waits or asks what
-    /// anyone may do; the forwarding table already has the answer. Answers with a shift when the speaker
-    /// should send later ([`Gather::pace`]).
-    pub(super) fn forward(&self, frame: Frame) -> Option<Duration> {
+    /// anyone may do; the forwarding table already has the answer. `begins` says that the speaker was
+    /// silent before.
+    pub(super) fn forward(&self, frame: Frame, begins: bool) -> Forwarded {
         let (table, counts) = (self.handle.table(), self.handle.voice_counts());
         let Some(audience) = table.audience(frame.ssrc, frame.flow) else {
             counts.add(Fate::NotSpeaking, 1);
-            return None;
+            return Forwarded::Silent;
         };
+        if !self.admits(audience.listeners(), begins) {
+            counts.add(Fate::Busy, 1);
+            return Forwarded::Busy;
+        }
         counts.add(Fate::Forwarded, 1);
         for shard in audience.shards().filter(|shard| *shard != self.shard) {
             let there = self.shards.get(shard);
@@ -66,11 +91,29 @@ impl Relay {
             }
         }
         if audience.on_shard(self.shard).is_empty() {
-            return None;
+            return Forwarded::Passed(None);
         }
         let (channel, ssrc) = (audience.channel(), frame.ssrc);
         self.deliver(channel, frame);
-        self.lock().gather.pace(self.started.elapsed(), channel, ssrc)
+        Forwarded::Passed(self.lock().gather.pace(self.started.elapsed(), channel, ssrc))
+    }
+
+    /// Whether the machine can bear a speaker before so many; who speaks already is borne.
+    fn admits(&self, listeners: usize, begins: bool) -> bool {
+        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        if load.largest.is_none() {
+            self.earlier.notify_one();
+        }
+        load.largest = Some(load.largest.unwrap_or(0).max(listeners));
+        !begins || load.overload.admits(listeners)
+    }
+
+    /// Notes how late the tick is; answers whether there is to be another one: not while nobody speaks.
+    fn look_at_load(&self, due: Instant) -> bool {
+        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        let largest = load.largest.take();
+        load.overload.observe(due.elapsed(), largest.unwrap_or(0));
+        largest.is_some() || !load.overload.is_over()
     }
 
     /// Sends a packet to those who live here, now or with others of its channel.
@@ -128,8 +171,15 @@ impl Relay {
 
     /// Takes what other shards send, and sends what waited long enough. Ends when the server does.
     pub(super) async fn run(&self, mut inbox: Receiver<Frame>) {
+        let mut tick: Option<Instant> = None;
         loop {
             let next = self.lock().next;
+            let ticking = async {
+                match tick {
+                    Some(tick) => tokio::time::sleep_until(tick).await,
+                    None => std::future::pending().await,
+                }
+            };
             let due = async {
                 match next {
                     Some(next) => tokio::time::sleep_until(self.started + next).await,
@@ -139,7 +189,16 @@ impl Relay {
             tokio::select! {
                 biased;
                 () = due => self.send_due(),
-                () = self.earlier.notified() => (),
+                () = ticking => {
+                    let again = tick.is_some_and(|due| self.look_at_load(due));
+                    tick = again.then(|| Instant::now() + TICK);
+                }
+                () = self.earlier.notified() => {
+                    let speaks = self.load.lock().unwrap_or_else(PoisonError::into_inner).largest.is_some();
+                    if speaks && tick.is_none() {
+                        tick = Some(Instant::now() + TICK);
+                    }
+                }
                 frame = inbox.recv() => match frame {
                     Some(frame) => self.take_over(frame),
                     None => return,

@@ -10,12 +10,28 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::relay::Forwarded;
 use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
 use crate::id::FlowId;
 use crate::protocol::wire::request;
-use crate::protocol::{CloseCode, Echo, HeaderError, VoicePacket, write_echo, write_pace};
+use crate::protocol::{CloseCode, Echo, HeaderError, Notice, VoicePacket, write_echo, write_notice};
 use crate::voice::{Bucket, Fate, Frame, Limiter};
+
+/// How long after a frame its speaker counts as speaking.
+const TALK_SPURT: Duration = Duration::from_secs(1);
+
+/// How often one who begins to speak is told that the server is at its limit.
+const BUSY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What is kept of the voice that comes from a session.
+struct Incoming {
+    limiter: Limiter,
+    echoes: u32,
+    /// When it was last passed on, and when the speaker was last told "busy".
+    spoke: Option<Duration>,
+    told: Option<Duration>,
+}
 
 /// Requests refused for their rate, in multiples of the burst, before the connection is closed.
 const PATIENCE: u32 = 10;
@@ -75,15 +91,15 @@ impl Session {
 
     /// Voice: each datagram is passed on before the next one is read.
     async fn relay_voice(&self) {
-        let mut limiter = Limiter::new(self.shared.limits.voice);
-        let mut echoes = 0;
+        let limiter = Limiter::new(self.shared.limits.voice);
+        let mut incoming = Incoming { limiter, echoes: 0, spoke: None, told: None };
         while let Ok(datagram) = self.connection.read_datagram().await {
-            self.forward(datagram, &mut limiter, &mut echoes);
+            self.forward(datagram, &mut incoming);
         }
     }
 
     /// Checks one voice packet and passes it on to whoever hears this session.
-    fn forward(&self, datagram: Bytes, limiter: &mut Limiter, echoes: &mut u32) {
+    fn forward(&self, datagram: Bytes, incoming: &mut Incoming) {
         let counts = self.shared.handle.voice_counts();
         let packet = match VoicePacket::parse(&datagram) {
             Ok(packet) => packet,
@@ -93,24 +109,36 @@ impl Session {
         if packet.header.ssrc != self.attached.ssrc {
             return counts.add(Fate::ForeignSsrc, 1);
         }
-        if !limiter.admit(self.started.elapsed(), datagram.len()) {
+        let now = self.started.elapsed();
+        if !incoming.limiter.admit(now, datagram.len()) {
             return counts.add(Fate::RateLimited, 1);
         }
         if packet.flow == FlowId::ECHO {
-            *echoes = echoes.wrapping_add(1);
-            let echo = write_echo(&datagram, &packet, Echo { at: self.started.elapsed(), count: *echoes });
+            incoming.echoes = incoming.echoes.wrapping_add(1);
+            let echo = write_echo(&datagram, &packet, Echo { at: now, count: incoming.echoes });
             counts.add(Fate::Echoed, 1);
             // As with all voice, a full buffer loses the oldest.
             let _ = self.connection.send_datagram(echo.into());
             return;
         }
         let frame = Frame { ssrc: packet.header.ssrc, flow: packet.flow, datagram };
-        let later = self.shared.relay.forward(frame);
-        if let Some(later) = later.filter(|_| self.paced) {
-            let mut pace = Vec::new();
-            write_pace(self.attached.ssrc, later, &mut pace);
-            // Lost ones are made up for by the next.
-            let _ = self.connection.send_datagram(pace.into());
+        let begins = incoming.spoke.is_none_or(|spoke| now.saturating_sub(spoke) > TALK_SPURT);
+        // Lost notices are made up for by the next.
+        let tell = |notice| {
+            let _ = self.connection.send_datagram(write_notice(self.attached.ssrc, notice).into());
+        };
+        match self.shared.relay.forward(frame, begins) {
+            Forwarded::Passed(later) => {
+                incoming.spoke = Some(now);
+                if let Some(later) = later.filter(|_| self.paced) {
+                    tell(Notice::Pace(later));
+                }
+            }
+            Forwarded::Busy if incoming.told.is_none_or(|told| now.saturating_sub(told) >= BUSY_AGAIN) => {
+                incoming.told = Some(now);
+                tell(Notice::Busy(BUSY_AGAIN));
+            }
+            Forwarded::Busy | Forwarded::Silent => (),
         }
     }
 

@@ -39,7 +39,7 @@ impl Natives {
         let (channels, people, _) = workload.shape();
         let silent = matches!(workload, Workload::Storm | Workload::Idle);
         let at_once = if workload == Workload::Storm { AT_ONCE.0 } else { AT_ONCE.1 };
-        let (sessions, log_ins) = connect(target, channels * people, at_once, progress).await?;
+        let (sessions, log_ins) = connect(target, (channels, people), at_once, progress).await?;
         let counting = Rc::new(Counting::default());
         let rooms = rooms(&sessions, channels)?;
         // Of those who move, none is a speaker, and nobody counts what they hear: where they are when a
@@ -100,10 +100,11 @@ impl Crowd for Natives {
 
 async fn connect(
     target: &Target,
-    people: usize,
+    (channels, each): (usize, usize),
     at_once: usize,
     progress: Progress<'_>,
 ) -> Result<(Vec<Session>, Delays), LoadError> {
+    let people = channels * each;
     let (mut connecting, mut found, mut times) = (JoinSet::new(), Vec::new(), Delays::default());
     let mut next = 0;
     while found.len() < people {
@@ -112,6 +113,7 @@ async fn connect(
             let socket = Socket::bind(target.address());
             let socket =
                 socket.map_err(|source| LoadError::Connect { client: next, source: Box::new(source) })?;
+            let socket = if target.is_by_shard() { socket.toward((next / each) as u8) } else { socket };
             let credentials = match target.token(next) {
                 Some(token) => Credentials::token(token.as_bytes()),
                 None => Credentials::guest(&format!("load{next}-{}", std::process::id()), "load"),

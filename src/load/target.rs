@@ -43,6 +43,7 @@ impl From<OpenError> for TargetError {
 pub struct Target {
     address: SocketAddr,
     own: Option<Own>,
+    by_shard: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ struct Own {
 impl Target {
     /// A server somewhere, which lets guests in. Its processor time isn't known.
     pub fn elsewhere(address: SocketAddr) -> Self {
-        Self { address, own: None }
+        Self { address, own: None, by_shard: false }
     }
 
     /// Starts a server of this program on so many cores of its own, with accounts and channels for the load.
@@ -80,7 +81,18 @@ impl Target {
             .and_then(|_| serde_json::from_str::<serde_json::Value>(&line).ok())
             .and_then(|said| said["addresses"][0].as_str()?.parse().ok());
         let address = address.ok_or(TargetError::Silent)?;
-        Ok(Self { address, own: Some(Own { process, tokens, _directory: directory }) })
+        let own = Some(Own { process, tokens, _directory: directory });
+        Ok(Self { address, own, by_shard: false })
+    }
+
+    /// Whether the people of a channel come to the same shard; by themselves they come to any.
+    #[must_use]
+    pub fn by_shard(self, by_shard: bool) -> Self {
+        Self { by_shard, ..self }
+    }
+
+    pub(super) fn is_by_shard(&self) -> bool {
+        self.by_shard
     }
 
     /// Where it listens.

@@ -7,14 +7,14 @@
 mod code;
 mod echo;
 mod frame;
-mod pace;
+mod notice;
 mod rtp;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};
 pub use echo::{Echo, read_echo, write_echo};
 pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
-pub use pace::{read_pace, write_pace};
+pub use notice::{Notice, read_notice, write_notice};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
 pub use varint::{read_varint, varint_size, write_varint};
 
@@ -35,7 +35,7 @@ pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 /// [`PACE`].
 pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE];
 
-/// The feature of clients that shift their frames when they are asked to ([`write_pace`]).
+/// The feature of clients that shift their frames when they are asked to ([`Notice::Pace`]).
 pub const PACE: &str = "pace";
 
 /// UDP port of a server that was told none.

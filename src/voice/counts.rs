@@ -34,6 +34,8 @@ fates! {
     TooLarge = "voice_dropped_too_large";
     /// Names an SSRC that isn't the session's own.
     ForeignSsrc = "voice_dropped_foreign_ssrc";
+    /// The server is at its limit, and the speaker hadn't begun yet; it was told so.
+    Busy = "voice_dropped_busy";
     /// The session sends more than it may.
     RateLimited = "voice_dropped_rate_limited";
     /// The speaker is in no channel, muted, or may not speak there, or the flow isn't registered.

@@ -1,16 +1,18 @@
 //! Who hears whom, decided beforehand: the forwarding table, the limiter of each speaker, the gathering of
-//! frames where many speak, and the counters of what became of packets. Pure: no network, no clock, no lock.
+//! frames where many speak, who waits at the limit of the machine, and the counters of what became of packets. Pure: no network, no clock, no lock.
 //!
 //! The table is generic over [`Peer`], so routing is tested without a connection.
 
 mod counts;
 mod gather;
 mod limiter;
+mod overload;
 mod table;
 
 pub use counts::{Counts, Fate};
 pub use gather::{Frame, Gather, Offer};
 pub use limiter::{Bucket, Limiter, Rates};
+pub use overload::{Overload, TICK};
 pub use table::{Audience, ForwardTable, Seat};
 
 use bytes::Bytes;

@@ -27,8 +27,7 @@ pub struct Audience<P> {
     channel: ChannelId,
     /// By shard; shards at the end on which nobody listens are left out.
     shards: Vec<Vec<(Ssrc, P)>>,
-    /// How many may speak in the channel.
-    speakers: usize,
+    listeners: usize,
 }
 
 impl<P: Peer> Audience<P> {
@@ -37,9 +36,9 @@ impl<P: Peer> Audience<P> {
         self.channel
     }
 
-    /// How many may speak there.
-    pub fn speakers(&self) -> usize {
-        self.speakers
+    /// How many listen, on all shards.
+    pub fn listeners(&self) -> usize {
+        self.listeners
     }
 
     /// The shards on which somebody listens.
@@ -91,7 +90,8 @@ impl<P: Peer> ForwardTable<P> {
         }
         let mut table = Self::default();
         for (channel, (speakers, shards)) in channels {
-            let audience = Arc::new(Audience { channel, shards, speakers: speakers.len() });
+            let listeners = shards.iter().map(Vec::len).sum();
+            let audience = Arc::new(Audience { channel, shards, listeners });
             table.speakers.extend(speakers.into_iter().map(|ssrc| (ssrc, Arc::clone(&audience))));
         }
         table
