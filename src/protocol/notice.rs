@@ -23,9 +23,10 @@ pub enum Notice {
 }
 
 type Name = [u8; 4];
+type Make = fn(Duration) -> Notice;
 
 /// The names that packets have for it, and what is made of the time behind them.
-const NAMES: [(Name, fn(Duration) -> Notice); 2] = [(*b"PACE", Notice::Pace), (*b"BUSY", Notice::Busy)];
+const NAMES: [(Name, Make); 2] = [(*b"PACE", Notice::Pace), (*b"BUSY", Notice::Busy)];
 
 /// The datagram that tells the speaker of `ssrc`.
 pub fn write_notice(ssrc: Ssrc, notice: Notice) -> Vec<u8> {

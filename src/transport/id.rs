@@ -6,9 +6,11 @@ use std::time::Duration;
 use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
 use ring::hmac;
 
-/// Bytes of an id: one for the shard, three that are random, four that prove that it is ours.
-const LENGTH: usize = 8;
-const PROVEN: usize = 4;
+/// Bytes of an id: one for the shard, seven that are random, four that prove that it is ours. quinn looks for
+/// doubles among the ids of connections, but not when it makes one for a Retry, and a client that was given
+/// another's id would never be answered: three random bytes did that once in some thousand connections.
+const LENGTH: usize = 12;
+const PROVEN: usize = 8;
 
 /// Makes ids for one shard.
 pub(super) struct ShardIds {
@@ -66,6 +68,9 @@ mod tests {
         assert!(ids.validate(&id).is_ok());
         assert_ne!(ids.generate_cid(), id);
         assert!(ShardIds::new(3, key(2)).validate(&id).is_err());
+        let several: std::collections::HashSet<Vec<u8>> =
+            (0..20_000).map(|_| ids.generate_cid().to_vec()).collect();
+        assert_eq!(several.len(), 20_000, "doubles");
         for place in 0..LENGTH {
             let mut other = id.to_vec();
             other[place] ^= 1;
