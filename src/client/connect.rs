@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn_proto::ConnectionId;
 
 use super::session::{Link, Session, exchange};
 use super::socket::{Arrival, Timed};
@@ -13,7 +12,7 @@ use super::{Address, ConnectError, Ended, RequestError, known};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
 use crate::protocol::{FEATURES, VERSIONS};
-use crate::transport::Seen;
+use crate::transport::{self, Seen};
 
 /// How long one of a host's addresses gets to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -144,13 +143,7 @@ async fn reach(
     };
     let (mut config, seen) = known::config(expected)?;
     if let Some(shard) = toward {
-        // A server deals first packets out by this byte.
-        config.initial_dst_cid_provider(Arc::new(move || {
-            let mut id = [shard; 8];
-            // The ids of different clients must differ; without randomness there is no TLS either.
-            let _ = getrandom::fill(id.get_mut(1..).unwrap_or_default());
-            ConnectionId::new(&id)
-        }));
+        transport::toward(&mut config, shard);
     }
     let lost =
         |reason: String| ConnectError::Failed { server: server.to_owned(), reason: Ended::Lost(reason) };

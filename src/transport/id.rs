@@ -1,6 +1,7 @@
 //! Connection ids of a server (RFC 9000, section 5.1): the first byte names the shard that the connection
 //! lives on, so that the kernel brings packets there whatever address they come from.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
@@ -11,6 +12,17 @@ use ring::hmac;
 /// another's id would never be answered: three random bytes did that once in some thousand connections.
 const LENGTH: usize = 12;
 const PROVEN: usize = 8;
+
+/// Has a client connect to the shard of this number, counted round: a server deals first packets out by the
+/// first byte of the id that the client makes up for them.
+pub fn toward(config: &mut quinn::ClientConfig, shard: u8) {
+    config.initial_dst_cid_provider(Arc::new(move || {
+        let mut id = [shard; LENGTH];
+        // Without randomness there is no TLS either.
+        let _ = getrandom::fill(id.get_mut(1..).unwrap_or_default());
+        ConnectionId::new(&id)
+    }));
+}
 
 /// Makes ids for one shard.
 pub(super) struct ShardIds {

@@ -7,6 +7,7 @@ mod patient;
 mod pin;
 
 pub use congestion::FlooredConfig;
+pub use id::toward;
 pub use pin::Seen;
 
 use std::sync::Arc;
