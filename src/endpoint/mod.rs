@@ -24,13 +24,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 use crate::control::Handle;
 use crate::protocol::{ALPN, wire};
 use crate::transport;
 use crate::voice::Rates;
-use relay::Relay;
+use relay::{Relay, Way};
 use shard::Shard;
 
 /// Connections above the number of sessions that may be in their handshake.
@@ -164,8 +164,7 @@ impl Endpoint {
         stop: impl Future<Output = ()>,
     ) {
         let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
-        let (ways, inboxes): (Vec<_>, Vec<_>) =
-            self.shards.iter().map(|_| mpsc::channel(relay::INBOX)).unzip();
+        let (ways, inboxes): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| Way::new()).unzip();
         let serving: Vec<_> = (0..)
             .zip(self.shards.into_iter().zip(inboxes))
             .map(|(number, (shard, inbox))| {

@@ -1,21 +1,22 @@
 //! A voice packet's way from its speaker to the listeners: on each shard to those who live there, with one
 //! message per packet to every other shard on which somebody listens.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 
 use super::QuicPeer;
 use crate::control::Handle;
 use crate::id::ChannelId;
-use crate::voice::{Fate, Frame, Gather, Offer, Overload, Peer, TICK};
+use crate::voice::{Audience, Fate, Frame, Gather, Offer, Overload, Peer, TICK};
 
 /// Packets of other shards that wait for one; above that they are dropped and counted. A second of forty
 /// speakers: a shard so far behind is lost anyway.
-pub(super) const INBOX: usize = 2_048;
+const INBOX: usize = 2_048;
 
 /// One shard's part in passing voice on.
 #[derive(Debug)]
@@ -23,12 +24,28 @@ pub(super) struct Relay {
     shard: usize,
     handle: Handle<QuicPeer>,
     /// The way to every shard, this one's own included.
-    shards: Vec<Sender<Frame>>,
+    ways: Vec<Way>,
     started: Instant,
     waiting: Mutex<Waiting>,
     load: Mutex<Load>,
     /// Told when something is due earlier than was known.
     earlier: Notify,
+}
+
+/// What a shard knows of another.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    inbox: Sender<Frame>,
+    /// Audiences of this size and larger take no new speakers there ([`Overload::bound`]).
+    bound: Arc<AtomicUsize>,
+}
+
+impl Way {
+    /// A way to a shard, and what comes out at its end.
+    pub(super) fn new() -> (Self, Receiver<Frame>) {
+        let (inbox, frames) = mpsc::channel(INBOX);
+        (Self { inbox, bound: Arc::new(AtomicUsize::new(usize::MAX)) }, frames)
+    }
 }
 
 #[derive(Debug)]
@@ -42,7 +59,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Load {
     overload: Overload,
-    /// The largest audience since the last tick; none when nobody spoke.
+    /// The largest audience to which this shard passed something on since the last tick, if any.
     largest: Option<usize>,
 }
 
@@ -59,15 +76,10 @@ pub(super) enum Forwarded {
 
 impl Relay {
     /// Frames wait for each other for `gather` at most.
-    pub(super) fn new(
-        shard: usize,
-        handle: Handle<QuicPeer>,
-        shards: Vec<Sender<Frame>>,
-        gather: Duration,
-    ) -> Self {
+    pub(super) fn new(shard: usize, handle: Handle<QuicPeer>, ways: Vec<Way>, gather: Duration) -> Self {
         let waiting = Mutex::new(Waiting { gather: Gather::new(gather), next: None });
         let load = Mutex::default();
-        Self { shard, handle, shards, started: Instant::now(), waiting, load, earlier: Notify::new() }
+        Self { shard, handle, ways, started: Instant::now(), waiting, load, earlier: Notify::new() }
     }
 
     /// Passes on a packet of a session that lives here. The hot path: nothing here waits or asks what
@@ -79,14 +91,15 @@ impl Relay {
             counts.add(Fate::NotSpeaking, 1);
             return Forwarded::Silent;
         };
-        if !self.admits(audience.listeners(), begins) {
+        self.note(audience.listeners());
+        if begins && !self.admits(audience) {
             counts.add(Fate::Busy, 1);
             return Forwarded::Busy;
         }
         counts.add(Fate::Forwarded, 1);
         for shard in audience.shards().filter(|shard| *shard != self.shard) {
-            let there = self.shards.get(shard);
-            if there.is_none_or(|there| there.try_send(frame.clone()).is_err()) {
+            let there = self.ways.get(shard);
+            if there.is_none_or(|there| there.inbox.try_send(frame.clone()).is_err()) {
                 counts.add(Fate::ShardFull, 1);
             }
         }
@@ -98,14 +111,23 @@ impl Relay {
         Forwarded::Passed(self.lock().gather.pace(self.started.elapsed(), channel, ssrc))
     }
 
-    /// Whether the machine can bear a speaker before so many; who speaks already is borne.
-    fn admits(&self, listeners: usize, begins: bool) -> bool {
+    /// Notes that there is something to do, for so many.
+    fn note(&self, listeners: usize) {
         let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         if load.largest.is_none() {
             self.earlier.notify_one();
         }
         load.largest = Some(load.largest.unwrap_or(0).max(listeners));
-        !begins || load.overload.admits(listeners)
+    }
+
+    /// Whether this shard and each on which somebody listens can bear one speaker more before this audience;
+    /// who speaks already is borne.
+    fn admits(&self, audience: &Audience<QuicPeer>) -> bool {
+        let listeners = audience.listeners();
+        std::iter::once(self.shard)
+            .chain(audience.shards())
+            .filter_map(|shard| self.ways.get(shard))
+            .all(|way| listeners < way.bound.load(Ordering::Relaxed))
     }
 
     /// Notes how late the tick is; answers whether there is to be another one: not while nobody speaks.
@@ -113,6 +135,9 @@ impl Relay {
         let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         let largest = load.largest.take();
         load.overload.observe(due.elapsed(), largest.unwrap_or(0));
+        if let Some(own) = self.ways.get(self.shard) {
+            own.bound.store(load.overload.bound(), Ordering::Relaxed);
+        }
         largest.is_some() || !load.overload.is_over()
     }
 
@@ -210,7 +235,10 @@ impl Relay {
     fn take_over(&self, frame: Frame) {
         let table = self.handle.table();
         match table.audience(frame.ssrc, frame.flow) {
-            Some(audience) => self.deliver(audience.channel(), frame),
+            Some(audience) => {
+                self.note(audience.listeners());
+                self.deliver(audience.channel(), frame);
+            }
             None => self.handle.voice_counts().add(Fate::NotSpeaking, 1),
         }
     }
