@@ -1,0 +1,59 @@
+// Elements, made from values. Text is only ever set as text, so a name or a message can't become anything else.
+
+/** @typedef {Node | string | number | false | undefined | null} Part */
+
+/**
+ * An element with attributes, properties (`.value`) and listeners (`onclick`), and what is in it.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Record<string, any>} [attributes] @param {...(Part | Part[])} parts
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function h(tag, attributes = {}, ...parts) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false || value === null) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name.startsWith('.')) /** @type {any} */ (element)[name.slice(1)] = value;
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+  fill(element, ...parts);
+  return element;
+}
+
+/** @param {Element} element @param {...(Part | Part[])} parts */
+export function fill(element, ...parts) {
+  const nodes = parts.flat().filter((part) => part !== false && part !== undefined && part !== null);
+  element.replaceChildren(.../** @type {(Node | string)[]} */ (nodes.map((part) => (part instanceof Node ? part : String(part)))));
+}
+
+/**
+ * A drawing: paths on a field of 24 by 24.
+ * @param {string} path @param {string} [name] For who doesn't see it; none for a decoration.
+ */
+export function icon(path, name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('class', 'icon');
+  if (name) {
+    svg.setAttribute('role', 'img');
+    svg.setAttribute('aria-label', name);
+  } else svg.setAttribute('aria-hidden', 'true');
+  const drawn = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  drawn.setAttribute('d', path);
+  svg.append(drawn);
+  return svg;
+}
+
+/** The page's drawings, of our own hand. */
+export const ICONS = {
+  microphone: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM6 11v1a6 6 0 0 0 12 0v-1M12 18v3M9 21h6',
+  muted: 'M9 9v3a3 3 0 0 0 4.5 2.6M15 11V6a3 3 0 0 0-6-.7M6 11v1a6 6 0 0 0 9.5 4.9M18 11v1a6 6 0 0 1-.6 2.6M12 18v3M9 21h6M4 3l16 18',
+  headphones: 'M4 15v-2a8 8 0 0 1 16 0v2M4 15a2 2 0 0 1 4 0v3a2 2 0 0 1-4 0zM16 15a2 2 0 0 1 4 0v3a2 2 0 0 1-4 0z',
+  deaf: 'M4 15v-2a8 8 0 0 1 1.6-4.8M9 5.6A8 8 0 0 1 20 13v2M4 15a2 2 0 0 1 4 0v3a2 2 0 0 1-4 0zM16 18a2 2 0 0 0 2 2M20 15v2M4 3l16 18',
+  settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4M4 12h3M11 12h9M9 10v4',
+  leave: 'M14 4h4a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-4M10 8l-4 4 4 4M6 12h9',
+  more: 'M6 12h.01M12 12h.01M18 12h.01',
+  send: 'M4 12l16-8-6 16-3-6z',
+  link: 'M10 14a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1-1',
+  close: 'M6 6l12 12M18 6L6 18',
+};

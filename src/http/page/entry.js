@@ -1,0 +1,116 @@
+// The first step: who are you?
+
+import { h, fill } from './dom.js';
+import { CLOSED, REFUSED, Refusal } from './session.js';
+import { refusal, t } from './text.js';
+
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {"logIn" | "guest" | "claim"} Way */
+
+/**
+ * @param {Session} session @param {string} [notice] What happened before.
+ * @returns {HTMLElement}
+ */
+export function entry(session, notice) {
+  const greeting = /** @type {import('./session.js').Greeting} */ (session.greeting);
+  /** @type {Way} */
+  let way = greeting.unclaimed && !greeting.administered ? 'claim' : 'logIn';
+  const card = h('main', { class: 'card', id: 'entry' });
+  const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
+
+  /** @param {string} name @param {Record<string, any>} attributes */
+  const field = (name, attributes) => {
+    const id = `field-${attributes.name}`;
+    return h('div', { class: 'field' }, h('label', { for: id }, name), h('input', { id, required: true, ...attributes }));
+  };
+  const nameField = () => field(t('name'), {
+    name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, maxlength: 64, autocapitalize: 'none', spellcheck: 'false',
+  });
+  const passwordField = () => field(t('password'), {
+    name: 'password', type: 'password', autocomplete: way === 'claim' ? 'new-password' : 'current-password', maxlength: 256,
+  });
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const given = Object.fromEntries(new FormData(form));
+    const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
+    const label = button.textContent;
+    button.disabled = true;
+    fill(button, t('working'));
+    fill(problem);
+    try {
+      if (way === 'guest') await session.logIn('logInGuest', { name: given.name });
+      else if (way === 'claim') await session.logIn('redeemClaim', { code: String(given.code).trim(), name: given.name, password: given.password });
+      else await session.logIn('logInPassword', { name: given.name, password: given.password });
+    } catch (error) {
+      fill(problem, explain(error));
+      button.disabled = false;
+      fill(button, label);
+      const first = form.querySelector('input[type=password]') ?? form.querySelector('input');
+      /** @type {HTMLInputElement} */ (first).focus();
+    }
+  }
+
+  function draw() {
+    const head = { logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
+    const lead = { logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
+    const verb = { logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
+    /** @type {[Way, string][]} */
+    const others = [];
+    if (way !== 'logIn') others.push(['logIn', t('orLogIn')]);
+    if (way !== 'guest' && greeting.guests) others.push(['guest', t('orGuest')]);
+    if (way !== 'claim' && greeting.unclaimed) others.push(['claim', t('orClaim')]);
+    fill(
+      card,
+      h('p', { class: 'server' }, t('welcome', { server: greeting.name })),
+      h('h1', {}, head),
+      h('p', { class: 'lead' }, lead),
+      notice && h('p', { class: 'notice', role: 'status' }, notice),
+      h('form', { onsubmit: submit },
+        way === 'claim' && field(t('claimCode'), { name: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false' }),
+        nameField(),
+        way !== 'guest' && passwordField(),
+        problem,
+        h('button', { type: 'submit', class: 'primary' }, verb)),
+      others.length > 0 && h('div', { class: 'others' }, others.map(([other, name]) => h('button', {
+        type: 'button',
+        class: 'link',
+        onclick: () => {
+          way = other;
+          notice = undefined;
+          fill(problem);
+          draw();
+        },
+      }, name))),
+    );
+    /** @type {HTMLInputElement[]} */
+    const inputs = [...card.querySelectorAll('input')];
+    queueMicrotask(() => (inputs.find(({ value }) => !value) ?? inputs[0])?.focus());
+  }
+  draw();
+  return card;
+}
+
+/** What went wrong, for a person. @param {unknown} error @returns {string} */
+export function explain(error) {
+  if (!(error instanceof Refusal)) return t('failed', { reason: String(/** @type {Error} */ (error).message ?? error) });
+  if (error.code === 0) return t('unreachable');
+  const wait = error.retryAfter > 0 ? ` ${t('retryIn', { seconds: Math.ceil(error.retryAfter / 1000) })}` : '';
+  const known = refusal(error.code);
+  if (known) return known + (error.code === REFUSED.attempts ? wait : '');
+  // What it says is in English; better than nothing.
+  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+}
+
+/** Why a session ended, for a person. @param {Session} session */
+export function ending(session) {
+  switch (session.end?.code) {
+    case CLOSED.replaced: return t('endedReplaced');
+    case CLOSED.disabled: return t('endedDisabled');
+    case CLOSED.version: return t('endedVersion');
+    case CLOSED.loggedOut: return t('endedLoggedOut');
+    default: return t('endedGuest');
+  }
+}

@@ -1,0 +1,117 @@
+// Begins the page, and shows one view after the other.
+
+import { Audio } from './audio.js';
+import { h, fill } from './dom.js';
+import { ending, entry, explain } from './entry.js';
+import { microphone } from './microphone.js';
+import { Room } from './room.js';
+import { CLOSED, Session } from './session.js';
+import { language, t } from './text.js';
+
+const app = /** @type {HTMLElement} */ (document.getElementById('app'));
+
+/** What the page can't do without. */
+function missing() {
+  /** @type {[string, boolean][]} */
+  const needed = [
+    ['WebCodecs', 'AudioEncoder' in window && 'AudioDecoder' in window],
+    ['AudioWorklet', 'AudioWorkletNode' in window],
+    ['a secure context', isSecureContext],
+    ['a microphone interface', !!navigator.mediaDevices],
+  ];
+  return needed.filter(([, there]) => !there).map(([name]) => name);
+}
+
+/** @param {...(Node | string)} parts */
+function card(...parts) {
+  fill(app, h('main', { class: 'card' }, ...parts));
+}
+
+/** The channel that the address names: `#/Channel/Sub`. @param {Session} session */
+function linked(session) {
+  const path = location.hash.startsWith('#/') ? location.hash.slice(2).split('/').map(decodeURIComponent) : [];
+  let parent = 0;
+  for (const name of path) {
+    const found = [...session.channels.values()].find((channel) => channel.parent === parent && channel.name.toLowerCase() === name.toLowerCase());
+    if (!found) return 0;
+    parent = found.id;
+  }
+  return parent;
+}
+
+async function begin() {
+  document.documentElement.lang = language();
+  const lacks = missing();
+  if (lacks.length > 0) {
+    card(h('h1', {}, 'Parlour'), h('p', { role: 'alert' }, t('unsupported', { missing: lacks.join(', ') })));
+    return;
+  }
+  const worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' });
+  const session = new Session(worker);
+  const audio = new Audio(worker);
+  /** @type {Room | undefined} */
+  let room;
+  let ready = false;
+
+  const enter = () => {
+    ready = true;
+    room?.close();
+    room = new Room(session, audio, worker);
+    fill(app, room.element);
+    room.title.focus();
+    const channel = linked(session);
+    if (channel && !session.me?.channel) room.act(session.join(channel));
+  };
+  /** @param {string} [notice] */
+  const ask = async (notice) => {
+    try {
+      const greeting = await session.greet();
+      document.title = greeting.name;
+      fill(app, entry(session, notice));
+    } catch (error) {
+      lost(error);
+    }
+  };
+  /** @param {unknown} error */
+  const lost = (error) => card(
+    h('h1', {}, 'Parlour'), h('p', { role: 'alert' }, explain(error)),
+    h('button', { type: 'button', class: 'primary', onclick: () => start() }, t('tryAgain')),
+  );
+  const start = async () => {
+    card(h('p', { role: 'status' }, t('loading')));
+    try {
+      const back = await session.resume();
+      document.title = session.greeting?.name ?? 'Parlour';
+      if (!back) await ask();
+    } catch (error) {
+      lost(error);
+    }
+  };
+
+  session.addEventListener('phase', () => {
+    if (session.phase === 'in' && !room) {
+      if (ready) enter();
+      else fill(app, microphone(session, audio, worker, enter));
+    } else if (session.phase === 'out' && room) {
+      room.close();
+      room = undefined;
+      ready = false;
+      audio.silence();
+      ask();
+    } else if (session.phase === 'ended') {
+      room?.close();
+      room = undefined;
+      worker.postMessage({ kind: 'close' });
+      if (session.end?.code === CLOSED.replaced) {
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
+          h('button', { type: 'button', class: 'primary', onclick: () => start() }, t('comeHere')));
+      } else if (session.end?.code === CLOSED.version) {
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
+          h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('reload')));
+      } else ask(ending(session));
+    }
+  });
+  await start();
+}
+
+begin();

@@ -1,0 +1,98 @@
+// The second step: can you be heard?
+
+import { h, fill } from './dom.js';
+import { settings } from './settings.js';
+import { t } from './text.js';
+
+/**
+ * A bar that shows how loud it is, and the threshold of voice activation.
+ * @param {string} name
+ */
+export function meter(name) {
+  const bar = h('div', { class: 'bar' });
+  const mark = h('div', { class: 'mark' });
+  const element = h('div', { class: 'meter', role: 'meter', 'aria-label': name, 'aria-valuemin': -100, 'aria-valuemax': 0, 'aria-valuenow': -100 }, bar, mark);
+  const place = (/** @type {number} */ db) => Math.max(0, Math.min(1, (db + 80) / 80));
+  return {
+    element,
+    /** @param {number} db */
+    set(db) {
+      bar.style.setProperty('transform', `scaleX(${place(db)})`);
+      mark.style.setProperty('left', `${place(settings.threshold) * 100}%`);
+      element.setAttribute('aria-valuenow', String(Math.round(db)));
+      element.classList.toggle('above', db > settings.threshold);
+    },
+  };
+}
+
+/** What a refused microphone means, for a person. @param {unknown} error */
+export function microphoneProblem(error) {
+  const { name } = /** @type {Error} */ (error);
+  if (name === 'NotAllowedError' || name === 'SecurityError') return t('micRefused');
+  if (name === 'NotFoundError' || name === 'OverconstrainedError') return t('micMissing');
+  return t('micBusy');
+}
+
+/**
+ * @param {import('./session.js').Session} session @param {import('./audio.js').Audio} audio @param {Worker} worker
+ * @param {() => void} done
+ * @returns {HTMLElement}
+ */
+export function microphone(session, audio, worker, done) {
+  const level = meter(t('level'));
+  const hint = h('p', { class: 'lead', role: 'status' });
+  const problem = h('p', { class: 'problem', role: 'alert' });
+  const controls = h('div', { class: 'column' });
+  let echo = false;
+
+  /** @param {Event} event */
+  const hear = (event) => {
+    const { level: db } = /** @type {CustomEvent} */ (event).detail;
+    level.set(db);
+    if (db > settings.threshold) fill(hint, t('heardWell'));
+  };
+  session.addEventListener('mouth', hear);
+
+  const leave = () => {
+    session.removeEventListener('mouth', hear);
+    worker.postMessage({ kind: 'gate', gate: { echo: false } });
+    done();
+  };
+
+  const echoButton = h('button', {
+    type: 'button',
+    'aria-pressed': 'false',
+    onclick: () => {
+      echo = !echo;
+      worker.postMessage({ kind: 'gate', gate: { echo } });
+      echoButton.setAttribute('aria-pressed', String(echo));
+      fill(echoButton, echo ? t('stopHearing') : t('hearYourself'));
+    },
+  }, t('hearYourself'));
+
+  async function allow() {
+    fill(problem);
+    try {
+      await audio.listen(settings);
+      if (settings.loudspeaker) await audio.playOn(settings.loudspeaker).catch(() => {});
+      fill(hint, t('speakNow'));
+      fill(controls, level.element, echoButton, h('p', { class: 'hint' }, t('hearYourselfHint')),
+        h('button', { type: 'button', class: 'primary', onclick: leave }, t('goIn')));
+      /** @type {HTMLElement} */ (controls.lastElementChild).focus();
+    } catch (error) {
+      fill(problem, microphoneProblem(error));
+      fill(controls,
+        h('button', { type: 'button', class: 'primary', onclick: allow }, t('tryAgain')),
+        h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));
+      /** @type {HTMLElement} */ (controls.firstElementChild).focus();
+    }
+  }
+
+  fill(hint, t('microphoneLead'));
+  const first = h('button', { type: 'button', class: 'primary', onclick: allow }, t('allow'));
+  fill(controls, first, h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));
+  queueMicrotask(() => first.focus());
+  return h('main', { class: 'card', id: 'microphone' },
+    h('p', { class: 'server' }, session.greeting?.name ?? ''),
+    h('h1', {}, t('microphone')), hint, problem, controls);
+}

@@ -1,0 +1,71 @@
+// The worklet that plays everybody, each through a jitter buffer of their own.
+
+import { RATE, Speaker } from './jitter.js';
+
+/** Speakers at once; who is quiet for longest makes room. */
+const SPEAKERS = 64;
+
+class Playback extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    /** @type {Map<number, Speaker>} */
+    this.speakers = new Map();
+    /** @type {Map<number, number>} */
+    this.gains = new Map();
+    this.quiet = 0;
+    this.port.onmessage = ({ data }) => {
+      if (data instanceof MessagePort) data.onmessage = (message) => this.take(message.data);
+      else if ('deaf' in data) this.deafen(data.deaf);
+      else this.gains.set(data.ssrc, data.gain);
+    };
+    this.deaf = false;
+  }
+
+  /** @param {boolean} deaf */
+  deafen(deaf) {
+    this.deaf = deaf;
+    if (deaf) this.speakers.clear();
+  }
+
+  /** @param {{ssrc: number, at: number, sound: Float32Array, marker: boolean}} frame */
+  take({ ssrc, at, sound, marker }) {
+    if (this.deaf) return;
+    let speaker = this.speakers.get(ssrc);
+    if (!speaker) {
+      speaker = new Speaker();
+      speaker.now = currentFrame;
+      if (this.speakers.size >= SPEAKERS) {
+        const [oldest] = this.speakers.keys();
+        this.speakers.delete(oldest);
+      }
+    }
+    // The last to speak stands last.
+    this.speakers.delete(ssrc);
+    this.speakers.set(ssrc, speaker);
+    speaker.push(at, sound, marker);
+  }
+
+  /** @param {Float32Array[][]} _inputs @param {Float32Array[][]} outputs */
+  process(_inputs, outputs) {
+    const [first, ...others] = outputs[0];
+    if (!first) return true;
+    for (const [ssrc, speaker] of this.speakers) {
+      speaker.pull(first, this.gains.get(ssrc) ?? 1);
+    }
+    for (let i = 0; i < first.length; i += 1) {
+      // Several people at once may be louder than there is.
+      if (first[i] > 1 || first[i] < -1) first[i] = Math.tanh(first[i]);
+    }
+    for (const other of others) other.set(first);
+    this.quiet += first.length;
+    if (this.quiet >= RATE / 2) {
+      this.quiet = 0;
+      this.port.postMessage([...this.speakers].map(([ssrc, speaker]) => ({
+        ssrc, waiting: speaker.waiting, target: (speaker.target * 1000) / RATE, active: speaker.active, ...speaker.heard,
+      })));
+    }
+    return true;
+  }
+}
+
+registerProcessor('playback', Playback);

@@ -1,0 +1,112 @@
+// The dialog of what a person can choose.
+
+import { Audio } from './audio.js';
+import { h, fill } from './dom.js';
+import { meter, microphoneProblem } from './microphone.js';
+import { choose, settings } from './settings.js';
+import { LANGUAGES, language, t } from './text.js';
+
+/** What a key is called. @param {string} code As in `KeyboardEvent.code`. */
+export function keyName(code) {
+  return code.replace(/^(Key|Digit)/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
+}
+
+/**
+ * @param {import('./session.js').Session} session @param {Audio} audio @param {() => void} changed
+ */
+export async function preferences(session, audio, changed) {
+  const problem = h('p', { class: 'problem', role: 'alert' });
+  const level = meter(t('level'));
+  const stop = new AbortController();
+  session.addEventListener('mouth', (event) => level.set(/** @type {CustomEvent} */ (event).detail.level), { signal: stop.signal });
+
+  const listenAgain = async () => {
+    fill(problem);
+    if (!audio.stream) return;
+    try {
+      await audio.listen(settings);
+    } catch (error) {
+      fill(problem, microphoneProblem(error));
+    }
+  };
+
+  /** @param {"activation" | "push" | "always"} mode @param {string} name */
+  const modeChoice = (mode, name) => h('label', { class: 'choice' }, h('input', {
+    type: 'radio', name: 'mode', value: mode, checked: settings.mode === mode,
+    onchange: () => {
+      choose({ mode });
+      changed();
+    },
+  }), name);
+
+  const threshold = h('input', {
+    type: 'range', id: 'threshold', min: -80, max: -10, '.value': String(settings.threshold),
+    oninput: () => {
+      choose({ threshold: Number(threshold.value) });
+      changed();
+    },
+  });
+
+  const key = h('kbd', {}, keyName(settings.key));
+  const change = h('button', {
+    type: 'button',
+    onclick: () => {
+      fill(change, t('pressKey'));
+      addEventListener('keydown', (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        if (event.code !== 'Escape') choose({ key: event.code });
+        fill(key, keyName(settings.key));
+        fill(change, t('changeKey'));
+        changed();
+      }, { once: true, capture: true, signal: stop.signal });
+    },
+  }, t('changeKey'));
+
+  const { microphones, loudspeakers } = await Audio.devices();
+  /** @param {string} id @param {string} name @param {MediaDeviceInfo[]} devices @param {string} chosen @param {(id: string) => void} act */
+  const device = (id, name, devices, chosen, act) => {
+    const select = h('select', { id, onchange: () => act(select.value) }, h('option', { value: '' }, t('usual')),
+      devices.filter(({ label }) => label).map(({ deviceId, label }) => h('option', { value: deviceId, selected: deviceId === chosen }, label)));
+    return h('div', { class: 'field' }, h('label', { for: id }, name), select);
+  };
+  /** @param {"echoCancellation" | "noiseSuppression" | "autoGainControl"} what @param {string} name */
+  const toggle = (what, name) => h('label', { class: 'choice' }, h('input', {
+    type: 'checkbox', checked: settings[what],
+    onchange: (/** @type {Event} */ event) => {
+      choose({ [what]: /** @type {HTMLInputElement} */ (event.target).checked });
+      listenAgain();
+    },
+  }), name);
+  const languages = h('select', {
+    id: 'language',
+    onchange: () => {
+      choose({ language: languages.value });
+      location.reload();
+    },
+  }, Object.entries(LANGUAGES).map(([code, text]) => h('option', { value: code, selected: code === language() }, text.language)));
+
+  const dialog = h('dialog', { 'aria-labelledby': 'preferences-title', class: 'preferences' },
+    h('h2', { id: 'preferences-title' }, t('settings')),
+    h('fieldset', {}, h('legend', {}, t('speaking')), modeChoice('activation', t('modeActivation')), modeChoice('push', t('modePush')), modeChoice('always', t('modeAlways')),
+      h('div', { class: 'field' }, h('label', { for: 'threshold' }, t('threshold')), threshold, level.element),
+      h('div', { class: 'field' }, h('span', {}, t('key')), h('div', { class: 'range' }, key, change))),
+    h('fieldset', {}, h('legend', {}, t('devices')),
+      device('microphone-device', t('microphoneDevice'), microphones, settings.microphone, (microphone) => {
+        choose({ microphone });
+        listenAgain();
+      }),
+      'setSinkId' in AudioContext.prototype && device('loudspeaker-device', t('loudspeakerDevice'), loudspeakers, settings.loudspeaker, (loudspeaker) => {
+        choose({ loudspeaker });
+        audio.playOn(loudspeaker).catch((error) => fill(problem, t('failed', { reason: error.message })));
+      }),
+      toggle('echoCancellation', t('echoCancellation')), toggle('noiseSuppression', t('noiseSuppression')), toggle('autoGainControl', t('autoGainControl')), problem),
+    h('div', { class: 'field' }, h('label', { for: 'language' }, t('languageChoice')), languages),
+    h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
+  dialog.addEventListener('close', () => {
+    stop.abort();
+    dialog.remove();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

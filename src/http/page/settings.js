@@ -1,0 +1,34 @@
+// What a person chose for this browser. It stays here.
+
+const KEY = 'parlour.settings';
+
+const usual = {
+  language: '',
+  mode: /** @type {"activation" | "push" | "always"} */ ('activation'),
+  threshold: -50,
+  key: 'Space',
+  microphone: '',
+  loudspeaker: '',
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+  /** Volume of a person, by account; 1 is as it came. @type {Record<string, number>} */
+  volumes: {},
+};
+
+function load() {
+  try {
+    return { ...usual, ...JSON.parse(localStorage.getItem(KEY) ?? '{}') };
+  } catch {
+    return { ...usual };
+  }
+}
+
+/** @type {typeof usual} */
+export const settings = load();
+
+/** @param {Partial<typeof usual>} change */
+export function choose(change) {
+  Object.assign(settings, change);
+  localStorage.setItem(KEY, JSON.stringify(settings));
+}

@@ -1,0 +1,30 @@
+// The page's language: what was chosen, else what the browser prefers, else English.
+
+import { text as de } from './text.de.js';
+import { text as en } from './text.en.js';
+import { settings } from './settings.js';
+
+/** @type {Record<string, typeof en>} */
+export const LANGUAGES = { en, de };
+
+/** The language in use. */
+export function language() {
+  const wanted = [settings.language, ...navigator.languages.map((one) => one.slice(0, 2))];
+  return wanted.find((one) => one in LANGUAGES) ?? 'en';
+}
+
+/**
+ * What an error code of the server means; nothing for one that has no sentence of its own here.
+ * @param {number} code
+ */
+export function refusal(code) {
+  return /** @type {Record<string, string>} */ (LANGUAGES[language()])[`error${code}`];
+}
+
+/**
+ * A sentence, with words put in.
+ * @param {keyof typeof en} key @param {Record<string, string | number>} [words]
+ */
+export function t(key, words = {}) {
+  return LANGUAGES[language()][key].replace(/\{(\w+)\}/g, (_, word) => String(words[word] ?? ''));
+}
