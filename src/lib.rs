@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod control;
 pub mod endpoint;
+pub mod http;
 pub mod id;
 pub mod load;
 pub mod name;

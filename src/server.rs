@@ -14,7 +14,11 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Refused, Settings};
-use crate::endpoint::{BindError, Endpoint, Identity, IdentityError, Limits, LocalSocket, QuicPeer};
+use crate::endpoint::{
+    BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
+    LocalSocket,
+};
+use crate::http::{Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
@@ -38,9 +42,15 @@ pub enum StartError {
     /// The identity can't be loaded or made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A certificate can't be used or made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// An address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The page for browsers can't be served.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The state can't be loaded.
     #[error(transparent)]
     Control(#[from] control::StartError),
@@ -55,16 +65,25 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     fingerprint: Fingerprint,
     claim: Option<wire::ClaimCode>,
-    handle: Handle<QuicPeer>,
+    handle: Handle<LinkPeer>,
     thread: control::Thread,
     stop: oneshot::Sender<()>,
     endpoint: JoinHandle<()>,
+    http: Option<JoinHandle<Result<(), HttpError>>>,
+    stop_http: oneshot::Sender<()>,
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
+    certificates: JoinHandle<()>,
 }
 
 /// How often it is looked whether maintenance is due, and how long after the start for the first time.
 const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(60));
+
+/// How often it is looked whether a certificate has to be renewed, or was replaced.
+const CERTIFICATES: Duration = Duration::from_secs(10);
+
+/// How often a port that the operating system chose for UDP may turn out to be taken on TCP.
+const TRIES: usize = 16;
 
 impl Server {
     /// Starts everything, in the order in which each part needs the one before: directory, store,
@@ -81,7 +100,9 @@ impl Server {
         let store = Arc::new(Store::open_with(&directory.join(STORE_FILE), now, &opening)?);
         let identity = Identity::load_or_create(&directory)?;
         let limits = limits(config);
-        let endpoint = Endpoint::bind(listen, optional, &identity, &limits)?;
+        let certificates = Arc::new(Certificates::load(&identity, &directory, config.certificate())?);
+        let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
+        let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let settings = settings(config, fingerprint, &addresses);
         let (handle, thread) = control::start(store, settings)?;
@@ -90,6 +111,13 @@ impl Server {
         let serving = endpoint.run(handle.clone(), limits, welcome(config), async {
             // An error means that the server was dropped, which ends it, too.
             let _ = stopped.await;
+        });
+        let (stop_http, http_stopped) = oneshot::channel::<()>();
+        let http = http.map(|http| {
+            let parts = parts(config, &handle, &intake, &certificates, &limits);
+            tokio::spawn(http.run(parts, async {
+                let _ = http_stopped.await;
+            }))
         });
         let local = match LocalSocket::bind(&directory) {
             Ok(socket) => Some(tokio::spawn(socket.run(handle.clone()))),
@@ -107,6 +135,13 @@ impl Server {
                 maintained.maintain(hours).await;
             }
         });
+        let certificates = tokio::spawn(async move {
+            let mut due = tokio::time::interval(CERTIFICATES);
+            loop {
+                due.tick().await;
+                certificates.look_after();
+            }
+        });
         Ok(Self {
             addresses,
             fingerprint,
@@ -115,8 +150,11 @@ impl Server {
             thread,
             stop,
             endpoint: tokio::spawn(serving),
+            http,
+            stop_http,
             local,
             maintenance,
+            certificates,
         })
     }
 
@@ -136,7 +174,7 @@ impl Server {
     }
 
     /// The way to its control thread.
-    pub fn handle(&self) -> &Handle<QuicPeer> {
+    pub fn handle(&self) -> &Handle<LinkPeer> {
         &self.handle
     }
 
@@ -157,14 +195,62 @@ impl Server {
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.maintenance.abort();
+        self.certificates.abort();
         if let Some(local) = self.local {
             local.abort();
         }
         let _ = self.stop.send(());
+        let _ = self.stop_http.send(());
         let _ = self.endpoint.await;
+        if let Some(http) = self.http {
+            let _ = http.await;
+        }
         drop(self.handle);
         // The thread has answered `stop`, so this doesn't wait.
         self.thread.join();
+    }
+}
+
+/// The sockets: UDP, and TCP with the same numbers.
+fn bind(
+    listen: &[SocketAddr],
+    optional: bool,
+    certificates: &Arc<Certificates>,
+    limits: &Limits,
+    web: bool,
+) -> Result<(Endpoint, Option<Http>), StartError> {
+    let any_port = listen.iter().any(|address| address.port() == 0);
+    let mut tries = if any_port { TRIES } else { 1 };
+    loop {
+        let endpoint = Endpoint::bind(listen, optional, certificates, limits)?;
+        if !web {
+            return Ok((endpoint, None));
+        }
+        tries -= 1;
+        match Http::bind(&endpoint.addresses()) {
+            Ok(http) => return Ok((endpoint, Some(http))),
+            Err(HttpError::InUse { .. }) if tries > 0 => (),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn parts(
+    config: &Config,
+    handle: &Handle<LinkPeer>,
+    intake: &Intake,
+    certificates: &Arc<Certificates>,
+    limits: &Limits,
+) -> Parts {
+    Parts {
+        handle: handle.clone(),
+        intake: intake.clone(),
+        certificates: Arc::clone(certificates),
+        name: config.name(),
+        guests: config.guests(),
+        metrics_token: config.metrics_token(),
+        connections: limits.sessions,
+        idle: limits.idle,
     }
 }
 
@@ -180,7 +266,7 @@ pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
 
 /// A new claim code while there is no administrator; the code of an earlier start is good no more,
 /// since nobody can read it again.
-async fn first_claim(handle: &Handle<QuicPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
+async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
     if handle.has_administrator()? { Ok(None) } else { handle.new_claim_code().await.map(Some) }
 }
 

@@ -133,6 +133,19 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
         let label = if index == 0 { "Reach it at" } else { "" };
         output.line(format!("  {label:<13} {}", paint(&join_address(*ip, port), "1", styled)));
     }
+    if config.web() {
+        for (index, ip) in reachable.iter().enumerate() {
+            let label = if index == 0 { "In a browser" } else { "" };
+            output.line(format!("  {label:<13} {}", paint(&page_address(*ip, port), "1", styled)));
+        }
+        if config.certificate().is_none() {
+            output.line(format!(
+                "  {:<13} {}",
+                "",
+                dim("It warns once: the certificate is the identity below.")
+            ));
+        }
+    }
     let fingerprint = server.fingerprint().to_string();
     let (first, second) = fingerprint.split_at(fingerprint.len() / 2 + 1);
     output.line(format!("  {:<13} {first}", "Identity"));
@@ -164,6 +177,10 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
         output.line(format!("\n  {}", dim("Ctrl-C stops the server.")));
     }
     output.line("");
+}
+
+fn page_address(ip: IpAddr, port: u16) -> String {
+    format!("https://{}", SocketAddr::new(ip, port))
 }
 
 fn join_address(ip: IpAddr, port: u16) -> String {

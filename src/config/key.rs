@@ -19,6 +19,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A directory.
     Directory,
+    /// A file.
+    File,
     /// A whole number in this range.
     Number(RangeInclusive<u32>),
     /// `true` or `false`.
@@ -33,6 +35,7 @@ impl fmt::Display for Kind {
             Self::Text(length) => write!(f, "text of {} to {} characters", length.start(), length.end()),
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Self::Directory => f.write_str("a directory"),
+            Self::File => f.write_str("a file"),
             Self::Number(range) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
             Self::Switch => f.write_str("true or false"),
             Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
@@ -181,6 +184,30 @@ pub const KEYS: &[Key] = &[
         default: "5",
         kind: Kind::Number(0..=20),
         meaning: "Milliseconds for which a frame waits at most for others that are due, where three or more people speak; each listener then gets them in one packet. 0: none waits.",
+    },
+    Key {
+        name: "web.enabled",
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "Whether the page for browsers is served, by HTTPS on the TCP ports of the same numbers.",
+    },
+    Key {
+        name: "web.certificate",
+        default: "\"\"",
+        kind: Kind::File,
+        meaning: "Your own certificate for browsers, from Let's Encrypt, say: the chain, as PEM. Empty: certs/fullchain.pem, if it is there; else browsers warn once. Read anew when it changes.",
+    },
+    Key {
+        name: "web.key",
+        default: "\"\"",
+        kind: Kind::File,
+        meaning: "Its private key, as PEM. Empty: certs/privkey.pem.",
+    },
+    Key {
+        name: "web.metrics_token",
+        default: "\"\"",
+        kind: Kind::Text(0..=256),
+        meaning: "What a scraper of /metrics that isn't on this machine has to send as its bearer token. Empty: only this machine may.",
     },
     Key {
         name: "sessions.token_days",

@@ -169,7 +169,7 @@ fn from_text(key: &Key, text: &str) -> toml::Value {
         Kind::Addresses => {
             text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
         }
-        Kind::Text(_) | Kind::Choice(_) | Kind::Directory => as_text(),
+        Kind::Text(_) | Kind::Choice(_) | Kind::Directory | Kind::File => as_text(),
     }
 }
 
@@ -184,7 +184,7 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
             let text = value.as_str()?;
             words.contains(&text).then(|| Value::Text(text.to_owned()))
         }
-        Kind::Directory => Some(Value::Text(value.as_str()?.to_owned())),
+        Kind::Directory | Kind::File => Some(Value::Text(value.as_str()?.to_owned())),
         Kind::Number(range) => {
             let number = u32::try_from(value.as_integer()?).ok()?;
             range.contains(&number).then_some(Value::Number(number))

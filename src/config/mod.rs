@@ -83,6 +83,10 @@ getters! {
     idle_seconds -> u32 = "limits.idle_seconds", Number;
     /// Milliseconds that frames wait for each other at most.
     gather_ms -> u32 = "voice.gather_ms", Number;
+    /// Whether the page for browsers is served.
+    web -> bool = "web.enabled", Switch;
+    /// What a scraper from elsewhere has to show; empty where none may.
+    metrics_token -> String = "web.metrics_token", Text;
     /// Days that a session's token is good.
     token_days -> u32 = "sessions.token_days", Number;
     /// Whether guests are let in.
@@ -101,6 +105,21 @@ impl Config {
         match self.value("data_dir") {
             Value::Text(path) if !path.is_empty() => PathBuf::from(path),
             _ => key::default_data_dir(),
+        }
+    }
+
+    /// The files of the self-hoster's own certificate: its chain and its key. Those in `certs/` where the server is
+    /// started, if they are there, when none are named.
+    pub fn certificate(&self) -> Option<(PathBuf, PathBuf)> {
+        let named = |key| match self.value(key) {
+            Value::Text(path) if !path.is_empty() => Some(PathBuf::from(path)),
+            _ => None,
+        };
+        let found = |path: &str| Some(PathBuf::from(path)).filter(|path| path.exists());
+        match (named("web.certificate"), named("web.key")) {
+            (None, None) => found("certs/fullchain.pem").zip(found("certs/privkey.pem")),
+            // A file with both is common; one that lacks the other half is named when it is read.
+            (chain, key) => chain.clone().or_else(|| key.clone()).zip(key.or(chain)),
         }
     }
 

@@ -290,6 +290,16 @@ impl<P: Peer> Handle<P> {
         }
     }
 
+    /// When the server started.
+    pub fn started(&self) -> Timestamp {
+        self.0.started
+    }
+
+    /// Whether the database takes changes.
+    pub fn is_writable(&self) -> bool {
+        self.0.store.is_open()
+    }
+
     /// Sessions connected now.
     pub fn connected(&self) -> u32 {
         self.0.connected.load(Ordering::Relaxed)

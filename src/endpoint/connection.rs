@@ -1,41 +1,80 @@
 //! The life of one connection: handshake, then session, then farewell.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use quinn::Incoming;
+use quinn::crypto::rustls::HandshakeData;
+use tokio::time::Instant;
+use web_transport_quinn as web;
 
 use super::Shared;
 use super::handshake::ExpectHello;
-use crate::protocol::CloseCode;
+use super::link::{Link, WebLink};
+use super::web_socket::SocketLink;
+use crate::protocol::{ALPN_WEB, CloseCode};
 
-/// Serves a connection until it ends.
+/// Serves a QUIC connection until it ends.
 pub(super) async fn serve(incoming: Incoming, shared: &Arc<Shared>) {
     let from = incoming.remote_address().ip();
-    let deadline = tokio::time::Instant::now() + shared.limits.handshake;
+    let deadline = Instant::now() + shared.limits.handshake;
+    if let Ok(Some(link)) = tokio::time::timeout_at(deadline, connect(incoming)).await {
+        talk(link, from, deadline, shared).await;
+    } else {
+        tracing::debug!("a connection was lost in its handshake");
+    }
+}
+
+/// Serves a WebSocket until it ends.
+pub(super) async fn serve_socket(link: SocketLink, shared: &Arc<Shared>) {
+    let (from, deadline) = (link.from(), Instant::now() + shared.limits.handshake);
+    talk(Link::Socket(Arc::new(link)), from, deadline, shared).await;
+}
+
+async fn connect(incoming: Incoming) -> Option<Link> {
+    let mut connecting = incoming.accept().ok()?;
+    let data = connecting.handshake_data().await.ok()?.downcast::<HandshakeData>().ok()?;
+    if data.protocol.as_deref() == Some(ALPN_WEB) {
+        return accept_page(connecting.await.ok()?).await;
+    }
     // A greeting that comes with the first packet is answered with the first answer; `exchange::read` takes
     // nothing else so early.
-    let connecting = async {
-        match incoming.accept().ok()?.into_0rtt() {
-            Ok((connection, _)) => Some(connection),
-            Err(connecting) => connecting.await.ok(),
-        }
-    };
-    let connected = tokio::time::timeout_at(deadline, connecting).await;
-    let outcome = match connected {
-        Ok(Some(connection)) => {
-            let hello = ExpectHello::new(connection.clone(), from, Arc::clone(shared));
-            let steps = async { hello.hello().await?.log_in().await };
-            let result = tokio::time::timeout_at(deadline, steps).await;
-            Some((connection, result.unwrap_or(Err(Some(CloseCode::HandshakeTimeout)))))
-        }
-        Ok(None) | Err(_) => None,
-    };
-    match outcome {
-        Some((_, Ok(session))) => session.run().await,
-        Some((connection, Err(Some(code)))) => {
+    match connecting.into_0rtt() {
+        Ok((connection, _)) => Some(Link::Native(connection)),
+        Err(connecting) => connecting.await.ok().map(Link::Native),
+    }
+}
+
+/// Accepts a browser's WebTransport session, if the page is this server's own: another's has no business
+/// with whoever looks at it.
+async fn accept_page(connection: quinn::Connection) -> Option<Link> {
+    let request = web::Request::accept(connection).await.ok()?;
+    let origin = request.headers.get("origin");
+    // What isn't a browser says no origin, and needs none: it can't be made to act for somebody.
+    let own = origin.is_none_or(|origin| {
+        url::Url::parse(&String::from_utf8_lossy(origin.as_bytes()))
+            .is_ok_and(|origin| origin.origin() == request.url.origin())
+    });
+    if own {
+        request.ok().await.ok().map(|session| Link::Web(Arc::new(WebLink::new(session))))
+    } else {
+        tracing::info!("a page of another origin was refused");
+        // Whether it hears of it or not, it doesn't come in.
+        let _ = request.reject(http::StatusCode::FORBIDDEN).await;
+        None
+    }
+}
+
+async fn talk(link: Link, from: IpAddr, deadline: Instant, shared: &Arc<Shared>) {
+    let hello = ExpectHello::new(link.clone(), from, Arc::clone(shared));
+    let steps = async { hello.hello().await?.log_in().await };
+    let result = tokio::time::timeout_at(deadline, steps).await;
+    match result.unwrap_or(Err(Some(CloseCode::HandshakeTimeout))) {
+        Ok(session) => session.run().await,
+        Err(Some(code)) => {
             tracing::debug!(reason = code.name(), "a connection ended in its handshake");
-            connection.close(code.number().into(), code.sentence().as_bytes());
+            link.close(code);
         }
-        Some((_, Err(None))) | None => tracing::debug!("a connection was lost in its handshake"),
+        Err(None) => tracing::debug!("a connection was lost in its handshake"),
     }
 }

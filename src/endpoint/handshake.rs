@@ -4,12 +4,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use quinn::{Connection, RecvStream, SendStream};
-
+use super::link::{Link, Reply};
 use super::session::Session;
-use super::{QuicPeer, Shared, exchange};
+use super::{LinkPeer, Shared, exchange};
 use crate::control::{Newcomer, Refused};
-use crate::protocol::wire::{Hello, MemberKind, Welcome, request, response};
+use crate::protocol::wire::{Hello, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Log-ins that one connection may try.
@@ -24,19 +23,19 @@ pub(super) type Ended = Option<CloseCode>;
 
 /// A connection of which nothing is known.
 pub(super) struct ExpectHello {
-    connection: Connection,
+    link: Link,
     from: IpAddr,
     shared: Arc<Shared>,
 }
 
 impl ExpectHello {
-    pub(super) fn new(connection: Connection, from: IpAddr, shared: Arc<Shared>) -> Self {
-        Self { connection, from, shared }
+    pub(super) fn new(link: Link, from: IpAddr, shared: Arc<Shared>) -> Self {
+        Self { link, from, shared }
     }
 
     /// Reads the client's greeting and agrees on a version.
     pub(super) async fn hello(self) -> Result<ExpectLogIn, Ended> {
-        let (mut send, request) = next_request(&self.connection).await?;
+        let (mut send, request) = next_request(&self.link).await?;
         let hello = match request {
             Ok(request::Body::Hello(hello)) => hello,
             Ok(_) => return self.refuse(send, Refused::Unexpected, CloseCode::ProtocolViolation).await,
@@ -48,7 +47,7 @@ impl ExpectHello {
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
         let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);
-        Ok(ExpectLogIn { connection: self.connection, from: self.from, shared: self.shared, client, paced })
+        Ok(ExpectLogIn { link: self.link, from: self.from, shared: self.shared, client, paced })
     }
 
     /// The highest version that both speak, and the features both have.
@@ -64,7 +63,7 @@ impl ExpectHello {
         Some(Welcome { version, features, unclaimed, ..self.shared.welcome.clone() })
     }
 
-    async fn refuse(self, send: SendStream, refused: Refused, code: CloseCode) -> Result<ExpectLogIn, Ended> {
+    async fn refuse(self, send: Reply, refused: Refused, code: CloseCode) -> Result<ExpectLogIn, Ended> {
         refuse_last(send, refused, &self.shared).await;
         Err(Some(code))
     }
@@ -72,7 +71,7 @@ impl ExpectHello {
 
 /// A connection that speaks our version, of whom we don't know.
 pub(super) struct ExpectLogIn {
-    connection: Connection,
+    link: Link,
     from: IpAddr,
     shared: Arc<Shared>,
     client: String,
@@ -83,7 +82,7 @@ impl ExpectLogIn {
     /// Reads log-ins until one succeeds, [`TRIES`] at most.
     pub(super) async fn log_in(self) -> Result<Session, Ended> {
         for _ in 1..TRIES {
-            let (mut send, request) = next_request(&self.connection).await?;
+            let (mut send, request) = next_request(&self.link).await?;
             match self.try_log_in(request).await {
                 Ok((session, answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
@@ -95,7 +94,7 @@ impl ExpectLogIn {
                 }
             }
         }
-        let (mut send, request) = next_request(&self.connection).await?;
+        let (mut send, request) = next_request(&self.link).await?;
         match self.try_log_in(request).await {
             Ok((session, answer)) => {
                 exchange::answer(&mut send, Ok(answer)).await;
@@ -115,28 +114,26 @@ impl ExpectLogIn {
         let handle = &self.shared.handle;
         let proven = handle.log_in(&request?, self.from).await?;
         let newcomer = Newcomer {
-            peer: QuicPeer::new(self.connection.clone(), self.shared.shard),
+            peer: LinkPeer::new(self.link.clone(), self.shared.shard),
             address: self.from,
-            kind: MemberKind::Native,
+            kind: self.link.kind(),
             client: self.client.clone(),
         };
         let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
-        let session = Session::new(self.connection.clone(), attached, Arc::clone(&self.shared), self.paced);
+        let session = Session::new(self.link.clone(), attached, Arc::clone(&self.shared), self.paced);
         Ok((session, response::Body::LoggedIn(logged_in)))
     }
 }
 
-async fn next_request(
-    connection: &Connection,
-) -> Result<(SendStream, Result<request::Body, Refused>), Ended> {
-    let (send, mut recv): (SendStream, RecvStream) = connection.accept_bi().await.map_err(|_| None)?;
-    let request = exchange::read(&mut recv).await.ok_or(None)?;
+async fn next_request(link: &Link) -> Result<(Reply, Result<request::Body, Refused>), Ended> {
+    let (send, question) = link.accept().await.ok_or(None)?;
+    let request = exchange::read(question).await.ok_or(None)?;
     Ok((send, request))
 }
 
 /// Answers, and waits until the client has the answer: closing drops what is still under way.
-async fn refuse_last(mut send: SendStream, refused: Refused, shared: &Shared) {
+async fn refuse_last(mut send: Reply, refused: Refused, shared: &Shared) {
     shared.handle.counts().refused(refused.code());
     exchange::answer(&mut send, Err(refused)).await;
-    let _ = send.stopped().await;
+    send.arrived().await;
 }

@@ -108,7 +108,7 @@ fn create(certificate: &Path, key: &Path) -> Result<(), IdentityError> {
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> Result<(), IdentityError> {
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), IdentityError> {
     let partial = path.with_extension("partial");
     let write = || {
         let mut file =

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::QuicPeer;
+use super::LinkPeer;
 use crate::control::{Actor, Handle, Refused};
 use crate::protocol::wire::{Request, Response, request, response};
 use crate::protocol::{FrameError, MAX_EVENT, MAX_REQUEST, decode, encode};
@@ -53,7 +53,7 @@ impl LocalSocket {
     }
 
     /// Answers requests until dropped.
-    pub async fn run(self, handle: Handle<QuicPeer>) {
+    pub async fn run(self, handle: Handle<LinkPeer>) {
         let room = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -79,7 +79,7 @@ impl Drop for LocalSocket {
     }
 }
 
-async fn serve(mut stream: UnixStream, handle: &Handle<QuicPeer>) {
+async fn serve(mut stream: UnixStream, handle: &Handle<LinkPeer>) {
     let mut bytes = Vec::new();
     let limit = MAX_REQUEST as u64 + 4;
     let mut asked = (&mut stream).take(limit);

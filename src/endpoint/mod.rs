@@ -1,22 +1,29 @@
-//! The QUIC endpoint: certificates, accepting connections, the handshake, and the three flows of a
-//! session (requests, events, voice datagrams). The one room, with `client` and `transport`, that
-//! names quinn.
+//! The QUIC endpoint: certificates, accepting connections (native and of browsers), the handshake, and the three
+//! flows of a session (requests, events, voice datagrams). The one room, with `client` and `transport`, that names
+//! quinn.
 
 mod bind;
+mod certificates;
 mod connection;
 mod exchange;
 mod handshake;
 mod identity;
+mod intake;
+mod link;
 mod local;
 mod peer;
 mod relay;
 mod session;
 mod shard;
 mod socket;
+mod web_socket;
 
+pub use certificates::{CertificateError, Certificates};
 pub use identity::{Identity, IdentityError};
+pub use intake::{Intake, NoRoom};
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
-pub use peer::QuicPeer;
+pub use peer::LinkPeer;
+pub use web_socket::{Outgoing, SocketEnd};
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -27,7 +34,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::control::Handle;
-use crate::protocol::{ALPN, wire};
+use crate::protocol::{ALPN, ALPN_WEB, wire};
 use crate::transport;
 use crate::voice::Rates;
 use relay::{Relay, Way};
@@ -90,7 +97,7 @@ pub struct Limits {
 #[derive(Debug)]
 struct Shared {
     shard: u8,
-    handle: Handle<QuicPeer>,
+    handle: Handle<LinkPeer>,
     limits: Limits,
     welcome: wire::Welcome,
     relay: Relay,
@@ -102,6 +109,8 @@ struct Shared {
 #[derive(Debug)]
 pub struct Endpoint {
     shards: Vec<Shard>,
+    intake: Intake,
+    room: Arc<Semaphore>,
 }
 
 impl Endpoint {
@@ -110,10 +119,11 @@ impl Endpoint {
     pub fn bind(
         addresses: &[SocketAddr],
         optional: bool,
-        identity: &Identity,
+        certificates: &Arc<Certificates>,
         limits: &Limits,
     ) -> Result<Self, BindError> {
-        let config = transport::server_config(identity.chain(), identity.key(), ALPN, limits.idle)?;
+        let resolver = Arc::clone(certificates) as _;
+        let config = transport::server_config(resolver, &[ALPN, ALPN_WEB], limits.idle)?;
         let mut by_shard: Vec<Vec<UdpSocket>> =
             (0..limits.shards.clamp(1, MOST_SHARDS)).map(|_| Vec::new()).collect();
         let mut port = 0;
@@ -137,15 +147,17 @@ impl Endpoint {
                 Err(error) => return Err(bind_error(address, error)),
             }
         }
+        let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
+        let (intake, arrivals) = Intake::new(by_shard.len(), Arc::clone(&room));
         let mut shards = Vec::new();
-        for (number, sockets) in (0..).zip(by_shard) {
+        for (number, (sockets, arrivals)) in (0..).zip(by_shard.into_iter().zip(arrivals)) {
             let first = sockets.first().and_then(|socket| socket.local_addr().ok());
-            let endpoint = transport::endpoint_config(identity.key().secret_der(), number);
-            let started = Shard::start(usize::from(number), sockets, endpoint, config.clone());
+            let endpoint = transport::endpoint_config(certificates.secret(), number);
+            let started = Shard::start(usize::from(number), sockets, arrivals, (endpoint, config.clone()));
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             shards.push(started.map_err(|error| bind_error(first.unwrap_or(any), error))?);
         }
-        Ok(Self { shards })
+        Ok(Self { shards, intake, room })
     }
 
     /// What is listened on, with the ports that the operating system chose.
@@ -154,16 +166,20 @@ impl Endpoint {
         self.shards.first().map_or_else(Vec::new, |shard| shard.addresses().to_vec())
     }
 
+    /// The door for WebSockets.
+    pub fn intake(&self) -> Intake {
+        self.intake.clone()
+    }
+
     /// Accepts connections until `stop` completes, then closes them all and waits until they had
     /// their farewell, 1.5 s at most.
     pub async fn run(
         self,
-        handle: Handle<QuicPeer>,
+        handle: Handle<LinkPeer>,
         limits: Limits,
         welcome: wire::Welcome,
         stop: impl Future<Output = ()>,
     ) {
-        let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
         let (ways, inboxes): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| Way::new()).unzip();
         let serving: Vec<_> = (0..)
             .zip(self.shards.into_iter().zip(inboxes))
@@ -175,7 +191,7 @@ impl Endpoint {
                     limits,
                     welcome: welcome.clone(),
                     relay,
-                    room: Arc::clone(&room),
+                    room: Arc::clone(&self.room),
                 };
                 shard.begin(Arc::new(shared), inbox)
             })

@@ -2,31 +2,30 @@
 
 use bytes::Bytes;
 
+use super::link::Link;
 use crate::protocol::CloseCode;
 use crate::voice::Peer;
 
-/// A QUIC connection that takes datagrams.
+/// A client's connection, which takes voice packets.
 #[derive(Clone, Debug)]
-pub struct QuicPeer {
-    connection: quinn::Connection,
+pub struct LinkPeer {
+    link: Link,
     shard: u8,
 }
 
-impl QuicPeer {
-    pub(super) fn new(connection: quinn::Connection, shard: u8) -> Self {
-        Self { connection, shard }
+impl LinkPeer {
+    pub(super) fn new(link: Link, shard: u8) -> Self {
+        Self { link, shard }
     }
 }
 
-impl Peer for QuicPeer {
+impl Peer for LinkPeer {
     fn send(&self, datagram: Bytes) -> bool {
-        // quinn makes room by dropping the oldest datagram without a word; look before, to count it.
-        let fits = self.connection.datagram_send_buffer_space() >= datagram.len();
-        self.connection.send_datagram(datagram).is_ok() && fits
+        self.link.send_datagram(datagram)
     }
 
     fn close(&self, code: CloseCode) {
-        self.connection.close(code.number().into(), code.sentence().as_bytes());
+        self.link.close(code);
     }
 
     fn shard(&self) -> usize {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 
-use super::QuicPeer;
+use super::LinkPeer;
 use crate::control::Handle;
 use crate::id::ChannelId;
 use crate::voice::{Audience, Fate, Frame, Gather, Offer, Overload, Peer, TICK};
@@ -22,7 +22,7 @@ const INBOX: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct Relay {
     shard: usize,
-    handle: Handle<QuicPeer>,
+    handle: Handle<LinkPeer>,
     /// The way to every shard, this one's own included.
     ways: Vec<Way>,
     started: Instant,
@@ -76,7 +76,7 @@ pub(super) enum Forwarded {
 
 impl Relay {
     /// Frames wait for each other for `gather` at most.
-    pub(super) fn new(shard: usize, handle: Handle<QuicPeer>, ways: Vec<Way>, gather: Duration) -> Self {
+    pub(super) fn new(shard: usize, handle: Handle<LinkPeer>, ways: Vec<Way>, gather: Duration) -> Self {
         let waiting = Mutex::new(Waiting { gather: Gather::new(gather), next: None });
         let load = Mutex::default();
         Self { shard, handle, ways, started: Instant::now(), waiting, load, earlier: Notify::new() }
@@ -122,7 +122,7 @@ impl Relay {
 
     /// Whether this shard and each on which somebody listens can bear one speaker more before this audience;
     /// who speaks already is borne.
-    fn admits(&self, audience: &Audience<QuicPeer>) -> bool {
+    fn admits(&self, audience: &Audience<LinkPeer>) -> bool {
         let listeners = audience.listeners();
         std::iter::once(self.shard)
             .chain(audience.shards())

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::link::{Link, Question, Reply};
 use super::relay::Forwarded;
 use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
@@ -46,7 +46,7 @@ const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// One connected session. Dropping its connection's tasks ends it; [`Session::run`] does all of that.
 pub(super) struct Session {
-    connection: Connection,
+    link: Link,
     attached: Attached,
     events: Option<Receiver<Bytes>>,
     shared: Arc<Shared>,
@@ -59,13 +59,13 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(
-        connection: Connection,
+        link: Link,
         (attached, events): (Attached, Receiver<Bytes>),
         shared: Arc<Shared>,
         paced: bool,
     ) -> Self {
         Self {
-            connection,
+            link,
             attached,
             events: Some(events),
             shared,
@@ -93,7 +93,7 @@ impl Session {
     async fn relay_voice(&self) {
         let limiter = Limiter::new(self.shared.limits.voice);
         let mut incoming = Incoming { limiter, echoes: 0, spoke: None, told: None };
-        while let Ok(datagram) = self.connection.read_datagram().await {
+        while let Some(datagram) = self.link.read_datagram().await {
             self.forward(datagram, &mut incoming);
         }
     }
@@ -118,14 +118,14 @@ impl Session {
             let echo = write_echo(&datagram, &packet, Echo { at: now, count: incoming.echoes });
             counts.add(Fate::Echoed, 1);
             // As with all voice, a full buffer loses the oldest.
-            let _ = self.connection.send_datagram(echo.into());
+            self.link.send_datagram(echo.into());
             return;
         }
         let frame = Frame { ssrc: packet.header.ssrc, flow: packet.flow, datagram };
         let begins = incoming.spoke.is_none_or(|spoke| now.saturating_sub(spoke) > TALK_SPURT);
         // Lost notices are made up for by the next.
         let tell = |notice| {
-            let _ = self.connection.send_datagram(write_notice(self.attached.ssrc, notice).into());
+            self.link.send_datagram(write_notice(self.attached.ssrc, notice).into());
         };
         match self.shared.relay.forward(frame, begins) {
             Forwarded::Passed(later) => {
@@ -144,14 +144,14 @@ impl Session {
 
     /// Events: in order, on the one stream that the server opens.
     async fn send_events(&self, mut events: Receiver<Bytes>) {
-        let Ok(mut stream) = self.connection.open_uni().await else { return };
+        let Some(mut stream) = self.link.open_events().await else { return };
         let mut some = Vec::new();
         while events.recv_many(&mut some, EVENTS_AT_ONCE).await > 0 {
             let bytes = some.drain(..).fold(BytesMut::new(), |mut all, event: Bytes| {
                 all.extend_from_slice(&event);
                 all
             });
-            if stream.write_chunk(bytes.freeze()).await.is_err() {
+            if !stream.write(bytes.freeze()).await {
                 return;
             }
             // The first event leaves at once; when many come and go, what follows leaves together. What
@@ -163,7 +163,7 @@ impl Session {
         }
         // The queue's other end is gone: the session was ended or replaced, and whoever did that
         // closes the connection. Until then its requests are still answered.
-        self.connection.closed().await;
+        self.link.closed().await;
     }
 
     /// Requests: each on a stream of its own, as many at once as the transport lets the client open.
@@ -173,7 +173,7 @@ impl Session {
         let mut patience =
             Bucket::new(limits.requests_per_second, limits.request_burst.saturating_mul(PATIENCE));
         let mut under_way = JoinSet::new();
-        while let Ok((send, recv)) = self.connection.accept_bi().await {
+        while let Some((reply, question)) = self.link.accept().await {
             while under_way.try_join_next().is_some() {}
             let now = self.started.elapsed();
             let admitted = rate.admit(now);
@@ -181,13 +181,13 @@ impl Session {
                 self.close(CloseCode::RateLimited);
                 return;
             }
-            under_way.spawn(Arc::clone(&self).serve_request(send, recv, admitted));
+            under_way.spawn(Arc::clone(&self).serve_request(reply, question, admitted));
         }
     }
 
-    async fn serve_request(self: Arc<Self>, mut send: SendStream, mut recv: RecvStream, admitted: bool) {
+    async fn serve_request(self: Arc<Self>, mut reply: Reply, question: Question, admitted: bool) {
         let counts = self.shared.handle.counts();
-        let Some(request) = exchange::read(&mut recv).await else { return };
+        let Some(request) = exchange::read(question).await else { return };
         let logs_out = matches!(request, Ok(request::Body::LogOut(_)));
         let answer = match request {
             _ if !admitted => Err(Refused::RateLimited(self.one_request())),
@@ -202,9 +202,9 @@ impl Session {
         // The events of a change are queued by now: they go before its answer.
         self.asked.notify_one();
         tokio::task::yield_now().await;
-        exchange::answer(&mut send, answer).await;
+        exchange::answer(&mut reply, answer).await;
         if logged_out {
-            let _ = tokio::time::timeout(CONFIRMATION, send.stopped()).await;
+            let _ = tokio::time::timeout(CONFIRMATION, reply.arrived()).await;
             self.close(CloseCode::LoggedOut);
         }
     }
@@ -215,6 +215,6 @@ impl Session {
     }
 
     fn close(&self, code: CloseCode) {
-        self.connection.close(code.number().into(), code.sentence().as_bytes());
+        self.link.close(code);
     }
 }

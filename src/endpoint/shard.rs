@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::intake::Arrival;
 use super::socket::Batching;
 use super::{Shared, connection};
 use crate::protocol::CloseCode;
@@ -23,6 +24,7 @@ const FAREWELL: Duration = Duration::from_millis(1_500);
 #[derive(Debug)]
 pub(super) struct Shard {
     addresses: Vec<SocketAddr>,
+    arrivals: Receiver<Arrival>,
     begin: oneshot::Sender<Begin>,
 }
 
@@ -31,6 +33,7 @@ pub(super) struct Shard {
 struct Begin {
     shared: Arc<Shared>,
     inbox: Receiver<Frame>,
+    arrivals: Receiver<Arrival>,
     stop: oneshot::Receiver<()>,
     stopped: oneshot::Sender<()>,
 }
@@ -47,8 +50,8 @@ impl Shard {
     pub(super) fn start(
         number: usize,
         sockets: Vec<UdpSocket>,
-        endpoint: quinn::EndpointConfig,
-        server: quinn::ServerConfig,
+        arrivals: Receiver<Arrival>,
+        (endpoint, server): (quinn::EndpointConfig, quinn::ServerConfig),
     ) -> io::Result<Self> {
         let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
         let (begin, order) = oneshot::channel();
@@ -75,7 +78,7 @@ impl Shard {
         };
         thread::Builder::new().name(format!("voice-{number}")).spawn(work)?;
         let addresses = is_ready.recv().map_err(|_| io::Error::other("the thread of a shard ended"))??;
-        Ok(Self { addresses, begin })
+        Ok(Self { addresses, arrivals, begin })
     }
 
     /// What it listens on.
@@ -88,7 +91,7 @@ impl Shard {
         let (stop, stopping) = oneshot::channel();
         let (stopped, has_stopped) = oneshot::channel();
         // A thread that is gone shows when its stop is waited for.
-        let _ = self.begin.send(Begin { shared, inbox, stop: stopping, stopped });
+        let _ = self.begin.send(Begin { shared, inbox, arrivals: self.arrivals, stop: stopping, stopped });
         Serving { stop, stopped: has_stopped }
     }
 }
@@ -114,11 +117,12 @@ fn listen(
 }
 
 async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
-    let Begin { shared, inbox, stop, stopped } = begin;
+    let Begin { shared, inbox, arrivals, stop, stopped } = begin;
     let mut tasks = JoinSet::new();
     for endpoint in &endpoints {
         tasks.spawn(accept(endpoint.clone(), Arc::clone(&shared)));
     }
+    tasks.spawn(accept_sockets(arrivals, Arc::clone(&shared)));
     let relaying = Arc::clone(&shared);
     tasks.spawn(async move { relaying.relay.run(inbox).await });
     // An error means that the server was dropped, which ends it, too.
@@ -165,6 +169,16 @@ async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
         tokio::spawn(async move {
             connection::serve(incoming, &shared).await;
             drop(room);
+        });
+    }
+}
+
+async fn accept_sockets(mut arrivals: Receiver<Arrival>, shared: Arc<Shared>) {
+    while let Some(Arrival { link, place }) = arrivals.recv().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            connection::serve_socket(link, &shared).await;
+            drop(place);
         });
     }
 }

@@ -24,6 +24,9 @@ pub mod wire {
     include!(concat!(env!("OUT_DIR"), "/parlour.v1.rs"));
 }
 
+/// ALPN (RFC 7301) of browsers: WebTransport over HTTP/3 (draft-ietf-webtrans-http3).
+pub const ALPN_WEB: &[u8] = b"h3";
+
 /// ALPN (RFC 7301) of native clients.
 pub const ALPN: &[u8] = b"parlour/1";
 

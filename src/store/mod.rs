@@ -146,6 +146,11 @@ impl Store {
         self.writer.submit(by, write, reply)
     }
 
+    /// Whether it can be read and written: not after the disk failed, until it does its work again.
+    pub fn is_open(&self) -> bool {
+        self.latest.load().is_some()
+    }
+
     /// Notes that something was seen; on disk within half a minute, or when the store is closed.
     pub fn touch(&self, seen: Seen, at: Timestamp) {
         self.touches.note(seen, at);

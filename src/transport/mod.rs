@@ -17,8 +17,7 @@ use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerCo
 use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ServerSessionMemoryCache;
+use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -58,19 +57,22 @@ pub fn crypto() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// The server's side, for one certificate and one protocol (ALPN). A connection silent for `idle`
-/// is given up.
+/// Streams of HTTP/3 itself that a browser opens: control, and two of header compression (RFC 9114, section
+/// 6.2); one more, as browsers open some without meaning to keep others ready for new kinds.
+const WEB_STREAMS: u32 = 4;
+
+/// The server's side, for these protocols (ALPN), of which `certificates` knows which gets what certificate. A
+/// connection silent for `idle` is given up.
 pub fn server_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    protocol: &[u8],
+    certificates: Arc<dyn ResolvesServerCert>,
+    protocols: &[&[u8]],
     idle: Duration,
 ) -> Result<quinn::ServerConfig, TlsError> {
     let mut tls = rustls::ServerConfig::builder_with_provider(crypto())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    tls.alpn_protocols = vec![protocol.to_vec()];
+        .with_cert_resolver(certificates);
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     tls.ignore_client_order = true;
     // In memory, since what comes early must not be taken twice (RFC 8446, section 8.1).
     tls.session_storage = ServerSessionMemoryCache::new(RESUMED);
@@ -81,7 +83,7 @@ pub fn server_config(
     let mut transport = common(idle);
     transport
         .max_concurrent_bidi_streams(REQUESTS_AT_ONCE.into())
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(WEB_STREAMS.into())
         .datagram_receive_buffer_size(Some(64 * 1024))
         // One request of the largest size fits; all of them at once share the connection's window.
         .stream_receive_window(VarInt::from_u32(80 * 1024))

@@ -75,6 +75,8 @@ fn patient(params: &TransportParameters) -> Option<TransportParameters> {
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
     use super::*;
     use crate::transport;
 
@@ -85,7 +87,9 @@ mod tests {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["parlour.local".to_owned()]).unwrap();
         let (chain, key) = (vec![cert.der().clone()], signing_key.serialize_der().try_into().unwrap());
-        let config = transport::server_config(chain, key, PROTOCOL, Duration::from_secs(10)).unwrap();
+        let certified = CertifiedKey::from_der(chain, key, &transport::crypto()).unwrap();
+        let resolver = Arc::new(SingleCertAndKey::from(certified));
+        let config = transport::server_config(resolver, &[PROTOCOL], Duration::from_secs(10)).unwrap();
         let server = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let client = quinn::Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let (config, _) = transport::client_config(None, PROTOCOL).unwrap();
