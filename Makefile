@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test demo bench lint fmt doc crash fuzz
+.PHONY: help setup setup-browser run test demo bench lint fmt doc crash fuzz
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,28 @@ demo: setup ## Send speech through a server on this machine and show what arrive
 	$(CARGO) build --release --locked --quiet
 	$(TARGET)/release/parlour demo
 
-test: setup lint ## Check everything: form, lints, documentation, licences, tests
+# The page is tested in Debian's Chromium, driven from node. The modules stand in tests/browser/package.json.
+BROWSER := $(TARGET)/browser
+setup-browser:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
+	if [ -n "$$missing" ]; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing$$missing with apt-get: the page is tested in a real browser."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else \
+			echo "Please install$$missing: the page is tested in a real browser." >&2; exit 1; \
+		fi; \
+	fi
+	@if ! cmp -s tests/browser/package.json $(BROWSER)/package.json || [ ! -d $(BROWSER)/node_modules ]; then \
+		echo "Installing what drives the browser with npm, in $(BROWSER)."; \
+		mkdir -p $(BROWSER) && cp tests/browser/package.json $(BROWSER)/ && \
+		(cd $(BROWSER) && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-package-lock --no-audit --no-fund); \
+	fi
+
+test: setup setup-browser lint ## Check everything: form, lints, documentation, licences, tests
 	$(CARGO) test --locked
 
 bench: setup ## Measure; each figure stands beside a peer's or a limit

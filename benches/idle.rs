@@ -10,10 +10,11 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parlour::client::{Address, Credentials, Session, Trust, connect};
-use parlour::endpoint::Identity;
+use parlour::endpoint::{Certificates, Identity};
 use parlour::protocol::ALPN;
 use parlour::transport;
 
@@ -46,8 +47,8 @@ fn start(command: &mut Command) -> (Child, SocketAddr) {
 async fn bare() {
     let directory = tempfile::tempdir().unwrap();
     let identity = Identity::load_or_create(directory.path()).unwrap();
-    let config =
-        transport::server_config(identity.chain(), identity.key(), ALPN, Duration::from_secs(30)).unwrap();
+    let certificates = Certificates::load(&identity, directory.path(), None).unwrap();
+    let config = transport::server_config(Arc::new(certificates), &[ALPN], Duration::from_secs(30)).unwrap();
     let endpoint = quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap();
     println!("{{\"addresses\":[\"{}\"]}}", endpoint.local_addr().unwrap());
     let mut kept = Vec::new();

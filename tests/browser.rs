@@ -1,0 +1,256 @@
+//! The page, in a real browser: Debian's Chromium, driven by playwright-core. `make test` installs both; where they are
+//! missing, these tests say so and fail.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use parlour::audio::{Source, compare};
+use serde_json::Value;
+use support::Process;
+
+const PASSWORD: &str = "parlour-demo";
+const RATE: usize = 48_000;
+
+/// Where the modules of `tests/browser/package.json` are.
+fn modules() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
+    let modules = target.join("browser");
+    assert!(
+        modules.join("node_modules/playwright-core").exists(),
+        "the browser's tests need what `make setup-browser` installs in {}",
+        modules.display()
+    );
+    modules
+}
+
+/// Runs a script of `tests/browser`, tells of each word that it prints, and answers with the object that it prints last.
+fn run(script: &str, variables: &[(&str, String)], mut tell: impl FnMut(&str)) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
+    let mut child = Command::new("node")
+        .arg(path)
+        .env("BROWSER_MODULES", modules())
+        .env("PARLOUR", env!("CARGO_BIN_EXE_parlour"))
+        .env("PASSWORD", PASSWORD)
+        .envs(variables.iter().map(|(name, value)| (*name, value.as_str())))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut result = None;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        match serde_json::from_str(&line) {
+            Ok(object) => result = Some(object),
+            Err(_) => tell(&line),
+        }
+    }
+    assert!(child.wait().unwrap().success(), "{script} failed; what it saw is above");
+    result.unwrap()
+}
+
+/// A sentence of the sample, of the three in it, as a file of its own.
+fn sentence(number: usize, directory: &Path) -> PathBuf {
+    let all = Source::open(Path::new("tests/data/speech.wav")).unwrap();
+    let part = all.samples().len() / 3;
+    let path = directory.join(format!("voice-{number}.wav"));
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE as u32,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for sample in &all.samples()[number * part..(number + 1) * part] {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    path
+}
+
+/// How alike a recording is to a voice that was said again and again: the median over pieces short enough that the
+/// clocks of two browsers without sound cards, which differ by a thousandth, don't matter. All pieces have to come
+/// from about the same place of the voice, as time goes on.
+fn likeness(voice: &Path, recording: &Path) -> f64 {
+    const PIECE: usize = RATE * 2 / 5;
+    const ABOUT: usize = RATE / 10;
+    let (voice, heard) = (Source::open(voice).unwrap(), Source::open(recording).unwrap());
+    let energy = |sound: &[i16]| sound.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+    let pieces: Vec<(usize, &[i16])> = heard.samples().chunks_exact(PIECE).enumerate().collect();
+    let most = pieces.iter().map(|(_, piece)| energy(piece)).fold(0.0, f64::max);
+    let loud: Vec<_> = pieces.into_iter().filter(|(_, piece)| energy(piece) > most / 8.0).collect();
+    let length = voice.samples().len();
+    let twice = voice.samples().repeat(3);
+    // A few of them say where it is.
+    let begins: Vec<usize> = loud
+        .iter()
+        .take(7)
+        .map(|(number, piece)| {
+            let found = compare(piece, &twice[..2 * length]).offset.max(0) as usize;
+            (found + number * (length - PIECE % length)) % length
+        })
+        .collect();
+    let near = |one: usize, other: usize| {
+        let apart = one.abs_diff(other);
+        apart.min(length - apart) < ABOUT
+    };
+    let begin =
+        *begins.iter().max_by_key(|one| begins.iter().filter(|other| near(**one, **other)).count()).unwrap();
+    let alike = loud.iter().map(|(number, piece)| {
+        let at = (begin + number * PIECE) % length + length;
+        compare(piece, &twice[at - ABOUT..(at + PIECE + ABOUT).min(twice.len())]).correlation
+    });
+    let mut alike: Vec<f64> = alike.collect();
+    alike.sort_by(f64::total_cmp);
+    alike[alike.len() / 2]
+}
+
+fn conversation(way: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let voices: Vec<PathBuf> = (0..3).map(|number| sentence(number, home.path())).collect();
+    let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
+    let out = home.path().display().to_string();
+    let result = run(
+        "conversation.mjs",
+        &[
+            ("SERVER", process.address.to_string()),
+            ("NATIVE", process.address.to_string()),
+            ("OUT", out),
+            ("VOICES", words.join(":")),
+            ("WAY", way.to_owned()),
+        ],
+        |_| (),
+    );
+    println!("{way}: {result}");
+    let charlie = |name: &str| {
+        let directory = std::fs::read_dir(home.path().join("charlie-hears")).unwrap();
+        let mut files = directory.map(|file| file.unwrap().path());
+        files.find(|file| file.file_name().unwrap().to_string_lossy().contains(name)).unwrap()
+    };
+    let file = |name: &str| home.path().join(name);
+    let heard = [
+        (0, file("bob-hears-alice.wav")),
+        (0, charlie("alice")),
+        (1, file("alice-hears-bob.wav")),
+        (1, charlie("bob")),
+        (2, file("alice-hears-native.wav")),
+        (2, file("bob-hears-native.wav")),
+    ];
+    let compared = heard.map(|(speaker, recording)| {
+        let alike: Vec<f64> = voices.iter().map(|voice| likeness(voice, &recording)).collect();
+        println!("{}: {alike:.3?}", recording.file_name().unwrap().display());
+        (speaker, recording, alike)
+    });
+    for (speaker, recording, alike) in compared {
+        for (number, alike) in alike.iter().enumerate() {
+            let right = if number == speaker { *alike > 0.8 } else { *alike < 0.4 };
+            assert!(right, "{}: voice {number} {alike}", recording.display());
+        }
+    }
+    let loudness = |name: &str| result[name].as_f64().unwrap();
+    let loud = loudness("loud");
+    assert!(loud > 0.01, "{result}");
+    for silent in ["muted", "deaf", "none", "released", "again"] {
+        assert!(loudness(silent) < loud * 0.01, "{silent}: {result}");
+    }
+    assert!((0.35..0.65).contains(&(loudness("half") / loud)), "{result}");
+    for held in ["held", "button"] {
+        assert!((0.5..2.0).contains(&(loudness(held) / loud)), "{held}: {result}");
+    }
+    assert_eq!(result["errors"], serde_json::json!([]));
+    assert_eq!(result["foreign"], serde_json::json!([]));
+}
+
+#[test]
+fn two_browsers_and_native_clients_hear_each_other_over_webtransport() {
+    conversation("auto");
+}
+
+#[test]
+fn the_same_over_a_websocket() {
+    conversation("websocket");
+}
+
+/// Claiming, logging in, talking, writing, moving, being gone and coming back: in words and pictures.
+#[test]
+fn a_new_user_s_journey() {
+    let home = tempfile::tempdir().unwrap();
+    let start = |address: &str| Process::serve(home.path(), address, &[]);
+    let mut process = Some(start("127.0.0.1:0"));
+    let address = process.as_ref().unwrap().address;
+    let claim = process.as_ref().unwrap().claim.clone().unwrap();
+    let mut create = support::parlour(home.path());
+    create.args(["user", "create", "ben", "--password-stdin", "--data-dir"]).arg(home.path().join("data"));
+    let mut create = create.stdin(Stdio::piped()).spawn().unwrap();
+    create.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    assert!(create.wait().unwrap().success());
+    let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
+    // Where pictures are wanted: `SCREENSHOTS=docs/screenshots cargo test --test browser journey`.
+    let shots = std::env::var("SCREENSHOTS").unwrap_or_default();
+    let result = run(
+        "journey.mjs",
+        &[
+            ("SERVER", address.to_string()),
+            ("CLAIM", claim),
+            ("VOICES", voices.join(":")),
+            ("OUT", home.path().display().to_string()),
+            ("SHOTS", shots),
+        ],
+        |word| match word {
+            "stop" => process.take().unwrap().kill(),
+            "start" => process = Some(start(&address.to_string())),
+            other => panic!("{other}"),
+        },
+    );
+    println!("{result:#}");
+    assert_eq!(result["violations"], serde_json::json!([]));
+    assert_eq!(result["errors"], serde_json::json!([]));
+    assert_eq!(result["foreign"], serde_json::json!([]), "no request leaves the server's origin");
+    assert_eq!(result["ran"], 0, "what somebody writes never runs");
+    assert!(result["weight"].as_f64().unwrap() < 150.0 * 1024.0, "{}", result["weight"]);
+    assert!(result["interactive"].as_f64().unwrap() < 5_000.0, "{} ms", result["interactive"]);
+    assert!(result["refused"].as_str().unwrap().contains("allow the microphone"));
+    assert!(result["wrongClaim"].as_str().unwrap().contains("claim code"), "{}", result["wrongClaim"]);
+    let page = result["address"].as_str().unwrap();
+    assert_eq!(page, format!("https://{address}/"), "a page's address holds no secret");
+}
+
+/// The page's modules have the types that their comments say.
+#[test]
+fn the_page_s_types_hold() {
+    let home = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for directory in ["src/http/page", "src/http/page/vendor"] {
+        let to = home.path().join(directory.strip_prefix("src/http/").unwrap());
+        std::fs::create_dir_all(&to).unwrap();
+        for file in std::fs::read_dir(root.join(directory)).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    // What the build generates, and what browsers have that TypeScript's library lacks yet.
+    let types = root.join("tests/browser");
+    std::fs::write(home.path().join("page/schema.js"), "export const schema = {};\n").unwrap();
+    std::fs::copy(types.join("missing.d.ts"), home.path().join("page/missing.d.ts")).unwrap();
+    std::fs::copy(types.join("pbf.d.ts"), home.path().join("page/vendor/pbf.d.ts")).unwrap();
+    std::fs::remove_file(home.path().join("page/vendor/pbf.js")).unwrap();
+    std::fs::copy(types.join("tsconfig.json"), home.path().join("page/tsconfig.json")).unwrap();
+    let compiler = modules().join("node_modules/typescript/bin/tsc");
+    let output = Command::new("node")
+        .arg(compiler)
+        .args(["-p", "."])
+        .current_dir(home.path().join("page"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -1,0 +1,198 @@
+// A new user's way through the page, from the first-run screen to coming back after the server was gone: with the keyboard
+// alone where it says so, looked at by axe-core at each step, and photographed.
+
+import { readFileSync } from 'node:fs';
+
+import { Person, modules } from './person.mjs';
+
+const { SERVER, CLAIM, VOICES, PASSWORD, SHOTS } = process.env;
+const [voice, other] = VOICES.split(':');
+const url = `https://${SERVER}/`;
+const axe = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
+const results = { violations: [], steps: [] };
+const say = (words) => {
+  results.steps.push(words);
+  process.stderr.write(`${words}\n`);
+};
+
+/** Looks at a page as it is: accessibility, and a picture. */
+async function look(person, name, shot = true) {
+  if (shot && SHOTS) await person.page.screenshot({ path: `${SHOTS}/${name}.png` });
+  // Looked at from outside the page's policy, as a browser's extension would.
+  const found = await person.page.evaluate(async (text) => {
+    if (!globalThis.axe) (0, eval)(text);
+    const { violations } = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} (${node.failureSummary})`).join(', ')}`);
+  }, axe).catch((error) => [String(error)]);
+  results.violations.push(...found.map((violation) => `${name}: ${violation}`));
+}
+
+/** Presses Tab until something of that name has the focus. */
+async function tabTo(page, name) {
+  for (let i = 0; i < 40; i += 1) {
+    const focused = await page.evaluate(() => {
+      const { activeElement: element } = document;
+      return element?.getAttribute('aria-label') ?? (element?.labels?.[0] ?? element)?.textContent ?? '';
+    });
+    if (focused.startsWith(name)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never comes to ${name}`);
+}
+
+const people = [];
+const start = async (options) => {
+  const person = await Person.start({ ears: false, ...options, context: { bypassCSP: true, ...options.context } });
+  people.push(person);
+  return person;
+};
+
+try {
+  // The first administrator, by keyboard alone.
+  const anna = await start({ voice });
+  const { page } = anna;
+  await anna.open(url);
+  await page.getByRole('heading', { name: 'Claim this server' }).waitFor();
+  results.interactive = await page.evaluate(() => performance.now());
+  results.weight = await page.evaluate(() => [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
+    .reduce((sum, entry) => sum + entry.transferSize, 0));
+  await look(anna, '1-claim');
+  await page.keyboard.type('AAAA-BBBB-CCCC');
+  await tabTo(page, 'Name');
+  await page.keyboard.type('anna');
+  await tabTo(page, 'Password');
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.locator('.problem:not(:empty)').waitFor();
+  results.wrongClaim = await page.locator('.problem').textContent();
+  await page.getByLabel('Claim code').fill(CLAIM);
+  await tabTo(page, 'Become the administrator');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Your microphone' }).waitFor();
+  say('claimed');
+  await look(anna, '2-microphone');
+  await tabTo(page, 'Allow the microphone');
+  await page.keyboard.press('Enter');
+  await page.getByText('You can be heard.').waitFor();
+  await tabTo(page, 'Hear yourself');
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(500);
+  await look(anna, '3-heard');
+  await tabTo(page, 'Go in');
+  await page.keyboard.press('Enter');
+  await page.locator('#room').waitFor();
+  await tabTo(page, 'General');
+  await page.keyboard.press('Enter');
+  await page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  say('went in');
+
+  // A second one, by a link to a channel, on a phone, in the dark, in German.
+  const ben = await start({
+    voice: other, settings: { language: 'de' },
+    context: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', locale: 'de-DE', hasTouch: true },
+  });
+  await ben.open(`${url}#/General`);
+  await ben.page.getByLabel('Name').fill('ben');
+  await ben.page.getByLabel('Passwort').fill('wrong password');
+  await ben.page.getByRole('button', { name: 'Anmelden' }).click();
+  await ben.page.locator('.problem:not(:empty)').waitFor();
+  await look(ben, '4-wrong-password-phone');
+  await ben.page.getByLabel('Passwort').fill(PASSWORD);
+  await ben.page.getByRole('button', { name: 'Anmelden' }).click();
+  await ben.page.getByRole('button', { name: 'Mikrofon erlauben' }).click();
+  await ben.page.getByRole('button', { name: 'Hinein', exact: true }).click();
+  await ben.page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  await page.locator('.member', { hasText: 'ben' }).waitFor();
+  say('ben came by a link');
+
+  // Talking and writing.
+  await page.locator('.member.talking', { hasText: 'ben' }).waitFor();
+  await tabTo(page, 'Write to General');
+  await page.keyboard.type('Hello ben! <img src=x onerror="globalThis.ran=1"> & welcome');
+  await page.keyboard.press('Enter');
+  await ben.page.getByText('Hello ben! <img src=x').waitFor();
+  await ben.page.getByLabel('An General schreiben').fill('Hallo anna, ich höre dich gut.');
+  await ben.page.keyboard.press('Enter');
+  await page.getByText('ich höre dich gut').waitFor();
+  await page.waitForTimeout(4500);
+  await look(anna, '5-room-desktop-light');
+  await look(ben, '6-room-phone-dark');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await look(anna, '7-room-desktop-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  say('talked and wrote');
+
+  // Moving: oneself by click, somebody else by keyboard, somebody else by dragging.
+  await anna.join('Social');
+  await anna.join('General');
+  await page.getByRole('button', { name: 'What you can do with ben' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Move ben to').waitFor();
+  await look(anna, '8-person');
+  await page.getByLabel('Move ben to').selectOption({ label: 'Bravo Squad' });
+  await ben.page.locator('button.channel[aria-current]', { hasText: 'Bravo Squad' }).waitFor();
+  await page.locator('.member', { hasText: 'ben' }).dragTo(anna.channel('General'));
+  await ben.page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  say('moved');
+
+  // Mute, and settings.
+  await ben.page.getByRole('button', { name: 'Stumm' }).click();
+  await page.locator('.member', { hasText: 'ben' }).getByRole('img', { name: 'muted' }).waitFor();
+  await tabTo(page, 'Settings');
+  await page.keyboard.press('Enter');
+  await page.locator('dialog[open]').waitFor();
+  await look(anna, '9-settings');
+  await page.keyboard.press('Escape');
+  say('muted');
+
+  // The server goes, and comes back.
+  console.log('stop');
+  await page.getByText('Trying to come back').waitFor({ timeout: 20_000 });
+  await look(anna, '10-returning');
+  console.log('start');
+  await page.getByText('You are back.').waitFor({ timeout: 30_000 });
+  await page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  await ben.page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor({ timeout: 30_000 });
+  await ben.page.getByRole('button', { name: 'Nicht mehr stumm' }).click();
+  await page.locator('.member.talking', { hasText: 'ben' }).waitFor({ timeout: 10_000 });
+  say('came back');
+
+  // Who comes in a second window takes the session along; and a page's address holds no secret.
+  results.address = page.url();
+  results.ran = await ben.page.evaluate(() => globalThis.ran ?? 0) + await page.evaluate(() => globalThis.ran ?? 0);
+
+  // A microphone that is refused.
+  const carl = await start({ refused: true });
+  await carl.open(url);
+  await carl.logIn('ben', PASSWORD);
+  await carl.press('Allow the microphone');
+  await carl.page.locator('.problem:not(:empty)').waitFor();
+  results.refused = await carl.page.locator('.problem').textContent();
+  await look(carl, '11-microphone-refused');
+  await carl.press('Go in and only listen');
+  await carl.join('General');
+  say('only listens');
+
+  // Where UDP doesn't come through.
+  const dora = await start({ voice, context: {} });
+  await dora.page.addInitScript(() => {
+    // In the page the worker is a module of its own; it is told by what the address says.
+  });
+  await dora.open(`${url}?way=websocket`);
+  await dora.logIn('anna', PASSWORD);
+  await dora.goIn();
+  await dora.join('General');
+  say('over a WebSocket');
+
+  results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
+  results.foreign = people.flatMap(({ requests }) => requests).filter((request) => !request.startsWith(url) && !/^(blob|data):/.test(request));
+} catch (error) {
+  for (const [i, person] of people.entries()) {
+    await person.page.screenshot({ path: `${process.env.OUT}/failed-${i}.png` }).catch(() => {});
+    process.stderr.write(`${i}: ${person.errors.join('\n')}\n`);
+  }
+  throw error;
+} finally {
+  await Promise.all(people.map((person) => person.close()));
+}
+console.log(JSON.stringify(results));

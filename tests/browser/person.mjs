@@ -1,0 +1,165 @@
+// A person at a browser of their own, with a sound file as microphone and ears that record what the page plays.
+
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
+const { chromium } = require('playwright-core');
+
+export const RATE = 48000;
+
+/** Where the modules are that the tests need. */
+export const modules = require;
+
+const EAR_TEXT = `
+registerProcessor('ear', class extends AudioWorkletProcessor {
+  constructor() { super(); this.all = []; }
+  process([[sound]]) {
+    if (sound) this.all.push(sound.slice());
+    if (this.all.length >= 32) {
+      const chunk = new Float32Array(this.all.length * 128);
+      this.all.forEach((part, i) => chunk.set(part, i * 128));
+      this.port.postMessage(chunk, [chunk.buffer]);
+      this.all = [];
+    }
+    return true;
+  }
+});`;
+
+/** In the page, before anything of it runs: what goes to the loudspeaker is recorded, too. */
+function listenIn(ear) {
+  const { connect } = AudioNode.prototype;
+  globalThis.heard = { chunks: [], on: false };
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode && this instanceof AudioWorkletNode && this.numberOfInputs === 0) {
+      const place = URL.createObjectURL(new Blob([ear], { type: 'text/javascript' }));
+      this.context.audioWorklet.addModule(place).then(() => {
+        const recorder = new AudioWorkletNode(this.context, 'ear', { channelCount: 1, channelCountMode: 'explicit' });
+        recorder.port.onmessage = ({ data }) => globalThis.heard.on && globalThis.heard.chunks.push(data);
+        connect.call(this, recorder);
+        connect.call(recorder, to);
+      });
+    }
+    return connect.call(this, to, ...rest);
+  };
+}
+
+export class Person {
+  /**
+   * @param {object} options
+   * @param {string} [options.voice] A WAV file.
+   * @param {string[]} [options.flags] Of the browser.
+   * @param {object} [options.settings] Of the page.
+   * @param {object} [options.context] Of playwright.
+   * @param {boolean} [options.refused] The page may not use the microphone.
+   * @param {boolean} [options.ears] Whether `hear` is wanted: the ear isn't a file of the page, which its policy forbids.
+   */
+  static async start({ voice, flags = [], settings = {}, context = {}, refused = false, ears = true } = {}) {
+    const browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+        '--disable-sync', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream',
+        ...(refused ? ['--deny-permission-prompts'] : ['--use-fake-ui-for-media-stream']),
+        ...(voice ? [`--use-file-for-fake-audio-capture=${voice}`] : []), ...flags],
+    });
+    const own = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', bypassCSP: ears, ...context });
+    const page = await own.newPage();
+    const person = new Person(browser, page);
+    page.on('pageerror', (error) => person.errors.push(String(error.stack ?? error)));
+    page.on('console', (message) => message.type() === 'error' && person.errors.push(message.text()));
+    page.on('request', (request) => person.requests.push(request.url()));
+    if (ears) await page.addInitScript(listenIn, EAR_TEXT);
+    // A file is no room: the browser's processing would only change it.
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, mode: 'always', ...settings };
+    await page.addInitScript((chosen) => {
+      if (!localStorage.getItem('parlour.settings')) localStorage.setItem('parlour.settings', JSON.stringify(chosen));
+    }, plain);
+    return person;
+  }
+
+  constructor(browser, page) {
+    this.browser = browser;
+    this.page = page;
+    this.errors = [];
+    this.requests = [];
+  }
+
+  async open(url) {
+    await this.page.goto(url);
+  }
+
+  async logIn(name, password) {
+    await this.page.getByLabel('Name').fill(name);
+    await this.page.getByLabel('Password').fill(password);
+    await this.page.getByRole('button', { name: 'Log in' }).click();
+    await this.page.getByRole('heading', { name: 'Your microphone' }).waitFor();
+  }
+
+  async goIn() {
+    await this.page.getByRole('button', { name: 'Allow the microphone' }).click();
+    await this.page.getByRole('button', { name: 'Go in', exact: true }).click();
+    await this.page.locator('#room').waitFor();
+  }
+
+  /** @param {string} channel */
+  channel(channel) {
+    return this.page.locator('button.channel', { has: this.page.locator('.name', { hasText: new RegExp(`^${channel}$`) }) });
+  }
+
+  async join(channel) {
+    await this.channel(channel).click();
+    await this.page.locator('button.channel[aria-current]', { hasText: channel }).waitFor();
+  }
+
+  async press(name) {
+    await this.page.getByRole('button', { name, exact: true }).click();
+  }
+
+  /** What is heard in so many seconds. @returns {Promise<Float32Array>} */
+  async hear(seconds) {
+    await this.page.evaluate(() => {
+      globalThis.heard.chunks = [];
+      globalThis.heard.on = true;
+    });
+    await this.page.waitForTimeout(seconds * 1000);
+    const text = await this.page.evaluate(() => {
+      globalThis.heard.on = false;
+      const { chunks } = globalThis.heard;
+      const all = new Float32Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+      let at = 0;
+      for (const chunk of chunks) {
+        all.set(chunk, at);
+        at += chunk.length;
+      }
+      const bytes = new Uint8Array(all.buffer);
+      let text = '';
+      for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+      return btoa(text);
+    });
+    const bytes = Buffer.from(text, 'base64');
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  }
+
+  async close() {
+    await this.browser.close();
+  }
+}
+
+/** Writes a sound as 16-bit WAV. @param {string} path @param {Float32Array} sound */
+export function writeWav(path, sound) {
+  const bytes = Buffer.alloc(44 + 2 * sound.length);
+  bytes.write('RIFF', 0);
+  bytes.writeUInt32LE(36 + 2 * sound.length, 4);
+  bytes.write('WAVEfmt ', 8);
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(RATE, 24);
+  bytes.writeUInt32LE(2 * RATE, 28);
+  bytes.writeUInt16LE(2, 32);
+  bytes.writeUInt16LE(16, 34);
+  bytes.write('data', 36);
+  bytes.writeUInt32LE(2 * sound.length, 40);
+  sound.forEach((sample, i) => bytes.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sample)) * 32767), 44 + 2 * i));
+  writeFileSync(path, bytes);
+}
