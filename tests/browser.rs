@@ -12,6 +12,7 @@ mod support;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use parlour::audio::{Source, compare};
 use serde_json::Value;
@@ -19,6 +20,9 @@ use support::Process;
 
 const PASSWORD: &str = "parlour-demo";
 const RATE: usize = 48_000;
+
+/// One test at a time: browsers that take each other's processor stutter.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Where the modules of `tests/browser/package.json` are.
 fn modules() -> PathBuf {
@@ -34,6 +38,7 @@ fn modules() -> PathBuf {
 
 /// Runs a script of `tests/browser`, tells of each word that it prints, and answers with the object that it prints last.
 fn run(script: &str, variables: &[(&str, String)], mut tell: impl FnMut(&str)) -> Value {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
     let mut child = Command::new("node")
         .arg(path)
@@ -223,34 +228,72 @@ fn a_new_user_s_journey() {
     assert_eq!(page, format!("https://{address}/"), "a page's address holds no secret");
 }
 
-/// The page's modules have the types that their comments say.
-#[test]
-fn the_page_s_types_hold() {
-    let home = tempfile::tempdir().unwrap();
+/// The page's files, in a directory of their own with what only a build or a compiler of types adds.
+fn copy_page(home: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for directory in ["src/http/page", "src/http/page/vendor"] {
-        let to = home.path().join(directory.strip_prefix("src/http/").unwrap());
+    let page = home.join("page");
+    for (from, to) in [("src/http/page", page.clone()), ("src/http/page/vendor", page.join("vendor"))] {
         std::fs::create_dir_all(&to).unwrap();
-        for file in std::fs::read_dir(root.join(directory)).unwrap() {
+        for file in std::fs::read_dir(root.join(from)).unwrap() {
             let path = file.unwrap().path();
             if path.is_file() {
                 std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
             }
         }
     }
+    std::fs::write(page.join("package.json"), "{ \"type\": \"module\" }\n").unwrap();
+    page
+}
+
+/// The jitter buffer holds what the network does, and a clock that differs by 200 millionths for ten minutes.
+#[test]
+fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
+    let home = tempfile::tempdir().unwrap();
+    let page = copy_page(home.path()).display().to_string();
+    let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/speech.wav");
+    let result = run("jitter.mjs", &[("PAGE", page), ("VOICE", voice.display().to_string())], |_| ());
+    println!("{result:#}");
+    let figure = |run: &str, name: &str| result[run][name].as_f64().unwrap();
+    for run in ["clean", "wireless", "faster", "slower"] {
+        assert!(figure(run, "median") > 0.99, "{run}");
+    }
+    assert!(figure("lossy", "median") > 0.9 && figure("lossy", "least") > 0.7);
+    for run in ["faster", "slower"] {
+        assert!(figure(run, "last") < 40.0, "{run}: the queue grows");
+    }
+    assert!(figure("clean", "waiting") < 25.0);
+}
+
+/// Capture to playback. The bound is wide, as the machine may be busy; the figure is printed.
+#[test]
+fn what_is_said_is_heard_soon() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
+    let server = process.address.to_string();
+    let result = run(
+        "delay.mjs",
+        &[("SERVER", server), ("VOICES", voices.join(":")), ("WAY", "auto".to_owned())],
+        |_| (),
+    );
+    println!("{result}");
+    assert!(result["found"].as_u64().unwrap() >= 8, "{result}");
+    assert!(result["median"].as_f64().unwrap() < 150.0, "{result}");
+}
+
+/// The page's modules have the types that their comments say.
+#[test]
+fn the_page_s_types_hold() {
+    let home = tempfile::tempdir().unwrap();
+    let page = copy_page(home.path());
+    let types = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     // What the build generates, and what browsers have that TypeScript's library lacks yet.
-    let types = root.join("tests/browser");
-    std::fs::write(home.path().join("page/schema.js"), "export const schema = {};\n").unwrap();
-    std::fs::copy(types.join("missing.d.ts"), home.path().join("page/missing.d.ts")).unwrap();
-    std::fs::copy(types.join("pbf.d.ts"), home.path().join("page/vendor/pbf.d.ts")).unwrap();
-    std::fs::remove_file(home.path().join("page/vendor/pbf.js")).unwrap();
-    std::fs::copy(types.join("tsconfig.json"), home.path().join("page/tsconfig.json")).unwrap();
+    std::fs::write(page.join("schema.js"), "export const schema = {};\n").unwrap();
+    std::fs::copy(types.join("missing.d.ts"), page.join("missing.d.ts")).unwrap();
+    std::fs::copy(types.join("pbf.d.ts"), page.join("vendor/pbf.d.ts")).unwrap();
+    std::fs::remove_file(page.join("vendor/pbf.js")).unwrap();
+    std::fs::copy(types.join("tsconfig.json"), page.join("tsconfig.json")).unwrap();
     let compiler = modules().join("node_modules/typescript/bin/tsc");
-    let output = Command::new("node")
-        .arg(compiler)
-        .args(["-p", "."])
-        .current_dir(home.path().join("page"))
-        .output()
-        .unwrap();
+    let output = Command::new("node").arg(compiler).args(["-p", "."]).current_dir(page).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

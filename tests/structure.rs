@@ -17,9 +17,11 @@ const IMPURE_WORDS: &[&str] =
     &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
 /// Crates that only some rooms may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
+    ("axum", &["http"]),
     ("quinn", &["endpoint", "client", "transport"]),
     ("quinn_proto", &["transport"]),
     ("redb", &["store"]),
+    ("web_transport_quinn", &["endpoint"]),
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
 ];

@@ -138,6 +138,11 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
             let label = if index == 0 { "In a browser" } else { "" };
             output.line(format!("  {label:<13} {}", paint(&page_address(*ip, port), "1", styled)));
         }
+        if let Some(ip) = reachable.first().filter(|_| std::io::stdout().is_terminal()) {
+            for line in qr_code(&page_address(*ip, port)) {
+                output.line(format!("  {:<13} {}", "", paint(&line, "97;40", styled)));
+            }
+        }
         if config.certificate().is_none() {
             output.line(format!(
                 "  {:<13} {}",
@@ -177,6 +182,16 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
         output.line(format!("\n  {}", dim("Ctrl-C stops the server.")));
     }
     output.line("");
+}
+
+/// The address for a phone's camera, light on dark, two rows a line. Nothing when it is too long for one.
+fn qr_code(address: &str) -> Vec<String> {
+    use qrcode::render::unicode::Dense1x2;
+    let Ok(code) = qrcode::QrCode::with_error_correction_level(address, qrcode::EcLevel::L) else {
+        return Vec::new();
+    };
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    drawn.lines().map(str::to_owned).collect()
 }
 
 fn page_address(ip: IpAddr, port: u16) -> String {

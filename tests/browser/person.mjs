@@ -15,31 +15,37 @@ const EAR_TEXT = `
 registerProcessor('ear', class extends AudioWorkletProcessor {
   constructor() { super(); this.all = []; }
   process([[sound]]) {
-    if (sound) this.all.push(sound.slice());
+    this.all.push(sound ? sound.slice() : new Float32Array(128));
     if (this.all.length >= 32) {
       const chunk = new Float32Array(this.all.length * 128);
       this.all.forEach((part, i) => chunk.set(part, i * 128));
-      this.port.postMessage(chunk, [chunk.buffer]);
+      this.port.postMessage({ chunk, from: currentFrame + 128 - chunk.length }, [chunk.buffer]);
       this.all = [];
     }
     return true;
   }
 });`;
 
-/** In the page, before anything of it runs: what goes to the loudspeaker is recorded, too. */
+/** In the page, before anything of it runs: what comes from the microphone and what goes to the loudspeaker is recorded, too. */
 function listenIn(ear) {
   const { connect } = AudioNode.prototype;
   globalThis.heard = { chunks: [], on: false };
+  globalThis.said = { chunks: [], on: false };
+  /** @param {AudioNode} node */
+  const tap = async (node, into) => {
+    const { context } = node;
+    globalThis.clock = () => [context.currentTime, performance.timeOrigin + performance.now()];
+    const place = URL.createObjectURL(new Blob([ear], { type: 'text/javascript' }));
+    await context.audioWorklet.addModule(place);
+    const recorder = new AudioWorkletNode(context, 'ear', { channelCount: 1, channelCountMode: 'explicit' });
+    recorder.port.onmessage = ({ data }) => into.on && into.chunks.push(data);
+    connect.call(node, recorder);
+    // Its output is silent; being connected keeps it running.
+    connect.call(recorder, context.destination);
+  };
   AudioNode.prototype.connect = function (to, ...rest) {
-    if (to instanceof AudioDestinationNode && this instanceof AudioWorkletNode && this.numberOfInputs === 0) {
-      const place = URL.createObjectURL(new Blob([ear], { type: 'text/javascript' }));
-      this.context.audioWorklet.addModule(place).then(() => {
-        const recorder = new AudioWorkletNode(this.context, 'ear', { channelCount: 1, channelCountMode: 'explicit' });
-        recorder.port.onmessage = ({ data }) => globalThis.heard.on && globalThis.heard.chunks.push(data);
-        connect.call(this, recorder);
-        connect.call(recorder, to);
-      });
-    }
+    if (to instanceof AudioDestinationNode && this instanceof AudioWorkletNode && this.numberOfInputs === 0) tap(this, globalThis.heard);
+    if (this instanceof MediaStreamAudioSourceNode) tap(this, globalThis.said);
     return connect.call(this, to, ...rest);
   };
 }
@@ -117,27 +123,47 @@ export class Person {
 
   /** What is heard in so many seconds. @returns {Promise<Float32Array>} */
   async hear(seconds) {
-    await this.page.evaluate(() => {
-      globalThis.heard.chunks = [];
-      globalThis.heard.on = true;
-    });
-    await this.page.waitForTimeout(seconds * 1000);
-    const text = await this.page.evaluate(() => {
-      globalThis.heard.on = false;
-      const { chunks } = globalThis.heard;
-      const all = new Float32Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    return (await this.record('heard', seconds)).sound;
+  }
+
+  /**
+   * What comes from the microphone ("said") or goes to the loudspeaker ("heard"), and when it began, in milliseconds of
+   * the clock that all browsers of this machine share.
+   * @param {"said" | "heard"} what
+   */
+  async record(what, seconds) {
+    await this.page.evaluate((name) => {
+      globalThis[name].chunks = [];
+      globalThis[name].on = true;
+    }, what);
+    // The audio clock is told in steps: of several readings the one that is furthest ahead is the truest.
+    const offset = await this.page.evaluate(async (time) => {
+      let least = Infinity;
+      const until = performance.now() + time;
+      while (performance.now() < until) {
+        const [audio, wall] = globalThis.clock();
+        least = Math.min(least, wall - audio * 1000);
+        await new Promise((resolve) => setTimeout(resolve, 3));
+      }
+      return least;
+    }, seconds * 1000);
+    const { text, from } = await this.page.evaluate((name) => {
+      globalThis[name].on = false;
+      const { chunks } = globalThis[name];
+      const all = new Float32Array(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
       let at = 0;
-      for (const chunk of chunks) {
+      for (const { chunk } of chunks) {
         all.set(chunk, at);
         at += chunk.length;
       }
       const bytes = new Uint8Array(all.buffer);
       let text = '';
       for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-      return btoa(text);
-    });
+      return { text: btoa(text), from: chunks[0]?.from ?? 0 };
+    }, what);
     const bytes = Buffer.from(text, 'base64');
-    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    const sound = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    return { sound, began: offset + (from / RATE) * 1000 };
   }
 
   async close() {

@@ -1,0 +1,94 @@
+// The jitter buffer alone, on a clock that is only counted: what comes out of it for what comes in.
+
+import { readFileSync } from 'node:fs';
+
+const { Speaker, RATE } = await import(`${process.env.PAGE}/jitter.js`);
+const wav = readFileSync(process.env.VOICE);
+const voice = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + 44 + ((wav.length - 44) & ~1)));
+const FRAME = 960;
+const QUANTUM = 128;
+const sample = (i) => voice[((i % voice.length) + voice.length) % voice.length] / 32768;
+
+/**
+ * @param {object} what
+ * @param {number} what.seconds
+ * @param {(number: number, random: () => number) => number} [what.late] Milliseconds.
+ * @param {number} [what.loss] Share of the frames.
+ * @param {number} [what.drift] The sender's clock is faster by so many millionths.
+ */
+function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
+  let seed = 7;
+  const random = () => {
+    seed = (seed * 1103515245 + 12345) % 2 ** 31;
+    return seed / 2 ** 31;
+  };
+  const speaker = new Speaker();
+  // Near the end of the 32 bits, so that they wrap on the way.
+  const base = 2 ** 32 - 48_000;
+  const frames = [];
+  for (let number = 0; number * FRAME < seconds * RATE; number += 1) {
+    const lost = random() < loss;
+    const arrives = number * FRAME * (1 - drift / 1e6) + 1_000 + late(number, random) * 48;
+    if (lost && number > 0) continue;
+    frames.push({ number, arrives });
+  }
+  frames.sort((a, b) => a.arrives - b.arrives);
+  const out = new Float32Array(seconds * RATE);
+  const waiting = [];
+  let next = 0;
+  for (let at = 0; at + QUANTUM <= out.length; at += QUANTUM) {
+    for (; next < frames.length && frames[next].arrives <= at; next += 1) {
+      const { number } = frames[next];
+      speaker.push((base + number * FRAME) % 2 ** 32, Float32Array.from({ length: FRAME }, (_, i) => sample(number * FRAME + i)), number === 0);
+    }
+    speaker.pull(out.subarray(at, at + QUANTUM), 1);
+    if (at % RATE < QUANTUM) waiting.push(speaker.waiting);
+  }
+  // How alike each piece is to what was said, at the delay that fits best.
+  const piece = Math.round(RATE * 0.4);
+  const alike = [];
+  for (let from = RATE; from + piece < out.length; from += Math.max(RATE, Math.floor(out.length / 60))) {
+    let best = 0;
+    const compare = (lag, step) => {
+      let product = 0;
+      let heard = 1e-9;
+      let said = 1e-9;
+      for (let i = 0; i < piece; i += step) {
+        const a = out[from + i];
+        const b = sample(from + i - lag);
+        product += a * b;
+        heard += a * a;
+        said += b * b;
+      }
+      return product / Math.sqrt(heard * said);
+    };
+    let at = 0;
+    // The delay that a faster sender's clock hides is in it, too.
+    const moved = Math.round((from * -drift) / 1e6);
+    for (let lag = moved - 480; lag < moved + 300 * 48; lag += 6) {
+      const now = compare(lag, 9);
+      if (now > best) {
+        best = now;
+        at = lag;
+      }
+    }
+    for (let lag = at - 6; lag <= at + 6; lag += 1) best = Math.max(best, compare(lag, 3));
+    alike.push(best);
+  }
+  alike.sort((a, b) => a - b);
+  const ordered = [...waiting].sort((a, b) => a - b);
+  return {
+    median: alike[Math.floor(alike.length / 2)],
+    least: alike[Math.floor(alike.length / 20)],
+    waiting: ordered[Math.floor(ordered.length / 2)],
+    last: waiting.slice(-10).reduce((sum, one) => sum + one, 0) / 10,
+  };
+}
+
+console.log(JSON.stringify({
+  clean: run({ seconds: 20 }),
+  wireless: run({ seconds: 20, late: (_, random) => (random() < 0.02 ? 60 : random() * 8) }),
+  lossy: run({ seconds: 30, late: (_, random) => random() * 3, loss: 0.1 }),
+  faster: run({ seconds: 600, late: (_, random) => random() * 3, drift: 200 }),
+  slower: run({ seconds: 600, late: (_, random) => random() * 3, drift: -200 }),
+}));
