@@ -1,7 +1,9 @@
 // A new user's way through the page, from the first-run screen to coming back after the server was gone: with the keyboard
 // alone where it says so, looked at by axe-core at each step, and photographed.
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 
 import { Person, modules } from './person.mjs';
 
@@ -173,15 +175,24 @@ try {
   await carl.join('General');
   say('only listens');
 
-  // Where UDP doesn't come through.
-  const dora = await start({ voice, context: {} });
-  await dora.page.addInitScript(() => {
-    // In the page the worker is a module of its own; it is told by what the address says.
-  });
-  await dora.open(`${url}?way=websocket`);
+  // Where UDP doesn't come through: an address that passes only TCP on.
+  const [host, port] = SERVER.split(':');
+  const tcp = createServer((from) => {
+    const to = connect(Number(port), host);
+    from.on('error', () => to.destroy()).pipe(to).on('error', () => from.destroy()).pipe(from);
+  }).listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const dora = await start({ voice });
+  const blocked = `https://127.0.0.1:${tcp.address().port}/`;
+  await dora.open(blocked);
   await dora.logIn('anna', PASSWORD);
   await dora.goIn();
   await dora.join('General');
+  await dora.page.getByText('UDP doesn’t get through').waitFor();
+  await look(dora, '12-udp-blocked');
+  results.foreignBlocked = dora.requests.filter((request) => !request.startsWith(blocked) && !/^(blob|data):/.test(request));
+  dora.requests.length = 0;
+  tcp.close();
   say('over a WebSocket');
 
   results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
