@@ -138,7 +138,8 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
             let label = if index == 0 { "In a browser" } else { "" };
             output.line(format!("  {label:<13} {}", paint(&page_address(*ip, port), "1", styled)));
         }
-        if let Some(ip) = reachable.first().filter(|ip| !ip.is_loopback() && std::io::stdout().is_terminal()) {
+        if let Some(ip) = reachable.first().filter(|ip| !ip.is_loopback() && std::io::stdout().is_terminal())
+        {
             for line in qr_code(&page_address(*ip, port)) {
                 output.line(format!("  {:<13} {}", "", paint(&line, "97;40", styled)));
             }

@@ -64,7 +64,7 @@ export class Person {
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-        '--disable-sync', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream',
+        '--disable-sync', '--disable-dev-shm-usage', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream',
         ...(refused ? ['--deny-permission-prompts'] : ['--use-fake-ui-for-media-stream']),
         ...(voice ? [`--use-file-for-fake-audio-capture=${voice}`] : []), ...flags],
     });
