@@ -219,6 +219,7 @@ fn a_new_user_s_journey() {
     assert_eq!(result["violations"], serde_json::json!([]));
     assert_eq!(result["errors"], serde_json::json!([]));
     assert_eq!(result["foreign"], serde_json::json!([]), "no request leaves the server's origin");
+    assert_eq!(result["policy"], serde_json::json!([]));
     assert_eq!(result["foreignBlocked"], serde_json::json!([]));
     assert_eq!(result["ran"], 0, "what somebody writes never runs");
     assert!(result["weight"].as_f64().unwrap() < 150.0 * 1024.0, "{}", result["weight"]);

@@ -1,5 +1,5 @@
-// A new user's way through the page, from the first-run screen to coming back after the server was gone: with the keyboard
-// alone where it says so, looked at by axe-core at each step, and photographed.
+// A new user's way through the page, from the first-run screen to coming back after the server was gone: mostly with the
+// keyboard, looked at by axe-core at each step, and photographed. For axe-core the page's policy is off, but for one person.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ const start = async (options) => {
 };
 
 try {
-  // The first administrator, by keyboard alone.
+  // The first administrator, by keyboard, but for correcting the code.
   const anna = await start({ voice });
   const { page } = anna;
   await anna.open(url);
@@ -194,6 +194,17 @@ try {
   dora.requests.length = 0;
   tcp.close();
   say('over a WebSocket');
+
+  // With the page's own policy in force: nothing that the page needs is forbidden, or the console would say so.
+  const erik = await start({ voice, context: { bypassCSP: false } });
+  await erik.open(url);
+  await erik.logIn('ben', PASSWORD);
+  await erik.goIn();
+  await erik.join('General');
+  await erik.page.locator('.member.talking', { hasText: '(you)' }).waitFor();
+  await erik.page.locator('.member.talking', { hasText: 'anna' }).first().waitFor();
+  results.policy = erik.errors;
+  say('under its own policy');
 
   results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
   results.foreign = people.flatMap(({ requests }) => requests).filter((request) => !request.startsWith(url) && !/^(blob|data):/.test(request));
