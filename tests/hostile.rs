@@ -2,7 +2,6 @@
 //! who talk.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::print_stdout, reason = "and prints its figures")]
 
 mod support;
 

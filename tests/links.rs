@@ -1,8 +1,11 @@
 //! Voice over bad networks: what is heard is what the link lets through, as fast as it does, and nobody has
 //! to connect anew.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::print_stdout, reason = "and prints its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its figures"
+)]
 
 mod support;
 

@@ -28,7 +28,7 @@ pub(super) struct Serve {
     /// Directory of the database and the server's identity.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<PathBuf>,
-    /// UDP address to listen on; may be given several times.
+    /// Address to listen on, UDP for voice and TCP for the page; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
     /// Name of the server, for people.

@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = &[
         name: "listen",
         default: "[\"0.0.0.0:4848\", \"[::]:4848\"]",
         kind: Kind::Addresses,
-        meaning: "UDP addresses to listen on. Port 0 lets the operating system choose.",
+        meaning: "Addresses to listen on: UDP for voice, TCP of the same number for the page. Port 0 lets the operating system choose.",
     },
     Key {
         name: "name",

@@ -166,7 +166,8 @@ impl Session {
         self.link.closed().await;
     }
 
-    /// Requests: each on a stream of its own, as many at once as the transport lets the client open.
+    /// Requests: each on a stream of its own, as many at once as the transport lets the client open; over a
+    /// WebSocket, which has no such limit, as many as the rate limit's patience admits.
     async fn serve_requests(self: Arc<Self>) {
         let limits = &self.shared.limits;
         let mut rate = Bucket::new(limits.requests_per_second, limits.request_burst);
