@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod discovery;
 pub mod endpoint;
 pub mod http;
 pub mod id;

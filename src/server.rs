@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Refused, Settings};
+use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket,
@@ -74,6 +75,7 @@ pub struct Server {
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
     certificates: JoinHandle<()>,
+    announcer: Option<Announcer>,
 }
 
 /// How often it is looked whether maintenance is due, and how long after the start for the first time.
@@ -142,6 +144,7 @@ impl Server {
                 certificates.look_after();
             }
         });
+        let announcer = announce(config, &addresses, fingerprint);
         Ok(Self {
             addresses,
             fingerprint,
@@ -155,6 +158,7 @@ impl Server {
             local,
             maintenance,
             certificates,
+            announcer,
         })
     }
 
@@ -189,8 +193,11 @@ impl Server {
     }
 
     /// Tells the clients, finishes what is queued, closes the connections and the database. Takes
-    /// 2.5 s at most.
+    /// 3 s at most.
     pub async fn stop(self) {
+        if let Some(announcer) = self.announcer {
+            announcer.stop().await;
+        }
         let _ = tokio::time::timeout(Duration::from_secs(1), self.handle.stop()).await;
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -209,6 +216,19 @@ impl Server {
         // The thread has answered `stop`, so this doesn't wait.
         self.thread.join();
     }
+}
+
+/// Tells the local network. That it can't be told keeps no server from starting.
+fn announce(config: &Config, addresses: &[SocketAddr], fingerprint: Fingerprint) -> Option<Announcer> {
+    if !config.discovery() {
+        return None;
+    }
+    let card =
+        Card { name: config.name(), fingerprint, version: env!("CARGO_PKG_VERSION"), page: config.web() };
+    Announcer::start(addresses, &card).unwrap_or_else(|error| {
+        tracing::warn!(%error, "`parlour discover` won't find this server; with discovery.enabled = false this isn't tried");
+        None
+    })
 }
 
 /// The sockets: UDP, and TCP with the same numbers.

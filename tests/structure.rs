@@ -21,7 +21,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("quinn", &["endpoint", "client", "transport"]),
     ("quinn_proto", &["transport"]),
     ("redb", &["store"]),
-    ("web_transport_quinn", &["endpoint"]),
+    ("web_transport_quinn", &["endpoint", "client"]),
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
 ];

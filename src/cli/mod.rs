@@ -10,6 +10,8 @@ mod config;
 mod connect;
 mod db;
 mod demo;
+mod discover;
+mod doctor;
 mod login;
 mod logout;
 mod operate;
@@ -46,6 +48,10 @@ enum Command {
     Admin(admin::Admin),
     /// Check and show the server's settings.
     Config(config::Config),
+    /// Find out what keeps a server from working, and what to do about it.
+    Doctor(doctor::Doctor),
+    /// List the servers on the local network.
+    Discover(discover::Discover),
     /// Become the first administrator of a new server, with the code it printed.
     Claim(claim::Claim),
     /// Log in to a server, and stay logged in.
@@ -114,6 +120,8 @@ impl Command {
             Self::Serve(command) => command.run(output).await,
             Self::Admin(command) => command.run(output).await,
             Self::Config(command) => command.run(output),
+            Self::Doctor(command) => command.run(output).await,
+            Self::Discover(command) => command.run(output).await,
             Self::Claim(command) => command.run(output).await,
             Self::Login(command) => command.run(output).await,
             Self::Logout(command) => command.run(output).await,

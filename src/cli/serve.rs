@@ -195,11 +195,11 @@ fn qr_code(address: &str) -> Vec<String> {
     drawn.lines().map(str::to_owned).collect()
 }
 
-fn page_address(ip: IpAddr, port: u16) -> String {
+pub(super) fn page_address(ip: IpAddr, port: u16) -> String {
     format!("https://{}", SocketAddr::new(ip, port))
 }
 
-fn join_address(ip: IpAddr, port: u16) -> String {
+pub(super) fn join_address(ip: IpAddr, port: u16) -> String {
     let host = match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -210,7 +210,7 @@ fn join_address(ip: IpAddr, port: u16) -> String {
 /// The addresses by which others reach what is listened on: an unspecified one stands for those of the
 /// interfaces, without link-local ones, which need an interface's name beside them; loopback only when
 /// there is no other.
-fn reachable(listened: &[SocketAddr]) -> Vec<IpAddr> {
+pub(super) fn reachable(listened: &[SocketAddr]) -> Vec<IpAddr> {
     let interfaces: Vec<IpAddr> =
         if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(|interface| interface.ip()).collect();
     let mut found = Vec::new();

@@ -64,7 +64,7 @@ impl Credentials {
 /// A server that was greeted and speaks our version; nobody is logged in.
 #[derive(Debug)]
 pub struct Connected {
-    link: Link,
+    pub(super) link: Link,
     welcome: wire::Welcome,
     fingerprint: Fingerprint,
 }

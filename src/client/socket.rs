@@ -13,11 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::errno::Errno;
 use nix::sys::socket::sockopt::ReceiveTimestampns;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use nix::sys::time::TimeSpec;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, UdpPoller};
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use tokio::io::Interest;
 
 /// When the latest packet reached this machine.
@@ -54,14 +58,26 @@ impl Runtime for Timed {
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         socket.set_nonblocking(true)?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
+        let fragments = keep_whole(&socket).is_err();
         let io = Arc::new(tokio::net::UdpSocket::from_std(socket)?);
-        Ok(Arc::new(TimedSocket { io, arrival: self.0.clone() }))
+        Ok(Arc::new(TimedSocket { io, arrival: self.0.clone(), fragments }))
     }
+}
+
+/// Has packets go through the network whole or not at all, which is how the size that passes is found (RFC 9000,
+/// section 14.3).
+fn keep_whole(socket: &std::net::UdpSocket) -> io::Result<()> {
+    match socket.local_addr()? {
+        SocketAddr::V4(_) => set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(_) => set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?,
+    }
+    Ok(())
 }
 
 struct TimedSocket {
     io: Arc<tokio::net::UdpSocket>,
     arrival: Arrival,
+    fragments: bool,
 }
 
 impl fmt::Debug for TimedSocket {
@@ -102,7 +118,11 @@ impl AsyncUdpSocket for TimedSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.io.try_send_to(transmit.contents, transmit.destination).map(drop)
+        match self.io.try_send_to(transmit.contents, transmit.destination) {
+            // A packet that the network takes only in parts is one that asked whether it passes: it doesn't.
+            Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => Ok(()),
+            sent => sent.map(drop),
+        }
     }
 
     fn poll_recv(
@@ -121,6 +141,10 @@ impl AsyncUdpSocket for TimedSocket {
                 return Poll::Ready(Ok(1));
             }
         }
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.fragments
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

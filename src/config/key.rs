@@ -210,6 +210,12 @@ pub const KEYS: &[Key] = &[
         meaning: "What a scraper of /metrics that isn't on this machine has to send as its bearer token. Empty: only this machine may.",
     },
     Key {
+        name: "discovery.enabled",
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "Whether the server tells its local network that it is there (multicast DNS), for `parlour discover`. Only private addresses are told, and only there.",
+    },
+    Key {
         name: "sessions.token_days",
         default: "30",
         kind: Kind::Number(1..=3_650),

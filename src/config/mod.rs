@@ -87,6 +87,8 @@ getters! {
     web -> bool = "web.enabled", Switch;
     /// What a scraper from elsewhere has to show; empty where none may.
     metrics_token -> String = "web.metrics_token", Text;
+    /// Whether the server is announced on its local network.
+    discovery -> bool = "discovery.enabled", Switch;
     /// Days that a session's token is good.
     token_days -> u32 = "sessions.token_days", Number;
     /// Whether guests are let in.

@@ -58,9 +58,15 @@ pub enum CertificateError {
 
 /// The self-hoster's own certificate.
 #[derive(Debug)]
-struct Own {
+pub(super) struct Own {
     key: Arc<CertifiedKey>,
     read: [Option<SystemTime>; 2],
+}
+
+impl Own {
+    pub(super) fn end_entity(&self) -> Option<&[u8]> {
+        self.key.cert.first().map(AsRef::as_ref)
+    }
 }
 
 /// One for browsers.
@@ -194,7 +200,7 @@ fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-fn read_own(chain: &Path, key: &Path) -> Result<Own, CertificateError> {
+pub(super) fn read_own(chain: &Path, key: &Path) -> Result<Own, CertificateError> {
     let own = |path: &Path, problem: String| CertificateError::Own { path: path.into(), problem };
     // Before they are read, so that a change while reading shows later.
     let read = [changed(chain), changed(key)];

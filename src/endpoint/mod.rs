@@ -16,6 +16,7 @@ mod relay;
 mod session;
 mod shard;
 mod socket;
+mod validity;
 mod web_socket;
 
 pub use certificates::{CertificateError, Certificates};
@@ -23,6 +24,7 @@ pub use identity::{Identity, IdentityError};
 pub use intake::{Intake, NoRoom};
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
 pub use peer::LinkPeer;
+pub use validity::{Validity, own_certificate};
 pub use web_socket::{Outgoing, SocketEnd};
 
 use std::io;

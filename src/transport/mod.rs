@@ -30,6 +30,9 @@ use pin::Pinned;
 /// heard too late, so the oldest goes.
 pub const DATAGRAM_SEND_BUFFER: usize = 16 * 1024;
 
+/// Bytes of UDP payload that are tried on a path at most: what Ethernet carries below IPv6 (quinn's bound).
+pub const LARGEST_MTU: u16 = 1_452;
+
 /// Request streams that a client may have open at once.
 const REQUESTS_AT_ONCE: u32 = 8;
 
