@@ -1,5 +1,6 @@
 //! Start and stop of the server, in order and in one place.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -19,7 +20,7 @@ use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket,
 };
-use crate::http::{Http, HttpError, Parts};
+use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
@@ -95,11 +96,7 @@ impl Server {
         make_private(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
-        let progress = |what: &str, done: f64| {
-            tracing::info!(done = format_args!("{:.0} %", done * 100.0), "{what}");
-        };
-        let opening = Opening { migrate: config.migrate(), progress: &progress, ..Opening::default() };
-        let store = Arc::new(Store::open_with(&directory.join(STORE_FILE), now, &opening)?);
+        let store = Arc::new(open_store(config, listen, now).await?);
         let identity = Identity::load_or_create(&directory)?;
         let limits = limits(config);
         let certificates = Arc::new(Certificates::load(&identity, &directory, config.certificate())?);
@@ -216,6 +213,46 @@ impl Server {
         // The thread has answered `stop`, so this doesn't wait.
         self.thread.join();
     }
+}
+
+/// Opens the database, and migrates an older one, which can take a while: who asks meanwhile is told so.
+async fn open_store(config: &Config, listen: &[SocketAddr], now: Timestamp) -> Result<Store, StartError> {
+    let (path, migrate) = (config.data_dir().join(STORE_FILE), config.migrate());
+    let (tell, told) = watch::channel(String::new());
+    let opening = tokio::task::spawn_blocking(move || {
+        let progress = |what: &str, done: f64| {
+            let words = format!("{what}, {:.0} %", done * 100.0);
+            tracing::info!("{words}");
+            tell.send_replace(words);
+        };
+        let opening = Opening { migrate, progress: &progress, ..Opening::default() };
+        Store::open_with(&path, now, &opening)
+    });
+    tokio::select! {
+        opened = opening => match opened {
+            Ok(opened) => Ok(opened?),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        },
+        never = wait_with(config, listen, told) => match never {},
+    }
+}
+
+/// Answers "not ready" while the database is migrated, from when that begins. Where it can't, nobody answers.
+async fn wait_with(config: &Config, listen: &[SocketAddr], mut told: watch::Receiver<String>) -> Infallible {
+    let begun = told.changed().await.is_ok();
+    let ports_are_known = listen.iter().all(|address| address.port() != 0);
+    if begun && config.web() && ports_are_known {
+        let directory = config.data_dir();
+        let certificates = Identity::load_or_create(&directory)
+            .map_err(StartError::from)
+            .and_then(|identity| Ok(Certificates::load(&identity, &directory, config.certificate())?));
+        match certificates {
+            Ok(certificates) => http::wait(listen, &Arc::new(certificates), told).await,
+            // The start says it, too, as soon as it gets there.
+            Err(error) => tracing::debug!(%error, "nobody can be told of the migration"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Tells the local network. That it can't be told keeps no server from starting.

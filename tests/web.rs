@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parlour::endpoint::{Certificates, Identity};
+use parlour::http;
 use parlour::protocol::wire::{Hello, Join, LogInPassword, Request, Response, request, response};
 use parlour::protocol::{ALPN_WEB, CloseCode, MAX_REQUEST, decode, encode};
 use parlour::transport;
@@ -259,6 +261,30 @@ async fn metrics_count_what_happens_and_readiness_is_told() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert!(get(address, "/readyz").await.ends_with("ready\n"));
+}
+
+#[tokio::test]
+async fn while_the_database_is_migrated_it_is_alive_and_not_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let identity = Identity::load_or_create(directory.path()).unwrap();
+    let certificates = Arc::new(Certificates::load(&identity, directory.path(), None).unwrap());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (tell, told) = tokio::sync::watch::channel("users, 40 %".to_owned());
+    let waiting = tokio::spawn(async move { http::wait(&[free], &certificates, told).await });
+    while TcpStream::connect(free).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(get(free, "/healthz").await.ends_with("alive\n"));
+    for path in ["/readyz", "/"] {
+        let answer = get(free, path).await;
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("users, 40 %"), "{answer}");
+    }
+    tell.send_replace("users, 80 %".to_owned());
+    assert!(get(free, "/readyz").await.contains("80 %"));
+    waiting.abort();
+    assert!(waiting.await.is_err());
+    // The port is free for the server itself.
+    std::net::TcpListener::bind(free).unwrap();
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use axum::extract::FromRef;
 use axum::middleware;
 use axum::routing::get;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::control::Handle;
 use crate::endpoint::{Certificates, Intake, LinkPeer};
@@ -106,6 +107,19 @@ impl Http {
         let app = router(Arc::new(parts));
         listener::serve(self.listeners, &certificates, connections, &app, stop).await
     }
+}
+
+/// Tells whoever asks, on those of the addresses that can be listened on, that the server isn't ready, and what it does:
+/// the words of `told`. Goes on until it is dropped.
+pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told: watch::Receiver<String>) {
+    let listeners = listen.iter().filter_map(|address| listener::bind(*address).ok()).collect();
+    let app = Router::new()
+        .route("/healthz", get(health::alive))
+        .fallback(health::not_yet)
+        .layer(middleware::map_response(headers::strict))
+        .with_state(told);
+    // Whoever waits for a page asks again; few ask at once.
+    let _ = listener::serve(listeners, certificates, 0, &app, std::future::pending()).await;
 }
 
 fn router(parts: Arc<Parts>) -> Router {
