@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser run test demo bench lint fmt doc crash fuzz
+.PHONY: help setup setup-browser setup-python run test demo bench lint fmt doc crash fuzz
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,13 +32,17 @@ demo: setup ## Send speech through a server on this machine and show what arrive
 	$(CARGO) build --release --locked --quiet
 	$(TARGET)/release/parlour demo
 
-# The page is tested in Debian's Chromium, driven from node. The modules stand in tests/browser/package.json.
+# The page is tested in Debian's Chromium and Firefox, driven from node. The modules stand in tests/browser/package.json.
 BROWSER := $(TARGET)/browser
 setup-browser:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v npm >/dev/null || missing="$$missing npm"; \
+	command -v firefox-esr >/dev/null || missing="$$missing firefox-esr"; \
+	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
+	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null; then \
 			echo "Installing$$missing with apt-get: the page is tested in a real browser."; \
@@ -53,7 +57,27 @@ setup-browser:
 		(cd $(BROWSER) && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-package-lock --no-audit --no-fund); \
 	fi
 
-test: setup setup-browser lint ## Check everything: form, lints, documentation, licences, tests
+# An independent QUIC client, and what Prometheus itself says of the metrics.
+PYTHON := $(TARGET)/python
+setup-python:
+	@missing=""; \
+	command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	if [ -n "$$missing" ]; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing$$missing with apt-get: others' programs check the protocol and the metrics."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else \
+			echo "Please install$$missing: others' programs check the protocol and the metrics." >&2; exit 1; \
+		fi; \
+	fi
+	@if ! cmp -s tests/independent/requirements.txt $(PYTHON)/requirements.txt; then \
+		echo "Installing an independent QUIC client with pip, in $(PYTHON)."; \
+		python3 -m venv $(PYTHON) && $(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r tests/independent/requirements.txt && \
+		cp tests/independent/requirements.txt $(PYTHON)/; \
+	fi
+
+test: setup setup-browser setup-python lint ## Check everything: form, lints, documentation, licences, tests
 	$(CARGO) test --locked
 
 bench: setup ## Measure; each figure stands beside a peer's or a limit

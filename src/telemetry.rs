@@ -19,7 +19,9 @@ pub enum TelemetryError {
 
 /// Sends events that pass `filter` to standard error, as text or as a JSON object a line.
 pub fn init(filter: &str, json: bool) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::builder().parse(filter)?;
+    // It warns of every browser that closes its window.
+    let quiet = if filter.contains("web_transport") { "" } else { ",web_transport_quinn=error" };
+    let filter = EnvFilter::builder().parse(format!("{filter}{quiet}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let set = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
     set.map_err(|_| TelemetryError::Twice)

@@ -21,6 +21,11 @@ use support::Process;
 const PASSWORD: &str = "parlour-demo";
 const RATE: usize = 48_000;
 
+/// Script as far as each kind of text can hold it: what a careless page would run.
+const EVIL_USER: &str = "<script>ran=1;\"onclick=\"ran=1";
+const EVIL_CHANNEL: &str = "<img src=x onerror=globalThis.ran=1>";
+const EVIL_WORDS: &str = "</p><svg onload=globalThis.ran=1><iframe srcdoc='<script>parent.ran=1</script>'></iframe> javascript:ran=1";
+
 /// One test at a time: browsers that take each other's processor stutter.
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -184,6 +189,14 @@ fn the_same_over_a_websocket() {
     conversation("websocket");
 }
 
+fn create_user(home: &Path, name: &str) {
+    let mut create = support::parlour(home);
+    create.args(["user", "create", name, "--password-stdin", "--data-dir"]).arg(home.join("data"));
+    let mut create = create.stdin(Stdio::piped()).spawn().unwrap();
+    create.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    assert!(create.wait().unwrap().success());
+}
+
 /// Claiming, logging in, talking, writing, moving, being gone and coming back: in words and pictures.
 #[test]
 fn a_new_user_s_journey() {
@@ -192,11 +205,11 @@ fn a_new_user_s_journey() {
     let mut process = Some(start("127.0.0.1:0"));
     let address = process.as_ref().unwrap().address;
     let claim = process.as_ref().unwrap().claim.clone().unwrap();
+    create_user(home.path(), "ben");
+    create_user(home.path(), EVIL_USER);
     let mut create = support::parlour(home.path());
-    create.args(["user", "create", "ben", "--password-stdin", "--data-dir"]).arg(home.path().join("data"));
-    let mut create = create.stdin(Stdio::piped()).spawn().unwrap();
-    create.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-    assert!(create.wait().unwrap().success());
+    create.args(["channel", "create", EVIL_CHANNEL, "--description", EVIL_WORDS, "--data-dir"]);
+    assert!(create.arg(home.path().join("data")).status().unwrap().success());
     let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
     // Where pictures are wanted: `SCREENSHOTS=docs/screenshots cargo test --test browser journey`.
     let shots = std::env::var("SCREENSHOTS").unwrap_or_default();
@@ -208,6 +221,9 @@ fn a_new_user_s_journey() {
             ("VOICES", voices.join(":")),
             ("OUT", home.path().display().to_string()),
             ("SHOTS", shots),
+            ("EVIL_USER", EVIL_USER.to_owned()),
+            ("EVIL_CHANNEL", EVIL_CHANNEL.to_owned()),
+            ("EVIL_WORDS", EVIL_WORDS.to_owned()),
         ],
         |word| match word {
             "stop" => process.take().unwrap().kill(),
@@ -281,6 +297,35 @@ fn what_is_said_is_heard_soon() {
     println!("{result}");
     assert!(result["found"].as_u64().unwrap() >= 8, "{result}");
     assert!(result["median"].as_f64().unwrap() < 150.0, "{result}");
+}
+
+/// Firefox, with a sound server of its own: what it hears from a native client, and what one hears of it.
+#[test]
+fn firefox_loads_logs_in_listens_and_talks() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let voices: Vec<PathBuf> = (0..2).map(|number| sentence(number, home.path())).collect();
+    let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
+    let result = run(
+        "firefox.mjs",
+        &[
+            ("SERVER", process.address.to_string()),
+            ("OUT", home.path().display().to_string()),
+            ("VOICES", words.join(":")),
+        ],
+        |_| (),
+    );
+    println!("{result}");
+    assert_eq!(result["way"], "webtransport", "{result}");
+    assert_eq!(result["errors"], serde_json::json!([]));
+    let mut recorded =
+        std::fs::read_dir(home.path().join("charlie-hears")).unwrap().map(|file| file.unwrap().path());
+    let alice = recorded.find(|file| file.file_name().unwrap().to_string_lossy().contains("alice")).unwrap();
+    for (speaker, recording) in [(0, alice), (1, home.path().join("alice-hears.wav"))] {
+        let alike: Vec<f64> = voices.iter().map(|voice| likeness(voice, &recording)).collect();
+        println!("{}: {alike:.3?}", recording.file_name().unwrap().display());
+        assert!(alike[speaker] > 0.8 && alike[1 - speaker] < 0.4, "{}: {alike:?}", recording.display());
+    }
 }
 
 /// The page's modules have the types that their comments say.

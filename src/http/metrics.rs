@@ -1,7 +1,7 @@
 //! What Prometheus scrapes: its text format, version 0.0.4; names and units as it recommends. Labels are words of
 //! fixed lists only, so the number of series is bounded.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
 use axum::extract::{Extension, State};
@@ -74,7 +74,27 @@ fn text(parts: &Parts) -> String {
         "Voice packets by what became of them.",
         voice,
     );
+    process(&mut text);
     text
+}
+
+/// What every program tells of itself to Prometheus, by the names of its client libraries; where the operating system
+/// tells it.
+fn process(text: &mut String) {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+    let name = "process_cpu_seconds_total";
+    family(text, name, "counter", "Processor time that the server used.", [(None, seconds)]);
+    // In pages: all that is mapped, and what of it is in memory (proc(5)).
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    if let Some(pages) = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok()) {
+        let name = "process_resident_memory_bytes";
+        let bytes = pages * rustix::param::page_size() as u64;
+        family(text, name, "gauge", "Memory that the server holds.", [(None, bytes)]);
+    }
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        family(text, "process_open_fds", "gauge", "Open files and sockets.", [(None, files.count())]);
+    }
 }
 
 /// A metric with its values, each under a label or none.
@@ -83,7 +103,7 @@ fn family<'a>(
     name: &str,
     kind: &str,
     help: &str,
-    values: impl IntoIterator<Item = (Option<(&'a str, &'a str)>, u64)>,
+    values: impl IntoIterator<Item = (Option<(&'a str, &'a str)>, impl Display)>,
 ) {
     // Writing to a string can't fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");

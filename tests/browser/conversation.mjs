@@ -1,20 +1,11 @@
 // Two browsers and two native clients in one channel, who speak in turns. What each hears is written as WAV for the
 // test that compares it; how loud it is where that is the question is printed.
 
-import { spawn } from 'node:child_process';
+import { Person, native, writeWav } from './person.mjs';
 
-import { Person, writeWav } from './person.mjs';
-
-const { SERVER, NATIVE, PARLOUR, OUT, PASSWORD, VOICES, WAY } = process.env;
+const { SERVER, NATIVE, OUT, PASSWORD, VOICES, WAY } = process.env;
 const [first, second, third] = VOICES.split(':');
 const url = `https://${SERVER}/${WAY === 'websocket' ? '?way=websocket' : ''}`;
-
-/** Runs the program as an account of its own, until it ends. */
-function native(name, args, input) {
-  const child = spawn(PARLOUR, args, { env: { ...process.env, HOME: `${OUT}/${name}`, XDG_CONFIG_HOME: '', XDG_DATA_HOME: '', XDG_STATE_HOME: '' }, stdio: ['pipe', 'ignore', 'inherit'] });
-  child.stdin.end(input ?? '');
-  return new Promise((resolve, reject) => child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`parlour ${args[0]}: ${code}`)))));
-}
 
 const rms = (sound) => Math.sqrt(sound.reduce((sum, sample) => sum + sample * sample, 0) / Math.max(1, sound.length));
 const say = (words) => process.stderr.write(`${words}\n`);

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
-import { Person, modules } from './person.mjs';
+import { Person, modules, native } from './person.mjs';
 
-const { SERVER, CLAIM, VOICES, PASSWORD, SHOTS } = process.env;
+const { SERVER, CLAIM, VOICES, PASSWORD, SHOTS, EVIL_USER, EVIL_CHANNEL, EVIL_WORDS } = process.env;
 const [voice, other] = VOICES.split(':');
 const url = `https://${SERVER}/`;
 const axe = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
@@ -50,7 +50,7 @@ const start = async (options) => {
 };
 
 try {
-  // The first administrator, by keyboard, but for correcting the code.
+  // The first administrator, by keyboard alone but where the mouse is what is tried.
   const anna = await start({ voice });
   const { page } = anna;
   await anna.open(url);
@@ -67,7 +67,9 @@ try {
   await page.keyboard.press('Enter');
   await page.locator('.problem:not(:empty)').waitFor();
   results.wrongClaim = await page.locator('.problem').textContent();
-  await page.getByLabel('Claim code').fill(CLAIM);
+  await tabTo(page, 'Claim code');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type(CLAIM);
   await tabTo(page, 'Become the administrator');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Your microphone' }).waitFor();
@@ -124,20 +126,28 @@ try {
   await page.emulateMedia({ colorScheme: 'light' });
   say('talked and wrote');
 
-  // Moving: oneself by click, somebody else by keyboard, somebody else by dragging.
+  // Moving: oneself by click and by key, somebody else by key, somebody else by dragging.
   await anna.join('Social');
-  await anna.join('General');
-  await page.getByRole('button', { name: 'What you can do with ben' }).focus();
+  await tabTo(page, 'General');
+  await page.keyboard.press('Enter');
+  await page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  await tabTo(page, 'What you can do with ben');
   await page.keyboard.press('Enter');
   await page.getByLabel('Move ben to').waitFor();
   await look(anna, '8-person');
-  await page.getByLabel('Move ben to').selectOption({ label: 'Bravo Squad' });
+  await tabTo(page, 'Move ben to');
+  await page.keyboard.type('Bravo');
   await ben.page.locator('button.channel[aria-current]', { hasText: 'Bravo Squad' }).waitFor();
   await page.locator('.member', { hasText: 'ben' }).dragTo(anna.channel('General'));
   await ben.page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
   say('moved');
 
   // Mute, and settings.
+  await tabTo(page, 'Mute');
+  await page.keyboard.press('Enter');
+  await ben.page.locator('.member', { hasText: 'anna' }).getByRole('img', { name: 'stumm' }).waitFor();
+  await tabTo(page, 'Unmute');
+  await page.keyboard.press('Enter');
   await ben.page.getByRole('button', { name: 'Stumm' }).click();
   await page.locator('.member', { hasText: 'ben' }).getByRole('img', { name: 'muted' }).waitFor();
   await tabTo(page, 'Settings');
@@ -158,6 +168,27 @@ try {
   await ben.page.getByRole('button', { name: 'Nicht mehr stumm' }).click();
   await page.locator('.member.talking', { hasText: 'ben' }).waitFor({ timeout: 10_000 });
   say('came back');
+
+  // Somebody whose name, channel, its description and words are all script: each is shown, and none runs.
+  const evil = encodeURIComponent(EVIL_USER);
+  await native('evil', ['login', `parlour://${evil}@${SERVER}`, '--password-stdin'], PASSWORD);
+  const there = `parlour://${evil}@${SERVER}/${encodeURIComponent(EVIL_CHANNEL)}`;
+  const staying = native('evil', ['record', `${process.env.OUT}/evil-hears`, there, '--for', '12']);
+  await page.locator('.member', { hasText: EVIL_USER }).waitFor();
+  await page.locator('button.channel', { hasText: EVIL_CHANNEL }).click();
+  await page.locator('button.channel[aria-current]', { hasText: EVIL_CHANNEL }).waitFor();
+  await page.getByText(EVIL_WORDS).first().waitFor();
+  await tabTo(page, 'Write to');
+  await page.keyboard.type(`${EVIL_WORDS} said`);
+  await page.keyboard.press('Enter');
+  await page.getByText(`${EVIL_WORDS} said`).waitFor();
+  await page.locator('.member', { hasText: EVIL_USER }).getByRole('button').first().click();
+  await page.locator('dialog[open]', { hasText: EVIL_USER }).waitFor();
+  await page.mouse.move(300, 300);
+  await page.keyboard.press('Escape');
+  await staying;
+  await anna.join('General');
+  say('no script ran');
 
   // Who comes in a second window takes the session along; and a page's address holds no secret.
   results.address = page.url();

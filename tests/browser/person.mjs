@@ -1,10 +1,10 @@
 // A person at a browser of their own, with a sound file as microphone and ears that record what the page plays.
 
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
-const { chromium } = require('playwright-core');
 
 export const RATE = 48000;
 
@@ -61,6 +61,7 @@ export class Person {
    * @param {boolean} [options.ears] Whether `hear` is wanted: the ear isn't a file of the page, which its policy forbids.
    */
   static async start({ voice, flags = [], settings = {}, context = {}, refused = false, ears = true } = {}) {
+    const { chromium } = require('playwright-core');
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
@@ -169,6 +170,15 @@ export class Person {
   async close() {
     await this.browser.close();
   }
+}
+
+/** Runs the program as an account of its own, until it ends. @param {string} name @param {string[]} args @param {string} [input] */
+export function native(name, args, input) {
+  const { OUT, PARLOUR } = process.env;
+  const env = { ...process.env, HOME: `${OUT}/${name}`, XDG_CONFIG_HOME: '', XDG_DATA_HOME: '', XDG_STATE_HOME: '' };
+  const child = spawn(PARLOUR, args, { env, stdio: ['pipe', 'ignore', 'inherit'] });
+  child.stdin.end(input ?? '');
+  return new Promise((resolve, reject) => child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`parlour ${args[0]}: ${code}`)))));
 }
 
 /** Writes a sound as 16-bit WAV. @param {string} path @param {Float32Array} sound */
