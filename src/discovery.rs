@@ -168,7 +168,7 @@ fn found(service: &ResolvedService) -> Found {
     let mut addresses: Vec<IpAddr> = service
         .get_addresses()
         .iter()
-        .map(|address| address.to_ip_addr())
+        .map(mdns_sd::ScopedIp::to_ip_addr)
         .filter(|ip| is_local(*ip))
         .collect();
     addresses.sort();

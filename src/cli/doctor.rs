@@ -16,7 +16,7 @@ use crate::client::Address;
 /// one elsewhere.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// A server elsewhere: parlour://HOST[:PORT]. Default: the one of this machine, with its files.
+    /// A server elsewhere, `parlour://HOST[:PORT]`. Default: the one of this machine, with its files.
     address: Option<String>,
     /// Data directory of this machine's server.
     #[arg(long, value_name = "DIRECTORY")]
@@ -44,25 +44,25 @@ struct Report {
 
 impl Report {
     fn good(&mut self, what: &'static str, found: impl Into<String>) {
-        self.add(what, Verdict::Good, found.into(), "");
+        self.add(what, Verdict::Good, &found.into(), "");
     }
 
     fn notice(&mut self, what: &'static str, found: impl Into<String>, advice: &str) {
-        self.add(what, Verdict::Notice, found.into(), advice);
+        self.add(what, Verdict::Notice, &found.into(), advice);
     }
 
     fn bad(&mut self, what: &'static str, found: impl Into<String>, advice: &str) {
-        self.add(what, Verdict::Bad, found.into(), advice);
+        self.add(what, Verdict::Bad, &found.into(), advice);
     }
 
-    fn add(&mut self, what: &'static str, verdict: Verdict, found: String, advice: &str) {
+    fn add(&mut self, what: &'static str, verdict: Verdict, found: &str, advice: &str) {
         let (mark, style, word) = match verdict {
             Verdict::Good => ("✓", "32", "good"),
             Verdict::Notice => ("!", "33", "notice"),
             Verdict::Bad => ("✗", "1;31", "bad"),
         };
         let styled = styled();
-        let (first, more) = found.split_once('\n').unwrap_or((&found, ""));
+        let (first, more) = found.split_once('\n').unwrap_or((found, ""));
         self.output.line(format!("  {} {what:<15} {first}", paint(mark, style, styled)));
         for line in more.lines() {
             self.output.line(format!("    {:<15} {line}", ""));

@@ -41,7 +41,7 @@ pub(super) async fn examine_elsewhere(address: &Address, report: &mut Report) {
         Place::find(Some(&address.server())).ok().and_then(|place| place.known().and_then(Known::pinned));
     match known {
         Some(known) if known == found => {
-            report.good("identity", "it is the server that was logged in to before")
+            report.good("identity", "it is the server that was logged in to before");
         }
         Some(known) => {
             let advice = "ask whoever runs it whether it was set up anew; if not, somebody pretends to be it";
