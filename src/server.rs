@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::control::{self, Actor, Handle, Refused, Settings};
+use crate::control::{self, Actor, Handle, Refused, Secret, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
@@ -103,7 +103,7 @@ impl Server {
         let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
-        let settings = settings(config, fingerprint, &addresses);
+        let settings = settings(config, &identity, &addresses);
         let (handle, thread) = control::start(store, settings)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -340,15 +340,17 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn settings(config: &Config, fingerprint: Fingerprint, addresses: &[SocketAddr]) -> Settings {
+fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> Settings {
     Settings {
         name: config.name(),
         max_sessions: config.max_sessions() as usize,
         token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
+        access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
+        secret: Secret(identity.key().secret_der().to_vec()),
         guests: config.guests(),
         hash_threads: config.hash_threads(),
         hash_queue: config.hash_queue() as usize,
-        fingerprint,
+        fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
     }
 }

@@ -103,26 +103,26 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let told = told.into_inner().unwrap();
     assert!(told[0].contains("backup") && told[1].contains("schema 2"), "{told:?}");
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (2, 1, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (3, 2, 0));
     let (to, applied) = &stats.applied[0];
     assert_eq!((*to, applied.at, applied.checksum.len()), (2, NOW, 64));
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
-    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 1);
+    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 2);
     let jobs = store.jobs(None, 9).unwrap();
-    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (1, JobKind::Migrate, JobState::Done));
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (2, JobKind::Migrate, JobState::Done));
     drop(store);
 
     let backup = applied.backup.clone().unwrap();
     assert!(backup.starts_with(directory.path().join(BACKUPS)));
     assert_eq!(verify_file(&backup, &mut |_| ()).unwrap(), []);
     let (aside, schema) = rollback(&path, NOW, &mut |_| ()).unwrap();
-    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 2));
-    assert_eq!(peek(&path).unwrap().2.len(), 1, "one migration is pending");
+    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 3));
+    assert_eq!(peek(&path).unwrap().2.len(), 2, "two migrations are pending");
 
     let refused =
         Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
-    assert!(matches!(refused, OpenError::Older { found: 1, known: 2, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 3, .. }), "{refused}");
     assert!(refused.to_string().contains("parlour db migrate"), "{refused}");
 
     let later = Timestamp(NOW.0 + 60_000);

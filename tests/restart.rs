@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use parlour::client::{Address, Credentials, Keeper, Restored, Session, Trust, connect};
+use parlour::client::{Address, Credentials, InMemory, Keeper, Restored, Session, Trust, connect};
 use parlour::store::SEEDED_ORGANIZATION;
 use support::{PASSWORD, Process, channel_id};
 
@@ -16,8 +16,8 @@ async fn claim(process: &Process) -> (Session, Keeper) {
     let fingerprint = connected.fingerprint();
     let code = process.claim.as_deref().unwrap();
     let session = connected.log_in(Credentials::claim(code, "root", PASSWORD, "test")).await.unwrap();
-    let token = session.logged_in().token.to_vec();
-    (session, Keeper::new(address, fingerprint, token, "test/1".to_owned()))
+    let wallet = std::sync::Arc::new(InMemory::new(session.logged_in()));
+    (session, Keeper::new(address, fingerprint, wallet, "test/1".to_owned()))
 }
 
 /// Fifty times: a user, a channel and a rename are acknowledged, and the server is killed at once. All of

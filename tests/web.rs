@@ -58,7 +58,7 @@ fn hello() -> request::Body {
 
 fn password(name: &str) -> request::Body {
     let (name, password) = (name.to_owned(), PASSWORD.to_owned());
-    request::Body::LogInPassword(LogInPassword { name, password, device: String::new() })
+    request::Body::LogInPassword(LogInPassword { name, password, ..LogInPassword::default() })
 }
 
 /// A voice packet of a talk spurt (docs/protocol.md, "Voice").

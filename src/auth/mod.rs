@@ -1,12 +1,21 @@
 //! Proof of identity: passwords, tokens, and how often one may try. Only arithmetic and CPU time: the
 //! clock and the random source are arguments.
 
+mod device;
 mod lockout;
 mod password;
+mod sealed;
+mod session_token;
 mod token;
+mod totp;
 
+pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
 pub use lockout::{AddressKey, Lockout, Policy};
 pub use password::{
-    HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_password,
+    HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_guessing,
+    check_password,
 };
+pub use sealed::{SEALING, SealKey};
+pub use session_token::{Given, RANDOM, SESSION_TOKEN, SessionToken, TokenKey};
 pub use token::{ClaimCode, Token, TokenHash};
+pub use totp::{TOTP_SECRET, TotpSecret};

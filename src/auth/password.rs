@@ -29,6 +29,9 @@ pub enum PasswordError {
     /// It is too long.
     #[error("the password has more than {MAX_PASSWORD} characters; choose a shorter one")]
     TooLong,
+    /// It is guessed soon.
+    #[error("the password is easy to guess; take some words that have nothing to do with each other")]
+    Guessable,
 }
 
 /// Hashing failed: there is no memory for it.
@@ -36,13 +39,38 @@ pub enum PasswordError {
 #[error("a password couldn't be hashed for want of memory")]
 pub struct HashError;
 
-/// Whether a password may be chosen: only its length counts.
+/// Characters that are looked at when it is asked how easy a password is to guess; the time for it grows with them.
+const GUESSED: usize = 72;
+
+/// Characters that a password has at least beside the person's own names.
+const UNNAMED: usize = 6;
+
+/// Whether a password has a length that may be chosen.
 pub fn check_password(password: &str) -> Result<(), PasswordError> {
     match password.chars().take(MAX_PASSWORD + 1).count() {
         ..MIN_PASSWORD => Err(PasswordError::TooShort),
         MIN_PASSWORD..=MAX_PASSWORD => Ok(()),
         _ => Err(PasswordError::TooLong),
     }
+}
+
+/// Whether a password is hard enough to guess for somebody who knows the person's names: 10^6 tries and more, as
+/// `zxcvbn` counts them (its score 2). Takes milliseconds.
+pub fn check_guessing(password: &str, names: &[String]) -> Result<(), PasswordError> {
+    // What is left without the person's own names has to be something, whatever the order of it all.
+    let mut rest = password.to_lowercase();
+    for name in names.iter().map(|name| name.to_lowercase()).filter(|name| name.chars().count() > 2) {
+        rest = rest.replace(&name, "");
+    }
+    if rest.chars().count() < UNNAMED {
+        return Err(PasswordError::Guessable);
+    }
+    let end = password.char_indices().nth(GUESSED).map_or(password.len(), |(end, _)| end);
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["parlour"]).collect();
+    if zxcvbn::zxcvbn(&password[..end], &names).score() < zxcvbn::Score::Two {
+        return Err(PasswordError::Guessable);
+    }
+    Ok(())
 }
 
 /// How a stored password was made. Numbers are stored: never reused.
@@ -117,6 +145,11 @@ impl StoredPassword {
         Self { scheme: Scheme::Argon2id, cost: COST, salt: *b"no user has this", hash: [0; HASH] }
     }
 
+    /// Whether it was made by today's scheme and parameters.
+    pub fn is_current(&self) -> bool {
+        self.scheme == Scheme::Argon2id && self.cost == COST
+    }
+
     /// Whether this was made of `password`. Takes as long as making it did.
     pub fn verify(&self, password: &str) -> Result<bool, HashError> {
         let hash = run(password, &self.salt, self.cost)?;
@@ -159,6 +192,27 @@ mod tests {
         assert!(text.starts_with("\"$argon2id$v=19$m=19456,t=2,p=1$AQEB"), "{text}");
         assert_eq!(serde_json::from_str::<StoredPassword>(&text).unwrap(), stored);
         assert!(serde_json::from_str::<StoredPassword>("\"$argon2id$v=19$m=1\"").is_err());
+    }
+
+    #[test]
+    fn what_is_guessed_soon_is_refused() {
+        let names = ["alexandra".to_owned()];
+        for easy in [
+            "password123",
+            "1234567890",
+            "qwertyuiop",
+            "alexandra1",
+            "Alexandra99",
+            "alexandra-alexandra",
+            "aaaaaaaaaaaa",
+        ] {
+            assert_eq!(check_guessing(easy, &names), Err(PasswordError::Guessable), "{easy}");
+        }
+        for hard in ["correct horse battery", "zehn Züge!", "tq7-x0LmmZ4"] {
+            assert_eq!(check_guessing(hard, &names), Ok(()), "{hard}");
+        }
+        // As long as may be, and no longer to look at than others.
+        assert_eq!(check_guessing(&"zehn Züge! ".repeat(23), &names), Ok(()));
     }
 
     #[test]

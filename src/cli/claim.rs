@@ -32,6 +32,7 @@ impl Claim {
         let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
         place.remember(&session, fingerprint)?;
+        place.register_device(&session).await?;
         output.line(format!("You are {name}, the administrator of {}.", place.address.server()));
         output.line("Next: parlour user create NAME, then they log in with parlour login");
         output.object(&json!({ "server": place.address.server(), "name": name, "session": session.id().0 }));

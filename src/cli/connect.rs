@@ -2,13 +2,18 @@
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::output::Output;
-use crate::client::{Address, Connected, Credentials, Keeper, Known, Profile, Session, Trust, connect};
+use crate::client::{
+    Address, Connected, Credentials, DeviceSecret, Keeper, Known, Profile, ProfileWallet, Session, Trust,
+    Wallet, connect,
+};
 use crate::id::{ChannelId, Fingerprint};
+use crate::protocol::ErrorCode;
 
 /// How this program calls itself.
 pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
@@ -51,24 +56,33 @@ impl Place {
     /// Keeps a log-in for the next commands.
     pub(super) fn remember(&mut self, session: &Session, fingerprint: Fingerprint) -> anyhow::Result<()> {
         let logged_in = session.logged_in();
-        let mut known = Known {
-            fingerprint: fingerprint.to_string(),
-            user: logged_in.name.clone(),
-            ..self.known().cloned().unwrap_or_default()
-        };
-        if !logged_in.token.is_empty() {
-            known.set_token(&logged_in.token, logged_in.token_expires_ms);
+        let before = self.known().cloned().unwrap_or_default();
+        let mut known = Known { fingerprint: fingerprint.to_string(), ..before };
+        if known.user_number != logged_in.user {
+            known.set_device_key(None);
         }
+        known.set_logged_in(logged_in);
         let address =
             Address { user: Some(logged_in.name.clone()), channel: String::new(), ..self.address.clone() };
         Ok(self.profile.remember(&self.address.server(), address.to_string(), known)?)
     }
 
+    /// Gives this device a key of its own, by which it logs in from now on.
+    pub(super) async fn register_device(&mut self, session: &Session) -> anyhow::Result<()> {
+        let mut known = self.known().cloned().unwrap_or_default();
+        if known.device_key().is_some() {
+            return Ok(());
+        }
+        let key = DeviceSecret::random().context("the operating system gives no random bytes")?;
+        session.register_key(&key, &device()).await?;
+        known.set_device_key(Some(&key));
+        Ok(self.profile.put(&self.address.server(), known)?)
+    }
+
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
         let server = self.address.server();
-        let known = self.known().filter(|known| !known.token.is_empty());
-        let Some((known, token)) = known.and_then(|known| Some((known, known.token_bytes()?))) else {
+        let Some(known) = self.known().filter(|known| known.is_logged_in()) else {
             bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
         };
         if let Some(user) =
@@ -82,10 +96,23 @@ impl Place {
         }
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
-        let session = connected.log_in(Credentials::token(&token)).await.with_context(|| {
+        let wallet = Arc::new(ProfileWallet::new(directory(), server.clone()));
+        let credentials = wallet.credentials().context("the log-in is gone from the profile")?;
+        let session = match (connected.log_in(credentials).await, known.device_key()) {
+            // The session is gone, and the device still has its key.
+            (Err(error), Some(key)) if error.code() == Some(ErrorCode::TokenInvalid) => {
+                self.connect(None).await?.log_in(Credentials::key(known.user_number, &key)).await
+            }
+            (outcome, _) => outcome,
+        };
+        let session = session.with_context(|| {
             format!("can't come back to {server}; log in again with: parlour login {}", self.address)
         })?;
-        let keeper = Keeper::new(self.address.clone(), fingerprint, token, CLIENT.to_owned());
+        wallet.keep(session.logged_in());
+        if !session.logged_in().notice.is_empty() {
+            eprint_line(&session.logged_in().notice);
+        }
+        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
         Ok(Entered { session, keeper })
     }
 }
@@ -124,6 +151,12 @@ pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim().to_owned())
+}
+
+/// Tells a person something beside what a command prints.
+pub(super) fn eprint_line(text: &str) {
+    use io::Write;
+    let _ = writeln!(io::stderr(), "{}", super::output::paint(text, "33", io::stderr().is_terminal()));
 }
 
 fn eprint_prompt(question: &str) {

@@ -1,12 +1,15 @@
 //! `parlour login`.
 
+use std::io::{IsTerminal, stdin};
+
 use clap::Args;
 use serde_json::json;
 
 use super::connect::{Place, announce, ask, device, password};
 use super::output::Output;
-use crate::client::{ConnectError, Credentials};
+use crate::client::{ConnectError, Connected, Credentials, RequestError, Session};
 use crate::id::Fingerprint;
+use crate::protocol::ErrorCode;
 
 /// Log in to a server, and stay logged in.
 #[derive(Debug, Args)]
@@ -20,6 +23,9 @@ pub(super) struct Login {
     /// Read the password from standard input.
     #[arg(long)]
     password_stdin: bool,
+    /// The one-time code or a recovery code, where the account has a second factor. Default: asked for.
+    #[arg(long)]
+    code: Option<String>,
     /// Trust this certificate, and no longer the one seen before.
     #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
     trust: Option<Fingerprint>,
@@ -31,25 +37,51 @@ fn fingerprint(text: &str) -> Result<Fingerprint, String> {
 }
 
 impl Login {
+    /// Logs in, and asks for a one-time code if the account wants one.
+    async fn with_code(
+        &self,
+        place: &Place,
+        connected: Connected,
+        name: &str,
+        password: &str,
+    ) -> anyhow::Result<Result<Session, RequestError>> {
+        let given = self.code.clone().unwrap_or_default();
+        let credentials = |code: &str| Credentials::password_and_code(name, password, code, &device());
+        let first = connected.log_in(credentials(&given)).await;
+        match first {
+            Err(error) if error.code() == Some(ErrorCode::SecondFactorNeeded) && stdin().is_terminal() => {
+                let code = ask("One-time code, or a recovery code")?;
+                Ok(place.connect(self.trust).await?.log_in(credentials(&code)).await)
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut place = Place::find(self.address.as_deref())?;
         // Asked before connecting: the server doesn't wait for somebody who types.
-        let credentials = if let Some(name) = &self.guest {
-            Credentials::guest(name, &device())
-        } else {
-            let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
-            let question = format!("Password of {name} at {}", place.address.server());
-            let password = password(self.password_stdin, &question, false)?;
-            Credentials::password(&name, &password, &device())
+        let account = match &self.guest {
+            Some(_) => None,
+            None => {
+                let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
+                let question = format!("Password of {name} at {}", place.address.server());
+                Some((name, password(self.password_stdin, &question, false)?))
+            }
         };
         let connected = place.connect(self.trust).await?;
         let fingerprint = connected.fingerprint();
         announce(output, &place, fingerprint);
         let welcome = connected.welcome().clone();
-        let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
+        let session = match (&self.guest, &account) {
+            (Some(guest), _) => connected.log_in(Credentials::guest(guest, &device())).await,
+            (None, Some((name, password))) => self.with_code(&place, connected, name, password).await?,
+            (None, None) => Err(RequestError::Misfit),
+        };
+        let session = session.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
         if self.guest.is_none() {
             place.remember(&session, fingerprint)?;
+            place.register_device(&session).await?;
         }
         output.line(format!("Logged in to {} ({}) as {name}.", welcome.server_name, place.address.server()));
         output.object(&json!({

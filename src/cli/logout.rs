@@ -18,7 +18,8 @@ impl Logout {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut place = Place::find(self.server.address.as_deref())?;
         let entered = place.enter().await?;
-        entered.session.log_out().await?;
+        // Ends the device, with the key that it would come back by.
+        entered.session.end_device(entered.session.id()).await?;
         let known = place.known().cloned().unwrap_or_default();
         let forgotten = Known { fingerprint: known.fingerprint, ..Known::default() };
         let address = crate::client::Address { channel: String::new(), ..place.address.clone() };

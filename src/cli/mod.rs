@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Each flag is described once, here and there; help,
 //! completions and the man page are generated from that.
 
+mod account;
 mod admin;
 mod bench;
 mod channels;
@@ -10,6 +11,7 @@ mod config;
 mod connect;
 mod db;
 mod demo;
+mod device;
 mod discover;
 mod doctor;
 mod login;
@@ -58,6 +60,10 @@ enum Command {
     Login(login::Login),
     /// Log out, and forget the log-in here.
     Logout(logout::Logout),
+    /// Your own account: password, second factor.
+    Account(account::Account),
+    /// The devices that are logged in to your account.
+    Device(device::Device),
     /// Show where you are logged in and how good the connection is.
     Status(status::Status),
     /// Show the channels and who is in them.
@@ -125,6 +131,8 @@ impl Command {
             Self::Claim(command) => command.run(output).await,
             Self::Login(command) => command.run(output).await,
             Self::Logout(command) => command.run(output).await,
+            Self::Account(command) => command.run(output).await,
+            Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,
             Self::Who(command) => command.run(output).await,

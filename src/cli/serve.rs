@@ -186,7 +186,7 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
 }
 
 /// The address for a phone's camera, light on dark, two rows a line. Nothing when it is too long for one.
-fn qr_code(address: &str) -> Vec<String> {
+pub(super) fn qr_code(address: &str) -> Vec<String> {
     use qrcode::render::unicode::Dense1x2;
     let Ok(code) = qrcode::QrCode::with_error_correction_level(address, qrcode::EcLevel::L) else {
         return Vec::new();

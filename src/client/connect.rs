@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::session::{Link, Session, exchange};
 use super::socket::{Arrival, Timed};
-use super::{Address, ConnectError, Ended, RequestError, known};
+use super::{Address, ConnectError, DeviceSecret, Ended, RequestError, known};
+use crate::auth::{EXPORTED, EXPORTER};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
 use crate::protocol::{FEATURES, VERSIONS};
@@ -28,36 +29,70 @@ pub enum Trust {
 
 /// How to log in.
 #[derive(Clone, Debug)]
-pub struct Credentials(pub(super) request::Body);
+pub struct Credentials(Proof);
+
+#[derive(Clone, Debug)]
+enum Proof {
+    /// The same on every connection.
+    Request(request::Body),
+    /// Signed anew on each.
+    Key { user: u64, key: DeviceSecret },
+}
 
 impl Credentials {
     /// By name and password; `device` is what the user calls this device.
     pub fn password(name: &str, password: &str, device: &str) -> Self {
-        Self(request::Body::LogInPassword(wire::LogInPassword {
+        Self::password_and_code(name, password, "", device)
+    }
+
+    /// The same with a one-time code or a recovery code, where the account has a second factor.
+    pub fn password_and_code(name: &str, password: &str, code: &str, device: &str) -> Self {
+        Self(Proof::Request(request::Body::LogInPassword(wire::LogInPassword {
             name: name.to_owned(),
             password: password.to_owned(),
             device: device.to_owned(),
-        }))
+            code: code.to_owned(),
+        })))
+    }
+
+    /// By a key of this device that was registered before (`Session::register_key`); `user` is the account's number.
+    pub fn key(user: u64, key: &DeviceSecret) -> Self {
+        Self(Proof::Key { user, key: key.clone() })
     }
 
     /// By the token of an earlier log-in.
     pub fn token(token: &[u8]) -> Self {
-        Self(request::Body::LogInToken(wire::LogInToken { token: Bytes::copy_from_slice(token) }))
+        let token = Bytes::copy_from_slice(token);
+        Self(Proof::Request(request::Body::LogInToken(wire::LogInToken { token })))
     }
 
     /// As a guest, where the server lets them in.
     pub fn guest(name: &str, device: &str) -> Self {
-        Self(request::Body::LogInGuest(wire::LogInGuest { name: name.to_owned(), device: device.to_owned() }))
+        let (name, device) = (name.to_owned(), device.to_owned());
+        Self(Proof::Request(request::Body::LogInGuest(wire::LogInGuest { name, device })))
     }
 
     /// As the first administrator, who gets this name and password.
     pub fn claim(code: &str, name: &str, password: &str, device: &str) -> Self {
-        Self(request::Body::RedeemClaim(wire::RedeemClaim {
+        Self(Proof::Request(request::Body::RedeemClaim(wire::RedeemClaim {
             code: code.to_owned(),
             name: name.to_owned(),
             password: password.to_owned(),
             device: device.to_owned(),
-        }))
+        })))
+    }
+
+    /// What is asked for on this connection.
+    fn on(self, connection: &quinn::Connection) -> Result<request::Body, RequestError> {
+        match self.0 {
+            Proof::Request(body) => Ok(body),
+            Proof::Key { user, key } => {
+                let mut exported = [0; EXPORTED];
+                let made = connection.export_keying_material(&mut exported, EXPORTER, b"");
+                made.map_err(|_| RequestError::Misfit)?;
+                Ok(request::Body::LogInKey(key.log_in(user, &exported)))
+            }
+        }
     }
 }
 
@@ -217,7 +252,8 @@ impl Connected {
 
     /// Logs in. When the server refuses, another try needs another connection.
     pub async fn log_in(self, credentials: Credentials) -> Result<Session, RequestError> {
-        match exchange(&self.link.connection, credentials.0).await? {
+        let body = credentials.on(&self.link.connection)?;
+        match exchange(&self.link.connection, body).await? {
             response::Body::LoggedIn(logged_in) => Session::start(self.link, self.welcome, logged_in).await,
             _ => Err(RequestError::Misfit),
         }

@@ -1,8 +1,9 @@
 //! Coming back: after a lost connection, log in by token, and go where one was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Address, ConnectError, Credentials, Ended, RequestError, Session, Trust, connect};
+use super::{Address, ConnectError, Ended, RequestError, Session, Trust, Wallet, connect};
 use crate::id::{ChannelId, Fingerprint};
 use crate::protocol::CloseCode;
 
@@ -24,14 +25,14 @@ pub enum Restored {
 pub struct Keeper {
     address: Address,
     fingerprint: Fingerprint,
-    token: Vec<u8>,
+    wallet: Arc<dyn Wallet>,
     client: String,
 }
 
 impl Keeper {
-    /// Comes back to `address`, if it still presents `fingerprint`, by `token`.
-    pub fn new(address: Address, fingerprint: Fingerprint, token: Vec<u8>, client: String) -> Self {
-        Self { address, fingerprint, token, client }
+    /// Comes back to `address`, if it still presents `fingerprint`, with what `wallet` keeps.
+    pub fn new(address: Address, fingerprint: Fingerprint, wallet: Arc<dyn Wallet>, client: String) -> Self {
+        Self { address, fingerprint, wallet, client }
     }
 
     /// Whether a connection that ended so is worth coming back for.
@@ -70,7 +71,11 @@ impl Keeper {
 
     async fn try_restore(&self, view: &super::View) -> Result<Session, Failure> {
         let connected = connect(&self.address, Trust::Pinned(self.fingerprint), &self.client).await?;
-        let session = connected.log_in(Credentials::token(&self.token)).await?;
+        let credentials = self.wallet.credentials();
+        let credentials =
+            credentials.ok_or_else(|| Failure::Over("you aren't logged in any more".to_owned()))?;
+        let session = connected.log_in(credentials).await?;
+        self.wallet.keep(session.logged_in());
         if let Some(own) = view.own() {
             if own.mute || own.deaf {
                 session.set_self(Some(own.mute), Some(own.deaf)).await?;

@@ -20,8 +20,10 @@
 //! # }
 //! ```
 
+mod account;
 mod address;
 mod connect;
+mod device;
 mod error;
 mod keeper;
 mod known;
@@ -31,13 +33,16 @@ mod session;
 mod socket;
 mod view;
 mod voice;
+mod wallet;
 
 pub use address::{Address, AddressError};
 pub use connect::{Connected, Credentials, Socket, Trust, connect};
+pub use device::{DEVICE_SECRET, DeviceSecret};
 pub use error::{ConnectError, Ended, RequestError};
 pub use keeper::{Keeper, Restored};
 pub use probe::{Native, Page, ProbeError, Web, probe_native, probe_page, probe_web};
-pub use profile::{Known, Profile, ProfileError};
+pub use profile::{Known, Profile, ProfileError, ProfileWallet};
 pub use session::Session;
 pub use view::{FindError, View};
 pub use voice::{Heard, Speaker, VoiceIn};
+pub use wallet::{InMemory, Wallet, lasts};

@@ -11,7 +11,9 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{Credentials, DeviceSecret, Wallet, lasts};
 use crate::id::Fingerprint;
+use crate::protocol::wire::LoggedIn;
 
 const FILE: &str = "servers.toml";
 
@@ -51,6 +53,18 @@ pub struct Known {
     /// When the token ends, in milliseconds since the Unix epoch.
     #[serde(default)]
     pub token_expires_ms: u64,
+    /// The session's access token in hexadecimal; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub access_token: String,
+    /// When that ends.
+    #[serde(default)]
+    pub access_token_expires_ms: u64,
+    /// The number of one's account; 0 when logged out.
+    #[serde(default)]
+    pub user_number: u64,
+    /// The secret of this device's key in hexadecimal; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device_secret: String,
 }
 
 impl Known {
@@ -59,22 +73,88 @@ impl Known {
         Fingerprint::parse(&self.fingerprint)
     }
 
-    /// The token's bytes.
-    pub fn token_bytes(&self) -> Option<Vec<u8>> {
-        let digits = self.token.as_bytes();
-        let pairs =
-            digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty() && digits.len().is_multiple_of(2))
+    /// Whether one can come back without the password.
+    pub fn is_logged_in(&self) -> bool {
+        self.credentials().is_some()
     }
 
-    /// Keeps a token.
-    pub fn set_token(&mut self, token: &[u8], expires_ms: u64) {
-        self.token.clear();
-        for byte in token {
-            // Writing to a String can't fail.
-            let _ = std::fmt::Write::write_fmt(&mut self.token, format_args!("{byte:02x}"));
+    /// What to come back with: the access token while it lasts, the device's key, the long token.
+    pub fn credentials(&self) -> Option<Credentials> {
+        let access = from_hex(&self.access_token).filter(|token| lasts(token, self.access_token_expires_ms));
+        if let Some(token) = access {
+            return Some(Credentials::token(&token));
         }
-        self.token_expires_ms = expires_ms;
+        match self.device_key() {
+            Some(key) => Some(Credentials::key(self.user_number, &key)),
+            None => from_hex(&self.token).map(|token| Credentials::token(&token)),
+        }
+    }
+
+    /// This device's key, if it has one.
+    pub fn device_key(&self) -> Option<DeviceSecret> {
+        from_hex(&self.device_secret).and_then(|seed| DeviceSecret::from_seed(seed.try_into().ok()?))
+    }
+
+    /// Keeps what a log-in was answered with. A token that is missing stays as it was.
+    pub fn set_logged_in(&mut self, logged_in: &LoggedIn) {
+        self.user.clone_from(&logged_in.name);
+        self.user_number = logged_in.user;
+        if !logged_in.token.is_empty() {
+            (self.token, self.token_expires_ms) = (to_hex(&logged_in.token), logged_in.token_expires_ms);
+        }
+        self.access_token = to_hex(&logged_in.access_token);
+        self.access_token_expires_ms = logged_in.access_token_expires_ms;
+    }
+
+    /// Keeps this device's key, or none.
+    pub fn set_device_key(&mut self, key: Option<&DeviceSecret>) {
+        self.device_secret = key.map(|key| to_hex(key.seed())).unwrap_or_default();
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pairs =
+        digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty() && digits.len().is_multiple_of(2))
+}
+
+/// The profile as a wallet: read and written each time, since other programs of the same person do so, too.
+#[derive(Debug)]
+pub struct ProfileWallet {
+    directory: PathBuf,
+    server: String,
+}
+
+impl ProfileWallet {
+    /// What the profile in a directory keeps for a server.
+    pub fn new(directory: PathBuf, server: String) -> Self {
+        Self { directory, server }
+    }
+}
+
+impl Wallet for ProfileWallet {
+    fn credentials(&self) -> Option<Credentials> {
+        Profile::load(&self.directory).ok()?.known(&self.server)?.credentials()
+    }
+
+    fn keep(&self, logged_in: &LoggedIn) {
+        let kept = Profile::load(&self.directory).and_then(|mut profile| {
+            let mut known = profile.known(&self.server).cloned().unwrap_or_default();
+            known.set_logged_in(logged_in);
+            profile.put(&self.server, known)
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the log-in can't be kept; the next command may have to log in again");
+        }
     }
 }
 
@@ -133,6 +213,12 @@ impl Profile {
         self.save().map_err(|source| ProfileError::File { path: self.path.clone(), source })
     }
 
+    /// Replaces what is known of a server. Written at once.
+    pub fn put(&mut self, server: &str, known: Known) -> Result<(), ProfileError> {
+        self.contents.servers.insert(server.to_owned(), known);
+        self.save().map_err(|source| ProfileError::File { path: self.path.clone(), source })
+    }
+
     fn save(&self) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -157,11 +243,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut profile = Profile::load(directory.path()).unwrap();
         let mut known = Known { fingerprint: Fingerprint([9; 32]).to_string(), ..Known::default() };
-        known.set_token(&[0, 255, 16], 7);
+        known.set_logged_in(&LoggedIn {
+            name: "alice".to_owned(),
+            user: 3,
+            token: vec![0, 255, 16].into(),
+            ..LoggedIn::default()
+        });
+        known.set_device_key(DeviceSecret::from_seed([5; 32]).as_ref());
         profile.remember("host:1", "parlour://host:1".to_owned(), known.clone()).unwrap();
         let read = Profile::load(directory.path()).unwrap();
         assert_eq!((read.known("host:1"), read.last()), (Some(&known), "parlour://host:1"));
-        assert_eq!(read.known("host:1").unwrap().token_bytes(), Some(vec![0, 255, 16]));
+        assert_eq!(from_hex(&read.known("host:1").unwrap().token), Some(vec![0, 255, 16]));
+        assert_eq!(read.known("host:1").unwrap().device_key().unwrap().seed(), &[5; 32]);
         assert_eq!(read.known("host:1").unwrap().pinned(), Some(Fingerprint([9; 32])));
         let mode = fs::metadata(directory.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -158,7 +158,7 @@ impl Session {
         exchange_bytes(&self.0.connection, bytes).await
     }
 
-    async fn done(&self, body: request::Body) -> Result<(), RequestError> {
+    pub(super) async fn done(&self, body: request::Body) -> Result<(), RequestError> {
         match self.request(body).await? {
             response::Body::Done(_) => Ok(()),
             _ => Err(RequestError::Misfit),

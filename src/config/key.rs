@@ -222,6 +222,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Days for which a device can come back without the password.",
     },
     Key {
+        name: "sessions.access_minutes",
+        default: "60",
+        kind: Kind::Number(1..=1_440),
+        meaning: "Minutes for which a device comes back by its short token, before it has to exchange the long one.",
+    },
+    Key {
         name: "sessions.guests",
         default: "false",
         kind: Kind::Switch,

@@ -91,6 +91,8 @@ getters! {
     discovery -> bool = "discovery.enabled", Switch;
     /// Days that a session's token is good.
     token_days -> u32 = "sessions.token_days", Number;
+    /// Minutes that an access token is good.
+    access_minutes -> u32 = "sessions.access_minutes", Number;
     /// Whether guests are let in.
     guests -> bool = "sessions.guests", Switch;
     /// Passwords waiting to be hashed, at most.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::log_in::random;
 use super::{Actor, Done, Handle, Refused, clock};
-use crate::auth::{ClaimCode, check_password};
+use crate::auth::ClaimCode;
 use crate::protocol::wire::{self, request, response};
 use crate::state::Change;
 use crate::store::{By, Claim, SEEDED_ORGANIZATION, write};
@@ -29,7 +29,7 @@ impl<P: Peer> Handle<P> {
         let Done::Allowed(Change::CreateUser { name, role }, by) = self.ask(actor, body, true).await? else {
             return Err(Refused::Internal);
         };
-        check_password(&password)?;
+        self.check_new_password(&password, &[&name]).await?;
         let new = self.new_user(name, &password, role).await?;
         let user = self.run(by, write::create_user(new)).await?;
         Ok(response::Body::Created(wire::Created { id: user.id.0 }))

@@ -1,8 +1,6 @@
 //! Requests of the person who owns the machine: done to the store, which what is live then follows.
 
-use tokio::sync::oneshot;
-
-use super::{Command, Handle, Refused, clock};
+use super::{Handle, Refused, clock};
 use crate::admin::{self, AdminError, Request};
 use crate::protocol::{ErrorCode, wire};
 use crate::store::{Author, By};
@@ -18,9 +16,7 @@ impl<P: Peer> Handle<P> {
         let work = move || admin::run(&store, by, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
         if is_live {
-            let (reply, done) = oneshot::channel();
-            self.enqueue(Command::Refresh { reply })?;
-            done.await.map_err(|_| Refused::Stopping)??;
+            self.refresh().await?;
         }
         let answer = serde_json::to_string(&answer).map_err(|_| Refused::Internal)?;
         Ok(wire::Administered { answer })

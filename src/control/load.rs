@@ -88,7 +88,8 @@ pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>>
         | Change::SetSelf { .. }
         | Change::TextChannel { .. }
         | Change::TextSession { .. }
-        | Change::CreateUser { .. } => Vec::new(),
+        | Change::CreateUser { .. }
+        | Change::OwnAccount { .. } => Vec::new(),
     }
 }
 

@@ -5,13 +5,18 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::{Handle, Refused, clock};
-use crate::auth::{AddressKey, ClaimCode, Policy, StoredPassword, Token, check_password};
-use crate::id::{RoleId, SessionId, Timestamp, UserId};
+use crate::auth::{
+    AddressKey, ClaimCode, DEVICE_KEY, EXPORTED, Given, Policy, SessionToken, StoredPassword, TokenHash,
+    check_guessing, check_password, device_challenge, device_fingerprint, verify_device,
+};
+use crate::id::{Fingerprint, RoleId, SessionId, Timestamp, UserId};
 use crate::name::{check_user_name, folded};
 use crate::protocol::wire::{self, request};
-use crate::store::write::{self, NewUser};
-use crate::store::{ADMINISTRATOR, Author, By, SEEDED_ORGANIZATION, Session, User, Write};
+use crate::store::write::{self, Exchange, Exchanged, NOTICE, NewUser};
+use crate::store::{ADMINISTRATOR, Author, By, Device, SEEDED_ORGANIZATION, Session, User, Write};
 use crate::voice::Peer;
 
 /// Failures of one account: five are free, then the delay doubles to a minute. Whoever knows the
@@ -30,67 +35,186 @@ pub(super) const ADDRESS_POLICY: Policy = Policy { free: 10, ..ACCOUNT_POLICY };
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
 
+/// Bytes of a session's token before there were long and short ones; good until it is exchanged.
+const OLD_TOKEN: usize = 32;
+
+/// How long a client may show an exchanged token again, since the answer may not have reached it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Who wants to come in, beside what they say.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Where from.
+    pub from: IpAddr,
+    /// Name and version of the program.
+    pub client: &'a str,
+    /// What only this connection has, for keys to sign (RFC 8446, section 7.5); nothing where none is exported.
+    pub exported: Option<[u8; EXPORTED]>,
+}
+
 /// Somebody who has proven who they are.
 #[derive(Debug)]
 pub struct Proven {
     pub(super) session: SessionId,
     pub(super) user: Option<UserId>,
     pub(super) name: String,
-    token: Option<Token>,
-    expires: Timestamp,
+    token: Option<(SessionToken, Timestamp)>,
+    access: Option<(SessionToken, Timestamp)>,
+    notice: String,
 }
 
 impl Proven {
     pub(super) fn logged_in(&self) -> wire::LoggedIn {
+        let bytes = |token: &Option<(SessionToken, Timestamp)>| {
+            token.as_ref().map(|(token, _)| token.as_bytes().to_vec().into()).unwrap_or_default()
+        };
+        let until =
+            |token: &Option<(SessionToken, Timestamp)>| token.as_ref().map_or(0, |(_, until)| until.0);
         wire::LoggedIn {
             session: self.session.0,
             user: self.user.map_or(0, u64::from),
             name: self.name.clone(),
             ssrc: 0,
-            token: self.token.as_ref().map(|token| token.as_bytes().to_vec().into()).unwrap_or_default(),
-            token_expires_ms: self.expires.0,
+            token: bytes(&self.token),
+            token_expires_ms: until(&self.token),
+            access_token: bytes(&self.access),
+            access_token_expires_ms: until(&self.access),
+            notice: self.notice.clone(),
         }
     }
 }
 
 impl<P: Peer> Handle<P> {
-    /// Checks the proof in a log-in from an address. Wrong password, unknown user and disabled account
-    /// get the same answer after the same work.
-    pub async fn log_in(&self, request: &request::Body, from: IpAddr) -> Result<Proven, Refused> {
+    /// Checks the proof in a log-in. Wrong password, unknown user and disabled account get the same answer after
+    /// the same work.
+    pub async fn log_in(&self, request: &request::Body, visitor: Visitor<'_>) -> Result<Proven, Refused> {
         match request {
-            request::Body::LogInPassword(proof) => self.by_password(proof, from).await,
-            request::Body::LogInToken(proof) => self.by_token(proof),
+            request::Body::LogInPassword(proof) => self.by_password(proof, visitor).await,
+            request::Body::LogInToken(proof) => self.by_token(&proof.token, visitor).await,
+            request::Body::LogInKey(proof) => self.by_key(proof, visitor).await,
             request::Body::LogInGuest(proof) => self.as_guest(proof),
-            request::Body::RedeemClaim(proof) => self.by_claim(proof, from).await,
+            request::Body::RedeemClaim(proof) => self.by_claim(proof, visitor).await,
             _ => Err(Refused::Unexpected),
         }
     }
 
-    async fn by_password(&self, proof: &wire::LogInPassword, from: IpAddr) -> Result<Proven, Refused> {
+    async fn by_password(
+        &self,
+        proof: &wire::LogInPassword,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, Refused> {
         let account = folded(&proof.name.chars().take(256).collect::<String>());
-        self.admit(Some(&account), from)?;
+        self.admit(Some(&account), visitor.from)?;
         let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
-        let password = proof.password.clone();
-        let matches = self.0.hashing.run(move || stored.verify(&password)).await?;
+        let (password, kept) = (proof.password.clone(), stored.clone());
+        let matches = self.0.hashing.run(move || kept.verify(&password)).await?;
         let matches = matches.map_err(|_| Refused::Busy)?;
         let Some(user) = user.filter(|user| matches && !user.disabled) else {
             return Err(Refused::LogInFailed);
         };
-        self.succeeded(&account, from);
-        let (token, row) = self.new_session(user.id, &proof.device, from)?;
-        let by = By { author: Author::User(user.id), from: Some(from), at: row.created };
-        let row = self.run(by, write::create_session(row)).await?;
-        Ok(proven(&user, &row, Some(token)))
+        self.check_second_factor(user.id, &proof.code).await?;
+        self.succeeded(&account, visitor.from);
+        if !stored.is_current() {
+            self.hash_anew(user.id, stored, &proof.password).await;
+        }
+        self.begin(&user, &proof.device, None, visitor).await
     }
 
-    fn by_token(&self, proof: &wire::LogInToken) -> Result<Proven, Refused> {
-        let token = Token::from_bytes(&proof.token).ok_or(Refused::TokenInvalid)?;
-        let store = &self.0.store;
-        let session = store.session_by_token(&token.hash(), clock::now())?.ok_or(Refused::TokenInvalid)?;
-        let user = store.user(session.user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
-        Ok(proven(&user, &session, None))
+    /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
+    async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
+        let Ok(new) = self.hash(password).await else { return };
+        let by = By { author: Author::Server, from: None, at: clock::now() };
+        if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
+            tracing::warn!(%error, "a password keeps its old parameters");
+        }
+    }
+
+    async fn by_token(&self, token: &[u8], visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        let (store, now) = (&self.0.store, clock::now());
+        let (user, session, shown, next) = match self.0.tokens.read(token) {
+            Some(Given::Short { user, session, expires }) => {
+                let session = store.session(user, session, now)?.filter(|_| now < expires);
+                let session = session.ok_or(Refused::TokenInvalid)?;
+                let user = self.enabled(session.user)?;
+                let access = Some(self.access_token(&session));
+                return Ok(proven(&user, &session, None, access, String::new()));
+            }
+            Some(Given::Long { user, session, next }) => {
+                (user, session, TokenHash(Sha256::digest(token).into()), next)
+            }
+            None if token.len() == OLD_TOKEN => {
+                let shown = TokenHash(Sha256::digest(token).into());
+                let session = store.session_by_token(&shown, now)?.ok_or(Refused::TokenInvalid)?;
+                (session.user, session.id, shown, self.0.tokens.first(session.user, session.id, random()?))
+            }
+            None => return Err(Refused::TokenInvalid),
+        };
+        let account = self.enabled(user)?;
+        let exchange = Exchange {
+            user,
+            session,
+            shown,
+            next: next.hash(),
+            expires: now.plus(self.0.settings.token_life),
+            grace: GRACE,
+            client: visitor.client.to_owned(),
+            address: Some(visitor.from),
+        };
+        let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+        match self.run(by, write::exchange_token(exchange)).await? {
+            Exchanged::Good(row) => {
+                let notice = self.notice(user).await?;
+                let access = Some(self.access_token(&row));
+                Ok(proven(&account, &row, Some((next, row.expires)), access, notice))
+            }
+            Exchanged::Reused => {
+                tracing::warn!(%user, %session, "an exchanged token was shown again; its session has ended");
+                self.refresh().await?;
+                Err(Refused::TokenInvalid)
+            }
+            Exchanged::Ended => Err(Refused::TokenInvalid),
+        }
+    }
+
+    /// By a device's key. What it signs is of this connection only, so that nothing that is overheard or kept
+    /// elsewhere opens another.
+    async fn by_key(&self, proof: &wire::LogInKey, visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        // Trying costs little, but an account shouldn't be tried for ever.
+        self.admit(None, visitor.from)?;
+        let exported = visitor.exported.ok_or(Refused::Unexpected)?;
+        let public: &[u8; DEVICE_KEY] =
+            proof.public_key.as_ref().try_into().map_err(|_| Refused::LogInFailed)?;
+        let (user, fingerprint) = (UserId(proof.user), device_fingerprint(public));
+        let challenge = device_challenge(&exported, proof.user, public);
+        if !verify_device(public, &challenge, &proof.signature) {
+            return Err(Refused::LogInFailed);
+        }
+        let key = self.0.store.device_key(user, fingerprint)?.filter(|key| key.public == *public);
+        let key = key.ok_or(Refused::LogInFailed)?;
+        let account = self.enabled(user).map_err(|_| Refused::LogInFailed)?;
+        self.forgive(visitor.from);
+        let now = clock::now();
+        if let Some(session) = key.session
+            && let Some(session) = self.0.store.session(user, session, now)?
+        {
+            // Its session lasts: the key takes the place of the token that it would have come back with.
+            let token = self.0.tokens.first(user, session.id, random()?);
+            let expires = now.plus(self.0.settings.token_life);
+            let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+            let renew = write::refresh_session(user, session.id, token.hash(), expires);
+            if let Ok(row) = self.run(by, renew).await {
+                let notice = self.notice(user).await?;
+                let access = Some(self.access_token(&row));
+                return Ok(proven(&account, &row, Some((token, expires)), access, notice));
+            }
+        }
+        self.begin(&account, &key.name, Some(fingerprint), visitor).await
+    }
+
+    fn enabled(&self, user: UserId) -> Result<User, Refused> {
+        self.0.store.user(user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)
     }
 
     fn as_guest(&self, proof: &wire::LogInGuest) -> Result<Proven, Refused> {
@@ -102,26 +226,80 @@ impl<P: Peer> Handle<P> {
             return Err(Refused::NameTaken);
         }
         let session = self.0.store.new_session_id();
-        Ok(Proven { session, user: None, name, token: None, expires: Timestamp(0) })
+        Ok(Proven { session, user: None, name, token: None, access: None, notice: String::new() })
     }
 
-    async fn by_claim(&self, proof: &wire::RedeemClaim, from: IpAddr) -> Result<Proven, Refused> {
-        self.admit(None, from)?;
+    async fn by_claim(&self, proof: &wire::RedeemClaim, visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        self.admit(None, visitor.from)?;
         let code = ClaimCode::parse(&proof.code).ok_or(Refused::ClaimInvalid)?;
         let claim = self.0.store.claim(SEEDED_ORGANIZATION)?.filter(|claim| claim.hash == code.hash());
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(Refused::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
-        check_password(&proof.password)?;
+        self.check_new_password(&proof.password, &[&name]).await?;
         let new = self.new_user(name, &proof.password, ADMINISTRATOR).await?;
-        // The account's identifier is given in the transaction that the session is part of.
-        let (token, row) = self.new_session(UserId(0), &proof.device, from)?;
-        let by = By { author: Author::Guest, from: Some(from), at: row.created };
-        let redeem = write::redeem_claim(code.hash(), new)
-            .then(move |user| write::create_session(Session { user: user.id, ..row }));
-        let (user, row) = self.run(by, redeem).await?;
-        self.forgive(from);
-        Ok(proven(&user, &row, Some(token)))
+        let by = By { author: Author::Guest, from: Some(visitor.from), at: clock::now() };
+        let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
+        self.forgive(visitor.from);
+        self.begin(&user, &proof.device, None, visitor).await
+    }
+
+    /// A new session for somebody who has proven who they are.
+    pub(super) async fn begin(
+        &self,
+        user: &User,
+        device: &str,
+        key: Option<Fingerprint>,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, Refused> {
+        let (id, created) = (self.0.store.new_session_id(), clock::now());
+        let token = self.0.tokens.first(user.id, id, random()?);
+        let expires = created.plus(self.0.settings.token_life);
+        let (address, name) = (Some(visitor.from), device_name(device));
+        let row = Session { id, user: user.id, token: token.hash(), created, expires, device: name, address };
+        let device = Device {
+            user: user.id,
+            session: id,
+            client: visitor.client.to_owned(),
+            address,
+            exchanged: created,
+            key,
+        };
+        let by = By { author: Author::User(user.id), from: address, at: created };
+        let begin = write::create_session(row).then(move |_| write::put_device(device));
+        let (row, ()) = self.run(by, begin).await?;
+        if let Some(key) = key {
+            self.run(by, write::note_device_log_in(user.id, key, id)).await?;
+        }
+        let notice = self.notice(user.id).await?;
+        let access = Some(self.access_token(&row));
+        Ok(proven(user, &row, Some((token, expires)), access, notice))
+    }
+
+    /// A token that comes back to a session, for as long as the session lasts at most.
+    fn access_token(&self, session: &Session) -> (SessionToken, Timestamp) {
+        let until = clock::now().plus(self.0.settings.access_life).min(session.expires);
+        (self.0.tokens.short(session.user, session.id, until), until)
+    }
+
+    /// What the person has to be told, once.
+    async fn notice(&self, user: UserId) -> Result<String, Refused> {
+        let settings = self.0.store.settings(SEEDED_ORGANIZATION, Some(user))?;
+        if !settings.iter().any(|setting| setting.name == NOTICE) {
+            return Ok(String::new());
+        }
+        let taken = self.run(By::server(clock::now()), write::take_notice(user)).await?;
+        Ok(taken.map(|setting| setting.value).unwrap_or_default())
+    }
+
+    /// Whether a password may be chosen by who has these names.
+    pub(super) async fn check_new_password(&self, password: &str, names: &[&str]) -> Result<(), Refused> {
+        // Its length first: how easy it is to guess takes longer to say of a long one.
+        check_password(password)?;
+        let password = password.to_owned();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let guess = self.0.hashing.run(move || check_guessing(&password, &names)).await?;
+        Ok(guess?)
     }
 
     /// Hashes the password of an account to be.
@@ -140,15 +318,6 @@ impl<P: Peer> Handle<P> {
         let (password, salt) = (password.to_owned(), random()?);
         let hashed = self.0.hashing.run(move || StoredPassword::new(&password, salt)).await?;
         hashed.map_err(|_| Refused::Busy)
-    }
-
-    /// A session to be, and the token for its device.
-    fn new_session(&self, user: UserId, device: &str, from: IpAddr) -> Result<(Token, Session), Refused> {
-        let (token, created) = (Token::from_random(random()?), clock::now());
-        let (id, expires) = (self.0.store.new_session_id(), created.plus(self.0.settings.token_life));
-        let device = device.chars().filter(|c| !c.is_control()).take(DEVICE).collect();
-        let row = Session { id, user, token: token.hash(), created, expires, device, address: Some(from) };
-        Ok((token, row))
     }
 
     /// Does a write and waits without blocking.
@@ -182,6 +351,22 @@ impl<P: Peer> Handle<P> {
         Ok(())
     }
 
+    /// Counts a try against an account by somebody who is in it already.
+    pub(super) fn admit_account(&self, account: &str) -> Result<(), Refused> {
+        let (now, account) = (clock::now(), account.to_owned());
+        let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let delay = accounts.delay(&account, now);
+        if !delay.is_zero() {
+            return Err(Refused::TooManyAttempts(delay));
+        }
+        accounts.tried(account, now);
+        Ok(())
+    }
+
+    pub(super) fn forgive_account(&self, account: &String) {
+        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner).succeeded(account);
+    }
+
     fn succeeded(&self, account: &String, from: IpAddr) {
         self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner).succeeded(account);
         self.forgive(from);
@@ -193,8 +378,19 @@ impl<P: Peer> Handle<P> {
     }
 }
 
-fn proven(user: &User, row: &Session, token: Option<Token>) -> Proven {
-    Proven { session: row.id, user: Some(user.id), name: user.name.clone(), token, expires: row.expires }
+fn proven(
+    user: &User,
+    row: &Session,
+    token: Option<(SessionToken, Timestamp)>,
+    access: Option<(SessionToken, Timestamp)>,
+    notice: String,
+) -> Proven {
+    Proven { session: row.id, user: Some(user.id), name: user.name.clone(), token, access, notice }
+}
+
+/// What a user calls a device, as it is kept.
+pub(super) fn device_name(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(DEVICE).collect()
 }
 
 /// Random bytes of the operating system.

@@ -14,12 +14,14 @@ mod counts;
 mod hashing;
 mod load;
 mod log_in;
+mod own;
 mod refused;
+mod second_factor;
 
 pub use crate::state::Actor;
 pub use counts::Counts;
 pub use load::StartError;
-pub use log_in::Proven;
+pub use log_in::{Proven, Visitor};
 pub use refused::Refused;
 
 use std::collections::HashMap;
@@ -33,8 +35,8 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::auth::{AddressKey, Lockout};
-use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
+use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
+use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp, UserId};
 use crate::protocol::wire::{self, MemberKind, request, response};
 use crate::store::{By, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, ForwardTable, Peer};
@@ -54,8 +56,12 @@ pub struct Settings {
     pub name: String,
     /// Sessions at most.
     pub max_sessions: usize,
-    /// How long a session's token is good.
+    /// How long a session's long token is good.
     pub token_life: Duration,
+    /// How long its access tokens are good.
+    pub access_life: Duration,
+    /// What keys are made of that the database must not hold.
+    pub secret: Secret,
     /// Whether guests are let in.
     pub guests: bool,
     /// Threads that hash passwords.
@@ -66,6 +72,16 @@ pub struct Settings {
     pub fingerprint: Fingerprint,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
+}
+
+/// Bytes that last and that nobody learns, not even by a log of the settings.
+#[derive(Clone)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// Who comes in, besides what they proved.
@@ -134,6 +150,9 @@ struct Shared<P> {
     hashing: Hashing,
     accounts: Mutex<Lockout<String>>,
     addresses: Mutex<Lockout<AddressKey>>,
+    codes: Mutex<Lockout<UserId>>,
+    tokens: TokenKey,
+    seal: SealKey,
     counts: Counts,
     voice_counts: voice::Counts,
     connected: AtomicU32,
@@ -192,6 +211,9 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         hashing,
         accounts: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
         addresses: Mutex::new(Lockout::new(log_in::ADDRESS_POLICY)),
+        codes: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
+        tokens: TokenKey::new(&settings.secret.0),
+        seal: SealKey::new(&settings.secret.0),
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
@@ -262,6 +284,16 @@ impl<P: Peer> Handle<P> {
         match body {
             request::Body::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
             request::Body::CreateUser(_) => self.create_user(actor, body).await,
+            request::Body::GetAccount(_)
+            | request::Body::ChangePassword(_)
+            | request::Body::ListDevices(_)
+            | request::Body::EndDevice(_)
+            | request::Body::EndOtherDevices(_)
+            | request::Body::RegisterKey(_)
+            | request::Body::RemoveKey(_)
+            | request::Body::SetUpSecondFactor(_)
+            | request::Body::ConfirmSecondFactor(_)
+            | request::Body::RemoveSecondFactor(_) => self.own_account(actor, body).await,
             request::Body::NewClaimCode(_) => {
                 self.ask(actor, body, true).await?;
                 self.new_claim_code().await.map(response::Body::ClaimCode)
@@ -303,6 +335,13 @@ impl<P: Peer> Handle<P> {
     /// Sessions connected now.
     pub fn connected(&self) -> u32 {
         self.0.connected.load(Ordering::Relaxed)
+    }
+
+    /// Has what is live follow what the store holds.
+    async fn refresh(&self) -> Result<(), Refused> {
+        let (reply, done) = oneshot::channel();
+        self.enqueue(Command::Refresh { reply })?;
+        done.await.map_err(|_| Refused::Stopping)?
     }
 
     async fn ask(&self, actor: Actor, body: request::Body, ask_only: bool) -> Result<Done, Refused> {

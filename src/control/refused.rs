@@ -12,7 +12,8 @@ use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
     CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError, EditUserError,
-    PutChannelError, RedeemClaimError,
+    PutChannelError, RedeemClaimError, RefreshSessionError, RegisterDeviceKeyError, RemoveDeviceKeyError,
+    SecondFactorError, TakeTokenError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -43,6 +44,17 @@ pub enum Refused {
     /// Too many failures before.
     #[error("too many failed log-ins; try again in {} s", .0.as_secs().max(1))]
     TooManyAttempts(Duration),
+    /// The password is right, and the account wants more.
+    #[error(
+        "this account needs a one-time code beside its password: the six digits of your app, or a recovery code"
+    )]
+    SecondFactorNeeded,
+    /// The one-time code isn't right.
+    #[error("the one-time code is wrong, too old, or was used; take the next one")]
+    SecondFactorWrong,
+    /// The present password isn't right.
+    #[error("the present password is wrong")]
+    OwnPasswordWrong,
     /// The token opens nothing.
     #[error("the session has ended; log in with the password")]
     TokenInvalid,
@@ -95,6 +107,9 @@ impl Refused {
             Self::RateLimited(_) => ErrorCode::RateLimited,
             Self::LogInFailed => ErrorCode::LogInFailed,
             Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
+            Self::SecondFactorNeeded => ErrorCode::SecondFactorNeeded,
+            Self::SecondFactorWrong => ErrorCode::SecondFactorWrong,
+            Self::OwnPasswordWrong => ErrorCode::LogInFailed,
             Self::TokenInvalid => ErrorCode::TokenInvalid,
             Self::GuestsRefused => ErrorCode::GuestsRefused,
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,
@@ -131,6 +146,9 @@ impl From<Rejected> for Refused {
             Rejected::CreateSession(_) => Self::LogInFailed,
             Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
             Rejected::RedeemClaim(RedeemClaimError::Invalid) => Self::ClaimInvalid,
+            Rejected::TakeToken(TakeTokenError::Invalid) => {
+                Self::Rejected(ErrorCode::NotFound, TakeTokenError::Invalid.to_string())
+            }
             Rejected::CreateUser(error) | Rejected::RedeemClaim(RedeemClaimError::User(error)) => {
                 error.into()
             }
@@ -164,6 +182,62 @@ impl From<CreateTokenError> for Refused {
             CreateTokenError::NoSuchChannel => Self::Denied(Denied::NoSuchChannel),
             CreateTokenError::NoSuchRole => Self::Denied(Denied::NoSuchRole),
             CreateTokenError::NoSuchOrganization => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+        }
+    }
+}
+
+impl From<TakeTokenError> for Refused {
+    fn from(error: TakeTokenError) -> Self {
+        Rejected::from(error).into()
+    }
+}
+
+impl From<crate::store::write::EndSessionError> for Refused {
+    fn from(_: crate::store::write::EndSessionError) -> Self {
+        Self::Rejected(
+            ErrorCode::NotFound,
+            "you have no such device; list them to see which there are".to_owned(),
+        )
+    }
+}
+
+impl From<RedeemClaimError> for Refused {
+    fn from(error: RedeemClaimError) -> Self {
+        Rejected::from(error).into()
+    }
+}
+
+impl From<RefreshSessionError> for Refused {
+    fn from(error: RefreshSessionError) -> Self {
+        match error {
+            RefreshSessionError::Ended => Self::TokenInvalid,
+            RefreshSessionError::TokenTaken => Self::Busy,
+        }
+    }
+}
+
+impl From<RegisterDeviceKeyError> for Refused {
+    fn from(error: RegisterDeviceKeyError) -> Self {
+        match error {
+            RegisterDeviceKeyError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            RegisterDeviceKeyError::TooMany => Self::Rejected(ErrorCode::TooMany, error.to_string()),
+        }
+    }
+}
+
+impl From<RemoveDeviceKeyError> for Refused {
+    fn from(error: RemoveDeviceKeyError) -> Self {
+        Self::Rejected(ErrorCode::NotFound, error.to_string())
+    }
+}
+
+impl From<SecondFactorError> for Refused {
+    fn from(error: SecondFactorError) -> Self {
+        match error {
+            SecondFactorError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            SecondFactorError::Used | SecondFactorError::Wrong => Self::SecondFactorWrong,
+            SecondFactorError::Present => Self::Rejected(ErrorCode::NameTaken, error.to_string()),
+            SecondFactorError::Absent => Self::Rejected(ErrorCode::NotFound, error.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::link::{Link, Reply};
 use super::session::Session;
 use super::{LinkPeer, Shared, exchange};
-use crate::control::{Newcomer, Refused};
+use crate::control::{Newcomer, Refused, Visitor};
 use crate::protocol::wire::{Hello, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
@@ -112,7 +112,8 @@ impl ExpectLogIn {
         request: Result<request::Body, Refused>,
     ) -> Result<(Session, response::Body), Refused> {
         let handle = &self.shared.handle;
-        let proven = handle.log_in(&request?, self.from).await?;
+        let visitor = Visitor { from: self.from, client: &self.client, exported: self.link.exported() };
+        let proven = handle.log_in(&request?, visitor).await?;
         let newcomer = Newcomer {
             peer: LinkPeer::new(self.link.clone(), self.shared.shard),
             address: self.from,

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use web_transport_quinn as web;
 
 use super::web_socket::{SocketLink, SocketReply};
+use crate::auth::{EXPORTED, EXPORTER};
 use crate::protocol::wire::MemberKind;
 use crate::protocol::{CloseCode, MAX_REQUEST};
 
@@ -92,6 +93,18 @@ impl Link {
                 Some((Reply::Socket(SocketReply::new(link, number)), Question::Socket(request)))
             }
         }
+    }
+
+    /// What only this connection has, for a device's key to sign; nothing where TLS ends before the link does.
+    pub(super) fn exported(&self) -> Option<[u8; EXPORTED]> {
+        let connection = match self {
+            Self::Native(connection) => connection,
+            Self::Web(link) => &*link.session,
+            Self::Socket(_) => return None,
+        };
+        let mut exported = [0; EXPORTED];
+        connection.export_keying_material(&mut exported, EXPORTER, b"").ok()?;
+        Some(exported)
     }
 
     /// The stream of events; nothing when the connection is gone.

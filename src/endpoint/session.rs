@@ -189,7 +189,11 @@ impl Session {
     async fn serve_request(self: Arc<Self>, mut reply: Reply, question: Question, admitted: bool) {
         let counts = self.shared.handle.counts();
         let Some(request) = exchange::read(question).await else { return };
-        let logs_out = matches!(request, Ok(request::Body::LogOut(_)));
+        let logs_out = match &request {
+            Ok(request::Body::LogOut(_)) => true,
+            Ok(request::Body::EndDevice(end)) => end.session == self.attached.session.0,
+            _ => false,
+        };
         let answer = match request {
             _ if !admitted => Err(Refused::RateLimited(self.one_request())),
             Ok(body) => self.shared.handle.request(Actor::Session(self.attached.session), body).await,

@@ -76,6 +76,8 @@ codes! {
         ReadOnly = 26, "read-only", "the server can't write to its disk, so it refuses changes";
         Internal = 27, "internal", "the server failed; its log says why";
         NotFound = 28, "not-found", "there is nothing of that name or number; list what there is";
+        SecondFactorNeeded = 29, "second-factor-needed", "this account needs a one-time code beside its password";
+        SecondFactorWrong = 30, "second-factor-wrong", "the one-time code is wrong, too old, or was used";
     }
 }
 

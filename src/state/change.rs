@@ -79,6 +79,15 @@ pub enum Change {
         /// The role it gets.
         role: RoleId,
     },
+    /// Somebody does something to their own account; nobody else connected is affected.
+    OwnAccount {
+        /// Whose.
+        user: UserId,
+        /// In which session.
+        session: SessionId,
+        /// Their sessions that are connected.
+        connected: Vec<SessionId>,
+    },
     /// An account is disabled or enabled; disabling ends its sessions.
     SetUserDisabled {
         /// Whose.
@@ -99,6 +108,7 @@ impl Change {
             | Self::CreateUser { .. }
             | Self::SetUserDisabled { .. } => true,
             Self::Nothing
+            | Self::OwnAccount { .. }
             | Self::Arrive(_)
             | Self::Depart(_)
             | Self::Place { .. }
@@ -127,6 +137,9 @@ pub enum Denied {
     /// Permissions are lacking.
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
+    /// The asker has no account.
+    #[error("a guest has no account; ask an administrator for one")]
+    NoAccount,
     /// There is no such channel, or the asker may not see it.
     #[error("there is no such channel; list the channels to see which there are")]
     NoSuchChannel,
@@ -173,7 +186,7 @@ impl Denied {
             Self::Missing(_) => ErrorCode::Malformed,
             Self::SessionEnded => ErrorCode::TokenInvalid,
             Self::Full(_) => ErrorCode::Full,
-            Self::Forbidden(_) | Self::OwnAccount => ErrorCode::Forbidden,
+            Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount => ErrorCode::Forbidden,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
             Self::NoSuchUser => ErrorCode::NoSuchUser,

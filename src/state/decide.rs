@@ -29,6 +29,16 @@ impl State {
             Body::CreateUser(create) => self.decide_create_user(actor, create),
             Body::SetUserDisabled(set) => self.decide_disable(actor, set, facts),
             Body::MoveSession(to) => self.decide_move_session(actor, to),
+            Body::GetAccount(_)
+            | Body::ChangePassword(_)
+            | Body::ListDevices(_)
+            | Body::EndDevice(_)
+            | Body::EndOtherDevices(_)
+            | Body::RegisterKey(_)
+            | Body::RemoveKey(_)
+            | Body::SetUpSecondFactor(_)
+            | Body::ConfirmSecondFactor(_)
+            | Body::RemoveSecondFactor(_) => self.decide_own_account(actor),
             Body::NewClaimCode(_) | Body::ServerStatus(_) | Body::Administer(_) => match actor {
                 Actor::Operator => Ok(Change::Nothing),
                 Actor::Session(_) => Err(Denied::Forbidden(Permissions::ADMINISTER)),
@@ -37,6 +47,7 @@ impl State {
             | Body::LogInPassword(_)
             | Body::LogInToken(_)
             | Body::LogInGuest(_)
+            | Body::LogInKey(_)
             | Body::RedeemClaim(_) => Err(Denied::Unexpected),
         }
     }
@@ -156,6 +167,14 @@ impl State {
             return Err(Denied::OwnAccount);
         }
         Ok(Change::SetUserDisabled { user, disabled: set.disabled })
+    }
+
+    /// Everybody may look after their own account, whatever their roles.
+    fn decide_own_account(&self, actor: Actor) -> Result<Change, Denied> {
+        let session = session_of(actor)?;
+        let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
+        let user = member.user.ok_or(Denied::NoAccount)?;
+        Ok(Change::OwnAccount { user, session, connected: self.sessions_of(user) })
     }
 
     fn decide_move_session(&self, actor: Actor, to: &wire::MoveSession) -> Result<Change, Denied> {

@@ -10,8 +10,9 @@ use thiserror::Error;
 use super::error::{OpenError, ReadError};
 use super::open::{By, Open};
 use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Favourite, Job, Ledger, OneTimeToken, Organization, Profile, Role,
-    SERVER, Session, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Favourite, Job, Ledger, Mail, OneTimeToken,
+    Organization, Profile, Role, SERVER, SecondFactor, Session, Setting, StoredOverwrite, SubjectKind, User,
+    Verb,
 };
 use super::row::Record;
 use super::table::{SCHEMA, Tables};
@@ -30,6 +31,10 @@ enum Line {
     Channel(Channel),
     Overwrite(StoredOverwrite),
     Session(Session),
+    Device(Device),
+    DeviceKey(DeviceKey),
+    SecondFactor(SecondFactor),
+    Mail(Mail),
     Seen { user: UserId, kind: u8, id: u64, at: Timestamp },
     Token(OneTimeToken),
     ApiKey(ApiKey),
@@ -156,6 +161,10 @@ fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> 
         channels => Channel;
         overwrites => Overwrite;
         sessions => Session;
+        devices => Device;
+        device_keys => DeviceKey;
+        second_factors => SecondFactor;
+        outbox => Mail;
         tokens => Token;
         api_keys => ApiKey;
         bans => Ban;
@@ -274,6 +283,10 @@ fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
             inserted.map_err(|error| error.to_string())?;
             put(open, &record)?;
         }
+        Line::Device(record) => put(open, &record)?,
+        Line::DeviceKey(record) => put(open, &record)?,
+        Line::SecondFactor(record) => put(open, &record)?,
+        Line::Mail(record) => put(open, &record)?,
         Line::Token(record) => put(open, &record)?,
         Line::ApiKey(record) => put(open, &record)?,
         Line::Ban(record) => put(open, &record)?,

@@ -8,7 +8,8 @@ use super::record::*;
 use super::row::Record;
 use crate::auth::{StoredPassword, TokenHash};
 use crate::id::{
-    ApiKeyId, BanId, ChannelId, JobId, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp, UserId,
+    ApiKeyId, BanId, ChannelId, Fingerprint, JobId, OneTimeTokenId, OrganizationId, RoleId, SessionId,
+    Timestamp, UserId,
 };
 use crate::permission::{Overwrite, Permissions, Subject};
 
@@ -166,6 +167,64 @@ fn the_bytes_of_every_row_are_these() {
         ),
     );
     golden(
+        &Device {
+            user: UserId(5),
+            session: SessionId(9),
+            client: "parlour/1".into(),
+            address: Some(IpAddr::from([192, 0, 2, 7])),
+            exchanged: AT,
+            key: Some(Fingerprint([8; 32])),
+        },
+        concat!(
+            "01667a284b7061726c6f75722f310500000000000000090000000000000089000000e7ffffff0100c000020700",
+            "000000000000000000000004030201000000000108080808080808080808080808080808080808080808080808",
+            "08080808080808"
+        ),
+    );
+    golden(
+        &DeviceKey {
+            user: UserId(5),
+            fingerprint: Fingerprint([8; 32]),
+            public: [9; 32],
+            name: "laptop".into(),
+            created: AT,
+            address: None,
+            session: Some(SessionId(9)),
+        },
+        concat!(
+            "01570793fb05000000000000000808080808080808080808080808080808080808080808080808080808080808",
+            "09090909090909090909090909090909090909090909090909090909090909096c6170746f70ffff0403020100",
+            "000000000000000000000000000000000000000000010900000000000000"
+        ),
+    );
+    golden(
+        &SecondFactor {
+            user: UserId(5),
+            secret: vec![1, 2, 3],
+            confirmed: Some(AT),
+            last_step: 7,
+            recovery: vec![TokenHash([4; 32])],
+        },
+        concat!(
+            "0114b934ca01020304040404040404040404040404040404040404040404040404040404040404040500000000",
+            "000000d5ffffff030000000104030201000000000700000000000000bfffffff01000000"
+        ),
+    );
+    golden(
+        &Mail {
+            number: 3,
+            to: "a@b.c".into(),
+            subject: "s".into(),
+            text: "t".into(),
+            created: AT,
+            expires: AT,
+        },
+        concat!(
+            "01f5a6682703000000000000006140622e63ffffff73ffffffffffffff74ffffffffffffff0403020100000000",
+            "0403020100000000"
+        ),
+    );
+    golden(
         &AuditEntry {
             organization: OrganizationId(1),
             number: 8,
@@ -228,6 +287,7 @@ proptest::proptest! {
             let _ = (Channel::decode(&row), StoredOverwrite::decode(&row), Session::decode(&row));
             let _ = (OneTimeToken::decode(&row), ApiKey::decode(&row), Ban::decode(&row));
             let _ = (AuditEntry::decode(&row), Job::decode(&row), Ledger::decode(&row));
+            let _ = (Device::decode(&row), DeviceKey::decode(&row), SecondFactor::decode(&row), Mail::decode(&row));
         }
     }
 }

@@ -6,8 +6,8 @@
 use sha2::{Digest, Sha256};
 
 use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
-    StoredOverwrite, User,
+    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
+    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Record;
 use crate::id::{ChannelId, OrganizationId};
@@ -135,6 +135,10 @@ impl Indexed for Profile {}
 impl Indexed for StoredOverwrite {}
 impl Indexed for Session {}
 impl Indexed for Ban {}
+impl Indexed for Device {}
+impl Indexed for DeviceKey {}
+impl Indexed for SecondFactor {}
+impl Indexed for Mail {}
 impl Indexed for AuditEntry {}
 impl Indexed for Job {}
 impl Indexed for Ledger {}

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::error::{ReadError, Stop};
 use super::index::{IndexKey, Indexed};
 use super::record::{
-    ApiKey, AuditEntry, Author, Ban, Channel, Counted, Ledger, OneTimeToken, Organization, Profile, Role,
-    SERVER, Session, StoredOverwrite, SubjectKind, User, Verb,
+    ApiKey, AuditEntry, Author, Ban, Channel, Counted, Device, DeviceKey, Ledger, Mail, OneTimeToken,
+    Organization, Profile, Role, SERVER, SecondFactor, Session, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row};
 use super::table::{WriteTables, organization_of, range_of};
@@ -284,4 +284,9 @@ stored! {
     OneTimeToken in tokens, Token, |t| t.organization, |t| t.id.0, ["hash"];
     ApiKey in api_keys, ApiKey, |k| organization_of(k.user.0), |k| k.id.0, ["hash"];
     Ban in bans, Ban, |b| b.organization, |b| b.id.0, [];
+    Device in devices, Session, |d| organization_of(d.user.0), |d| d.session.0, [];
+    DeviceKey in device_keys, DeviceKey, |k| organization_of(k.user.0), |k| k.user.0, [];
+    SecondFactor in second_factors, SecondFactor, |f| organization_of(f.user.0), |f| f.user.0,
+        ["secret", "recovery", "last_step"];
+    Mail in outbox, Mail, |_| SERVER, |m| m.number, ["text"];
 }

@@ -10,9 +10,9 @@ use super::error::ReadError;
 use super::index::{IndexKey, first_eight};
 use super::migrate::{Applied, Pending};
 use super::record::{
-    ADMINISTRATOR, ApiKey, AuditEntry, Author, Ban, BanSubject, Channel, Claim, Counted, Favourite, Job,
-    Ledger, OneTimeToken, Organization, Profile, Purpose, Role, SERVER, Session, Setting, StoredOverwrite,
-    SubjectKind, User, Verb,
+    ADMINISTRATOR, ApiKey, AuditEntry, Author, Ban, BanSubject, Channel, Claim, Counted, Device, DeviceKey,
+    Favourite, Job, Ledger, Mail, OneTimeToken, Organization, Profile, Purpose, Role, SERVER, SecondFactor,
+    Session, Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -290,6 +290,39 @@ impl Store {
                 found.extend(get(&tables.sessions, entry?.1.value())?);
             }
             Ok(found)
+        })
+    }
+
+    /// What is known of the device of a session.
+    pub fn device(&self, user: UserId, session: SessionId) -> Result<Option<Device>, ReadError> {
+        self.look(|tables| get(&tables.devices, (user.0, session.0)))
+    }
+
+    /// A device's key, by its fingerprint.
+    pub fn device_key(&self, user: UserId, key: Fingerprint) -> Result<Option<DeviceKey>, ReadError> {
+        let found: Option<DeviceKey> =
+            self.look(|tables| get(&tables.device_keys, (user.0, first_eight(&key.0))))?;
+        Ok(found.filter(|found| found.fingerprint == key))
+    }
+
+    /// The keys of a user's devices; there are few.
+    pub fn device_keys_of(&self, user: UserId) -> Result<Vec<DeviceKey>, ReadError> {
+        self.look(|tables| {
+            let rows = tables.device_keys.range((user.0, 0)..=(user.0, u64::MAX))?;
+            rows.map(|row| DeviceKey::decode(row?.1.value())).collect()
+        })
+    }
+
+    /// The one-time codes of an account, in force or waiting to be confirmed.
+    pub fn second_factor(&self, user: UserId) -> Result<Option<SecondFactor>, ReadError> {
+        self.look(|tables| get(&tables.second_factors, user.0))
+    }
+
+    /// Letters that wait to be sent, the oldest first.
+    pub fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Mail>, ReadError> {
+        self.look(|tables| {
+            let rows = tables.outbox.range((Bound::Excluded(after), Bound::Unbounded))?.take(limit);
+            rows.map(|row| Mail::decode(row?.1.value())).collect()
         })
     }
 

@@ -16,8 +16,8 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::error::ReadError;
 use super::index::first_eight;
 use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
-    StoredOverwrite, User,
+    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
+    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 
 /// Bytes before the archive.
@@ -165,6 +165,12 @@ records! {
         "AuditEntry/1(organization, number, at, author, from, verb, subject, subject_id, before, after, hash)";
     Ledger, 1, u64, |l| l.organization.0,
         "Ledger/1(organization, last, users, channels, audit_first, audit_last, audit_anchor, audit_head)";
+    Device, 1, (u64, u64), |d| (d.user.0, d.session.0),
+        "Device/1(user, session, client, address, exchanged, key)";
+    DeviceKey, 1, (u64, u64), |k| (k.user.0, first_eight(&k.fingerprint.0)),
+        "DeviceKey/1(user, fingerprint, public, name, created, address, session)";
+    SecondFactor, 1, u64, |f| f.user.0, "SecondFactor/1(user, secret, confirmed, last_step, recovery)";
+    Mail, 1, u64, |m| m.number, "Mail/1(number, to, subject, text, created, expires)";
     Job, 1, u64, |j| j.id.0, "Job/1(id, kind, state, progress, steps, started, finished, error)";
 }
 

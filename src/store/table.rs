@@ -13,14 +13,14 @@ use redb::{
 
 use super::error::ReadError;
 use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Job, Ledger, OneTimeToken, Organization, Profile, Role, Session,
-    StoredOverwrite, User,
+    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
+    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Row;
 use crate::id::OrganizationId;
 
 /// Version of the whole: 1 was the first.
-pub(super) const SCHEMA: u64 = 2;
+pub(super) const SCHEMA: u64 = 3;
 
 /// Keys of the meta table.
 pub(super) const META_SCHEMA: u8 = 0;
@@ -184,6 +184,14 @@ tables! {
     favourites: (u64, u64) => u64 = "favourites/2";
     /// (organization, number) to the entry.
     audit: (u64, u64) => Row<AuditEntry> = "audit/2";
+    /// (user id, session id) to what is known of its device.
+    devices: (u64, u64) => Row<Device> = "devices/3";
+    /// (user id, first eight bytes of the key's fingerprint) to the device's key.
+    device_keys: (u64, u64) => Row<DeviceKey> = "device_keys/3";
+    /// User id to the account's one-time codes.
+    second_factors: u64 => Row<SecondFactor> = "second_factors/3";
+    /// Number to the letter.
+    outbox: u64 => Row<Mail> = "outbox/3";
     /// Job id to its row.
     jobs: u64 => Row<Job> = "jobs/2";
     /// A unique name's number (see `index`) to the row's id.

@@ -303,6 +303,14 @@ impl Check {
                 check.refers(&format!("ban {}", ban.id), user.0);
             }
         })?;
+        self.each(&tables.devices, |check, device| {
+            if !check.sessions.contains(&device.key()) {
+                check.problem(format!("a device is of session {}, which doesn't exist", device.session));
+            }
+        })?;
+        self.each(&tables.device_keys, |check, key| check.refers("a device's key", key.user.0))?;
+        self.each(&tables.second_factors, |check, factor| check.refers("a second factor", factor.user.0))?;
+        self.each(&tables.outbox, |_, _| ())?;
         for entry in tables.seen.iter()? {
             let (user, kind, id) = entry?.0.value();
             let there = match kind {

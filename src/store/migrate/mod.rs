@@ -2,6 +2,7 @@
 //! file with a checksum of its source. Old layouts stay frozen in modules of their own.
 
 mod to_2;
+mod to_3;
 mod v1;
 mod v2;
 
@@ -81,12 +82,20 @@ struct Migration {
     run: Run,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    to: 2,
-    name: "checked rows, grants in the user's row, audit trail",
-    sources: &[include_str!("to_2.rs"), include_str!("v1.rs")],
-    run: to_2::run,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        to: 2,
+        name: "checked rows, grants in the user's row, audit trail",
+        sources: &[include_str!("to_2.rs"), include_str!("v1.rs")],
+        run: to_2::run,
+    },
+    Migration {
+        to: 3,
+        name: "devices, their keys, second factors, an outbox",
+        sources: &[include_str!("to_3.rs")],
+        run: to_3::run,
+    },
+];
 
 impl Migration {
     fn checksum(&self) -> String {
@@ -274,7 +283,10 @@ mod tests {
         let sums: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.to, migration.checksum())).collect();
         assert_eq!(
             sums,
-            [(2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0".to_owned())]
+            [
+                (2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0".to_owned()),
+                (3, "4744db4f3c9dde2c676253e5e2e1e8ad10f3e73b2e467e6cd91db77a9b941ff1".to_owned()),
+            ]
         );
     }
 

@@ -1,5 +1,5 @@
-//! Schema 2, to which `to_2` leads: as long as it is the present one, the records and tables that the
-//! program works with. The migration to 3 will put frozen layouts here.
+//! Schema 2, to which `to_2` leads: its tables are all in schema 3 unchanged, so they are the records and tables that
+//! the program works with. The first migration that changes one of their layouts puts a frozen one here.
 
 pub(super) use super::super::error::ReadError;
 pub(super) use super::super::index::Indexed;

@@ -57,6 +57,8 @@ pub enum Verb {
     Migrate = 6,
     /// The file came from a backup or an export.
     Restore = 7,
+    /// A token that was exchanged already was shown again.
+    Reuse = 8,
 }
 
 /// What it was done to. Numbers are part of the chain: never reused.
@@ -106,6 +108,12 @@ pub enum SubjectKind {
     Audit = 13,
     /// The database.
     Database = 14,
+    /// A device's key, by its user.
+    DeviceKey = 15,
+    /// One-time codes, by their user.
+    SecondFactor = 16,
+    /// A letter.
+    Mail = 17,
 }
 
 impl SubjectKind {
@@ -126,6 +134,9 @@ impl SubjectKind {
             Self::Favourite => "favourite",
             Self::Audit => "audit",
             Self::Database => "database",
+            Self::DeviceKey => "device-key",
+            Self::SecondFactor => "second-factor",
+            Self::Mail => "mail",
         }
     }
 }
@@ -141,6 +152,7 @@ impl Verb {
             Self::Prune => "prune",
             Self::Migrate => "migrate",
             Self::Restore => "restore",
+            Self::Reuse => "reuse",
         }
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod audit;
+mod device;
 mod job;
 mod ledger;
 mod place;
@@ -12,6 +13,7 @@ mod place;
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
 pub use account::{Grant, Limits, Organization, Profile, Role, User};
 pub use audit::{AuditEntry, Author, SubjectKind, Verb};
+pub use device::{Device, DeviceKey, Mail, SecondFactor};
 pub use job::{Job, JobKind, JobState};
 pub(super) use ledger::{Counted, Ledger, SERVER};
 pub use place::{Channel, Favourite, Setting};

@@ -3,11 +3,14 @@
 
 mod audit;
 mod channel;
+mod device;
 mod job;
 mod key;
+mod mail;
 mod organization;
 mod preference;
 mod role;
+mod second_factor;
 mod session;
 mod token;
 mod user;
@@ -17,11 +20,17 @@ pub use channel::{
     ChannelEdit, DeleteChannelError, PutChannelError, PutOverwriteError, RemoveOverwriteError,
     create_channel, delete_channel, edit_channel, put_channel, put_overwrite, remove_overwrite,
 };
+pub use device::{
+    Exchange, Exchanged, MAX_DEVICE_KEYS, NOTICE, RegisterDeviceKeyError, RemoveDeviceKeyError,
+    exchange_token, note_device_log_in, put_device, register_device_key, remove_device_key,
+    remove_device_keys_of, take_notice,
+};
 pub use job::{put_job, sweep_jobs};
 pub use key::{
     BanError, CreateApiKeyError, LiftBanError, NewApiKey, NewBan, RevokeApiKeyError, ban, create_api_key,
     lift_ban, revoke_api_key,
 };
+pub use mail::{MAX_OUTBOX, put_mail, remove_mail, sweep_mail};
 pub use organization::{
     CreateOrganizationError, DeleteOrganizationError, Deleted, EditOrganizationError, NewOrganization,
     OrganizationEdit, create_organization, delete_organization, edit_organization,
@@ -30,6 +39,10 @@ pub use preference::{FavouriteError, MAX_FAVOURITES, MAX_SETTING, SettingError, 
 pub use role::{
     CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, RoleEdit, create_role, delete_role,
     edit_role, grant, revoke,
+};
+pub use second_factor::{
+    SecondFactorError, begin_second_factor, confirm_second_factor, remove_second_factor, take_recovery,
+    take_step,
 };
 pub use session::{
     CreateSessionError, EndSessionError, RefreshSessionError, create_session, end_session, end_sessions_of,
@@ -41,7 +54,7 @@ pub use token::{
 };
 pub use user::{
     CreateUserError, DeleteUserError, EditUserError, MAX_AVATAR, MAX_BIO, NewUser, SetProfileError, UserEdit,
-    create_user, delete_user, edit_user, set_profile, verify_email,
+    create_user, delete_user, edit_user, replace_password, set_profile, verify_email,
 };
 
 use std::convert::Infallible;
@@ -151,6 +164,9 @@ pub enum Rejected {
     /// A claim.
     #[error(transparent)]
     RedeemClaim(#[from] RedeemClaimError),
+    /// A one-time token.
+    #[error(transparent)]
+    TakeToken(#[from] TakeTokenError),
 }
 
 impl From<Infallible> for Rejected {

@@ -83,12 +83,17 @@ pub fn refresh_session(
         if new.key() != old.key() && open.tables.sessions.get(new.key())?.is_some() {
             return Err(Stop::Refused(RefreshSessionError::TokenTaken));
         }
-        // The token is the row's key.
-        open.tables.sessions.remove(old.key())?;
-        open.tables.user_sessions.insert((user.0, session.0), new.key())?;
-        let _ = open.put(Some(&old), Some(&new))?;
+        replace_token(open, &old, &new)?;
         Ok(new)
     })
+}
+
+/// A session under another token, which is its row's key.
+pub(super) fn replace_token(open: &mut Open<'_>, old: &Session, new: &Session) -> Result<(), ReadError> {
+    open.tables.sessions.remove(old.key())?;
+    open.tables.user_sessions.insert((old.user.0, old.id.0), new.key())?;
+    let _ = open.put_unaudited(None, Some(new))?;
+    Ok(())
 }
 
 /// Why a session can't be ended.
@@ -152,12 +157,16 @@ pub fn sweep_sessions(
     })
 }
 
-fn find(open: &mut Open<'_>, user: UserId, session: SessionId) -> Result<Option<Session>, ReadError> {
+pub(super) fn find(
+    open: &mut Open<'_>,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<Session>, ReadError> {
     let key = open.tables.user_sessions.get((user.0, session.0))?.map(|key| key.value());
     key.map_or(Ok(None), |key| open.get(key))
 }
 
-fn end(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
+pub(super) fn end(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
     let _ = open.put(Some(session), None)?;
     remove_traces(open, session)
 }
@@ -169,6 +178,7 @@ fn remove(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
 
 fn remove_traces(open: &mut Open<'_>, session: &Session) -> Result<(), ReadError> {
     open.tables.user_sessions.remove((session.user.0, session.id.0))?;
+    open.tables.devices.remove((session.user.0, session.id.0))?;
     open.tables.seen.remove(Seen::Session(session.user, session.id).key())?;
     Ok(())
 }

@@ -154,6 +154,23 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
     })
 }
 
+/// The same password, hashed by other parameters; nothing happens when it was changed meanwhile.
+pub fn replace_password(
+    id: UserId,
+    old: StoredPassword,
+    new: StoredPassword,
+) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| {
+        let user: Option<User> = open.get(id.0)?;
+        if let Some(user) = user.filter(|user| user.password.as_ref() == Some(&old)) {
+            let hashed = User { password: Some(new), ..user.clone() };
+            // Neither name nor address changes, so nothing can be taken.
+            let _ = open.put_unaudited(Some(&user), Some(&hashed))?;
+        }
+        Ok(())
+    })
+}
+
 /// The account's address was proven to be its own.
 pub fn verify_email(id: UserId, email: String) -> Write<User, EditUserError> {
     Write::new(move |open| {
@@ -236,6 +253,8 @@ fn remove_belongings(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     let (organization, user) = (organization_of(id.0), id.0);
     remove_sessions_in(open, (user, 0)..=(user, u64::MAX), |_| true)?;
     open.tables.profiles.remove(user)?;
+    open.tables.second_factors.remove(user)?;
+    open.tables.device_keys.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
     open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
     open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
     let settings = (organization.0, user, "")..(organization.0, user + 1, "");

@@ -1,0 +1,175 @@
+//! The tokens of a session: a long one that is exchanged for its successor at each use, and short ones that come back
+//! to the session while they last. Both are opaque to clients. They are made with a key that is not in the database,
+//! which so holds nothing that opens a session: of the long one its hash, of the short ones nothing.
+//!
+//! The successor of a token follows from it, so that a client whose answer was lost gets the same one again. That a
+//! token was given by this server shows by its tag, also when it was exchanged long ago: somebody who shows such a
+//! one has a copy.
+
+use std::fmt;
+
+use ring::hmac::{HMAC_SHA256, Key, sign};
+use sha2::{Digest, Sha256};
+
+use super::TokenHash;
+use crate::id::{SessionId, Timestamp, UserId};
+
+/// Bytes of a token: its kind, the user, the session, what tells it from others of the session, and a tag.
+pub const SESSION_TOKEN: usize = BODY + TAG;
+
+/// Random bytes of a long token.
+pub const RANDOM: usize = 16;
+
+const BODY: usize = 1 + 8 + 8 + RANDOM;
+const TAG: usize = 16;
+
+const LONG: u8 = 1;
+const SHORT: u8 = 2;
+
+/// Makes tokens and knows them again.
+pub struct TokenKey(Key);
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey(..)")
+    }
+}
+
+/// A token as the client gets it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionToken([u8; SESSION_TOKEN]);
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken(..)")
+    }
+}
+
+impl SessionToken {
+    /// What the client is given.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What is kept.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0).into())
+    }
+}
+
+/// A token that this server gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// One to be exchanged, now or long ago.
+    Long {
+        /// Whose.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+        /// What follows it.
+        next: SessionToken,
+    },
+    /// One that comes back to the session until it ends.
+    Short {
+        /// Whose.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+        /// Until when.
+        expires: Timestamp,
+    },
+}
+
+impl TokenKey {
+    /// A key made of a secret that lasts.
+    pub fn new(secret: &[u8]) -> Self {
+        let derived = Sha256::new().chain_update("parlour session tokens").chain_update(secret).finalize();
+        Self(Key::new(HMAC_SHA256, &derived))
+    }
+
+    /// The first long token of a session, of bytes that must be random.
+    pub fn first(&self, user: UserId, session: SessionId, random: [u8; RANDOM]) -> SessionToken {
+        self.make(LONG, user, session, random)
+    }
+
+    /// A token that comes back to the session until then.
+    pub fn short(&self, user: UserId, session: SessionId, expires: Timestamp) -> SessionToken {
+        let mut until = [0; RANDOM];
+        until[..8].copy_from_slice(&expires.0.to_be_bytes());
+        self.make(SHORT, user, session, until)
+    }
+
+    fn make(&self, kind: u8, user: UserId, session: SessionId, rest: [u8; RANDOM]) -> SessionToken {
+        let mut token = [0; SESSION_TOKEN];
+        token[0] = kind;
+        token[1..9].copy_from_slice(&user.0.to_be_bytes());
+        token[9..17].copy_from_slice(&session.0.to_be_bytes());
+        token[17..BODY].copy_from_slice(&rest);
+        let tag = sign(&self.0, &token[..BODY]);
+        token[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
+        SessionToken(token)
+    }
+
+    /// What a token is, if this server gave it.
+    pub fn read(&self, shown: &[u8]) -> Option<Given> {
+        let token: &[u8; SESSION_TOKEN] = shown.try_into().ok()?;
+        let whole = sign(&self.0, &token[..BODY]);
+        // The tag is the first half of what the key makes; compared in constant time.
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(&token[BODY..], &whole.as_ref()[..TAG])) {
+            return None;
+        }
+        let number = |at: usize| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&token[at..at + 8]);
+            u64::from_be_bytes(eight)
+        };
+        let (user, session) = (UserId(number(1)), SessionId(number(9)));
+        match token[0] {
+            LONG => {
+                let mut next = [0; RANDOM];
+                let derived = sign(&self.0, &[b"parlour successor", &token[..]].concat());
+                next.copy_from_slice(&derived.as_ref()[..RANDOM]);
+                Some(Given::Long { user, session, next: self.make(LONG, user, session, next) })
+            }
+            SHORT => Some(Given::Short { user, session, expires: Timestamp(number(17)) }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_again_and_its_successor_is_always_the_same() {
+        let key = TokenKey::new(b"secret");
+        let first = key.first(UserId(7), SessionId(9), [3; RANDOM]);
+        let Some(Given::Long { user, session, next }) = key.read(first.as_bytes()) else { panic!("long") };
+        assert_eq!((user, session), (UserId(7), SessionId(9)));
+        let Some(Given::Long { next: again, .. }) = key.read(first.as_bytes()) else { panic!("long") };
+        assert!(next == again && next != first && next.hash() != first.hash());
+        let short = key.short(UserId(7), SessionId(9), Timestamp(55));
+        let expected = Given::Short { user: UserId(7), session: SessionId(9), expires: Timestamp(55) };
+        assert_eq!(key.read(short.as_bytes()), Some(expected));
+        assert_eq!(TokenKey::new(b"other").read(first.as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_survives_a_change(user: u64, session: u64, random: [u8; RANDOM], at in 0..SESSION_TOKEN, by in 1..=255_u8) {
+            let key = TokenKey::new(b"secret");
+            let mut bytes = key.first(UserId(user), SessionId(session), random).0;
+            bytes[at] ^= by;
+            prop_assert_eq!(key.read(&bytes), None);
+            prop_assert_eq!(key.read(&bytes[..at]), None);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {
+            let _ = TokenKey::new(b"secret").read(&bytes);
+        }
+    }
+}

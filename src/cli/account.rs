@@ -1,0 +1,147 @@
+//! `parlour account`.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connect::{Place, Server, ask, password};
+use super::output::{Output, counted, paint, styled};
+use super::serve::qr_code;
+use crate::client::Session;
+use crate::id::Timestamp;
+
+/// Your own account: password, second factor.
+#[derive(Debug, Args)]
+pub(super) struct Account {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what the server knows of you.
+    Show,
+    /// Choose another password. Every other device is logged out.
+    Password {
+        /// Read the present and the new password from standard input, a line each.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// One-time codes of an app, asked for beside the password.
+    SecondFactor {
+        #[command(subcommand)]
+        command: SecondFactor,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SecondFactor {
+    /// Show a secret for your app, as a QR code, and put it in force with the app's first code.
+    SetUp {
+        /// Only show the secret; put it in force later with `confirm`.
+        #[arg(long)]
+        begin_only: bool,
+    },
+    /// Put the secret that was shown in force, with the app's code.
+    Confirm {
+        /// The six digits that the app shows.
+        code: String,
+    },
+    /// Do without.
+    Remove {
+        /// A code of the app, a recovery code, or the password. Default: asked for.
+        #[arg(long)]
+        proof: Option<String>,
+    },
+}
+
+impl Account {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        match self.command {
+            Command::Show => show(&session, output).await?,
+            Command::Password { password_stdin } => {
+                let old = password(password_stdin, "Your present password", false)?;
+                let new = password(password_stdin, "The new one (10 characters or more)", true)?;
+                session.change_password(&old, &new).await?;
+                output.line("The password is changed. Other devices are logged out.");
+                output.object(&json!({ "changed": true }));
+            }
+            Command::SecondFactor { command } => second_factor(&session, command, output).await?,
+        }
+        session.close().await;
+        Ok(())
+    }
+}
+
+async fn show(session: &Session, output: Output) -> anyhow::Result<()> {
+    let account = session.account().await?;
+    let email = match (account.email.as_str(), account.email_verified) {
+        ("", _) => "none".to_owned(),
+        (email, true) => email.to_owned(),
+        (email, false) => format!("{email}, not verified"),
+    };
+    let factor = if account.second_factor {
+        format!("on, {} left", counted(account.recovery_codes.into(), "recovery code"))
+    } else {
+        "off; turn it on with: parlour account second-factor set-up".to_owned()
+    };
+    let created = Timestamp(account.created_ms);
+    output.line(format!("{} (account {}, since {created})", account.name, account.user));
+    output.line(format!("  roles          {}", account.roles.join(", ")));
+    output.line(format!("  e-mail         {email}"));
+    output.line(format!("  second factor  {factor}"));
+    output.object(&json!({
+        "user": account.user, "name": account.name, "roles": account.roles, "email": account.email,
+        "email_verified": account.email_verified, "second_factor": account.second_factor,
+        "recovery_codes": account.recovery_codes, "created": created,
+    }));
+    Ok(())
+}
+
+async fn second_factor(session: &Session, command: SecondFactor, output: Output) -> anyhow::Result<()> {
+    match command {
+        SecondFactor::SetUp { begin_only } => {
+            let secret = session.set_up_second_factor().await?;
+            for line in qr_code(&secret.uri) {
+                output.line(format!("  {}", paint(&line, "97;40", styled())));
+            }
+            output.line(format!("\nScan it with an authenticator app, or type: {}", secret.secret));
+            output.object(&json!({ "secret": secret.secret, "uri": secret.uri }));
+            if begin_only || output.is_json() {
+                output.line("Then put it in force: parlour account second-factor confirm CODE");
+                return Ok(());
+            }
+            let code = ask("The six digits that the app shows")?;
+            confirm(session, &code, output).await
+        }
+        SecondFactor::Confirm { code } => confirm(session, &code, output).await,
+        SecondFactor::Remove { proof } => {
+            let proof = match proof {
+                Some(proof) => proof,
+                None => ask("A code of the app, a recovery code, or your password")?,
+            };
+            if proof.is_empty() {
+                bail!("nothing was given; nothing is changed");
+            }
+            session.remove_second_factor(&proof).await?;
+            output.line("Your account has no second factor any more.");
+            output.object(&json!({ "second_factor": false }));
+            Ok(())
+        }
+    }
+}
+
+async fn confirm(session: &Session, code: &str, output: Output) -> anyhow::Result<()> {
+    let codes = session.confirm_second_factor(code).await?;
+    output.line("From now on a log-in with your password asks for a code of the app.");
+    output.line("Keep these where you find them without your phone; each works once:\n");
+    for code in &codes {
+        output.line(format!("  {}", paint(code, "1", styled())));
+    }
+    output.object(&json!({ "second_factor": true, "recovery_codes": codes }));
+    Ok(())
+}

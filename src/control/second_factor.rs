@@ -1,0 +1,104 @@
+//! One-time codes: set up, confirmed, asked for at a log-in, removed.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::log_in::random;
+use super::{Handle, Refused, clock};
+use crate::auth::{ClaimCode, TotpSecret};
+use crate::id::UserId;
+use crate::protocol::wire;
+use crate::store::{Author, By, SecondFactor, User, write};
+use crate::voice::Peer;
+
+/// Recovery codes that an account gets.
+const RECOVERY: usize = 10;
+
+impl<P: Peer> Handle<P> {
+    /// Whether the account's second factor, if it has one in force, is shown. A code is taken once.
+    pub(super) async fn check_second_factor(&self, user: UserId, code: &str) -> Result<(), Refused> {
+        let factor = self.0.store.second_factor(user)?.filter(|factor| factor.confirmed.is_some());
+        let Some(factor) = factor else { return Ok(()) };
+        if code.is_empty() {
+            return Err(Refused::SecondFactorNeeded);
+        }
+        self.take_code(&factor, code).await
+    }
+
+    async fn take_code(&self, factor: &SecondFactor, code: &str) -> Result<(), Refused> {
+        let (user, now) = (factor.user, clock::now());
+        {
+            // Six digits are soon guessed by who may try them all.
+            let mut codes = self.0.codes.lock().unwrap_or_else(PoisonError::into_inner);
+            let delay = codes.delay(&user, now);
+            if delay > Duration::ZERO {
+                return Err(Refused::TooManyAttempts(delay));
+            }
+            codes.tried(user, now);
+        }
+        let by = By { author: Author::User(user), from: None, at: now };
+        if let Some(recovery) = ClaimCode::parse(code) {
+            let left = self.run(by, write::take_recovery(user, recovery.hash())).await?;
+            tracing::info!(%user, left, "a recovery code was used");
+        } else {
+            let secret = self.secret_of(factor)?;
+            let step = secret.step_of(code, now).ok_or(Refused::SecondFactorWrong)?;
+            self.run(by, write::take_step(user, step)).await?;
+        }
+        self.0.codes.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&user);
+        Ok(())
+    }
+
+    fn secret_of(&self, factor: &SecondFactor) -> Result<TotpSecret, Refused> {
+        let opened = self.0.seal.open(factor.user.0, &factor.secret);
+        opened.and_then(|bytes| TotpSecret::from_bytes(&bytes)).ok_or_else(|| {
+            tracing::error!(user = %factor.user, "a second factor was sealed by another identity; restore identity.key, or remove the factor");
+            Refused::Internal
+        })
+    }
+
+    /// Begins: a secret that waits for its first code.
+    pub(super) async fn set_up_second_factor(
+        &self,
+        user: &User,
+        by: By,
+    ) -> Result<wire::SecondFactorSecret, Refused> {
+        let secret = TotpSecret::from_random(random()?);
+        let sealed = self.0.seal.seal(user.id.0, secret.as_bytes(), random()?).ok_or(Refused::Internal)?;
+        self.run(by, write::begin_second_factor(user.id, sealed)).await?;
+        let uri = secret.uri(&self.0.settings.name, &user.name);
+        Ok(wire::SecondFactorSecret { secret: secret.base32(), uri })
+    }
+
+    /// The first code puts the secret in force.
+    pub(super) async fn confirm_second_factor(
+        &self,
+        user: UserId,
+        code: &str,
+        by: By,
+    ) -> Result<wire::RecoveryCodes, Refused> {
+        let factor = self.0.store.second_factor(user)?;
+        let factor = factor.ok_or(write::SecondFactorError::Absent)?;
+        let step = self.secret_of(&factor)?.step_of(code, by.at).ok_or(Refused::SecondFactorWrong)?;
+        let codes = (0..RECOVERY).map(|_| Ok(ClaimCode::from_random(random()?)));
+        let codes: Vec<ClaimCode> = codes.collect::<Result<_, Refused>>()?;
+        let hashes = codes.iter().map(ClaimCode::hash).collect();
+        self.run(by, write::confirm_second_factor(user, step, hashes)).await?;
+        Ok(wire::RecoveryCodes { codes: codes.iter().map(ToString::to_string).collect() })
+    }
+
+    /// Takes it away, for who shows a code of it or the password.
+    pub(super) async fn remove_second_factor(&self, user: &User, proof: &str, by: By) -> Result<(), Refused> {
+        let factor = self.0.store.second_factor(user.id)?;
+        let factor = factor.ok_or(write::SecondFactorError::Absent)?;
+        let looks_like_code = proof.trim().len() <= 7 || ClaimCode::parse(proof).is_some();
+        if factor.confirmed.is_some() {
+            if looks_like_code {
+                self.take_code(&factor, proof.trim()).await?;
+            } else {
+                self.check_own_password(user, proof).await?;
+            }
+        }
+        self.run(by, write::remove_second_factor(user.id)).await
+    }
+}

@@ -1,0 +1,100 @@
+//! What proves a person beside the password: devices that stay logged in, their keys, second factors; and the mail
+//! that waits to be sent.
+
+use std::net::IpAddr;
+
+use rkyv::with::Map;
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::As;
+use crate::auth::TokenHash;
+use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
+
+/// What is known of the device of a session, and of the succession of its tokens.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Device {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The session.
+    #[rkyv(with = As<u64>)]
+    pub session: SessionId,
+    /// Name and version of its program.
+    pub client: String,
+    /// Where it was used last.
+    pub address: Option<IpAddr>,
+    /// When its token was exchanged last.
+    #[rkyv(with = As<u64>)]
+    pub exchanged: Timestamp,
+    /// SHA-256 of the public key by which it logs in, if it has one.
+    #[rkyv(with = Map<As<[u8; 32]>>)]
+    pub key: Option<Fingerprint>,
+}
+
+/// A device's own key, by which it logs in without a password.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct DeviceKey {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// SHA-256 of the public key.
+    #[rkyv(with = As<[u8; 32]>)]
+    pub fingerprint: Fingerprint,
+    /// The public key: Ed25519 (RFC 8032).
+    pub public: [u8; 32],
+    /// What the user calls the device.
+    pub name: String,
+    /// When it was registered.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// Where from.
+    pub address: Option<IpAddr>,
+    /// The session that it logged in to last.
+    #[rkyv(with = Map<As<u64>>)]
+    pub session: Option<SessionId>,
+}
+
+/// One-time codes of an account (RFC 6238).
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct SecondFactor {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The secret that the person's device shares, sealed under a key that the database doesn't hold.
+    pub secret: Vec<u8>,
+    /// When the person showed a right code; until then it isn't asked for.
+    #[rkyv(with = Map<As<u64>>)]
+    pub confirmed: Option<Timestamp>,
+    /// The step of the last code that was taken; none up to it works again.
+    pub last_step: u64,
+    /// Hashes of the recovery codes that are left.
+    #[rkyv(with = Map<As<[u8; 32]>>)]
+    pub recovery: Vec<TokenHash>,
+}
+
+/// A letter to be sent, or to be handed over by the administrator.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Mail {
+    /// Its place in the order of being written.
+    pub number: u64,
+    /// The address.
+    pub to: String,
+    /// What it is about.
+    pub subject: String,
+    /// What it says.
+    pub text: String,
+    /// When it was written.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// When it is of no use any more.
+    #[rkyv(with = As<u64>)]
+    pub expires: Timestamp,
+}

@@ -1,0 +1,202 @@
+//! Devices that stay logged in: the succession of their tokens, and keys of their own.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use redb::ReadableTable;
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::open::Open;
+use super::super::record::{Device, DeviceKey, Session, Setting, SubjectKind, User, Verb};
+use super::super::row::Record;
+use super::super::table::organization_of;
+use super::Write;
+use super::session::{end, find, replace_token};
+use crate::auth::TokenHash;
+use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
+
+/// Name of a user's setting that holds what is to be said at the next log-in.
+pub const NOTICE: &str = "account.notice";
+
+/// Devices with a key that one account has at most.
+pub const MAX_DEVICE_KEYS: usize = 32;
+
+/// A token to be exchanged for the next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Whose.
+    pub user: UserId,
+    /// The session that the token is of.
+    pub session: SessionId,
+    /// What was shown.
+    pub shown: TokenHash,
+    /// What follows it.
+    pub next: TokenHash,
+    /// Until when the next is good.
+    pub expires: Timestamp,
+    /// For how long the same may be shown again, by a client that the answer didn't reach.
+    pub grace: Duration,
+    /// Name and version of the client.
+    pub client: String,
+    /// Where it is.
+    pub address: Option<IpAddr>,
+}
+
+/// What came of a token that was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exchanged {
+    /// It is exchanged; or it was a moment ago, and the answer is the same again.
+    Good(Session),
+    /// It was exchanged before: two have it, so neither is to be trusted. The session has ended.
+    Reused,
+    /// There is no such session, or it is over.
+    Ended,
+}
+
+/// The next token takes the place of the one that was shown.
+pub fn exchange_token(exchange: Exchange) -> Write<Exchanged, std::convert::Infallible> {
+    Write::new(move |open| {
+        let now = open.by.at;
+        let Exchange { user, session, shown, next, expires, grace, client, address } = exchange;
+        let Some(row) = find(open, user, session)?.filter(|row| now < row.expires) else {
+            return Ok(Exchanged::Ended);
+        };
+        let device: Option<Device> = open.get((user.0, session.0))?;
+        if row.token == shown {
+            let new = Session { token: next, expires, ..row.clone() };
+            replace_token(open, &row, &new)?;
+            let key = device.as_ref().and_then(|device| device.key);
+            let seen = Device { user, session, client, address, exchanged: now, key };
+            let _ = open.put_unaudited(device.as_ref(), Some(&seen))?;
+            return Ok(Exchanged::Good(new));
+        }
+        let just_now = device.is_some_and(|device| now.since(device.exchanged) <= grace);
+        if row.token == next && just_now {
+            return Ok(Exchanged::Good(row));
+        }
+        end(open, &row)?;
+        let home = organization_of(user.0);
+        let after =
+            serde_json::json!({ "session": session, "device": row.device, "client": client }).to_string();
+        open.audit(home, Verb::Reuse, SubjectKind::Session, session.0, String::new(), after)?;
+        let notice = format!(
+            "The log-in of your device \"{}\" was used from two places ({}, and where it belongs), so it was ended. If \
+             that wasn't you, somebody copied it: change your password.",
+            row.device,
+            address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+        );
+        open.tables.settings.insert((home.0, user.0, NOTICE), notice.as_str())?;
+        Ok(Exchanged::Reused)
+    })
+}
+
+/// Takes what is to be said to a user, once.
+pub fn take_notice(user: UserId) -> Write<Option<Setting>, std::convert::Infallible> {
+    Write::new(move |open| {
+        let organization = organization_of(user.0);
+        let taken = open.tables.settings.remove((organization.0, user.0, NOTICE))?;
+        Ok(taken.map(|value| Setting {
+            organization,
+            user: Some(user),
+            name: NOTICE.to_owned(),
+            value: value.value().to_owned(),
+        }))
+    })
+}
+
+/// What is known of a session's device, from its beginning. A session that is gone by then has none.
+pub fn put_device(device: Device) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| {
+        let key = (device.user.0, device.session.0);
+        if open.tables.user_sessions.get(key)?.is_some() {
+            let old: Option<Device> = open.get(key)?;
+            let _ = open.put_unaudited(old.as_ref(), Some(&device))?;
+        }
+        Ok(())
+    })
+}
+
+/// Why a device's key can't be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RegisterDeviceKeyError {
+    /// There is no such account.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// It has as many as it may.
+    #[error("this account has {MAX_DEVICE_KEYS} devices with keys; remove one first")]
+    TooMany,
+}
+
+/// A device may log in by its key. Registered again, it has another name.
+pub fn register_device_key(key: DeviceKey) -> Write<(), RegisterDeviceKeyError> {
+    Write::new(move |open| {
+        let _: User = open.require(key.user.0, RegisterDeviceKeyError::NoSuchUser)?;
+        let old: Option<DeviceKey> = open.get(key.key())?;
+        if old.is_none() && keys_of(open, key.user)?.len() >= MAX_DEVICE_KEYS {
+            return Err(Stop::Refused(RegisterDeviceKeyError::TooMany));
+        }
+        let _ = open.put(old.as_ref(), Some(&key))?;
+        Ok(())
+    })
+}
+
+/// A device logged in by its key to this session.
+pub fn note_device_log_in(
+    user: UserId,
+    fingerprint: Fingerprint,
+    session: SessionId,
+) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| {
+        let place = (user.0, super::super::index::first_eight(&fingerprint.0));
+        if let Some(old) = open.get::<DeviceKey>(place)? {
+            let new = DeviceKey { session: Some(session), ..old.clone() };
+            let _ = open.put_unaudited(Some(&old), Some(&new))?;
+        }
+        Ok(())
+    })
+}
+
+/// Why a device's key can't be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RemoveDeviceKeyError {
+    /// There is none.
+    #[error("there is no such device key")]
+    NoSuchKey,
+}
+
+/// A device logs in by its key no more; the session that it logged in to ends, unless it is the one to be kept.
+pub fn remove_device_key(
+    user: UserId,
+    fingerprint: Fingerprint,
+    but: SessionId,
+) -> Write<DeviceKey, RemoveDeviceKeyError> {
+    Write::new(move |open| {
+        let place = (user.0, super::super::index::first_eight(&fingerprint.0));
+        let old: DeviceKey = open.require(place, RemoveDeviceKeyError::NoSuchKey)?;
+        let _ = open.put(Some(&old), None)?;
+        if let Some(session) = old.session.filter(|session| *session != but)
+            && let Some(row) = find(open, user, session)?
+        {
+            end(open, &row)?;
+        }
+        Ok(old)
+    })
+}
+
+/// All keys of a user's devices are good no more, but for one that may be kept.
+pub fn remove_device_keys_of(user: UserId, but: Option<Fingerprint>) -> Write<u64, std::convert::Infallible> {
+    Write::new(move |open| {
+        let going: Vec<_> =
+            keys_of(open, user)?.into_iter().filter(|key| Some(key.fingerprint) != but).collect();
+        for key in &going {
+            let _ = open.put(Some(key), None)?;
+        }
+        Ok(going.len() as u64)
+    })
+}
+
+fn keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<DeviceKey>, ReadError> {
+    let rows = open.tables.device_keys.range((user.0, 0)..=(user.0, u64::MAX))?;
+    rows.map(|row| DeviceKey::decode(row?.1.value())).collect()
+}
