@@ -160,13 +160,13 @@ impl<P: Peer> Handle<P> {
         for session in store.sessions_of(user, None, LISTED)?.into_iter().filter(|one| now < one.expires) {
             let device = store.device(user, session.id)?;
             let address = device.as_ref().and_then(|device| device.address).or(session.address);
-            let used = store.last_seen(Seen::Session(user, session.id))?.unwrap_or(session.created);
+            let last = store.last_seen(Seen::Session(user, session.id))?.unwrap_or(session.created);
             devices.push(wire::Device {
                 session: session.id.0,
                 name: session.device,
                 client: device.map(|device| device.client).unwrap_or_default(),
                 address: address.map(|address| address.to_string()).unwrap_or_default(),
-                used_ms: used.0,
+                used_ms: last.0,
                 created_ms: session.created.0,
                 expires_ms: session.expires.0,
                 connected: connected.contains(&session.id),

@@ -43,12 +43,15 @@ export function entry(session, notice) {
     try {
       if (way === 'guest') await session.logIn('logInGuest', { name: given.name });
       else if (way === 'claim') await session.logIn('redeemClaim', { code: String(given.code).trim(), name: given.name, password: given.password });
-      else await session.logIn('logInPassword', { name: given.name, password: given.password });
+      else await session.logIn('logInPassword', { name: given.name, password: given.password, code: String(given.factor ?? '').trim() });
     } catch (error) {
       fill(problem, explain(error));
       button.disabled = false;
       fill(button, label);
-      const first = form.querySelector('input[type=password]') ?? form.querySelector('input');
+      if (error instanceof Refusal && error.code === REFUSED.factor && !form.elements.namedItem('factor')) {
+        problem.before(field(t('oneTimeCode'), { name: 'factor', autocomplete: 'one-time-code', inputmode: 'text', maxlength: 32 }));
+      }
+      const first = form.querySelector('input[name=factor]') ?? form.querySelector('input[type=password]') ?? form.querySelector('input');
       /** @type {HTMLInputElement} */ (first).focus();
     }
   }

@@ -118,6 +118,10 @@ export class Room {
     if (this.session.blocked && this.session.way === 'websocket') {
       this.say(t('udpBlocked', { port: location.port || '443' }), 20_000);
     }
+    if (this.session.notice) {
+      this.say(this.session.notice, 60_000);
+      this.session.notice = '';
+    }
   }
 
   /** @param {KeyboardEvent} event @param {boolean} down */

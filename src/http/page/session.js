@@ -10,7 +10,7 @@ const VERSIONS = { versionMin: 1, versionMax: 1 };
 const AGAIN = [250, 8000];
 
 /** Error codes and close codes of docs/protocol.md that mean something to this page. */
-export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11 };
+export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30 };
 export const CLOSED = { normal: 0, shuttingDown: 1, loggedOut: 2, replaced: 3, version: 4, full: 8, disabled: 9 };
 
 /** What the server refused, or that it can't be reached. */
@@ -50,6 +50,10 @@ export class Session extends EventTarget {
     this.blocked = '';
     this.self = 0;
     this.ssrc = 0;
+    /** @type {{ token: Uint8Array, until: number } | undefined} */
+    this.access = undefined;
+    /** What the server has to tell about the account. */
+    this.notice = '';
     /** @type {Map<number, any>} */
     this.channels = new Map();
     /** @type {Map<number, any>} */
@@ -182,6 +186,19 @@ export class Session extends EventTarget {
   }
 
   async enterByToken() {
+    // The short one changes nothing, so that an answer that gets lost does no harm.
+    const { access } = this;
+    this.access = undefined;
+    if (access && access.until > Date.now() + 10_000) {
+      try {
+        return await this.enter('logInToken', { token: access.token });
+      } catch (error) {
+        if (!(error instanceof Refusal && error.code === REFUSED.token)) {
+          this.access = access;
+          throw error;
+        }
+      }
+    }
     const text = localStorage.getItem(TOKEN) ?? '';
     await this.enter('logInToken', { token: Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) });
   }
@@ -192,6 +209,8 @@ export class Session extends EventTarget {
     this.ssrc = loggedIn.ssrc;
     this.self = loggedIn.session;
     if (loggedIn.token.length > 0) localStorage.setItem(TOKEN, btoa(String.fromCharCode(...loggedIn.token)));
+    if (loggedIn.accessToken.length > 0) this.access = { token: loggedIn.accessToken, until: Number(loggedIn.accessTokenExpiresMs) };
+    this.notice = loggedIn.notice;
     localStorage.setItem(NAME, loggedIn.name);
     this.worker.postMessage({ kind: 'identity', ssrc: this.ssrc });
     this.end = undefined;
