@@ -44,6 +44,10 @@ permissions! {
     MOVE_OTHERS = 6, "move others";
     /// Create and disable accounts.
     MANAGE_USERS = 7, "manage users";
+    /// Invite people to make accounts.
+    INVITE = 8, "invite";
+    /// Keep accounts, addresses and devices out.
+    BAN = 9, "ban";
     /// Everything, on every channel, whatever overwrites say.
     ADMINISTER = 63, "administer";
 }

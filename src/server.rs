@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::control::{self, Actor, Handle, Refused, Secret, Settings};
+use crate::control::{self, Actor, Handle, Refused, Registration, Secret, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
@@ -348,6 +348,11 @@ fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> S
         access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
         secret: Secret(identity.key().secret_der().to_vec()),
         guests: config.guests(),
+        registration: match config.registration().as_str() {
+            "open" => Registration::Open,
+            "closed" => Registration::Closed,
+            _ => Registration::Invited,
+        },
         hash_threads: config.hash_threads(),
         hash_queue: config.hash_queue() as usize,
         fingerprint: identity.fingerprint(),

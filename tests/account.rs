@@ -9,21 +9,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
-use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session, Trust, connect};
+use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::id::{Fingerprint, SessionId};
 use parlour::protocol::wire::{Hello, LogInKey, Request, Response, request, response};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, decode, encode};
 use parlour::transport;
 use ring::signature::Ed25519KeyPair;
-use support::{PASSWORD, Process, TestServer, log_in};
-
-async fn with(server: &TestServer, credentials: Credentials) -> Result<Session, RequestError> {
-    connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap().log_in(credentials).await
-}
-
-fn code<T: std::fmt::Debug>(outcome: Result<T, RequestError>) -> ErrorCode {
-    outcome.unwrap_err().code().unwrap()
-}
+use support::{PASSWORD, Process, TestServer, code, log_in, with};
 
 /// What the audit trail says was done, the newest first.
 async fn trail(server: &TestServer) -> String {

@@ -1,6 +1,7 @@
 //! Proof of identity: passwords, tokens, and how often one may try. Only arithmetic and CPU time: the
 //! clock and the random source are arguments.
 
+mod api_key;
 mod device;
 mod lockout;
 mod password;
@@ -9,6 +10,7 @@ mod session_token;
 mod token;
 mod totp;
 
+pub use api_key::{API_KEY, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
 pub use lockout::{AddressKey, Lockout, Policy};
 pub use password::{

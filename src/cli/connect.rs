@@ -14,6 +14,7 @@ use crate::client::{
 };
 use crate::id::{ChannelId, Fingerprint};
 use crate::protocol::ErrorCode;
+use crate::protocol::wire::LoggedIn;
 
 /// How this program calls itself.
 pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
@@ -67,6 +68,16 @@ impl Place {
         Ok(self.profile.remember(&self.address.server(), address.to_string(), known)?)
     }
 
+    /// Comes in as a program, by a key of its owner.
+    async fn enter_by_key(&self, key: &str) -> anyhow::Result<Entered> {
+        let connected = self.connect(None).await?;
+        let fingerprint = connected.fingerprint();
+        let session = connected.log_in(Credentials::api_key(key)).await?;
+        let wallet = Arc::new(ApiKeyWallet(key.to_owned()));
+        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
+        Ok(Entered { session, keeper })
+    }
+
     /// Gives this device a key of its own, by which it logs in from now on.
     pub(super) async fn register_device(&mut self, session: &Session) -> anyhow::Result<()> {
         let mut known = self.known().cloned().unwrap_or_default();
@@ -82,6 +93,9 @@ impl Place {
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
         let server = self.address.server();
+        if let Ok(key) = std::env::var("PARLOUR_API_KEY") {
+            return self.enter_by_key(&key).await;
+        }
         let Some(known) = self.known().filter(|known| known.is_logged_in()) else {
             bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
         };
@@ -115,6 +129,18 @@ impl Place {
         let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
         Ok(Entered { session, keeper })
     }
+}
+
+/// A key is all that a program comes back with.
+#[derive(Debug)]
+struct ApiKeyWallet(String);
+
+impl Wallet for ApiKeyWallet {
+    fn credentials(&self) -> Option<Credentials> {
+        Some(Credentials::api_key(&self.0))
+    }
+
+    fn keep(&self, _: &LoggedIn) {}
 }
 
 /// A session and the way back to it.

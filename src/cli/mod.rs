@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod ban;
 mod bench;
 mod channels;
 mod claim;
@@ -14,6 +15,8 @@ mod demo;
 mod device;
 mod discover;
 mod doctor;
+mod invite;
+mod key;
 mod login;
 mod logout;
 mod operate;
@@ -23,6 +26,7 @@ mod record;
 mod records;
 mod say;
 mod serve;
+mod span;
 mod status;
 mod trace;
 mod user;
@@ -62,6 +66,14 @@ enum Command {
     Logout(logout::Logout),
     /// Your own account: password, second factor.
     Account(account::Account),
+    /// Make an account with an invite, and log in.
+    Register(invite::Register),
+    /// Invite people to make accounts.
+    Invite(invite::Invite),
+    /// Keep accounts, addresses and devices out.
+    Ban(ban::Ban),
+    /// Keys for programs that act for you.
+    Key(key::Key),
     /// The devices that are logged in to your account.
     Device(device::Device),
     /// Show where you are logged in and how good the connection is.
@@ -132,6 +144,10 @@ impl Command {
             Self::Login(command) => command.run(output).await,
             Self::Logout(command) => command.run(output).await,
             Self::Account(command) => command.run(output).await,
+            Self::Register(command) => command.run(output).await,
+            Self::Invite(command) => command.run(output).await,
+            Self::Ban(command) => command.run(output).await,
+            Self::Key(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,

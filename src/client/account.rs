@@ -1,10 +1,13 @@
-//! One's own account: password, devices, keys, second factor.
+//! One's own account (password, devices, keys, second factor), and who comes in (invites, bans).
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{DeviceSecret, RequestError, Session};
 use crate::id::{Fingerprint, SessionId};
-use crate::protocol::wire::{self, request, response};
+use crate::permission::Permissions;
+use crate::protocol::wire::{self, create_ban, request, response};
 
 impl Session {
     /// What the server knows of the account.
@@ -73,4 +76,81 @@ impl Session {
         let proof = proof.to_owned();
         self.done(request::Body::RemoveSecondFactor(wire::RemoveSecondFactor { proof })).await
     }
+
+    /// Makes a key for a program, which may do at most what `scopes` has, and is good for so long, or for ever.
+    pub async fn create_api_key(
+        &self,
+        name: &str,
+        scopes: Permissions,
+        life: Option<Duration>,
+    ) -> Result<wire::ApiKeyMade, RequestError> {
+        let create =
+            wire::CreateApiKey { name: name.to_owned(), scopes: scopes.bits(), life_ms: milliseconds(life) };
+        match self.request(request::Body::CreateApiKey(create)).await? {
+            response::Body::ApiKeyMade(key) => Ok(key),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// The account's keys.
+    pub async fn api_keys(&self) -> Result<Vec<wire::ApiKey>, RequestError> {
+        match self.request(request::Body::ListApiKeys(wire::ListApiKeys {})).await? {
+            response::Body::ApiKeys(keys) => Ok(keys.keys),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// A key is good no more.
+    pub async fn revoke_api_key(&self, id: u64) -> Result<(), RequestError> {
+        self.done(request::Body::RevokeApiKey(wire::RevokeApiKey { id })).await
+    }
+
+    /// Makes an invite. Its code is in the answer, and nowhere else.
+    pub async fn create_invite(&self, create: wire::CreateInvite) -> Result<wire::Invite, RequestError> {
+        match self.request(request::Body::CreateInvite(create)).await? {
+            response::Body::Invite(invite) => Ok(invite),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// The invites that are good.
+    pub async fn invites(&self) -> Result<Vec<wire::Invite>, RequestError> {
+        match self.request(request::Body::ListInvites(wire::ListInvites {})).await? {
+            response::Body::Invites(invites) => Ok(invites.invites),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// An invite is good no more.
+    pub async fn revoke_invite(&self, id: u64) -> Result<(), RequestError> {
+        self.done(request::Body::RevokeInvite(wire::RevokeInvite { id })).await
+    }
+
+    /// Keeps somebody out, for so long, or for good; who is in goes.
+    pub async fn ban(
+        &self,
+        subject: create_ban::Subject,
+        reason: &str,
+        life: Option<Duration>,
+    ) -> Result<u64, RequestError> {
+        let (subject, reason, life_ms) = (Some(subject), reason.to_owned(), milliseconds(life));
+        self.created(request::Body::CreateBan(wire::CreateBan { subject, reason, life_ms })).await
+    }
+
+    /// The bans that hold.
+    pub async fn bans(&self) -> Result<Vec<wire::Ban>, RequestError> {
+        match self.request(request::Body::ListBans(wire::ListBans {})).await? {
+            response::Body::Bans(bans) => Ok(bans.bans),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// Lets somebody in again.
+    pub async fn lift_ban(&self, id: u64) -> Result<(), RequestError> {
+        self.done(request::Body::LiftBan(wire::LiftBan { id })).await
+    }
+}
+
+fn milliseconds(life: Option<Duration>) -> u64 {
+    life.map_or(0, |life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1))
 }

@@ -66,6 +66,21 @@ impl Credentials {
         Self(Proof::Request(request::Body::LogInToken(wire::LogInToken { token })))
     }
 
+    /// As a program, by an API key of its owner.
+    pub fn api_key(key: &str) -> Self {
+        Self(Proof::Request(request::Body::LogInApiKey(wire::LogInApiKey { key: key.to_owned() })))
+    }
+
+    /// As somebody new, who gets this name and password; `invite` may be empty where everybody may register.
+    pub fn register(invite: &str, name: &str, password: &str, device: &str) -> Self {
+        Self(Proof::Request(request::Body::Register(wire::Register {
+            invite: invite.to_owned(),
+            name: name.to_owned(),
+            password: password.to_owned(),
+            device: device.to_owned(),
+        })))
+    }
+
     /// As a guest, where the server lets them in.
     pub fn guest(name: &str, device: &str) -> Self {
         let (name, device) = (name.to_owned(), device.to_owned());
@@ -248,6 +263,16 @@ impl Connected {
     /// The certificate that the server presented.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What an invite leads to. Counts as a try of this connection.
+    pub async fn look_at_invite(&self, code: &str) -> Result<wire::Invite, RequestError> {
+        let code = code.to_owned();
+        let look = request::Body::LookAtInvite(wire::LookAtInvite { code });
+        match exchange(&self.link.connection, look).await? {
+            response::Body::Invite(invite) => Ok(invite),
+            _ => Err(RequestError::Misfit),
+        }
     }
 
     /// Logs in. When the server refuses, another try needs another connection.

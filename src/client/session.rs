@@ -165,7 +165,7 @@ impl Session {
         }
     }
 
-    async fn created(&self, body: request::Body) -> Result<u64, RequestError> {
+    pub(super) async fn created(&self, body: request::Body) -> Result<u64, RequestError> {
         match self.request(body).await? {
             response::Body::Created(created) => Ok(created.id),
             _ => Err(RequestError::Misfit),

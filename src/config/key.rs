@@ -234,6 +234,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether people without an account are let in, under the role Guest.",
     },
     Key {
+        name: "accounts.registration",
+        default: "\"invite\"",
+        kind: Kind::Choice(&["invite", "open", "closed"]),
+        meaning: "Who may make an account: who has an invite, everybody, or nobody (administrators make them).",
+    },
+    Key {
         name: "auth.hash_threads",
         default: "0",
         kind: Kind::Number(0..=64),

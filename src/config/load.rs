@@ -10,7 +10,7 @@ use super::{Config, Origin};
 
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
 const OTHER_VARIABLES: &[&str] =
-    &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD"];
+    &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD", "PARLOUR_API_KEY"];
 
 /// Where settings are looked for. The environment is given, not read, so that tests have their own.
 #[derive(Clone, Debug, Default)]

@@ -95,6 +95,8 @@ getters! {
     access_minutes -> u32 = "sessions.access_minutes", Number;
     /// Whether guests are let in.
     guests -> bool = "sessions.guests", Switch;
+    /// Who may make an account: `invite`, `open` or `closed`.
+    registration -> String = "accounts.registration", Text;
     /// Passwords waiting to be hashed, at most.
     hash_queue -> u32 = "auth.hash_queue", Number;
     /// Hours between two backups; 0 for none.

@@ -12,7 +12,7 @@ use crate::id::{SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
 use crate::state::{Actor, Change, Event, Facts, Member, Standing, State};
-use crate::store::{Author, By, Failed, GUEST, Rejected, Seen, Write, write};
+use crate::store::{Author, By, Failed, GUEST, Rejected, SEEDED_ORGANIZATION, Seen, Write, ban_on, write};
 use crate::voice::Peer;
 
 /// Commands of one batch at most.
@@ -107,11 +107,23 @@ impl<P: Peer> Control<P> {
         let (store, now) = (&self.shared.store, clock::now());
         let stored = load::state(store, self.shared.settings.max_sessions)?;
         let guests = load::grants(store, &[GUEST])?;
+        let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
         let standing = |member: &Member| {
+            let address = self.seats.get(&member.session).map(|place| place.address);
+            if ban_on(&bans, member.user, address, None, now).is_some() {
+                return None;
+            }
             let Some(user) = member.user else {
                 return Some(Standing { name: member.name.clone(), grants: guests.clone() });
             };
-            store.session(user, member.session, now).ok().flatten()?;
+            let device = store.device(user, member.session).ok()?;
+            if ban_on(&bans, None, None, device.and_then(|device| device.key), now).is_some() {
+                return None;
+            }
+            match member.key {
+                Some((key, _)) => drop(store.api_key_by_id(key, now).ok().flatten()?),
+                None => drop(store.session(user, member.session, now).ok().flatten()?),
+            }
             let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
             Some(Standing { grants: load::grants_of(store, &user, now).ok()?, name: user.name })
         };
@@ -228,6 +240,10 @@ impl<P: Peer> Control<P> {
     fn member(&self, proven: Proven, kind: wire::MemberKind, client: String) -> Result<Member, Refused> {
         let store = &self.shared.store;
         let (grants, kind) = match proven.user {
+            Some(user) if proven.key.is_some() => {
+                let user = store.user(user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
+                (load::grants_of(store, &user, clock::now())?, wire::MemberKind::Bot)
+            }
             Some(user) => {
                 let now = clock::now();
                 store.session(user, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
@@ -247,6 +263,7 @@ impl<P: Peer> Control<P> {
             kind,
             client,
             grants,
+            key: proven.key,
         })
     }
 

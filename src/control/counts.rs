@@ -5,10 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::protocol::ErrorCode;
 
 /// A counter of answered requests, and one of refused requests for each error code.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counts {
     answered: AtomicU64,
     refused: [AtomicU64; ErrorCode::ALL.len()],
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { answered: AtomicU64::new(0), refused: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
 }
 
 impl Counts {

@@ -89,7 +89,8 @@ pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>>
         | Change::TextChannel { .. }
         | Change::TextSession { .. }
         | Change::CreateUser { .. }
-        | Change::OwnAccount { .. } => Vec::new(),
+        | Change::OwnAccount { .. }
+        | Change::Admission { .. } => Vec::new(),
     }
 }
 

@@ -9,14 +9,15 @@ use sha2::{Digest, Sha256};
 
 use super::{Handle, Refused, clock};
 use crate::auth::{
-    AddressKey, ClaimCode, DEVICE_KEY, EXPORTED, Given, Policy, SessionToken, StoredPassword, TokenHash,
-    check_guessing, check_password, device_challenge, device_fingerprint, verify_device,
+    AddressKey, ApiKeySecret, ClaimCode, DEVICE_KEY, EXPORTED, Given, Policy, SessionToken, StoredPassword,
+    TokenHash, check_guessing, check_password, device_challenge, device_fingerprint, verify_device,
 };
-use crate::id::{Fingerprint, RoleId, SessionId, Timestamp, UserId};
+use crate::id::{ApiKeyId, Fingerprint, RoleId, SessionId, Timestamp, UserId};
 use crate::name::{check_user_name, folded};
+use crate::permission::Permissions;
 use crate::protocol::wire::{self, request};
 use crate::store::write::{self, Exchange, Exchanged, NOTICE, NewUser};
-use crate::store::{ADMINISTRATOR, Author, By, Device, SEEDED_ORGANIZATION, Session, User, Write};
+use crate::store::{ADMINISTRATOR, Author, By, Device, SEEDED_ORGANIZATION, Seen, Session, User, Write};
 use crate::voice::Peer;
 
 /// Failures of one account: five are free, then the delay doubles to a minute. Whoever knows the
@@ -61,6 +62,7 @@ pub struct Proven {
     token: Option<(SessionToken, Timestamp)>,
     access: Option<(SessionToken, Timestamp)>,
     notice: String,
+    pub(super) key: Option<(ApiKeyId, Permissions)>,
 }
 
 impl Proven {
@@ -88,8 +90,12 @@ impl<P: Peer> Handle<P> {
     /// Checks the proof in a log-in. Wrong password, unknown user and disabled account get the same answer after
     /// the same work.
     pub async fn log_in(&self, request: &request::Body, visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        // Before any work that costs something.
+        self.check_bans(None, Some(visitor.from), None)?;
         match request {
             request::Body::LogInPassword(proof) => self.by_password(proof, visitor).await,
+            request::Body::LogInApiKey(proof) => self.by_api_key(&proof.key, visitor),
+            request::Body::Register(register) => self.register(register, visitor).await,
             request::Body::LogInToken(proof) => self.by_token(&proof.token, visitor).await,
             request::Body::LogInKey(proof) => self.by_key(proof, visitor).await,
             request::Body::LogInGuest(proof) => self.as_guest(proof),
@@ -114,6 +120,7 @@ impl<P: Peer> Handle<P> {
         let Some(user) = user.filter(|user| matches && !user.disabled) else {
             return Err(Refused::LogInFailed);
         };
+        self.check_bans(Some(user.id), None, None)?;
         self.check_second_factor(user.id, &proof.code).await?;
         self.succeeded(&account, visitor.from);
         if !stored.is_current() {
@@ -138,6 +145,7 @@ impl<P: Peer> Handle<P> {
                 let session = store.session(user, session, now)?.filter(|_| now < expires);
                 let session = session.ok_or(Refused::TokenInvalid)?;
                 let user = self.enabled(session.user)?;
+                self.check_device(user.id, session.id)?;
                 let access = Some(self.access_token(&session));
                 return Ok(proven(&user, &session, None, access, String::new()));
             }
@@ -152,6 +160,7 @@ impl<P: Peer> Handle<P> {
             None => return Err(Refused::TokenInvalid),
         };
         let account = self.enabled(user)?;
+        self.check_device(user, session)?;
         let exchange = Exchange {
             user,
             session,
@@ -193,7 +202,8 @@ impl<P: Peer> Handle<P> {
         }
         let key = self.0.store.device_key(user, fingerprint)?.filter(|key| key.public == *public);
         let key = key.ok_or(Refused::LogInFailed)?;
-        let account = self.enabled(user).map_err(|_| Refused::LogInFailed)?;
+        let account = self.named(user)?;
+        self.check_bans(None, None, Some(fingerprint))?;
         self.forgive(visitor.from);
         let now = clock::now();
         if let Some(session) = key.session
@@ -214,7 +224,21 @@ impl<P: Peer> Handle<P> {
     }
 
     fn enabled(&self, user: UserId) -> Result<User, Refused> {
+        self.check_bans(Some(user), None, None)?;
         self.0.store.user(user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)
+    }
+
+    /// Whether the key of a session's device is kept out.
+    fn check_device(&self, user: UserId, session: SessionId) -> Result<(), Refused> {
+        self.check_bans(None, None, self.0.store.device(user, session)?.and_then(|device| device.key))
+    }
+
+    /// The same for who showed something else than a token.
+    fn named(&self, user: UserId) -> Result<User, Refused> {
+        self.enabled(user).map_err(|refused| match refused {
+            Refused::TokenInvalid => Refused::LogInFailed,
+            other => other,
+        })
     }
 
     fn as_guest(&self, proof: &wire::LogInGuest) -> Result<Proven, Refused> {
@@ -225,8 +249,8 @@ impl<P: Peer> Handle<P> {
         if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
             return Err(Refused::NameTaken);
         }
-        let session = self.0.store.new_session_id();
-        Ok(Proven { session, user: None, name, token: None, access: None, notice: String::new() })
+        let (session, notice) = (self.0.store.new_session_id(), String::new());
+        Ok(Proven { session, user: None, name, token: None, access: None, notice, key: None })
     }
 
     async fn by_claim(&self, proof: &wire::RedeemClaim, visitor: Visitor<'_>) -> Result<Proven, Refused> {
@@ -242,6 +266,21 @@ impl<P: Peer> Handle<P> {
         let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
         self.forgive(visitor.from);
         self.begin(&user, &proof.device, None, visitor).await
+    }
+
+    /// A program, for its owner. It has no token: the key is what it comes back with.
+    fn by_api_key(&self, text: &str, visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        self.admit(None, visitor.from)?;
+        let now = clock::now();
+        let shown = ApiKeySecret::parse(text).ok_or(Refused::LogInFailed)?;
+        let key = self.0.store.api_key(shown.prefix(), now)?.filter(|key| key.hash == shown.hash());
+        let key = key.ok_or(Refused::LogInFailed)?;
+        let user = self.named(key.user)?;
+        self.forgive(visitor.from);
+        self.0.store.touch(Seen::ApiKey(key.user, key.id), now);
+        let (session, notice) = (self.0.store.new_session_id(), String::new());
+        let (user, name, key) = (Some(user.id), user.name, Some((key.id, key.scopes)));
+        Ok(Proven { session, user, name, token: None, access: None, notice, key })
     }
 
     /// A new session for somebody who has proven who they are.
@@ -335,7 +374,7 @@ impl<P: Peer> Handle<P> {
     }
 
     /// Counts a try against the account and the address, unless one of them must wait.
-    fn admit(&self, account: Option<&String>, from: IpAddr) -> Result<(), Refused> {
+    pub(super) fn admit(&self, account: Option<&String>, from: IpAddr) -> Result<(), Refused> {
         let (now, address) = (clock::now(), AddressKey::of(from));
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut addresses = self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -372,7 +411,7 @@ impl<P: Peer> Handle<P> {
         self.forgive(from);
     }
 
-    fn forgive(&self, from: IpAddr) {
+    pub(super) fn forgive(&self, from: IpAddr) {
         let key = AddressKey::of(from);
         self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&key);
     }
@@ -385,7 +424,8 @@ fn proven(
     access: Option<(SessionToken, Timestamp)>,
     notice: String,
 ) -> Proven {
-    Proven { session: row.id, user: Some(user.id), name: user.name.clone(), token, access, notice }
+    let (user, name) = (Some(user.id), user.name.clone());
+    Proven { session: row.id, user, name, token, access, notice, key: None }
 }
 
 /// What a user calls a device, as it is kept.

@@ -7,6 +7,8 @@
 
 mod account;
 mod administer;
+mod admission;
+mod api_key;
 mod audience;
 mod batch;
 mod clock;
@@ -38,7 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
 use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp, UserId};
 use crate::protocol::wire::{self, MemberKind, request, response};
-use crate::store::{By, SEEDED_ORGANIZATION, Store};
+use crate::store::{Ban, By, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, ForwardTable, Peer};
 use hashing::Hashing;
 
@@ -64,6 +66,8 @@ pub struct Settings {
     pub secret: Secret,
     /// Whether guests are let in.
     pub guests: bool,
+    /// Who may make an account.
+    pub registration: Registration,
     /// Threads that hash passwords.
     pub hash_threads: usize,
     /// Passwords that wait for them at most; at the bound the answer is "busy".
@@ -72,6 +76,17 @@ pub struct Settings {
     pub fingerprint: Fingerprint,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
+}
+
+/// Who may make an account for themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Who was invited.
+    Invited,
+    /// Everybody.
+    Open,
+    /// Nobody; administrators make accounts.
+    Closed,
 }
 
 /// Bytes that last and that nobody learns, not even by a log of the settings.
@@ -153,6 +168,7 @@ struct Shared<P> {
     codes: Mutex<Lockout<UserId>>,
     tokens: TokenKey,
     seal: SealKey,
+    bans: ArcSwap<Vec<Ban>>,
     counts: Counts,
     voice_counts: voice::Counts,
     connected: AtomicU32,
@@ -202,6 +218,7 @@ impl Drop for AbortOnPanic {
 /// Starts the control thread on what the store holds.
 pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P>, Thread), StartError> {
     let state = load::state(&store, settings.max_sessions)?;
+    let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
     let (queue, commands) = mpsc::channel(QUEUE);
     let hashing = Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
     let shared = Arc::new(Shared {
@@ -214,6 +231,7 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         codes: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
         tokens: TokenKey::new(&settings.secret.0),
         seal: SealKey::new(&settings.secret.0),
+        bans: ArcSwap::from_pointee(bans),
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
@@ -293,7 +311,16 @@ impl<P: Peer> Handle<P> {
             | request::Body::RemoveKey(_)
             | request::Body::SetUpSecondFactor(_)
             | request::Body::ConfirmSecondFactor(_)
-            | request::Body::RemoveSecondFactor(_) => self.own_account(actor, body).await,
+            | request::Body::RemoveSecondFactor(_)
+            | request::Body::CreateApiKey(_)
+            | request::Body::ListApiKeys(_)
+            | request::Body::RevokeApiKey(_) => self.own_account(actor, body).await,
+            request::Body::CreateInvite(_)
+            | request::Body::ListInvites(_)
+            | request::Body::RevokeInvite(_)
+            | request::Body::CreateBan(_)
+            | request::Body::ListBans(_)
+            | request::Body::LiftBan(_) => self.admission(actor, body).await,
             request::Body::NewClaimCode(_) => {
                 self.ask(actor, body, true).await?;
                 self.new_claim_code().await.map(response::Body::ClaimCode)
@@ -339,6 +366,7 @@ impl<P: Peer> Handle<P> {
 
     /// Has what is live follow what the store holds.
     async fn refresh(&self) -> Result<(), Refused> {
+        self.0.bans.store(Arc::new(self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?));
         let (reply, done) = oneshot::channel();
         self.enqueue(Command::Refresh { reply })?;
         done.await.map_err(|_| Refused::Stopping)?

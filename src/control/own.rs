@@ -78,6 +78,14 @@ impl<P: Peer> Handle<P> {
                 self.remove_second_factor(&account, &remove.proof, by).await?;
                 Ok(done)
             }
+            request::Body::CreateApiKey(create) => {
+                self.create_api_key(user, &create, by).await.map(response::Body::ApiKeyMade)
+            }
+            request::Body::ListApiKeys(_) => Ok(response::Body::ApiKeys(self.api_keys(user)?)),
+            request::Body::RevokeApiKey(revoke) => {
+                self.revoke_api_key(user, revoke.id, by).await?;
+                Ok(done)
+            }
             _ => Err(Refused::Unexpected),
         }
     }

@@ -52,6 +52,20 @@ pub enum Refused {
     /// The one-time code isn't right.
     #[error("the one-time code is wrong, too old, or was used; take the next one")]
     SecondFactorWrong,
+    /// The invite opens nothing.
+    #[error("the invite is wrong, used up or expired; ask whoever sent it for another")]
+    InviteInvalid,
+    /// Nobody registers here.
+    #[error("accounts on this server are made by its administrator; ask for one")]
+    RegistrationClosed,
+    /// Somebody is kept out.
+    #[error("you are banned from this server{until}{reason}", until = until_words(.until), reason = reason_words(.reason))]
+    Banned {
+        /// What the one who did it said.
+        reason: String,
+        /// Until when; `None` for good.
+        until: Option<crate::id::Timestamp>,
+    },
     /// The present password isn't right.
     #[error("the present password is wrong")]
     OwnPasswordWrong,
@@ -95,6 +109,14 @@ pub enum Refused {
     Internal,
 }
 
+fn until_words(until: &Option<crate::id::Timestamp>) -> String {
+    until.map_or_else(String::new, |until| format!(" until {until}"))
+}
+
+fn reason_words(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
 impl Refused {
     /// The code that says the same to a program.
     pub fn code(&self) -> ErrorCode {
@@ -109,6 +131,9 @@ impl Refused {
             Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
             Self::SecondFactorNeeded => ErrorCode::SecondFactorNeeded,
             Self::SecondFactorWrong => ErrorCode::SecondFactorWrong,
+            Self::InviteInvalid => ErrorCode::InviteInvalid,
+            Self::RegistrationClosed => ErrorCode::RegistrationClosed,
+            Self::Banned { .. } => ErrorCode::Banned,
             Self::OwnPasswordWrong => ErrorCode::LogInFailed,
             Self::TokenInvalid => ErrorCode::TokenInvalid,
             Self::GuestsRefused => ErrorCode::GuestsRefused,
@@ -146,9 +171,7 @@ impl From<Rejected> for Refused {
             Rejected::CreateSession(_) => Self::LogInFailed,
             Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
             Rejected::RedeemClaim(RedeemClaimError::Invalid) => Self::ClaimInvalid,
-            Rejected::TakeToken(TakeTokenError::Invalid) => {
-                Self::Rejected(ErrorCode::NotFound, TakeTokenError::Invalid.to_string())
-            }
+            Rejected::TakeToken(TakeTokenError::Invalid) => Self::InviteInvalid,
             Rejected::CreateUser(error) | Rejected::RedeemClaim(RedeemClaimError::User(error)) => {
                 error.into()
             }
@@ -201,6 +224,15 @@ impl From<crate::store::write::EndSessionError> for Refused {
     }
 }
 
+impl From<crate::store::write::RegisterError> for Refused {
+    fn from(error: crate::store::write::RegisterError) -> Self {
+        match error {
+            crate::store::write::RegisterError::Invalid => Self::InviteInvalid,
+            crate::store::write::RegisterError::User(error) => error.into(),
+        }
+    }
+}
+
 impl From<RedeemClaimError> for Refused {
     fn from(error: RedeemClaimError) -> Self {
         Rejected::from(error).into()
@@ -241,6 +273,33 @@ impl From<SecondFactorError> for Refused {
         }
     }
 }
+
+impl From<crate::store::write::CreateApiKeyError> for Refused {
+    fn from(error: crate::store::write::CreateApiKeyError) -> Self {
+        match error {
+            crate::store::write::CreateApiKeyError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
+            crate::store::write::CreateApiKeyError::PrefixTaken => Self::Busy,
+        }
+    }
+}
+
+impl From<crate::store::write::BanError> for Refused {
+    fn from(error: crate::store::write::BanError) -> Self {
+        Self::Rejected(ErrorCode::Malformed, error.to_string())
+    }
+}
+
+macro_rules! not_found {
+    ($($error:ident),*) => {$(
+        impl From<crate::store::write::$error> for Refused {
+            fn from(error: crate::store::write::$error) -> Self {
+                Self::Rejected(ErrorCode::NotFound, error.to_string())
+            }
+        }
+    )*};
+}
+
+not_found!(RevokeApiKeyError, RevokeTokenError, LiftBanError);
 
 impl From<EditUserError> for Refused {
     fn from(error: EditUserError) -> Self {

@@ -83,6 +83,11 @@ impl ExpectLogIn {
     pub(super) async fn log_in(self) -> Result<Session, Ended> {
         for _ in 1..TRIES {
             let (mut send, request) = next_request(&self.link).await?;
+            if let Ok(request::Body::LookAtInvite(look)) = &request {
+                let invite = self.shared.handle.look_at_invite(&look.code, self.from).await;
+                exchange::answer(&mut send, invite.map(response::Body::Invite)).await;
+                continue;
+            }
             match self.try_log_in(request).await {
                 Ok((session, answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;

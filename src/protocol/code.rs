@@ -78,6 +78,9 @@ codes! {
         NotFound = 28, "not-found", "there is nothing of that name or number; list what there is";
         SecondFactorNeeded = 29, "second-factor-needed", "this account needs a one-time code beside its password";
         SecondFactorWrong = 30, "second-factor-wrong", "the one-time code is wrong, too old, or was used";
+        InviteInvalid = 31, "invite-invalid", "the invite is wrong, used up or expired; ask for another";
+        RegistrationClosed = 32, "registration-closed", "this server makes no accounts by registration";
+        Banned = 33, "banned", "this account, address or device is kept out of this server";
     }
 }
 

@@ -47,7 +47,10 @@ impl State {
     /// Makes a change that [`State::decide`] or [`State::decide_arrival`] answered.
     pub fn apply(&mut self, change: Change) -> Vec<Event> {
         match change {
-            Change::Nothing | Change::CreateUser { .. } | Change::OwnAccount { .. } => Vec::new(),
+            Change::Nothing
+            | Change::CreateUser { .. }
+            | Change::OwnAccount { .. }
+            | Change::Admission { .. } => Vec::new(),
             Change::Arrive(member) => {
                 let session = member.session;
                 self.members.insert(session, *member);

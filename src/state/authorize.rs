@@ -42,11 +42,16 @@ impl State {
             .flatten()
             .copied()
             .collect();
-        effective(member.user.unwrap_or(UserId(0)), &member.grants, &path)
+        within_key(member, effective(member.user.unwrap_or(UserId(0)), &member.grants, &path))
     }
 }
 
 /// What the member's roles grant, whatever the channel.
 fn granted(member: &Member) -> Permissions {
-    effective(member.user.unwrap_or(UserId(0)), &member.grants, &[])
+    within_key(member, effective(member.user.unwrap_or(UserId(0)), &member.grants, &[]))
+}
+
+/// A program that came by an API key may do what its owner may, and no more than the key.
+fn within_key(member: &Member, has: Permissions) -> Permissions {
+    member.key.map_or(has, |(_, scopes)| Permissions::from_bits(has.bits() & scopes.bits()))
 }

@@ -88,6 +88,13 @@ pub enum Change {
         /// Their sessions that are connected.
         connected: Vec<SessionId>,
     },
+    /// Something about who comes in; what is connected follows from the store.
+    Admission {
+        /// The roles that an invite gives.
+        roles: Vec<RoleId>,
+        /// The asker's own account.
+        own: Option<UserId>,
+    },
     /// An account is disabled or enabled; disabling ends its sessions.
     SetUserDisabled {
         /// Whose.
@@ -109,6 +116,7 @@ impl Change {
             | Self::SetUserDisabled { .. } => true,
             Self::Nothing
             | Self::OwnAccount { .. }
+            | Self::Admission { .. }
             | Self::Arrive(_)
             | Self::Depart(_)
             | Self::Place { .. }
@@ -140,6 +148,9 @@ pub enum Denied {
     /// The asker has no account.
     #[error("a guest has no account; ask an administrator for one")]
     NoAccount,
+    /// A program asks what is for its owner.
+    #[error("an API key may not do this; log in as its owner")]
+    NotByKey,
     /// There is no such channel, or the asker may not see it.
     #[error("there is no such channel; list the channels to see which there are")]
     NoSuchChannel,
@@ -186,7 +197,7 @@ impl Denied {
             Self::Missing(_) => ErrorCode::Malformed,
             Self::SessionEnded => ErrorCode::TokenInvalid,
             Self::Full(_) => ErrorCode::Full,
-            Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount => ErrorCode::Forbidden,
+            Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount | Self::NotByKey => ErrorCode::Forbidden,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
             Self::NoSuchUser => ErrorCode::NoSuchUser,

@@ -38,7 +38,20 @@ impl State {
             | Body::RemoveKey(_)
             | Body::SetUpSecondFactor(_)
             | Body::ConfirmSecondFactor(_)
-            | Body::RemoveSecondFactor(_) => self.decide_own_account(actor),
+            | Body::RemoveSecondFactor(_)
+            | Body::ListApiKeys(_)
+            | Body::RevokeApiKey(_) => self.decide_own_account(actor),
+            Body::CreateApiKey(create) => {
+                let change = self.decide_own_account(actor)?;
+                // A key may do what its owner may, at most.
+                self.authorize(actor, Permissions::from_bits(create.scopes), None)?;
+                Ok(change)
+            }
+            Body::CreateInvite(create) => self.decide_invite(actor, create),
+            Body::ListInvites(_) | Body::RevokeInvite(_) => self.decide_admission(actor, Permissions::INVITE),
+            Body::CreateBan(_) | Body::ListBans(_) | Body::LiftBan(_) => {
+                self.decide_admission(actor, Permissions::BAN)
+            }
             Body::NewClaimCode(_) | Body::ServerStatus(_) | Body::Administer(_) => match actor {
                 Actor::Operator => Ok(Change::Nothing),
                 Actor::Session(_) => Err(Denied::Forbidden(Permissions::ADMINISTER)),
@@ -48,6 +61,9 @@ impl State {
             | Body::LogInToken(_)
             | Body::LogInGuest(_)
             | Body::LogInKey(_)
+            | Body::LogInApiKey(_)
+            | Body::Register(_)
+            | Body::LookAtInvite(_)
             | Body::RedeemClaim(_) => Err(Denied::Unexpected),
         }
     }
@@ -174,7 +190,39 @@ impl State {
         let session = session_of(actor)?;
         let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
         let user = member.user.ok_or(Denied::NoAccount)?;
+        if member.key.is_some() {
+            return Err(Denied::NotByKey);
+        }
         Ok(Change::OwnAccount { user, session, connected: self.sessions_of(user) })
+    }
+
+    /// Whether somebody may decide who comes in.
+    fn decide_admission(&self, actor: Actor, needed: Permissions) -> Result<Change, Denied> {
+        self.authorize(actor, needed, None)?;
+        let own = match actor {
+            Actor::Session(session) => self.members.get(&session).and_then(|member| member.user),
+            Actor::Operator => None,
+        };
+        Ok(Change::Admission { roles: Vec::new(), own })
+    }
+
+    fn decide_invite(&self, actor: Actor, create: &wire::CreateInvite) -> Result<Change, Denied> {
+        let Change::Admission { own, .. } = self.decide_admission(actor, Permissions::INVITE)? else {
+            return Err(Denied::Unexpected);
+        };
+        if create.channel != 0 {
+            self.authorize(actor, Permissions::VIEW, Some(ChannelId(create.channel)))?;
+        }
+        let default = [super::DEFAULT_ROLE.to_owned()];
+        let names = if create.roles.is_empty() { &default[..] } else { &create.roles };
+        let mut roles = Vec::new();
+        for name in names {
+            let role = self.role(name).ok_or(Denied::NoSuchRole)?;
+            // Nobody hands out more than they have.
+            self.authorize(actor, role.allow, None)?;
+            roles.push(role.id);
+        }
+        Ok(Change::Admission { roles, own })
     }
 
     fn decide_move_session(&self, actor: Actor, to: &wire::MoveSession) -> Result<Change, Denied> {

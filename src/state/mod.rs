@@ -20,7 +20,7 @@ pub use refresh::Standing;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Ssrc, UserId};
+use crate::id::{ApiKeyId, ChannelId, OrganizationId, RoleId, SessionId, Ssrc, UserId};
 use crate::permission::{Overwrite, Permissions, RoleGrant};
 use crate::protocol::wire::MemberKind;
 
@@ -81,6 +81,8 @@ pub struct Member {
     pub client: String,
     /// The roles it has, with what they allow.
     pub grants: Vec<RoleGrant>,
+    /// The API key that it came by, and what that may do at most.
+    pub key: Option<(ApiKeyId, Permissions)>,
 }
 
 /// How much there can be.

@@ -30,6 +30,7 @@ fn member(session: u64, allow: Permissions) -> Member {
         kind: MemberKind::Native,
         client: String::new(),
         grants: vec![RoleGrant { role: RoleId(1), allow }],
+        key: None,
     }
 }
 

@@ -34,7 +34,7 @@ pub use error::{CommitError, Failed, OpenError, ReadError};
 pub use export::{ExportError, ImportError};
 pub use migrate::{Applied, Opening, Pending};
 pub use open::By;
-pub use read::{AuditFilter, Stats};
+pub use read::{AuditFilter, Stats, ban_on};
 pub use record::*;
 pub use seen::Seen;
 pub use table::TableSize;

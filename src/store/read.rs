@@ -362,6 +362,12 @@ impl Store {
         Ok(key.filter(|key: &ApiKey| key.prefix == prefix && key.expires.is_none_or(|expires| now < expires)))
     }
 
+    /// A key by its number, while it is valid.
+    pub fn api_key_by_id(&self, id: ApiKeyId, now: Timestamp) -> Result<Option<ApiKey>, ReadError> {
+        let key: Option<ApiKey> = self.look(|tables| get(&tables.api_keys, id.0))?;
+        Ok(key.filter(|key| key.expires.is_none_or(|expires| now < expires)))
+    }
+
     /// A page of a user's keys.
     pub fn api_keys_of(
         &self,
@@ -393,16 +399,7 @@ impl Store {
         certificate: Option<Fingerprint>,
         now: Timestamp,
     ) -> Result<Option<Ban>, ReadError> {
-        let applies = |ban: &Ban| {
-            ban.until.is_none_or(|until| now < until)
-                && match ban.subject {
-                    BanSubject::User(banned) => user == Some(banned),
-                    BanSubject::Certificate(banned) => certificate == Some(banned),
-                    range @ BanSubject::Address { .. } => {
-                        address.is_some_and(|address| range.covers(address))
-                    }
-                }
-        };
+        let applies = |ban: &Ban| applies(ban, user, address, certificate, now);
         let found = self.look(|tables| page_of(&tables.bans, home, None, 1, applies))?;
         Ok(found.into_iter().next())
     }
@@ -466,6 +463,32 @@ impl Store {
             })
         })
     }
+}
+
+/// The first of some bans that keeps somebody out now: the account, the address or the device's key.
+pub fn ban_on(
+    bans: &[Ban],
+    user: Option<UserId>,
+    address: Option<IpAddr>,
+    key: Option<Fingerprint>,
+    now: Timestamp,
+) -> Option<&Ban> {
+    bans.iter().find(|ban| applies(ban, user, address, key, now))
+}
+
+fn applies(
+    ban: &Ban,
+    user: Option<UserId>,
+    address: Option<IpAddr>,
+    key: Option<Fingerprint>,
+    now: Timestamp,
+) -> bool {
+    ban.until.is_none_or(|until| now < until)
+        && match ban.subject {
+            BanSubject::User(banned) => user == Some(banned),
+            BanSubject::Certificate(banned) => key == Some(banned),
+            range @ BanSubject::Address { .. } => address.is_some_and(|address| range.covers(address)),
+        }
 }
 
 /// The highest session identifier ever given.

@@ -73,6 +73,16 @@ pub fn channel_id(session: &Session, path: &str) -> ChannelId {
     ChannelId(session.view().find(path).unwrap().id)
 }
 
+/// Logs in to a server in this process.
+pub async fn with(server: &TestServer, credentials: Credentials) -> Result<Session, RequestError> {
+    connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap().log_in(credentials).await
+}
+
+/// The code of a refusal.
+pub fn code<T: std::fmt::Debug>(outcome: Result<T, RequestError>) -> parlour::protocol::ErrorCode {
+    outcome.unwrap_err().code().unwrap()
+}
+
 pub async fn log_in(address: &Address, name: &str, password: &str) -> Result<Session, RequestError> {
     let connected = connect(address, Trust::FirstUse, "test/1").await.unwrap();
     connected.log_in(Credentials::password(name, password, "test")).await

@@ -49,8 +49,8 @@ pub use session::{
     refresh_session, sweep_sessions,
 };
 pub use token::{
-    CreateTokenError, NewToken, RedeemClaimError, RevokeTokenError, TakeTokenError, create_token,
-    redeem_claim, revoke_token, set_claim, sweep_tokens, take_token,
+    CreateTokenError, NewToken, RedeemClaimError, RegisterError, RevokeTokenError, TakeTokenError,
+    create_token, redeem_claim, register_by_invite, revoke_token, set_claim, sweep_tokens, take_token,
 };
 pub use user::{
     CreateUserError, DeleteUserError, EditUserError, MAX_AVATAR, MAX_BIO, NewUser, SetProfileError, UserEdit,

@@ -225,6 +225,35 @@ pub enum RedeemClaimError {
     User(#[from] CreateUserError),
 }
 
+/// An invite is used and the account created, both or neither.
+pub fn register_by_invite(hash: TokenHash, user: NewUser) -> Write<User, RegisterError> {
+    Write::new(move |open| {
+        if valid(open, Purpose::Invite, &hash)?.is_none() {
+            return Err(Stop::Refused(RegisterError::Invalid));
+        }
+        let user = create(open, user).map_err(|stop| match stop {
+            Stop::Refused(error) => Stop::Refused(RegisterError::User(error)),
+            Stop::Broken(error) => Stop::Broken(error),
+        })?;
+        match take(open, Purpose::Invite, &hash) {
+            Err(Stop::Broken(error)) => Err(Stop::Broken(error)),
+            // Refused it isn't: it was looked at above.
+            _ => Ok(user),
+        }
+    })
+}
+
+/// Why nobody is registered by an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RegisterError {
+    /// The invite is wrong, used up or expired.
+    #[error("the invite is wrong, used up or expired")]
+    Invalid,
+    /// The account can't be created.
+    #[error(transparent)]
+    User(#[from] CreateUserError),
+}
+
 /// The claim is used and the account created, both or neither.
 pub fn redeem_claim(hash: TokenHash, user: NewUser) -> Write<User, RedeemClaimError> {
     Write::new(move |open| {

@@ -1,0 +1,92 @@
+//! `parlour ban`.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connect::{Place, Server};
+use super::output::Output;
+use super::span::Span;
+use crate::id::{Fingerprint, Timestamp};
+use crate::protocol::wire::create_ban::Subject;
+
+/// Keep accounts, addresses and devices out.
+#[derive(Debug, Args)]
+pub(super) struct Ban {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Keep somebody out; who is connected goes at once.
+    Add {
+        /// An account.
+        #[arg(long, group = "subject", value_name = "NAME")]
+        user: Option<String>,
+        /// An address, or a range as 192.0.2.0/24.
+        #[arg(long, group = "subject", value_name = "ADDRESS")]
+        network: Option<String>,
+        /// A device's key, by its fingerprint.
+        #[arg(long, group = "subject", value_name = "FINGERPRINT")]
+        key: Option<String>,
+        /// Why; they are told.
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// How long: 30m, 12h, 7d. Default: for good.
+        #[arg(long = "for", value_name = "TIME")]
+        life: Option<Span>,
+    },
+    /// Show who is kept out.
+    List,
+    /// Let somebody in again.
+    Lift {
+        /// The ban's number in the list.
+        ban: u64,
+    },
+}
+
+impl Ban {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        match self.command {
+            Command::Add { user, network, key, reason, life } => {
+                let (subject, words) = match (user, network, key.as_deref().map(Fingerprint::parse)) {
+                    (Some(user), ..) => (Subject::User(user.clone()), user),
+                    (_, Some(network), _) => (Subject::Network(network.clone()), network),
+                    (.., Some(Some(key))) => (Subject::Key(key.0.to_vec().into()), "the device".to_owned()),
+                    (.., Some(None)) => bail!("a key's fingerprint has 64 hexadecimal digits"),
+                    (None, None, None) => {
+                        bail!("whom? Say --user NAME, --network ADDRESS or --key FINGERPRINT")
+                    }
+                };
+                let id = session.ban(subject, &reason, life.map(|span| span.0)).await?;
+                output.line(format!("{words} is kept out. Lift it with: parlour ban lift {id}"));
+                output.object(&json!({ "ban": id }));
+            }
+            Command::List => {
+                let mut rows = Vec::new();
+                for ban in session.bans().await? {
+                    let until = (ban.until_ms > 0).then_some(Timestamp(ban.until_ms));
+                    output.object(&json!({
+                        "ban": ban.id, "subject": ban.subject, "reason": ban.reason,
+                        "created": Timestamp(ban.created_ms), "until": until,
+                    }));
+                    let until = until.map_or_else(|| "for good".to_owned(), |until| until.to_string());
+                    rows.push(vec![ban.id.to_string(), ban.subject, until, ban.reason]);
+                }
+                output.table(&["Ban", "Who", "Until", "Why"], rows);
+            }
+            Command::Lift { ban } => {
+                session.lift_ban(ban).await?;
+                output.line(format!("Ban {ban} is lifted."));
+                output.object(&json!({ "lifted": ban }));
+            }
+        }
+        session.close().await;
+        Ok(())
+    }
+}

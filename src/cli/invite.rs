@@ -1,0 +1,153 @@
+//! `parlour invite` and `parlour register`.
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connect::{Place, Server, announce, ask, device, password};
+use super::output::{Output, paint, styled};
+use super::serve::qr_code;
+use super::span::Span;
+use crate::client::{ConnectError, Credentials};
+use crate::id::Timestamp;
+use crate::protocol::wire;
+
+/// Invite people to make accounts.
+#[derive(Debug, Args)]
+pub(super) struct Invite {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an invite: a link, a code, and a QR code of the link.
+    Create {
+        /// How many accounts it makes.
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// How long it is good: 30m, 12h, 7d.
+        #[arg(long = "for", default_value = "7d", value_name = "TIME")]
+        life: Span,
+        /// The channel that it leads to.
+        #[arg(long, value_name = "PATH")]
+        channel: Option<String>,
+        /// A role of who comes by it; may be given several times. Default: Member.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+    /// Show the invites that are good.
+    List,
+    /// An invite is good no more.
+    Revoke {
+        /// Its number in the list.
+        invite: u64,
+    },
+}
+
+impl Invite {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        match self.command {
+            Command::Create { uses, life, channel, roles } => {
+                let view = session.view();
+                let channel = channel.map(|path| view.find(&path).map(|channel| channel.id)).transpose()?;
+                let create = wire::CreateInvite {
+                    uses,
+                    life_ms: life.milliseconds(),
+                    channel: channel.unwrap_or(0),
+                    roles,
+                };
+                let invite = session.create_invite(create).await?;
+                let link = format!("https://{}/i/{}", place.address.server(), invite.code);
+                for line in qr_code(&link) {
+                    output.line(format!("  {}", paint(&line, "97;40", styled())));
+                }
+                output.line(format!("\n  In a browser   {}", paint(&link, "1", styled())));
+                output.line(format!(
+                    "  In a terminal  parlour register {} parlour://THEIR-NAME@{}",
+                    invite.code,
+                    place.address.server()
+                ));
+                let until = Timestamp(invite.expires_ms);
+                output.line(format!(
+                    "  Good for       {} until {until}, role {}",
+                    super::output::counted(invite.uses.into(), "account"),
+                    invite.roles.join(", ")
+                ));
+                output.object(&json!({
+                    "invite": invite.id, "code": invite.code, "link": link, "uses": invite.uses,
+                    "expires": until, "channel": invite.channel_path, "roles": invite.roles,
+                }));
+            }
+            Command::List => {
+                let mut rows = Vec::new();
+                for invite in session.invites().await? {
+                    let until = Timestamp(invite.expires_ms);
+                    output.object(&json!({
+                        "invite": invite.id, "uses": invite.uses, "expires": until, "channel": invite.channel_path,
+                        "roles": invite.roles,
+                    }));
+                    rows.push(vec![
+                        invite.id.to_string(),
+                        invite.uses.to_string(),
+                        until.to_string(),
+                        invite.channel_path,
+                        invite.roles.join(", "),
+                    ]);
+                }
+                output.table(&["Invite", "Uses left", "Good until", "Channel", "Roles"], rows);
+            }
+            Command::Revoke { invite } => {
+                session.revoke_invite(invite).await?;
+                output.line(format!("Invite {invite} is good no more."));
+                output.object(&json!({ "revoked": invite }));
+            }
+        }
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// Make an account with an invite, and log in.
+#[derive(Debug, Args)]
+pub(super) struct Register {
+    /// The invite's code, or its link.
+    invite: String,
+    /// The server: `parlour://[user@]host[:port]`; the user is the name you will have.
+    #[arg(env = "PARLOUR_ADDRESS")]
+    address: Option<String>,
+    /// Read the password from standard input.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Register {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        // A link names the server, too.
+        let (code, linked) = match self.invite.split_once("/i/") {
+            Some((server, code)) => (code.to_owned(), Some(server.replacen("https://", "parlour://", 1))),
+            None => (self.invite.clone(), None),
+        };
+        let address = self.address.clone().or(linked);
+        let address = address.context("which server? Give its address after the code, or the whole link")?;
+        let mut place = Place::find(Some(&address))?;
+        let name = place.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
+        let password = password(self.password_stdin, "The password you want (10 characters or more)", true)?;
+        let connected = place.connect(None).await?;
+        let fingerprint = connected.fingerprint();
+        announce(output, &place, fingerprint);
+        let credentials = Credentials::register(&code, &name, &password, &device());
+        let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
+        let name = session.logged_in().name.clone();
+        place.remember(&session, fingerprint)?;
+        place.register_device(&session).await?;
+        output.line(format!("Welcome, {name}. You are logged in to {}.", place.address.server()));
+        output.object(&json!({ "server": place.address.server(), "name": name, "session": session.id().0 }));
+        session.close().await;
+        Ok(())
+    }
+}
