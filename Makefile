@@ -43,6 +43,7 @@ setup-browser:
 	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
 	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
 	command -v ip >/dev/null || missing="$$missing iproute2"; \
+	command -v zbarimg >/dev/null || missing="$$missing zbar-tools"; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null; then \
 			echo "Installing$$missing with apt-get: the page is tested in a real browser."; \

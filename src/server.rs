@@ -305,6 +305,7 @@ fn parts(
         certificates: Arc::clone(certificates),
         name: config.name(),
         guests: config.guests(),
+        registration: config.registration(),
         metrics_token: config.metrics_token(),
         connections: limits.sessions,
         idle: limits.idle,

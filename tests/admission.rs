@@ -1,6 +1,6 @@
 //! Who comes in: invites, registration, bans, and programs with keys.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

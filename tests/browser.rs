@@ -299,6 +299,41 @@ fn what_is_said_is_heard_soon() {
     assert!(result["median"].as_f64().unwrap() < 150.0, "{result}");
 }
 
+/// An invite's link leads to an account and into the channel; the account is looked after in the page.
+#[test]
+fn a_friend_comes_by_a_link_and_looks_after_the_account() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let server = process.address.to_string();
+    let mut login = support::parlour(home.path());
+    login.args(["login", &format!("parlour://demo@{server}"), "--password-stdin"]);
+    let mut login = login.stdin(Stdio::piped()).spawn().unwrap();
+    login.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    assert!(login.wait().unwrap().success());
+    let mut invite = support::parlour(home.path());
+    let made = invite.args(["--json", "invite", "create", "--channel", "Social"]).output().unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let result = run(
+        "invited.mjs",
+        &[
+            ("SERVER", server.clone()),
+            ("LINK", made["link"].as_str().unwrap().to_owned()),
+            ("VOICE", sentence(0, home.path()).display().to_string()),
+            ("OUT", home.path().display().to_string()),
+            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
+        ],
+        |_| (),
+    );
+    println!("{result:#}");
+    for nothing in ["violations", "errors", "foreign"] {
+        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+    }
+    assert_eq!(result["address"], format!("https://{server}/#/Social"), "the address keeps no code");
+    assert_eq!(result["codes"], 10);
+    let qr = result["qr"].as_str().unwrap();
+    assert!(qr.starts_with("otpauth://totp/Parlour:fay?secret=SECRET&issuer=Parlour"), "{qr}");
+}
+
 /// Firefox, with a sound server of its own: what it hears from a native client, and what one hears of it.
 #[test]
 fn firefox_loads_logs_in_listens_and_talks() {

@@ -60,13 +60,12 @@ impl Login {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut place = Place::find(self.address.as_deref())?;
         // Asked before connecting: the server doesn't wait for somebody who types.
-        let account = match &self.guest {
-            Some(_) => None,
-            None => {
-                let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
-                let question = format!("Password of {name} at {}", place.address.server());
-                Some((name, password(self.password_stdin, &question, false)?))
-            }
+        let account = if self.guest.is_some() {
+            None
+        } else {
+            let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
+            let question = format!("Password of {name} at {}", place.address.server());
+            Some((name, password(self.password_stdin, &question, false)?))
         };
         let connected = place.connect(self.trust).await?;
         let fingerprint = connected.fingerprint();

@@ -126,7 +126,7 @@ impl<P: Peer> Handle<P> {
     }
 
     /// What an invite leads to, for who has its code. Tries are counted as log-ins of the address are.
-    pub async fn look_at_invite(&self, code: &str, from: IpAddr) -> Result<wire::Invite, Refused> {
+    pub fn look_at_invite(&self, code: &str, from: IpAddr) -> Result<wire::Invite, Refused> {
         self.check_bans(None, Some(from), None)?;
         self.admit(None, from)?;
         let code = ClaimCode::parse(code).ok_or(Refused::InviteInvalid)?;
@@ -160,12 +160,11 @@ impl<P: Peer> Handle<P> {
             return Err(Refused::NameTaken);
         }
         self.check_new_password(&register.password, &[&name]).await?;
-        let roles = match &invite {
-            Some((_, token)) => token.roles.clone(),
-            None => {
-                let default = self.0.store.role_by_name(SEEDED_ORGANIZATION, crate::state::DEFAULT_ROLE)?;
-                default.map(|role| role.id).into_iter().collect()
-            }
+        let roles = if let Some((_, token)) = &invite {
+            token.roles.clone()
+        } else {
+            let default = self.0.store.role_by_name(SEEDED_ORGANIZATION, crate::state::DEFAULT_ROLE)?;
+            default.map(|role| role.id).into_iter().collect()
         };
         let password = Some(self.hash(&register.password).await?);
         let new = NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles };

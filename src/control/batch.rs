@@ -62,7 +62,7 @@ impl<P: Peer> Control<P> {
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
-                    self.arrive(proven, newcomer, reply, &mut pending);
+                    self.arrive(*proven, newcomer, reply, &mut pending);
                 }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
                 Command::Request { actor, body, ask_only, reply } => {

@@ -126,7 +126,7 @@ pub struct Attached {
 /// Something for the control thread.
 enum Command<P> {
     Arrive {
-        proven: Proven,
+        proven: Box<Proven>,
         newcomer: Newcomer<P>,
         reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
     },
@@ -285,7 +285,7 @@ impl<P: Peer> Handle<P> {
     ) -> Result<((Attached, mpsc::Receiver<Bytes>), wire::LoggedIn), Refused> {
         let (reply, answer) = oneshot::channel();
         let mut logged_in = proven.logged_in();
-        self.enqueue(Command::Arrive { proven, newcomer, reply })?;
+        self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
         let (attached, events) = answer.await.map_err(|_| Refused::Stopping)??;
         logged_in.ssrc = attached.ssrc.0;
         Ok(((attached, events), logged_in))

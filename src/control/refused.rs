@@ -59,7 +59,7 @@ pub enum Refused {
     #[error("accounts on this server are made by its administrator; ask for one")]
     RegistrationClosed,
     /// Somebody is kept out.
-    #[error("you are banned from this server{until}{reason}", until = until_words(.until), reason = reason_words(.reason))]
+    #[error("you are banned from this server{until}{reason}", until = until_words(*.until), reason = reason_words(.reason))]
     Banned {
         /// What the one who did it said.
         reason: String,
@@ -109,7 +109,7 @@ pub enum Refused {
     Internal,
 }
 
-fn until_words(until: &Option<crate::id::Timestamp>) -> String {
+fn until_words(until: Option<crate::id::Timestamp>) -> String {
     until.map_or_else(String::new, |until| format!(" until {until}"))
 }
 
@@ -127,14 +127,13 @@ impl Refused {
             Self::Unexpected => ErrorCode::Unexpected,
             Self::Unsupported => ErrorCode::Unsupported,
             Self::RateLimited(_) => ErrorCode::RateLimited,
-            Self::LogInFailed => ErrorCode::LogInFailed,
+            Self::LogInFailed | Self::OwnPasswordWrong => ErrorCode::LogInFailed,
             Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
             Self::SecondFactorNeeded => ErrorCode::SecondFactorNeeded,
             Self::SecondFactorWrong => ErrorCode::SecondFactorWrong,
             Self::InviteInvalid => ErrorCode::InviteInvalid,
             Self::RegistrationClosed => ErrorCode::RegistrationClosed,
             Self::Banned { .. } => ErrorCode::Banned,
-            Self::OwnPasswordWrong => ErrorCode::LogInFailed,
             Self::TokenInvalid => ErrorCode::TokenInvalid,
             Self::GuestsRefused => ErrorCode::GuestsRefused,
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,

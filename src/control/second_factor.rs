@@ -67,7 +67,8 @@ impl<P: Peer> Handle<P> {
         let sealed = self.0.seal.seal(user.id.0, secret.as_bytes(), random()?).ok_or(Refused::Internal)?;
         self.run(by, write::begin_second_factor(user.id, sealed)).await?;
         let uri = secret.uri(&self.0.settings.name, &user.name);
-        Ok(wire::SecondFactorSecret { secret: secret.base32(), uri })
+        let (qr_side, qr) = modules(&uri);
+        Ok(wire::SecondFactorSecret { secret: secret.base32(), uri, qr_side, qr: qr.into() })
     }
 
     /// The first code puts the secret in force.
@@ -101,4 +102,17 @@ impl<P: Peer> Handle<P> {
         }
         self.run(by, write::remove_second_factor(user.id)).await
     }
+}
+
+/// The modules of a QR code, a bit each; none for what is too long for one.
+fn modules(text: &str) -> (u32, Vec<u8>) {
+    let Ok(code) = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::M) else {
+        return (0, Vec::new());
+    };
+    let colors = code.to_colors();
+    let mut bits = vec![0; colors.len().div_ceil(8)];
+    for (index, _) in colors.iter().enumerate().filter(|(_, color)| **color == qrcode::Color::Dark) {
+        bits[index / 8] |= 128 >> (index % 8);
+    }
+    (u32::try_from(code.width()).unwrap_or(0), bits)
 }

@@ -84,7 +84,7 @@ impl ExpectLogIn {
         for _ in 1..TRIES {
             let (mut send, request) = next_request(&self.link).await?;
             if let Ok(request::Body::LookAtInvite(look)) = &request {
-                let invite = self.shared.handle.look_at_invite(&look.code, self.from).await;
+                let invite = self.shared.handle.look_at_invite(&look.code, self.from);
                 exchange::answer(&mut send, invite.map(response::Body::Invite)).await;
                 continue;
             }

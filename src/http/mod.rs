@@ -60,6 +60,8 @@ pub struct Parts {
     pub name: String,
     /// Whether guests are let in.
     pub guests: bool,
+    /// Who may make an account: `invite`, `open` or `closed`.
+    pub registration: String,
     /// What a scraper from elsewhere has to show; empty where none may.
     pub metrics_token: String,
     /// Connections at most.
@@ -125,6 +127,8 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 fn router(parts: Arc<Parts>) -> Router {
     Router::new()
         .route("/", get(page::index))
+        // An invite's link; what it says is for the page.
+        .route("/i/{code}", get(page::index))
         .route("/parlour.json", get(page::greeting))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

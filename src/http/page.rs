@@ -93,6 +93,7 @@ pub(super) async fn greeting(
         "version": env!("CARGO_PKG_VERSION"),
         "certificateHashes": hashes,
         "guests": parts.guests,
+        "registration": parts.registration,
         "unclaimed": parts.handle.is_unclaimed(),
         // A claim code may wait beside an administrator who lost the password.
         "administered": parts.handle.has_administrator().unwrap_or(true),

@@ -2,45 +2,21 @@
 // keyboard, looked at by axe-core at each step, and photographed. For axe-core the page's policy is off, but for one person.
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
-import { Person, modules, native } from './person.mjs';
+import { Person, native, tabTo } from './person.mjs';
 
 const { SERVER, CLAIM, VOICES, PASSWORD, SHOTS, EVIL_USER, EVIL_CHANNEL, EVIL_WORDS } = process.env;
 const [voice, other] = VOICES.split(':');
 const url = `https://${SERVER}/`;
-const axe = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
 const results = { violations: [], steps: [] };
 const say = (words) => {
   results.steps.push(words);
   process.stderr.write(`${words}\n`);
 };
 
-/** Looks at a page as it is: accessibility, and a picture. */
-async function look(person, name, shot = true) {
-  if (shot && SHOTS) await person.page.screenshot({ path: `${SHOTS}/${name}.png` });
-  // Looked at from outside the page's policy, as a browser's extension would.
-  const found = await person.page.evaluate(async (text) => {
-    if (!globalThis.axe) (0, eval)(text);
-    const { violations } = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} (${node.failureSummary})`).join(', ')}`);
-  }, axe).catch((error) => [String(error)]);
-  results.violations.push(...found.map((violation) => `${name}: ${violation}`));
-}
-
-/** Presses Tab until something of that name has the focus. */
-async function tabTo(page, name) {
-  for (let i = 0; i < 40; i += 1) {
-    const focused = await page.evaluate(() => {
-      const { activeElement: element } = document;
-      return element?.getAttribute('aria-label') ?? (element?.labels?.[0] ?? element)?.textContent ?? '';
-    });
-    if (focused.startsWith(name)) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`Tab never comes to ${name}`);
-}
+/** @param {Person} person @param {string} name @param {boolean} [shot] */
+const look = async (person, name, shot = true) => results.violations.push(...await person.look(name, shot && SHOTS));
 
 const people = [];
 const start = async (options) => {

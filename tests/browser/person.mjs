@@ -1,7 +1,7 @@
 // A person at a browser of their own, with a sound file as microphone and ears that record what the page plays.
 
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
@@ -167,9 +167,38 @@ export class Person {
     return { sound, began: offset + (from / RATE) * 1000 };
   }
 
+  /**
+   * Looks at the page as it is: accessibility, and a picture if there is somewhere to put it. Answers with what is wrong.
+   * @param {string} name @param {string} [shots] @returns {Promise<string[]>}
+   */
+  async look(name, shots) {
+    if (shots) await this.page.screenshot({ path: `${shots}/${name}.png` });
+    // Looked at from outside the page's policy, as a browser's extension would.
+    const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+    const found = await this.page.evaluate(async (text) => {
+      if (!globalThis.axe) (0, eval)(text);
+      const { violations } = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} (${node.failureSummary})`).join(', ')}`);
+    }, axe).catch((error) => [String(error)]);
+    return found.map((violation) => `${name}: ${violation}`);
+  }
+
   async close() {
     await this.browser.close();
   }
+}
+
+/** Presses Tab until something of that name has the focus. */
+export async function tabTo(page, name) {
+  for (let i = 0; i < 40; i += 1) {
+    const focused = await page.evaluate(() => {
+      const { activeElement: element } = document;
+      return element?.getAttribute('aria-label') ?? (element?.labels?.[0] ?? element)?.textContent ?? '';
+    });
+    if (focused.startsWith(name)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never comes to ${name}`);
 }
 
 /** Runs the program as an account of its own, until it ends. @param {string} name @param {string[]} args @param {string} [input] */

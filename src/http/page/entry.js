@@ -5,7 +5,7 @@ import { CLOSED, REFUSED, Refusal } from './session.js';
 import { refusal, t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
-/** @typedef {"logIn" | "guest" | "claim"} Way */
+/** @typedef {"logIn" | "guest" | "claim" | "register"} Way */
 
 /**
  * @param {Session} session @param {string} [notice] What happened before.
@@ -15,6 +15,10 @@ export function entry(session, notice) {
   const greeting = /** @type {import('./session.js').Greeting} */ (session.greeting);
   /** @type {Way} */
   let way = greeting.unclaimed && !greeting.administered ? 'claim' : 'logIn';
+  // An invite's link is /i/CODE; where it leads to is asked of the server.
+  const invite = location.pathname.startsWith('/i/') ? decodeURIComponent(location.pathname.slice(3)) : '';
+  let path = '';
+  if (invite) way = 'register';
   const card = h('main', { class: 'card', id: 'entry' });
   const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
 
@@ -27,7 +31,7 @@ export function entry(session, notice) {
     name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, maxlength: 64, autocapitalize: 'none', spellcheck: 'false',
   });
   const passwordField = () => field(t('password'), {
-    name: 'password', type: 'password', autocomplete: way === 'claim' ? 'new-password' : 'current-password', maxlength: 256,
+    name: 'password', type: 'password', autocomplete: way === 'claim' || way === 'register' ? 'new-password' : 'current-password', maxlength: 256,
   });
 
   /** @param {SubmitEvent} event */
@@ -42,7 +46,11 @@ export function entry(session, notice) {
     fill(problem);
     try {
       if (way === 'guest') await session.logIn('logInGuest', { name: given.name });
-      else if (way === 'claim') await session.logIn('redeemClaim', { code: String(given.code).trim(), name: given.name, password: given.password });
+      else if (way === 'register') {
+        await session.logIn('register', { invite: String(given.invite).trim(), name: given.name, password: given.password });
+        // The code is used, and the address keeps no secret.
+        history.replaceState(null, '', path ? `/#/${path.split('/').map(encodeURIComponent).join('/')}` : '/');
+      } else if (way === 'claim') await session.logIn('redeemClaim', { code: String(given.code).trim(), name: given.name, password: given.password });
       else await session.logIn('logInPassword', { name: given.name, password: given.password, code: String(given.factor ?? '').trim() });
     } catch (error) {
       fill(problem, explain(error));
@@ -57,13 +65,14 @@ export function entry(session, notice) {
   }
 
   function draw() {
-    const head = { logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
-    const lead = { logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
-    const verb = { logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
+    const head = { register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
+    const lead = { register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
+    const verb = { register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
     /** @type {[Way, string][]} */
     const others = [];
     if (way !== 'logIn') others.push(['logIn', t('orLogIn')]);
     if (way !== 'guest' && greeting.guests) others.push(['guest', t('orGuest')]);
+    if (way !== 'register' && greeting.registration !== 'closed') others.push(['register', t('orRegister')]);
     if (way !== 'claim' && greeting.unclaimed) others.push(['claim', t('orClaim')]);
     fill(
       card,
@@ -73,6 +82,9 @@ export function entry(session, notice) {
       notice && h('p', { class: 'notice', role: 'status' }, notice),
       h('form', { onsubmit: submit },
         way === 'claim' && field(t('claimCode'), { name: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false' }),
+        way === 'register' && field(t('inviteCode'), {
+          name: 'invite', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', '.value': invite, required: greeting.registration !== 'open',
+        }),
         nameField(),
         way !== 'guest' && passwordField(),
         problem,
@@ -93,6 +105,12 @@ export function entry(session, notice) {
     queueMicrotask(() => (inputs.find(({ value }) => !value) ?? inputs[0])?.focus());
   }
   draw();
+  if (invite) {
+    session.lookAtInvite(invite).then(({ channelPath }) => {
+      path = channelPath;
+      draw();
+    }, (error) => fill(problem, explain(error)));
+  }
   return card;
 }
 

@@ -1,5 +1,6 @@
 // The main view: who is where and who talks, what is written, and how you are heard.
 
+import { account } from './account.js';
 import { Quality } from './chart.js';
 import { ICONS, fill, h, icon } from './dom.js';
 import { explain } from './entry.js';
@@ -66,6 +67,7 @@ export class Room {
       h('a', { class: 'skip', href: '#messages' }, t('skip')),
       h('header', {}, h('p', { class: 'server' }, this.session.greeting?.name ?? ''),
         tool(t('copyLink'), ICONS.link, () => this.copyLink()),
+        this.session.user !== 0 && tool(t('account'), ICONS.account, () => account(this.session)),
         tool(t('settings'), ICONS.settings, () => preferences(this.session, this.audio, () => this.settled())),
         tool(t('logOut'), ICONS.leave, () => this.session.logOut())),
       this.banner,

@@ -29,6 +29,7 @@ export class Refusal extends Error {
  * @property {string} version
  * @property {string[]} certificateHashes
  * @property {boolean} guests
+ * @property {"invite" | "open" | "closed"} registration
  * @property {boolean} unclaimed A claim code waits to be used.
  * @property {boolean} administered
  */
@@ -50,6 +51,8 @@ export class Session extends EventTarget {
     this.blocked = '';
     this.self = 0;
     this.ssrc = 0;
+    /** The account; 0 for a guest. */
+    this.user = 0;
     /** @type {{ token: Uint8Array, until: number } | undefined} */
     this.access = undefined;
     /** What the server has to tell about the account. */
@@ -151,7 +154,7 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Logs in: by "logInPassword", "logInGuest" or "redeemClaim".
+   * Logs in: by "logInPassword", "logInGuest", "register" or "redeemClaim".
    * @param {string} how @param {any} body
    */
   async logIn(how, body) {
@@ -163,6 +166,18 @@ export class Session extends EventTarget {
       this.worker.postMessage({ kind: 'close' });
       this.become('out');
       throw error;
+    }
+  }
+
+  /** What an invite leads to. @param {string} code */
+  async lookAtInvite(code) {
+    this.become('connecting');
+    try {
+      await this.connect();
+      return (await this.request('lookAtInvite', { code })).invite;
+    } finally {
+      this.worker.postMessage({ kind: 'close' });
+      this.become('out');
     }
   }
 
@@ -208,6 +223,7 @@ export class Session extends EventTarget {
     const { loggedIn } = await this.request(how, body);
     this.ssrc = loggedIn.ssrc;
     this.self = loggedIn.session;
+    this.user = loggedIn.user;
     if (loggedIn.token.length > 0) localStorage.setItem(TOKEN, btoa(String.fromCharCode(...loggedIn.token)));
     if (loggedIn.accessToken.length > 0) this.access = { token: loggedIn.accessToken, until: Number(loggedIn.accessTokenExpiresMs) };
     this.notice = loggedIn.notice;

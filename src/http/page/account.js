@@ -1,0 +1,122 @@
+// The dialog of one's own account: devices, password, one-time codes.
+
+import { h, fill } from './dom.js';
+import { explain } from './entry.js';
+import { language, t } from './text.js';
+
+/** @param {number | bigint} milliseconds */
+const when = (milliseconds) => new Date(Number(milliseconds)).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+
+/** A QR code of so many modules a side, a bit each. @param {number} side @param {Uint8Array} bits @param {string} name */
+function qrCode(side, bits, name) {
+  const quiet = 4;
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('viewBox', `0 0 ${side + 2 * quiet} ${side + 2 * quiet}`);
+  svg.setAttribute('class', 'qr');
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', name);
+  let path = '';
+  for (let i = 0; i < side * side; i++) {
+    if (bits[i >> 3] & (128 >> (i & 7))) path += `M${(i % side) + quiet} ${Math.floor(i / side) + quiet}h1v1h-1z`;
+  }
+  const dark = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  dark.setAttribute('d', path);
+  svg.append(dark);
+  return svg;
+}
+
+/** @param {import('./session.js').Session} session */
+export async function account(session) {
+  const problem = h('p', { class: 'problem', role: 'alert' });
+  const said = h('p', { class: 'notice', role: 'status', hidden: true });
+  const devices = h('ul', { class: 'devices' });
+  const factor = h('div', { class: 'factor' });
+
+  /** Does something, and says what came of it. @param {() => Promise<string | void>} work */
+  const act = async (work) => {
+    fill(problem);
+    said.hidden = true;
+    try {
+      const sentence = await work();
+      if (sentence) {
+        fill(said, sentence);
+        said.hidden = false;
+      }
+    } catch (error) {
+      fill(problem, explain(error));
+    }
+  };
+  /** @param {string} name @param {() => Promise<string | void>} work */
+  const button = (name, work) => h('button', { type: 'button', onclick: () => act(work) }, name);
+  /** @param {string} id @param {string} name @param {Record<string, any>} attributes */
+  const field = (id, name, attributes) => {
+    const input = h('input', { id, required: true, ...attributes });
+    return { input, element: h('div', { class: 'field' }, h('label', { for: id }, name), input) };
+  };
+
+  const showDevices = async () => {
+    const { devices: list } = (await session.request('listDevices')).devices;
+    fill(devices, ...list.map((/** @type {any} */ device) => h('li', {},
+      h('div', {}, h('strong', {}, device.name || device.client), device.this ? ` (${t('thisDevice')})` : ''),
+      h('div', { class: 'hint' }, [device.client, device.address, when(device.usedMs)].filter(Boolean).join(' · ')),
+      !device.this && h('button', {
+        type: 'button', 'aria-label': t('endDevice', { device: device.name || device.client }),
+        onclick: () => act(async () => {
+          await session.request('endDevice', { session: device.session });
+          await showDevices();
+        }),
+      }, t('logOut')))));
+  };
+
+  const showFactor = async () => {
+    const { account: own } = await session.request('getAccount');
+    if (own.secondFactor) {
+      const proof = field('factor-proof', t('factorProof'), { autocomplete: 'one-time-code', maxlength: 256 });
+      fill(factor, h('p', {}, t('factorOn', { codes: own.recoveryCodes })), proof.element, button(t('factorRemove'), async () => {
+        await session.request('removeSecondFactor', { proof: proof.input.value });
+        await showFactor();
+        return t('factorRemoved');
+      }));
+      return;
+    }
+    fill(factor, h('p', {}, t('factorOff')), button(t('factorSetUp'), async () => {
+      const { secondFactorSecret: secret } = await session.request('setUpSecondFactor');
+      const code = field('factor-code', t('factorCode'), { autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 7 });
+      fill(factor, h('p', {}, t('factorScan')), qrCode(secret.qrSide, secret.qr, t('factorQr')), h('p', {}, t('factorType'), ' ', h('code', {}, secret.secret)),
+        code.element, button(t('factorConfirm'), async () => {
+          const { recoveryCodes } = await session.request('confirmSecondFactor', { code: code.input.value });
+          fill(factor, h('p', {}, t('recoveryLead')), h('ul', { class: 'codes' }, recoveryCodes.codes.map((/** @type {string} */ one) => h('li', {}, h('code', {}, one)))));
+        }));
+      code.input.focus();
+    }));
+  };
+
+  const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
+  const fresh = field('password-new', t('passwordNew'), { type: 'password', autocomplete: 'new-password', maxlength: 256, minlength: 10 });
+  const change = h('form', {
+    onsubmit: (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      act(async () => {
+        await session.request('changePassword', { old: old.input.value, new: fresh.input.value });
+        [old.input.value, fresh.input.value] = ['', ''];
+        await showDevices();
+        return t('passwordChanged');
+      });
+    },
+  }, old.element, fresh.element, h('button', { type: 'submit' }, t('passwordChange')));
+
+  const dialog = h('dialog', { 'aria-labelledby': 'account-title', class: 'preferences account' },
+    h('h2', { id: 'account-title' }, t('account')), problem, said,
+    h('fieldset', {}, h('legend', {}, t('yourDevices')), devices, button(t('endOthers'), async () => {
+      await session.request('endOtherDevices');
+      await showDevices();
+    })),
+    h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),
+    h('fieldset', {}, h('legend', {}, t('password')), change),
+    h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  await act(showDevices);
+  await act(showFactor);
+}

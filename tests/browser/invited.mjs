@@ -1,0 +1,108 @@
+// A friend gets a link, makes an account with it and comes in; then looks after the account: a second factor, devices,
+// another password.
+
+import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+
+import { Person, tabTo } from './person.mjs';
+
+const { SERVER, LINK, VOICE, OUT, SHOTS } = process.env;
+const password = 'seven small red boats';
+const results = { violations: [], steps: [] };
+const say = (words) => {
+  results.steps.push(words);
+  process.stderr.write(`${words}\n`);
+};
+
+/** A one-time code (RFC 6238), made without anything of the page's. @param {string} secret In base 32. @param {number} shift In seconds. */
+function oneTimeCode(secret, shift = 0) {
+  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor((Date.now() / 1000 + shift) / 30)));
+  const hash = createHmac('sha1', key).update(step).digest();
+  return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+const fay = await Person.start({ voice: VOICE, ears: false, context: { bypassCSP: true } });
+const { page } = fay;
+const look = async (name, shot = true) => results.violations.push(...await fay.look(name, shot && SHOTS));
+try {
+  await fay.open(LINK);
+  await page.getByText('You were invited to Social.').waitFor();
+  await look('13-invited');
+  // By keyboard: the name has the focus, the code is filled in.
+  await page.keyboard.type('fay');
+  await tabTo(page, 'Password');
+  await page.keyboard.type('fay-fay-fay');
+  await page.keyboard.press('Enter');
+  await page.getByText('easy to guess').waitFor();
+  await tabTo(page, 'Password');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Your microphone' }).waitFor();
+  results.address = page.url();
+  await fay.goIn();
+  await page.locator('button.channel[aria-current]', { hasText: 'Social' }).waitFor();
+  say('registered');
+
+  // The second factor, with a code made elsewhere from what the QR code says.
+  await tabTo(page, 'Your account');
+  await page.keyboard.press('Enter');
+  await page.locator('dialog[open] .devices li').waitFor();
+  await look('14-account');
+  await fay.press('Set it up');
+  const picture = page.locator('svg.qr');
+  await picture.waitFor();
+  await look('15-second-factor');
+  await picture.screenshot({ path: `${OUT}/qr.png` });
+  const read = execFileSync('zbarimg', ['--quiet', '--raw', `${OUT}/qr.png`]).toString().trim();
+  const secret = new URL(read).searchParams.get('secret');
+  results.qr = read.replace(secret, 'SECRET');
+  await page.getByLabel('The six digits that it shows').fill(oneTimeCode(secret));
+  await fay.press('Turn it on');
+  await page.locator('.codes li').first().waitFor();
+  const codes = await page.locator('.codes li').allTextContents();
+  results.codes = codes.length;
+  await look('16-recovery-codes', false);
+  await fay.press('Close');
+  say('set a second factor up');
+
+  // Logged out, the password alone opens nothing.
+  await fay.press('Log out');
+  await page.getByLabel('Name').fill('fay');
+  await page.getByLabel('Password').fill(password);
+  await fay.press('Log in');
+  await page.getByText('Your account has a second factor').waitFor();
+  await look('17-one-time-code');
+  await page.getByLabel('One-time code').fill('000000');
+  await fay.press('Log in');
+  await page.getByText('wrong, too old, or was used').waitFor();
+  await page.getByLabel('One-time code').fill(codes[0]);
+  await fay.press('Log in');
+  await page.getByRole('heading', { name: 'Your microphone' }).waitFor();
+  await fay.goIn();
+  say('logged in with a recovery code');
+
+  await fay.press('Your account');
+  await page.getByText('Recovery codes left: 9').waitFor();
+  await page.getByLabel('A code, a recovery code, or your password').fill(oneTimeCode(secret, 30));
+  await fay.press('Turn it off');
+  await page.getByText('It is off.').waitFor();
+  await page.getByLabel('Present password').fill(password);
+  await page.getByLabel('New password').fill('eight large blue cranes');
+  await fay.press('Change it');
+  await page.getByText('The password is changed').waitFor();
+  await fay.press('Close');
+  say('changed the password');
+  results.errors = fay.errors;
+  results.foreign = fay.requests.filter((request) => !request.startsWith(`https://${SERVER}/`) && !/^(blob|data):/.test(request));
+} catch (error) {
+  await page.screenshot({ path: `${OUT}/failed.png` }).catch(() => {});
+  process.stderr.write(fay.errors.join('\n'));
+  throw error;
+} finally {
+  await fay.close();
+}
+console.log(JSON.stringify(results));
