@@ -40,6 +40,21 @@ pub fn folded(name: &str) -> String {
     folded.trim().to_owned()
 }
 
+/// What a name looks like: characters beyond ASCII become those that they can be taken for (Unicode Technical Standard
+/// 39, section 4). Two names of different letters that look alike have the same.
+pub fn look(name: &str) -> String {
+    let mut seen = String::new();
+    for c in name.nfkc() {
+        if c.is_ascii() {
+            seen.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            seen.extend(unicode_security::skeleton(c.encode_utf8(&mut bytes)));
+        }
+    }
+    folded(&seen)
+}
+
 /// The name as it is kept, if a user can have it: 1 to 32 characters, without spaces and without those
 /// that separate parts of an address.
 pub fn check_user_name(name: &str) -> Result<String, NameError> {
@@ -88,6 +103,20 @@ mod tests {
         assert_eq!(folded("ＡＬＩＣＥ "), "alice");
         assert_eq!(folded("ﬁona"), folded("FIONA"));
         assert_ne!(folded("alice"), folded("alicia"));
+    }
+
+    #[test]
+    fn names_of_other_letters_look_like_what_they_imitate() {
+        // Cyrillic and Greek letters that are drawn as Latin ones.
+        for imitation in ["аlice", "аlісе", "Αlice", "aliсe"] {
+            assert_eq!(look(imitation), "alice", "{imitation}");
+            assert_ne!(folded(imitation), "alice");
+        }
+        for honest in ["alice", "Bob", "user01", "emma"] {
+            assert_eq!(look(honest), folded(honest));
+        }
+        assert_ne!(look("zoë"), look("zoe"));
+        assert_ne!(look("Дмитрий"), look("dmitry"));
     }
 
     #[test]

@@ -155,13 +155,13 @@ fn a_newer_file_is_refused_with_both_versions_named() {
     let path = directory.path().join(STORE_FILE);
     drop(Store::open(&path, NOW).unwrap());
     tamper(&path, |transaction| {
-        transaction.open_table(META).unwrap().insert(0, 3).unwrap();
+        transaction.open_table(META).unwrap().insert(0, 4).unwrap();
         let json = r#"{"name":"x","checksum":"y","parlour":"9.9.9","at":"2030-01-01T00:00:00Z","milliseconds":1,"backup":null}"#;
-        transaction.open_table(MIGRATIONS).unwrap().insert(3, json).unwrap();
+        transaction.open_table(MIGRATIONS).unwrap().insert(4, json).unwrap();
     });
     let refused = Store::open(&path, NOW).unwrap_err().to_string();
-    assert!(refused.contains("9.9.9") && refused.contains("schema 3"), "{refused}");
-    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 2"), "{refused}");
+    assert!(refused.contains("9.9.9") && refused.contains("schema 4"), "{refused}");
+    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 3"), "{refused}");
 }
 
 #[test]

@@ -183,7 +183,9 @@ impl From<CreateUserError> for Refused {
         match error {
             CreateUserError::NameTaken => Self::NameTaken,
             CreateUserError::NoSuchRole => Self::Denied(Denied::NoSuchRole),
-            CreateUserError::EmailTaken => Self::Rejected(ErrorCode::NameTaken, error.to_string()),
+            CreateUserError::EmailTaken | CreateUserError::Imitates => {
+                Self::Rejected(ErrorCode::NameTaken, error.to_string())
+            }
             CreateUserError::Full(_) => Self::Rejected(ErrorCode::Full, error.to_string()),
             CreateUserError::NoSuchOrganization => Self::Rejected(ErrorCode::NotFound, error.to_string()),
         }
@@ -305,7 +307,7 @@ impl From<EditUserError> for Refused {
         match error {
             EditUserError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
             EditUserError::NameTaken => Self::NameTaken,
-            EditUserError::EmailTaken | EditUserError::EmailChanged => {
+            EditUserError::EmailTaken | EditUserError::EmailChanged | EditUserError::Imitates => {
                 Self::Rejected(ErrorCode::NameTaken, error.to_string())
             }
         }

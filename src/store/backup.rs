@@ -291,10 +291,12 @@ pub fn rollback(
     let applied = migrate::applied(&database).map_err(|error| OpenError::read(path, error))?;
     drop(database);
     let last = applied.into_iter().next_back().filter(|last| last.to <= SCHEMA);
-    let last = last.and_then(|last| Some((last.to, last.backup?)));
-    let (schema, backup) = last.filter(|(_, backup)| backup.exists()).ok_or(RestoreError::NothingBefore)?;
+    let backup = last.and_then(|last| last.backup).filter(|backup| backup.exists());
+    let backup = backup.ok_or(RestoreError::NothingBefore)?;
     let replaced = restore(&backup, path, now, progress)?.ok_or(RestoreError::NothingBefore)?;
-    Ok((replaced, schema - 1))
+    // Several migrations that ran one after the other go back together.
+    let (schema, ..) = peek(path)?;
+    Ok((replaced, schema))
 }
 
 /// Makes the file of a database that nobody has open as small as it can be. Answers with its bytes before

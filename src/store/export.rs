@@ -273,7 +273,10 @@ fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
         Line::Parlour { .. } | Line::End { .. } => return Err("it doesn't belong here".to_owned()),
         Line::Organization(record) => put(open, &record)?,
         Line::Role(record) => put(open, &record)?,
-        Line::User(record) => put(open, &record)?,
+        Line::User(record) => {
+            put(open, &record)?;
+            super::write::keep_look(open, &record).map_err(text)?;
+        }
         Line::Profile(record) => put(open, &record)?,
         Line::Channel(record) => put(open, &record)?,
         Line::Overwrite(record) => put(open, &record)?,

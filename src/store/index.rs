@@ -56,6 +56,17 @@ impl IndexKey {
         Self::of(Unique::UserName, &[organization.0], folded(name).as_bytes())
     }
 
+    /// The key of what a user's name looks like, where that isn't the name itself.
+    pub(super) fn look(name: &str) -> Option<u64> {
+        let look = crate::name::look(name);
+        (look != folded(name)).then(|| Self::look_of(&look))
+    }
+
+    /// The key under which a look is kept.
+    pub(super) fn look_of(look: &str) -> u64 {
+        first_eight(&Sha256::digest(look).into())
+    }
+
     pub(super) fn email(organization: OrganizationId, email: &str) -> Self {
         Self::of(Unique::Email, &[organization.0], folded(email).as_bytes())
     }

@@ -192,6 +192,8 @@ tables! {
     second_factors: u64 => Row<SecondFactor> = "second_factors/3";
     /// Number to the letter.
     outbox: u64 => Row<Mail> = "outbox/3";
+    /// (organization, what a user's name looks like) to the user, where that isn't the name itself.
+    looks: (u64, u64) => u64 = "looks/3";
     /// Job id to its row.
     jobs: u64 => Row<Job> = "jobs/2";
     /// A unique name's number (see `index`) to the row's id.

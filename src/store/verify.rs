@@ -10,7 +10,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 use super::Store;
 use super::caught::catch;
 use super::error::{OpenError, ReadError};
-use super::index::Indexed;
+use super::index::{IndexKey, Indexed};
 use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};
 use super::row::{Record, Row, RowKey};
@@ -232,6 +232,17 @@ impl Check {
                         "organization {organization} counts {kept} {what}, and there are {there}"
                     ));
                 }
+            }
+        }
+        for entry in tables.looks.iter()? {
+            let (key, user) = entry?;
+            let ((organization, look), user) = (key.value(), user.value());
+            let named = tables.users.get(user)?.and_then(|row| User::decode(row.value()).ok());
+            let fits = |named: User| {
+                named.organization.0 == organization && IndexKey::look(&named.name) == Some(look)
+            };
+            if !named.is_some_and(fits) {
+                self.problem(format!("user {user} is said to have a name that looks otherwise"));
             }
         }
         self.each(&tables.profiles, |check, profile| check.refers("a profile", profile.user.0))

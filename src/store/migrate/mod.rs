@@ -285,7 +285,7 @@ mod tests {
             sums,
             [
                 (2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0".to_owned()),
-                (3, "4744db4f3c9dde2c676253e5e2e1e8ad10f3e73b2e467e6cd91db77a9b941ff1".to_owned()),
+                (3, "a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52".to_owned()),
             ]
         );
     }

@@ -9,3 +9,8 @@ pub(super) use super::super::record::{
     StoredOverwrite, SubjectKind, User, Verb,
 };
 pub(super) use super::super::row::Record;
+
+/// The key of what a user's name looks like.
+pub(super) fn look_key(name: &str) -> Option<u64> {
+    super::super::index::IndexKey::look(name)
+}

@@ -52,6 +52,7 @@ pub use token::{
     CreateTokenError, NewToken, RedeemClaimError, RegisterError, RevokeTokenError, TakeTokenError,
     create_token, redeem_claim, register_by_invite, revoke_token, set_claim, sweep_tokens, take_token,
 };
+pub(super) use user::keep_look;
 pub use user::{
     CreateUserError, DeleteUserError, EditUserError, MAX_AVATAR, MAX_BIO, NewUser, SetProfileError, UserEdit,
     create_user, delete_user, edit_user, replace_password, set_profile, verify_email,

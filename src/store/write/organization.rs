@@ -145,6 +145,7 @@ fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> 
     remove_rows::<ApiKey>(open, id)?;
     let tables = &mut open.tables;
     tables.profiles.retain_in(ids.clone(), |_, _| false)?;
+    tables.looks.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
     tables.second_factors.retain_in(ids.clone(), |_, _| false)?;
     tables.device_keys.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
     tables.bans.retain_in(ids, |_, _| false)?;

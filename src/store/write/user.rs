@@ -52,6 +52,9 @@ pub enum CreateUserError {
     /// Another account has the address.
     #[error("there is an account with this e-mail address; choose another")]
     EmailTaken,
+    /// The name looks like another account's.
+    #[error("this name looks like another account's; choose one that nobody confuses with it")]
+    Imitates,
     /// The organization has as many as it may.
     #[error("the organization has {0} accounts, which is its limit; delete one, or raise the limit")]
     Full(u32),
@@ -74,6 +77,9 @@ pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<Cre
     if open.ledger(organization)?.users >= u64::from(home.limits.users) {
         return Err(Stop::Refused(CreateUserError::Full(home.limits.users)));
     }
+    if imitates(open, organization, &name, None)? {
+        return Err(Stop::Refused(CreateUserError::Imitates));
+    }
     let id = UserId(open.next_id(Counted::User, organization)?);
     let grants = roles.into_iter().map(|role| Grant { role, expires: None }).collect();
     let created = open.by.at;
@@ -95,8 +101,47 @@ pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<Cre
             CreateUserError::NameTaken
         }));
     }
+    keep_look(open, &user)?;
     open.ledger(organization)?.users += 1;
     Ok(user)
+}
+
+/// Whether a name of other letters looks like another account's, or that one's like it.
+fn imitates(
+    open: &Open<'_>,
+    organization: OrganizationId,
+    name: &str,
+    own: Option<UserId>,
+) -> Result<bool, ReadError> {
+    let look = crate::name::look(name);
+    let kept = open.tables.looks.get((organization.0, IndexKey::look_of(&look)))?.map(|user| user.value());
+    // Under the name itself is who has exactly this one, which is said elsewhere.
+    let plain = if look == crate::name::folded(name) {
+        None
+    } else {
+        open.find(IndexKey::user_name(organization, &look))?
+    };
+    Ok([kept, plain].into_iter().flatten().any(|user| Some(UserId(user)) != own))
+}
+
+/// Keeps what a name looks like, where that isn't the name itself.
+pub(in crate::store) fn keep_look(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
+    if let Some(look) = IndexKey::look(&user.name) {
+        open.tables.looks.insert((user.organization.0, look), user.id.0)?;
+    }
+    Ok(())
+}
+
+fn forget_look(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
+    if let Some(look) = IndexKey::look(&user.name) {
+        let place = (user.organization.0, look);
+        // Of two from before this was kept, one has the place.
+        let own = open.tables.looks.get(place)?.is_some_and(|kept| kept.value() == user.id.0);
+        if own {
+            open.tables.looks.remove(place)?;
+        }
+    }
+    Ok(())
 }
 
 fn is_email(user: &User, taken: Taken) -> bool {
@@ -125,6 +170,9 @@ pub enum EditUserError {
     /// Another account has the name.
     #[error("there is an account of this name; choose another")]
     NameTaken,
+    /// The name looks like another account's.
+    #[error("this name looks like another account's; choose one that nobody confuses with it")]
+    Imitates,
     /// Another account has the address.
     #[error("there is an account with this e-mail address; choose another")]
     EmailTaken,
@@ -185,6 +233,17 @@ pub fn verify_email(id: UserId, email: String) -> Write<User, EditUserError> {
 }
 
 fn change(open: &mut Open<'_>, old: &User, new: &User) -> Result<(), Stop<EditUserError>> {
+    if new.name != old.name {
+        if imitates(open, new.organization, &new.name, Some(new.id))? {
+            return Err(Stop::Refused(EditUserError::Imitates));
+        }
+        // Nothing is written before it is known that the name can be had.
+        let taken = open.find(IndexKey::user_name(new.organization, &new.name))?;
+        if taken.is_none_or(|user| user == new.id.0) {
+            forget_look(open, old)?;
+            keep_look(open, new)?;
+        }
+    }
     open.put(Some(old), Some(new))?.map_err(|taken| {
         Stop::Refused(if is_email(new, taken) { EditUserError::EmailTaken } else { EditUserError::NameTaken })
     })
@@ -242,6 +301,7 @@ pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
             return Err(Stop::Refused(DeleteUserError::Owner));
         }
         remove_belongings(open, id)?;
+        forget_look(open, &old)?;
         let _ = open.put(Some(&old), None)?;
         let ledger = open.ledger(old.organization)?;
         ledger.users = ledger.users.saturating_sub(1);
