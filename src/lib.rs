@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod http;
 pub mod id;
 pub mod load;
+pub mod mail;
 pub mod name;
 pub mod permission;
 pub mod protocol;

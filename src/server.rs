@@ -22,6 +22,7 @@ use crate::endpoint::{
 };
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
+use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
 use crate::store::{OpenError, Opening, STORE_FILE, Store};
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The page for browsers can't be served.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// Letters can't be sent by these settings.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The state can't be loaded.
     #[error(transparent)]
     Control(#[from] control::StartError),
@@ -76,6 +80,7 @@ pub struct Server {
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
     certificates: JoinHandle<()>,
+    post: Option<JoinHandle<()>>,
     announcer: Option<Announcer>,
 }
 
@@ -84,6 +89,12 @@ const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duratio
 
 /// How often it is looked whether a certificate has to be renewed, or was replaced.
 const CERTIFICATES: Duration = Duration::from_secs(10);
+
+/// Wait after a letter that wasn't taken: at first, and the longest.
+const POST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
+
+/// Letters that are sent one after the other before it is looked whether there are more.
+const LETTERS: usize = 100;
 
 /// How often a port that the operating system chose for UDP may turn out to be taken on TCP.
 const TRIES: usize = 16;
@@ -96,6 +107,7 @@ impl Server {
         make_private(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
+        let post = Post::new(config)?;
         let store = Arc::new(open_store(config, listen, now).await?);
         let identity = Identity::load_or_create(&directory)?;
         let limits = limits(config);
@@ -141,6 +153,7 @@ impl Server {
                 certificates.look_after();
             }
         });
+        let post = post.map(|post| tokio::spawn(deliver(handle.clone(), post)));
         let announcer = announce(config, &addresses, fingerprint);
         Ok(Self {
             addresses,
@@ -155,6 +168,7 @@ impl Server {
             local,
             maintenance,
             certificates,
+            post,
             announcer,
         })
     }
@@ -200,6 +214,9 @@ impl Server {
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.maintenance.abort();
         self.certificates.abort();
+        if let Some(post) = self.post {
+            post.abort();
+        }
         if let Some(local) = self.local {
             local.abort();
         }
@@ -253,6 +270,30 @@ async fn wait_with(config: &Config, listen: &[SocketAddr], mut told: watch::Rece
         }
     }
     std::future::pending().await
+}
+
+/// Sends letters as they are written. One that isn't taken waits, and is tried again.
+async fn deliver(handle: Handle<LinkPeer>, post: Post) {
+    let mut pause = POST.0;
+    loop {
+        let mut failed = false;
+        for mail in handle.outbox(LETTERS).unwrap_or_default() {
+            match post.send(&mail.to, &mail.subject, &mail.text).await {
+                Ok(()) => failed |= handle.sent(mail.number).await.is_err(),
+                Err(error) => {
+                    tracing::warn!(%error, "a letter waits in the outbox");
+                    failed = true;
+                }
+            }
+        }
+        if failed {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(POST.1);
+        } else {
+            pause = POST.0;
+            handle.letter().await;
+        }
+    }
 }
 
 /// Tells the local network. That it can't be told keeps no server from starting.
@@ -354,6 +395,7 @@ fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> S
             "closed" => Registration::Closed,
             _ => Registration::Invited,
         },
+        page: config.mail_page(),
         hash_threads: config.hash_threads(),
         hash_queue: config.hash_queue() as usize,
         fingerprint: identity.fingerprint(),

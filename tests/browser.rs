@@ -317,6 +317,7 @@ fn a_friend_comes_by_a_link_and_looks_after_the_account() {
         "invited.mjs",
         &[
             ("SERVER", server.clone()),
+            ("DATA", home.path().join("data").display().to_string()),
             ("LINK", made["link"].as_str().unwrap().to_owned()),
             ("VOICE", sentence(0, home.path()).display().to_string()),
             ("OUT", home.path().display().to_string()),

@@ -54,6 +54,11 @@ impl Desk<'_> {
             Database::Verify => self.verify(),
             Database::Backup { to } => self.backup(to),
             Database::Sweep => self.sweep(),
+            Database::Outbox => {
+                let waiting = self.store.outbox(0, 1_000)?;
+                let good = waiting.iter().filter(|mail| self.by.at < mail.expires);
+                Ok(Answer::rows(good.map(|mail| shown(mail, &[])).collect()))
+            }
             Database::Jobs { limit } => {
                 let jobs = self.store.jobs(None, limit)?;
                 Ok(Answer::rows(jobs.iter().map(shown_job).collect()))
@@ -126,6 +131,7 @@ impl Desk<'_> {
             }
             steps.push(format!("{sessions} sessions"));
             let tokens = desk.write(write::sweep_tokens())?;
+            desk.write(write::sweep_mail())?;
             steps.push(format!("{tokens} tokens"));
             let mut trails = vec![OrganizationId(0)];
             trails.extend(desk.store.organizations(None, usize::MAX)?.iter().map(|one| one.id));

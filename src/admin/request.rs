@@ -161,7 +161,13 @@ pub enum Database {
     Status,
     Stats,
     Verify,
-    Backup { to: Option<std::path::PathBuf> },
-    Jobs { limit: usize },
+    Backup {
+        to: Option<std::path::PathBuf>,
+    },
+    Jobs {
+        limit: usize,
+    },
     Sweep,
+    /// Letters that wait.
+    Outbox,
 }

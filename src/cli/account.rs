@@ -29,6 +29,19 @@ enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Set your e-mail address, for the day you forget the password; empty for none. A letter with a code goes there.
+    Email {
+        /// The address.
+        email: String,
+        /// Read your password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Prove by the code of that letter that the address is yours.
+    Verify {
+        /// The code.
+        code: String,
+    },
     /// One-time codes of an app, asked for beside the password.
     SecondFactor {
         #[command(subcommand)]
@@ -69,6 +82,22 @@ impl Account {
                 session.change_password(&old, &new).await?;
                 output.line("The password is changed. Other devices are logged out.");
                 output.object(&json!({ "changed": true }));
+            }
+            Command::Email { email, password_stdin } => {
+                let own = password(password_stdin, "Your password", false)?;
+                session.set_email(&email, &own).await?;
+                if email.is_empty() {
+                    output.line("You have no e-mail address here any more.");
+                } else {
+                    output.line(format!("A letter with a code is on its way to {email}."));
+                    output.line("Then: parlour account verify CODE");
+                }
+                output.object(&json!({ "email": email }));
+            }
+            Command::Verify { code } => {
+                session.verify_email(&code).await?;
+                output.line("The address is yours.");
+                output.object(&json!({ "verified": true }));
             }
             Command::SecondFactor { command } => second_factor(&session, command, output).await?,
         }

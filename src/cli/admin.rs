@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{Output, paint, styled};
+use crate::admin::{Database, Request};
 use crate::config::Config;
 use crate::endpoint::{AskError, ask_local};
 use crate::protocol::wire::{self, request, response};
@@ -27,6 +28,8 @@ enum Command {
     ClaimCode,
     /// Show what the running server does.
     Status,
+    /// Show the letters that wait to be sent, or to be handed over where no mail server is named.
+    Outbox,
 }
 
 impl Admin {
@@ -42,6 +45,19 @@ impl Admin {
                 output.line(format!("Claim code: {}", paint(&claim.code, "1;33", styled())));
                 output.line("Good once, for 24 hours. Use it with: parlour claim CODE parlour://NAME@HOST");
                 output.object(&json!({ "claim_code": claim.code, "expires_ms": claim.expires_ms }));
+            }
+            Command::Outbox => {
+                let place = super::operate::Place { data_dir: Some(directory) };
+                let answer = place.operate(Request::Database(Database::Outbox), output).await?;
+                for letter in &answer.rows {
+                    let word = |name: &str| letter[name].as_str().unwrap_or_default().to_owned();
+                    output.line(format!("{}  {}", paint(&word("to"), "1", styled()), word("subject")));
+                    output.line(format!("{}\n", word("text").trim_end()));
+                    output.object(letter);
+                }
+                if answer.rows.is_empty() {
+                    output.line("No letter waits.");
+                }
             }
             Command::Status => {
                 let body = request::Body::ServerStatus(wire::ServerStatus {});

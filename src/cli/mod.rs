@@ -24,6 +24,7 @@ mod output;
 mod play;
 mod record;
 mod records;
+mod reset;
 mod say;
 mod serve;
 mod span;
@@ -66,6 +67,8 @@ enum Command {
     Logout(logout::Logout),
     /// Your own account: password, second factor.
     Account(account::Account),
+    /// Choose another password when you forgot yours, by a letter.
+    Reset(reset::Reset),
     /// Make an account with an invite, and log in.
     Register(invite::Register),
     /// Invite people to make accounts.
@@ -144,6 +147,7 @@ impl Command {
             Self::Login(command) => command.run(output).await,
             Self::Logout(command) => command.run(output).await,
             Self::Account(command) => command.run(output).await,
+            Self::Reset(command) => command.run(output).await,
             Self::Register(command) => command.run(output).await,
             Self::Invite(command) => command.run(output).await,
             Self::Ban(command) => command.run(output).await,

@@ -24,6 +24,17 @@ impl Session {
         self.done(request::Body::ChangePassword(wire::ChangePassword { old, new })).await
     }
 
+    /// The account's e-mail address, empty for none. A letter with a code goes there.
+    pub async fn set_email(&self, email: &str, password: &str) -> Result<(), RequestError> {
+        let (email, password) = (email.to_owned(), password.to_owned());
+        self.done(request::Body::SetEmail(wire::SetEmail { email, password })).await
+    }
+
+    /// Proves by that code that the address is one's own.
+    pub async fn verify_email(&self, code: &str) -> Result<(), RequestError> {
+        self.done(request::Body::VerifyEmail(wire::VerifyEmail { code: code.to_owned() })).await
+    }
+
     /// The account's log-ins and the keys of its devices.
     pub async fn devices(&self) -> Result<wire::Devices, RequestError> {
         match self.request(request::Body::ListDevices(wire::ListDevices {})).await? {

@@ -275,6 +275,25 @@ impl Connected {
         }
     }
 
+    /// Asks for a letter to who forgot the password; answered alike whether there is somebody with this address.
+    pub async fn request_reset(&self, email: &str) -> Result<(), RequestError> {
+        let email = email.to_owned();
+        self.done(request::Body::RequestReset(wire::RequestReset { email })).await
+    }
+
+    /// Chooses another password by the code of such a letter. Every session of the account ends.
+    pub async fn reset_password(&self, code: &str, password: &str) -> Result<(), RequestError> {
+        let (code, password) = (code.to_owned(), password.to_owned());
+        self.done(request::Body::ResetPassword(wire::ResetPassword { code, password })).await
+    }
+
+    async fn done(&self, body: request::Body) -> Result<(), RequestError> {
+        match exchange(&self.link.connection, body).await? {
+            response::Body::Done(_) => Ok(()),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
     /// Logs in. When the server refuses, another try needs another connection.
     pub async fn log_in(self, credentials: Credentials) -> Result<Session, RequestError> {
         let body = credentials.on(&self.link.connection)?;

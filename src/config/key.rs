@@ -240,6 +240,42 @@ pub const KEYS: &[Key] = &[
         meaning: "Who may make an account: who has an invite, everybody, or nobody (administrators make them).",
     },
     Key {
+        name: "mail.server",
+        default: "\"\"",
+        kind: Kind::Text(0..=255),
+        meaning: "HOST or HOST:PORT of the SMTP server that sends letters (proof of an address, a forgotten password). Empty: they wait in the outbox, for the administrator to hand over (parlour admin outbox).",
+    },
+    Key {
+        name: "mail.security",
+        default: "\"starttls\"",
+        kind: Kind::Choice(&["starttls", "tls", "none"]),
+        meaning: "How it is talked to: STARTTLS (port 587), TLS from the beginning (port 465), or in the clear (port 25), which is for a server on this machine only.",
+    },
+    Key {
+        name: "mail.user",
+        default: "\"\"",
+        kind: Kind::Text(0..=255),
+        meaning: "User there. Empty: no log-in.",
+    },
+    Key {
+        name: "mail.password",
+        default: "\"\"",
+        kind: Kind::Text(0..=255),
+        meaning: "Its password; better in the environment than in this file.",
+    },
+    Key {
+        name: "mail.from",
+        default: "\"\"",
+        kind: Kind::Text(0..=255),
+        meaning: "Address that letters come from. Needed with mail.server.",
+    },
+    Key {
+        name: "mail.page",
+        default: "\"\"",
+        kind: Kind::Text(0..=255),
+        meaning: "Address of the page as letters give it, as https://voice.example.org:4848. Empty: letters have the code only.",
+    },
+    Key {
         name: "auth.hash_threads",
         default: "0",
         kind: Kind::Number(0..=64),

@@ -97,6 +97,18 @@ getters! {
     guests -> bool = "sessions.guests", Switch;
     /// Who may make an account: `invite`, `open` or `closed`.
     registration -> String = "accounts.registration", Text;
+    /// HOST[:PORT] of the SMTP server; empty for none.
+    mail_server -> String = "mail.server", Text;
+    /// `starttls`, `tls` or `none`.
+    mail_security -> String = "mail.security", Text;
+    /// User there; empty for none.
+    mail_user -> String = "mail.user", Text;
+    /// Its password.
+    mail_password -> String = "mail.password", Text;
+    /// Address that letters come from.
+    mail_from -> String = "mail.from", Text;
+    /// Address of the page, for links in letters; empty for none.
+    mail_page -> String = "mail.page", Text;
     /// Passwords waiting to be hashed, at most.
     hash_queue -> u32 = "auth.hash_queue", Number;
     /// Hours between two backups; 0 for none.

@@ -14,6 +14,7 @@ mod batch;
 mod clock;
 mod counts;
 mod hashing;
+mod letters;
 mod load;
 mod log_in;
 mod own;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub guests: bool,
     /// Who may make an account.
     pub registration: Registration,
+    /// The address of the page, for links in letters; empty for none.
+    pub page: String,
     /// Threads that hash passwords.
     pub hash_threads: usize,
     /// Passwords that wait for them at most; at the bound the answer is "busy".
@@ -169,6 +172,8 @@ struct Shared<P> {
     tokens: TokenKey,
     seal: SealKey,
     bans: ArcSwap<Vec<Ban>>,
+    resets: Mutex<Lockout<String>>,
+    written: tokio::sync::Notify,
     counts: Counts,
     voice_counts: voice::Counts,
     connected: AtomicU32,
@@ -232,6 +237,8 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         tokens: TokenKey::new(&settings.secret.0),
         seal: SealKey::new(&settings.secret.0),
         bans: ArcSwap::from_pointee(bans),
+        resets: Mutex::new(Lockout::new(letters::POLICY)),
+        written: tokio::sync::Notify::new(),
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
@@ -314,6 +321,8 @@ impl<P: Peer> Handle<P> {
             | request::Body::RemoveSecondFactor(_)
             | request::Body::CreateApiKey(_)
             | request::Body::ListApiKeys(_)
+            | request::Body::SetEmail(_)
+            | request::Body::VerifyEmail(_)
             | request::Body::RevokeApiKey(_) => self.own_account(actor, body).await,
             request::Body::CreateInvite(_)
             | request::Body::ListInvites(_)

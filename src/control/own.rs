@@ -81,6 +81,14 @@ impl<P: Peer> Handle<P> {
             request::Body::CreateApiKey(create) => {
                 self.create_api_key(user, &create, by).await.map(response::Body::ApiKeyMade)
             }
+            request::Body::SetEmail(set) => {
+                self.set_email(&account, &set, by).await?;
+                Ok(done)
+            }
+            request::Body::VerifyEmail(verify) => {
+                self.verify_email(user, &verify.code, by).await?;
+                Ok(done)
+            }
             request::Body::ListApiKeys(_) => Ok(response::Body::ApiKeys(self.api_keys(user)?)),
             request::Body::RevokeApiKey(revoke) => {
                 self.revoke_api_key(user, revoke.id, by).await?;

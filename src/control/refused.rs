@@ -66,6 +66,12 @@ pub enum Refused {
         /// Until when; `None` for good.
         until: Option<crate::id::Timestamp>,
     },
+    /// A code from a letter opens nothing.
+    #[error("the code is wrong, used or older than 30 minutes; ask for another letter")]
+    CodeInvalid,
+    /// It isn't an e-mail address.
+    #[error("this is no e-mail address; write it as name@example.org")]
+    EmailInvalid,
     /// The present password isn't right.
     #[error("the present password is wrong")]
     OwnPasswordWrong,
@@ -133,6 +139,8 @@ impl Refused {
             Self::SecondFactorWrong => ErrorCode::SecondFactorWrong,
             Self::InviteInvalid => ErrorCode::InviteInvalid,
             Self::RegistrationClosed => ErrorCode::RegistrationClosed,
+            Self::CodeInvalid => ErrorCode::CodeInvalid,
+            Self::EmailInvalid => ErrorCode::EmailInvalid,
             Self::Banned { .. } => ErrorCode::Banned,
             Self::TokenInvalid => ErrorCode::TokenInvalid,
             Self::GuestsRefused => ErrorCode::GuestsRefused,

@@ -8,7 +8,7 @@ use super::link::{Link, Reply};
 use super::session::Session;
 use super::{LinkPeer, Shared, exchange};
 use crate::control::{Newcomer, Refused, Visitor};
-use crate::protocol::wire::{Hello, Welcome, request, response};
+use crate::protocol::wire::{Done, Hello, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Log-ins that one connection may try.
@@ -86,6 +86,16 @@ impl ExpectLogIn {
             if let Ok(request::Body::LookAtInvite(look)) = &request {
                 let invite = self.shared.handle.look_at_invite(&look.code, self.from);
                 exchange::answer(&mut send, invite.map(response::Body::Invite)).await;
+                continue;
+            }
+            if let Ok(request::Body::RequestReset(reset)) = &request {
+                let asked = self.shared.handle.request_reset(reset, self.from);
+                exchange::answer(&mut send, asked.map(|()| response::Body::Done(Done {}))).await;
+                continue;
+            }
+            if let Ok(request::Body::ResetPassword(reset)) = &request {
+                let done = self.shared.handle.reset_password(reset, self.from).await;
+                exchange::answer(&mut send, done.map(|()| response::Body::Done(Done {}))).await;
                 continue;
             }
             match self.try_log_in(request).await {

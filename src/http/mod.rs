@@ -129,6 +129,9 @@ fn router(parts: Arc<Parts>) -> Router {
         .route("/", get(page::index))
         // An invite's link; what it says is for the page.
         .route("/i/{code}", get(page::index))
+        // Those of letters: an address is proven, another password chosen.
+        .route("/v/{code}", get(page::index))
+        .route("/r/{code}", get(page::index))
         .route("/parlour.json", get(page::greeting))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -40,6 +40,8 @@ impl State {
             | Body::ConfirmSecondFactor(_)
             | Body::RemoveSecondFactor(_)
             | Body::ListApiKeys(_)
+            | Body::SetEmail(_)
+            | Body::VerifyEmail(_)
             | Body::RevokeApiKey(_) => self.decide_own_account(actor),
             Body::CreateApiKey(create) => {
                 let change = self.decide_own_account(actor)?;
@@ -64,6 +66,8 @@ impl State {
             | Body::LogInApiKey(_)
             | Body::Register(_)
             | Body::LookAtInvite(_)
+            | Body::RequestReset(_)
+            | Body::ResetPassword(_)
             | Body::RedeemClaim(_) => Err(Denied::Unexpected),
         }
     }

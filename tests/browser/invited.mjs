@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto';
 
 import { Person, tabTo } from './person.mjs';
 
-const { SERVER, LINK, VOICE, OUT, SHOTS } = process.env;
+const { SERVER, LINK, VOICE, OUT, SHOTS, DATA } = process.env;
 const password = 'seven small red boats';
 const results = { violations: [], steps: [] };
 const say = (words) => {
@@ -90,12 +90,37 @@ try {
   await page.getByLabel('A code, a recovery code, or your password').fill(oneTimeCode(secret, 30));
   await fay.press('Turn it off');
   await page.getByText('It is off.').waitFor();
-  await page.getByLabel('Present password').fill(password);
+  await page.locator('#password-old').fill(password);
   await page.getByLabel('New password').fill('eight large blue cranes');
   await fay.press('Change it');
   await page.getByText('The password is changed').waitFor();
+  // An address, proven by the letter's link; then the password is forgotten.
+  await page.locator('#email').fill('fay@example.org');
+  await page.locator('#email-password').fill('eight large blue cranes');
+  await fay.press('Keep this address');
+  await page.getByText('A letter with a code went there.').waitFor();
+  await look('18-email', false);
   await fay.press('Close');
   say('changed the password');
+  const letter = () => JSON.parse(execFileSync(process.env.PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n').at(-1));
+  const code = () => /[0-9A-Z]{4}(-[0-9A-Z]{4}){4}/.exec(letter().text)[0];
+  await fay.open(`https://${SERVER}/v/${code()}`);
+  await fay.goIn();
+  await page.getByText('The address is yours.').waitFor();
+  await fay.press('Log out');
+  await fay.press('I forgot my password');
+  await page.getByLabel('E-mail address').fill('fay@example.org');
+  await fay.press('Send the letter');
+  await page.getByText('is on its way').waitFor();
+  await page.waitForTimeout(500);
+  await fay.open(`https://${SERVER}/r/${code()}`);
+  await page.getByRole('heading', { name: 'Another password' }).waitFor();
+  await look('19-another-password');
+  await page.getByLabel('Password').fill('nine tall green towers');
+  await fay.press('Change the password');
+  await page.getByText('Log in with it.').waitFor();
+  await fay.logIn('fay', 'nine tall green towers');
+  say('chose another password by a letter');
   results.errors = fay.errors;
   results.foreign = fay.requests.filter((request) => !request.startsWith(`https://${SERVER}/`) && !/^(blob|data):/.test(request));
 } catch (error) {

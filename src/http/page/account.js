@@ -91,6 +91,25 @@ export async function account(session) {
     }));
   };
 
+  const email = h('div', { class: 'factor' });
+  const showEmail = async () => {
+    const { account: own } = await session.request('getAccount');
+    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', maxlength: 254, '.value': own.email });
+    const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
+    const code = field('email-code', t('letterCode'), { autocomplete: 'one-time-code', maxlength: 32 });
+    fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : t('emailUnproven')) : t('emailNone')),
+      address.element, proof.element, button(t('emailSet'), async () => {
+        await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
+        await showEmail();
+        return address.input.value ? t('letterSent') : undefined;
+      }),
+      own.email && !own.emailVerified && code.element, own.email && !own.emailVerified && button(t('emailProve'), async () => {
+        await session.request('verifyEmail', { code: code.input.value.trim() });
+        await showEmail();
+        return t('emailVerified');
+      }));
+  };
+
   const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
   const fresh = field('password-new', t('passwordNew'), { type: 'password', autocomplete: 'new-password', maxlength: 256, minlength: 10 });
   const change = h('form', {
@@ -113,10 +132,12 @@ export async function account(session) {
     })),
     h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),
     h('fieldset', {}, h('legend', {}, t('password')), change),
+    h('fieldset', {}, h('legend', {}, t('email')), email),
     h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
   await act(showDevices);
   await act(showFactor);
+  await act(showEmail);
 }

@@ -5,7 +5,7 @@ import { CLOSED, REFUSED, Refusal } from './session.js';
 import { refusal, t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
-/** @typedef {"logIn" | "guest" | "claim" | "register"} Way */
+/** @typedef {"logIn" | "guest" | "claim" | "register" | "forgot" | "reset"} Way */
 
 /**
  * @param {Session} session @param {string} [notice] What happened before.
@@ -19,6 +19,9 @@ export function entry(session, notice) {
   const invite = location.pathname.startsWith('/i/') ? decodeURIComponent(location.pathname.slice(3)) : '';
   let path = '';
   if (invite) way = 'register';
+  // A letter's link is /r/CODE.
+  const reset = location.pathname.startsWith('/r/') ? decodeURIComponent(location.pathname.slice(3)) : '';
+  if (reset) way = 'reset';
   const card = h('main', { class: 'card', id: 'entry' });
   const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
 
@@ -31,7 +34,7 @@ export function entry(session, notice) {
     name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, maxlength: 64, autocapitalize: 'none', spellcheck: 'false',
   });
   const passwordField = () => field(t('password'), {
-    name: 'password', type: 'password', autocomplete: way === 'claim' || way === 'register' ? 'new-password' : 'current-password', maxlength: 256,
+    name: 'password', type: 'password', autocomplete: ['claim', 'register', 'reset'].includes(way) ? 'new-password' : 'current-password', maxlength: 256,
   });
 
   /** @param {SubmitEvent} event */
@@ -46,7 +49,18 @@ export function entry(session, notice) {
     fill(problem);
     try {
       if (way === 'guest') await session.logIn('logInGuest', { name: given.name });
-      else if (way === 'register') {
+      else if (way === 'forgot') {
+        await session.before('requestReset', { email: String(given.email).trim() });
+        way = 'reset';
+        notice = t('letterSent');
+        draw();
+      } else if (way === 'reset') {
+        await session.before('resetPassword', { code: String(given.code).trim(), password: given.password });
+        history.replaceState(null, '', '/');
+        way = 'logIn';
+        notice = t('resetDone');
+        draw();
+      } else if (way === 'register') {
         await session.logIn('register', { invite: String(given.invite).trim(), name: given.name, password: given.password });
         // The code is used, and the address keeps no secret.
         history.replaceState(null, '', path ? `/#/${path.split('/').map(encodeURIComponent).join('/')}` : '/');
@@ -65,13 +79,14 @@ export function entry(session, notice) {
   }
 
   function draw() {
-    const head = { register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
-    const lead = { register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
-    const verb = { register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
+    const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
+    const lead = { forgot: t('forgotLead'), reset: t('resetLead'), register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
+    const verb = { forgot: t('sendLetter'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
     /** @type {[Way, string][]} */
     const others = [];
     if (way !== 'logIn') others.push(['logIn', t('orLogIn')]);
     if (way !== 'guest' && greeting.guests) others.push(['guest', t('orGuest')]);
+    if (way === 'logIn') others.push(['forgot', t('orForgot')]);
     if (way !== 'register' && greeting.registration !== 'closed') others.push(['register', t('orRegister')]);
     if (way !== 'claim' && greeting.unclaimed) others.push(['claim', t('orClaim')]);
     fill(
@@ -85,8 +100,10 @@ export function entry(session, notice) {
         way === 'register' && field(t('inviteCode'), {
           name: 'invite', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', '.value': invite, required: greeting.registration !== 'open',
         }),
-        nameField(),
-        way !== 'guest' && passwordField(),
+        way === 'reset' && field(t('letterCode'), { name: 'code', autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', '.value': reset }),
+        way === 'forgot' && field(t('email'), { name: 'email', type: 'email', autocomplete: 'email', maxlength: 254 }),
+        way !== 'reset' && way !== 'forgot' && nameField(),
+        way !== 'guest' && way !== 'forgot' && passwordField(),
         problem,
         h('button', { type: 'submit', class: 'primary' }, verb)),
       others.length > 0 && h('div', { class: 'others' }, others.map(([other, name]) => h('button', {
@@ -106,8 +123,8 @@ export function entry(session, notice) {
   }
   draw();
   if (invite) {
-    session.lookAtInvite(invite).then(({ channelPath }) => {
-      path = channelPath;
+    session.before('lookAtInvite', { code: invite }).then((answer) => {
+      path = answer.invite.channelPath;
       draw();
     }, (error) => fill(problem, explain(error)));
   }

@@ -59,6 +59,12 @@ async function begin() {
     room = new Room(session, audio, worker);
     fill(app, room.element);
     room.title.focus();
+    // A letter's link is /v/CODE.
+    if (location.pathname.startsWith('/v/')) {
+      const code = decodeURIComponent(location.pathname.slice(3));
+      history.replaceState(null, '', '/');
+      room.act(session.request('verifyEmail', { code }).then(() => room?.say(t('emailVerified'), 8000)));
+    }
     const channel = linked(session);
     if (channel && !session.me?.channel) room.act(session.join(channel));
   };

@@ -169,12 +169,12 @@ export class Session extends EventTarget {
     }
   }
 
-  /** What an invite leads to. @param {string} code */
-  async lookAtInvite(code) {
+  /** Something for who isn't logged in. @param {string} name @param {any} body */
+  async before(name, body) {
     this.become('connecting');
     try {
       await this.connect();
-      return (await this.request('lookAtInvite', { code })).invite;
+      return await this.request(name, body);
     } finally {
       this.worker.postMessage({ kind: 'close' });
       this.become('out');

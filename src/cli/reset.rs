@@ -1,0 +1,43 @@
+//! `parlour reset`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::connect::{Place, ask, password};
+use super::output::Output;
+
+/// Choose another password when you forgot yours, by a letter to your e-mail address.
+#[derive(Debug, Args)]
+pub(super) struct Reset {
+    /// The code of the letter. Without it, one is asked for.
+    code: Option<String>,
+    /// The server: `parlour://HOST[:PORT]`. Default: the one logged in to last.
+    #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
+    address: Option<String>,
+    /// Your e-mail address, where the letter goes. Default: asked for.
+    #[arg(long)]
+    email: Option<String>,
+    /// Read the new password from standard input.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Reset {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.address.as_deref())?;
+        if let Some(code) = &self.code {
+            let new = password(self.password_stdin, "The new password (10 characters or more)", true)?;
+            place.connect(None).await?.reset_password(code, &new).await?;
+            output.line(format!("The password is changed. Log in with: parlour login {}", place.address));
+            output.object(&json!({ "changed": true }));
+        } else {
+            let email = self.email.map_or_else(|| ask("Your e-mail address"), Ok)?;
+            place.connect(None).await?.request_reset(&email).await?;
+            output
+                .line("If there is an account with this address, a letter with a code is on its way there.");
+            output.line("Then: parlour reset CODE");
+            output.object(&json!({ "asked": true }));
+        }
+        Ok(())
+    }
+}
