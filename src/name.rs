@@ -9,6 +9,9 @@ pub const MAX_USER_NAME: usize = 32;
 /// Characters of a channel's name at most.
 pub const MAX_CHANNEL_NAME: usize = 64;
 
+/// What a guest's name begins with, and no account's does.
+pub const GUEST_MARK: char = '~';
+
 /// Channel names in a path at most: how deep channels can be nested.
 pub const MAX_CHANNEL_DEPTH: usize = 8;
 
@@ -58,7 +61,7 @@ pub fn look(name: &str) -> String {
 /// The name as it is kept, if a user can have it: 1 to 32 characters, without spaces and without those
 /// that separate parts of an address.
 pub fn check_user_name(name: &str) -> Result<String, NameError> {
-    check(name, MAX_USER_NAME, |c| c.is_whitespace() || matches!(c, '@' | '/' | ':' | '#'))
+    check(name, MAX_USER_NAME, |c| c.is_whitespace() || matches!(c, '@' | '/' | ':' | '#' | GUEST_MARK))
 }
 
 /// The name as it is kept, if a channel can have it: 1 to 64 characters, none of them a slash.

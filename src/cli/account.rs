@@ -62,6 +62,14 @@ enum SecondFactor {
         /// The six digits that the app shows.
         code: String,
     },
+    /// A role gives nothing to who has no second factor; for administrators.
+    Require {
+        /// The role.
+        role: String,
+        /// No longer.
+        #[arg(long)]
+        off: bool,
+    },
     /// Do without.
     Remove {
         /// A code of the app, a recovery code, or the password. Default: asked for.
@@ -148,6 +156,16 @@ async fn second_factor(session: &Session, command: SecondFactor, output: Output)
             confirm(session, &code, output).await
         }
         SecondFactor::Confirm { code } => confirm(session, &code, output).await,
+        SecondFactor::Require { role, off } => {
+            session.require_second_factor(&role, !off).await?;
+            if off {
+                output.line(format!("{role} is there for everybody who has it."));
+            } else {
+                output.line(format!("{role} gives nothing to who has no second factor."));
+            }
+            output.object(&json!({ "role": role, "required": !off }));
+            Ok(())
+        }
         SecondFactor::Remove { proof } => {
             let proof = match proof {
                 Some(proof) => proof,

@@ -88,6 +88,12 @@ impl Session {
         self.done(request::Body::RemoveSecondFactor(wire::RemoveSecondFactor { proof })).await
     }
 
+    /// A role grants nothing to who has no second factor, or does again.
+    pub async fn require_second_factor(&self, role: &str, required: bool) -> Result<(), RequestError> {
+        let role = role.to_owned();
+        self.done(request::Body::RequireSecondFactor(wire::RequireSecondFactor { role, required })).await
+    }
+
     /// Makes a key for a program, which may do at most what `scopes` has, and is good for so long, or for ever.
     pub async fn create_api_key(
         &self,

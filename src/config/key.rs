@@ -162,6 +162,36 @@ pub const KEYS: &[Key] = &[
         meaning: "Voice bytes a second of one session, headers included. 32 kbit/s Opus makes about 5000.",
     },
     Key {
+        name: "limits.channel_texts_per_second",
+        default: "20",
+        kind: Kind::Number(1..=10_000),
+        meaning: "Messages a second to one channel, sustained, whoever writes them.",
+    },
+    Key {
+        name: "limits.channel_text_burst",
+        default: "100",
+        kind: Kind::Number(1..=100_000),
+        meaning: "Messages to one channel that may come at once.",
+    },
+    Key {
+        name: "limits.account_tries",
+        default: "5",
+        kind: Kind::Number(1..=1_000),
+        meaning: "Failed log-ins of one account before the next one has to wait: a second, then twice as long each time.",
+    },
+    Key {
+        name: "limits.address_tries",
+        default: "10",
+        kind: Kind::Number(1..=10_000),
+        meaning: "The same of one address (of IPv6, of its /64), which a household or a club shares.",
+    },
+    Key {
+        name: "limits.try_delay_seconds",
+        default: "60",
+        kind: Kind::Number(1..=3_600),
+        meaning: "The longest such wait, in seconds.",
+    },
+    Key {
         name: "limits.handshake_seconds",
         default: "10",
         kind: Kind::Number(1..=300),

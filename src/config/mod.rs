@@ -77,6 +77,16 @@ getters! {
     packets_per_second -> u32 = "limits.packets_per_second", Number;
     /// Voice bytes a second of one session.
     voice_bytes_per_second -> u32 = "limits.voice_bytes_per_second", Number;
+    /// Messages a second to one channel.
+    channel_texts_per_second -> u32 = "limits.channel_texts_per_second", Number;
+    /// Messages to one channel at once.
+    channel_text_burst -> u32 = "limits.channel_text_burst", Number;
+    /// Failed log-ins of one account without a delay.
+    account_tries -> u32 = "limits.account_tries", Number;
+    /// Failed log-ins of one address without a delay.
+    address_tries -> u32 = "limits.address_tries", Number;
+    /// Seconds of the longest delay.
+    try_delay_seconds -> u32 = "limits.try_delay_seconds", Number;
     /// Seconds to log in.
     handshake_seconds -> u32 = "limits.handshake_seconds", Number;
     /// Seconds of silence after which a connection is given up.

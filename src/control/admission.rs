@@ -71,6 +71,10 @@ impl<P: Peer> Handle<P> {
                 self.refresh().await?;
                 Ok(done)
             }
+            request::Body::RequireSecondFactor(require) => {
+                self.require_second_factor(&roles, require.required, by).await?;
+                Ok(done)
+            }
             _ => Err(Refused::Unexpected),
         }
     }

@@ -73,6 +73,12 @@ impl<P: Peer> Control<P> {
                             continue;
                         }
                     };
+                    if let Change::TextChannel { channel, .. } = &change
+                        && let Err(wait) = self.shared.texts.admit(*channel)
+                    {
+                        let _ = reply.send(Err(Refused::RateLimited(wait)));
+                        continue;
+                    }
                     if ask_only {
                         let _ = reply.send(Ok(Done::Allowed(change, self.by(actor))));
                         continue;

@@ -66,8 +66,8 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn verify_email(&self, user: UserId, code: &str, by: By) -> Result<(), Refused> {
         let token = self.token_of(Purpose::EmailVerification, code)?;
         let email = token.email.clone().filter(|_| token.user == Some(user)).ok_or(Refused::CodeInvalid)?;
-        let taken = self.run(by, write::take_token(Purpose::EmailVerification, token.hash)).await;
-        taken.map_err(|_| Refused::CodeInvalid)?;
+        let outcome = self.run(by, write::take_token(Purpose::EmailVerification, token.hash)).await;
+        outcome.map_err(|_| Refused::CodeInvalid)?;
         self.run(by, write::verify_email(user, email)).await?;
         Ok(())
     }
@@ -120,8 +120,8 @@ impl<P: Peer> Handle<P> {
         self.check_new_password(&reset.password, &[&user.name, &email]).await?;
         let password = self.hash(&reset.password).await?;
         let by = By { author: Author::User(user.id), from: Some(from), at: clock::now() };
-        let taken = self.run(by, write::take_token(Purpose::PasswordReset, token.hash)).await;
-        taken.map_err(|_| Refused::CodeInvalid)?;
+        let outcome = self.run(by, write::take_token(Purpose::PasswordReset, token.hash)).await;
+        outcome.map_err(|_| Refused::CodeInvalid)?;
         let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
         self.run(by, write::edit_user(user.id, edit)).await?;
         self.run(by, write::end_sessions_of(user.id, None)).await?;

@@ -48,7 +48,19 @@ pub(super) fn grants_of(
     user: &store::User,
     now: Timestamp,
 ) -> Result<Vec<RoleGrant>, ReadError> {
-    let held = user.grants.iter().filter(|grant| grant.holds(now));
+    let required = super::second_factor::requiring(store)?;
+    let lacks = |role| {
+        let confirmed =
+            || store.second_factor(user.id).map(|factor| factor.is_some_and(|one| one.confirmed.is_some()));
+        if required.contains(role) { confirmed().map(|has| !has) } else { Ok(false) }
+    };
+    let mut held = Vec::new();
+    for grant in user.grants.iter().filter(|grant| grant.holds(now)) {
+        if !lacks(&grant.role)? {
+            held.push(*grant);
+        }
+    }
+    let held = held.iter();
     grants(store, &held.map(|grant| grant.role).collect::<Vec<_>>())
 }
 

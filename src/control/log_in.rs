@@ -13,25 +13,19 @@ use crate::auth::{
     TokenHash, check_guessing, check_password, device_challenge, device_fingerprint, verify_device,
 };
 use crate::id::{ApiKeyId, Fingerprint, RoleId, SessionId, Timestamp, UserId};
-use crate::name::{check_user_name, folded};
+use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, request};
 use crate::store::write::{self, Exchange, Exchanged, NOTICE, NewUser};
 use crate::store::{ADMINISTRATOR, Author, By, Device, SEEDED_ORGANIZATION, Seen, Session, User, Write};
 use crate::voice::Peer;
 
-/// Failures of one account: five are free, then the delay doubles to a minute. Whoever knows the
-/// password waits that minute at most.
-pub(super) const ACCOUNT_POLICY: Policy = Policy {
-    free: 5,
-    first: Duration::from_secs(1),
-    longest: Duration::from_secs(60),
-    forget: Duration::from_secs(15 * 60),
-    capacity: 16_384,
-};
-
-/// Failures from one address: more are free, as a household or a club shares it.
-pub(super) const ADDRESS_POLICY: Policy = Policy { free: 10, ..ACCOUNT_POLICY };
+/// How tries to log in are slowed down: so many failures are free, then the delay doubles from a second to the longest.
+/// Whoever knows the password waits that long at most, and not at all on a device that has a token or a key.
+pub(super) fn policy(free: u32, longest: Duration) -> Policy {
+    let (first, forget) = (Duration::from_secs(1), Duration::from_secs(15 * 60));
+    Policy { free, first, longest, forget, capacity: 16_384 }
+}
 
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
@@ -174,7 +168,7 @@ impl<P: Peer> Handle<P> {
         let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
         match self.run(by, write::exchange_token(exchange)).await? {
             Exchanged::Good(row) => {
-                let notice = self.notice(user).await?;
+                let notice = self.notice(&account).await?;
                 let access = Some(self.access_token(&row));
                 Ok(proven(&account, &row, Some((next, row.expires)), access, notice))
             }
@@ -215,7 +209,7 @@ impl<P: Peer> Handle<P> {
             let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
             let renew = write::refresh_session(user, session.id, token.hash(), expires);
             if let Ok(row) = self.run(by, renew).await {
-                let notice = self.notice(user).await?;
+                let notice = self.notice(&account).await?;
                 let access = Some(self.access_token(&row));
                 return Ok(proven(&account, &row, Some((token, expires)), access, notice));
             }
@@ -250,6 +244,8 @@ impl<P: Peer> Handle<P> {
             return Err(Refused::NameTaken);
         }
         let (session, notice) = (self.0.store.new_session_id(), String::new());
+        // Nobody takes a guest for who has an account.
+        let name = format!("{GUEST_MARK}{name}");
         Ok(Proven { session, user: None, name, token: None, access: None, notice, key: None })
     }
 
@@ -310,7 +306,7 @@ impl<P: Peer> Handle<P> {
         if let Some(key) = key {
             self.run(by, write::note_device_log_in(user.id, key, id)).await?;
         }
-        let notice = self.notice(user.id).await?;
+        let notice = self.notice(user).await?;
         let access = Some(self.access_token(&row));
         Ok(proven(user, &row, Some((token, expires)), access, notice))
     }
@@ -322,13 +318,15 @@ impl<P: Peer> Handle<P> {
     }
 
     /// What the person has to be told, once.
-    async fn notice(&self, user: UserId) -> Result<String, Refused> {
-        let settings = self.0.store.settings(SEEDED_ORGANIZATION, Some(user))?;
+    async fn notice(&self, user: &User) -> Result<String, Refused> {
+        let dormant = self.dormant_roles(user)?;
+        let settings = self.0.store.settings(SEEDED_ORGANIZATION, Some(user.id))?;
         if !settings.iter().any(|setting| setting.name == NOTICE) {
-            return Ok(String::new());
+            return Ok(dormant);
         }
-        let taken = self.run(By::server(clock::now()), write::take_notice(user)).await?;
-        Ok(taken.map(|setting| setting.value).unwrap_or_default())
+        let taken = self.run(By::server(clock::now()), write::take_notice(user.id)).await?;
+        let told = taken.map(|setting| setting.value).unwrap_or_default();
+        Ok([told, dormant].join(" ").trim().to_owned())
     }
 
     /// Whether a password may be chosen by who has these names.

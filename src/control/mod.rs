@@ -20,6 +20,7 @@ mod log_in;
 mod own;
 mod refused;
 mod second_factor;
+mod texts;
 
 pub use crate::state::Actor;
 pub use counts::Counts;
@@ -71,6 +72,14 @@ pub struct Settings {
     pub registration: Registration,
     /// The address of the page, for links in letters; empty for none.
     pub page: String,
+    /// Failed log-ins of one account before there is a delay.
+    pub account_tries: u32,
+    /// The same of one address.
+    pub address_tries: u32,
+    /// The longest delay.
+    pub longest_delay: Duration,
+    /// Messages to one channel: a second, and at once.
+    pub texts: (u32, u32),
     /// Threads that hash passwords.
     pub hash_threads: usize,
     /// Passwords that wait for them at most; at the bound the answer is "busy".
@@ -169,6 +178,7 @@ struct Shared<P> {
     accounts: Mutex<Lockout<String>>,
     addresses: Mutex<Lockout<AddressKey>>,
     codes: Mutex<Lockout<UserId>>,
+    texts: texts::Texts,
     tokens: TokenKey,
     seal: SealKey,
     bans: ArcSwap<Vec<Ban>>,
@@ -231,9 +241,10 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         table: ArcSwap::from_pointee(ForwardTable::default()),
         store,
         hashing,
-        accounts: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
-        addresses: Mutex::new(Lockout::new(log_in::ADDRESS_POLICY)),
-        codes: Mutex::new(Lockout::new(log_in::ACCOUNT_POLICY)),
+        accounts: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
+        addresses: Mutex::new(Lockout::new(log_in::policy(settings.address_tries, settings.longest_delay))),
+        codes: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
+        texts: texts::Texts::new(settings.texts),
         tokens: TokenKey::new(&settings.secret.0),
         seal: SealKey::new(&settings.secret.0),
         bans: ArcSwap::from_pointee(bans),
@@ -329,7 +340,8 @@ impl<P: Peer> Handle<P> {
             | request::Body::RevokeInvite(_)
             | request::Body::CreateBan(_)
             | request::Body::ListBans(_)
-            | request::Body::LiftBan(_) => self.admission(actor, body).await,
+            | request::Body::LiftBan(_)
+            | request::Body::RequireSecondFactor(_) => self.admission(actor, body).await,
             request::Body::NewClaimCode(_) => {
                 self.ask(actor, body, true).await?;
                 self.new_claim_code().await.map(response::Body::ClaimCode)

@@ -67,22 +67,35 @@ impl<P: Peer> Handle<P> {
                 self.refresh().await?;
                 Ok(done)
             }
+            body => self.own_proof(&account, body, by).await,
+        }
+    }
+
+    /// What proves a person: second factor, e-mail address, keys of programs.
+    async fn own_proof(
+        &self,
+        account: &User,
+        body: request::Body,
+        by: By,
+    ) -> Result<response::Body, Refused> {
+        let (user, done) = (account.id, response::Body::Done(wire::Done {}));
+        match body {
             request::Body::SetUpSecondFactor(_) => {
-                self.set_up_second_factor(&account, by).await.map(response::Body::SecondFactorSecret)
+                self.set_up_second_factor(account, by).await.map(response::Body::SecondFactorSecret)
             }
             request::Body::ConfirmSecondFactor(confirm) => {
                 let codes = self.confirm_second_factor(user, &confirm.code, by).await;
                 codes.map(response::Body::RecoveryCodes)
             }
             request::Body::RemoveSecondFactor(remove) => {
-                self.remove_second_factor(&account, &remove.proof, by).await?;
+                self.remove_second_factor(account, &remove.proof, by).await?;
                 Ok(done)
             }
             request::Body::CreateApiKey(create) => {
                 self.create_api_key(user, &create, by).await.map(response::Body::ApiKeyMade)
             }
             request::Body::SetEmail(set) => {
-                self.set_email(&account, &set, by).await?;
+                self.set_email(account, &set, by).await?;
                 Ok(done)
             }
             request::Body::VerifyEmail(verify) => {

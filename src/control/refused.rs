@@ -292,6 +292,12 @@ impl From<crate::store::write::CreateApiKeyError> for Refused {
     }
 }
 
+impl From<crate::store::write::SettingError> for Refused {
+    fn from(error: crate::store::write::SettingError) -> Self {
+        Self::Rejected(ErrorCode::NotFound, error.to_string())
+    }
+}
+
 impl From<crate::store::write::BanError> for Refused {
     fn from(error: crate::store::write::BanError) -> Self {
         Self::Rejected(ErrorCode::Malformed, error.to_string())

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::log_in::random;
 use super::{Handle, Refused, clock};
 use crate::auth::{ClaimCode, TotpSecret};
-use crate::id::UserId;
+use crate::id::{RoleId, UserId};
 use crate::protocol::wire;
-use crate::store::{Author, By, SecondFactor, User, write};
+use crate::store::{Author, By, ReadError, SEEDED_ORGANIZATION, SecondFactor, Setting, Store, User, write};
 use crate::voice::Peer;
 
 /// Recovery codes that an account gets.
@@ -85,7 +85,44 @@ impl<P: Peer> Handle<P> {
         let codes: Vec<ClaimCode> = codes.collect::<Result<_, Refused>>()?;
         let hashes = codes.iter().map(ClaimCode::hash).collect();
         self.run(by, write::confirm_second_factor(user, step, hashes)).await?;
+        // Roles that waited for it are there at once.
+        self.refresh().await?;
         Ok(wire::RecoveryCodes { codes: codes.iter().map(ToString::to_string).collect() })
+    }
+
+    /// Roles that grant nothing to who has no second factor, or do again.
+    pub(super) async fn require_second_factor(
+        &self,
+        roles: &[RoleId],
+        required: bool,
+        by: By,
+    ) -> Result<(), Refused> {
+        let mut all = requiring(&self.0.store)?;
+        all.retain(|role| !roles.contains(role));
+        all.extend(roles.iter().filter(|_| required));
+        let value = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let (organization, name) = (SEEDED_ORGANIZATION, REQUIRED.to_owned());
+        let put = write::put_setting(Setting { organization, user: None, name, value });
+        self.run(by, put).await?;
+        self.refresh().await
+    }
+
+    /// What somebody lacks for want of a second factor, in a sentence; empty for nothing.
+    pub(super) fn dormant_roles(&self, user: &User) -> Result<String, Refused> {
+        let required = requiring(&self.0.store)?;
+        let held: Vec<_> = user.grants.iter().filter(|grant| required.contains(&grant.role)).collect();
+        let confirmed = |factor: SecondFactor| factor.confirmed.is_some();
+        if held.is_empty() || self.0.store.second_factor(user.id)?.is_some_and(confirmed) {
+            return Ok(String::new());
+        }
+        let mut names = Vec::new();
+        for grant in held {
+            names.extend(self.0.store.role(grant.role)?.map(|role| role.name));
+        }
+        Ok(format!(
+            "Your role {} gives you nothing until you have a second factor: set one up in your account, or with `parlour account second-factor set-up`.",
+            names.join(", ")
+        ))
     }
 
     /// Takes it away, for who shows a code of it or the password.
@@ -100,8 +137,20 @@ impl<P: Peer> Handle<P> {
                 self.check_own_password(user, proof).await?;
             }
         }
-        self.run(by, write::remove_second_factor(user.id)).await
+        self.run(by, write::remove_second_factor(user.id)).await?;
+        self.refresh().await
     }
+}
+
+/// Name of the setting that lists the roles that grant nothing without a second factor.
+const REQUIRED: &str = "roles.second_factor";
+
+/// The roles that grant nothing without a second factor.
+pub(super) fn requiring(store: &Store) -> Result<Vec<RoleId>, ReadError> {
+    let settings = store.settings(SEEDED_ORGANIZATION, None)?;
+    let listed = settings.iter().find(|setting| setting.name == REQUIRED);
+    let numbers = listed.into_iter().flat_map(|setting| setting.value.split(','));
+    Ok(numbers.filter_map(|number| number.parse().ok().map(RoleId)).collect())
 }
 
 /// The modules of a QR code, a bit each; none for what is too long for one.

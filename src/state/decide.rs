@@ -51,6 +51,11 @@ impl State {
             }
             Body::CreateInvite(create) => self.decide_invite(actor, create),
             Body::ListInvites(_) | Body::RevokeInvite(_) => self.decide_admission(actor, Permissions::INVITE),
+            Body::RequireSecondFactor(require) => {
+                self.authorize(actor, Permissions::ADMINISTER, None)?;
+                let role = self.role(&require.role).ok_or(Denied::NoSuchRole)?;
+                Ok(Change::Admission { roles: vec![role.id], own: None })
+            }
             Body::CreateBan(_) | Body::ListBans(_) | Body::LiftBan(_) => {
                 self.decide_admission(actor, Permissions::BAN)
             }
