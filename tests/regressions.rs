@@ -43,7 +43,7 @@ async fn mumble_4277_connections_that_do_not_log_in_take_nobody_s_place() {
     assert_eq!(sessions[0].view().members.len(), 4, "who never logged in is nobody");
 }
 
-/// A request before the log-in reached what was written for after it, in a TeamSpeak server.
+/// A request before the log-in reached what was written for after it, in a server of another kind.
 #[tokio::test]
 async fn teamspeak_cve_2026_4392_nothing_of_after_the_log_in_is_reached_before() {
     let server = TestServer::start().await;
@@ -168,7 +168,7 @@ async fn galene_hashing_is_bounded_and_says_when_to_come_again() {
     server.log_in("alice").await;
 }
 
-/// Whether an account exists shows neither by the answer nor by its time. The time is measured in benches/log_in; here
+/// Whether an account exists shows neither by the answer nor by its time. The time is measured in `benches/log_in`; here
 /// it is only seen that the same work is done.
 #[tokio::test]
 async fn an_account_s_existence_shows_in_no_answer() {
@@ -191,7 +191,7 @@ async fn an_account_s_existence_shows_in_no_answer() {
 }
 
 /// A one-time code could be used again for as long as it was shown (the crate `totp`, CVE-2022-29185, compared it in a
-/// time that told of it besides): tests/account.rs has it used twice, and `auth::totp` compares in constant time. Here:
+/// time that told of it besides): `tests/account.rs` has it used twice, and `auth::totp` compares in constant time. Here:
 /// two at the same moment.
 #[test]
 fn totp_cve_2022_29185_of_two_log_ins_with_one_code_one_gets_in() {
