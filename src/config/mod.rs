@@ -107,7 +107,7 @@ getters! {
     guests -> bool = "sessions.guests", Switch;
     /// Who may make an account: `invite`, `open` or `closed`.
     registration -> String = "accounts.registration", Text;
-    /// HOST[:PORT] of the SMTP server; empty for none.
+    /// `HOST[:PORT]` of the SMTP server; empty for none.
     mail_server -> String = "mail.server", Text;
     /// `starttls`, `tls` or `none`.
     mail_security -> String = "mail.security", Text;
