@@ -1,6 +1,6 @@
 //! Who comes in: invites, registration, bans, and programs with keys.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -197,6 +197,54 @@ async fn a_program_may_what_its_key_allows_and_its_owner_may() {
     let lasting = alice.create_api_key("lasting", speaks, None).await.unwrap();
     root.set_user_disabled("alice", true).await.unwrap();
     assert_eq!(code(with(&server, Credentials::api_key(&lasting.key)).await), ErrorCode::LogInFailed);
+}
+
+/// What a camera sees of the QR code in a command's output: blocks are light, two rows a line.
+fn read_qr(printed: &str, directory: &std::path::Path) -> String {
+    const SCALE: usize = 8;
+    let blocks = |line: &&str| line.chars().any(|c| matches!(c, '█' | '▀' | '▄'));
+    let mut rows: Vec<Vec<u8>> = Vec::new();
+    for line in printed.lines().filter(blocks) {
+        let line: Vec<char> = line.strip_prefix("  ").unwrap().chars().collect();
+        let shade = |light: bool| if light { 255 } else { 0 };
+        rows.push(line.iter().map(|c| shade(matches!(c, '█' | '▀'))).collect());
+        rows.push(line.iter().map(|c| shade(matches!(c, '█' | '▄'))).collect());
+    }
+    let width = rows.iter().map(Vec::len).max().unwrap();
+    let mut image = format!("P5\n{} {}\n255\n", width * SCALE, rows.len() * SCALE).into_bytes();
+    for row in &mut rows {
+        row.resize(width, 255);
+        let wide: Vec<u8> = row.iter().flat_map(|shade| [*shade; SCALE]).collect();
+        (0..SCALE).for_each(|_| image.extend(&wide));
+    }
+    let path = directory.join("qr.pgm");
+    std::fs::write(&path, image).unwrap();
+    let output = std::process::Command::new("zbarimg").args(["--quiet", "--raw"]).arg(path).output();
+    let output = output.unwrap_or_else(|error| panic!("`make setup-browser` installs zbarimg: {error}"));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_qr_codes_on_a_terminal_are_read_back() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let run = |args: &[&str]| {
+        let output = support::parlour(home.path())
+            .env("PARLOUR_PASSWORD", "parlour-demo")
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["login", &format!("parlour://demo@{}", process.address)]);
+    let invite = run(&["invite", "create"]);
+    let link = invite.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
+    assert_eq!(read_qr(&invite, home.path()), link);
+    let factor = run(&["account", "second-factor", "set-up", "--begin-only"]);
+    let secret = factor.split("or type: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let uri = read_qr(&factor, home.path());
+    assert!(uri.starts_with("otpauth://totp/Parlour:demo?") && uri.contains(secret), "{uri}");
 }
 
 /// As people do it, by commands.

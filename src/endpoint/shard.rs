@@ -146,8 +146,16 @@ async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
 /// How often the log says that connections are refused: strangers must not be able to fill it.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
+/// A handshake costs half a millisecond. In a rush they come one after the other at this distance, so that what is said
+/// meanwhile isn't heard late; ...
+const PACE: Duration = Duration::from_millis(1);
+
+/// ... but for so many, which come at once.
+const AT_ONCE: u32 = 8;
+
 async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
     let mut told: Option<Instant> = None;
+    let mut next = Instant::now();
     while let Some(incoming) = endpoint.accept().await {
         // A stranger gets nothing but a Retry, for which nothing is kept: what never answers takes nobody's
         // place, and no address is sent more than it sent (RFC 9000, section 8.1). Who was here before has
@@ -165,6 +173,11 @@ async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
             incoming.refuse();
             continue;
         };
+        let now = Instant::now();
+        next = next.max(now.checked_sub(PACE * AT_ONCE).unwrap_or(now)) + PACE;
+        if next > now {
+            tokio::time::sleep_until(next.into()).await;
+        }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             connection::serve(incoming, &shared).await;
