@@ -154,6 +154,26 @@ async fn a_registered_device_needs_no_password() {
     assert_eq!(code(with(&server, Credentials::key(user, &key)).await), ErrorCode::LogInFailed);
 }
 
+#[tokio::test]
+async fn a_known_device_never_waits_for_somebody_else_s_guesses() {
+    let server = TestServer::start().await;
+    let alice = server.log_in("alice").await;
+    let (key, user) = (DeviceSecret::random().unwrap(), alice.logged_in().user);
+    alice.register_key(&key, "laptop").await.unwrap();
+    let mut last = ErrorCode::LogInFailed;
+    for _ in 0..12 {
+        last = code(log_in(&server.address(), "alice", "some wrong password").await);
+    }
+    assert_eq!(last, ErrorCode::TooManyAttempts);
+    with(&server, Credentials::key(user, &key)).await.unwrap();
+    with(&server, Credentials::token(&alice.logged_in().access_token)).await.unwrap();
+    // Many at once, as after a restart of the server.
+    let all = (0..30).map(|_| with(&server, Credentials::key(user, &key)));
+    for one in all {
+        one.await.unwrap();
+    }
+}
+
 /// A connection that greeted.
 async fn greeted(server: &TestServer) -> quinn::Connection {
     let (config, _) = transport::client_config(None, ALPN).unwrap();

@@ -146,7 +146,7 @@ impl<P: Peer> Handle<P> {
         register: &wire::Register,
         visitor: Visitor<'_>,
     ) -> Result<Proven, Refused> {
-        // Who makes one account after the other has to wait, as who guesses has.
+        // Who makes one account after the other without an invite has to wait, as who guesses has.
         self.admit(None, visitor.from)?;
         let now = clock::now();
         let invite = match self.0.settings.registration {
@@ -174,7 +174,12 @@ impl<P: Peer> Handle<P> {
         let new = NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles };
         let by = By { author: Author::Guest, from: Some(visitor.from), at: now };
         let user = match invite {
-            Some((code, _)) => self.run(by, write::register_by_invite(code.hash(), new)).await?,
+            Some((code, _)) => {
+                let user = self.run(by, write::register_by_invite(code.hash(), new)).await?;
+                // An invite has a limit of its own; a club behind one address may come together.
+                self.forgive(visitor.from);
+                user
+            }
             None => self.run(by, write::create_user(new)).await?,
         };
         self.begin(&user, &register.device, None, visitor).await
