@@ -331,6 +331,7 @@ fn a_friend_comes_by_a_link_and_looks_after_the_account() {
     }
     assert_eq!(result["address"], format!("https://{server}/#/Social"), "the address keeps no code");
     assert_eq!(result["codes"], 10);
+    assert_eq!(result["key"], true, "a program's key is shown once");
     let qr = result["qr"].as_str().unwrap();
     assert!(qr.starts_with("otpauth://totp/Parlour:fay?secret=SECRET&issuer=Parlour"), "{qr}");
 }

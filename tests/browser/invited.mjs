@@ -100,6 +100,13 @@ try {
   await fay.press('Keep this address');
   await page.getByText('A letter with a code went there.').waitFor();
   await look('18-email', false);
+  await page.locator('#key-name').fill('music');
+  await fay.press('Make a key');
+  const key = await page.getByText(/prl_[0-9a-f]{16}_/).first().textContent();
+  results.key = /prl_[0-9a-f]{16}_[\w-]{43}/.test(key);
+  await look('18-keys', false);
+  await page.getByRole('button', { name: 'Revoke the key music' }).click();
+  await page.getByRole('button', { name: 'Revoke the key music' }).waitFor({ state: 'detached' });
   await fay.press('Close');
   say('changed the password');
   const letter = () => JSON.parse(execFileSync(process.env.PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n').at(-1));

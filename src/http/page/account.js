@@ -3,6 +3,10 @@
 import { h, fill } from './dom.js';
 import { explain } from './entry.js';
 import { language, t } from './text.js';
+import { PERMISSION } from './wire.js';
+
+/** What a key that is made here may do: see, join, speak and write. */
+const SCOPES = 2 ** PERMISSION.view + 2 ** PERMISSION.join + 2 ** PERMISSION.speak + 2 ** PERMISSION.text;
 
 /** @param {number | bigint} milliseconds */
 const when = (milliseconds) => new Date(Number(milliseconds)).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
@@ -110,6 +114,28 @@ export async function account(session) {
       }));
   };
 
+  const keys = h('div', { class: 'factor' });
+  const showKeys = async () => {
+    const { keys: list } = (await session.request('listApiKeys')).apiKeys;
+    const name = field('key-name', t('keyName'), { maxlength: 200 });
+    fill(keys, h('p', {}, t('keysLead')),
+      list.length > 0 && h('ul', { class: 'devices' }, list.map((/** @type {any} */ key) => h('li', {},
+        h('div', {}, h('strong', {}, key.name || key.prefix)),
+        h('div', { class: 'hint' }, [`${key.prefix}…`, Number(key.usedMs) > 0 ? t('keyUsed', { when: when(key.usedMs) }) : t('keyNotUsed')].join(' · ')),
+        h('button', {
+          type: 'button', 'aria-label': t('keyRevoke', { key: key.name || key.prefix }),
+          onclick: () => act(async () => {
+            await session.request('revokeApiKey', { id: key.id });
+            await showKeys();
+          }),
+        }, t('revoke'))))),
+      name.element, button(t('keyCreate'), async () => {
+        const { apiKeyMade: made } = await session.request('createApiKey', { name: name.input.value.trim(), scopes: SCOPES });
+        await showKeys();
+        keys.prepend(h('p', { role: 'status' }, t('keyMade'), ' ', h('code', {}, made.key)));
+      }));
+  };
+
   const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
   const fresh = field('password-new', t('passwordNew'), { type: 'password', autocomplete: 'new-password', maxlength: 256, minlength: 10 });
   const change = h('form', {
@@ -133,6 +159,7 @@ export async function account(session) {
     h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),
     h('fieldset', {}, h('legend', {}, t('password')), change),
     h('fieldset', {}, h('legend', {}, t('email')), email),
+    h('fieldset', {}, h('legend', {}, t('keys')), keys),
     h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
@@ -140,4 +167,5 @@ export async function account(session) {
   await act(showDevices);
   await act(showFactor);
   await act(showEmail);
+  await act(showKeys);
 }
