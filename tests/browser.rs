@@ -207,9 +207,6 @@ fn a_new_user_s_journey() {
     let claim = process.as_ref().unwrap().claim.clone().unwrap();
     create_user(home.path(), "ben");
     create_user(home.path(), EVIL_USER);
-    let mut create = support::parlour(home.path());
-    create.args(["channel", "create", EVIL_CHANNEL, "--description", EVIL_WORDS, "--data-dir"]);
-    assert!(create.arg(home.path().join("data")).status().unwrap().success());
     let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
     // Where pictures are wanted: `SCREENSHOTS=docs/screenshots cargo test --test browser journey`.
     let shots = std::env::var("SCREENSHOTS").unwrap_or_default();
@@ -227,7 +224,13 @@ fn a_new_user_s_journey() {
         ],
         |word| match word {
             "stop" => process.take().unwrap().kill(),
-            "start" => process = Some(start(&address.to_string())),
+            "start" => {
+                // For who comes with script in every text; before, it would stand in the pictures.
+                let mut create = support::parlour(home.path());
+                create.args(["channel", "create", EVIL_CHANNEL, "--description", EVIL_WORDS, "--data-dir"]);
+                assert!(create.arg(home.path().join("data")).status().unwrap().success());
+                process = Some(start(&address.to_string()));
+            }
             other => panic!("{other}"),
         },
     );
