@@ -78,8 +78,13 @@ fn assert_golden(store: &Store) {
     assert_eq!((channels[5].description.as_str(), channels[5].position), ("Third, below Alpha — naïve", -4));
     assert_eq!(store.first_free_channel(HOME).unwrap(), ChannelId(8), "7 was given once");
     assert_eq!(store.new_session_id(), SessionId(13));
-    let overwrite =
-        |channel, subject, allow, deny| Overwrite { channel: ChannelId(channel), subject, allow, deny };
+    let overwrite = |channel, subject, allow, deny| Overwrite {
+        channel: ChannelId(channel),
+        subject,
+        allow,
+        deny,
+        reach: parlour::permission::Reach::Both,
+    };
     let user = overwrite(2, Subject::User(UserId(2)), Permissions::MOVE_OTHERS, Permissions::NONE);
     let role = overwrite(6, Subject::Role(RoleId(4)), Permissions::TEXT, Permissions::SPEAK);
     assert_eq!(store.overwrites(HOME, None, 100).unwrap(), [user, role]);

@@ -195,8 +195,13 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
         let profile =
             Profile { user: user.id, display_name: "A".to_owned(), bio: "B".to_owned(), avatar: vec![1; 10] };
         let subject = Subject::User(user.id);
-        let overwrite =
-            Overwrite { channel: channels[0].id, subject, allow: Permissions::TEXT, deny: Permissions::NONE };
+        let overwrite = Overwrite {
+            channel: channels[0].id,
+            subject,
+            allow: Permissions::TEXT,
+            deny: Permissions::NONE,
+            reach: parlour::permission::Reach::Both,
+        };
         store.submit(By::server(NOW), create_session(row), |done| drop(done.unwrap())).unwrap();
         store.submit(By::server(NOW), set_profile(profile), |done| done.unwrap()).unwrap();
         store.submit(By::server(NOW), put_overwrite(overwrite), |done| done.unwrap()).unwrap();
@@ -328,6 +333,7 @@ fn an_account_goes_with_all_that_is_theirs() {
         subject: Subject::User(alice.id),
         allow: Permissions::NONE,
         deny: Permissions::SPEAK,
+        reach: parlour::permission::Reach::Both,
     };
     store.write(put_overwrite(overwrite)).unwrap();
     store.write(delete_user(alice.id)).unwrap();
@@ -405,8 +411,13 @@ fn roles_are_granted_for_good_or_for_a_time() {
     let refused = store.write(grant(UserId(99), Grant { role: role.id, expires: None })).unwrap_err();
     assert_eq!(refused, Failed::Refused(GrantError::NoSuchUser));
     let subject = Subject::Role(role.id);
-    let overwrite =
-        Overwrite { channel: ChannelId(2), subject, allow: Permissions::NONE, deny: Permissions::SPEAK };
+    let overwrite = Overwrite {
+        channel: ChannelId(2),
+        subject,
+        allow: Permissions::NONE,
+        deny: Permissions::SPEAK,
+        reach: parlour::permission::Reach::Both,
+    };
     store.write(put_overwrite(overwrite)).unwrap();
     store.write(create_token(NewToken { roles: vec![role.id, RoleId(3)], ..invite(1, 1) })).unwrap();
     store.write(delete_role(role.id)).unwrap();

@@ -7,7 +7,7 @@ use super::request::Channel;
 use super::{AdminError, Answer, Desk};
 use crate::id::{ChannelId, Timestamp};
 use crate::name::{check_channel_name, folded};
-use crate::permission::{Overwrite, Permissions, Subject};
+use crate::permission::{Overwrite, Permissions, Reach, Subject};
 use crate::store::write::{self, ChannelEdit};
 use crate::store::{self, Organization};
 
@@ -73,7 +73,13 @@ impl Desk<'_> {
                     self.write(write::remove_overwrite(channel, subject))?;
                     return Ok(Answer::text(format!("{path} makes no exception for {whom} any more.")));
                 }
-                self.write(write::put_overwrite(Overwrite { channel, subject, allow, deny }))?;
+                self.write(write::put_overwrite(Overwrite {
+                    channel,
+                    subject,
+                    allow,
+                    deny,
+                    reach: Reach::Both,
+                }))?;
                 Ok(Answer::text(format!("In {path}, {whom} is allowed {allow} and denied {deny}.")))
             }
         }

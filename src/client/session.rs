@@ -174,7 +174,7 @@ impl Session {
 
     /// Enters a channel, leaving the one before.
     pub async fn join(&self, channel: ChannelId) -> Result<(), RequestError> {
-        self.done(request::Body::Join(wire::Join { channel: channel.0 })).await
+        self.done(request::Body::Join(wire::Join { channel: channel.0, ..Default::default() })).await
     }
 
     /// Leaves the channel.
@@ -184,7 +184,7 @@ impl Session {
 
     /// Sets the flags that are given.
     pub async fn set_self(&self, mute: Option<bool>, deaf: Option<bool>) -> Result<(), RequestError> {
-        self.done(request::Body::SetSelf(wire::SetSelf { mute, deaf })).await
+        self.done(request::Body::SetSelf(wire::SetSelf { mute, deaf, ..Default::default() })).await
     }
 
     /// Sends a text to the people in a channel.
@@ -219,7 +219,8 @@ impl Session {
         position: Option<i32>,
     ) -> Result<(), RequestError> {
         let (name, description) = (name.map(str::to_owned), description.map(str::to_owned));
-        let edit = wire::EditChannel { channel: channel.0, name, description, position };
+        let edit =
+            wire::EditChannel { channel: channel.0, name, description, position, ..Default::default() };
         self.done(request::Body::EditChannel(edit)).await
     }
 

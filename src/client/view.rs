@@ -51,7 +51,11 @@ impl View {
             event::Body::MemberGone(session) => {
                 self.members.remove(session);
             }
-            event::Body::Text(_) | event::Body::Handshake(_) | event::Body::Goodbye(_) => (),
+            event::Body::OrganizationIs(_)
+            | event::Body::RolesAre(_)
+            | event::Body::Text(_)
+            | event::Body::Handshake(_)
+            | event::Body::Goodbye(_) => (),
         }
     }
 

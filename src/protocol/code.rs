@@ -83,6 +83,12 @@ codes! {
         Banned = 33, "banned", "this account, address or device is kept out of this server";
         CodeInvalid = 34, "code-invalid", "the code is wrong, used or older than 30 minutes; ask for another letter";
         EmailInvalid = 35, "email-invalid", "this is no e-mail address";
+        ChannelFull = 36, "channel-full", "the channel is full; try again when somebody has left";
+        ChannelPassword = 37, "channel-password", "the channel's password is missing or wrong";
+        Outranked = 38, "outranked", "this is for who has a higher rank";
+        LastOwner = 39, "last-owner", "the server needs an owner who can log in";
+        TargetInvalid = 40, "target-invalid", "the voice target can't be registered";
+        QuotaReached = 41, "quota-reached", "the recordings take all the room they may; remove some";
     }
 }
 
@@ -102,6 +108,7 @@ codes! {
         Disabled = 9, "disabled", "the account was disabled";
         RateLimited = 10, "rate-limited", "the client kept sending far more than it may";
         Internal = 11, "internal", "the server failed; its log says why";
+        Kicked = 12, "kicked", "a moderator ended the connection";
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one function that decides whether somebody may do something, for every transport.
 
 use super::{Denied, Member, State};
-use crate::id::{ChannelId, SessionId, UserId};
-use crate::permission::{Permissions, effective};
+use crate::id::{ChannelId, SessionId};
+use crate::permission::{Holder, Overwrite, Permissions, effective};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +35,17 @@ impl State {
 
     /// What the member may do on a channel.
     pub(super) fn permissions(&self, member: &Member, channel: ChannelId) -> Permissions {
-        let path: Vec<_> = self
-            .path(channel)
-            .into_iter()
-            .filter_map(|id| self.overwrites.get(&id))
-            .flatten()
-            .copied()
-            .collect();
-        within_key(member, effective(member.user.unwrap_or(UserId(0)), &member.grants, &path))
+        let path = self.path(channel);
+        let path: Vec<&[Overwrite]> =
+            path.iter().map(|id| self.overwrites.get(id).map_or(&[][..], Vec::as_slice)).collect();
+        let holder = Holder { user: member.user, grants: &member.grants };
+        within_key(member, effective(holder, &path))
     }
 }
 
 /// What the member's roles grant, whatever the channel.
 fn granted(member: &Member) -> Permissions {
-    within_key(member, effective(member.user.unwrap_or(UserId(0)), &member.grants, &[]))
+    within_key(member, effective(Holder { user: member.user, grants: &member.grants }, &[]))
 }
 
 /// A program that came by an API key may do what its owner may, and no more than the key.

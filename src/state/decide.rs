@@ -14,7 +14,7 @@ impl State {
         match request {
             Body::Join(join) => self.decide_join(actor, ChannelId(join.channel)),
             Body::Leave(_) => Ok(Change::Place { session: session_of(actor)?, channel: None }),
-            Body::SetSelf(set) => self.decide_set_self(actor, *set),
+            Body::SetSelf(set) => self.decide_set_self(actor, set),
             Body::List(_) | Body::Ping(_) => Ok(Change::Nothing),
             Body::SendText(send) => self.decide_text(actor, send, facts),
             Body::CreateChannel(create) => self.decide_create_channel(actor, create),
@@ -63,7 +63,30 @@ impl State {
                 Actor::Operator => Ok(Change::Nothing),
                 Actor::Session(_) => Err(Denied::Forbidden(Permissions::ADMINISTER)),
             },
-            Body::Hello(_)
+            Body::Listen(_)
+            | Body::SetVoiceTarget(_)
+            | Body::LinkChannels(_)
+            | Body::Moderate(_)
+            | Body::Kick(_)
+            | Body::StartRecording(_)
+            | Body::StopRecording(_)
+            | Body::ListRecordings(_)
+            | Body::FetchRecording(_)
+            | Body::RemoveRecording(_)
+            | Body::GetOrganization(_)
+            | Body::EditOrganization(_)
+            | Body::ListRoles(_)
+            | Body::CreateRole(_)
+            | Body::EditRole(_)
+            | Body::RemoveRole(_)
+            | Body::GrantRole(_)
+            | Body::RevokeRole(_)
+            | Body::ListHolders(_)
+            | Body::ListOverwrites(_)
+            | Body::SetOverwrite(_)
+            | Body::Why(_)
+            | Body::WhatIf(_)
+            | Body::Hello(_)
             | Body::LogInPassword(_)
             | Body::LogInToken(_)
             | Body::LogInGuest(_)
@@ -93,7 +116,7 @@ impl State {
         Ok(Change::Place { session, channel: Some(channel) })
     }
 
-    fn decide_set_self(&self, actor: Actor, set: wire::SetSelf) -> Result<Change, Denied> {
+    fn decide_set_self(&self, actor: Actor, set: &wire::SetSelf) -> Result<Change, Denied> {
         let session = session_of(actor)?;
         let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
         let (mute, deaf) = (set.mute.unwrap_or(member.mute), set.deaf.unwrap_or(member.deaf));

@@ -152,6 +152,7 @@ fn what_may_not_be_seen_is_not_there() {
         subject: crate::permission::Subject::User(UserId(2)),
         allow: Permissions::NONE,
         deny: Permissions::VIEW,
+        reach: crate::permission::Reach::Both,
     };
     state.overwrites.insert(ChannelId(1), vec![hidden]);
     let change = ask(&state, 1, &request::Body::Join(wire::Join { channel: 3 })).unwrap();

@@ -21,6 +21,7 @@ impl State {
                 .collect(),
             members: self.members.values().map(|member| self.show_member(member, viewer_member)).collect(),
             self_session: viewer.map_or(0, u64::from),
+            ..Default::default()
         }
     }
 
@@ -64,6 +65,7 @@ impl State {
             permissions: permissions.bits(),
             // Identifiers are dense counters, so the low half is unique for four thousand million channels.
             alias: (channel.id.0 & u64::from(u32::MAX)) as u32,
+            ..Default::default()
         })
     }
 
@@ -82,6 +84,7 @@ impl State {
             ssrc: member.ssrc.0,
             kind: member.kind.into(),
             client: member.client.clone(),
+            ..Default::default()
         }
     }
 }

@@ -101,7 +101,7 @@ fn the_bytes_of_every_row_are_these() {
     let (channel, subject) = (ChannelId(7), Subject::User(UserId(5)));
     let (allow, deny) = (Permissions::TEXT, Permissions::SPEAK);
     golden(
-        &StoredOverwrite(Overwrite { channel, subject, allow, deny }),
+        &StoredOverwrite(Overwrite { channel, subject, allow, deny, reach: crate::permission::Reach::Both }),
         "010635df5f070000000000000001050000000000000008000000000000000400000000000000",
     );
     golden(

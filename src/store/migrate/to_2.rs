@@ -161,7 +161,13 @@ fn roles_and_channels(transaction: &WriteTransaction, open: &mut Open<'_>) -> Re
         let ((channel, kind, id), (allow, deny)) = (key.value(), bits.value());
         let subject = if kind == 0 { Subject::Role(RoleId(id)) } else { Subject::User(UserId(id)) };
         let (allow, deny) = (Permissions::from_bits(allow), Permissions::from_bits(deny));
-        let new = StoredOverwrite(Overwrite { channel: ChannelId(channel), subject, allow, deny });
+        let new = StoredOverwrite(Overwrite {
+            channel: ChannelId(channel),
+            subject,
+            allow,
+            deny,
+            reach: crate::permission::Reach::Both,
+        });
         let _ = open.put_unaudited(None, Some(&new))?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::As;
 use super::account::PasswordLayout;
 use crate::auth::StoredPassword;
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
-use crate::permission::{Overwrite, Permissions, Subject};
+use crate::permission::{Overwrite, Permissions, Reach, Subject};
 
 /// A node of the channel tree.
 #[derive(
@@ -73,7 +73,7 @@ impl TryFrom<OverwriteLayout> for Overwrite {
             _ => return Err(()),
         };
         let (allow, deny) = (Permissions::from_bits(layout.allow), Permissions::from_bits(layout.deny));
-        Ok(Self { channel: ChannelId(layout.channel), subject, allow, deny })
+        Ok(Self { channel: ChannelId(layout.channel), subject, allow, deny, reach: Reach::Both })
     }
 }
 
