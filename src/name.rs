@@ -13,7 +13,7 @@ pub const MAX_CHANNEL_NAME: usize = 64;
 pub const GUEST_MARK: char = '~';
 
 /// Channel names in a path at most: how deep channels can be nested.
-pub const MAX_CHANNEL_DEPTH: usize = 8;
+pub const MAX_CHANNEL_DEPTH: usize = 16;
 
 /// Why a name can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

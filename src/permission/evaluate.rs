@@ -40,6 +40,8 @@ pub fn explain(
     let mut steps = Vec::new();
     let result = evaluate(holder, path, &mut |step, after| {
         let touches = match step {
+            // Ownership decides whatever is asked about.
+            Step::Grant(grant) if grant.allow.contains(Permissions::ADMINISTER) => asked,
             Step::Grant(grant) => grant.allow,
             Step::Overwrite(overwrite) => overwrite.allow.union(overwrite.deny),
             Step::Bypass | Step::Unseen => asked,

@@ -60,5 +60,8 @@ pub const MAX_TEXT: usize = 4096;
 /// Largest channel description, in bytes of UTF-8.
 pub const MAX_DESCRIPTION: usize = 1024;
 
+/// Largest line that somebody says about themselves, and largest position context, in bytes.
+pub const MAX_STATUS: usize = 128;
+
 /// Rate of RTP timestamps, in Hz, whatever the encoder's (RFC 7587, section 4.1).
 pub const RTP_CLOCK: u32 = 48_000;

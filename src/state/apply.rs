@@ -1,7 +1,8 @@
 //! Making a decided change, and what others are told of it.
 
-use super::{Change, State};
-use crate::id::{ChannelId, SessionId, Timestamp, UserId};
+use super::{Access, Change, Channel, Held, Recording, State, class};
+use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
+use crate::permission::{Overwrite, Subject};
 
 /// What happened, for those who may see it. It names rows rather than carrying them: a viewer is told
 /// a row as it is when the event is published, and being told twice changes nothing.
@@ -15,6 +16,14 @@ pub enum Event {
     Member(SessionId),
     /// A member is gone.
     MemberGone(SessionId),
+    /// A member shows itself otherwise; only for those who see where it is.
+    Presence(SessionId),
+    /// Some may do something else than before.
+    Access(Access),
+    /// The roles are others.
+    Roles,
+    /// What everybody meets is something else.
+    Lobby,
     /// A text message to those in a channel, and to its writer.
     TextChannel {
         /// Who wrote it.
@@ -43,6 +52,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it may change who hears whom.
+    pub fn moves_voice(&self) -> bool {
+        !matches!(
+            self,
+            Self::TextChannel { .. } | Self::TextSession { .. } | Self::Presence(_) | Self::Roles | Self::Lobby
+        )
+    }
+}
+
 impl State {
     /// Makes a change that [`State::decide`] or [`State::decide_arrival`] answered.
     pub fn apply(&mut self, change: Change) -> Vec<Event> {
@@ -51,18 +70,17 @@ impl State {
             | Change::CreateUser { .. }
             | Change::OwnAccount { .. }
             | Change::Admission { .. } => Vec::new(),
-            Change::Arrive(member) => {
-                let session = member.session;
-                self.members.insert(session, *member);
-                vec![Event::Member(session)]
-            }
-            Change::Depart(session) | Change::End(session) => self.remove_member(session),
-            Change::Place { session, channel } => self.place(session, channel),
-            Change::SetSelf { session, mute, deaf } => {
-                let Some(member) = self.members.get_mut(&session) else { return Vec::new() };
-                (member.mute, member.deaf) = (mute, deaf);
-                vec![Event::Member(session)]
-            }
+            Change::Arrive(_)
+            | Change::Depart(_)
+            | Change::End(_)
+            | Change::Kick { .. }
+            | Change::Place { .. }
+            | Change::SetSelf { .. }
+            | Change::Present { .. }
+            | Change::Listen { .. }
+            | Change::SetTarget { .. }
+            | Change::Moderate { .. }
+            | Change::SetUserDisabled { .. } => self.apply_to_member(change),
             Change::TextChannel { from, channel, text, at } => {
                 let Some(name) = self.name_of(from) else { return Vec::new() };
                 vec![Event::TextChannel { from, name, channel, text, at }]
@@ -71,18 +89,180 @@ impl State {
                 let Some(name) = self.name_of(from) else { return Vec::new() };
                 vec![Event::TextSession { from, name, session, text, at }]
             }
-            Change::CreateChannel(channel) | Change::PutChannel(channel) => {
+            Change::CreateChannel(channel) => {
                 let id = channel.id;
                 self.next_channel = self.next_channel.max(id.0 + 1);
+                if channel.temporary_ms.is_some() {
+                    self.empty.insert(id, self.now);
+                }
                 self.channels.insert(id, channel);
-                self.channel_changed(id)
+                vec![Event::Channel(id)]
             }
+            Change::PutChannel(channel) => self.put_channel(channel),
             Change::RemoveChannels(channels) => self.remove_channels(&channels),
+            Change::Link { channel, other, linked } => {
+                self.set_link(channel, other, linked);
+                self.set_link(other, channel, linked);
+                vec![Event::Channel(channel), Event::Channel(other)]
+            }
+            Change::Record { channel, by } => {
+                let Some(name) = self.name_of(by) else { return Vec::new() };
+                self.recordings.insert(channel, Recording { by, name, since: self.now });
+                vec![Event::Channel(channel)]
+            }
+            Change::StopRecording(channel) => self.end_recording(channel),
+            Change::PutLobby(lobby) => {
+                self.lobby = lobby;
+                vec![Event::Lobby]
+            }
+            Change::CreateRole(role) => {
+                self.next_role = self.next_role.max(role.id.0 + 1);
+                self.roles.insert(role.id, role);
+                vec![Event::Roles]
+            }
+            Change::PutRole(_)
+            | Change::RemoveRole(_)
+            | Change::Grant { .. }
+            | Change::Revoke { .. }
+            | Change::PutOverwrite(_)
+            | Change::RemoveOverwrite { .. } => self.apply_to_rights(change),
+        }
+    }
+
+    fn apply_to_member(&mut self, change: Change) -> Vec<Event> {
+        match change {
+            Change::Arrive(member) => {
+                let (session, class) = (member.session, self.class_of(&member));
+                self.members.insert(session, super::Member { class, ..*member });
+                self.note_emptiness();
+                vec![Event::Member(session)]
+            }
+            Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
+                self.remove_member(session)
+            }
+            Change::Place { session, channel } => self.place(session, channel),
+            Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
+                (member.mute, member.deaf) = (mute, deaf);
+                Event::Member(session)
+            }),
+            Change::Present { session, flags, away, status, context } => self.member_is(session, |member| {
+                let moves = flags.is_some() || context.is_some();
+                (member.mute, member.deaf) = flags.unwrap_or((member.mute, member.deaf));
+                member.away = away.unwrap_or(member.away);
+                member.status = status.unwrap_or_else(|| std::mem::take(&mut member.status));
+                member.context = context.unwrap_or_else(|| member.context.clone());
+                if moves { Event::Member(session) } else { Event::Presence(session) }
+            }),
+            Change::Listen { session, channel, volume } => self.member_is(session, |member| {
+                match volume {
+                    Some(volume) => drop(member.listening.insert(channel, volume)),
+                    None => drop(member.listening.remove(&channel)),
+                }
+                Event::Member(session)
+            }),
+            Change::SetTarget { session, flow, targets } => self.member_is(session, |member| {
+                if targets.is_empty() {
+                    member.targets.remove(&flow);
+                } else {
+                    member.targets.insert(flow, targets);
+                }
+                Event::Member(session)
+            }),
+            Change::Moderate { session, muted, deafened, suppressed, priority } => {
+                self.member_is(session, |member| {
+                    member.muted = muted.unwrap_or(member.muted);
+                    member.deafened = deafened.unwrap_or(member.deafened);
+                    member.suppressed = suppressed.unwrap_or(member.suppressed);
+                    member.priority = priority.unwrap_or(member.priority);
+                    Event::Member(session)
+                })
+            }
             Change::SetUserDisabled { user, disabled } => {
                 let ended = if disabled { self.sessions_of(user) } else { Vec::new() };
                 ended.into_iter().flat_map(|session| self.remove_member(session)).collect()
             }
+            _ => Vec::new(),
         }
+    }
+
+    fn member_is(
+        &mut self,
+        session: SessionId,
+        change: impl FnOnce(&mut super::Member) -> Event,
+    ) -> Vec<Event> {
+        self.members.get_mut(&session).map(change).into_iter().collect()
+    }
+
+    /// What changes who may do what: whoever is concerned is told what is different for them.
+    fn apply_to_rights(&mut self, change: Change) -> Vec<Event> {
+        let before = self.rated();
+        let mut events = match change {
+            Change::PutRole(role) => {
+                let id = role.id;
+                self.roles.insert(id, role);
+                self.forget_role(id);
+                vec![Event::Roles]
+            }
+            Change::RemoveRole(role) => self.remove_role(role),
+            Change::Grant { user, held } => self.regrant(user, |roles| {
+                roles.retain(|one| one.role != held.role);
+                roles.push(held);
+            }),
+            Change::Revoke { user, role } => {
+                self.regrant(user, |roles| roles.retain(|one| one.role != role))
+            }
+            Change::PutOverwrite(overwrite) => {
+                self.put_overwrite(overwrite);
+                Vec::new()
+            }
+            Change::RemoveOverwrite { channel, subject } => {
+                if let Some(on) = self.overwrites.get_mut(&channel) {
+                    on.retain(|one| one.subject != subject);
+                }
+                self.forget(Some(subject), &self.subtree(channel));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        events.extend(self.told_of(&before));
+        events
+    }
+
+    fn remove_role(&mut self, role: RoleId) -> Vec<Event> {
+        self.roles.remove(&role);
+        for on in self.overwrites.values_mut() {
+            on.retain(|one| one.subject != Subject::Role(role));
+        }
+        let mut events = vec![Event::Roles];
+        for member in self.members.values_mut().filter(|member| member.holds(role)) {
+            member.roles.retain(|held| held.role != role);
+            events.push(Event::Member(member.session));
+        }
+        self.classes.retain(|key, _| !key.1.contains(&role));
+        self.classify(|_| true);
+        events
+    }
+
+    fn regrant(&mut self, user: UserId, change: impl Fn(&mut Vec<Held>)) -> Vec<Event> {
+        let mut events = Vec::new();
+        for member in self.members.values_mut().filter(|member| member.user == Some(user)) {
+            change(&mut member.roles);
+            events.push(Event::Member(member.session));
+        }
+        self.classify(|member| member.user == Some(user));
+        events
+    }
+
+    fn put_overwrite(&mut self, overwrite: Overwrite) {
+        let on = self.overwrites.entry(overwrite.channel).or_default();
+        on.retain(|one| one.subject != overwrite.subject);
+        on.push(overwrite);
+        if let Some(user) = class::named(&overwrite)
+            && self.named.insert(user)
+        {
+            self.classify(|member| member.user == Some(user));
+        }
+        self.forget(Some(overwrite.subject), &self.subtree(overwrite.channel));
     }
 
     /// The connected sessions of an account.
@@ -98,39 +278,96 @@ impl State {
         self.members.get(&session).map(|member| member.name.clone())
     }
 
-    fn remove_member(&mut self, session: SessionId) -> Vec<Event> {
-        self.members.remove(&session).map(|_| Event::MemberGone(session)).into_iter().collect()
+    pub(super) fn remove_member(&mut self, session: SessionId) -> Vec<Event> {
+        let mut events = self.end_recordings_of(session);
+        if self.members.remove(&session).is_some() {
+            events.push(Event::MemberGone(session));
+        }
+        self.note_emptiness();
+        events
     }
 
-    fn place(&mut self, session: SessionId, channel: Option<ChannelId>) -> Vec<Event> {
-        let Some(member) = self.members.get_mut(&session) else { return Vec::new() };
-        member.channel = channel;
-        vec![Event::Member(session)]
+    /// Puts somebody somewhere. What holds for one channel doesn't go along: a recording, being a priority
+    /// speaker, being suppressed.
+    pub(super) fn place(&mut self, session: SessionId, channel: Option<ChannelId>) -> Vec<Event> {
+        if self.members.get(&session).is_none_or(|member| member.channel == channel) {
+            return Vec::new();
+        }
+        let mut events = self.end_recordings_of(session);
+        if let Some(member) = self.members.get_mut(&session) {
+            member.channel = channel;
+            (member.suppressed, member.priority) = (false, false);
+            events.push(Event::Member(session));
+        }
+        self.note_emptiness();
+        events
+    }
+
+    fn end_recordings_of(&mut self, session: SessionId) -> Vec<Event> {
+        let theirs = self.recordings.iter().filter(|(_, recording)| recording.by == session);
+        let channels: Vec<_> = theirs.map(|(channel, _)| *channel).collect();
+        channels.into_iter().flat_map(|channel| self.end_recording(channel)).collect()
+    }
+
+    pub(super) fn end_recording(&mut self, channel: ChannelId) -> Vec<Event> {
+        self.recordings.remove(&channel).map(|_| Event::Channel(channel)).into_iter().collect()
+    }
+
+    fn set_link(&mut self, channel: ChannelId, other: ChannelId, linked: bool) {
+        let Some(channel) = self.channels.get_mut(&channel) else { return };
+        channel.links.retain(|link| *link != other);
+        if linked {
+            channel.links.push(other);
+            channel.links.sort_unstable();
+        }
     }
 
     /// A channel that moved brings other overwrites to those below and to the people in there.
-    fn channel_changed(&self, channel: ChannelId) -> Vec<Event> {
-        let mut below = self.subtree(channel);
-        below.reverse();
-        let within =
-            self.members.values().filter(|member| member.channel.is_some_and(|id| below.contains(&id)));
-        let people: Vec<_> = within.map(|member| Event::Member(member.session)).collect();
-        below.into_iter().map(Event::Channel).chain(people).collect()
+    fn put_channel(&mut self, channel: Channel) -> Vec<Event> {
+        let id = channel.id;
+        let moved = self.channels.get(&id).is_none_or(|old| old.parent != channel.parent);
+        if !moved {
+            self.channels.insert(id, channel);
+            return vec![Event::Channel(id)];
+        }
+        let before = self.rated();
+        self.channels.insert(id, channel);
+        self.forget(None, &self.subtree(id));
+        let mut events = vec![Event::Channel(id)];
+        events.extend(self.told_of(&before));
+        events
     }
 
     fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
         let mut events = Vec::new();
-        for member in self.members.values_mut() {
-            if member.channel.is_some_and(|channel| channels.contains(&channel)) {
-                member.channel = None;
-                events.push(Event::Member(member.session));
-            }
-        }
         for channel in channels {
-            self.channels.remove(channel);
+            let within: Vec<_> = self.within(*channel).map(|member| member.session).collect();
+            events.extend(within.into_iter().flat_map(|session| self.place(session, None)));
+            for member in self.members.values_mut() {
+                if member.listening.remove(channel).is_some() {
+                    events.push(Event::Member(member.session));
+                }
+            }
+            let links = self.channels.remove(channel).map(|gone| gone.links).unwrap_or_default();
+            for other in links {
+                self.set_link(other, *channel, false);
+                events.push(Event::Channel(other));
+            }
             self.overwrites.remove(channel);
+            self.empty.remove(channel);
+            self.recordings.remove(channel);
+            if self.lobby.default_channel == Some(*channel) {
+                self.lobby.default_channel = None;
+                events.push(Event::Lobby);
+            }
+            if self.lobby.afk_channel == Some(*channel) {
+                self.lobby.afk_channel = None;
+                events.push(Event::Lobby);
+            }
             events.push(Event::ChannelGone(*channel));
         }
+        // Who kept them in mind would take another of the same number for one of these; there is none.
+        self.forget(None, channels);
         events
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Denied, Member, State};
 use crate::id::{ChannelId, SessionId};
-use crate::permission::{Holder, Overwrite, Permissions, effective};
+use crate::permission::{Permissions, effective};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,7 @@ impl State {
         }
         let Actor::Session(session) = actor else { return Ok(()) };
         let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
-        let has = match on {
-            Some(channel) => self.permissions(member, channel),
-            None => granted(member),
-        };
+        let has = self.permissions_on(member, on);
         if on.is_some() && !has.contains(Permissions::VIEW) {
             return Err(Denied::NoSuchChannel);
         }
@@ -34,21 +31,15 @@ impl State {
     }
 
     /// What the member may do on a channel.
-    pub(super) fn permissions(&self, member: &Member, channel: ChannelId) -> Permissions {
-        let path = self.path(channel);
-        let path: Vec<&[Overwrite]> =
-            path.iter().map(|id| self.overwrites.get(id).map_or(&[][..], Vec::as_slice)).collect();
-        let holder = Holder { user: member.user, grants: &member.grants };
-        within_key(member, effective(holder, &path))
+    pub fn permissions(&self, member: &Member, channel: ChannelId) -> Permissions {
+        member.within_key(self.evaluated(&member.class, channel))
     }
-}
 
-/// What the member's roles grant, whatever the channel.
-fn granted(member: &Member) -> Permissions {
-    within_key(member, effective(Holder { user: member.user, grants: &member.grants }, &[]))
-}
-
-/// A program that came by an API key may do what its owner may, and no more than the key.
-fn within_key(member: &Member, has: Permissions) -> Permissions {
-    member.key.map_or(has, |(_, scopes)| Permissions::from_bits(has.bits() & scopes.bits()))
+    /// What the member may do on a channel, or, without one, wherever no channel is meant: what its roles grant.
+    pub fn permissions_on(&self, member: &Member, on: Option<ChannelId>) -> Permissions {
+        match on {
+            Some(channel) => self.permissions(member, channel),
+            None => member.within_key(effective(member.class.holder(), &[])),
+        }
+    }
 }

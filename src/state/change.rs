@@ -2,19 +2,38 @@
 
 use thiserror::Error;
 
-use super::{Channel, Member};
+use bytes::Bytes;
+
+use super::{Channel, Held, Lobby, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, Role, Target};
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use crate::name::NameError;
-use crate::permission::Permissions;
-use crate::protocol::{ErrorCode, MAX_DESCRIPTION, MAX_TEXT};
+use crate::permission::{Overwrite, Permissions, Subject};
+use crate::protocol::{ErrorCode, MAX_DESCRIPTION, MAX_STATUS, MAX_TEXT};
 
 /// What a decision depends on besides the state and the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The time of the decision.
     pub now: Timestamp,
     /// The account that the request names, if there is one of that name.
-    pub named_user: Option<UserId>,
+    pub named: Option<Named>,
+    /// Whether the password that the request shows is the channel's.
+    pub password_fits: bool,
+}
+
+/// An account that a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub user: UserId,
+    /// Its name.
+    pub name: String,
+    /// The roles that it has.
+    pub roles: Vec<Held>,
+    /// Whether it has a second factor.
+    pub second_factor: bool,
+    /// Whether it is the only owner who can log in.
+    pub last_owner: bool,
 }
 
 /// A change that was decided. Applying it can't fail.
@@ -43,6 +62,106 @@ pub enum Change {
         mute: bool,
         /// The flag from now on.
         deaf: bool,
+    },
+    /// A session says how it is present; what is `None` stays.
+    Present {
+        /// Who.
+        session: SessionId,
+        /// Its flags, where they change, too.
+        flags: Option<(bool, bool)>,
+        /// Not at the keyboard.
+        away: Option<bool>,
+        /// A line about itself.
+        status: Option<String>,
+        /// Where its position counts.
+        context: Option<Bytes>,
+    },
+    /// A session hears a channel without being in it, as loud as so many percent; or no more.
+    Listen {
+        /// Who.
+        session: SessionId,
+        /// What.
+        channel: ChannelId,
+        /// How loud; `None` for no more.
+        volume: Option<u32>,
+    },
+    /// A flow of a session's voice speaks to these; to nobody when there are none.
+    SetTarget {
+        /// Who.
+        session: SessionId,
+        /// Which flow.
+        flow: u32,
+        /// To whom.
+        targets: Vec<Target>,
+    },
+    /// Others set somebody's flags; what is `None` stays.
+    Moderate {
+        /// Whose.
+        session: SessionId,
+        /// Muted wherever it goes.
+        muted: Option<bool>,
+        /// Deafened wherever it goes.
+        deafened: Option<bool>,
+        /// Not heard in this channel.
+        suppressed: Option<bool>,
+        /// A priority speaker in this channel.
+        priority: Option<bool>,
+    },
+    /// Somebody's connection is ended by another.
+    Kick {
+        /// Whose.
+        session: SessionId,
+        /// Why, in that one's words.
+        reason: String,
+    },
+    /// A channel is recorded from now on.
+    Record {
+        /// Which.
+        channel: ChannelId,
+        /// For whom.
+        by: SessionId,
+    },
+    /// A channel is recorded no more.
+    StopRecording(ChannelId),
+    /// Two channels are linked, or no more.
+    Link {
+        /// One.
+        channel: ChannelId,
+        /// The other.
+        other: ChannelId,
+        /// The link from now on.
+        linked: bool,
+    },
+    /// What everybody meets is this from now on.
+    PutLobby(Lobby),
+    /// A role is new.
+    CreateRole(Role),
+    /// A role is this from now on.
+    PutRole(Role),
+    /// A role goes.
+    RemoveRole(RoleId),
+    /// An account has a role from now on.
+    Grant {
+        /// Whose.
+        user: UserId,
+        /// Which, and until when.
+        held: Held,
+    },
+    /// An account has a role no more.
+    Revoke {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        role: RoleId,
+    },
+    /// A channel has this overwrite from now on.
+    PutOverwrite(Overwrite),
+    /// A channel has an overwrite for somebody no more.
+    RemoveOverwrite {
+        /// Which channel.
+        channel: ChannelId,
+        /// For whom.
+        subject: Subject,
     },
     /// A text message to the people of a channel.
     TextChannel {
@@ -113,6 +232,16 @@ impl Change {
             | Self::PutChannel(_)
             | Self::RemoveChannels(_)
             | Self::CreateUser { .. }
+            | Self::Link { .. }
+            | Self::PutLobby(_)
+            | Self::CreateRole(_)
+            | Self::PutRole(_)
+            | Self::RemoveRole(_)
+            | Self::Grant { .. }
+            | Self::Revoke { .. }
+            | Self::PutOverwrite(_)
+            | Self::RemoveOverwrite { .. }
+            | Self::Moderate { .. }
             | Self::SetUserDisabled { .. } => true,
             Self::Nothing
             | Self::OwnAccount { .. }
@@ -121,6 +250,12 @@ impl Change {
             | Self::Depart(_)
             | Self::Place { .. }
             | Self::SetSelf { .. }
+            | Self::Present { .. }
+            | Self::Listen { .. }
+            | Self::SetTarget { .. }
+            | Self::Kick { .. }
+            | Self::Record { .. }
+            | Self::StopRecording(_)
             | Self::TextChannel { .. }
             | Self::TextSession { .. } => false,
         }
@@ -145,6 +280,66 @@ pub enum Denied {
     /// Permissions are lacking.
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
+    /// It is for who has a higher rank.
+    #[error("this is for who has a higher rank than that; nobody acts on a rank at or above their own")]
+    Outranked,
+    /// Nobody would be left who owns the server.
+    #[error("the server needs an owner who can log in; make somebody else an owner first")]
+    LastOwner,
+    /// It would change what makes an owner or a guest.
+    #[error("the roles of owners and guests stay: give others what these lack")]
+    Needed,
+    /// The channel has as many people as it may.
+    #[error("the channel is full: {0} may be in it; try again when somebody has left")]
+    ChannelFull(u32),
+    /// The channel's password is missing or wrong.
+    #[error("the channel has a password, and this isn't it; ask who looks after the channel")]
+    ChannelPassword,
+    /// The asker is in no channel.
+    #[error("you are in no channel; join one first")]
+    NowhereIn,
+    /// Nothing is recorded there.
+    #[error("this channel isn't recorded")]
+    NotRecorded,
+    /// It is recorded already.
+    #[error("this channel is recorded already, by {0}")]
+    Recorded(String),
+    /// The server doesn't record.
+    #[error("this server doesn't record; its owner sets recording.quota_mib")]
+    NoRecording,
+    /// The somebody else would be the asker.
+    #[error("this is for other people; for yourself, set it yourself")]
+    Oneself,
+    /// The person isn't in a channel.
+    #[error("they are in no channel, and this holds in a channel only")]
+    InNoChannel,
+    /// Flows for voice targets.
+    #[error("voice targets have flows 2 to 31")]
+    FlowInvalid,
+    /// A target that means nobody.
+    #[error("a voice target is a session, a channel or a role, and 32 at most are one flow's")]
+    TargetInvalid,
+    /// A channel linked with itself.
+    #[error("a channel can't be linked with itself")]
+    SelfLink,
+    /// There are as many links as there can be.
+    #[error("a channel can be linked with {MAX_LINKS} others; remove a link first")]
+    TooManyLinks,
+    /// There are as many roles as there can be.
+    #[error("there can be {MAX_ROLES} roles; remove one first")]
+    TooManyRoles,
+    /// There are as many overwrites as there can be.
+    #[error("a channel can have {MAX_OVERWRITES} overwrites; remove one, or use a role")]
+    TooManyOverwrites,
+    /// A role has the name.
+    #[error("there is a role named \"{0}\" already; choose another name")]
+    RoleNameTaken(String),
+    /// A number is out of its range.
+    #[error("{0}")]
+    OutOfRange(&'static str),
+    /// A line about oneself is too long.
+    #[error("this has at most {MAX_STATUS} bytes")]
+    StatusTooLong,
     /// The asker has no account.
     #[error("a guest has no account; ask an administrator for one")]
     NoAccount,
@@ -197,6 +392,16 @@ impl Denied {
             Self::Missing(_) => ErrorCode::Malformed,
             Self::SessionEnded => ErrorCode::TokenInvalid,
             Self::Full(_) => ErrorCode::Full,
+            Self::Outranked => ErrorCode::Outranked,
+            Self::LastOwner | Self::Needed => ErrorCode::LastOwner,
+            Self::ChannelFull(_) => ErrorCode::ChannelFull,
+            Self::ChannelPassword => ErrorCode::ChannelPassword,
+            Self::FlowInvalid | Self::TargetInvalid => ErrorCode::TargetInvalid,
+            Self::RoleNameTaken(_) => ErrorCode::NameTaken,
+            Self::OutOfRange(_) | Self::SelfLink => ErrorCode::Malformed,
+            Self::NotRecorded => ErrorCode::NotFound,
+            Self::NoRecording => ErrorCode::Unsupported,
+            Self::NowhereIn | Self::Recorded(_) | Self::Oneself | Self::InNoChannel => ErrorCode::Unexpected,
             Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount | Self::NotByKey => ErrorCode::Forbidden,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
@@ -206,8 +411,8 @@ impl Denied {
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Cycle => ErrorCode::Cycle,
             Self::TooDeep(_) => ErrorCode::TooDeep,
-            Self::TooManyChannels(_) => ErrorCode::TooMany,
-            Self::DescriptionTooLong | Self::TextInvalid => ErrorCode::TextInvalid,
+            Self::TooManyChannels(_) | Self::TooManyLinks | Self::TooManyRoles | Self::TooManyOverwrites => ErrorCode::TooMany,
+            Self::DescriptionTooLong | Self::TextInvalid | Self::StatusTooLong => ErrorCode::TextInvalid,
         }
     }
 }

@@ -1,34 +1,61 @@
 //! The live server as a value: the channel tree, who is connected and where, and who may do what.
-//! Pure: no clock, no IO, no randomness.
+//! Pure: no clock, no IO, no randomness; what time it is, it is told by [`State::advance`].
 //!
 //! A request is first put to [`State::decide`], which changes nothing and answers with a [`Change`]
 //! or with why not; then [`State::apply`] makes the change, which can't fail, and says what others
-//! are to be told.
+//! are to be told. [`State::hearing`] says who hears whom.
 
+mod access;
 mod apply;
 mod authorize;
 mod change;
+mod class;
 mod decide;
+mod due;
+mod hearing;
+mod inspect;
+mod member;
+mod rank;
 mod refresh;
 mod tree;
 mod view;
 
+pub use access::Access;
 pub use apply::Event;
 pub use authorize::Actor;
-pub use change::{Change, Denied, Facts};
+pub use change::{Change, Denied, Facts, Named};
+pub use class::Class;
+pub use hearing::{Group, Hearing, Speech};
+pub use inspect::{Difference, Explained, ExplainedStep, Reason};
+pub use member::{Held, Member, Target};
 pub use refresh::Standing;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::id::{ApiKeyId, ChannelId, OrganizationId, RoleId, SessionId, Ssrc, UserId};
-use crate::permission::{Overwrite, Permissions, RoleGrant};
-use crate::protocol::wire::MemberKind;
+use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
+use crate::permission::{Overwrite, Permissions};
 
 /// Levels of channels at most; a channel at the top is on level 1.
 pub const MAX_DEPTH: usize = crate::name::MAX_CHANNEL_DEPTH;
 
 /// The role of a new account, when no other is asked for.
 pub const DEFAULT_ROLE: &str = "Member";
+
+/// The role that owns the server. Its grants are above every rank.
+pub const OWNER: RoleId = RoleId(1);
+
+/// The role of who has no account.
+pub const GUEST: RoleId = RoleId(4);
+
+/// Roles of an organization at most.
+pub const MAX_ROLES: usize = 250;
+
+/// Overwrites of a channel at most.
+pub const MAX_OVERWRITES: usize = 250;
+
+/// Channels that one channel is linked with at most.
+pub const MAX_LINKS: usize = 32;
 
 /// A node of the channel tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +72,27 @@ pub struct Channel {
     pub position: i32,
     /// How its voice travels; 0 is clear, the only one so far. Fixed at creation.
     pub mode: u8,
+    /// Whether a password must be known to join.
+    pub password: bool,
+    /// Sessions at most; 0 for any number.
+    pub user_limit: u32,
+    /// A temporary channel goes once it has been empty for so many milliseconds.
+    pub temporary_ms: Option<u64>,
+    /// What is wanted of voice.
+    pub voice: VoicePolicy,
+    /// The channels that it is linked with, ascending; each has this one in turn.
+    pub links: Vec<ChannelId>,
+}
+
+/// What is wanted of voice in a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VoicePolicy {
+    /// Bits a second of each speaker at most; 0 for any.
+    pub bitrate: u32,
+    /// Milliseconds of a frame: 10, 20, 40 or 60; 0 for any.
+    pub frame_ms: u16,
+    /// How many speakers are passed on at once; 0 for all.
+    pub last_speakers: u16,
 }
 
 /// A named set of permissions.
@@ -54,35 +102,40 @@ pub struct Role {
     pub id: RoleId,
     /// Unique in the organization.
     pub name: String,
+    /// Higher ones first: who has a role acts on lower ones only.
+    pub rank: u32,
+    /// 0xRRGGBB; 0 for none.
+    pub colour: u32,
     /// What it grants everywhere.
     pub allow: Permissions,
+    /// It grants nothing to who has no second factor.
+    pub second_factor: bool,
 }
 
-/// A connected session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its session.
-    pub session: SessionId,
-    /// Its account; `None` for a guest.
-    pub user: Option<UserId>,
-    /// The name others see.
+/// What everybody meets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lobby {
+    /// The organization's name.
     pub name: String,
-    /// Where it is.
-    pub channel: Option<ChannelId>,
-    /// Doesn't want to be heard.
-    pub mute: bool,
-    /// Doesn't want to hear.
-    pub deaf: bool,
-    /// What its packets carry.
-    pub ssrc: Ssrc,
-    /// What kind of client it is.
-    pub kind: MemberKind,
-    /// The client program's name and version.
-    pub client: String,
-    /// The roles it has, with what they allow.
-    pub grants: Vec<RoleGrant>,
-    /// The API key that it came by, and what that may do at most.
-    pub key: Option<(ApiKeyId, Permissions)>,
+    /// Told to who comes.
+    pub welcome: String,
+    /// Where one is put who comes.
+    pub default_channel: Option<ChannelId>,
+    /// Where one is put who did nothing for [`Self::afk_ms`].
+    pub afk_channel: Option<ChannelId>,
+    /// Milliseconds.
+    pub afk_ms: u64,
+}
+
+/// A channel is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Who began it. It lasts while they are in the channel, and may record there.
+    pub by: SessionId,
+    /// Their name.
+    pub name: String,
+    /// When everybody was told.
+    pub since: Timestamp,
 }
 
 /// How much there can be.
@@ -94,40 +147,74 @@ pub struct Limits {
     pub channels: usize,
 }
 
+/// What the store holds of an organization, to begin with.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Which.
+    pub organization: OrganizationId,
+    /// The channel tree.
+    pub channels: Vec<Channel>,
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The channels' exceptions.
+    pub overwrites: Vec<Overwrite>,
+    /// What everybody meets.
+    pub lobby: Lobby,
+    /// Above every channel identifier ever given out.
+    pub next_channel: ChannelId,
+    /// Above every role identifier ever given out.
+    pub next_role: RoleId,
+    /// How much there can be.
+    pub limits: Limits,
+}
+
 /// The live state of one organization. Cheap enough to clone before a batch that may fail to commit.
 #[derive(Clone, Debug)]
 pub struct State {
     organization: OrganizationId,
     channels: BTreeMap<ChannelId, Channel>,
-    roles: Vec<Role>,
+    roles: BTreeMap<RoleId, Role>,
     overwrites: HashMap<ChannelId, Vec<Overwrite>>,
+    lobby: Lobby,
     members: BTreeMap<SessionId, Member>,
+    /// Those who may do the same share what was evaluated for them.
+    classes: BTreeMap<class::Key, Arc<Class>>,
+    /// People for whom there is an overwrite: each is a class of their own.
+    named: HashSet<UserId>,
+    recordings: BTreeMap<ChannelId, Recording>,
+    /// Temporary channels in which nobody is, and since when.
+    empty: BTreeMap<ChannelId, Timestamp>,
+    now: Timestamp,
     next_channel: u64,
+    next_role: u64,
     limits: Limits,
 }
 
 impl State {
-    /// The state at start: what is stored, and nobody connected. `next_channel` is above every
-    /// channel identifier ever given out.
-    pub fn new(
-        organization: OrganizationId,
-        channels: Vec<Channel>,
-        roles: Vec<Role>,
-        overwrites: Vec<Overwrite>,
-        next_channel: ChannelId,
-        limits: Limits,
-    ) -> Self {
+    /// The state at start: what is stored, and nobody connected.
+    pub fn new(stored: Stored, now: Timestamp) -> Self {
+        let Stored { organization, channels, roles, overwrites, lobby, next_channel, next_role, limits } = stored;
         let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
+        let mut named = HashSet::new();
         for overwrite in overwrites {
+            named.extend(class::named(&overwrite));
             by_channel.entry(overwrite.channel).or_default().push(overwrite);
         }
+        let temporary = channels.iter().filter(|channel| channel.temporary_ms.is_some());
         Self {
             organization,
+            empty: temporary.map(|channel| (channel.id, now)).collect(),
             channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
-            roles,
+            roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,
+            lobby,
             members: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            named,
+            recordings: BTreeMap::new(),
+            now,
             next_channel: next_channel.0,
+            next_role: next_role.0,
             limits,
         }
     }
@@ -152,21 +239,51 @@ impl State {
         self.channels.get(&channel)
     }
 
+    /// The channels.
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = &Channel> {
+        self.channels.values()
+    }
+
+    /// What everybody meets.
+    pub fn lobby(&self) -> &Lobby {
+        &self.lobby
+    }
+
+    /// The channels that are recorded.
+    pub fn recordings(&self) -> &BTreeMap<ChannelId, Recording> {
+        &self.recordings
+    }
+
+    /// A role.
+    pub fn role(&self, role: RoleId) -> Option<&Role> {
+        self.roles.get(&role)
+    }
+
     /// The role of this name, upper and lower case alike.
-    pub fn role(&self, name: &str) -> Option<&Role> {
-        self.roles.iter().find(|role| crate::name::folded(&role.name) == crate::name::folded(name))
+    pub fn role_named(&self, name: &str) -> Option<&Role> {
+        let name = crate::name::folded(name);
+        self.roles.values().find(|role| crate::name::folded(&role.name) == name)
+    }
+
+    /// The people in a channel.
+    pub fn within(&self, channel: ChannelId) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(move |member| member.channel == Some(channel))
     }
 
     /// Whether the member is heard where it is: not muted, and allowed to speak there.
     pub fn speaks(&self, member: &Member) -> bool {
-        !member.mute && !self.suppressed(member)
+        !member.mute && !member.muted && !self.suppressed(member)
     }
 
-    /// Whether the rules of the channel that the member is in keep it from being heard.
-    fn suppressed(&self, member: &Member) -> bool {
-        member.channel.is_some_and(|channel| !self.permissions(member, channel).contains(Permissions::SPEAK))
+    /// Whether a moderator, or the rules of the channel that the member is in, keep it from being heard there.
+    pub fn suppressed(&self, member: &Member) -> bool {
+        member.channel.is_some_and(|channel| {
+            member.suppressed || !self.permissions(member, channel).contains(Permissions::SPEAK)
+        })
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

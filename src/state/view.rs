@@ -1,6 +1,6 @@
 //! The state as one session may see it, in messages.
 
-use super::{Channel, Event, Member, State};
+use super::{Access, Channel, Event, Member, Role, State};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
@@ -21,7 +21,8 @@ impl State {
                 .collect(),
             members: self.members.values().map(|member| self.show_member(member, viewer_member)).collect(),
             self_session: viewer.map_or(0, u64::from),
-            ..Default::default()
+            organization: Some(self.show_lobby(viewer_member)),
+            roles: Some(self.show_roles()),
         }
     }
 
@@ -37,9 +38,18 @@ impl State {
                 let member = self.members.get(session)?;
                 Some(event::Body::MemberIs(self.show_member(member, Some(viewer))))
             }
+            Event::Presence(session) => {
+                let member = self.members.get(session)?;
+                let visible = member.channel.is_none_or(|channel| self.sees(viewer, channel));
+                visible.then(|| event::Body::MemberIs(self.show_member(member, Some(viewer))))
+            }
             Event::MemberGone(session) => {
                 (!self.members.contains_key(session)).then_some(event::Body::MemberGone(session.0))
             }
+            // These are several: see `show_access`.
+            Event::Access(_) => None,
+            Event::Roles => Some(event::Body::RolesAre(self.show_roles())),
+            Event::Lobby => Some(event::Body::OrganizationIs(self.show_lobby(Some(viewer)))),
             Event::TextChannel { from, name, channel, text, at } => {
                 let reads = viewer.channel == Some(*channel) || viewer.session == *from;
                 let body = show_text(*from, name, text::To::Channel(channel.0), text, at.0);
@@ -53,8 +63,33 @@ impl State {
         }
     }
 
+    /// What those whose access changed are told, each of them the same: channels that they see otherwise, those
+    /// that they see no more, and who is in channels that appeared or went.
+    pub fn show_access(&self, access: &Access) -> Vec<event::Body> {
+        let Some(viewer) = access.sessions.iter().find_map(|session| self.members.get(session)) else {
+            return Vec::new();
+        };
+        let channel = |id| self.show_channel(self.channels.get(id)?, Some(viewer));
+        let mut bodies: Vec<_> =
+            access.shown.iter().filter_map(channel).map(event::Body::ChannelIs).collect();
+        for id in access.appeared.iter().chain(&access.hidden) {
+            bodies.extend(
+                self.within(*id)
+                    .map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))),
+            );
+        }
+        bodies.extend(access.hidden.iter().map(|id| event::Body::ChannelGone(id.0)));
+        bodies
+    }
+
+    fn sees(&self, viewer: &Member, channel: ChannelId) -> bool {
+        self.permissions(viewer, channel).contains(Permissions::VIEW)
+    }
+
     fn show_channel(&self, channel: &Channel, viewer: Option<&Member>) -> Option<wire::Channel> {
         let permissions = viewer.map_or(Permissions::ALL, |viewer| self.permissions(viewer, channel.id));
+        let visible = |link: &&ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, **link));
+        let recording = self.recordings.get(&channel.id);
         permissions.contains(Permissions::VIEW).then(|| wire::Channel {
             id: channel.id.0,
             parent: channel.parent.map_or(0, u64::from),
@@ -65,14 +100,28 @@ impl State {
             permissions: permissions.bits(),
             // Identifiers are dense counters, so the low half is unique for four thousand million channels.
             alias: (channel.id.0 & u64::from(u32::MAX)) as u32,
-            ..Default::default()
+            user_limit: channel.user_limit,
+            password: channel.password,
+            temporary_ms: channel.temporary_ms,
+            links: channel.links.iter().filter(visible).map(|link| link.0).collect(),
+            voice: Some(wire::VoicePolicy {
+                bitrate: channel.voice.bitrate,
+                frame_ms: channel.voice.frame_ms.into(),
+                last_speakers: channel.voice.last_speakers.into(),
+            }),
+            recorded_by: recording.map(|recording| recording.name.clone()).unwrap_or_default(),
+            recorded_since_ms: recording.map_or(0, |recording| recording.since.0),
         })
     }
 
     fn show_member(&self, member: &Member, viewer: Option<&Member>) -> wire::Member {
-        let visible = |channel: &ChannelId| {
-            viewer.is_none_or(|viewer| self.permissions(viewer, *channel).contains(Permissions::VIEW))
-        };
+        let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
+        let is_own = viewer.is_some_and(|viewer| viewer.session == member.session);
+        let listening = member.listening.iter().filter(|(channel, _)| {
+            visible(channel) && (is_own || self.listens(member, **channel))
+        });
+        let mut roles: Vec<&Role> = member.roles.iter().filter_map(|held| self.roles.get(&held.role)).collect();
+        roles.sort_by_key(|role| std::cmp::Reverse(role.rank));
         wire::Member {
             session: member.session.0,
             user: member.user.map_or(0, u64::from),
@@ -84,7 +133,47 @@ impl State {
             ssrc: member.ssrc.0,
             kind: member.kind.into(),
             client: member.client.clone(),
-            ..Default::default()
+            roles: roles.into_iter().map(|role| role.id.0).collect(),
+            muted: member.muted,
+            deafened: member.deafened,
+            priority: member.priority,
+            away: member.away,
+            status: member.status.clone(),
+            listening: listening
+                .map(|(channel, volume)| wire::Listening {
+                    channel: channel.0,
+                    volume: if is_own { *volume } else { 0 },
+                })
+                .collect(),
+            idle_ms: 0,
+            talking: false,
+        }
+    }
+
+    /// The roles, the highest rank first.
+    pub fn show_roles(&self) -> wire::Roles {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by_key(|role| (std::cmp::Reverse(role.rank), role.id));
+        let roles = roles.into_iter().map(|role| wire::Role {
+            id: role.id.0,
+            name: role.name.clone(),
+            rank: role.rank,
+            colour: role.colour,
+            allow: role.allow.bits(),
+            second_factor: role.second_factor,
+        });
+        wire::Roles { roles: roles.collect() }
+    }
+
+    /// What everybody meets, without channels that the viewer doesn't see.
+    pub fn show_lobby(&self, viewer: Option<&Member>) -> wire::Organization {
+        let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
+        wire::Organization {
+            name: self.lobby.name.clone(),
+            welcome: self.lobby.welcome.clone(),
+            default_channel: self.lobby.default_channel.filter(visible).map_or(0, u64::from),
+            afk_channel: self.lobby.afk_channel.filter(visible).map_or(0, u64::from),
+            afk_ms: self.lobby.afk_ms,
         }
     }
 }

@@ -1,0 +1,178 @@
+//! The channel tree, and what everybody meets.
+
+use super::super::{
+    Actor, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy,
+};
+use super::optional;
+use crate::id::ChannelId;
+use crate::name::check_channel_name;
+use crate::permission::Permissions;
+use crate::protocol::wire::{self, request};
+use crate::protocol::{MAX_DESCRIPTION, MAX_TEXT};
+
+/// The shortest time after which somebody counts as away from the keyboard, in milliseconds.
+const SHORTEST_AFK: u64 = 60_000;
+
+/// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
+const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
+
+impl State {
+    pub(super) fn decide_channels(&self, actor: Actor, request: &request::Body) -> Result<Change, Denied> {
+        use request::Body;
+        match request {
+            Body::CreateChannel(create) => self.decide_create_channel(actor, create),
+            Body::EditChannel(edit) => self.decide_edit_channel(actor, edit),
+            Body::MoveChannel(to) => self.decide_move_channel(actor, to),
+            Body::RemoveChannel(remove) => {
+                let channel = ChannelId(remove.channel);
+                self.authorize(actor, Permissions::EDIT_CHANNEL, Some(channel))?;
+                Ok(Change::RemoveChannels(self.subtree(channel)))
+            }
+            Body::LinkChannels(link) => self.decide_link(actor, *link),
+            Body::EditOrganization(edit) => self.decide_lobby(actor, edit),
+            _ => Err(Denied::Unexpected),
+        }
+    }
+
+    fn decide_create_channel(&self, actor: Actor, create: &wire::CreateChannel) -> Result<Change, Denied> {
+        let parent = optional(create.parent);
+        let temporary = self.authorize(actor, Permissions::CREATE_TEMPORARY, parent);
+        if create.temporary_ms.is_none() || temporary.is_err() {
+            // Who may make channels that last may make those that don't.
+            self.authorize(actor, Permissions::CREATE_CHANNEL, parent)?;
+        }
+        let name = check_channel_name(&create.name)?;
+        check_description(&create.description)?;
+        if self.channels.len() >= self.limits.channels {
+            return Err(Denied::TooManyChannels(self.limits.channels));
+        }
+        self.check_depth(parent, 1)?;
+        self.check_sibling(parent, &name, None)?;
+        Ok(Change::CreateChannel(Channel {
+            id: ChannelId(self.next_channel),
+            parent,
+            name,
+            description: create.description.clone(),
+            position: create.position,
+            mode: 0,
+            password: !create.password.is_empty(),
+            user_limit: create.user_limit,
+            temporary_ms: create.temporary_ms,
+            voice: voice_policy(create.voice.as_ref())?,
+            links: Vec::new(),
+        }))
+    }
+
+    fn decide_edit_channel(&self, actor: Actor, edit: &wire::EditChannel) -> Result<Change, Denied> {
+        let mut channel = self.editable(actor, edit.channel)?;
+        if let Some(name) = &edit.name {
+            channel.name = check_channel_name(name)?;
+            self.check_sibling(channel.parent, &channel.name, Some(channel.id))?;
+        }
+        if let Some(description) = &edit.description {
+            check_description(description)?;
+            channel.description.clone_from(description);
+        }
+        if let Some(password) = &edit.password {
+            channel.password = !password.is_empty();
+        }
+        if edit.voice.is_some() {
+            channel.voice = voice_policy(edit.voice.as_ref())?;
+        }
+        channel.user_limit = edit.user_limit.unwrap_or(channel.user_limit);
+        channel.position = edit.position.unwrap_or(channel.position);
+        Ok(Change::PutChannel(channel))
+    }
+
+    fn decide_move_channel(&self, actor: Actor, to: &wire::MoveChannel) -> Result<Change, Denied> {
+        let mut channel = self.editable(actor, to.channel)?;
+        let parent = optional(to.parent);
+        self.authorize(actor, Permissions::CREATE_CHANNEL, parent)?;
+        if parent.is_some_and(|parent| self.path(parent).contains(&channel.id)) {
+            return Err(Denied::Cycle);
+        }
+        self.check_depth(parent, self.height(channel.id))?;
+        self.check_sibling(parent, &channel.name, Some(channel.id))?;
+        (channel.parent, channel.position) = (parent, to.position);
+        Ok(Change::PutChannel(channel))
+    }
+
+    fn editable(&self, actor: Actor, channel: u64) -> Result<Channel, Denied> {
+        let channel = ChannelId(channel);
+        self.authorize(actor, Permissions::EDIT_CHANNEL, Some(channel))?;
+        self.channels.get(&channel).cloned().ok_or(Denied::NoSuchChannel)
+    }
+
+    fn check_depth(&self, parent: Option<ChannelId>, height: usize) -> Result<(), Denied> {
+        let above = parent.map_or(0, |parent| self.path(parent).len());
+        if above + height <= MAX_DEPTH { Ok(()) } else { Err(Denied::TooDeep(MAX_DEPTH)) }
+    }
+
+    fn check_sibling(
+        &self,
+        parent: Option<ChannelId>,
+        name: &str,
+        but: Option<ChannelId>,
+    ) -> Result<(), Denied> {
+        if self.has_sibling(parent, name, but) { Err(Denied::NameTaken(name.to_owned())) } else { Ok(()) }
+    }
+
+    fn decide_link(&self, actor: Actor, link: wire::LinkChannels) -> Result<Change, Denied> {
+        let wire::LinkChannels { channel, other, linked } = link;
+        let (one, two) = (self.editable(actor, channel)?, self.editable(actor, other)?);
+        if one.id == two.id {
+            return Err(Denied::SelfLink);
+        }
+        if one.links.contains(&two.id) == linked {
+            return Ok(Change::Nothing);
+        }
+        if linked && one.links.len().max(two.links.len()) >= MAX_LINKS {
+            return Err(Denied::TooManyLinks);
+        }
+        Ok(Change::Link { channel: one.id, other: two.id, linked })
+    }
+
+    fn decide_lobby(&self, actor: Actor, edit: &wire::EditOrganization) -> Result<Change, Denied> {
+        self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None)?;
+        let mut lobby: Lobby = self.lobby.clone();
+        if let Some(welcome) = &edit.welcome {
+            if welcome.len() > MAX_TEXT {
+                return Err(Denied::TextInvalid);
+            }
+            lobby.welcome.clone_from(welcome);
+        }
+        for (wanted, kept) in [
+            (edit.default_channel, &mut lobby.default_channel),
+            (edit.afk_channel, &mut lobby.afk_channel),
+        ] {
+            if let Some(wanted) = wanted {
+                *kept = optional(wanted);
+                self.authorize(actor, Permissions::VIEW, *kept)?;
+            }
+        }
+        lobby.afk_ms = edit.afk_ms.unwrap_or(lobby.afk_ms);
+        if lobby.afk_channel.is_some() && lobby.afk_ms < SHORTEST_AFK {
+            return Err(Denied::OutOfRange("nobody is away after less than a minute: give a longer time"));
+        }
+        Ok(Change::PutLobby(lobby))
+    }
+}
+
+fn check_description(description: &str) -> Result<(), Denied> {
+    if description.len() > MAX_DESCRIPTION { Err(Denied::DescriptionTooLong) } else { Ok(()) }
+}
+
+fn voice_policy(wanted: Option<&wire::VoicePolicy>) -> Result<VoicePolicy, Denied> {
+    let Some(&wire::VoicePolicy { bitrate, frame_ms, last_speakers }) = wanted else {
+        return Ok(VoicePolicy::default());
+    };
+    if bitrate != 0 && !BITRATES.contains(&bitrate) {
+        return Err(Denied::OutOfRange("voice takes 6000 to 510000 bits a second, or 0 for any"));
+    }
+    if !matches!(frame_ms, 0 | 10 | 20 | 40 | 60) {
+        return Err(Denied::OutOfRange("a frame is 10, 20, 40 or 60 ms long, or 0 for any"));
+    }
+    let last_speakers = u16::try_from(last_speakers)
+        .map_err(|_| Denied::OutOfRange("0 to 65535 speakers can be passed on at once"))?;
+    Ok(VoicePolicy { bitrate, frame_ms: frame_ms as u16, last_speakers })
+}

@@ -1,0 +1,71 @@
+//! What time brings: grants end, temporary channels go when nobody is in them.
+
+use super::{Change, Channel, Event, State};
+use crate::id::{ChannelId, Timestamp, UserId};
+
+impl State {
+    /// It is this late now. Grants that ended are gone from here on.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<Event> {
+        self.now = self.now.max(now);
+        let now = self.now;
+        let ended = |member: &super::Member| {
+            member.roles.iter().any(|held| held.until.is_some_and(|until| until <= now))
+        };
+        if !self.members.values().any(ended) {
+            return Vec::new();
+        }
+        let before = self.rated();
+        let mut events = Vec::new();
+        for member in self.members.values_mut().filter(|member| ended(member)) {
+            member.roles.retain(|held| held.until.is_none_or(|until| now < until));
+            events.push(Event::Member(member.session));
+        }
+        self.classify(|_| true);
+        events.extend(self.told_of(&before));
+        events
+    }
+
+    /// What is to be done by now: temporary channels that were empty for long enough go.
+    pub fn due(&self) -> Vec<Change> {
+        let over = self.empty.iter().filter(|(channel, since)| {
+            self.goes_at(**channel, **since).is_some_and(|at| at <= self.now)
+        });
+        over.map(|(channel, _)| Change::RemoveChannels(self.subtree(*channel))).collect()
+    }
+
+    /// When there is something to do next, if nothing else happens.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let grants = self.members.values().flat_map(|member| &member.roles).filter_map(|held| held.until);
+        let channels = self.empty.iter().filter_map(|(channel, since)| self.goes_at(*channel, *since));
+        grants.chain(channels).min()
+    }
+
+    /// Who is connected of an account whose roles end at some time.
+    pub fn has_ending_roles(&self, user: UserId) -> bool {
+        let theirs = self.members.values().filter(|member| member.user == Some(user));
+        theirs.flat_map(|member| &member.roles).any(|held| held.until.is_some())
+    }
+
+    fn goes_at(&self, channel: ChannelId, since: Timestamp) -> Option<Timestamp> {
+        let after = self.channels.get(&channel)?.temporary_ms?;
+        Some(Timestamp(since.0.saturating_add(after)))
+    }
+
+    /// Notes in which temporary channels, and in none below them, anybody is.
+    pub(super) fn note_emptiness(&mut self) {
+        let temporary = |channel: &&Channel| channel.temporary_ms.is_some();
+        let all: Vec<ChannelId> = self.channels.values().filter(temporary).map(|channel| channel.id).collect();
+        if all.is_empty() {
+            return;
+        }
+        let occupied: Vec<ChannelId> = self.members.values().filter_map(|member| member.channel).collect();
+        for channel in all {
+            let below = self.subtree(channel);
+            if occupied.iter().any(|place| below.contains(place)) {
+                self.empty.remove(&channel);
+            } else {
+                self.empty.entry(channel).or_insert(self.now);
+            }
+        }
+    }
+}
