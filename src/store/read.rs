@@ -13,8 +13,8 @@ use super::error::ReadError;
 use super::index::IndexKey;
 use super::migrate::{Applied, Pending};
 use super::record::{
-    ADMINISTRATOR, AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, Organization, Profile, Role,
-    SERVER, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, Profile, Role, SERVER,
+    Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -164,7 +164,7 @@ impl Store {
         self.look(|tables| {
             for row in tables.users.iter()? {
                 let user = User::decode(row?.1.value())?;
-                if user.grants.iter().any(|grant| grant.role == ADMINISTRATOR && grant.expires.is_none()) {
+                if user.grants.iter().any(|grant| grant.role == OWNER && grant.expires.is_none()) {
                     return Ok(true);
                 }
             }

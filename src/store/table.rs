@@ -20,7 +20,7 @@ use super::row::Row;
 use crate::id::OrganizationId;
 
 /// Version of the whole: 1 was the first.
-pub(super) const SCHEMA: u64 = 3;
+pub(super) const SCHEMA: u64 = 4;
 
 /// Keys of the meta table.
 pub(super) const META_SCHEMA: u8 = 0;
@@ -161,11 +161,11 @@ tables! {
     /// User id to what the user shows of themselves.
     profiles: u64 => Row<Profile> = "profiles/2";
     /// Role id to its row.
-    roles: u64 => Row<Role> = "roles/2";
+    roles: u64 => Row<Role> = "roles/4";
     /// Channel id to its row.
-    channels: u64 => Row<Channel> = "channels/2";
+    channels: u64 => Row<Channel> = "channels/4";
     /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
-    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/2";
+    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/4";
     /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
     sessions: u64 => Row<Session> = "sessions/2";
     /// (user id, session id) to the session's key.

@@ -69,9 +69,19 @@ pub struct ChannelEdit {
     pub parent: Option<Option<ChannelId>>,
     /// What must be known to join.
     pub password: Option<Option<StoredPassword>>,
+    /// Sessions at most; 0 for any number.
+    pub user_limit: Option<u32>,
+    /// After how long without anybody it goes; `None` inside for never.
+    pub temporary_ms: Option<Option<u64>>,
+    /// Bits a second of each speaker at most; 0 for any.
+    pub bitrate: Option<u32>,
+    /// Length of a frame of voice in milliseconds; 0 for any.
+    pub frame_ms: Option<u16>,
+    /// How many speakers are passed on at once; 0 for all.
+    pub last_speakers: Option<u16>,
 }
 
-/// Another name, description, position, parent or password.
+/// Other values for some of what is kept of a channel.
 pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChannelError> {
     Write::new(move |open| {
         let old: Channel = open.require(id.0, PutChannelError::NoSuchChannel)?;
@@ -81,6 +91,11 @@ pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChann
             position: edit.position.unwrap_or(old.position),
             parent: edit.parent.unwrap_or(old.parent),
             password: edit.password.unwrap_or_else(|| old.password.clone()),
+            user_limit: edit.user_limit.unwrap_or(old.user_limit),
+            temporary_ms: edit.temporary_ms.unwrap_or(old.temporary_ms),
+            bitrate: edit.bitrate.unwrap_or(old.bitrate),
+            frame_ms: edit.frame_ms.unwrap_or(old.frame_ms),
+            last_speakers: edit.last_speakers.unwrap_or(old.last_speakers),
             ..old
         };
         put(open, &new)?;

@@ -4,7 +4,7 @@ use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::Stop;
-use super::super::record::{ADMINISTRATOR, Counted, GUEST, Grant, OneTimeToken, Organization, Role, User};
+use super::super::record::{Counted, GUEST, Grant, OWNER, OneTimeToken, Organization, Role, User};
 use super::super::row::Record;
 use super::super::table::range_of;
 use super::Write;
@@ -21,6 +21,8 @@ pub struct NewRole {
     pub name: String,
     /// Higher ranks first.
     pub rank: u32,
+    /// The colour of its name, as `0xRRGGBB`; 0 for none.
+    pub colour: u32,
     /// What it grants everywhere.
     pub allow: Permissions,
 }
@@ -39,10 +41,10 @@ pub enum CreateRoleError {
 /// A new role.
 pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
     Write::new(move |open| {
-        let NewRole { organization, name, rank, allow } = new;
+        let NewRole { organization, name, rank, colour, allow } = new;
         let _: Organization = open.require(organization.0, CreateRoleError::NoSuchOrganization)?;
-        let role =
-            Role { id: RoleId(open.next_id(Counted::Role, organization)?), organization, name, rank, allow };
+        let id = RoleId(open.next_id(Counted::Role, organization)?);
+        let role = Role { id, organization, name, rank, colour, allow };
         match open.put(None, Some(&role))? {
             Ok(()) => Ok(role),
             Err(_) => Err(Stop::Refused(CreateRoleError::NameTaken)),
@@ -57,6 +59,8 @@ pub struct RoleEdit {
     pub name: Option<String>,
     /// The rank.
     pub rank: Option<u32>,
+    /// The colour of its name.
+    pub colour: Option<u32>,
     /// What it grants everywhere.
     pub allow: Option<Permissions>,
 }
@@ -79,6 +83,7 @@ pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
         let new = Role {
             name: edit.name.unwrap_or_else(|| old.name.clone()),
             rank: edit.rank.unwrap_or(old.rank),
+            colour: edit.colour.unwrap_or(old.colour),
             allow: edit.allow.unwrap_or(old.allow),
             ..old.clone()
         };
@@ -105,7 +110,7 @@ pub enum DeleteRoleError {
 pub fn delete_role(id: RoleId) -> Write<Role, DeleteRoleError> {
     Write::new(move |open| {
         let old: Role = open.require(id.0, DeleteRoleError::NoSuchRole)?;
-        if id == ADMINISTRATOR || id == GUEST {
+        if id == OWNER || id == GUEST {
             return Err(Stop::Refused(DeleteRoleError::Needed));
         }
         let users = range_of(old.organization);
