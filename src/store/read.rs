@@ -159,7 +159,14 @@ impl Store {
         self.look(|tables| page_of(&tables.roles, home, after.map(u64::from), limit, |_| true))
     }
 
-    /// Whether somebody has the administrator's role for good.
+    /// The first identifier that no role of an organization ever had.
+    pub fn first_free_role(&self, home: OrganizationId) -> Result<RoleId, ReadError> {
+        let first = *range_of(home).start();
+        let last = self.look(|tables| Ok(ledger(tables, home)?.last[Counted::Role as usize]))?;
+        Ok(RoleId(last.max(first) + 1))
+    }
+
+    /// Whether somebody has the owner's role for good.
     pub fn has_administrator(&self) -> Result<bool, ReadError> {
         self.look(|tables| {
             for row in tables.users.iter()? {

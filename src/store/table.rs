@@ -17,7 +17,7 @@ use super::record::{
     Profile, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Row;
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, RoleId};
 
 /// Version of the whole: 1 was the first.
 pub(super) const SCHEMA: u64 = 4;
@@ -39,6 +39,11 @@ pub(super) fn range_of(organization: OrganizationId) -> RangeInclusive<u64> {
 /// The organization of an identifier.
 pub(super) fn organization_of(id: u64) -> OrganizationId {
     OrganizationId((id >> COUNTED) + 1)
+}
+
+/// The role of an organization that is this one in the first organization.
+pub(super) fn role_of(organization: OrganizationId, role: RoleId) -> RoleId {
+    RoleId(*range_of(organization).start() + role.0)
 }
 
 /// How large a table is.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::disk::Dice;
 use crate::auth::TokenHash;
-use crate::id::{ChannelId, OrganizationId, Timestamp};
+use crate::id::Timestamp;
 use crate::store::write::{self, ChannelEdit, NewToken, NewUser, UserEdit};
 use crate::store::{Purpose, Rejected, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
 

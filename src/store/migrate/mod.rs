@@ -312,6 +312,32 @@ mod tests {
         );
     }
 
+    /// The frozen layouts have the bytes that `golden_tests` held the program to while it wrote them.
+    #[test]
+    fn frozen_rows_are_what_they_were() {
+        let decoded = |bytes: &str| -> Vec<u8> {
+            let digits = (0..bytes.len()).step_by(2);
+            digits.map(|at| u8::from_str_radix(&bytes[at..at + 2], 16).unwrap()).collect()
+        };
+        let row =
+            decoded("027719da7f030000000000000001000000000000004d656d626572ffff0a0000000400000000000000");
+        let role = v3::Role::decode(&row).unwrap();
+        assert_eq!((role.id.0, role.name.as_str(), role.rank, role.allow.bits()), (3, "Member", 10, 4));
+        assert_eq!(role.encode().unwrap(), row);
+        let row = decoded(concat!(
+            "024bf1182107000000000000000100000000000000010200000000000000416c706861ffffff6669727374ffff",
+            "ffffffffff000101004c0000020000000100000001010101010101010101010101010101020202020202020202",
+            "02020202020202020202020202020202020202020202020403020100000000"
+        ));
+        let channel = v3::Channel::decode(&row).unwrap();
+        assert_eq!((channel.id.0, channel.name.as_str(), channel.position), (7, "Alpha", -1));
+        assert_eq!(channel.encode().unwrap(), row);
+        let row = decoded("010635df5f070000000000000001050000000000000008000000000000000400000000000000");
+        let overwrite = v3::StoredOverwrite::decode(&row).unwrap();
+        assert_eq!((overwrite.0.allow.bits(), overwrite.0.deny.bits()), (8, 4));
+        assert_eq!(overwrite.encode().unwrap(), row);
+    }
+
     #[test]
     fn the_last_migration_leads_to_the_present_schema() {
         assert_eq!(MIGRATIONS.last().unwrap().to, SCHEMA);
