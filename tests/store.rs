@@ -101,17 +101,7 @@ fn new_user(name: &str) -> NewUser {
 }
 
 fn new_channel(name: &str, parent: Option<ChannelId>) -> Channel {
-    Channel {
-        id: ChannelId(0),
-        organization: HOME,
-        parent,
-        name: name.to_owned(),
-        description: String::new(),
-        position: 0,
-        mode: 0,
-        password: None,
-        created: NOW,
-    }
+    Channel::new(HOME, parent, name)
 }
 
 fn invite(hash: u8, uses: u32) -> NewToken {
@@ -391,6 +381,7 @@ fn roles_are_granted_for_good_or_for_a_time() {
         organization: HOME,
         name: name.to_owned(),
         rank: 20,
+        colour: 0x33_66_99,
         allow: Permissions::TEXT,
     };
     let role = store.write(create_role(new("Helper"))).unwrap();
@@ -424,12 +415,9 @@ fn roles_are_granted_for_good_or_for_a_time() {
     assert_eq!(store.roles_of(alice.id, NOW), [] as [u64; 0]);
     assert_eq!(store.overwrites(HOME, None, 9).unwrap(), []);
     assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].roles, [RoleId(3)]);
-    assert_eq!(
-        store.write(delete_role(ADMINISTRATOR)).unwrap_err(),
-        Failed::Refused(DeleteRoleError::Needed)
-    );
+    assert_eq!(store.write(delete_role(OWNER)).unwrap_err(), Failed::Refused(DeleteRoleError::Needed));
     assert!(!store.has_administrator().unwrap());
-    store.write(grant(alice.id, Grant { role: ADMINISTRATOR, expires: None })).unwrap();
+    store.write(grant(alice.id, Grant { role: OWNER, expires: None })).unwrap();
     assert!(store.has_administrator().unwrap());
 }
 
@@ -591,7 +579,7 @@ fn a_claim_makes_one_administrator() {
     store.write(set_claim(HOME, &claim(1))).unwrap();
     store.write(set_claim(HOME, &claim(2))).unwrap();
     assert_eq!(store.claim(HOME).unwrap(), Some(claim(2)));
-    let admin = |name: &str| NewUser { roles: vec![ADMINISTRATOR], ..new_user(name) };
+    let admin = |name: &str| NewUser { roles: vec![OWNER], ..new_user(name) };
     let redeem = |hash: u8, name: &str| redeem_claim(TokenHash([hash; 32]), admin(name));
     assert_eq!(store.write(redeem(1, "root")).unwrap_err(), Failed::Refused(RedeemClaimError::Invalid));
     store.add_user("taken");

@@ -195,13 +195,16 @@ impl Desk<'_> {
             Role::Create { name, rank, allow } => {
                 let name =
                     check_channel_name(&name).map_err(|error| AdminError::Refused(error.to_string()))?;
-                let made =
-                    self.write(write::create_role(NewRole { organization: home.id, name, rank, allow }))?;
+                let new = NewRole { organization: home.id, name, rank, colour: 0, allow };
+                let made = self.write(write::create_role(new))?;
                 Ok(Answer::row(format!("Role {} is created.", made.name), shown(&made, &["organization"])))
             }
             Role::Edit { name, rename, rank, allow } => {
                 let role = self.find_role(home, &name)?;
-                let made = self.write(write::edit_role(role.id, RoleEdit { name: rename, rank, allow }))?;
+                let made = self.write(write::edit_role(
+                    role.id,
+                    RoleEdit { name: rename, rank, allow, ..RoleEdit::default() },
+                ))?;
                 Ok(Answer::row(format!("Role {} is changed.", made.name), shown(&made, &["organization"])))
             }
             Role::Delete { name } => {

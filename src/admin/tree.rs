@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::accounts::hashed;
 use super::request::Channel;
 use super::{AdminError, Answer, Desk};
-use crate::id::{ChannelId, Timestamp};
+use crate::id::ChannelId;
 use crate::name::{check_channel_name, folded};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
 use crate::store::write::{self, ChannelEdit};
@@ -25,17 +25,8 @@ impl Desk<'_> {
                     Some((above, name)) => (Some(self.find_channel(home, above)?.id), name),
                     None => (None, path.as_str()),
                 };
-                let new = store::Channel {
-                    id: ChannelId(0),
-                    organization: home.id,
-                    parent: above,
-                    name: checked(name)?,
-                    description,
-                    position,
-                    mode: 0,
-                    password: None,
-                    created: Timestamp(0),
-                };
+                let blank = store::Channel::new(home.id, above, checked(name)?);
+                let new = store::Channel { description, position, ..blank };
                 let made = self.write(write::create_channel(new))?;
                 self.changed("created", home, &made)
             }
@@ -52,7 +43,8 @@ impl Desk<'_> {
                     Some(password) => Some(Some(hashed(password)?)),
                 };
                 let name = rename.as_deref().map(checked).transpose()?;
-                let edit = ChannelEdit { name, description, position, parent, password };
+                let edit =
+                    ChannelEdit { name, description, position, parent, password, ..ChannelEdit::default() };
                 let made = self.write(write::edit_channel(channel.id, edit))?;
                 self.changed("changed", home, &made)
             }

@@ -77,7 +77,7 @@ pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>>
                 description: Some(description),
                 position: Some(position),
                 parent: Some(parent),
-                password: None,
+                ..ChannelEdit::default()
             };
             vec![write::edit_channel(id, edit).erased()]
         }
@@ -114,5 +114,6 @@ fn from_row(row: store::Channel) -> state::Channel {
 fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Channel {
     let state::Channel { id, parent, name, description, position, mode } = channel.clone();
     let created = super::clock::now();
-    store::Channel { id, organization, parent, name, description, position, mode, password: None, created }
+    let blank = store::Channel::new(organization, parent, name);
+    store::Channel { id, description, position, mode, created, ..blank }
 }

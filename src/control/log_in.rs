@@ -17,7 +17,7 @@ use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, request};
 use crate::store::write::{self, Exchange, Exchanged, NOTICE, NewUser};
-use crate::store::{ADMINISTRATOR, Author, By, Device, SEEDED_ORGANIZATION, Seen, Session, User, Write};
+use crate::store::{Author, By, Device, OWNER, SEEDED_ORGANIZATION, Seen, Session, User, Write};
 use crate::voice::Peer;
 
 /// How tries to log in are slowed down: so many failures are free, then the delay doubles from a second to the longest.
@@ -255,7 +255,7 @@ impl<P: Peer> Handle<P> {
         claim.ok_or(Refused::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
         self.check_new_password(&proof.password, &[&name]).await?;
-        let new = self.new_user(name, &proof.password, ADMINISTRATOR).await?;
+        let new = self.new_user(name, &proof.password, OWNER).await?;
         let by = By { author: Author::Guest, from: Some(visitor.from), at: clock::now() };
         let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
         self.forgive(visitor.from);

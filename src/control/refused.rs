@@ -11,9 +11,9 @@ use crate::name::NameError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
-    CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError, EditUserError,
-    PutChannelError, RedeemClaimError, RefreshSessionError, RegisterDeviceKeyError, RemoveDeviceKeyError,
-    SecondFactorError, TakeTokenError,
+    CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError, DeleteRoleError,
+    EditUserError, GrantError, PutChannelError, PutRoleError, RedeemClaimError, RefreshSessionError,
+    RegisterDeviceKeyError, RemoveDeviceKeyError, SecondFactorError, TakeTokenError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -174,6 +174,21 @@ impl From<Rejected> for Refused {
             Rejected::PutChannel(error) => error.into(),
             Rejected::DeleteChannel(DeleteChannelError::NoSuchChannel) => Self::Denied(Denied::NoSuchChannel),
             Rejected::EditUser(error) => error.into(),
+            Rejected::LinkChannels(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+            Rejected::PutOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+            Rejected::RemoveOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
+            Rejected::PutRole(error @ PutRoleError::NameTaken) => {
+                Self::Rejected(ErrorCode::NameTaken, error.to_string())
+            }
+            Rejected::PutRole(error) => Self::Rejected(ErrorCode::Forbidden, error.to_string()),
+            Rejected::DeleteRole(DeleteRoleError::NoSuchRole) | Rejected::Grant(GrantError::NoSuchRole) => {
+                Self::Denied(Denied::NoSuchRole)
+            }
+            Rejected::DeleteRole(error) => Self::Rejected(ErrorCode::Forbidden, error.to_string()),
+            Rejected::Grant(GrantError::NoSuchUser) => Self::Denied(Denied::NoSuchUser),
+            Rejected::Grant(error @ GrantError::LastOwner) => {
+                Self::Rejected(ErrorCode::LastOwner, error.to_string())
+            }
             Rejected::CreateSession(CreateSessionError::TokenTaken) => Self::Busy,
             Rejected::CreateSession(_) => Self::LogInFailed,
             Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
@@ -300,7 +315,9 @@ impl From<crate::store::write::SettingError> for Refused {
 
 impl From<crate::store::write::BanError> for Refused {
     fn from(error: crate::store::write::BanError) -> Self {
-        Self::Rejected(ErrorCode::Malformed, error.to_string())
+        let is_owner = error == crate::store::write::BanError::LastOwner;
+        let code = if is_owner { ErrorCode::LastOwner } else { ErrorCode::Malformed };
+        Self::Rejected(code, error.to_string())
     }
 }
 
@@ -321,6 +338,7 @@ impl From<EditUserError> for Refused {
         match error {
             EditUserError::NoSuchUser => Self::Denied(Denied::NoSuchUser),
             EditUserError::NameTaken => Self::NameTaken,
+            EditUserError::LastOwner => Self::Rejected(ErrorCode::LastOwner, error.to_string()),
             EditUserError::EmailTaken | EditUserError::EmailChanged | EditUserError::Imitates => {
                 Self::Rejected(ErrorCode::NameTaken, error.to_string())
             }

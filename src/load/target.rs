@@ -123,15 +123,8 @@ fn prepare(path: &Path, people: usize, channels: usize) -> Result<Vec<Token>, Ta
     let (by, mut tokens, mut writes) = (By::server(now), Vec::new(), Vec::new());
     for number in 0..channels {
         let channel = crate::store::Channel {
-            id: crate::id::ChannelId(0),
-            organization: SEEDED_ORGANIZATION,
-            parent: None,
-            name: channel_name(number),
-            description: String::new(),
             position: 100,
-            mode: 0,
-            password: None,
-            created: now,
+            ..crate::store::Channel::new(SEEDED_ORGANIZATION, None, channel_name(number))
         };
         writes.push((by, write::create_channel(channel).erased()));
     }

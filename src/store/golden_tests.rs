@@ -11,7 +11,7 @@ use crate::id::{
     ApiKeyId, BanId, ChannelId, Fingerprint, JobId, OneTimeTokenId, OrganizationId, RoleId, SessionId,
     Timestamp, UserId,
 };
-use crate::permission::{Overwrite, Permissions, Subject};
+use crate::permission::{Overwrite, Permissions, Reach, Subject};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -77,7 +77,7 @@ fn the_bytes_of_every_row_are_these() {
     golden(&profile, "01b296e4d6010203050000000000000041ffffffffffffff612062696fffffffe5ffffff03000000");
     let (id, organization, name, allow) = (RoleId(3), OrganizationId(1), "Member".into(), Permissions::SPEAK);
     golden(
-        &Role { id, organization, name, rank: 10, allow },
+        &Role { id, organization, name, rank: 10, colour: 0x33_66_99, allow },
         "027719da7f030000000000000001000000000000004d656d626572ffff0a0000000400000000000000",
     );
     golden(
@@ -91,6 +91,12 @@ fn the_bytes_of_every_row_are_these() {
             mode: 0,
             password: Some(password),
             created: AT,
+            user_limit: 12,
+            temporary_ms: Some(60_000),
+            bitrate: 32_000,
+            frame_ms: 20,
+            last_speakers: 5,
+            links: vec![ChannelId(3), ChannelId(9)],
         },
         concat!(
             "024bf1182107000000000000000100000000000000010200000000000000416c706861ffffff6669727374ffff",
@@ -101,7 +107,7 @@ fn the_bytes_of_every_row_are_these() {
     let (channel, subject) = (ChannelId(7), Subject::User(UserId(5)));
     let (allow, deny) = (Permissions::TEXT, Permissions::SPEAK);
     golden(
-        &StoredOverwrite(Overwrite { channel, subject, allow, deny, reach: crate::permission::Reach::Both }),
+        &StoredOverwrite(Overwrite { channel, subject, allow, deny, reach: Reach::Below }),
         "010635df5f070000000000000001050000000000000008000000000000000400000000000000",
     );
     golden(
@@ -276,7 +282,7 @@ proptest::proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
         // With a check that fits them, so that the archive itself is looked at.
-        for version in [1_u8, 2] {
+        for version in [1_u8, 2, 3] {
             let mut check = crc32fast::Hasher::new();
             check.update(&[version]);
             check.update(&bytes);
@@ -289,6 +295,24 @@ proptest::proptest! {
             let _ = (AuditEntry::decode(&row), Job::decode(&row), Ledger::decode(&row));
             let _ = (Device::decode(&row), DeviceKey::decode(&row), SecondFactor::decode(&row), Mail::decode(&row));
         }
+    }
+}
+
+/// A reach that no version knows is no reach.
+#[test]
+fn an_unknown_reach_is_an_error() {
+    let (channel, subject, none) = (ChannelId(7), Subject::User(UserId(5)), Permissions::NONE);
+    let overwrite = |reach| StoredOverwrite(Overwrite { channel, subject, allow: none, deny: none, reach });
+    let (both, below) = (overwrite(Reach::Both).encode().unwrap(), overwrite(Reach::Below).encode().unwrap());
+    let place = (5..both.len()).find(|place| both[*place] != below[*place]).unwrap();
+    for reach in 0..=u8::MAX {
+        let mut row = both.clone();
+        row[place] = reach;
+        let mut check = crc32fast::Hasher::new();
+        check.update(&row[..1]);
+        check.update(&row[5..]);
+        row[1..5].copy_from_slice(&check.finalize().to_le_bytes());
+        assert_eq!(StoredOverwrite::decode(&row).ok().map(|row| row.0.reach), Reach::from_number(reach));
     }
 }
 

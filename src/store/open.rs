@@ -153,6 +153,25 @@ impl<'t> Open<'t> {
         old: Option<&R>,
         new: Option<&R>,
     ) -> Result<Result<(), Taken>, ReadError> {
+        if let Err(taken) = self.put_index(old, new, Stored::subject_id)? {
+            return Ok(Err(taken));
+        }
+        if let Some(new) = new {
+            R::table(&mut self.tables).insert(new.key(), new.encode()?.as_slice())?;
+        } else if let Some(old) = old {
+            R::table(&mut self.tables).remove(old.key())?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Writes the difference between the index entries of two rows, to lead to what `id` says of the new
+    /// one. When a key is another row's already, nothing is written.
+    pub(super) fn put_index<R: Indexed>(
+        &mut self,
+        old: Option<&R>,
+        new: Option<&R>,
+        id: impl Fn(&R) -> u64,
+    ) -> Result<Result<(), Taken>, ReadError> {
         let before = old.map(Indexed::entries).unwrap_or_default();
         let after = new.map(Indexed::entries).unwrap_or_default();
         for key in after.iter().filter(|key| !before.contains(key)) {
@@ -165,11 +184,8 @@ impl<'t> Open<'t> {
         }
         if let Some(new) = new {
             for key in after.iter().filter(|key| !before.contains(key)) {
-                self.tables.index.insert(key.0, new.subject_id())?;
+                self.tables.index.insert(key.0, id(new))?;
             }
-            R::table(&mut self.tables).insert(new.key(), new.encode()?.as_slice())?;
-        } else if let Some(old) = old {
-            R::table(&mut self.tables).remove(old.key())?;
         }
         Ok(Ok(()))
     }

@@ -13,8 +13,8 @@ use super::error::ReadError;
 use super::index::IndexKey;
 use super::migrate::{Applied, Pending};
 use super::record::{
-    ADMINISTRATOR, AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, Organization, Profile, Role,
-    SERVER, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, Profile, Role, SERVER,
+    Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -159,12 +159,19 @@ impl Store {
         self.look(|tables| page_of(&tables.roles, home, after.map(u64::from), limit, |_| true))
     }
 
-    /// Whether somebody has the administrator's role for good.
+    /// The first identifier that no role of an organization ever had.
+    pub fn first_free_role(&self, home: OrganizationId) -> Result<RoleId, ReadError> {
+        let first = *range_of(home).start();
+        let last = self.look(|tables| Ok(ledger(tables, home)?.last[Counted::Role as usize]))?;
+        Ok(RoleId(last.max(first) + 1))
+    }
+
+    /// Whether somebody has the owner's role for good.
     pub fn has_administrator(&self) -> Result<bool, ReadError> {
         self.look(|tables| {
             for row in tables.users.iter()? {
                 let user = User::decode(row?.1.value())?;
-                if user.grants.iter().any(|grant| grant.role == ADMINISTRATOR && grant.expires.is_none()) {
+                if user.grants.iter().any(|grant| grant.role == OWNER && grant.expires.is_none()) {
                     return Ok(true);
                 }
             }

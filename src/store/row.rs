@@ -146,15 +146,18 @@ macro_rules! records {
     )*};
 }
 
+pub(super) use records;
+
 records! {
     Organization, 2, u64, |o| o.id.0, "Organization/2(id, tag, name, owner, limits, created)";
     User, 2, u64, |u| u.id.0,
         "User/2(id, organization, name, email, email_verified, password, disabled, grants, created)";
     Profile, 1, u64, |p| p.user.0, "Profile/1(user, display_name, bio, avatar)";
-    Role, 2, u64, |r| r.id.0, "Role/2(id, organization, name, rank, allow)";
-    Channel, 2, u64, |c| c.id.0,
-        "Channel/2(id, organization, parent, name, description, position, mode, password, created)";
-    StoredOverwrite, 1, (u64, u8, u64), |o| overwrite_key(o), "Overwrite/1(channel, kind, subject, allow, deny)";
+    Role, 3, u64, |r| r.id.0, "Role/3(id, organization, name, rank, colour, allow)";
+    Channel, 3, u64, |c| c.id.0,
+        "Channel/3(id, organization, parent, name, description, position, mode, password, created, user_limit, temporary_ms, bitrate, frame_ms, last_speakers, links)";
+    StoredOverwrite, 2, (u64, u8, u64), |o| overwrite_key(o),
+        "Overwrite/2(channel, kind, subject, allow, deny, reach)";
     Session, 2, u64, |s| first_eight(&s.token.0),
         "Session/2(id, user, token, created, expires, device, address)";
     OneTimeToken, 1, u64, |t| t.id.0,

@@ -6,7 +6,7 @@ use super::error::ReadError;
 use super::migrate;
 use super::open::{By, Open};
 use super::record::{
-    ADMINISTRATOR, Channel, Counted, GUEST, Limits, Organization, Role, SEEDED_ORGANIZATION, SERVER,
+    Channel, Counted, GUEST, Limits, OWNER, Organization, Role, SEEDED_ORGANIZATION, SERVER,
 };
 use super::table::range_of;
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp};
@@ -58,40 +58,41 @@ pub(super) fn furnish(open: &mut Open<'_>, organization: OrganizationId) -> Resu
     Ok(())
 }
 
-fn seeded_roles() -> [Role; 4] {
-    let listens = Permissions::VIEW.union(Permissions::JOIN);
-    let guest = listens.union(Permissions::SPEAK);
-    let member = guest.union(Permissions::TEXT);
-    let officer = member
-        .union(Permissions::CREATE_CHANNEL)
-        .union(Permissions::EDIT_CHANNEL)
-        .union(Permissions::MOVE_OTHERS);
-    let role = |id, name: &str, rank, allow| Role {
+fn seeded_roles() -> [Role; 6] {
+    use Permissions as P;
+    let all = |some: &[P]| some.iter().fold(P::NONE, |all, one| all.union(*one));
+    let guest = all(&[P::VIEW, P::JOIN, P::SPEAK]);
+    let member = all(&[guest, P::TEXT, P::WHISPER, P::LISTEN, P::CREATE_TEMPORARY]);
+    let tree = all(&[P::CREATE_CHANNEL, P::EDIT_CHANNEL, P::INSPECT]);
+    let order = all(&[P::MOVE_OTHERS, P::MUTE_OTHERS, P::KICK]);
+    let officer = all(&[member, tree, order, P::PRIORITY, P::RECORD, P::SHARE]);
+    let named = P::NAMED.iter().fold(P::NONE, |all, (one, _)| all.union(*one));
+    let service = all(&[guest, P::LISTEN, P::TEXT, P::RECORD]);
+    let role = |id, name: &str, rank, colour, allow| Role {
         id,
         organization: SEEDED_ORGANIZATION,
         name: name.to_owned(),
         rank,
+        colour,
         allow,
     };
+    // Colours of middling lightness, which are legible on dark and on light.
     [
-        role(ADMINISTRATOR, "Admin", 100, Permissions::ADMINISTER),
-        role(RoleId(2), "Officer", 50, officer),
-        role(RoleId(3), "Member", 10, member),
-        role(GUEST, "Guest", 0, guest),
+        role(OWNER, "Owner", 1000, 0xb0_7d00, P::ADMINISTER),
+        role(RoleId(2), "Officer", 50, 0x3a_7bd5, officer),
+        role(RoleId(3), "Member", 10, 0, member),
+        role(GUEST, "Guest", 0, 0, guest),
+        role(RoleId(5), "Admin", 100, 0xd6_4545, named.without(P::ADMINISTER)),
+        role(RoleId(6), "Service", 20, 0x95_60d8, service),
     ]
 }
 
 fn seeded_channels() -> [Channel; 5] {
     let channel = |id, parent: u64, name: &str, description: &str, position| Channel {
         id: ChannelId(id),
-        organization: SEEDED_ORGANIZATION,
-        parent: (parent != 0).then_some(ChannelId(parent)),
-        name: name.to_owned(),
         description: description.to_owned(),
         position,
-        mode: 0,
-        password: None,
-        created: Timestamp(0),
+        ..Channel::new(SEEDED_ORGANIZATION, (parent != 0).then_some(ChannelId(parent)), name)
     };
     [
         channel(1, 0, "General", "Where everybody meets", 0),

@@ -17,10 +17,10 @@ use super::record::{
     Profile, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Row;
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, RoleId};
 
 /// Version of the whole: 1 was the first.
-pub(super) const SCHEMA: u64 = 3;
+pub(super) const SCHEMA: u64 = 4;
 
 /// Keys of the meta table.
 pub(super) const META_SCHEMA: u8 = 0;
@@ -39,6 +39,11 @@ pub(super) fn range_of(organization: OrganizationId) -> RangeInclusive<u64> {
 /// The organization of an identifier.
 pub(super) fn organization_of(id: u64) -> OrganizationId {
     OrganizationId((id >> COUNTED) + 1)
+}
+
+/// The role of an organization that is this one in the first organization.
+pub(super) fn role_of(organization: OrganizationId, role: RoleId) -> RoleId {
+    RoleId(*range_of(organization).start() + role.0)
 }
 
 /// How large a table is.
@@ -161,11 +166,11 @@ tables! {
     /// User id to what the user shows of themselves.
     profiles: u64 => Row<Profile> = "profiles/2";
     /// Role id to its row.
-    roles: u64 => Row<Role> = "roles/2";
+    roles: u64 => Row<Role> = "roles/4";
     /// Channel id to its row.
-    channels: u64 => Row<Channel> = "channels/2";
+    channels: u64 => Row<Channel> = "channels/4";
     /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
-    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/2";
+    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/4";
     /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
     sessions: u64 => Row<Session> = "sessions/2";
     /// (user id, session id) to the session's key.

@@ -15,7 +15,7 @@ use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};
 use super::row::{Record, Row, RowKey};
 use super::table::{SCHEMA, Tables, organization_of, range_of};
-use crate::id::OrganizationId;
+use crate::id::{ChannelId, OrganizationId};
 
 /// Something that is wrong, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,14 +187,16 @@ impl Check {
             check.expect(role, role.id.0);
             check.home("role", role.id.0, role.organization);
         })?;
-        let mut parents = BTreeMap::new();
+        let (mut parents, mut links) = (BTreeMap::new(), BTreeMap::new());
         self.each(&tables.channels, |check, channel: &Channel| {
             check.channels.insert(channel.id.0);
             check.expect(channel, channel.id.0);
             check.home("channel", channel.id.0, channel.organization);
             *check.counted.entry((channel.organization.0, "channels")).or_default() += 1;
             parents.insert(channel.id.0, channel.parent.map(|parent| parent.0));
+            links.insert(channel.id, channel.links.clone());
         })?;
+        self.links(&links);
         for (channel, parent) in &parents {
             let (mut above, mut seen) = (*parent, BTreeSet::from([*channel]));
             while let Some(id) = above {
@@ -210,6 +212,22 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// Links are in order, each there and back, and within an organization.
+    fn links(&mut self, links: &BTreeMap<ChannelId, Vec<ChannelId>>) {
+        for (channel, others) in links {
+            if !others.is_sorted_by(|one, next| one < next) {
+                self.problem(format!("the links of channel {channel} are out of order"));
+            }
+            for other in others {
+                if organization_of(other.0) != organization_of(channel.0) || other == channel {
+                    self.problem(format!("channel {channel} is linked with {other}, which it can't be"));
+                } else if !links.get(other).is_some_and(|back| back.contains(channel)) {
+                    self.problem(format!("channel {channel} is linked with {other}, which isn't with it"));
+                }
+            }
+        }
     }
 
     fn users(&mut self, tables: &Tables) -> Result<(), ReadError> {

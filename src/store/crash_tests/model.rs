@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::disk::Dice;
 use crate::auth::TokenHash;
-use crate::id::{ChannelId, OrganizationId, Timestamp};
+use crate::id::Timestamp;
 use crate::store::write::{self, ChannelEdit, NewToken, NewUser, UserEdit};
 use crate::store::{Purpose, Rejected, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
 
@@ -149,15 +149,8 @@ fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step 
     match channel(store, number) {
         None => {
             let new = crate::store::Channel {
-                id: ChannelId(0),
-                organization: OrganizationId(1),
-                parent: None,
-                name: format!("channel{number}"),
                 description: description.clone(),
-                position: 0,
-                mode: 0,
-                password: None,
-                created: Timestamp(1),
+                ..crate::store::Channel::new(HOME, None, format!("channel{number}"))
             };
             made(write::create_channel(new).erased(), fact, Some(description))
         }

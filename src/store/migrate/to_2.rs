@@ -10,12 +10,12 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::v1;
 use super::v2::{
-    By, Channel, Counted, Grant, Indexed, Limits, OneTimeToken, Open, Organization, Purpose, ReadError,
-    Record, Role, SERVER, Session, StoredOverwrite, SubjectKind, User, Verb,
+    By, Channel, Counted, Grant, Indexed, Limits, OneTimeToken, Open, Organization, Overwrite, Purpose,
+    ReadError, Record, Role, SERVER, Session, StoredOverwrite, SubjectKind, User, Verb,
 };
 use crate::auth::{Scheme, StoredPassword, TokenHash};
 use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
-use crate::permission::{Overwrite, Permissions, Subject};
+use crate::permission::{Permissions, Subject};
 
 /// Schema 1 had one organization.
 const HOME: OrganizationId = OrganizationId(1);
@@ -161,13 +161,7 @@ fn roles_and_channels(transaction: &WriteTransaction, open: &mut Open<'_>) -> Re
         let ((channel, kind, id), (allow, deny)) = (key.value(), bits.value());
         let subject = if kind == 0 { Subject::Role(RoleId(id)) } else { Subject::User(UserId(id)) };
         let (allow, deny) = (Permissions::from_bits(allow), Permissions::from_bits(deny));
-        let new = StoredOverwrite(Overwrite {
-            channel: ChannelId(channel),
-            subject,
-            allow,
-            deny,
-            reach: crate::permission::Reach::Both,
-        });
+        let new = StoredOverwrite(Overwrite { channel: ChannelId(channel), subject, allow, deny });
         let _ = open.put_unaudited(None, Some(&new))?;
     }
     Ok(())

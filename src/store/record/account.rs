@@ -132,6 +132,9 @@ pub struct Role {
     pub name: String,
     /// Higher ranks first.
     pub rank: u32,
+    /// The colour of its name, as `0xRRGGBB`; 0 for none.
+    #[serde(default)]
+    pub colour: u32,
     /// What it grants everywhere.
     #[rkyv(with = As<u64>)]
     pub allow: Permissions,
@@ -139,7 +142,7 @@ pub struct Role {
 
 /// A stored password in a row.
 #[derive(Archive, Serialize, Deserialize)]
-pub(super) struct PasswordLayout {
+pub(in crate::store) struct PasswordLayout {
     scheme: u8,
     memory: u32,
     passes: u32,

@@ -11,6 +11,7 @@ mod ledger;
 mod place;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
+pub(super) use account::PasswordLayout;
 pub use account::{Grant, Limits, Organization, Profile, Role, User};
 pub use audit::{AuditEntry, Author, SubjectKind, Verb};
 pub use device::{Device, DeviceKey, Mail, SecondFactor};
@@ -31,8 +32,8 @@ use crate::id::{OrganizationId, RoleId};
 /// The one organization of a new database.
 pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId(1);
 
-/// The role of the first administrator.
-pub const ADMINISTRATOR: RoleId = RoleId(1);
+/// The role of the owner: whoever has it may do everything.
+pub const OWNER: RoleId = RoleId(1);
 
 /// The role of guests.
 pub const GUEST: RoleId = RoleId(4);

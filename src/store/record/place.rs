@@ -37,6 +37,48 @@ pub struct Channel {
     /// When it was created.
     #[rkyv(with = As<u64>)]
     pub created: Timestamp,
+    /// Sessions at most; 0 for any number.
+    #[serde(default)]
+    pub user_limit: u32,
+    /// A temporary channel goes once it has been empty for this many milliseconds.
+    #[serde(default)]
+    pub temporary_ms: Option<u64>,
+    /// Bits a second of each speaker at most; 0 for any.
+    #[serde(default)]
+    pub bitrate: u32,
+    /// Length of a frame of voice in milliseconds; 0 for any.
+    #[serde(default)]
+    pub frame_ms: u16,
+    /// How many speakers are passed on at once, the loudest ones; 0 for all.
+    #[serde(default)]
+    pub last_speakers: u16,
+    /// Channels that it is linked with, in order; each of them is linked with this one.
+    #[serde(default)]
+    #[rkyv(with = Map<As<u64>>)]
+    pub links: Vec<ChannelId>,
+}
+
+impl Channel {
+    /// A channel with nothing special about it. Who creates it gives the identifier and the time.
+    pub fn new(organization: OrganizationId, parent: Option<ChannelId>, name: impl Into<String>) -> Self {
+        Self {
+            id: ChannelId(0),
+            organization,
+            parent,
+            name: name.into(),
+            description: String::new(),
+            position: 0,
+            mode: 0,
+            password: None,
+            created: Timestamp(0),
+            user_limit: 0,
+            temporary_ms: None,
+            bitrate: 0,
+            frame_ms: 0,
+            last_speakers: 0,
+            links: Vec::new(),
+        }
+    }
 }
 
 /// An overwrite as its row holds it.
@@ -53,13 +95,14 @@ struct OverwriteLayout {
     subject: u64,
     allow: u64,
     deny: u64,
+    reach: u8,
 }
 
 impl From<&Overwrite> for OverwriteLayout {
     fn from(overwrite: &Overwrite) -> Self {
         let (kind, subject) = subject_key(overwrite.subject);
         let (allow, deny) = (overwrite.allow.bits(), overwrite.deny.bits());
-        Self { channel: overwrite.channel.0, kind, subject, allow, deny }
+        Self { channel: overwrite.channel.0, kind, subject, allow, deny, reach: overwrite.reach as u8 }
     }
 }
 
@@ -73,7 +116,8 @@ impl TryFrom<OverwriteLayout> for Overwrite {
             _ => return Err(()),
         };
         let (allow, deny) = (Permissions::from_bits(layout.allow), Permissions::from_bits(layout.deny));
-        Ok(Self { channel: ChannelId(layout.channel), subject, allow, deny, reach: Reach::Both })
+        let reach = Reach::from_number(layout.reach).ok_or(())?;
+        Ok(Self { channel: ChannelId(layout.channel), subject, allow, deny, reach })
     }
 }
 

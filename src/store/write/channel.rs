@@ -41,17 +41,18 @@ pub enum PutChannelError {
     Full(u32),
 }
 
-/// A new channel; its identifier and its time are given here.
+/// A new channel; its identifier and its time are given here. It isn't linked with any.
 pub fn create_channel(channel: Channel) -> Write<Channel, PutChannelError> {
     Write::new(move |open| {
         let id = ChannelId(open.next_id(Counted::Channel, channel.organization)?);
-        let channel = Channel { id, created: open.by.at, ..channel };
+        let channel = Channel { id, created: open.by.at, links: Vec::new(), ..channel };
         put(open, &channel)?;
         Ok(channel)
     })
 }
 
-/// A channel's row is this from now on, whether it was there or not: for the one who gives identifiers.
+/// A channel's row is this from now on, whether it was there or not: for the one who gives identifiers. What it is
+/// linked with stays as it was.
 pub fn put_channel(channel: Channel) -> Write<(), PutChannelError> {
     Write::new(move |open| put(open, &channel))
 }
@@ -69,9 +70,19 @@ pub struct ChannelEdit {
     pub parent: Option<Option<ChannelId>>,
     /// What must be known to join.
     pub password: Option<Option<StoredPassword>>,
+    /// Sessions at most; 0 for any number.
+    pub user_limit: Option<u32>,
+    /// After how long without anybody it goes; `None` inside for never.
+    pub temporary_ms: Option<Option<u64>>,
+    /// Bits a second of each speaker at most; 0 for any.
+    pub bitrate: Option<u32>,
+    /// Length of a frame of voice in milliseconds; 0 for any.
+    pub frame_ms: Option<u16>,
+    /// How many speakers are passed on at once; 0 for all.
+    pub last_speakers: Option<u16>,
 }
 
-/// Another name, description, position, parent or password.
+/// Other values for some of what is kept of a channel.
 pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChannelError> {
     Write::new(move |open| {
         let old: Channel = open.require(id.0, PutChannelError::NoSuchChannel)?;
@@ -81,6 +92,11 @@ pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChann
             position: edit.position.unwrap_or(old.position),
             parent: edit.parent.unwrap_or(old.parent),
             password: edit.password.unwrap_or_else(|| old.password.clone()),
+            user_limit: edit.user_limit.unwrap_or(old.user_limit),
+            temporary_ms: edit.temporary_ms.unwrap_or(old.temporary_ms),
+            bitrate: edit.bitrate.unwrap_or(old.bitrate),
+            frame_ms: edit.frame_ms.unwrap_or(old.frame_ms),
+            last_speakers: edit.last_speakers.unwrap_or(old.last_speakers),
             ..old
         };
         put(open, &new)?;
@@ -97,6 +113,8 @@ fn put(open: &mut Open<'_>, channel: &Channel) -> Result<(), Stop<PutChannelErro
         return Err(Stop::Refused(Full(limit)));
     }
     check_place(open, channel, old.is_some())?;
+    let links = old.as_ref().map_or_else(Vec::new, |old| old.links.clone());
+    let channel = &Channel { links, ..channel.clone() };
     open.put(old.as_ref(), Some(channel))?.map_err(|_| Stop::Refused(NameTaken))?;
     let ledger = open.ledger(channel.organization)?;
     ledger.note(Counted::Channel, channel.id.0);
@@ -164,8 +182,47 @@ pub enum DeleteChannelError {
     NoSuchChannel,
 }
 
-/// A channel goes with everything below it, and with their overwrites and favourites. Answers with those
-/// that went.
+/// Why channels can't be linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LinkChannelsError {
+    /// One of them doesn't exist.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// They belong to different organizations.
+    #[error("channels of different organizations can't be linked")]
+    Elsewhere,
+    /// They are one.
+    #[error("a channel can't be linked with itself; choose another one")]
+    Itself,
+}
+
+/// Two channels are linked from now on, or aren't.
+pub fn link_channels(a: ChannelId, b: ChannelId, linked: bool) -> Write<(), LinkChannelsError> {
+    Write::new(move |open| {
+        let one: Channel = open.require(a.0, LinkChannelsError::NoSuchChannel)?;
+        let other: Channel = open.require(b.0, LinkChannelsError::NoSuchChannel)?;
+        if a == b {
+            return Err(Stop::Refused(LinkChannelsError::Itself));
+        }
+        if one.organization != other.organization {
+            return Err(Stop::Refused(LinkChannelsError::Elsewhere));
+        }
+        for (old, with) in [(one, b), (other, a)] {
+            let mut links = old.links.clone();
+            match (links.binary_search(&with), linked) {
+                (Err(place), true) => links.insert(place, with),
+                (Ok(place), false) => drop(links.remove(place)),
+                _ => continue,
+            }
+            // The name stays, so nothing can be taken.
+            let _ = open.put(Some(&old), Some(&Channel { links, ..old.clone() }))?;
+        }
+        Ok(())
+    })
+}
+
+/// A channel goes with everything below it, and with their overwrites, favourites and links. Answers with
+/// those that went.
 pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError> {
     Write::new(move |open| {
         let root: Channel = open.require(id.0, DeleteChannelError::NoSuchChannel)?;
@@ -174,6 +231,10 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
         going.reverse();
         for id in &going {
             if let Some(old) = open.get::<Channel>(id.0)? {
+                let staying: Vec<_> = old.links.iter().filter(|link| !going.contains(link)).collect();
+                for link in staying {
+                    unlink(open, *link, *id)?;
+                }
                 let _ = open.put(Some(&old), None)?;
             }
             let overwrites = (id.0, 0, 0)..=(id.0, u8::MAX, u64::MAX);
@@ -188,6 +249,16 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
         ledger.channels = ledger.channels.saturating_sub(going.len() as u64);
         Ok(going)
     })
+}
+
+/// Takes a channel that goes out of another one's links.
+fn unlink(open: &mut Open<'_>, from: ChannelId, going: ChannelId) -> Result<(), ReadError> {
+    if let Some(old) = open.get::<Channel>(from.0)? {
+        let mut new = old.clone();
+        new.links.retain(|link| *link != going);
+        let _ = open.put_unaudited(Some(&old), Some(&new))?;
+    }
+    Ok(())
 }
 
 /// Why an overwrite can't be put.

@@ -9,6 +9,7 @@ use super::super::record::{ApiKey, Ban, BanSubject, Counted, Organization, User}
 use super::super::seen::Seen;
 use super::super::table::organization_of;
 use super::Write;
+use super::owner::{LAST_OWNER, is_last_owner};
 use crate::auth::TokenHash;
 use crate::id::{ApiKeyId, BanId, OrganizationId, Timestamp, UserId};
 use crate::permission::Permissions;
@@ -98,6 +99,9 @@ pub enum BanError {
     /// The range has more bits than its addresses.
     #[error("an IPv4 range has 0 to 32 bits, an IPv6 range 0 to 128")]
     NoSuchRange,
+    /// Nobody else has the owner's role and can log in.
+    #[error("{LAST_OWNER}")]
+    LastOwner,
 }
 
 /// Somebody is kept out from now on.
@@ -110,7 +114,10 @@ pub fn ban(new: NewBan) -> Write<Ban, BanError> {
                 if organization_of(user.0) != organization {
                     return Err(Stop::Refused(BanError::NoSuchUser));
                 }
-                let _: User = open.require(user.0, BanError::NoSuchUser)?;
+                let user: User = open.require(user.0, BanError::NoSuchUser)?;
+                if is_last_owner(open, &user)? {
+                    return Err(Stop::Refused(BanError::LastOwner));
+                }
             }
             BanSubject::Address { network: IpAddr::V4(_), prefix: 0..=32 }
             | BanSubject::Address { network: IpAddr::V6(_), prefix: 0..=128 }

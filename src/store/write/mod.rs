@@ -8,6 +8,7 @@ mod job;
 mod key;
 mod mail;
 mod organization;
+mod owner;
 mod preference;
 mod role;
 mod second_factor;
@@ -17,8 +18,9 @@ mod user;
 
 pub use audit::prune_audit;
 pub use channel::{
-    ChannelEdit, DeleteChannelError, PutChannelError, PutOverwriteError, RemoveOverwriteError,
-    create_channel, delete_channel, edit_channel, put_channel, put_overwrite, remove_overwrite,
+    ChannelEdit, DeleteChannelError, LinkChannelsError, PutChannelError, PutOverwriteError,
+    RemoveOverwriteError, create_channel, delete_channel, edit_channel, link_channels, put_channel,
+    put_overwrite, remove_overwrite,
 };
 pub use device::{
     Exchange, Exchanged, MAX_DEVICE_KEYS, NOTICE, RegisterDeviceKeyError, RemoveDeviceKeyError,
@@ -37,8 +39,8 @@ pub use organization::{
 };
 pub use preference::{FavouriteError, MAX_FAVOURITES, MAX_SETTING, SettingError, put_setting, set_favourite};
 pub use role::{
-    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, RoleEdit, create_role, delete_role,
-    edit_role, grant, revoke,
+    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit,
+    create_role, delete_role, edit_role, grant, put_role, revoke,
 };
 pub use second_factor::{
     SecondFactorError, begin_second_factor, confirm_second_factor, remove_second_factor, take_recovery,
@@ -150,6 +152,24 @@ pub enum Rejected {
     /// A channel's removal.
     #[error(transparent)]
     DeleteChannel(#[from] DeleteChannelError),
+    /// Two channels' link.
+    #[error(transparent)]
+    LinkChannels(#[from] LinkChannelsError),
+    /// A channel's exception.
+    #[error(transparent)]
+    PutOverwrite(#[from] PutOverwriteError),
+    /// An exception's removal.
+    #[error(transparent)]
+    RemoveOverwrite(#[from] RemoveOverwriteError),
+    /// A role.
+    #[error(transparent)]
+    PutRole(#[from] PutRoleError),
+    /// A role's removal.
+    #[error(transparent)]
+    DeleteRole(#[from] DeleteRoleError),
+    /// A role that is granted or revoked.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// A user's change.
     #[error(transparent)]
     EditUser(#[from] EditUserError),

@@ -4,10 +4,11 @@ use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::Stop;
-use super::super::record::{ADMINISTRATOR, Counted, GUEST, Grant, OneTimeToken, Organization, Role, User};
+use super::super::record::{Counted, GUEST, Grant, OWNER, OneTimeToken, Organization, Role, User};
 use super::super::row::Record;
-use super::super::table::range_of;
+use super::super::table::{range_of, role_of};
 use super::Write;
+use super::owner::{LAST_OWNER, loses_owner};
 use super::user::remove_overwrites_of;
 use crate::id::{OrganizationId, RoleId, UserId};
 use crate::permission::{Permissions, Subject};
@@ -21,6 +22,8 @@ pub struct NewRole {
     pub name: String,
     /// Higher ranks first.
     pub rank: u32,
+    /// The colour of its name, as `0xRRGGBB`; 0 for none.
+    pub colour: u32,
     /// What it grants everywhere.
     pub allow: Permissions,
 }
@@ -39,15 +42,54 @@ pub enum CreateRoleError {
 /// A new role.
 pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
     Write::new(move |open| {
-        let NewRole { organization, name, rank, allow } = new;
+        let NewRole { organization, name, rank, colour, allow } = new;
         let _: Organization = open.require(organization.0, CreateRoleError::NoSuchOrganization)?;
-        let role =
-            Role { id: RoleId(open.next_id(Counted::Role, organization)?), organization, name, rank, allow };
+        let id = RoleId(open.next_id(Counted::Role, organization)?);
+        let role = Role { id, organization, name, rank, colour, allow };
         match open.put(None, Some(&role))? {
             Ok(()) => Ok(role),
             Err(_) => Err(Stop::Refused(CreateRoleError::NameTaken)),
         }
     })
+}
+
+/// Why a role can't be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutRoleError {
+    /// Its organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// Another role has the name.
+    #[error("there is a role of this name; choose another")]
+    NameTaken,
+    /// The owner's role would lose what makes an owner.
+    #[error("{OWNER_ADMINISTERS}")]
+    Owner,
+}
+
+/// A role's row is this from now on, whether it was there or not: for the one who gives identifiers.
+pub fn put_role(role: Role) -> Write<(), PutRoleError> {
+    Write::new(move |open| {
+        let _: Organization = open.require(role.organization.0, PutRoleError::NoSuchOrganization)?;
+        let old: Option<Role> = open.get(role.id.0)?;
+        if old.as_ref().is_some_and(|old| demotes_owner(old, &role)) {
+            return Err(Stop::Refused(PutRoleError::Owner));
+        }
+        if open.put(old.as_ref(), Some(&role))?.is_err() {
+            return Err(Stop::Refused(PutRoleError::NameTaken));
+        }
+        open.ledger(role.organization)?.note(Counted::Role, role.id.0);
+        Ok(())
+    })
+}
+
+const OWNER_ADMINISTERS: &str = "an owner may do everything; make another role for who may do less";
+
+/// Whether the owner's role would no more be what it is.
+fn demotes_owner(old: &Role, new: &Role) -> bool {
+    old.id == role_of(old.organization, OWNER)
+        && old.allow.contains(Permissions::ADMINISTER)
+        && !new.allow.contains(Permissions::ADMINISTER)
 }
 
 /// What changes about a role; what is `None` stays.
@@ -57,6 +99,8 @@ pub struct RoleEdit {
     pub name: Option<String>,
     /// The rank.
     pub rank: Option<u32>,
+    /// The colour of its name.
+    pub colour: Option<u32>,
     /// What it grants everywhere.
     pub allow: Option<Permissions>,
 }
@@ -70,18 +114,25 @@ pub enum EditRoleError {
     /// Another role has the name.
     #[error("there is a role of this name; choose another")]
     NameTaken,
+    /// The owner's role would lose what makes an owner.
+    #[error("{OWNER_ADMINISTERS}")]
+    Owner,
 }
 
-/// Another name, rank or other permissions.
+/// Another name, rank, colour or other permissions.
 pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
     Write::new(move |open| {
         let old: Role = open.require(id.0, EditRoleError::NoSuchRole)?;
         let new = Role {
             name: edit.name.unwrap_or_else(|| old.name.clone()),
             rank: edit.rank.unwrap_or(old.rank),
+            colour: edit.colour.unwrap_or(old.colour),
             allow: edit.allow.unwrap_or(old.allow),
             ..old.clone()
         };
+        if demotes_owner(&old, &new) {
+            return Err(Stop::Refused(EditRoleError::Owner));
+        }
         match open.put(Some(&old), Some(&new))? {
             Ok(()) => Ok(new),
             Err(_) => Err(Stop::Refused(EditRoleError::NameTaken)),
@@ -96,7 +147,7 @@ pub enum DeleteRoleError {
     #[error("there is no such role")]
     NoSuchRole,
     /// The server itself gives it.
-    #[error("the roles of administrators and guests can't be deleted; change what they may do instead")]
+    #[error("the roles of owners and guests can't be deleted; rename them if you like")]
     Needed,
 }
 
@@ -105,7 +156,7 @@ pub enum DeleteRoleError {
 pub fn delete_role(id: RoleId) -> Write<Role, DeleteRoleError> {
     Write::new(move |open| {
         let old: Role = open.require(id.0, DeleteRoleError::NoSuchRole)?;
-        if id == ADMINISTRATOR || id == GUEST {
+        if [OWNER, GUEST].map(|role| role_of(old.organization, role)).contains(&id) {
             return Err(Stop::Refused(DeleteRoleError::Needed));
         }
         let users = range_of(old.organization);
@@ -148,6 +199,9 @@ pub enum GrantError {
     /// There is no such role in the user's organization.
     #[error("there is no such role")]
     NoSuchRole,
+    /// Nobody would own the organization for good.
+    #[error("{LAST_OWNER}")]
+    LastOwner,
 }
 
 /// A user has a role from now on. One granted already gets the new end.
@@ -161,6 +215,9 @@ pub fn grant(user: UserId, grant: Grant) -> Write<User, GrantError> {
         let mut new = old.clone();
         new.grants.retain(|held| held.role != grant.role);
         new.grants.push(grant);
+        if loses_owner(open, &old, &new)? {
+            return Err(Stop::Refused(GrantError::LastOwner));
+        }
         let _ = open.put(Some(&old), Some(&new))?;
         Ok(new)
     })
@@ -174,6 +231,9 @@ pub fn revoke(user: UserId, role: RoleId) -> Write<User, GrantError> {
         new.grants.retain(|held| held.role != role);
         if new == old {
             return Err(Stop::Refused(GrantError::NoSuchRole));
+        }
+        if loses_owner(open, &old, &new)? {
+            return Err(Stop::Refused(GrantError::LastOwner));
         }
         let _ = open.put(Some(&old), Some(&new))?;
         Ok(new)

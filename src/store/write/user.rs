@@ -11,6 +11,7 @@ use super::super::record::{
 };
 use super::super::table::{organization_of, range_of};
 use super::Write;
+use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::session::remove_sessions_in;
 use crate::auth::StoredPassword;
 use crate::id::{OrganizationId, RoleId, UserId};
@@ -179,6 +180,9 @@ pub enum EditUserError {
     /// The address that was verified isn't the account's any more.
     #[error("the account has another e-mail address by now")]
     EmailChanged,
+    /// Nobody who can log in would own the organization.
+    #[error("{LAST_OWNER}")]
+    LastOwner,
 }
 
 /// Another name, address or password, or an account is disabled or enabled.
@@ -194,6 +198,9 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
             disabled: edit.disabled.unwrap_or(old.disabled),
             ..old.clone()
         };
+        if loses_owner(open, &old, &new)? {
+            return Err(Stop::Refused(EditUserError::LastOwner));
+        }
         change(open, &old, &new)?;
         if new.disabled {
             remove_sessions_in(open, (id.0, 0)..=(id.0, u64::MAX), |_| true)?;
@@ -289,6 +296,9 @@ pub enum DeleteUserError {
     /// It owns its organization.
     #[error("this user owns the organization; give it another owner first")]
     Owner,
+    /// Nobody else has the owner's role and can log in.
+    #[error("{LAST_OWNER}")]
+    LastOwner,
 }
 
 /// An account goes with its sessions, profile, grants, tokens, keys, bans, overwrites, settings and
@@ -299,6 +309,9 @@ pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
         let home: Option<Organization> = open.get(old.organization.0)?;
         if home.is_some_and(|home| home.owner == Some(id)) {
             return Err(Stop::Refused(DeleteUserError::Owner));
+        }
+        if is_last_owner(open, &old)? {
+            return Err(Stop::Refused(DeleteUserError::LastOwner));
         }
         remove_belongings(open, id)?;
         forget_look(open, &old)?;
