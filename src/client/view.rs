@@ -159,7 +159,7 @@ mod tests {
                 2 => event::Body::MemberIs(Member { session: id, channel: other, mute: flag, ..Member::default() }),
                 3 => event::Body::MemberGone(id),
                 _ => event::Body::Snapshot(crate::protocol::wire::Snapshot {
-                    channels: vec![channel(id, other, "y")], members: Vec::new(), self_session: id,
+                    channels: vec![channel(id, other, "y")], self_session: id, ..Default::default()
                 }),
             }
         }

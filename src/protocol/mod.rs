@@ -6,6 +6,7 @@
 
 mod code;
 mod echo;
+mod extension;
 mod frame;
 mod notice;
 mod rtp;
@@ -13,6 +14,7 @@ mod varint;
 
 pub use code::{CloseCode, ErrorCode};
 pub use echo::{Echo, read_echo, write_echo};
+pub use extension::{Extensions, read_extensions, without_position, write_packet_with};
 pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
 pub use notice::{Notice, read_notice, write_notice};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
