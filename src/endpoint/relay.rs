@@ -75,28 +75,46 @@ pub(super) enum Forwarded {
 }
 
 impl Relay {
-    /// Frames wait for each other for `gather` at most.
-    pub(super) fn new(shard: usize, handle: Handle<LinkPeer>, ways: Vec<Way>, gather: Duration) -> Self {
+    /// Frames wait for each other for `gather` at most. All shards began at the same time.
+    pub(super) fn new(
+        shard: usize,
+        handle: Handle<LinkPeer>,
+        ways: Vec<Way>,
+        gather: Duration,
+        started: Instant,
+    ) -> Self {
         let waiting = Mutex::new(Waiting { gather: Gather::new(gather), next: None });
         let load = Mutex::default();
-        Self { shard, handle, ways, started: Instant::now(), waiting, load, earlier: Notify::new() }
+        Self { shard, handle, ways, started, waiting, load, earlier: Notify::new() }
     }
 
     /// Passes on a packet of a session that lives here. The hot path: nothing here waits or asks what
     /// anyone may do; the forwarding table already has the answer. `begins` says that the speaker was
-    /// silent before.
-    pub(super) fn forward(&self, frame: Frame, begins: bool) -> Forwarded {
+    /// silent before, `level` how loud it is (RFC 6464), where that is told.
+    pub(super) fn forward(&self, frame: Frame, level: Option<u8>, begins: bool) -> Forwarded {
         let (table, counts) = (self.handle.table(), self.handle.voice_counts());
-        let Some(audience) = table.audience(frame.ssrc, frame.flow) else {
+        let Some(route) = table.route(frame.ssrc, frame.flow) else {
             counts.add(Fate::NotSpeaking, 1);
             return Forwarded::Silent;
         };
+        let audience = &*route.audience;
         self.note(audience.listeners());
         if begins && !self.admits(audience) {
             counts.add(Fate::Busy, 1);
             return Forwarded::Busy;
         }
+        if let Some(stage) = &route.stage
+            && !stage.admits(self.started.elapsed(), frame.ssrc, level, route.priority)
+        {
+            counts.add(Fate::OffStage, 1);
+            return Forwarded::Silent;
+        }
         counts.add(Fate::Forwarded, 1);
+        if let Some(tap) = &route.tap
+            && !tap.offer(frame.ssrc, frame.datagram.clone())
+        {
+            counts.add(Fate::Unrecorded, 1);
+        }
         for shard in audience.shards().filter(|shard| *shard != self.shard) {
             let there = self.ways.get(shard);
             if there.is_none_or(|there| there.inbox.try_send(frame.clone()).is_err()) {
@@ -106,7 +124,12 @@ impl Relay {
         if audience.on_shard(self.shard).is_empty() {
             return Forwarded::Passed(None);
         }
-        let (channel, ssrc) = (audience.channel(), frame.ssrc);
+        let ssrc = frame.ssrc;
+        let Some(channel) = audience.channel() else {
+            // Few whisper at once, so nothing is gained by waiting.
+            self.send(std::slice::from_ref(&frame));
+            return Forwarded::Passed(None);
+        };
         self.deliver(channel, frame);
         Forwarded::Passed(self.lock().gather.pace(self.started.elapsed(), channel, ssrc))
     }
@@ -168,19 +191,27 @@ impl Relay {
         // Frames of a speaker who went elsewhere in the meantime have another audience than their
         // neighbours: each run of frames with the same one goes together.
         while let [first, ..] = rest {
-            let Some(audience) = table.audience(first.ssrc, first.flow) else {
+            let Some(route) = table.route(first.ssrc, first.flow) else {
                 counts.add(Fate::NotSpeaking, 1);
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             };
+            let (audience, context) = (&route.audience, route.context);
             let same = |frame: &&Frame| {
-                table.audience(frame.ssrc, frame.flow).is_some_and(|other| std::ptr::eq(other, audience))
+                table
+                    .route(frame.ssrc, frame.flow)
+                    .is_some_and(|other| Arc::ptr_eq(&other.audience, audience) && other.context == context)
             };
             let (run, more) = rest.split_at(rest.iter().take_while(same).count());
             rest = more;
-            for (listener, peer) in audience.on_shard(self.shard) {
-                for frame in run.iter().filter(|frame| frame.ssrc != *listener) {
-                    if peer.send(frame.datagram.clone()) {
+            for listener in audience.on_shard(self.shard) {
+                let placed = context != 0 && listener.context == context;
+                for frame in run.iter().filter(|frame| frame.ssrc != listener.ssrc) {
+                    let datagram = match &frame.plain {
+                        Some(plain) if !placed => plain,
+                        _ => &frame.datagram,
+                    };
+                    if listener.peer.send(datagram.clone()) {
                         delivered += 1;
                     } else {
                         full += 1;
@@ -234,10 +265,13 @@ impl Relay {
 
     fn take_over(&self, frame: Frame) {
         let table = self.handle.table();
-        match table.audience(frame.ssrc, frame.flow) {
-            Some(audience) => {
-                self.note(audience.listeners());
-                self.deliver(audience.channel(), frame);
+        match table.route(frame.ssrc, frame.flow) {
+            Some(route) => {
+                self.note(route.audience.listeners());
+                match route.audience.channel() {
+                    Some(channel) => self.deliver(channel, frame),
+                    None => self.send(std::slice::from_ref(&frame)),
+                }
             }
             None => self.handle.voice_counts().add(Fate::NotSpeaking, 1),
         }

@@ -15,7 +15,7 @@ use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
 use crate::id::FlowId;
 use crate::protocol::wire::request;
-use crate::protocol::{CloseCode, Echo, HeaderError, Notice, VoicePacket, write_echo, write_notice};
+use crate::protocol::{CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo, write_notice};
 use crate::voice::{Bucket, Fate, Frame, Limiter};
 
 /// How long after a frame its speaker counts as speaking.
@@ -121,15 +121,18 @@ impl Session {
             self.link.send_datagram(echo.into());
             return;
         }
-        let frame = Frame { ssrc: packet.header.ssrc, flow: packet.flow, datagram };
+        let plain = without_position(&datagram, &packet).map(Bytes::from);
+        let level = read_extensions(&datagram, &packet).level;
         let begins = incoming.spoke.is_none_or(|spoke| now.saturating_sub(spoke) > TALK_SPURT);
         // Lost notices are made up for by the next.
         let tell = |notice| {
             self.link.send_datagram(write_notice(self.attached.ssrc, notice).into());
         };
-        match self.shared.relay.forward(frame, begins) {
+        let (ssrc, flow) = (packet.header.ssrc, packet.flow);
+        match self.shared.relay.forward(Frame { ssrc, flow, datagram, plain }, level, begins) {
             Forwarded::Passed(later) => {
                 incoming.spoke = Some(now);
+                self.attached.activity.speaks(self.attached.arrived + now);
                 if let Some(later) = later.filter(|_| self.paced) {
                     tell(Notice::Pace(later));
                 }

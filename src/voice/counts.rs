@@ -38,6 +38,10 @@ fates! {
     Busy = "voice_dropped_busy";
     /// The session sends more than it may.
     RateLimited = "voice_dropped_rate_limited";
+    /// The channel passes on so many speakers at once, and this was one more.
+    OffStage = "voice_dropped_off_stage";
+    /// A recorded packet found the recording's buffer full; the listeners got it.
+    Unrecorded = "voice_dropped_unrecorded";
     /// The speaker is in no channel, muted, or may not speak there, or the flow isn't registered.
     NotSpeaking = "voice_dropped_not_speaking";
 }

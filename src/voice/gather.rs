@@ -45,6 +45,8 @@ pub struct Frame {
     pub flow: FlowId,
     /// The datagram, which is passed on as it came.
     pub datagram: Bytes,
+    /// The same without the speaker's position, where it has one: for those whom that doesn't concern.
+    pub plain: Option<Bytes>,
 }
 
 /// What is to be done with a frame.
@@ -222,6 +224,7 @@ mod tests {
             ssrc: Ssrc(ssrc),
             flow: FlowId::CHANNEL,
             datagram: Bytes::copy_from_slice(&number.to_be_bytes()),
+            plain: None,
         }
     }
 

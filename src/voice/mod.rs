@@ -1,21 +1,33 @@
 //! Who hears whom, decided beforehand: the forwarding table, the limiter of each speaker, the gathering of
-//! frames where many speak, who waits at the limit of the machine, and the counters of what became of packets. Pure: no network, no clock, no lock.
+//! frames where many speak, who waits at the limit of the machine, the last N speakers of a channel, and the counters of what became of packets. Pure: no network, no clock, no lock.
 //!
 //! The table is generic over [`Peer`], so routing is tested without a connection.
 
+mod activity;
 mod counts;
 mod gather;
 mod limiter;
 mod overload;
+mod stage;
 mod table;
 
+pub use activity::Activity;
 pub use counts::{Counts, Fate};
 pub use gather::{Frame, Gather, Offer};
 pub use limiter::{Bucket, Limiter, Rates};
 pub use overload::{Overload, TICK};
-pub use table::{Audience, ForwardTable, Seat};
+pub use stage::Stage;
+pub use table::{Audience, ForwardTable, Listener, Route};
 
 use bytes::Bytes;
+
+use crate::id::Ssrc;
+
+/// Where a recorded channel's packets go, beside the listeners.
+pub trait Tap: std::fmt::Debug + Send + Sync {
+    /// Hands over a datagram without waiting. Answers `false` when it was dropped.
+    fn offer(&self, ssrc: Ssrc, datagram: Bytes) -> bool;
+}
 
 /// Where a listener's packets go.
 pub trait Peer: Clone + Send + Sync + 'static {

@@ -3,36 +3,48 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Peer;
+use super::{Peer, Stage, Tap};
 use crate::id::{ChannelId, FlowId, Ssrc};
 
-/// One connected session as the table sees it.
+/// One who hears.
 #[derive(Clone, Debug)]
-pub struct Seat<P> {
-    /// The session's own SSRC.
+pub struct Listener<P> {
+    /// The session's own SSRC: nobody hears themselves.
     pub ssrc: Ssrc,
-    /// The channel it is in; a session in none has no seat.
-    pub channel: ChannelId,
-    /// Not muted, not suppressed, and allowed to speak.
-    pub speaks: bool,
-    /// Not deaf.
-    pub hears: bool,
+    /// Where its position counts; 0 for nowhere.
+    pub context: u32,
     /// Its connection.
     pub peer: P,
 }
 
-/// Who hears a speaker: those of a channel, by the shard that their connections live on.
+/// Those who hear the same voices, by the shard that their connections live on.
 #[derive(Debug)]
 pub struct Audience<P> {
-    channel: ChannelId,
+    channel: Option<ChannelId>,
     /// By shard; shards at the end on which nobody listens are left out.
-    shards: Vec<Vec<(Ssrc, P)>>,
+    shards: Vec<Vec<Listener<P>>>,
     listeners: usize,
 }
 
 impl<P: Peer> Audience<P> {
-    /// The channel.
-    pub fn channel(&self) -> ChannelId {
+    /// Those who hear what is said in a channel; without one, what is said to voice targets.
+    pub fn new(channel: Option<ChannelId>, listeners: impl IntoIterator<Item = Listener<P>>) -> Self {
+        let mut shards: Vec<Vec<Listener<P>>> = Vec::new();
+        for listener in listeners {
+            let shard = listener.peer.shard();
+            if shards.len() <= shard {
+                shards.resize_with(shard + 1, Vec::new);
+            }
+            if let Some(here) = shards.get_mut(shard) {
+                here.push(listener);
+            }
+        }
+        let listeners = shards.iter().map(Vec::len).sum();
+        Self { channel, shards, listeners }
+    }
+
+    /// The channel that its speakers are in; none for voice targets.
+    pub fn channel(&self) -> Option<ChannelId> {
         self.channel
     }
 
@@ -46,21 +58,34 @@ impl<P: Peer> Audience<P> {
         self.shards.iter().enumerate().filter(|(_, listeners)| !listeners.is_empty()).map(|(shard, _)| shard)
     }
 
-    /// Those on a shard, with the SSRC of each: nobody hears themselves.
-    pub fn on_shard(&self, shard: usize) -> &[(Ssrc, P)] {
+    /// Those on a shard.
+    pub fn on_shard(&self, shard: usize) -> &[Listener<P>] {
         self.shards.get(shard).map_or(&[], Vec::as_slice)
     }
 }
 
-/// A channel while the table is built: who speaks, and who listens on each shard.
-type Channel<P> = (Vec<Ssrc>, Vec<Vec<(Ssrc, P)>>);
+/// A flow of somebody's voice, and all that was decided of it beforehand.
+#[derive(Debug)]
+pub struct Route<P> {
+    /// Who hears it, the speaker maybe among them.
+    pub audience: Arc<Audience<P>>,
+    /// Where the speaker's position counts; 0 for nowhere.
+    pub context: u32,
+    /// Whether the speaker is a priority speaker.
+    pub priority: bool,
+    /// Where only some are passed on at once.
+    pub stage: Option<Arc<Stage>>,
+    /// Who records it.
+    pub tap: Option<Arc<dyn Tap>>,
+}
 
 /// Who hears whom. Built when somebody joins, moves, leaves, is muted or deafened, or a permission
 /// changes; never changed afterwards, so that a reader needs no lock.
 #[derive(Debug)]
 pub struct ForwardTable<P> {
-    /// The audience of each speaker. A session that may not speak isn't in here.
-    speakers: HashMap<Ssrc, Arc<Audience<P>>>,
+    /// The flows of each speaker: the one to the channel first, and few others. A session that nobody may hear
+    /// isn't in here.
+    speakers: HashMap<Ssrc, Vec<(FlowId, Route<P>)>>,
 }
 
 impl<P> Default for ForwardTable<P> {
@@ -70,40 +95,19 @@ impl<P> Default for ForwardTable<P> {
 }
 
 impl<P: Peer> ForwardTable<P> {
-    /// The table of these seats. Costs a clone of each peer that hears, and an entry for each that speaks.
-    pub fn build(seats: impl IntoIterator<Item = Seat<P>>) -> Self {
-        let mut channels: HashMap<ChannelId, Channel<P>> = HashMap::new();
-        for seat in seats {
-            let (speakers, shards) = channels.entry(seat.channel).or_default();
-            if seat.speaks {
-                speakers.push(seat.ssrc);
-            }
-            if seat.hears {
-                let shard = seat.peer.shard();
-                if shards.len() <= shard {
-                    shards.resize_with(shard + 1, Vec::new);
-                }
-                if let Some(listeners) = shards.get_mut(shard) {
-                    listeners.push((seat.ssrc, seat.peer));
-                }
-            }
-        }
+    /// The table of these flows.
+    pub fn build(flows: impl IntoIterator<Item = (Ssrc, FlowId, Route<P>)>) -> Self {
         let mut table = Self::default();
-        for (channel, (speakers, shards)) in channels {
-            let listeners = shards.iter().map(Vec::len).sum();
-            let audience = Arc::new(Audience { channel, shards, listeners });
-            table.speakers.extend(speakers.into_iter().map(|ssrc| (ssrc, Arc::clone(&audience))));
+        for (ssrc, flow, route) in flows {
+            table.speakers.entry(ssrc).or_default().push((flow, route));
         }
         table
     }
 
-    /// Those who hear `speaker` on this flow, the speaker maybe among them; `None` when the speaker may not
-    /// be heard there.
-    pub fn audience(&self, speaker: Ssrc, flow: FlowId) -> Option<&Audience<P>> {
-        if flow != FlowId::CHANNEL {
-            return None;
-        }
-        self.speakers.get(&speaker).map(Arc::as_ref)
+    /// What was decided of a flow of `speaker`; `None` when nobody may hear it.
+    pub fn route(&self, speaker: Ssrc, flow: FlowId) -> Option<&Route<P>> {
+        let flows = self.speakers.get(&speaker)?;
+        flows.iter().find(|(one, _)| *one == flow).map(|(_, route)| route)
     }
 }
 
@@ -128,45 +132,35 @@ mod tests {
         }
     }
 
-    prop_compose! {
-        fn any_seat()(channel in 1..4_u64, speaks: bool, hears: bool) -> (u64, bool, bool) {
-            (channel, speaks, hears)
-        }
-    }
-
     proptest! {
         #[test]
-        fn exactly_the_hearing_people_of_the_channel_are_reached_each_on_its_shard(
-            seats in proptest::collection::vec(any_seat(), 0..30),
+        fn exactly_those_of_a_flow_are_reached_each_on_its_shard(
+            flows in proptest::collection::btree_map((1..6_u32, 0..4_u64), proptest::collection::btree_set(1..30_u32, 0..20), 0..12),
         ) {
-            let seats: Vec<Seat<Named>> = (1..)
-                .zip(seats)
-                .map(|(ssrc, (channel, speaks, hears))| Seat {
-                    ssrc: Ssrc(ssrc), channel: ChannelId(channel), speaks, hears, peer: Named(ssrc),
-                })
-                .collect();
-            let table = ForwardTable::build(seats.clone());
-            for speaker in &seats {
-                let reached = table.audience(speaker.ssrc, FlowId::CHANNEL).map(|audience| {
-                    assert_eq!(audience.channel(), speaker.channel);
-                    let mut found: Vec<u32> = Vec::new();
-                    for shard in audience.shards() {
-                        let here = audience.on_shard(shard);
-                        assert!(!here.is_empty() && here.iter().all(|(_, peer)| peer.shard() == shard));
-                        found.extend(here.iter().map(|(ssrc, _)| ssrc.0));
-                    }
-                    found.sort_unstable();
-                    found
-                });
-                let expected: Vec<u32> = seats
-                    .iter()
-                    .filter(|seat| seat.channel == speaker.channel && seat.hears)
-                    .map(|seat| seat.ssrc.0)
-                    .collect();
-                prop_assert_eq!(reached, speaker.speaks.then_some(expected));
-                prop_assert!(table.audience(speaker.ssrc, FlowId(1)).is_none());
+            let route = |listeners: &std::collections::BTreeSet<u32>| Route {
+                audience: Arc::new(Audience::new(None, listeners.iter().map(|ssrc| Listener {
+                    ssrc: Ssrc(*ssrc), context: 0, peer: Named(*ssrc),
+                }))),
+                context: 0, priority: false, stage: None, tap: None,
+            };
+            let table = ForwardTable::build(
+                flows.iter().map(|((ssrc, flow), listeners)| (Ssrc(*ssrc), FlowId(*flow), route(listeners))),
+            );
+            for ssrc in 1..6 {
+                for flow in 0..4 {
+                    let reached = table.route(Ssrc(ssrc), FlowId(flow)).map(|route| {
+                        let mut found = std::collections::BTreeSet::new();
+                        for shard in route.audience.shards() {
+                            let here = route.audience.on_shard(shard);
+                            assert!(!here.is_empty() && here.iter().all(|one| one.peer.shard() == shard));
+                            found.extend(here.iter().map(|one| one.ssrc.0));
+                        }
+                        assert_eq!(found.len(), route.audience.listeners());
+                        found
+                    });
+                    prop_assert_eq!(reached.as_ref(), flows.get(&(ssrc, flow)));
+                }
             }
-            prop_assert!(table.audience(Ssrc(1_000), FlowId::CHANNEL).is_none());
         }
     }
 }
