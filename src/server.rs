@@ -79,6 +79,7 @@ pub struct Server {
     stop_http: oneshot::Sender<()>,
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
+    time: JoinHandle<()>,
     certificates: JoinHandle<()>,
     post: Option<JoinHandle<()>>,
     announcer: Option<Announcer>,
@@ -138,6 +139,8 @@ impl Server {
             }
         };
         let (maintained, hours) = (handle.clone(), config.backup_hours());
+        let timed = handle.clone();
+        let time = tokio::spawn(async move { timed.keep_time().await });
         let maintenance = tokio::spawn(async move {
             let first = tokio::time::Instant::now() + MAINTENANCE.1;
             let mut due = tokio::time::interval_at(first, MAINTENANCE.0);
@@ -167,6 +170,7 @@ impl Server {
             stop_http,
             local,
             maintenance,
+            time,
             certificates,
             post,
             announcer,
@@ -213,6 +217,7 @@ impl Server {
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.maintenance.abort();
+        self.time.abort();
         self.certificates.abort();
         if let Some(post) = self.post {
             post.abort();
@@ -396,6 +401,7 @@ fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> S
             _ => Registration::Invited,
         },
         page: config.mail_page(),
+        recordings: None,
         account_tries: config.account_tries(),
         address_tries: config.address_tries(),
         longest_delay: Duration::from_secs(config.try_delay_seconds().into()),

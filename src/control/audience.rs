@@ -1,30 +1,39 @@
 //! Publishing: the forwarding table, and each session's events.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::batch::Control;
-use crate::id::SessionId;
+use crate::id::{FlowId, SessionId};
 use crate::protocol::wire::{self, event};
 use crate::protocol::{CloseCode, EncodedBody, encode};
-use crate::state::Event;
-use crate::voice::{ForwardTable, Peer, Seat};
+use crate::state::{Channel, Event, Group, Member};
+use crate::voice::{Activity, Audience, ForwardTable, Listener, Peer, Route, Stage};
 
 /// A connected session's way out: its voice, its events.
 pub(super) struct Place<P> {
     pub(super) peer: P,
     pub(super) address: IpAddr,
     pub(super) attachment: u64,
+    pub(super) activity: Arc<Activity>,
     events: mpsc::Sender<Bytes>,
     next: u64,
 }
 
 impl<P: Peer> Place<P> {
-    pub(super) fn new(peer: P, address: IpAddr, attachment: u64, events: mpsc::Sender<Bytes>) -> Self {
-        Self { peer, address, attachment, events, next: 0 }
+    pub(super) fn new(
+        peer: P,
+        address: IpAddr,
+        attachment: u64,
+        activity: Arc<Activity>,
+        events: mpsc::Sender<Bytes>,
+    ) -> Self {
+        Self { peer, address, attachment, activity, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.
@@ -34,39 +43,55 @@ impl<P: Peer> Place<P> {
         self.events.try_send(encode(&event)).is_ok()
     }
 
-    /// Queues events that are encoded already, but for their numbers, as one.
-    fn tell_all<'a>(&mut self, bodies: impl Iterator<Item = &'a EncodedBody>) -> bool {
-        let mut all = BytesMut::new();
+    /// Numbers events that are encoded already.
+    fn add<'a>(&mut self, bodies: impl Iterator<Item = &'a EncodedBody>, all: &mut BytesMut) {
         for body in bodies {
-            body.write(self.next, &mut all);
+            body.write(self.next, all);
             self.next += 1;
         }
+    }
+
+    /// Queues events as one.
+    fn tell_all(&mut self, all: BytesMut) -> bool {
         all.is_empty() || self.events.try_send(all.freeze()).is_ok()
     }
 
     /// Says why the connection ends, and ends it. The event may be lost; the close code says the same.
     pub(super) fn dismiss(&mut self, code: CloseCode) {
-        self.say_goodbye(code);
+        self.say_goodbye(code, "");
         self.peer.close(code);
     }
 
-    pub(super) fn say_goodbye(&mut self, code: CloseCode) {
-        let goodbye = wire::Goodbye { code: code.number(), message: code.sentence().to_owned() };
+    /// Says why the connection ends: in the code's words, when there are no others.
+    pub(super) fn say_goodbye(&mut self, code: CloseCode, words: &str) {
+        let words = if words.is_empty() { code.sentence() } else { words };
+        let goodbye = wire::Goodbye { code: code.number(), message: words.to_owned() };
         let _ = self.tell(event::Body::Goodbye(goodbye));
     }
 }
 
 impl<P: Peer> Control<P> {
+    /// What those are told whose access changed, encoded once for all who are told the same.
+    fn encode_access(&self, events: &[Event]) -> HashMap<SessionId, Arc<Vec<EncodedBody>>> {
+        let mut told: HashMap<SessionId, Arc<Vec<EncodedBody>>> = HashMap::new();
+        for event in events {
+            let Event::Access(access) = event else { continue };
+            let bodies = Arc::new(self.state.show_access(access).iter().map(EncodedBody::new).collect());
+            told.extend(access.sessions.iter().map(|session| (*session, Arc::clone(&bodies))));
+        }
+        told
+    }
+
     /// Makes what happened visible: first the table, so that nobody hears what an event says they don't,
     /// then the events. Those who arrived get a snapshot instead.
     pub(super) fn publish(&mut self, events: &[Event], arrived: &[SessionId]) {
-        if events.is_empty() && arrived.is_empty() {
+        if events.is_empty() && arrived.is_empty() && self.state.recordings().is_empty() && self.running.is_empty() {
             return;
         }
-        if events.iter().any(|event| !matches!(event, Event::TextChannel { .. } | Event::TextSession { .. }))
-        {
+        if self.follow_recordings() || !arrived.is_empty() || events.iter().any(Event::moves_voice) {
             self.publish_table();
         }
+        let by_access = self.encode_access(events);
         let mut slow = Vec::new();
         // Most of them see the same, so an event is encoded anew only when it differs from what the one
         // before was shown.
@@ -76,15 +101,17 @@ impl<P: Peer> Control<P> {
             let keeps_up = if arrived.contains(session) {
                 place.tell(event::Body::Snapshot(self.state.snapshot(Some(*session))))
             } else {
-                let shown = events.iter().zip(&mut latest).filter_map(|(event, latest)| {
-                    let body = self.state.show_event(event, viewer)?;
+                let mut all = BytesMut::new();
+                for (event, latest) in events.iter().zip(&mut latest) {
+                    let Some(body) = self.state.show_event(event, viewer) else { continue };
                     if latest.as_ref().is_none_or(|(before, _)| *before != body) {
                         let encoded = EncodedBody::new(&body);
                         *latest = Some((body, encoded));
                     }
-                    latest.as_ref().map(|(_, encoded)| encoded)
-                });
-                place.tell_all(shown)
+                    place.add(latest.iter().map(|(_, encoded)| encoded), &mut all);
+                }
+                place.add(by_access.get(session).into_iter().flat_map(|bodies| &**bodies), &mut all);
+                place.tell_all(all)
             };
             if !keeps_up {
                 slow.push(*session);
@@ -99,19 +126,57 @@ impl<P: Peer> Control<P> {
         }
     }
 
-    fn publish_table(&self) {
-        let seats = self.state.members().filter_map(|member| {
-            let place = self.seats.get(&member.session)?;
-            Some(Seat {
-                ssrc: member.ssrc,
-                channel: member.channel?,
-                speaks: self.state.speaks(member),
-                hears: !member.deaf,
-                peer: place.peer.clone(),
-            })
+    fn publish_table(&mut self) {
+        let hearing = self.state.hearing();
+        let mut contexts: HashMap<Bytes, u32> = HashMap::new();
+        let mut context = |member: &Member| {
+            // 0 is nowhere.
+            let next = u32::try_from(contexts.len() + 1).unwrap_or(0);
+            let known = contexts.entry(member.context.clone()).or_insert(next);
+            if member.context.is_empty() { 0 } else { *known }
+        };
+        let mut seats = HashMap::new();
+        for member in self.state.members() {
+            if let Some(place) = self.seats.get(&member.session) {
+                let (ssrc, context, peer) = (member.ssrc, context(member), place.peer.clone());
+                seats.insert(member.session, Listener { ssrc, context, peer });
+            }
+        }
+        let audience = |group: &Group| {
+            let listeners = group.listeners.iter().filter_map(|session| seats.get(session));
+            Arc::new(Audience::new(group.channel, listeners.cloned()))
+        };
+        let audiences: Vec<_> = hearing.groups.iter().map(audience).collect();
+        self.set_stages();
+        let flows = hearing.speeches.iter().filter_map(|speech| {
+            let (member, seat) = (self.state.member(speech.session)?, seats.get(&speech.session)?);
+            let channel = member.channel.filter(|_| speech.flow == FlowId::CHANNEL);
+            let route = Route {
+                audience: Arc::clone(audiences.get(speech.group)?),
+                context: seat.context,
+                priority: member.priority,
+                stage: channel.and_then(|channel| self.stages.get(&channel)).cloned(),
+                tap: channel.and_then(|channel| self.tap(channel)),
+            };
+            Some((member.ssrc, speech.flow, route))
         });
-        self.shared.table.store(ForwardTable::build(seats).into());
+        self.shared.table.store(ForwardTable::build(flows).into());
         let connected = u32::try_from(self.state.members().len()).unwrap_or(u32::MAX);
         self.shared.connected.store(connected, Ordering::Relaxed);
+    }
+
+    /// A stage for each channel that passes on so many speakers at once. Who is on one stays there.
+    fn set_stages(&mut self) {
+        let places = |channel: &Channel| usize::from(channel.voice.last_speakers);
+        let wanted: HashMap<_, _> = self
+            .state
+            .channels()
+            .filter(|channel| places(channel) > 0)
+            .map(|channel| (channel.id, places(channel)))
+            .collect();
+        self.stages.retain(|channel, stage| wanted.get(channel) == Some(&stage.places()));
+        for (channel, places) in wanted {
+            self.stages.entry(channel).or_insert_with(|| Arc::new(Stage::new(places)));
+        }
     }
 }

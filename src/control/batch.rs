@@ -1,19 +1,23 @@
 //! The control thread: takes what is queued, and does it together.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audience::Place;
+use super::recorder::Running;
+use super::rights::Imagined;
 use super::{Attached, Command, Done, EVENTS, Newcomer, Proven, Refused, Shared, clock, load, log_in};
-use crate::id::{SessionId, Ssrc};
+use crate::auth::StoredPassword;
+use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
-use crate::state::{Actor, Change, Event, Facts, Member, Standing, State};
+use crate::state::{Actor, Change, Event, Facts, Held, Member, Standing, State};
 use crate::store::{Author, By, Failed, GUEST, Rejected, SEEDED_ORGANIZATION, Seen, Write, ban_on, write};
-use crate::voice::Peer;
+use crate::voice::{Activity, Peer, Stage};
 
 /// Commands of one batch at most.
 const BATCH: usize = 256;
@@ -24,7 +28,17 @@ pub(super) struct Control<P> {
     pub(super) seats: HashMap<SessionId, Place<P>>,
     pub(super) shared: Arc<Shared<P>>,
     pub(super) last_attachment: u64,
+    /// Who is on stage, in channels that pass on so many speakers at once.
+    pub(super) stages: HashMap<ChannelId, Arc<Stage>>,
+    pub(super) running: HashMap<ChannelId, Running>,
+    /// Channels whose recording couldn't begin.
+    pub(super) broken: Vec<ChannelId>,
+    /// Guests whom moderators muted or deafened, by their address: they have nothing else that stays.
+    restrained: HashMap<IpAddr, (bool, bool)>,
 }
+
+/// Addresses of restrained guests that are kept; above that, new ones aren't.
+const RESTRAINED: usize = 1_024;
 
 /// What was done in a batch and isn't published yet.
 #[derive(Default)]
@@ -32,7 +46,7 @@ struct Pending {
     events: Vec<Event>,
     arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published.
-    dismissed: Vec<(SessionId, CloseCode)>,
+    dismissed: Vec<(SessionId, CloseCode, String)>,
     writes: Vec<(By, Write<(), Rejected>)>,
     replies: Vec<Reply>,
 }
@@ -40,14 +54,28 @@ struct Pending {
 type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
 
 impl<P: Peer> Control<P> {
+    pub(super) fn new(state: State, shared: Arc<Shared<P>>) -> Self {
+        Self {
+            state,
+            seats: HashMap::new(),
+            shared,
+            last_attachment: 0,
+            stages: HashMap::new(),
+            running: HashMap::new(),
+            broken: Vec::new(),
+            restrained: HashMap::new(),
+        }
+    }
+
     /// Runs until it is told to stop, or nobody is left who could tell it anything.
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
         let mut batch = Vec::new();
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             if let Some(reply) = self.handle_batch(&mut batch) {
                 for place in self.seats.values_mut() {
-                    place.say_goodbye(CloseCode::ShuttingDown);
+                    place.say_goodbye(CloseCode::ShuttingDown, "");
                 }
+                self.stop_recordings();
                 let _ = reply.send(());
                 return;
             }
@@ -56,7 +84,7 @@ impl<P: Peer> Control<P> {
 
     /// Does a batch. Answers with whom to tell when the thread is to stop.
     fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<oneshot::Sender<()>> {
-        let mut pending = Pending::default();
+        let mut pending = Pending { events: self.state.advance(clock::now()), ..Pending::default() };
         let mut before: Option<State> = None;
         let (mut stop, mut refreshes) = (None, Vec::new());
         for command in batch.drain(..) {
@@ -65,9 +93,9 @@ impl<P: Peer> Control<P> {
                     self.arrive(*proven, newcomer, reply, &mut pending);
                 }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
-                Command::Request { actor, body, ask_only, reply } => {
-                    let change = match self.decide(actor, &body) {
-                        Ok(change) => change,
+                Command::Request { actor, body, given, reply } => {
+                    let (change, facts) = match self.decide(actor, &body, given.password_fits) {
+                        Ok(decided) => decided,
                         Err(refused) => {
                             let _ = reply.send(Err(refused));
                             continue;
@@ -79,8 +107,13 @@ impl<P: Peer> Control<P> {
                         let _ = reply.send(Err(Refused::RateLimited(wait)));
                         continue;
                     }
-                    if ask_only {
+                    if given.ask_only {
                         let _ = reply.send(Ok(Done::Allowed(change, self.by(actor))));
+                        continue;
+                    }
+                    if let request::Body::WhatIf(_) = *body {
+                        let imagined = Imagined::new(self.state.clone(), change, facts.named);
+                        let _ = reply.send(Ok(Done::Imagined(Box::new(imagined))));
                         continue;
                     }
                     if change.is_durable() && before.is_none() {
@@ -88,7 +121,32 @@ impl<P: Peer> Control<P> {
                         self.publish_pending(std::mem::take(&mut pending));
                         before = Some(self.state.clone());
                     }
-                    self.do_request(actor, &body, change, reply, &mut pending);
+                    let answer = self.answer(actor, &body, &change, &facts);
+                    let answered: Reply = Box::new(move |outcome| {
+                        // The one who asked may be gone.
+                        let _ = reply.send(outcome.and(answer).map(Done::Answer));
+                    });
+                    if let Actor::Session(session) = actor
+                        && let Some(place) = self.seats.get(&session)
+                    {
+                        place.activity.acts(self.shared.began.elapsed());
+                    }
+                    let by = self.by(actor);
+                    self.make(by, change, given.password.as_ref(), &mut pending);
+                    pending.replies.push(answered);
+                }
+                Command::Authorize { actor, needed, on, reply } => {
+                    let _ = reply.send(self.state.authorize(actor, needed, on).map_err(Refused::from));
+                }
+                Command::Tick => {
+                    for change in self.due() {
+                        if change.is_durable() && before.is_none() {
+                            self.publish_pending(std::mem::take(&mut pending));
+                            before = Some(self.state.clone());
+                        }
+                        self.make(By::server(clock::now()), change, None, &mut pending);
+                    }
+                    self.broken.clear();
                 }
                 Command::Refresh { reply } => refreshes.push(reply),
                 Command::Stop { reply } => stop = Some(reply),
@@ -98,6 +156,7 @@ impl<P: Peer> Control<P> {
             Some(before) => self.commit(pending, before),
             None => self.publish_pending(pending),
         }
+        self.set_due();
         // What a refresh reads has the whole batch in it.
         if !refreshes.is_empty() {
             let outcome = self.refresh();
@@ -111,8 +170,7 @@ impl<P: Peer> Control<P> {
     /// Brings what is live to what the store holds by now.
     fn refresh(&mut self) -> Result<(), Refused> {
         let (store, now) = (&self.shared.store, clock::now());
-        let stored = load::state(store, self.shared.settings.max_sessions)?;
-        let guests = load::grants(store, &[GUEST])?;
+        let stored = load::stored(store, self.shared.settings.max_sessions)?;
         let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
         let standing = |member: &Member| {
             let address = self.seats.get(&member.session).map(|place| place.address);
@@ -120,7 +178,8 @@ impl<P: Peer> Control<P> {
                 return None;
             }
             let Some(user) = member.user else {
-                return Some(Standing { name: member.name.clone(), grants: guests.clone() });
+                let (name, roles) = (member.name.clone(), member.roles.clone());
+                return Some(Standing { name, roles, second_factor: false });
             };
             let device = store.device(user, member.session).ok()?;
             if ban_on(&bans, None, None, device.and_then(|device| device.key), now).is_some() {
@@ -131,7 +190,8 @@ impl<P: Peer> Control<P> {
                 None => drop(store.session(user, member.session, now).ok().flatten()?),
             }
             let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
-            Some(Standing { grants: load::grants_of(store, &user, now).ok()?, name: user.name })
+            let second_factor = load::has_second_factor(store, user.id).ok()?;
+            Some(Standing { roles: load::held(&user, now), second_factor, name: user.name })
         };
         let (events, removed) = self.state.refresh(stored, standing);
         self.publish(&events, &[]);
@@ -143,38 +203,52 @@ impl<P: Peer> Control<P> {
         Ok(())
     }
 
-    fn decide(&self, actor: Actor, body: &request::Body) -> Result<Change, Refused> {
-        let named_user = match body {
-            request::Body::SetUserDisabled(set) => {
-                let store = &self.shared.store;
-                store.user_by_name(self.state.organization(), &set.name)?.map(|user| user.id)
-            }
-            _ => None,
-        };
-        Ok(self.state.decide(actor, body, &Facts { now: clock::now(), named_user })?)
-    }
-
-    fn do_request(
-        &mut self,
+    fn decide(
+        &self,
         actor: Actor,
         body: &request::Body,
+        password_fits: bool,
+    ) -> Result<(Change, Facts), Refused> {
+        let facts = self.facts(body, password_fits)?;
+        Ok((self.state.decide(actor, body, &facts)?, facts))
+    }
+
+    /// Makes a change, which is published and written later.
+    fn make(
+        &mut self,
+        by: By,
         change: Change,
-        reply: oneshot::Sender<Result<Done, Refused>>,
+        password: Option<&Option<StoredPassword>>,
         pending: &mut Pending,
     ) {
-        let answer = self.answer(actor, body, &change);
-        let by = self.by(actor);
-        let writes = load::writes(&change, &self.state).into_iter();
+        let writes = load::writes(&change, password, &self.state).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
-        if let Change::SetUserDisabled { user, disabled: true } = &change {
-            let ended = self.state.sessions_of(*user);
-            pending.dismissed.extend(ended.into_iter().map(|session| (session, CloseCode::Disabled)));
+        match &change {
+            Change::SetUserDisabled { user, disabled: true } => {
+                let ended = self.state.sessions_of(*user);
+                let dismissed = |session| (session, CloseCode::Disabled, String::new());
+                pending.dismissed.extend(ended.into_iter().map(dismissed));
+            }
+            Change::Kick { session, reason } => {
+                pending.dismissed.push((*session, CloseCode::Kicked, reason.clone()));
+            }
+            Change::Moderate { session, .. } => self.note_restraint(*session, &change),
+            _ => (),
         }
         pending.events.extend(self.state.apply(change));
-        pending.replies.push(Box::new(move |outcome| {
-            // The one who asked may be gone.
-            let _ = reply.send(outcome.map(|()| Done::Answer(answer)));
-        }));
+    }
+
+    /// Keeps in mind what was laid upon a guest, in case they come again.
+    fn note_restraint(&mut self, session: SessionId, change: &Change) {
+        let Change::Moderate { muted, deafened, .. } = change else { return };
+        let Some(member) = self.state.member(session).filter(|member| member.user.is_none()) else { return };
+        let Some(place) = self.seats.get(&session) else { return };
+        let restraint = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));
+        if restraint == (false, false) {
+            self.restrained.remove(&place.address);
+        } else if self.restrained.len() < RESTRAINED || self.restrained.contains_key(&place.address) {
+            self.restrained.insert(place.address, restraint);
+        }
     }
 
     /// On whose behalf an actor's changes are written.
@@ -190,20 +264,53 @@ impl<P: Peer> Control<P> {
         }
     }
 
-    fn answer(&self, actor: Actor, body: &request::Body, change: &Change) -> response::Body {
-        match (body, change) {
+    fn answer(
+        &self,
+        actor: Actor,
+        body: &request::Body,
+        change: &Change,
+        facts: &Facts,
+    ) -> Result<response::Body, Refused> {
+        Ok(match (body, change) {
             (_, Change::CreateChannel(channel)) => {
                 response::Body::Created(wire::Created { id: channel.id.0 })
             }
+            (_, Change::CreateRole(role)) => response::Body::Created(wire::Created { id: role.id.0 }),
             (request::Body::List(_), _) => {
+                response::Body::Listing(wire::Listing { snapshot: Some(self.listing(actor)) })
+            }
+            (request::Body::ListRoles(_), _) => response::Body::Roles(self.state.show_roles()),
+            (request::Body::GetOrganization(_), _) => {
                 let viewer = match actor {
-                    Actor::Session(session) => Some(session),
+                    Actor::Session(session) => self.state.member(session),
                     Actor::Operator => None,
                 };
-                response::Body::Listing(wire::Listing { snapshot: Some(self.state.snapshot(viewer)) })
+                response::Body::Organization(self.state.show_lobby(viewer))
             }
+            (request::Body::ListOverwrites(list), _) => {
+                response::Body::Overwrites(self.overwrites(ChannelId(list.channel))?)
+            }
+            (request::Body::Why(why), _) => response::Body::Explanation(self.why(actor, why, facts)?),
             _ => response::Body::Done(wire::Done {}),
+        })
+    }
+
+    /// What an actor may see, with what only a look at it tells: who is idle, and who talks.
+    fn listing(&self, actor: Actor) -> wire::Snapshot {
+        let viewer = match actor {
+            Actor::Session(session) => Some(session),
+            Actor::Operator => None,
+        };
+        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.began.elapsed());
+        for member in &mut snapshot.members {
+            let session = SessionId(member.session);
+            let hidden = self.state.member(session).and_then(|of| of.channel).is_some() && member.channel == 0;
+            if let Some(place) = self.seats.get(&session).filter(|_| !hidden) {
+                member.idle_ms = u64::try_from(place.activity.idle(now).as_millis()).unwrap_or(u64::MAX);
+                member.talking = place.activity.talks(now);
+            }
         }
+        snapshot
     }
 
     fn arrive(
@@ -214,8 +321,8 @@ impl<P: Peer> Control<P> {
         pending: &mut Pending,
     ) {
         let Newcomer { peer, address, kind, client } = newcomer;
-        let change =
-            self.member(proven, kind, client).and_then(|member| Ok(self.state.decide_arrival(member)?));
+        let member = self.member(proven, kind, client, address);
+        let change = member.and_then(|member| Ok(self.state.decide_arrival(member)?));
         let Change::Arrive(member) = (match change {
             Ok(change) => change,
             Err(refused) => {
@@ -228,13 +335,16 @@ impl<P: Peer> Control<P> {
         let (session, ssrc) = (member.session, member.ssrc);
         self.last_attachment += 1;
         let (sender, events) = mpsc::channel(EVENTS);
-        let place = Place::new(peer, address, self.last_attachment, sender);
-        let attached = Attached { session, attachment: self.last_attachment, ssrc };
+        let arrived = self.shared.began.elapsed();
+        let activity = Arc::new(Activity::new(arrived));
+        let place = Place::new(peer, address, self.last_attachment, Arc::clone(&activity), sender);
+        let attached = Attached { session, attachment: self.last_attachment, ssrc, activity, arrived };
         if let Some(mut replaced) = self.seats.insert(session, place) {
             replaced.dismiss(CloseCode::Replaced);
         }
         self.touch(&member);
         pending.events.extend(self.state.apply(Change::Arrive(member)));
+        pending.events.extend(self.state.welcome(session));
         pending.arrived.push(session);
         pending.replies.push(Box::new(move |outcome| {
             let _ = reply.send(outcome.map(|()| (attached, events)));
@@ -243,34 +353,31 @@ impl<P: Peer> Control<P> {
 
     /// The member that a proven session becomes. What it proved is looked at again here: it may have
     /// been ended while its arrival was queued.
-    fn member(&self, proven: Proven, kind: wire::MemberKind, client: String) -> Result<Member, Refused> {
-        let store = &self.shared.store;
-        let (grants, kind) = match proven.user {
-            Some(user) if proven.key.is_some() => {
-                let user = store.user(user)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
-                (load::grants_of(store, &user, clock::now())?, wire::MemberKind::Bot)
-            }
-            Some(user) => {
-                let now = clock::now();
-                store.session(user, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
-                let user = store.user(user)?.ok_or(Refused::TokenInvalid)?;
-                (load::grants_of(store, &user, now)?, kind)
-            }
-            None => (load::grants(store, &[GUEST])?, wire::MemberKind::Guest),
+    fn member(
+        &self,
+        proven: Proven,
+        kind: wire::MemberKind,
+        client: String,
+        address: IpAddr,
+    ) -> Result<Member, Refused> {
+        let (store, now) = (&self.shared.store, clock::now());
+        let mut member = Member::new(proven.session, proven.user, proven.name, self.new_ssrc()?);
+        (member.client, member.key) = (client, proven.key);
+        let Some(id) = proven.user else {
+            member.roles = vec![Held { role: GUEST, until: None }];
+            member.kind = wire::MemberKind::Guest;
+            (member.muted, member.deafened) = self.restrained.get(&address).copied().unwrap_or_default();
+            return Ok(member);
         };
-        Ok(Member {
-            session: proven.session,
-            user: proven.user,
-            name: proven.name,
-            channel: None,
-            mute: false,
-            deaf: false,
-            ssrc: self.new_ssrc()?,
-            kind,
-            client,
-            grants,
-            key: proven.key,
-        })
+        if proven.key.is_none() {
+            store.session(id, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
+        }
+        let user = store.user(id)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
+        member.roles = load::held(&user, now);
+        member.second_factor = load::has_second_factor(store, id)?;
+        member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
+        (member.muted, member.deafened) = load::restraint(store, id)?;
+        Ok(member)
     }
 
     /// An SSRC that nobody connected has; random, as RFC 3550 (section 8) wants it.
@@ -338,22 +445,22 @@ impl<P: Peer> Control<P> {
 
     /// The channels as the store has them, with everybody where they were, if that is still there.
     fn reload(&mut self) -> Result<(), crate::store::ReadError> {
-        let mut fresh = load::state(&self.shared.store, self.shared.settings.max_sessions)?;
-        for member in self.state.members() {
-            let channel = member.channel.filter(|channel| fresh.channel(*channel).is_some());
-            let member = Member { channel, ..member.clone() };
-            fresh.apply(Change::Arrive(Box::new(member)));
-        }
-        self.state = fresh;
+        let stored = load::stored(&self.shared.store, self.shared.settings.max_sessions)?;
+        let standing = |member: &Member| {
+            let (name, roles) = (member.name.clone(), member.roles.clone());
+            Some(Standing { name, roles, second_factor: member.second_factor })
+        };
+        let _ = self.state.refresh(stored, standing);
         Ok(())
     }
 
     fn publish_pending(&mut self, pending: Pending) {
         let Pending { events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
-        for (session, code) in dismissed {
+        for (session, code, words) in dismissed {
             if let Some(mut place) = self.seats.remove(&session) {
-                place.dismiss(code);
+                place.say_goodbye(code, &words);
+                place.peer.close(code);
             }
         }
         for reply in replies {

@@ -4,11 +4,11 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::id::{OrganizationId, Timestamp};
-use crate::permission::RoleGrant;
-use crate::state::{self, Change, Limits, State};
+use crate::auth::StoredPassword;
+use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
+use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
-use crate::store::{self, ReadError, Rejected, SEEDED_ORGANIZATION, Store, Write};
+use crate::store::{self, ReadError, Rejected, SEEDED_ORGANIZATION, Setting, Store, Write};
 
 /// Why control can't start.
 #[derive(Debug, Error)]
@@ -21,65 +21,129 @@ pub enum StartError {
     Thread(io::Error),
 }
 
-/// The state that the store describes, with nobody connected.
-pub(super) fn state(store: &Store, max_sessions: usize) -> Result<State, ReadError> {
+/// Names of the organization's settings.
+pub(super) const WELCOME: &str = "welcome";
+const DEFAULT_CHANNEL: &str = "default-channel";
+const AFK_CHANNEL: &str = "afk-channel";
+const AFK_MS: &str = "afk-ms";
+
+/// Name of the user's setting that says what moderators laid upon them: words, separated by spaces.
+const RESTRAINT: &str = "restraint";
+const MUTED: &str = "muted";
+const DEAFENED: &str = "deafened";
+
+/// What the store holds of the organization.
+pub(super) fn stored(store: &Store, max_sessions: usize) -> Result<Stored, ReadError> {
     let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?;
     let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
-    let home = home.id;
-    let channels = store.channels(home, None, usize::MAX)?.into_iter().map(from_row).collect();
-    let roles = store.roles(home, None, usize::MAX)?.into_iter().map(|role| state::Role {
+    let required = super::second_factor::requiring(store)?;
+    let role = |role: store::Role| state::Role {
+        second_factor: required.contains(&role.id),
         id: role.id,
         name: role.name,
+        rank: role.rank,
+        colour: role.colour,
         allow: role.allow,
-    });
-    let (roles, overwrites) = (roles.collect(), store.overwrites(home, None, usize::MAX)?);
-    Ok(State::new(home, channels, roles, overwrites, store.first_free_channel(home)?, limits))
-}
-
-/// What a user's roles grant.
-pub(super) fn grants(store: &Store, roles: &[crate::id::RoleId]) -> Result<Vec<RoleGrant>, ReadError> {
-    let known = roles.iter().map(|role| store.role(*role)).collect::<Result<Vec<_>, _>>()?;
-    Ok(known.into_iter().flatten().map(|role| RoleGrant { role: role.id, allow: role.allow }).collect())
-}
-
-/// What a user is granted at a time.
-pub(super) fn grants_of(
-    store: &Store,
-    user: &store::User,
-    now: Timestamp,
-) -> Result<Vec<RoleGrant>, ReadError> {
-    let required = super::second_factor::requiring(store)?;
-    let lacks = |role| {
-        let confirmed =
-            || store.second_factor(user.id).map(|factor| factor.is_some_and(|one| one.confirmed.is_some()));
-        if required.contains(role) { confirmed().map(|has| !has) } else { Ok(false) }
     };
-    let mut held = Vec::new();
-    for grant in user.grants.iter().filter(|grant| grant.holds(now)) {
-        if !lacks(&grant.role)? {
-            held.push(*grant);
-        }
-    }
-    let held = held.iter();
-    grants(store, &held.map(|grant| grant.role).collect::<Vec<_>>())
+    Ok(Stored {
+        organization: home.id,
+        channels: store.channels(home.id, None, usize::MAX)?.into_iter().map(from_row).collect(),
+        roles: store.roles(home.id, None, usize::MAX)?.into_iter().map(role).collect(),
+        overwrites: store.overwrites(home.id, None, usize::MAX)?,
+        lobby: lobby(store, home.name)?,
+        next_channel: store.first_free_channel(home.id)?,
+        next_role: store.first_free_role(home.id)?,
+        limits,
+    })
+}
+
+fn lobby(store: &Store, name: String) -> Result<Lobby, ReadError> {
+    let settings = store.settings(SEEDED_ORGANIZATION, None)?;
+    let value = |name| settings.iter().find(|one| one.name == name).map(|one| one.value.as_str());
+    let number = |name| value(name).and_then(|value| value.parse::<u64>().ok());
+    Ok(Lobby {
+        name,
+        welcome: value(WELCOME).unwrap_or_default().to_owned(),
+        default_channel: number(DEFAULT_CHANNEL).map(ChannelId),
+        afk_channel: number(AFK_CHANNEL).map(ChannelId),
+        afk_ms: number(AFK_MS).unwrap_or(0),
+    })
+}
+
+/// The roles that a user has at a time.
+pub(super) fn held(user: &store::User, now: Timestamp) -> Vec<Held> {
+    let holding = user.grants.iter().filter(|grant| grant.holds(now));
+    holding.map(|grant| Held { role: grant.role, until: grant.expires }).collect()
+}
+
+/// Whether a user has a second factor in force.
+pub(super) fn has_second_factor(store: &Store, user: UserId) -> Result<bool, ReadError> {
+    Ok(store.second_factor(user)?.is_some_and(|factor| factor.confirmed.is_some()))
+}
+
+/// Whether moderators muted and deafened a user.
+pub(super) fn restraint(store: &Store, user: UserId) -> Result<(bool, bool), ReadError> {
+    let settings = store.settings(SEEDED_ORGANIZATION, Some(user))?;
+    let words = settings.iter().find(|one| one.name == RESTRAINT).map_or("", |one| one.value.as_str());
+    let has = |word| words.split(' ').any(|one| one == word);
+    Ok((has(MUTED), has(DEAFENED)))
 }
 
 /// What must be on disk before the change is published.
-pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>> {
+/// `password` is a channel's new one, hashed, where it changes.
+pub(super) fn writes(
+    change: &Change,
+    password: Option<&Option<StoredPassword>>,
+    state: &State,
+) -> Vec<Write<(), Rejected>> {
     match change {
         Change::CreateChannel(channel) => {
-            vec![write::put_channel(to_row(channel, state.organization())).erased()]
+            let row = to_row(channel, state.organization());
+            let password = password.cloned().flatten();
+            vec![write::put_channel(store::Channel { password, ..row }).erased()]
         }
         Change::PutChannel(channel) => {
-            let state::Channel { id, parent, name, description, position, .. } = channel.clone();
+            let state::Channel { id, parent, name, description, position, voice, .. } = channel.clone();
             let edit = ChannelEdit {
                 name: Some(name),
                 description: Some(description),
                 position: Some(position),
                 parent: Some(parent),
-                ..ChannelEdit::default()
+                password: password.cloned(),
+                user_limit: Some(channel.user_limit),
+                temporary_ms: Some(channel.temporary_ms),
+                bitrate: Some(voice.bitrate),
+                frame_ms: Some(voice.frame_ms),
+                last_speakers: Some(voice.last_speakers),
             };
             vec![write::edit_channel(id, edit).erased()]
+        }
+        Change::Link { channel, other, linked } => {
+            vec![write::link_channels(*channel, *other, *linked).erased()]
+        }
+        Change::PutLobby(lobby) => lobby_writes(lobby),
+        Change::CreateRole(role) | Change::PutRole(role) => {
+            let state::Role { id, name, rank, colour, allow, .. } = role.clone();
+            let organization = state.organization();
+            vec![write::put_role(store::Role { id, organization, name, rank, colour, allow }).erased()]
+        }
+        Change::RemoveRole(role) => vec![write::delete_role(*role).erased()],
+        Change::Grant { user, held } => {
+            let grant = store::Grant { role: held.role, expires: held.until };
+            vec![write::grant(*user, grant).erased()]
+        }
+        Change::Revoke { user, role } => vec![write::revoke(*user, *role).erased()],
+        Change::PutOverwrite(overwrite) => vec![write::put_overwrite(*overwrite).erased()],
+        Change::RemoveOverwrite { channel, subject } => {
+            vec![write::remove_overwrite(*channel, *subject).erased()]
+        }
+        Change::Moderate { session, muted, deafened, .. } => {
+            let member = state.member(*session);
+            let put = member.and_then(|member| {
+                let (muted, deafened) = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));
+                Some(put_restraint(member.user?, muted, deafened))
+            });
+            put.into_iter().collect()
         }
         // The deepest come first, so the last is the one that all of them are below.
         Change::RemoveChannels(channels) => {
@@ -98,6 +162,12 @@ pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>>
         | Change::Depart(_)
         | Change::Place { .. }
         | Change::SetSelf { .. }
+        | Change::Present { .. }
+        | Change::Listen { .. }
+        | Change::SetTarget { .. }
+        | Change::Kick { .. }
+        | Change::Record { .. }
+        | Change::StopRecording(_)
         | Change::TextChannel { .. }
         | Change::TextSession { .. }
         | Change::CreateUser { .. }
@@ -106,14 +176,63 @@ pub(super) fn writes(change: &Change, state: &State) -> Vec<Write<(), Rejected>>
     }
 }
 
+fn put(user: Option<UserId>, name: &str, value: String) -> Write<(), Rejected> {
+    let (organization, name) = (SEEDED_ORGANIZATION, name.to_owned());
+    write::put_setting(Setting { organization, user, name, value }).erased()
+}
+
+fn put_restraint(user: UserId, muted: bool, deafened: bool) -> Write<(), Rejected> {
+    let words = [(muted, MUTED), (deafened, DEAFENED)];
+    let words: Vec<_> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+    put(Some(user), RESTRAINT, words.join(" "))
+}
+
+fn lobby_writes(lobby: &Lobby) -> Vec<Write<(), Rejected>> {
+    let channel = |channel: Option<ChannelId>| channel.map(|id| id.0.to_string()).unwrap_or_default();
+    let afk = if lobby.afk_ms == 0 { String::new() } else { lobby.afk_ms.to_string() };
+    vec![
+        put(None, WELCOME, lobby.welcome.clone()),
+        put(None, DEFAULT_CHANNEL, channel(lobby.default_channel)),
+        put(None, AFK_CHANNEL, channel(lobby.afk_channel)),
+        put(None, AFK_MS, afk),
+    ]
+}
+
 fn from_row(row: store::Channel) -> state::Channel {
-    let store::Channel { id, parent, name, description, position, mode, .. } = row;
-    state::Channel { id, parent, name, description, position, mode }
+    state::Channel {
+        id: row.id,
+        parent: row.parent,
+        name: row.name,
+        description: row.description,
+        position: row.position,
+        mode: row.mode,
+        password: row.password.is_some(),
+        user_limit: row.user_limit,
+        temporary_ms: row.temporary_ms,
+        voice: VoicePolicy {
+            bitrate: row.bitrate,
+            frame_ms: row.frame_ms,
+            last_speakers: row.last_speakers,
+        },
+        links: row.links,
+    }
 }
 
 fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Channel {
-    let state::Channel { id, parent, name, description, position, mode } = channel.clone();
-    let created = super::clock::now();
-    let blank = store::Channel::new(organization, parent, name);
-    store::Channel { id, description, position, mode, created, ..blank }
+    let channel = channel.clone();
+    let blank = store::Channel::new(organization, channel.parent, channel.name);
+    store::Channel {
+        id: channel.id,
+        description: channel.description,
+        position: channel.position,
+        mode: channel.mode,
+        user_limit: channel.user_limit,
+        temporary_ms: channel.temporary_ms,
+        bitrate: channel.voice.bitrate,
+        frame_ms: channel.voice.frame_ms,
+        last_speakers: channel.voice.last_speakers,
+        links: channel.links,
+        created: super::clock::now(),
+        ..blank
+    }
 }

@@ -13,12 +13,16 @@ mod audience;
 mod batch;
 mod clock;
 mod counts;
+mod due;
+mod facts;
 mod hashing;
 mod letters;
 mod load;
 mod log_in;
 mod own;
+mod recorder;
 mod refused;
+mod rights;
 mod second_factor;
 mod texts;
 
@@ -28,22 +32,24 @@ pub use load::StartError;
 pub use log_in::{Proven, Visitor};
 pub use refused::Refused;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
-use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp, UserId};
+use crate::auth::{AddressKey, Lockout, SealKey, StoredPassword, TokenKey};
+use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp, UserId};
+use crate::permission::Permissions;
 use crate::protocol::wire::{self, MemberKind, request, response};
+use crate::recording::Recordings;
+use crate::state::State;
 use crate::store::{Ban, By, SEEDED_ORGANIZATION, Store};
-use crate::voice::{self, ForwardTable, Peer};
+use crate::voice::{self, Activity, ForwardTable, Peer};
 use hashing::Hashing;
 
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
@@ -86,6 +92,8 @@ pub struct Settings {
     pub hash_queue: usize,
     /// The server's identity, for its status.
     pub fingerprint: Fingerprint,
+    /// Where recordings go; nowhere when the server doesn't record.
+    pub recordings: Option<Recordings>,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
 }
@@ -133,6 +141,10 @@ pub struct Attached {
     pub attachment: u64,
     /// What its packets must carry.
     pub ssrc: Ssrc,
+    /// What it does is noted here, by times since the server began ...
+    pub activity: Arc<Activity>,
+    /// ... as this one is, when it came.
+    pub arrived: Duration,
 }
 
 /// Something for the control thread.
@@ -149,17 +161,36 @@ enum Command<P> {
     Request {
         actor: Actor,
         body: Box<request::Body>,
-        /// Only whether it would be allowed; for requests whose work is done elsewhere.
-        ask_only: bool,
+        given: Given,
         reply: oneshot::Sender<Result<Done, Refused>>,
     },
     /// The store was changed by other ways; what is live follows.
     Refresh {
         reply: oneshot::Sender<Result<(), Refused>>,
     },
+    /// Whether somebody has permissions on a channel.
+    Authorize {
+        actor: Actor,
+        needed: Permissions,
+        on: Option<ChannelId>,
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// It is time for something.
+    Tick,
     Stop {
         reply: oneshot::Sender<()>,
     },
+}
+
+/// What was found out about a request before it came to the control thread.
+#[derive(Debug, Default)]
+struct Given {
+    /// Only whether it would be allowed is asked; for requests whose work is done elsewhere.
+    ask_only: bool,
+    /// The password that it shows is the channel's.
+    password_fits: bool,
+    /// A channel's new password, hashed, where it changes.
+    password: Option<Option<StoredPassword>>,
 }
 
 /// What a request came to.
@@ -168,6 +199,8 @@ enum Done {
     Answer(response::Body),
     /// It may be done, elsewhere.
     Allowed(crate::state::Change, By),
+    /// It may be done: here is the state, to look at what would come of it.
+    Imagined(Box<rights::Imagined>),
 }
 
 struct Shared<P> {
@@ -187,6 +220,10 @@ struct Shared<P> {
     counts: Counts,
     voice_counts: voice::Counts,
     connected: AtomicU32,
+    channel_tries: Mutex<Lockout<String>>,
+    due: watch::Sender<Option<Timestamp>>,
+    recordings: Option<Recordings>,
+    began: Instant,
     settings: Settings,
     started: Timestamp,
 }
@@ -232,7 +269,7 @@ impl Drop for AbortOnPanic {
 
 /// Starts the control thread on what the store holds.
 pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P>, Thread), StartError> {
-    let state = load::state(&store, settings.max_sessions)?;
+    let state = State::new(load::stored(&store, settings.max_sessions)?, clock::now());
     let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
     let (queue, commands) = mpsc::channel(QUEUE);
     let hashing = Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
@@ -253,11 +290,15 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
+        channel_tries: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
+        due: watch::Sender::new(None),
+        recordings: settings.recordings.clone(),
+        began: Instant::now(),
         settings,
         started: clock::now(),
     });
     let handle = Handle(Arc::clone(&shared));
-    let control = batch::Control { state, seats: HashMap::new(), shared, last_attachment: 0 };
+    let control = batch::Control::new(state, shared);
     let thread = std::thread::Builder::new()
         .name("control".to_owned())
         .spawn(move || {
@@ -320,6 +361,15 @@ impl<P: Peer> Handle<P> {
         match body {
             request::Body::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
             request::Body::CreateUser(_) => self.create_user(actor, body).await,
+            request::Body::Join(_) | request::Body::CreateChannel(_) | request::Body::EditChannel(_) => {
+                self.with_password(actor, body).await
+            }
+            request::Body::ListHolders(list) => self.holders(actor, list).await,
+            request::Body::WhatIf(_) => self.what_if(actor, body).await,
+            request::Body::StartRecording(_)
+            | request::Body::ListRecordings(_)
+            | request::Body::FetchRecording(_)
+            | request::Body::RemoveRecording(_) => self.recording(actor, body).await,
             request::Body::GetAccount(_)
             | request::Body::ChangePassword(_)
             | request::Body::ListDevices(_)
@@ -357,7 +407,7 @@ impl<P: Peer> Handle<P> {
             }
             body => match self.ask(actor, body, false).await? {
                 Done::Answer(answer) => Ok(answer),
-                Done::Allowed(..) => Err(Refused::Internal),
+                Done::Allowed(..) | Done::Imagined(_) => Err(Refused::Internal),
             },
         }
     }
@@ -394,8 +444,24 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn ask(&self, actor: Actor, body: request::Body, ask_only: bool) -> Result<Done, Refused> {
+        self.ask_with(actor, body, Given { ask_only, ..Given::default() }).await
+    }
+
+    async fn ask_with(&self, actor: Actor, body: request::Body, given: Given) -> Result<Done, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Command::Request { actor, body: Box::new(body), ask_only, reply })?;
+        self.enqueue(Command::Request { actor, body: Box::new(body), given, reply })?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    /// Whether somebody has permissions on a channel, or, without one, wherever no channel is meant.
+    async fn authorize(
+        &self,
+        actor: Actor,
+        needed: Permissions,
+        on: Option<ChannelId>,
+    ) -> Result<(), Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Command::Authorize { actor, needed, on, reply })?;
         answer.await.map_err(|_| Refused::Stopping)?
     }
 

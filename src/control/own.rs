@@ -39,7 +39,7 @@ impl<P: Peer> Handle<P> {
                 self.forget_key(user, session, by).await?;
                 match self.ask(actor, request::Body::LogOut(wire::LogOut {}), false).await? {
                     Done::Answer(answer) => Ok(answer),
-                    Done::Allowed(..) => Err(Refused::Internal),
+                    Done::Allowed(..) | Done::Imagined(_) => Err(Refused::Internal),
                 }
             }
             request::Body::EndDevice(end) => {

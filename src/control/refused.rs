@@ -174,6 +174,7 @@ impl From<Rejected> for Refused {
             Rejected::PutChannel(error) => error.into(),
             Rejected::DeleteChannel(DeleteChannelError::NoSuchChannel) => Self::Denied(Denied::NoSuchChannel),
             Rejected::EditUser(error) => error.into(),
+            Rejected::Setting(error) => error.into(),
             Rejected::LinkChannels(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
             Rejected::PutOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
             Rejected::RemoveOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),

@@ -183,10 +183,11 @@ impl Endpoint {
         stop: impl Future<Output = ()>,
     ) {
         let (ways, inboxes): (Vec<_>, Vec<_>) = self.shards.iter().map(|_| Way::new()).unzip();
+        let began = tokio::time::Instant::now();
         let serving: Vec<_> = (0..)
             .zip(self.shards.into_iter().zip(inboxes))
             .map(|(number, (shard, inbox))| {
-                let relay = Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather);
+                let relay = Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather, began);
                 let shared = Shared {
                     shard: number,
                     handle: handle.clone(),

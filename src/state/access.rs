@@ -64,6 +64,13 @@ impl State {
         events.extend(groups.into_values().filter(differs).map(Event::Access));
         let changed = |(session, is): &(&SessionId, &bool)| before.heard.get(session) != Some(is);
         events.extend(after.heard.iter().filter(changed).map(|(session, _)| Event::Member(*session)));
+        // Whether somebody who listens elsewhere still may is shown with them.
+        let listens = |member: &&super::Member| {
+            let moved = before.rights.get(&member.session) != after.rights.get(&member.session);
+            moved && !member.listening.is_empty()
+        };
+        let listening = self.members.values().filter(listens);
+        events.extend(listening.map(|member| Event::Member(member.session)));
         events
     }
 

@@ -169,13 +169,22 @@ impl State {
                 Event::Member(session)
             }),
             Change::Moderate { session, muted, deafened, suppressed, priority } => {
-                self.member_is(session, |member| {
-                    member.muted = muted.unwrap_or(member.muted);
-                    member.deafened = deafened.unwrap_or(member.deafened);
+                let user = self.members.get(&session).and_then(|member| member.user);
+                let mut events = self.member_is(session, |member| {
                     member.suppressed = suppressed.unwrap_or(member.suppressed);
                     member.priority = priority.unwrap_or(member.priority);
                     Event::Member(session)
-                })
+                });
+                // These are the person's, in whatever session.
+                let theirs = |member: &&mut super::Member| {
+                    member.session == session || (user.is_some() && member.user == user)
+                };
+                for member in self.members.values_mut().filter(theirs) {
+                    member.muted = muted.unwrap_or(member.muted);
+                    member.deafened = deafened.unwrap_or(member.deafened);
+                    events.push(Event::Member(member.session));
+                }
+                events
             }
             Change::SetUserDisabled { user, disabled } => {
                 let ended = if disabled { self.sessions_of(user) } else { Vec::new() };
@@ -198,10 +207,16 @@ impl State {
         let before = self.rated();
         let mut events = match change {
             Change::PutRole(role) => {
-                let id = role.id;
-                self.roles.insert(id, role);
+                let (id, rank) = (role.id, role.rank);
+                let old = self.roles.insert(id, role);
                 self.forget_role(id);
-                vec![Event::Roles]
+                let mut events = vec![Event::Roles];
+                if old.is_none_or(|old| old.rank != rank) {
+                    // The highest of a member's roles is shown first.
+                    let holders = self.members.values().filter(|member| member.holds(id));
+                    events.extend(holders.map(|member| Event::Member(member.session)));
+                }
+                events
             }
             Change::RemoveRole(role) => self.remove_role(role),
             Change::Grant { user, held } => self.regrant(user, |roles| {
@@ -253,7 +268,7 @@ impl State {
         events
     }
 
-    fn put_overwrite(&mut self, overwrite: Overwrite) {
+    pub(super) fn put_overwrite(&mut self, overwrite: Overwrite) {
         let on = self.overwrites.entry(overwrite.channel).or_default();
         on.retain(|one| one.subject != overwrite.subject);
         on.push(overwrite);
@@ -338,7 +353,7 @@ impl State {
         events
     }
 
-    fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
+    pub(super) fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
         let mut events = Vec::new();
         for channel in channels {
             let within: Vec<_> = self.within(*channel).map(|member| member.session).collect();

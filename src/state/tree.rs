@@ -1,9 +1,11 @@
 //! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
 //! cycle, and the store is checked when it is loaded.
 
-use super::{Channel, State};
-use crate::id::ChannelId;
+use super::{Actor, Channel, Event, Facts, State};
+use crate::id::{ChannelId, SessionId};
 use crate::name::folded;
+use crate::permission::Overwrite;
+use crate::protocol::wire::{self, request};
 
 impl State {
     /// The channels from the top down to `channel`, itself included; empty when there is none.
@@ -49,5 +51,30 @@ impl State {
     pub(super) fn has_sibling(&self, parent: Option<ChannelId>, name: &str, but: Option<ChannelId>) -> bool {
         let name = folded(name);
         self.children(parent).any(|child| Some(child.id) != but && folded(&child.name) == name)
+    }
+}
+
+impl State {
+    /// The names from the top down to a channel, with slashes between; empty without one.
+    pub fn path_of(&self, channel: Option<ChannelId>) -> String {
+        let path = channel.map(|channel| self.path(channel)).unwrap_or_default();
+        let names = path.iter().filter_map(|id| self.channels.get(id)).map(|channel| channel.name.as_str());
+        names.collect::<Vec<_>>().join("/")
+    }
+
+    /// A channel's overwrites.
+    pub fn overwrites_on(&self, channel: ChannelId) -> &[Overwrite] {
+        self.overwrites.get(&channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts who came where everybody meets who comes, if they may be there.
+    pub fn welcome(&mut self, session: SessionId) -> Vec<Event> {
+        let Some(channel) = self.lobby.default_channel else { return Vec::new() };
+        let facts = Facts { now: self.now, ..Facts::default() };
+        let join = request::Body::Join(wire::Join { channel: channel.0, ..wire::Join::default() });
+        match self.decide(Actor::Session(session), &join, &facts) {
+            Ok(change) => self.apply(change),
+            Err(_) => Vec::new(),
+        }
     }
 }

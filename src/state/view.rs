@@ -1,6 +1,6 @@
 //! The state as one session may see it, in messages.
 
-use super::{Access, Channel, Event, Member, Role, State};
+use super::{Access, Channel, Event, Lobby, Member, Role, State};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
@@ -69,14 +69,23 @@ impl State {
         let Some(viewer) = access.sessions.iter().find_map(|session| self.members.get(session)) else {
             return Vec::new();
         };
-        let channel = |id| self.show_channel(self.channels.get(id)?, Some(viewer));
+        let channel = |id: &ChannelId| self.show_channel(self.channels.get(id)?, Some(viewer));
         let mut bodies: Vec<_> =
             access.shown.iter().filter_map(channel).map(event::Body::ChannelIs).collect();
-        for id in access.appeared.iter().chain(&access.hidden) {
-            bodies.extend(
-                self.within(*id)
-                    .map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))),
-            );
+        let turned: Vec<&ChannelId> = access.appeared.iter().chain(&access.hidden).collect();
+        // What else is shown with them: the other ends of their links, those who are there or listen, and
+        // whether they are where everybody meets.
+        let links = turned.iter().filter_map(|id| self.channels.get(id)).flat_map(|channel| &channel.links);
+        let others = links.filter(|link| !access.shown.contains(link));
+        bodies.extend(others.filter_map(channel).map(event::Body::ChannelIs));
+        let concerned = |member: &&Member| {
+            turned.iter().any(|id| member.channel == Some(**id) || member.listening.contains_key(id))
+        };
+        let people = self.members.values().filter(concerned);
+        bodies.extend(people.map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))));
+        let Lobby { default_channel, afk_channel, .. } = &self.lobby;
+        if default_channel.iter().chain(afk_channel).any(|id| turned.contains(&id)) {
+            bodies.push(event::Body::OrganizationIs(self.show_lobby(Some(viewer))));
         }
         bodies.extend(access.hidden.iter().map(|id| event::Body::ChannelGone(id.0)));
         bodies
@@ -116,6 +125,8 @@ impl State {
 
     fn show_member(&self, member: &Member, viewer: Option<&Member>) -> wire::Member {
         let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
+        // How somebody is whom the viewer doesn't see is none of the viewer's business.
+        let seen = member.channel.is_none_or(|channel| visible(&channel));
         let is_own = viewer.is_some_and(|viewer| viewer.session == member.session);
         let listening = member.listening.iter().filter(|(channel, _)| {
             visible(channel) && (is_own || self.listens(member, **channel))
@@ -127,18 +138,18 @@ impl State {
             user: member.user.map_or(0, u64::from),
             name: member.name.clone(),
             channel: member.channel.filter(visible).map_or(0, u64::from),
-            mute: member.mute,
-            deaf: member.deaf,
-            suppressed: self.suppressed(member),
+            mute: seen && member.mute,
+            deaf: seen && member.deaf,
+            suppressed: seen && self.suppressed(member),
             ssrc: member.ssrc.0,
             kind: member.kind.into(),
             client: member.client.clone(),
             roles: roles.into_iter().map(|role| role.id.0).collect(),
-            muted: member.muted,
-            deafened: member.deafened,
-            priority: member.priority,
-            away: member.away,
-            status: member.status.clone(),
+            muted: seen && member.muted,
+            deafened: seen && member.deafened,
+            priority: seen && member.priority,
+            away: seen && member.away,
+            status: if seen { member.status.clone() } else { String::new() },
             listening: listening
                 .map(|(channel, volume)| wire::Listening {
                     channel: channel.0,

@@ -155,6 +155,9 @@ pub enum Rejected {
     /// Two channels' link.
     #[error(transparent)]
     LinkChannels(#[from] LinkChannelsError),
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// A channel's exception.
     #[error(transparent)]
     PutOverwrite(#[from] PutOverwriteError),

@@ -1,0 +1,87 @@
+//! What time brings to those who are connected: grants end, temporary channels go, the idle go to their channel,
+//! recordings begin. The control thread says when there is something to do next; a task waits for that.
+
+use std::time::Duration;
+
+use super::batch::Control;
+use super::{Command, Handle, clock};
+use crate::id::{SessionId, Timestamp};
+use crate::permission::Permissions;
+use crate::state::{Actor, Change};
+use crate::voice::Peer;
+
+/// Who may be idle is looked at no more often.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl<P: Peer> Handle<P> {
+    /// Tells the control thread when something is due. Ends with the server.
+    pub async fn keep_time(&self) {
+        let mut due = self.0.due.subscribe();
+        loop {
+            let next = *due.borrow_and_update();
+            let waiting = async {
+                match next {
+                    Some(next) => {
+                        let now = clock::now();
+                        tokio::time::sleep(Duration::from_millis(next.0.saturating_sub(now.0))).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = waiting => {
+                    // Waits for room: what is due isn't given up because much else is going on.
+                    if self.0.queue.send(Command::Tick).await.is_err() {
+                        return;
+                    }
+                    // It says what is next when it has done this.
+                    if due.changed().await.is_err() {
+                        return;
+                    }
+                }
+                changed = due.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<P: Peer> Control<P> {
+    /// What is to be done now because of the time.
+    pub(super) fn due(&self) -> Vec<Change> {
+        let mut changes = self.state.due();
+        changes.extend(self.idle().into_iter().filter_map(|(session, left)| {
+            let channel = self.state.lobby().afk_channel.filter(|_| left.is_zero())?;
+            Some(Change::Place { session, channel: Some(channel) })
+        }));
+        changes.extend(self.broken_recordings().into_iter().map(Change::StopRecording));
+        changes
+    }
+
+    /// Says when there is something to do next.
+    pub(super) fn set_due(&self) {
+        let now = clock::now();
+        let after = |wait: Duration| Timestamp(now.0.saturating_add(wait.max(LOOK).as_millis() as u64));
+        let idle = self.idle().into_iter().map(|(_, left)| after(left)).min();
+        let next = [self.state.next_due(), idle, self.next_recording()].into_iter().flatten().min();
+        // The same time again means that it is to be looked at anew.
+        self.shared.due.send_replace(next);
+    }
+
+    /// Those who may become idle, and after how long they are.
+    fn idle(&self) -> Vec<(SessionId, Duration)> {
+        let lobby = self.state.lobby();
+        let Some(afk) = lobby.afk_channel.filter(|_| lobby.afk_ms > 0) else { return Vec::new() };
+        let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.began.elapsed());
+        let may = |session| self.state.authorize(Actor::Session(session), Permissions::JOIN, Some(afk)).is_ok();
+        let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
+        let idle = elsewhere.filter(|member| may(member.session)).filter_map(|member| {
+            let activity = &self.seats.get(&member.session)?.activity;
+            Some((member.session, limit.saturating_sub(activity.idle(now))))
+        });
+        idle.collect()
+    }
+}

@@ -1,0 +1,211 @@
+//! Recordings: what the state says is recorded is written, from a second after everybody was told.
+
+use std::sync::Arc;
+
+use super::batch::Control;
+use super::{Actor, Done, Handle, Refused, clock};
+use crate::id::{ChannelId, Ssrc, Timestamp};
+use crate::permission::Permissions;
+use crate::protocol::ErrorCode;
+use crate::protocol::wire::{self, request, response};
+use crate::recording::{About, RecordingError, RecordingId, Recordings, Tap as Writer};
+use crate::state::Denied;
+use crate::voice::{Peer, Tap};
+
+/// Everybody is told for so long before the first frame is written.
+const NOTICE: u64 = 1_000;
+
+/// While something is recorded, how often it is looked whether it still can be.
+const LOOK: u64 = 1_000;
+
+/// Bytes of a file that one answer has.
+const PART: usize = 60_000;
+
+/// A recording under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    id: RecordingId,
+    tap: Arc<dyn Tap>,
+}
+
+impl Tap for Writer {
+    fn offer(&self, ssrc: Ssrc, datagram: bytes::Bytes) -> bool {
+        Self::offer(self, ssrc, datagram)
+    }
+}
+
+impl<P: Peer> Control<P> {
+    /// Where a channel's packets go beside the listeners.
+    pub(super) fn tap(&self, channel: ChannelId) -> Option<Arc<dyn Tap>> {
+        self.running.get(&channel).map(|running| Arc::clone(&running.tap))
+    }
+
+    /// Begins and ends what is written, as the state has it by now; and names those who speak.
+    /// Answers whether the table has to follow.
+    pub(super) fn follow_recordings(&mut self) -> bool {
+        let Some(recordings) = self.shared.recordings.clone() else { return false };
+        let now = clock::now();
+        let mut changed = false;
+        self.running.retain(|channel, running| {
+            let goes_on = self.state.recordings().contains_key(channel);
+            if !goes_on {
+                recordings.stop(running.id, now);
+                changed = true;
+            }
+            goes_on
+        });
+        for (channel, recording) in self.state.recordings() {
+            if self.running.contains_key(channel) || now.0 < recording.since.0 + NOTICE {
+                continue;
+            }
+            let path = self.state.path_of(Some(*channel));
+            match recordings.start(*channel, path, recording.name.clone(), now) {
+                Ok((id, writer)) => {
+                    self.running.insert(*channel, Running { id, tap: Arc::new(writer) });
+                    changed = true;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a channel can't be recorded");
+                    self.broken.push(*channel);
+                }
+            }
+        }
+        for (channel, running) in &self.running {
+            for member in self.state.within(*channel) {
+                recordings.speaker(running.id, member.ssrc, member.session, &member.name);
+            }
+        }
+        changed
+    }
+
+    /// Channels that can't be recorded any more: the disk is full, or fails.
+    pub(super) fn broken_recordings(&self) -> Vec<ChannelId> {
+        let Some(recordings) = &self.shared.recordings else { return Vec::new() };
+        let ended = self.running.iter().filter(|(_, running)| !recordings.is_running(running.id));
+        ended.map(|(channel, _)| *channel).chain(self.broken.iter().copied()).collect()
+    }
+
+    /// When something is to be done about recordings.
+    pub(super) fn next_recording(&self) -> Option<Timestamp> {
+        let now = clock::now();
+        let waiting = self.state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
+        let begins = waiting.map(|(_, recording)| Timestamp(recording.since.0 + NOTICE)).min();
+        let looks = (!self.running.is_empty()).then_some(Timestamp(now.0 + LOOK));
+        begins.into_iter().chain(looks).min()
+    }
+
+    /// Ends what is written, because the server stops.
+    pub(super) fn stop_recordings(&mut self) {
+        if let Some(recordings) = &self.shared.recordings {
+            for running in self.running.values() {
+                recordings.stop(running.id, clock::now());
+            }
+        }
+        self.running.clear();
+    }
+}
+
+impl<P: Peer> Handle<P> {
+    /// What is asked for about recordings, which are files. Who may record a channel may hear what was recorded there.
+    pub(super) async fn recording(
+        &self,
+        actor: Actor,
+        body: request::Body,
+    ) -> Result<response::Body, Refused> {
+        let Done::Allowed(_, by) = self.ask(actor, body.clone(), true).await? else {
+            return Err(Refused::Internal);
+        };
+        let recordings = self.0.recordings.as_ref().ok_or(Denied::NoRecording)?;
+        match body {
+            request::Body::StartRecording(_) => {
+                recordings.check_quota()?;
+                match self.ask(actor, body, false).await? {
+                    Done::Answer(answer) => Ok(answer),
+                    _ => Err(Refused::Internal),
+                }
+            }
+            request::Body::ListRecordings(_) => {
+                let mut shown = Vec::new();
+                for about in recordings.list() {
+                    if self.may_hear(actor, &about).await.is_ok() {
+                        shown.push(show(about));
+                    }
+                }
+                let (quota, used) = (recordings.quota(), recordings.usage());
+                Ok(response::Body::Recordings(wire::Recordings { recordings: shown, quota, used }))
+            }
+            request::Body::FetchRecording(fetch) => {
+                let about = self.audible(actor, recordings, fetch.id).await?;
+                let recordings = recordings.clone();
+                let read = move || recordings.read(about.id, &fetch.file, fetch.offset, PART);
+                let (bytes, size) =
+                    tokio::task::spawn_blocking(read).await.map_err(|_| Refused::Internal)??;
+                Ok(response::Body::RecordingPart(wire::RecordingPart { bytes: bytes.into(), size }))
+            }
+            request::Body::RemoveRecording(remove) => {
+                let about = self.audible(actor, recordings, remove.id).await?;
+                let own = self.name_of(by.author)?.is_some_and(|name| name == about.by);
+                if !own {
+                    self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None).await?;
+                }
+                recordings.remove(about.id)?;
+                tracing::info!(recording = %about.id, channel = %about.channel_path, "a recording was removed");
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            _ => Err(Refused::Unexpected),
+        }
+    }
+
+    fn name_of(&self, author: crate::store::Author) -> Result<Option<String>, Refused> {
+        match author {
+            crate::store::Author::User(user) => Ok(self.0.store.user(user)?.map(|user| user.name)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn audible(&self, actor: Actor, recordings: &Recordings, id: u64) -> Result<About, Refused> {
+        let found = recordings.list().into_iter().find(|about| about.id == RecordingId(id));
+        let about = found.ok_or(RecordingError::NoSuchRecording)?;
+        self.may_hear(actor, &about).await?;
+        Ok(about)
+    }
+
+    async fn may_hear(&self, actor: Actor, about: &About) -> Result<(), Refused> {
+        match self.authorize(actor, Permissions::RECORD, Some(about.channel)).await {
+            // Of a channel that is gone, or that isn't seen: for who sets what everybody meets.
+            Err(Refused::Denied(Denied::NoSuchChannel)) => {
+                self.authorize(actor, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None).await
+            }
+            decided => decided,
+        }
+    }
+}
+
+fn show(about: About) -> wire::Recording {
+    wire::Recording {
+        id: about.id.0,
+        channel: about.channel.0,
+        channel_path: about.channel_path,
+        by: about.by,
+        started_ms: about.started.0,
+        ended_ms: about.ended.map_or(0, |ended| ended.0),
+        files: about
+            .files
+            .into_iter()
+            .map(|file| wire::RecordingFile { name: file.name, speaker: file.speaker, bytes: file.bytes })
+            .collect(),
+    }
+}
+
+impl From<RecordingError> for Refused {
+    fn from(error: RecordingError) -> Self {
+        let code = match &error {
+            RecordingError::Quota { .. } => ErrorCode::QuotaReached,
+            RecordingError::TooMany => ErrorCode::Busy,
+            RecordingError::NoSuchRecording | RecordingError::NoSuchFile => ErrorCode::NotFound,
+            RecordingError::Running => ErrorCode::Unexpected,
+            RecordingError::Disk(_) => ErrorCode::ReadOnly,
+        };
+        Self::Rejected(code, error.to_string())
+    }
+}

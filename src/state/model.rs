@@ -1,0 +1,408 @@
+//! The state against a model: an evaluation and a routing so naive that they are obviously right, over random trees,
+//! roles, overwrites, moves, grants that end, links, listeners and voice targets. The seeds are fixed, so a failure here
+//! fails everywhere.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::tests::{arrive, ask, follow, member, stored};
+use super::*;
+use crate::id::{FlowId, Timestamp};
+use crate::permission::Subject;
+use crate::protocol::wire::{self, request, set_overwrite, voice_target};
+
+/// Permissions that overwrites and roles of the model are about.
+const ABOUT: [Permissions; 6] = [
+    Permissions::VIEW,
+    Permissions::JOIN,
+    Permissions::SPEAK,
+    Permissions::WHISPER,
+    Permissions::LISTEN,
+    Permissions::MUTE_OTHERS,
+];
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody asks for something.
+    Ask(u64, request::Body),
+    /// Time passes, in milliseconds.
+    Pass(u64),
+}
+
+/// Whether a role that somebody has grants something now.
+fn grants(state: &State, member: &Member, permission: Permissions) -> bool {
+    member.roles.iter().filter(|held| held.until.is_none_or(|until| state.now < until)).any(|held| {
+        state.roles.get(&held.role).is_some_and(|role| {
+            role.allow.contains(permission) && (!role.second_factor || member.second_factor)
+        })
+    })
+}
+
+/// Whether somebody may do one thing on a channel: rule by rule, permission by permission.
+fn naive(state: &State, member: &Member, channel: ChannelId, permission: Permissions) -> bool {
+    if grants(state, member, Permissions::ADMINISTER) {
+        return true;
+    }
+    let mut way = vec![channel];
+    while let Some(parent) = state.channels[&way[0]].parent {
+        way.insert(0, parent);
+    }
+    let mut allowed = grants(state, member, permission);
+    let holds = |role| {
+        let held = member.roles.iter().find(|held| held.role == role);
+        let role: &Role = &state.roles[&role];
+        held.is_some_and(|held| held.until.is_none_or(|until| state.now < until))
+            && (!role.second_factor || member.second_factor)
+    };
+    for on in &way {
+        let all = state.overwrites.get(on).cloned().unwrap_or_default();
+        let reaching: Vec<_> = all.into_iter().filter(|one| one.reach.holds(*on == channel)).collect();
+        let for_roles = || {
+            reaching.iter().filter(|one| matches!(one.subject, Subject::Role(role) if holds(role)))
+        };
+        let for_them = || reaching.iter().filter(|one| Some(one.subject) == member.user.map(Subject::User));
+        if for_roles().any(|one| one.deny.contains(permission)) {
+            allowed = false;
+        }
+        if for_roles().any(|one| one.allow.contains(permission)) {
+            allowed = true;
+        }
+        if for_them().any(|one| one.deny.contains(permission)) {
+            allowed = false;
+        }
+        if for_them().any(|one| one.allow.contains(permission)) {
+            allowed = true;
+        }
+    }
+    allowed && (permission == Permissions::VIEW || naive(state, member, channel, Permissions::VIEW))
+}
+
+/// Who hears what is said in a channel, by being there or by listening.
+fn in_earshot(state: &State, listener: &Member, channel: ChannelId) -> bool {
+    let listens =
+        listener.listening.contains_key(&channel) && naive(state, listener, channel, Permissions::LISTEN);
+    !listener.deaf && !listener.deafened && (listener.channel == Some(channel) || listens)
+}
+
+/// Whether one hears what another says on a flow.
+fn hears(state: &State, speaker: &Member, flow: FlowId, listener: &Member) -> bool {
+    if speaker.session == listener.session || speaker.mute || speaker.muted {
+        return false;
+    }
+    if flow == FlowId::CHANNEL {
+        let Some(channel) = speaker.channel else { return false };
+        if speaker.suppressed || !naive(state, speaker, channel, Permissions::SPEAK) {
+            return false;
+        }
+        let linked = |link: &ChannelId| {
+            naive(state, speaker, *link, Permissions::SPEAK) && in_earshot(state, listener, *link)
+        };
+        return in_earshot(state, listener, channel) || state.channels[&channel].links.iter().any(linked);
+    }
+    if listener.deaf || listener.deafened {
+        return false;
+    }
+    let may = |on: Option<ChannelId>| match on {
+        Some(channel) => naive(state, speaker, channel, Permissions::WHISPER),
+        None => {
+            grants(state, speaker, Permissions::WHISPER) || grants(state, speaker, Permissions::ADMINISTER)
+        }
+    };
+    speaker.targets.get(&(flow.0 as u32)).is_some_and(|targets| {
+        targets.iter().any(|target| match target {
+            Target::Session(session) => *session == listener.session && may(listener.channel),
+            Target::Role(role) => {
+                listener.roles.iter().any(|held| held.role == *role) && may(listener.channel)
+            }
+            Target::Channel { channel, subtree, links } => state.channels.keys().any(|one| {
+                let below = || {
+                    let mut above = Some(*one);
+                    while let Some(id) = above {
+                        if id == *channel {
+                            return true;
+                        }
+                        above = state.channels[&id].parent;
+                    }
+                    false
+                };
+                let linked =
+                    || state.channels.get(channel).is_some_and(|channel| channel.links.contains(one));
+                let meant = one == channel || (*subtree && below()) || (*links && linked());
+                meant && may(Some(*one)) && in_earshot(state, listener, *one)
+            }),
+        })
+    })
+}
+
+fn permissions() -> impl Strategy<Value = u64> {
+    proptest::sample::subsequence(ABOUT.to_vec(), 0..=3)
+        .prop_map(|some| some.into_iter().fold(0, |all, one| all | one.bits()))
+}
+
+fn overwrite() -> impl Strategy<Value = wire::SetOverwrite> {
+    let subject = prop_oneof![
+        (1..8_u64).prop_map(set_overwrite::Subject::Role),
+        (1..5_u64).prop_map(|user| set_overwrite::Subject::User(format!("user{user}"))),
+    ];
+    (1..8_u64, subject, permissions(), permissions(), 0..3_i32).prop_map(
+        |(channel, subject, allow, deny, reach)| wire::SetOverwrite {
+            channel,
+            subject: Some(subject),
+            allow,
+            deny,
+            reach,
+        },
+    )
+}
+
+/// Changes of roles, grants, overwrites and the tree.
+fn change() -> impl Strategy<Value = request::Body> {
+    use request::Body;
+    let user = || (1..5_u64).prop_map(|user| format!("user{user}"));
+    prop_oneof![
+        4 => overwrite().prop_map(Body::SetOverwrite),
+        2 => (2..8_u64, permissions()).prop_map(|(role, allow)| {
+            Body::EditRole(wire::EditRole { role, allow: Some(allow), ..Default::default() })
+        }),
+        1 => (0..20_u32, permissions()).prop_map(|(rank, allow)| {
+            Body::CreateRole(wire::CreateRole { name: format!("role {rank}"), rank, allow, colour: 0 })
+        }),
+        1 => (2..8_u64).prop_map(|role| Body::RemoveRole(wire::RemoveRole { role })),
+        2 => (user(), 1..8_u64, 0..60_u64).prop_map(|(user, role, life_ms)| {
+            Body::GrantRole(wire::GrantRole { user, role, life_ms })
+        }),
+        1 => (user(), 1..8_u64).prop_map(|(user, role)| Body::RevokeRole(wire::RevokeRole { user, role })),
+        1 => (1..8_u64, 0..8_u64).prop_map(|(channel, parent)| {
+            Body::MoveChannel(wire::MoveChannel { channel, parent, position: 0 })
+        }),
+        1 => (0..8_u64, 0..9_u64).prop_map(|(parent, name)| {
+            Body::CreateChannel(wire::CreateChannel { parent, name: format!("channel {name}"), ..Default::default() })
+        }),
+    ]
+}
+
+/// What people do.
+fn deed() -> impl Strategy<Value = request::Body> {
+    use request::Body;
+    let target = prop_oneof![
+        (1..5_u64).prop_map(voice_target::To::Session),
+        (1..8_u64).prop_map(voice_target::To::Channel),
+        (1..8_u64).prop_map(voice_target::To::Role),
+    ];
+    let target = (target, any::<bool>(), any::<bool>())
+        .prop_map(|(to, subtree, links)| wire::VoiceTarget { to: Some(to), subtree, links });
+    prop_oneof![
+        4 => (1..8_u64).prop_map(|channel| Body::Join(wire::Join { channel, ..Default::default() })),
+        1 => Just(Body::Leave(wire::Leave {})),
+        2 => any::<(Option<bool>, Option<bool>, Option<bool>)>().prop_map(|(mute, deaf, away)| {
+            Body::SetSelf(wire::SetSelf { mute, deaf, away, ..Default::default() })
+        }),
+        2 => (1..8_u64, any::<bool>()).prop_map(|(channel, on)| Body::Listen(wire::Listen { channel, on, volume: 0 })),
+        2 => (2..4_u32, proptest::collection::vec(target, 0..3)).prop_map(|(flow, targets)| {
+            Body::SetVoiceTarget(wire::SetVoiceTarget { flow, targets })
+        }),
+        1 => (1..8_u64, 1..8_u64, any::<bool>()).prop_map(|(channel, other, linked)| {
+            Body::LinkChannels(wire::LinkChannels { channel, other, linked })
+        }),
+        1 => (1..5_u64, any::<(Option<bool>, Option<bool>, Option<bool>)>()).prop_map(|(session, (mute, deaf, suppress))| {
+            Body::Moderate(wire::Moderate { session, mute, deaf, suppress, priority: None })
+        }),
+        1 => (1..5_u64, 0..8_u64).prop_map(|(session, channel)| Body::MoveSession(wire::MoveSession { session, channel })),
+        1 => (1..8_u64).prop_map(|channel| Body::RemoveChannel(wire::RemoveChannel { channel })),
+        1 => Just(Body::StartRecording(wire::StartRecording {})),
+    ]
+}
+
+fn changes() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1..5_u64, change()).prop_map(|(session, body)| Step::Ask(session, body)),
+        6 => change().prop_map(|body| Step::Ask(1, body)),
+        1 => (1..50_u64).prop_map(Step::Pass),
+    ];
+    proptest::collection::vec(step, 0..10)
+}
+
+fn life() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1..5_u64, deed()).prop_map(|(session, body)| Step::Ask(session, body)),
+        3 => change().prop_map(|body| Step::Ask(1, body)),
+        1 => deed().prop_map(|body| Step::Ask(1, body)),
+        1 => (1..50_u64).prop_map(Step::Pass),
+    ];
+    proptest::collection::vec(step, 0..40)
+}
+
+/// An owner, an officer, a member with two roles, and a guest.
+fn begin() -> State {
+    let mut state = State::new(stored(), Timestamp(1));
+    arrive(&mut state, member(1, &[1]));
+    arrive(&mut state, member(2, &[2]));
+    arrive(&mut state, member(3, &[3, 4]));
+    arrive(&mut state, Member { user: None, ..member(4, &[4]) });
+    state
+}
+
+/// Everything that happens in a step, as it is told.
+fn take(state: &mut State, step: &Step) -> Vec<Event> {
+    match step {
+        Step::Ask(session, body) => match ask(state, *session, body) {
+            Ok(change) => state.apply(change),
+            Err(_) => Vec::new(),
+        },
+        Step::Pass(time) => state.advance(Timestamp(state.now.0 + time)),
+    }
+}
+
+fn run<S: Strategy>(seed: u8, cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    if let Err(error) = TestRunner::new_with_rng(config, rng).run(strategy, test) {
+        panic!("with seed {seed}: {error}");
+    }
+}
+
+/// What the state says of everybody on every channel is what the model says, and is explained by it.
+fn check_permissions(state: &State) -> Result<(), TestCaseError> {
+    for member in state.members() {
+        for channel in state.channels.keys() {
+            let has = state.permissions(member, *channel);
+            for permission in ABOUT {
+                let expected = naive(state, member, *channel, permission);
+                prop_assert_eq!(has.contains(permission), expected, "{} on {}: {}", member.name, channel, permission);
+                let Explained { has: explained, steps } = state.explain(member, Some(*channel), permission);
+                prop_assert_eq!(explained, has);
+                let last = steps.last().map_or(Permissions::NONE, |step| step.after);
+                prop_assert_eq!(last.contains(permission), expected, "{:?}", steps);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn evaluations(seed: u8) {
+    run(seed, 25_000, &changes(), |steps| {
+        let mut state = begin();
+        // Half of what is evaluated is known already when it becomes something else.
+        for (number, step) in steps.iter().enumerate() {
+            if number % 2 == 0 {
+                let _ = state.rated();
+            }
+            take(&mut state, step);
+        }
+        check_permissions(&state)
+    });
+}
+
+/// A hundred thousand cases, in four tests that run side by side.
+#[test]
+fn the_evaluation_is_the_naive_one_1() {
+    evaluations(1);
+}
+
+#[test]
+fn the_evaluation_is_the_naive_one_2() {
+    evaluations(2);
+}
+
+#[test]
+fn the_evaluation_is_the_naive_one_3() {
+    evaluations(3);
+}
+
+#[test]
+fn the_evaluation_is_the_naive_one_4() {
+    evaluations(4);
+}
+
+#[test]
+fn a_dry_run_is_what_then_happens() {
+    run(5, 5_000, &(changes(), change()), |(steps, body)| {
+        let mut state = begin();
+        for step in &steps {
+            take(&mut state, step);
+        }
+        let Ok(change) = ask(&state, 1, &body) else { return Ok(()) };
+        let rights = |state: &State| {
+            let mut all = BTreeMap::new();
+            for member in state.members() {
+                for channel in std::iter::once(None).chain(state.channels.keys().map(|id| Some(*id))) {
+                    let has = state.permissions_on(member, channel);
+                    all.insert((member.session, channel), has);
+                }
+            }
+            all
+        };
+        let (imagined, before) = (state.clone().differences(change.clone(), None), rights(&state));
+        state.apply(change);
+        let after = rights(&state);
+        let then = |key: &(SessionId, Option<ChannelId>)| before.get(key).copied().unwrap_or(Permissions::NONE);
+        let expected: Vec<_> = after
+            .iter()
+            .filter(|(key, has)| then(key) != **has)
+            .map(|(key, has)| Difference {
+                session: Some(key.0),
+                name: state.member(key.0).unwrap().name.clone(),
+                channel: key.1,
+                before: then(key),
+                after: *has,
+            })
+            .collect();
+        prop_assert_eq!(imagined, expected);
+        Ok(())
+    });
+}
+
+/// Whatever happens: who hears whom is what the permissions say, people are only where they may see, recordings only run
+/// for who may record, and a client that only follows events sees what a fresh snapshot shows.
+#[test]
+fn routing_and_events_are_what_permissions_say() {
+    run(6, 3_000, &life(), |steps| {
+        let mut state = begin();
+        let mut views: Vec<_> = (1..5).map(|id| (SessionId(id), state.snapshot(Some(SessionId(id))))).collect();
+        for step in &steps {
+            let events = take(&mut state, step);
+            for (session, view) in &mut views {
+                let viewer = state.member(*session).unwrap();
+                for event in &events {
+                    if let Event::Access(access) = event {
+                        let told = access.sessions.contains(session).then(|| state.show_access(access));
+                        told.into_iter().flatten().for_each(|body| follow(view, body));
+                    } else if let Some(body) = state.show_event(event, viewer) {
+                        follow(view, body);
+                    }
+                }
+                view.channels.sort_by_key(|channel| channel.id);
+                view.members.sort_by_key(|member| member.session);
+                prop_assert_eq!(&*view, &state.snapshot(Some(*session)), "after {:?}, for {}", step, session);
+            }
+            let hearing = state.hearing();
+            for speaker in state.members() {
+                for flow in [0, 2, 3].map(FlowId) {
+                    let expected: Vec<_> = state
+                        .members()
+                        .filter(|listener| hears(&state, speaker, flow, listener))
+                        .map(|listener| listener.session)
+                        .collect();
+                    let heard = hearing.of(speaker.session, flow).unwrap_or_default();
+                    prop_assert_eq!(heard, expected, "{} on {:?} after {:?}", speaker.name, flow, step);
+                }
+                if let Some(channel) = speaker.channel {
+                    prop_assert!(naive(&state, speaker, channel, Permissions::VIEW));
+                }
+            }
+            for (channel, recording) in state.recordings() {
+                let by = state.member(recording.by).unwrap();
+                prop_assert!(by.channel == Some(*channel) && naive(&state, by, *channel, Permissions::RECORD));
+            }
+            for channel in state.channels.values() {
+                let path = state.path(channel.id);
+                prop_assert!(path.len() <= MAX_DEPTH && state.channels[&path[0]].parent.is_none());
+                for link in &channel.links {
+                    prop_assert!(state.channels[link].links.contains(&channel.id));
+                }
+            }
+        }
+        Ok(())
+    });
+}
