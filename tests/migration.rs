@@ -160,7 +160,7 @@ fn a_file_of_schema_3_has_owners_and_all_that_was_in_it() {
     let opening = Opening { progress: &progress, ..Opening::default() };
     let store = Store::open_with(&path, NOW, &opening).unwrap();
     let told = told.into_inner().unwrap();
-    assert!(told.windows(2).all(|pair| pair[0].1 <= pair[1].1) && told.last().unwrap().1 == 1.0, "{told:?}");
+    assert!(told.is_sorted_by_key(|(_, done)| *done) && told.last().unwrap().1 >= 1.0, "{told:?}");
     assert_eq!(store.verify().unwrap(), []);
     let stats = store.stats().unwrap();
     assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 2, 0));

@@ -307,7 +307,7 @@ fn an_overwrite_says_where_it_holds() {
 }
 
 /// Exports the store and loads the lines into another one, changed on the way.
-fn loaded(store: &Store, change: impl Fn(&mut serde_json::Value)) -> Fixture {
+fn loaded(store: &Store, change: impl Fn(&mut serde_json::Value)) -> Result<Fixture, ImportError> {
     let mut lines = Vec::new();
     store.export(&mut lines, NOW).unwrap();
     let text = String::from_utf8(lines).unwrap();
@@ -319,8 +319,8 @@ fn loaded(store: &Store, change: impl Fn(&mut serde_json::Value)) -> Fixture {
     let changed: String = changed.collect();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(STORE_FILE);
-    Store::import(&path, &mut changed.as_bytes(), NOW).unwrap();
-    Fixture::of(directory)
+    Store::import(&path, &mut changed.as_bytes(), NOW)?;
+    Ok(Fixture::of(directory))
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn an_export_brings_everything_and_an_older_one_what_it_has() {
             (store.channels(HOME, None, 99).unwrap(), store.roles(HOME, None, 99).unwrap());
         (channels, roles, store.overwrites(HOME, None, 99).unwrap())
     };
-    assert_eq!(everything(&loaded(&store, |_| ())), everything(&store));
+    assert_eq!(everything(&loaded(&store, |_| ()).unwrap()), everything(&store));
 
     // As a version before these fields would have written it, with the roles that it had.
     let older = loaded(&store, |line| {
@@ -360,7 +360,9 @@ fn an_export_brings_everything_and_an_older_one_what_it_has() {
         ];
         for kind in ["channel", "overwrite", "role"] {
             if let Some(fields) = line.get_mut(kind).and_then(|fields| fields.as_object_mut()) {
-                new.iter().for_each(|name| drop(fields.remove(*name)));
+                for name in new {
+                    fields.remove(name);
+                }
             }
         }
         if let Some(role) = line.get_mut("role") {
@@ -376,6 +378,7 @@ fn an_export_brings_everything_and_an_older_one_what_it_has() {
             head["schema"] = 3.into();
         }
     });
+    let older = older.unwrap();
     let plain = Channel { id: ChannelId(3), ..store.channel(ChannelId(3)).unwrap().unwrap() };
     let (user_limit, bitrate, frame_ms, last_speakers) = (0, 0, 0, 0);
     let (temporary_ms, links) = (None, vec![]);
@@ -386,4 +389,38 @@ fn an_export_brings_everything_and_an_older_one_what_it_has() {
     assert_eq!(names, ["Owner", "Officer", "Member", "Guest", "Helper", "Scribe", "Admin", "Service"]);
     assert_eq!(older.role(RoleId(3)).unwrap(), store.role(RoleId(3)).unwrap());
     assert_eq!(older.role(OWNER).unwrap(), store.role(OWNER).unwrap());
+}
+
+#[test]
+fn links_and_reaches_that_cannot_be_are_named() {
+    let store = Fixture::new();
+    store.write(link_channels(ChannelId(3), ChannelId(1), true)).unwrap();
+    store.write(link_channels(ChannelId(3), ChannelId(4), true)).unwrap();
+    let (channel, subject) = (ChannelId(2), Subject::Role(GUEST));
+    let (allow, deny, reach) = (Permissions::TEXT, Permissions::SPEAK, Reach::Below);
+    store.write(put_overwrite(Overwrite { channel, subject, allow, deny, reach })).unwrap();
+    let broken = |links: &[u64]| {
+        let loaded = loaded(&store, |line| match line.get_mut("channel") {
+            Some(channel) if channel["id"] == 3 => channel["links"] = links.into(),
+            _ => (),
+        });
+        loaded.unwrap_err().to_string()
+    };
+    for (links, why) in [
+        (&[1][..], "channel 4 is linked with 3, which isn't with it"),
+        (&[1, 4, 5], "channel 3 is linked with 5, which isn't with it"),
+        (&[4, 1], "the links of channel 3 are out of order"),
+        (&[1, 3, 4], "channel 3 is linked with 3, which it can't be"),
+        (&[1, 4, 1 << 40], "which it can't be"),
+        (&[1, 4, 77], "channel 3 is linked with 77, which isn't with it"),
+    ] {
+        let said = broken(links);
+        assert!(said.contains(why), "{links:?}: {said}");
+    }
+    let far = loaded(&store, |line| {
+        if let Some(overwrite) = line.get_mut("overwrite") {
+            overwrite["reach"] = "far".into();
+        }
+    });
+    assert!(matches!(far, Err(ImportError::Line { .. })));
 }

@@ -13,6 +13,7 @@ pub const HOME: OrganizationId = SEEDED_ORGANIZATION;
 pub const NOW: Timestamp = Timestamp(1_760_000_000_000);
 
 /// A store in a directory of its own.
+#[derive(Debug)]
 pub struct Fixture {
     store: Option<Store>,
     directory: TempDir,
