@@ -300,16 +300,16 @@ async fn a_role_may_be_worth_nothing_without_a_second_factor() {
     let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
     assert_eq!(code(alice.require_second_factor("Member", true).await), ErrorCode::Forbidden);
     assert_eq!(code(root.require_second_factor("King", true).await), ErrorCode::NoSuchRole);
-    root.require_second_factor("Admin", true).await.unwrap();
+    root.require_second_factor("Owner", true).await.unwrap();
     // It holds for who is connected, too, and is said at the next log-in.
     assert_eq!(code(root.create_user("dave", PASSWORD, "").await), ErrorCode::Forbidden);
     let again = server.log_in("root").await;
-    assert!(again.logged_in().notice.contains("Admin"), "{}", again.logged_in().notice);
+    assert!(again.logged_in().notice.contains("Owner"), "{}", again.logged_in().notice);
     assert_eq!(alice.logged_in().notice, "");
     let secret = again.set_up_second_factor().await.unwrap().secret;
     again.confirm_second_factor(&otp(&secret, 0)).await.unwrap();
     root.create_user("dave", PASSWORD, "").await.unwrap();
-    root.require_second_factor("Admin", false).await.unwrap();
+    root.require_second_factor("Owner", false).await.unwrap();
     again.remove_second_factor(PASSWORD).await.unwrap();
     root.create_user("erin", PASSWORD, "").await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A file of the first release: opened, migrated, rolled back, migrated again, with everything in it.
+//! Files of earlier versions: opened, migrated, rolled back, migrated again, with everything in them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use parlour::auth::{ClaimCode, Scheme, StoredPassword, Token};
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
-use parlour::permission::{Overwrite, Permissions, Subject};
+use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::{
-    AuditFilter, BACKUPS, Grant, JobKind, JobState, OpenError, Opening, Purpose, SEEDED_ORGANIZATION,
-    STORE_FILE, Store, Verb, peek, rollback, verify_file,
+    AuditFilter, BACKUPS, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening, Purpose,
+    Role, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb, peek, rollback, verify_file, write,
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -23,8 +23,13 @@ const MIGRATIONS: TableDefinition<'_, u64, &str> = TableDefinition::new("migrati
 
 /// The file that the first release made, in a directory of its own.
 fn first_release(directory: &Path) -> PathBuf {
+    file_of_schema(1, directory)
+}
+
+/// A file that the last version with a schema made, in a directory of its own.
+fn file_of_schema(schema: u64, directory: &Path) -> PathBuf {
     let path = directory.join(STORE_FILE);
-    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/store-v1.redb"), &path).unwrap();
+    fs::copy(format!("{}/tests/data/store-v{schema}.redb", env!("CARGO_MANIFEST_DIR")), &path).unwrap();
     path
 }
 
@@ -83,7 +88,7 @@ fn assert_golden(store: &Store) {
         subject,
         allow,
         deny,
-        reach: parlour::permission::Reach::Both,
+        reach: Reach::Both,
     };
     let user = overwrite(2, Subject::User(UserId(2)), Permissions::MOVE_OTHERS, Permissions::NONE);
     let role = overwrite(6, Subject::Role(RoleId(4)), Permissions::TEXT, Permissions::SPEAK);
@@ -92,6 +97,14 @@ fn assert_golden(store: &Store) {
     let claim = store.token(Purpose::Claim, &code.hash(), NOW).unwrap().unwrap();
     assert_eq!((claim.created.0, claim.expires.0), (THEN, 1_760_086_400_000));
     assert!(store.has_administrator().unwrap());
+    // Nobody changed the roles, so they are those of a new database.
+    assert_eq!(store.roles(HOME, None, 100).unwrap(), new_roles());
+}
+
+fn new_roles() -> Vec<Role> {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join(STORE_FILE), NOW).unwrap();
+    store.roles(HOME, None, 100).unwrap()
 }
 
 #[test]
@@ -108,32 +121,130 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let told = told.into_inner().unwrap();
     assert!(told[0].contains("backup") && told[1].contains("schema 2"), "{told:?}");
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (3, 2, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 3, 0));
     let (to, applied) = &stats.applied[0];
     assert_eq!((*to, applied.at, applied.checksum.len()), (2, NOW, 64));
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
-    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 2);
+    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 3);
     let jobs = store.jobs(None, 9).unwrap();
-    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (2, JobKind::Migrate, JobState::Done));
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (3, JobKind::Migrate, JobState::Done));
     drop(store);
 
     let backup = applied.backup.clone().unwrap();
     assert!(backup.starts_with(directory.path().join(BACKUPS)));
     assert_eq!(verify_file(&backup, &mut |_| ()).unwrap(), []);
     let (aside, schema) = rollback(&path, NOW, &mut |_| ()).unwrap();
-    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 3));
-    assert_eq!(peek(&path).unwrap().2.len(), 2, "two migrations are pending");
+    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 4));
+    assert_eq!(peek(&path).unwrap().2.len(), 3, "three migrations are pending");
 
     let refused =
         Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
-    assert!(matches!(refused, OpenError::Older { found: 1, known: 3, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 4, .. }), "{refused}");
     assert!(refused.to_string().contains("parlour db migrate"), "{refused}");
 
     let later = Timestamp(NOW.0 + 60_000);
     assert_golden(&Store::open(&path, later).unwrap());
     assert_golden(&Store::open(&path, later).unwrap());
     assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+}
+
+/// `tests/data/README.md` says what was put into the file.
+#[test]
+fn a_file_of_schema_3_has_owners_and_all_that_was_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_schema(3, directory.path());
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 1));
+    let told = Mutex::new(Vec::new());
+    let progress = |words: &str, done: f64| told.lock().unwrap().push((words.to_owned(), done));
+    let opening = Opening { progress: &progress, ..Opening::default() };
+    let store = Store::open_with(&path, NOW, &opening).unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted_by_key(|(_, done)| *done) && told.last().unwrap().1 >= 1.0, "{told:?}");
+    assert_eq!(store.verify().unwrap(), []);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 2, 0));
+    let new = new_roles();
+    let role = |name: &str| store.role_by_name(HOME, name).unwrap().unwrap();
+    let names: Vec<_> = store.roles(HOME, None, 9).unwrap().into_iter().map(|role| role.name).collect();
+    assert_eq!(names, ["Owner", "Officer", "Member", "Guest", "Helper", "Admin", "Service"]);
+    assert_eq!(
+        (role("owner"), role("Member"), role("Guest")),
+        (new[0].clone(), new[2].clone(), new[3].clone())
+    );
+    let changed = role("Officer");
+    assert_eq!((changed.allow.to_string().as_str(), changed.colour), ("view, join, speak, text, ban", 0));
+    let helper = role("Helper");
+    assert_eq!((helper.rank, helper.allow.to_string().as_str()), (20, "view, join"));
+    assert_eq!(role("Admin"), Role { id: RoleId(6), ..new[4].clone() });
+    assert_eq!(role("Service"), Role { id: RoleId(7), ..new[5].clone() });
+    assert_eq!(store.first_free_role(HOME).unwrap(), RoleId(8));
+    // Who was the administrator owns the server, and stays.
+    let alice = store.user_by_name(HOME, "alice").unwrap().unwrap();
+    assert_eq!(alice.grants, [Grant { role: OWNER, expires: None }]);
+    let refused = store.run(parlour::store::By::server(NOW), write::revoke(alice.id, OWNER)).unwrap_err();
+    assert_eq!(refused, Failed::Refused(write::GrantError::LastOwner));
+    assert_channels(&store);
+    assert_eq!(store.new_session_id(), SessionId(1));
+    drop(store);
+    assert_eq!(rollback(&path, NOW, &mut |_| ()).unwrap().1, 3);
+    drop(Store::open(&path, NOW).unwrap());
+    assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+}
+
+fn assert_channels(store: &Store) {
+    let bob = store.user_by_name(HOME, "bob").unwrap().unwrap();
+    let channels = store.channels(HOME, None, 9).unwrap();
+    let names: Vec<_> = channels.iter().map(|channel| (channel.id.0, channel.name.as_str())).collect();
+    assert_eq!(names[3..], [(4, "Bravo Squad"), (5, "Social"), (6, "Zulu")]);
+    assert!(channels[2].password.is_some(), "Alpha Squad asks for one");
+    let zulu = channels[5].clone();
+    assert_eq!((zulu.parent, zulu.description.as_str()), (Some(ChannelId(2)), "Last of all"));
+    let blank = Channel::new(HOME, zulu.parent, "Zulu");
+    let (id, created, description) = (zulu.id, zulu.created, zulu.description.clone());
+    assert_eq!(zulu, Channel { id, created, description, ..blank });
+    let overwrite = |channel, subject, allow, deny| Overwrite {
+        channel: ChannelId(channel),
+        subject,
+        allow,
+        deny,
+        reach: Reach::Both,
+    };
+    let role = overwrite(2, Subject::Role(RoleId(4)), Permissions::NONE, Permissions::SPEAK);
+    let user = overwrite(6, Subject::User(bob.id), Permissions::MOVE_OTHERS, Permissions::TEXT);
+    assert_eq!(store.overwrites(HOME, None, 9).unwrap(), [role, user]);
+}
+
+#[test]
+fn the_roles_of_other_organizations_follow_where_they_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&file_of_schema(3, directory.path()), NOW).unwrap();
+    let club = store.organization_by_tag("club").unwrap().unwrap().id;
+    let roles = store.roles(club, None, 9).unwrap();
+    let shown: Vec<_> = roles.iter().map(|role| (role.name.as_str(), role.rank, role.allow)).collect();
+    let new = new_roles();
+    let of = |index: usize| new[index].allow;
+    assert_eq!(
+        shown,
+        [
+            ("Boss", 1000, of(0)),
+            ("Officer", 50, of(1)),
+            ("Member", 10, of(2)),
+            ("Guest", 0, of(3)),
+            ("Service", 5, Permissions::VIEW),
+            ("Admin", 100, of(4)),
+        ]
+    );
+}
+
+/// A file that came to schema 2 by the source before the present one, which said the same in other words.
+#[test]
+fn a_former_source_of_a_migration_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = first_release(directory.path());
+    drop(Store::open(&path, NOW).unwrap());
+    set_checksum(&path, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0");
+    assert_golden(&Store::open(&path, NOW).unwrap());
 }
 
 #[test]
@@ -154,19 +265,30 @@ fn tamper(path: &Path, work: impl FnOnce(&redb::WriteTransaction)) {
     transaction.commit().unwrap();
 }
 
+/// Makes it so that the migration to schema 2 was made by a source with this checksum.
+fn set_checksum(path: &Path, checksum: &str) {
+    tamper(path, |transaction| {
+        let mut table = transaction.open_table(MIGRATIONS).unwrap();
+        let json = table.get(2).unwrap().unwrap().value().to_owned();
+        let mut record: serde_json::Value = serde_json::from_str(&json).unwrap();
+        record["checksum"] = checksum.into();
+        table.insert(2, record.to_string().as_str()).unwrap();
+    });
+}
+
 #[test]
 fn a_newer_file_is_refused_with_both_versions_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(STORE_FILE);
     drop(Store::open(&path, NOW).unwrap());
     tamper(&path, |transaction| {
-        transaction.open_table(META).unwrap().insert(0, 4).unwrap();
+        transaction.open_table(META).unwrap().insert(0, 5).unwrap();
         let json = r#"{"name":"x","checksum":"y","parlour":"9.9.9","at":"2030-01-01T00:00:00Z","milliseconds":1,"backup":null}"#;
-        transaction.open_table(MIGRATIONS).unwrap().insert(4, json).unwrap();
+        transaction.open_table(MIGRATIONS).unwrap().insert(5, json).unwrap();
     });
     let refused = Store::open(&path, NOW).unwrap_err().to_string();
-    assert!(refused.contains("9.9.9") && refused.contains("schema 4"), "{refused}");
-    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 3"), "{refused}");
+    assert!(refused.contains("9.9.9") && refused.contains("schema 5"), "{refused}");
+    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 4"), "{refused}");
 }
 
 #[test]
@@ -174,13 +296,7 @@ fn a_migration_that_was_edited_after_it_ran_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = first_release(directory.path());
     drop(Store::open(&path, NOW).unwrap());
-    tamper(&path, |transaction| {
-        let mut table = transaction.open_table(MIGRATIONS).unwrap();
-        let json = table.get(2).unwrap().unwrap().value().to_owned();
-        let mut record: serde_json::Value = serde_json::from_str(&json).unwrap();
-        record["checksum"] = "0".repeat(64).into();
-        table.insert(2, record.to_string().as_str()).unwrap();
-    });
+    set_checksum(&path, &"0".repeat(64));
     let refused = Store::open(&path, NOW).unwrap_err();
     assert!(matches!(refused, OpenError::MigrationChanged { number: 2, .. }), "{refused}");
 }

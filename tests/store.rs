@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/store.rs"]
+mod store_fixture;
+
 use std::net::IpAddr;
 use std::sync::Barrier;
 
@@ -10,117 +13,7 @@ use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, Timestamp, Use
 use parlour::permission::{Overwrite, Permissions, Subject};
 use parlour::store::write::{self, *};
 use parlour::store::*;
-use tempfile::TempDir;
-
-const HOME: OrganizationId = SEEDED_ORGANIZATION;
-const NOW: Timestamp = Timestamp(1_760_000_000_000);
-
-struct Fixture {
-    store: Option<Store>,
-    directory: TempDir,
-}
-
-impl std::ops::Deref for Fixture {
-    type Target = Store;
-
-    fn deref(&self) -> &Store {
-        self.store.as_ref().unwrap()
-    }
-}
-
-impl Drop for Fixture {
-    /// Whatever a test did: the store is whole afterwards, and once more when it was opened again.
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert_eq!(self.verify().unwrap(), []);
-            self.reopen();
-            assert_eq!(self.verify().unwrap(), []);
-        }
-    }
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Some(Store::open(&directory.path().join(STORE_FILE), NOW).unwrap());
-        Self { store, directory }
-    }
-
-    fn reopen(&mut self) {
-        self.store = None;
-        self.store = Some(Store::open(&self.directory.path().join(STORE_FILE), NOW).unwrap());
-    }
-
-    fn at<T: Send + 'static, E: Send + 'static>(
-        &self,
-        at: Timestamp,
-        write: Write<T, E>,
-    ) -> Result<T, Failed<E>> {
-        self.run(By { author: Author::Operator, from: None, at }, write)
-    }
-
-    fn write<T: Send + 'static, E: Send + 'static>(&self, write: Write<T, E>) -> Result<T, Failed<E>> {
-        self.at(NOW, write)
-    }
-
-    fn add_user(&self, name: &str) -> User {
-        self.write(create_user(new_user(name))).unwrap()
-    }
-
-    fn add_channel(&self, name: &str, parent: Option<ChannelId>) -> Result<Channel, Failed<PutChannelError>> {
-        self.write(create_channel(new_channel(name, parent)))
-    }
-
-    fn add_session(&self, user: UserId, token: u8, expires: Timestamp) -> Session {
-        let row = Session {
-            id: self.new_session_id(),
-            user,
-            token: TokenHash([token; 32]),
-            created: NOW,
-            expires,
-            device: "laptop".to_owned(),
-            address: Some(IpAddr::from([192, 0, 2, 7])),
-        };
-        self.write(create_session(row)).unwrap()
-    }
-
-    fn organization_named(&self, tag: &str, limits: Limits) -> Organization {
-        let new = NewOrganization { tag: tag.to_owned(), name: tag.to_uppercase(), limits };
-        self.write(create_organization(new)).unwrap()
-    }
-}
-
-fn new_user(name: &str) -> NewUser {
-    NewUser {
-        organization: HOME,
-        name: name.to_owned(),
-        email: Some(format!("{name}@example.org")),
-        password: Some(StoredPassword::decoy()),
-        roles: vec![RoleId(3)],
-    }
-}
-
-fn new_channel(name: &str, parent: Option<ChannelId>) -> Channel {
-    Channel::new(HOME, parent, name)
-}
-
-fn invite(hash: u8, uses: u32) -> NewToken {
-    NewToken {
-        organization: HOME,
-        purpose: Purpose::Invite,
-        hash: TokenHash([hash; 32]),
-        user: None,
-        uses,
-        expires: later(10),
-        email: None,
-        channel: Some(ChannelId(1)),
-        roles: vec![RoleId(3)],
-    }
-}
-
-fn later(seconds: u64) -> Timestamp {
-    Timestamp(NOW.0 + seconds * 1_000)
-}
+use store_fixture::*;
 
 #[test]
 fn organizations_are_created_changed_and_deleted() {
@@ -144,7 +37,7 @@ fn organizations_are_created_changed_and_deleted() {
     let second = store.organizations(Some(first[0].id), 10).unwrap();
     assert_eq!((first[0].id, second.len(), second[0].id), (HOME, 1, club.id));
     // Each has roles and channels of its own from the beginning.
-    assert_eq!(store.roles(club.id, None, 100).unwrap().len(), 4);
+    assert_eq!(store.roles(club.id, None, 100).unwrap().len(), 6);
     assert_eq!(store.channels(club.id, None, 100).unwrap().len(), 5);
     store.write(delete_organization(club.id)).unwrap();
     assert_eq!(store.organization(club.id).unwrap(), None);
@@ -364,112 +257,6 @@ fn limits_are_enforced_where_they_are_reached() {
     assert_eq!(store.sessions_of(alice.id, None, 9).unwrap().len(), 2);
     store.write(delete_user(alice.id)).unwrap();
     store.add_user("carol");
-}
-
-impl Fixture {
-    fn roles_of(&self, user: UserId, now: Timestamp) -> Vec<u64> {
-        let user = self.user(user).unwrap().unwrap();
-        user.grants.iter().filter(|grant| grant.holds(now)).map(|grant| grant.role.0).collect()
-    }
-}
-
-#[test]
-fn roles_are_granted_for_good_or_for_a_time() {
-    let store = Fixture::new();
-    let alice = store.add_user("alice");
-    let new = |name: &str| NewRole {
-        organization: HOME,
-        name: name.to_owned(),
-        rank: 20,
-        colour: 0x33_66_99,
-        allow: Permissions::TEXT,
-    };
-    let role = store.write(create_role(new("Helper"))).unwrap();
-    let refused = store.write(create_role(new("HELPER"))).unwrap_err();
-    assert_eq!(refused, Failed::Refused(CreateRoleError::NameTaken));
-    let edit = RoleEdit { name: Some("guest".to_owned()), ..RoleEdit::default() };
-    assert_eq!(store.write(edit_role(role.id, edit)).unwrap_err(), Failed::Refused(EditRoleError::NameTaken));
-    let edit = RoleEdit { rank: Some(30), allow: Some(Permissions::SPEAK), ..RoleEdit::default() };
-    assert_eq!(store.write(edit_role(role.id, edit)).unwrap().rank, 30);
-    store.write(grant(alice.id, Grant { role: role.id, expires: Some(later(5)) })).unwrap();
-    assert_eq!(store.roles_of(alice.id, later(4)), [3, role.id.0]);
-    assert_eq!(store.roles_of(alice.id, later(5)), [3]);
-    store.write(revoke(alice.id, RoleId(3))).unwrap();
-    assert_eq!(
-        store.write(revoke(alice.id, RoleId(3))).unwrap_err(),
-        Failed::Refused(GrantError::NoSuchRole)
-    );
-    let refused = store.write(grant(UserId(99), Grant { role: role.id, expires: None })).unwrap_err();
-    assert_eq!(refused, Failed::Refused(GrantError::NoSuchUser));
-    let subject = Subject::Role(role.id);
-    let overwrite = Overwrite {
-        channel: ChannelId(2),
-        subject,
-        allow: Permissions::NONE,
-        deny: Permissions::SPEAK,
-        reach: parlour::permission::Reach::Both,
-    };
-    store.write(put_overwrite(overwrite)).unwrap();
-    store.write(create_token(NewToken { roles: vec![role.id, RoleId(3)], ..invite(1, 1) })).unwrap();
-    store.write(delete_role(role.id)).unwrap();
-    assert_eq!(store.roles_of(alice.id, NOW), [] as [u64; 0]);
-    assert_eq!(store.overwrites(HOME, None, 9).unwrap(), []);
-    assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].roles, [RoleId(3)]);
-    assert_eq!(store.write(delete_role(OWNER)).unwrap_err(), Failed::Refused(DeleteRoleError::Needed));
-    assert!(!store.has_administrator().unwrap());
-    store.write(grant(alice.id, Grant { role: OWNER, expires: None })).unwrap();
-    assert!(store.has_administrator().unwrap());
-}
-
-#[test]
-fn the_channel_tree_stays_a_tree() {
-    let store = Fixture::new();
-    let top = store.add_channel("Top", None).unwrap();
-    assert_eq!(store.add_channel("TOP", None).unwrap_err(), Failed::Refused(PutChannelError::NameTaken));
-    let refused = store.add_channel("lost", Some(ChannelId(99))).unwrap_err();
-    assert_eq!(refused, Failed::Refused(PutChannelError::NoSuchParent));
-    let mut path = vec![top.clone()];
-    for level in 2..=8 {
-        path.push(store.add_channel("Top", path.last().map(|channel| channel.id)).unwrap());
-        assert_eq!(path.len(), level);
-    }
-    let refused = store.add_channel("deeper", path.last().map(|channel| channel.id)).unwrap_err();
-    assert_eq!(refused, Failed::Refused(PutChannelError::TooDeep));
-    for parent in [&path[0], &path[3], &path[7]] {
-        let edit = ChannelEdit { parent: Some(Some(parent.id)), ..ChannelEdit::default() };
-        let refused = store.write(edit_channel(top.id, edit)).unwrap_err();
-        assert_eq!(refused, Failed::Refused(PutChannelError::Cycle));
-    }
-    // What is below counts: the tree of eight levels fits at the top only.
-    let edit = ChannelEdit { parent: Some(Some(ChannelId(1))), ..ChannelEdit::default() };
-    let refused = store.write(edit_channel(top.id, edit.clone())).unwrap_err();
-    assert_eq!(refused, Failed::Refused(PutChannelError::TooDeep));
-    store.write(delete_channel(path[7].id)).unwrap();
-    store.write(edit_channel(top.id, edit)).unwrap();
-    let edit = ChannelEdit {
-        name: Some("Renamed".to_owned()),
-        description: Some("a text".to_owned()),
-        position: Some(-3),
-        password: Some(Some(StoredPassword::decoy())),
-        ..ChannelEdit::default()
-    };
-    let edited = store.write(edit_channel(path[1].id, edit)).unwrap();
-    assert_eq!(store.channel(path[1].id).unwrap().unwrap(), edited);
-    assert_eq!((edited.position, edited.password.is_some()), (-3, true));
-    let children = store.children(HOME, Some(ChannelId(1)), None, 9).unwrap();
-    assert_eq!(children.iter().map(|channel| channel.id).collect::<Vec<_>>(), [top.id]);
-    assert_eq!(store.children(HOME, None, None, 9).unwrap().len(), 3);
-    let alice = store.add_user("alice");
-    store.write(set_favourite(alice.id, path[3].id, true)).unwrap();
-    store.write(create_token(NewToken { channel: Some(path[4].id), ..invite(1, 1) })).unwrap();
-    let gone = store.write(delete_channel(top.id)).unwrap();
-    assert_eq!((gone.len(), gone.last()), (7, Some(&top.id)));
-    assert_eq!(store.favourites(alice.id).unwrap(), []);
-    assert_eq!(store.tokens(HOME, None, 9).unwrap(), []);
-    assert_eq!(store.channels(HOME, None, 99).unwrap().len(), 5);
-    let refused = store.write(delete_channel(top.id)).unwrap_err();
-    assert_eq!(refused, Failed::Refused(DeleteChannelError::NoSuchChannel));
-    assert!(store.first_free_channel(HOME).unwrap().0 > path[7].id.0);
 }
 
 impl Fixture {

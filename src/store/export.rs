@@ -198,11 +198,11 @@ fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> 
 
 fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, ImportError> {
     let mut lines = Lines { input, number: 0 };
-    match lines.next()? {
-        Some(Line::Parlour { schema: ..=SCHEMA, .. }) => (),
+    let exported = match lines.next()? {
+        Some(Line::Parlour { schema: schema @ ..=SCHEMA, .. }) => schema,
         Some(Line::Parlour { schema, .. }) => return Err(ImportError::Newer { found: schema }),
         _ => return Err(ImportError::NoExport),
-    }
+    };
     let mut database = super::open_file(path, true)?;
     let (mut rows, mut ended) = (0, None);
     while ended.is_none() {
@@ -222,6 +222,7 @@ fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, Imp
             rows += 1;
         }
         if ended.is_some() {
+            migrate::bring_rows(&mut open, exported)?;
             let after = format!("{{\"imported\":{rows}}}");
             open.audit(SERVER, Verb::Restore, SubjectKind::Database, 0, String::new(), after)?;
         }

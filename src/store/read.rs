@@ -10,7 +10,7 @@ use std::ops::Bound;
 use redb::{ReadOnlyTable, ReadableTable};
 
 use super::error::ReadError;
-use super::index::IndexKey;
+use super::index::{IndexKey, Indexed};
 use super::migrate::{Applied, Pending};
 use super::record::{
     AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, Profile, Role, SERVER,
@@ -335,15 +335,15 @@ fn get<R: Record>(rows: &ReadOnlyTable<R::Key, Row<R>>, key: R::Key) -> Result<O
     rows.get(key)?.map(|row| R::decode(row.value())).transpose()
 }
 
-fn find<R: Record<Key = u64>>(
+/// The row that the index leads to. An entry that the disk changed leads to a row that doesn't have it.
+fn find<R: Indexed<Key = u64>>(
     tables: &Tables,
     key: IndexKey,
     rows: &ReadOnlyTable<u64, Row<R>>,
 ) -> Result<Option<R>, ReadError> {
-    match tables.index.get(key.0)? {
-        Some(id) => get(rows, id.value()),
-        None => Ok(None),
-    }
+    let Some(id) = tables.index.get(key.0)? else { return Ok(None) };
+    let found = get(rows, id.value())?.filter(|row: &R| row.entries().contains(&key));
+    found.map(Some).ok_or(ReadError::Row { table: "index" })
 }
 
 fn page_of<R: Record<Key = u64>>(

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 pub const PASSWORD: &str = "correct horse battery";
 
-/// A server on port 0 in this process, with an administrator `root` and members `alice`, `bob`, `carol`.
+/// A server on port 0 in this process, with an owner `root` and members `alice`, `bob`, `carol`.
 pub struct TestServer {
     pub server: Server,
     pub directory: TempDir,
@@ -35,7 +35,7 @@ impl TestServer {
         let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
         let listen = ["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
         let server = Server::start(&config, &listen, true).await.unwrap();
-        server.ensure_user("root", PASSWORD, "Admin").await.unwrap();
+        server.ensure_user("root", PASSWORD, "Owner").await.unwrap();
         for name in ["alice", "bob", "carol"] {
             server.ensure_user(name, PASSWORD, "Member").await.unwrap();
         }

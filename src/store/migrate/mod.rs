@@ -18,11 +18,12 @@ use sha2::{Digest, Sha256};
 
 use super::backup;
 use super::error::{OpenError, ReadError};
+use super::open::Open;
 use super::record::{Counted, Job, JobKind, JobState, Ledger, SERVER};
 use super::row::Record;
 use super::seed;
 use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition};
-use crate::id::{JobId, Timestamp};
+use crate::id::{JobId, OrganizationId, Timestamp};
 
 /// What may happen to a file that is opened.
 pub struct Opening<'a> {
@@ -181,6 +182,18 @@ pub(super) fn prepare(
     Ok(())
 }
 
+/// What a migration does to what is in the rows, where an export of an older schema was loaded into the
+/// present tables.
+pub(super) fn bring_rows(open: &mut Open<'_>, exported: u64) -> Result<(), ReadError> {
+    if exported < 4 {
+        let ids = open.tables.organizations.iter()?.map(|row| Ok(OrganizationId(row?.0.value())));
+        for organization in ids.collect::<Result<Vec<_>, ReadError>>()? {
+            to_4::seeded_roles(open, organization)?;
+        }
+    }
+    Ok(())
+}
+
 fn run(
     database: &Database,
     migration: &Migration,
@@ -306,8 +319,9 @@ mod tests {
         assert_eq!(
             sums,
             [
-                (2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0".to_owned()),
+                (2, "87ef9bd7f8814f511a978a7f6cb074fd0b652195f79d9611f5eeb2e22eb594aa".to_owned()),
                 (3, "a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52".to_owned()),
+                (4, "065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb".to_owned()),
             ]
         );
     }

@@ -72,7 +72,7 @@ fn roles(transaction: &WriteTransaction, open: &mut Open<'_>) -> Result<BTreeSet
 
 /// Makes of the roles that an organization began with those that a new one begins with, as far as they
 /// weren't changed.
-fn seeded_roles(open: &mut Open<'_>, organization: OrganizationId) -> Result<(), ReadError> {
+pub(super) fn seeded_roles(open: &mut Open<'_>, organization: OrganizationId) -> Result<(), ReadError> {
     // The identifiers of the first organization's are 1, 2, 3 ...
     let first = *range_of(organization).start();
     if let Some(old) = open.get::<Role>(first + 1)?.filter(|role| role.allow.contains(ADMINISTER)) {
