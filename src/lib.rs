@@ -20,6 +20,7 @@ pub mod mail;
 pub mod name;
 pub mod permission;
 pub mod protocol;
+pub mod recording;
 pub mod server;
 pub mod state;
 pub mod store;
