@@ -80,6 +80,10 @@ id! {
     JobId(u64)
 }
 id! {
+    /// What was said in a channel from when somebody began to record it. Unique in the whole server.
+    RecordingId(u64)
+}
+id! {
     /// A request, counted per connection by the server; only for logs.
     RequestId(u64)
 }

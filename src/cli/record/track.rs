@@ -1,6 +1,5 @@
 //! One speaker's part of a recording: where each packet belongs, and the file it goes to.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -8,15 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use bytes::Bytes;
 
-use crate::audio::{Decoder, OggOpusWriter, Placed, SAMPLE_RATE, WavMixer, packet_duration};
+use crate::audio::{Counts, Decoder, Due, OggTrack, Timeline, WavMixer, track_name};
 use crate::client::Heard;
-use crate::id::Ssrc;
-
-/// How long a packet waits for those that were overtaken on the way, in samples: 200 ms.
-const SETTLE: u64 = SAMPLE_RATE as u64 / 5;
-
-/// Packets that wait in one track at most: 5 s of 10 ms frames. Beyond that the oldest are settled.
-const WAITING: usize = 500;
 
 /// Longest stretch of lost frames that is concealed in a mix, in samples: 60 ms.
 const CONCEALED: u64 = 2_880;
@@ -45,25 +37,15 @@ impl Sink {
     /// Begins a speaker's track.
     pub(super) fn track(&self, session: u64, name: &str) -> anyhow::Result<Track> {
         let output = match self {
-            Self::Mix(path, _) => TrackOutput::Mix(path.clone(), Decoder::new()?),
+            Self::Mix(path, _) => TrackOutput::Mix(path.clone(), Timeline::default(), Decoder::new()?),
             Self::Files(directory) => {
-                let safe: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-                let path = directory.join(format!("{safe}-{session}.ogg"));
+                let path = directory.join(format!("{}.ogg", track_name(name, session)));
                 let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
-                let tags = [("ARTIST", name), ("TITLE", "Recorded with Parlour")];
                 let serial = (session & u64::from(u32::MAX)) as u32;
-                let writer = OggOpusWriter::new(BufWriter::new(file), serial, PRE_SKIP, &tags)?;
-                TrackOutput::File(path, Box::new(writer))
+                TrackOutput::File(path, Box::new(OggTrack::new(BufWriter::new(file), serial, name)?))
             }
         };
-        Ok(Track {
-            name: name.to_owned(),
-            output: Some(output),
-            anchor: None,
-            waiting: BTreeMap::new(),
-            settled: 0,
-            counts: Counts::default(),
-        })
+        Ok(Track { name: name.to_owned(), output })
     }
 
     /// Ends the mix, if it is one.
@@ -75,48 +57,15 @@ impl Sink {
     }
 }
 
-/// Look-ahead of the encoders that speak Parlour: libopus's, in samples.
-const PRE_SKIP: u16 = 312;
-
 enum TrackOutput {
-    File(PathBuf, Box<OggOpusWriter<BufWriter<File>>>),
-    Mix(PathBuf, Decoder),
-}
-
-/// What became of a speaker's frames.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) received: u64,
-    pub(super) late: u64,
-    pub(super) duplicate: u64,
-    expected: u64,
-}
-
-impl Counts {
-    /// Frames that were sent, as the sequence numbers tell, and never came.
-    pub(super) fn lost(self) -> u64 {
-        self.expected.saturating_sub(self.received)
-    }
-}
-
-/// Ties a stream's numbers to the recording.
-#[derive(Clone, Copy)]
-struct Anchor {
-    ssrc: Ssrc,
-    timestamp: u32,
-    position: u64,
-    highest: u16,
+    File(PathBuf, Box<OggTrack<BufWriter<File>>>),
+    Mix(PathBuf, Timeline, Decoder),
 }
 
 /// One speaker.
 pub(super) struct Track {
     name: String,
-    output: Option<TrackOutput>,
-    anchor: Option<Anchor>,
-    waiting: BTreeMap<u64, Bytes>,
-    /// Everything before this sample is written.
-    settled: u64,
-    counts: Counts,
+    output: TrackOutput,
 }
 
 impl Track {
@@ -125,107 +74,61 @@ impl Track {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counts
+        match &self.output {
+            TrackOutput::File(_, track) => track.counts(),
+            TrackOutput::Mix(_, timeline, _) => timeline.counts(),
+        }
     }
 
     /// The file it goes to.
     pub(super) fn file(&self) -> String {
-        match &self.output {
-            Some(TrackOutput::File(path, _) | TrackOutput::Mix(path, _)) => path.display().to_string(),
-            None => String::new(),
-        }
+        let (TrackOutput::File(path, _) | TrackOutput::Mix(path, ..)) = &self.output;
+        path.display().to_string()
     }
 
     /// Takes a packet that arrived at sample `now` of the recording.
     pub(super) fn hear(&mut self, now: u64, heard: &Heard) {
-        let position = self.position(now, heard);
-        if position < self.settled {
-            self.counts.received += 1;
-            self.counts.late += 1;
-        } else if self.waiting.insert(position, heard.payload.clone()).is_some() {
-            self.counts.duplicate += 1;
-        } else {
-            self.counts.received += 1;
+        let packet = heard.payload.clone();
+        match &mut self.output {
+            TrackOutput::File(_, track) => track.hear(now, &heard.header, packet),
+            TrackOutput::Mix(_, timeline, _) => timeline.hear(now, &heard.header, packet),
         }
-    }
-
-    /// Where the packet belongs. The first of a stream stands where it arrived, and so does the first of a
-    /// talk spurt, since clocks drift apart in a long silence; the rest follow by their timestamps.
-    fn position(&mut self, now: u64, heard: &Heard) -> u64 {
-        let header = heard.header;
-        let free = now.max(self.end());
-        if let Some(anchor) = &mut self.anchor
-            && anchor.ssrc == header.ssrc
-        {
-            let ahead = header.sequence.wrapping_sub(anchor.highest).cast_signed();
-            if ahead > 0 {
-                self.counts.expected += u64::from(ahead.cast_unsigned());
-                anchor.highest = header.sequence;
-            }
-            let samples = i64::from(header.timestamp.wrapping_sub(anchor.timestamp).cast_signed());
-            let position = anchor.position.saturating_add_signed(samples);
-            // A stream that claims to be far from where it arrives is taken at its arrival.
-            let plausible = position.abs_diff(now) < 10 * u64::from(SAMPLE_RATE);
-            if plausible && !(header.marker && ahead > 0) {
-                return position;
-            }
-            *anchor = Anchor { timestamp: header.timestamp, position: free, ..*anchor };
-            return free;
-        }
-        let (ssrc, timestamp, highest) = (header.ssrc, header.timestamp, header.sequence);
-        self.anchor = Some(Anchor { ssrc, timestamp, position: free, highest });
-        self.counts.expected += 1;
-        free
-    }
-
-    /// The sample after the last packet.
-    fn end(&self) -> u64 {
-        let last = self.waiting.last_key_value();
-        last.map_or(self.settled, |(at, packet)| at + u64::from(packet_duration(packet).unwrap_or(0)))
     }
 
     /// Writes what has waited long enough at sample `now`.
     pub(super) fn settle(&mut self, now: u64, sink: &mut Sink) -> anyhow::Result<()> {
-        while let Some(first) = self.waiting.first_entry() {
-            if first.key() + SETTLE > now && self.waiting.len() <= WAITING {
-                break;
-            }
-            let Some((at, packet)) = self.waiting.pop_first() else { break };
-            self.write(at, &packet, sink)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, at: u64, packet: &Bytes, sink: &mut Sink) -> anyhow::Result<()> {
-        let duration = u64::from(packet_duration(packet).unwrap_or(0));
-        let gap = at.saturating_sub(self.settled);
         match (&mut self.output, sink) {
-            (Some(TrackOutput::File(_, writer)), _) => {
-                let placed = writer.place(at, packet)?;
-                self.counts.late += u64::from(placed != Placed::Written);
-            }
-            (Some(TrackOutput::Mix(_, decoder)), Sink::Mix(_, mixer)) => {
-                if self.settled > 0 && gap > 0 && gap <= CONCEALED {
-                    conceal(decoder, mixer, self.settled, gap, packet)?;
-                }
-                // Bytes that are no Opus are somebody else's mistake, and no reason to stop.
-                if let Ok(samples) = decoder.decode(packet) {
-                    mixer.add(at, &samples)?;
+            (TrackOutput::File(_, track), _) => track.settle(now)?,
+            (TrackOutput::Mix(_, timeline, decoder), Sink::Mix(_, mixer)) => {
+                while let Some(due) = timeline.poll(now) {
+                    mix(decoder, mixer, &due)?;
                 }
             }
             _ => (),
         }
-        self.settled = self.settled.max(at + duration);
         Ok(())
     }
 
     /// Ends the file at a sample.
-    pub(super) fn finish(mut self, end: u64) -> anyhow::Result<()> {
-        if let Some(TrackOutput::File(_, writer)) = self.output.take() {
-            writer.finish(end.max(self.settled))?;
+    pub(super) fn finish(self, end: u64) -> anyhow::Result<()> {
+        if let TrackOutput::File(_, track) = self.output {
+            track.finish(end)?;
         }
         Ok(())
     }
+}
+
+/// Decodes a packet into the mix, and what is missing just before it.
+fn mix(decoder: &mut Decoder, mixer: &mut WavMixer<BufWriter<File>>, due: &Due) -> anyhow::Result<()> {
+    let gap = due.at.saturating_sub(due.from);
+    if due.from > 0 && gap > 0 && gap <= CONCEALED {
+        conceal(decoder, mixer, due.from, gap, &due.packet)?;
+    }
+    // Bytes that are no Opus are somebody else's mistake, and no reason to stop.
+    if let Ok(samples) = decoder.decode(&due.packet) {
+        mixer.add(due.at, &samples)?;
+    }
+    Ok(())
 }
 
 /// Fills a short gap: the frame just before `next` by what that repeats of it, the ones before by guessing.
