@@ -1,13 +1,20 @@
 //! `parlour channels`.
 
+use std::time::Duration;
+
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::connect::{Place, Server};
 use super::output::{Output, paint, styled};
+use super::span::Span;
+use super::words::roughly;
 use crate::client::View;
 use crate::id::ChannelId;
-use crate::protocol::wire::Member;
+use crate::protocol::wire::{Channel, Member};
+
+/// Who did nothing for so long is shown as idle.
+const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Show the channels and who is in them.
 #[derive(Debug, Args)]
@@ -24,16 +31,23 @@ impl Channels {
         output.line(paint(&session.welcome().server_name, "1", styled()));
         draw(output, &view, None, "");
         for channel in view.channels.values() {
-            let people: Vec<_> =
-                view.people(Some(ChannelId(channel.id))).iter().map(|member| &member.name).collect();
-            output.object(&json!({
-                "id": channel.id, "path": view.path(channel), "description": channel.description,
-                "position": channel.position, "people": people,
-            }));
+            output.object(&object(&view, channel));
         }
         session.close().await;
         Ok(())
     }
+}
+
+fn object(view: &View, channel: &Channel) -> Value {
+    let id = ChannelId(channel.id);
+    let names = |people: Vec<&Member>| people.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
+    let recorded = (channel.recorded_since_ms > 0).then_some(&channel.recorded_by);
+    json!({
+        "id": channel.id, "path": view.path(channel), "description": channel.description,
+        "position": channel.position, "people": names(view.people(Some(id))),
+        "listening": names(view.listening(id)), "password": channel.password, "limit": channel.user_limit,
+        "temporary_ms": channel.temporary_ms, "links": links(view, channel), "recorded_by": recorded,
+    })
 }
 
 /// Draws what is below a channel; the server's checks keep the tree free of cycles and eight deep.
@@ -51,14 +65,99 @@ fn draw(output: Output, view: &View, parent: Option<ChannelId>, indent: &str) {
         let (branch, below) = if last { ("└─", "   ") } else { ("├─", "│  ") };
         let dash = if channel.description.is_empty() { "" } else { "  · " };
         let name = paint(&channel.name, "1;36", styled());
-        output.line(format!("{indent}{branch} {name}{dash}{}", channel.description));
+        let marks = marks(view, channel);
+        output.line(format!("{indent}{branch} {name}{dash}{}{marks}", channel.description));
         draw(output, view, Some(ChannelId(channel.id)), &format!("{indent}{below}"));
     }
 }
 
+/// What is special about a channel, in brackets.
+fn marks(view: &View, channel: &Channel) -> String {
+    let mut words = Vec::new();
+    if channel.password {
+        words.push("password".to_owned());
+    }
+    if channel.user_limit > 0 {
+        let there = view.people(Some(ChannelId(channel.id))).len();
+        words.push(format!("{there} of {}", channel.user_limit));
+    }
+    if let Some(empty) = channel.temporary_ms {
+        words.push(format!("temporary, {}", Span(Duration::from_millis(empty))));
+    }
+    let links = links(view, channel);
+    if !links.is_empty() {
+        words.push(format!("linked with {}", links.join(" and ")));
+    }
+    let plain = if words.is_empty() { String::new() } else { format!("  [{}]", words.join("; ")) };
+    let mut marks = if plain.is_empty() { plain } else { paint(&plain, "2", styled()) };
+    if channel.recorded_since_ms > 0 {
+        let recorded = format!("● recorded by {}", channel.recorded_by);
+        marks = format!("{marks}  {}", paint(&recorded, "1;31", styled()));
+    }
+    marks
+}
+
+/// The paths of those that a channel is linked with.
+fn links(view: &View, channel: &Channel) -> Vec<String> {
+    channel.links.iter().filter_map(|id| view.channels.get(id)).map(|other| view.path(other)).collect()
+}
+
 /// What is to be known of a member, in words.
+pub(super) fn state(member: &Member) -> Vec<String> {
+    let words = [
+        (member.talking, "talking"),
+        (member.muted, "muted by others"),
+        (member.mute && !member.muted, "muted"),
+        (member.deafened, "deafened by others"),
+        (member.deaf && !member.deafened, "deaf"),
+        (member.suppressed, "suppressed"),
+        (member.priority, "priority"),
+        (member.away, "away"),
+    ];
+    let mut said: Vec<_> = words.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).collect();
+    let idle = Duration::from_millis(member.idle_ms);
+    if idle >= IDLE {
+        said.push(format!("idle {}", roughly(idle)));
+    }
+    said
+}
+
+/// The same in brackets, behind a name.
 pub(super) fn flags(member: &Member) -> String {
-    let words = [(member.mute, "muted"), (member.deaf, "deaf"), (member.suppressed, "may not speak")];
-    let said: Vec<_> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+    let said = state(member);
     if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_s_state_is_in_words() {
+        let member = Member { mute: true, muted: true, deaf: true, idle_ms: 400_000, ..Member::default() };
+        assert_eq!(state(&member), ["muted by others", "deaf", "idle 6m"]);
+        assert_eq!(flags(&Member { idle_ms: 1_000, ..Member::default() }), "");
+    }
+
+    #[test]
+    fn what_is_special_about_a_channel_is_marked() {
+        let mut view = View::default();
+        let bar = Channel { id: 2, name: "Bar".to_owned(), ..Channel::default() };
+        let hall = Channel {
+            id: 1,
+            password: true,
+            user_limit: 5,
+            temporary_ms: Some(600_000),
+            links: vec![2, 9],
+            recorded_by: "anna".to_owned(),
+            recorded_since_ms: 1,
+            ..Channel::default()
+        };
+        view.channels.extend([(1, hall.clone()), (2, bar.clone())]);
+        assert_eq!(
+            marks(&view, &hall),
+            "  [password; 0 of 5; temporary, 10m; linked with Bar]  ● recorded by anna"
+        );
+        assert_eq!(marks(&view, &bar), "");
+    }
 }

@@ -149,8 +149,33 @@ pub(super) struct Entered {
     pub(super) keeper: Keeper,
 }
 
+/// The password of a channel that is to be joined.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct JoinPassword {
+    /// The channel's password, where it has one. Asked for when the value is left out or is `-`.
+    #[arg(long = "password", value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
+    password: Option<String>,
+}
+
+/// The server where a command about records acts as the person who is logged in; none where it acts as the machine's
+/// owner: when it is said to, or when nobody is logged in here.
+pub(super) fn acting_place(server: &Server, is_local: bool) -> anyhow::Result<Option<Place>> {
+    if is_local {
+        return Ok(None);
+    }
+    let place = Place::find(server.address.as_deref())?;
+    let is_program = std::env::var_os("PARLOUR_API_KEY").is_some();
+    let acts = server.address.is_some() || is_program || place.known().is_some_and(Known::is_logged_in);
+    Ok(acts.then_some(place))
+}
+
 /// Enters the channel that is named, by itself or in the address; the first one when none is.
-pub(super) async fn join(session: &Session, place: &Place, named: Option<&str>) -> anyhow::Result<String> {
+pub(super) async fn join(
+    session: &Session,
+    place: &Place,
+    named: Option<&str>,
+    password: &JoinPassword,
+) -> anyhow::Result<String> {
     let view = session.view();
     let path = named.unwrap_or(&place.address.channel);
     let channel = if path.is_empty() {
@@ -159,7 +184,14 @@ pub(super) async fn join(session: &Session, place: &Place, named: Option<&str>) 
         view.find(path)?
     };
     let name = view.path(channel);
-    session.join(ChannelId(channel.id)).await.with_context(|| format!("can't join {name}"))?;
+    let question = format!("The password of {name}");
+    let password = channel_password(password.password.as_deref(), &question, false)?.unwrap_or_default();
+    let joined = session.join_with_password(ChannelId(channel.id), &password).await;
+    joined.map_err(|error| {
+        let is_asked = error.code() == Some(ErrorCode::ChannelPassword) && password.is_empty();
+        let hint = if is_asked { "; give it with --password" } else { "" };
+        anyhow::Error::new(error).context(format!("can't join {name}{hint}"))
+    })?;
     Ok(name)
 }
 
@@ -211,6 +243,34 @@ pub(super) fn password(from_stdin: bool, question: &str, twice: bool) -> anyhow:
         bail!("the two passwords differ; try again");
     }
     Ok(password)
+}
+
+/// A channel's password: what is given, or asked for where that is `-`: without echo on a terminal, else as a line of
+/// standard input.
+pub(super) fn channel_password(
+    given: Option<&str>,
+    question: &str,
+    twice: bool,
+) -> anyhow::Result<Option<String>> {
+    match given {
+        Some("-") if io::stdin().is_terminal() => {
+            let password = rpassword::prompt_password(format!("{question}: "))?;
+            if twice && rpassword::prompt_password("The same again: ")? != password {
+                bail!("the two passwords differ; try again");
+            }
+            Ok(Some(password))
+        }
+        Some("-") => Ok(Some(password(true, question, false)?)),
+        given => Ok(given.map(str::to_owned)),
+    }
+}
+
+/// Shows what the server tells everybody who comes.
+pub(super) fn welcome(output: Output, session: &Session) {
+    let text = session.view().organization.welcome;
+    for line in super::words::printable(&text).lines() {
+        output.line(format!("  {line}"));
+    }
 }
 
 /// What this device is called in the user's list of devices: its host name.

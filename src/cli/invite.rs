@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server, announce, ask, device, password};
+use super::connect::{Place, Server, announce, ask, device, password, welcome};
 use super::output::{Output, paint, styled};
 use super::serve::qr_code;
 use super::span::Span;
@@ -146,6 +146,7 @@ impl Register {
         place.remember(&session, fingerprint)?;
         place.register_device(&session).await?;
         output.line(format!("Welcome, {name}. You are logged in to {}.", place.address.server()));
+        welcome(output, &session);
         output.object(&json!({ "server": place.address.server(), "name": name, "session": session.id().0 }));
         session.close().await;
         Ok(())

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdin};
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, announce, ask, device, password};
+use super::connect::{Place, announce, ask, device, password, welcome as show_welcome};
 use super::output::Output;
 use crate::client::{ConnectError, Connected, Credentials, RequestError, Session};
 use crate::id::Fingerprint;
@@ -83,7 +83,9 @@ impl Login {
             place.register_device(&session).await?;
         }
         output.line(format!("Logged in to {} ({}) as {name}.", welcome.server_name, place.address.server()));
+        show_welcome(output, &session);
         output.object(&json!({
+            "welcome": session.view().organization.welcome,
             "server": place.address.server(), "name": name, "session": session.id().0,
             "fingerprint": fingerprint.to_string(), "token_expires_ms": session.logged_in().token_expires_ms,
         }));

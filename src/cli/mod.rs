@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod ban;
 mod bench;
+mod channel;
 mod channels;
 mod claim;
 mod completions;
@@ -17,21 +18,33 @@ mod discover;
 mod doctor;
 mod invite;
 mod key;
+mod kick;
 mod login;
 mod logout;
+mod move_session;
+mod mute;
 mod operate;
 mod output;
+mod person;
 mod play;
+mod priority;
 mod record;
+mod recording;
 mod records;
 mod reset;
+mod role;
 mod say;
 mod serve;
+mod settings;
 mod span;
 mod status;
 mod trace;
 mod user;
+mod what_if;
+mod whisper;
 mod who;
+mod why;
+mod words;
 
 use clap::{Parser, Subcommand};
 use output::Output;
@@ -89,14 +102,32 @@ enum Command {
     Say(say::Say),
     /// Play a sound file into a channel.
     Play(play::Play),
-    /// Record a channel: a file for each speaker, or one mixed.
+    /// Play a sound file to chosen people, channels or roles.
+    Whisper(whisper::Whisper),
+    /// Record a channel here: a file for each speaker, or one mixed.
     Record(record::Record),
+    /// Recordings that the server makes.
+    Recording(recording::Recording),
+    /// Find out why somebody may do something, or may not.
+    Why(why::Why),
+    /// Show what would be different after a change, which isn't made.
+    WhatIf(what_if::WhatIf),
+    /// End somebody's connection.
+    Kick(kick::Kick),
+    /// Mute, deafen or suppress somebody.
+    Mute(mute::Mute),
+    /// Move somebody to another channel.
+    Move(move_session::MoveSession),
+    /// Make somebody a priority speaker.
+    Priority(priority::Priority),
     /// Accounts.
     User(user::User),
-    /// The channel tree, for the machine's owner.
-    Channel(records::Channel),
-    /// Roles, for the machine's owner.
-    Role(records::Role),
+    /// The channel tree, and who may do what in it.
+    Channel(channel::Channel),
+    /// Roles: named sets of permissions.
+    Role(role::Role),
+    /// What everybody meets who comes: welcome, channels for newcomers and for the idle.
+    Settings(settings::Settings),
     /// Organizations, for the machine's owner.
     Org(records::Org),
     /// Sessions, for the machine's owner.
@@ -159,6 +190,15 @@ impl Command {
             Self::Say(command) => command.run(output).await,
             Self::Play(command) => command.run(output).await,
             Self::Record(command) => command.run(output).await,
+            Self::Whisper(command) => command.run(output).await,
+            Self::Recording(command) => command.run(output).await,
+            Self::Why(command) => command.run(output).await,
+            Self::WhatIf(command) => command.run(output).await,
+            Self::Kick(command) => command.run(output).await,
+            Self::Mute(command) => command.run(output).await,
+            Self::Move(command) => command.run(output).await,
+            Self::Priority(command) => command.run(output).await,
+            Self::Settings(command) => command.run(output).await,
             Self::User(command) => command.run(output).await,
             Self::Channel(command) => command.run(output).await,
             Self::Role(command) => command.run(output).await,

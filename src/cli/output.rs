@@ -8,6 +8,11 @@ use serde_json::json;
 
 use crate::client::{ConnectError, RequestError};
 
+/// A statement that was asked about doesn't hold; the answer is printed already.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("it doesn't hold")]
+pub(super) struct DoesNotHold;
+
 /// How a command prints. Printing never fails a command: a closed pipe only means that nobody reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
@@ -51,8 +56,12 @@ impl Output {
         self.line(table.to_string());
     }
 
-    /// Prints an error and answers with the exit code: 2 for what the server refused, 1 for the rest.
+    /// Prints an error and answers with the exit code: 2 for what the server refused, 1 for the rest, of which
+    /// [`DoesNotHold`] was told already.
     pub(super) fn fail(self, error: &anyhow::Error) -> u8 {
+        if error.is::<DoesNotHold>() {
+            return 1;
+        }
         let code = error.chain().find_map(|cause| match cause.downcast_ref::<RequestError>() {
             Some(refusal) => refusal.code(),
             None => match cause.downcast_ref::<ConnectError>() {

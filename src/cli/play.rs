@@ -10,11 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::connect::{Entered, Place, join};
+use super::connect::{Entered, JoinPassword, Place, join};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::{Encoder, Source};
-use crate::client::Restored;
+use crate::client::{Restored, Session, Speaker, Target};
+use crate::id::FlowId;
 
 /// Play a sound file into a channel.
 #[derive(Debug, Args)]
@@ -27,6 +28,8 @@ pub(super) struct Play {
     /// The channel to play into. Default: the address's, or the first one.
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    #[command(flatten)]
+    password: JoinPassword,
     /// Bits a second of Opus.
     #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(i32).range(6_000..=256_000))]
     bitrate: i32,
@@ -38,6 +41,9 @@ pub(super) struct Play {
     trace: Option<PathBuf>,
 }
 
+/// The flow that whispers go on.
+const WHISPER: FlowId = FlowId(2);
+
 /// A frame's length.
 const FRAME_TIME: Duration = Duration::from_millis(20);
 
@@ -45,12 +51,12 @@ impl Play {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let source =
             Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
-        let mut encoder = Encoder::new(self.bitrate)?;
-        encoder.set_expected_loss(self.expected_loss)?;
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
+        let mut player = Player::new(self.bitrate, trace, output)?;
+        player.encoder.set_expected_loss(self.expected_loss)?;
         let place = Place::find(self.address.as_deref())?;
         let entered = place.enter().await?;
-        let channel = join(&entered.session, &place, self.channel.as_deref()).await?;
+        let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
         output.line(format!(
             "Playing {} ({:.1} s) into {channel} as {}. Ctrl-C stops.",
             self.file.display(),
@@ -60,39 +66,67 @@ impl Play {
         output.object(
             &json!({ "event": "playing", "channel": channel, "seconds": source.duration().as_secs_f64() }),
         );
-        let played = Player { encoder, trace, output, sent: 0, dropped: 0 }.play(&source, entered).await?;
-        let seconds = played.sent as f64 * FRAME_TIME.as_secs_f64();
-        let dropped = match played.dropped {
-            0 => String::new(),
-            dropped => format!(", {} dropped here", counted(dropped, "frame")),
-        };
-        output.line(format!("Sent {} ({seconds:.1} s){dropped}.", counted(played.sent, "frame")));
-        output.object(&json!({
-            "event": "done", "frames_sent": played.sent, "frames_dropped": played.dropped, "seconds": seconds,
-            "whole": played.whole,
-        }));
+        report(&player.play(&source, entered).await?, output);
         Ok(())
     }
 }
 
-struct Player {
+/// Says what was sent.
+pub(super) fn report(played: &Played, output: Output) {
+    let seconds = played.sent as f64 * FRAME_TIME.as_secs_f64();
+    let dropped = match played.dropped {
+        0 => String::new(),
+        dropped => format!(", {} dropped here", counted(dropped, "frame")),
+    };
+    output.line(format!("Sent {} ({seconds:.1} s){dropped}.", counted(played.sent, "frame")));
+    output.object(&json!({
+        "event": "done", "frames_sent": played.sent, "frames_dropped": played.dropped, "seconds": seconds,
+        "whole": played.whole,
+    }));
+}
+
+/// Sends a sound file in real time.
+pub(super) struct Player {
     encoder: Encoder,
     trace: Option<Trace>,
     output: Output,
+    /// Whom it speaks to; the channel where it names nobody.
+    targets: Vec<Target>,
     sent: u64,
     dropped: u64,
 }
 
-struct Played {
+/// What came of it.
+pub(super) struct Played {
     sent: u64,
     dropped: u64,
     whole: bool,
 }
 
 impl Player {
-    async fn play(mut self, source: &Source, entered: Entered) -> anyhow::Result<Played> {
+    /// One that encodes at so many bits a second, and speaks to the channel.
+    pub(super) fn new(bitrate: i32, trace: Option<Trace>, output: Output) -> anyhow::Result<Self> {
+        let encoder = Encoder::new(bitrate)?;
+        Ok(Self { encoder, trace, output, targets: Vec::new(), sent: 0, dropped: 0 })
+    }
+
+    /// Speaks to these instead.
+    pub(super) fn toward(self, targets: Vec<Target>) -> Self {
+        Self { targets, ..self }
+    }
+
+    /// The speaker to them.
+    async fn speaker(&self, session: &Session) -> anyhow::Result<Speaker> {
+        if self.targets.is_empty() {
+            return Ok(session.speaker());
+        }
+        session.set_voice_target(WHISPER, &self.targets).await?;
+        Ok(session.speaker_on(WHISPER))
+    }
+
+    pub(super) async fn play(mut self, source: &Source, entered: Entered) -> anyhow::Result<Played> {
         let Entered { mut session, keeper } = entered;
-        let mut speaker = session.speaker();
+        let mut speaker = self.speaker(&session).await?;
         let frames = source.frames();
         let bar = progress(self.output, frames.len() as u64);
         let mut tick = interval_at(Instant::now(), FRAME_TIME);
@@ -112,6 +146,9 @@ impl Player {
                         Restored::Session(restored) => session = restored,
                         Restored::Over(reason) => bail!("the connection ended: {reason}"),
                     }
+                    if !self.targets.is_empty() {
+                        session.set_voice_target(WHISPER, &self.targets).await?;
+                    }
                     speaker.continue_in(session.clone());
                     tick.reset();
                     bar.set_message("");
@@ -129,7 +166,7 @@ impl Player {
         Ok(Played { sent: self.sent, dropped: self.dropped, whole })
     }
 
-    fn send(&mut self, speaker: &mut crate::client::Speaker, frame: &[i16; 960]) -> anyhow::Result<()> {
+    fn send(&mut self, speaker: &mut Speaker, frame: &[i16; 960]) -> anyhow::Result<()> {
         let packet = self.encoder.encode(frame)?;
         let Some(header) = speaker.send(&packet) else {
             self.dropped += 1;

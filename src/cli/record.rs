@@ -12,11 +12,12 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use super::connect::{Place, join};
+use super::connect::{JoinPassword, Place, join};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::SAMPLE_RATE;
 use crate::client::{Heard, Restored, Session};
+use crate::id::ChannelId;
 use track::{Sink, Track};
 
 /// Record a channel: a file for each speaker, or one mixed.
@@ -30,6 +31,11 @@ pub(super) struct Record {
     /// The channel to record. Default: the address's, or the first one.
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    #[command(flatten)]
+    password: JoinPassword,
+    /// Record another channel, too, without being in it; may be given several times.
+    #[arg(long = "listen", value_name = "CHANNEL")]
+    listens: Vec<String>,
     /// Stop after so many seconds. Default: at Ctrl-C.
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<f64>,
@@ -57,7 +63,8 @@ impl Record {
         let place = Place::find(self.address.as_deref())?;
         let mut entered = place.enter().await?;
         entered.session.set_self(Some(true), Some(self.deaf)).await?;
-        let channel = join(&entered.session, &place, self.channel.as_deref()).await?;
+        let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
+        self.listen(&entered.session).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));
         let mut recorder =
@@ -89,10 +96,20 @@ impl Record {
         entered.session.close().await;
         Ok(())
     }
+
+    /// Hears the channels that are named beside the one it is in.
+    async fn listen(&self, session: &Session) -> anyhow::Result<()> {
+        let view = session.view();
+        for path in &self.listens {
+            let channel = ChannelId(view.find(path)?.id);
+            session.listen(channel, 100).await.with_context(|| format!("can't listen to {path}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Completes at Ctrl-C, at a request to terminate, or at the end.
-async fn stop(end: Option<Instant>) {
+pub(super) async fn stop(end: Option<Instant>) {
     let until = async {
         match end {
             Some(end) => tokio::time::sleep_until(end).await,

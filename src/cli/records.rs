@@ -1,4 +1,4 @@
-//! `parlour org`, `role`, `channel`, `session` and `audit`: the records, for the machine's owner.
+//! `parlour org`, `session` and `audit`: records for the machine's owner.
 
 use clap::{Args, Subcommand};
 
@@ -6,7 +6,6 @@ use super::operate::Place;
 use super::output::Output;
 use crate::admin::{self, Limit, Request};
 use crate::id::{SessionId, Timestamp};
-use crate::permission::Permissions;
 
 /// Which organization.
 #[derive(Clone, Debug, Default, Args)]
@@ -87,168 +86,6 @@ impl Org {
             ("created", "Created"),
         ];
         self.place.show(Request::Organization(request), &columns, output).await
-    }
-}
-
-/// Roles: named sets of permissions.
-#[derive(Debug, Args)]
-pub(super) struct Role {
-    #[command(subcommand)]
-    command: RoleCommand,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, Subcommand)]
-enum RoleCommand {
-    /// List them.
-    List(Limit),
-    /// Create one.
-    Create {
-        /// Its name.
-        name: String,
-        /// Its rank; higher ones first.
-        #[arg(long, default_value_t = 10)]
-        rank: u32,
-        /// What it allows everywhere, as words: view, join, speak, text, create channel ...
-        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
-        allow: Permissions,
-    },
-    /// Change its name, rank or permissions.
-    Edit {
-        /// Its name.
-        name: String,
-        /// Another name.
-        #[arg(long, value_name = "NAME")]
-        rename: Option<String>,
-        /// Another rank.
-        #[arg(long)]
-        rank: Option<u32>,
-        /// What it allows everywhere from now on.
-        #[arg(long, value_name = "PERMISSIONS")]
-        allow: Option<Permissions>,
-    },
-    /// Delete one, and take it from everybody.
-    Delete {
-        /// Its name.
-        name: String,
-    },
-}
-
-impl Role {
-    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        use admin::Role as R;
-        let role = match self.command {
-            RoleCommand::List(limit) => R::List(limit),
-            RoleCommand::Create { name, rank, allow } => R::Create { name, rank, allow },
-            RoleCommand::Edit { name, rename, rank, allow } => R::Edit { name, rename, rank, allow },
-            RoleCommand::Delete { name } => R::Delete { name },
-        };
-        let columns = [("id", "Role"), ("name", "Name"), ("rank", "Rank"), ("allow", "Allows")];
-        self.place.show(Request::Role { organization: self.organization.tag, role }, &columns, output).await
-    }
-}
-
-/// The channel tree.
-#[derive(Debug, Args)]
-pub(super) struct Channel {
-    #[command(subcommand)]
-    command: ChannelCommand,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, Subcommand)]
-enum ChannelCommand {
-    /// List them.
-    List(Limit),
-    /// Create one.
-    Create {
-        /// Its path from the top: `Operations/Charlie Squad`.
-        path: String,
-        /// A text about it.
-        #[arg(long, default_value = "")]
-        description: String,
-        /// Order among its siblings, ascending.
-        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-        position: i32,
-    },
-    /// Change one, or move it in the tree.
-    Edit {
-        /// Its path.
-        path: String,
-        /// Another name.
-        #[arg(long, value_name = "NAME")]
-        rename: Option<String>,
-        /// Another text about it.
-        #[arg(long)]
-        description: Option<String>,
-        /// Another place among its siblings.
-        #[arg(long, allow_negative_numbers = true)]
-        position: Option<i32>,
-        /// The channel to be below from now on; `/` for the top.
-        #[arg(long, value_name = "PATH")]
-        below: Option<String>,
-        /// Read a password for joining from standard input; an empty one takes it away.
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Delete one with everything below it.
-    Delete {
-        /// Its path.
-        path: String,
-    },
-    /// Make an exception for a role or a user in a channel and below it; without permissions, take it away.
-    Allow {
-        /// The channel's path.
-        path: String,
-        /// For everyone with this role.
-        #[arg(long, conflicts_with = "user", required_unless_present = "user")]
-        role: Option<String>,
-        /// For this user.
-        #[arg(long)]
-        user: Option<String>,
-        /// What is allowed, as words.
-        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
-        allow: Permissions,
-        /// What is denied, as words.
-        #[arg(long, default_value = "", value_name = "PERMISSIONS")]
-        deny: Permissions,
-    },
-}
-
-impl Channel {
-    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        use admin::Channel as R;
-        let channel = match self.command {
-            ChannelCommand::List(limit) => R::List(limit),
-            ChannelCommand::Create { path, description, position } => {
-                R::Create { path, description, position }
-            }
-            ChannelCommand::Edit { path, rename, description, position, below, password_stdin } => {
-                let asked = || super::connect::password(true, "The channel's password", false);
-                let password = password_stdin.then(asked).transpose()?;
-                R::Edit { path, rename, description, position, below, password }
-            }
-            ChannelCommand::Delete { path } => R::Delete { path },
-            ChannelCommand::Allow { path, role, user, allow, deny } => {
-                R::Allow { path, role, user, allow, deny }
-            }
-        };
-        let columns = [
-            ("id", "Channel"),
-            ("path", "Path"),
-            ("description", "Description"),
-            ("position", "Position"),
-            ("password", "Password"),
-            ("overwrites", "Exceptions"),
-        ];
-        let request = Request::Channel { organization: self.organization.tag, channel };
-        self.place.show(request, &columns, output).await
     }
 }
 

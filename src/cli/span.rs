@@ -1,5 +1,6 @@
 //! Lengths of time as people write them: 90s, 30m, 12h, 7d, 4w.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,6 +18,17 @@ pub(super) struct NoSpan;
 impl Span {
     pub(super) fn milliseconds(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl fmt::Display for Span {
+    /// In the largest unit that says it whole.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(7 * 24 * 60 * 60, 'w'), (24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
+        let whole = units.iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+        let (unit, letter) = whole.copied().unwrap_or((1, 's'));
+        write!(f, "{}{letter}", seconds / unit)
     }
 }
 
@@ -43,6 +55,14 @@ impl FromStr for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_written_as_they_are_read() {
+        for text in ["90s", "15m", "90m", "12h", "3d", "2w"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+        assert_eq!(Span(Duration::ZERO).to_string(), "0s");
+    }
 
     #[test]
     fn lengths_are_read_or_refused() {

@@ -168,6 +168,6 @@ impl Session {
     }
 }
 
-fn milliseconds(life: Option<Duration>) -> u64 {
+pub(super) fn milliseconds(life: Option<Duration>) -> u64 {
     life.map_or(0, |life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1))
 }

@@ -72,6 +72,18 @@ pub enum Ended {
     Lost(String),
 }
 
+impl Ended {
+    /// The sentence for a person, with what the server said last where that is more than its code means.
+    pub fn with_reason(&self, goodbye: Option<&str>) -> String {
+        match (self, goodbye) {
+            (Self::ByServer(code), Some(reason)) if !reason.is_empty() && reason != code.sentence() => {
+                format!("{self}: {reason}")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl From<quinn::ConnectionError> for Ended {
     fn from(error: quinn::ConnectionError) -> Self {
         match error {
@@ -118,5 +130,20 @@ impl RequestError {
             Self::Refused { code, .. } => *code,
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_reaches_the_person_once() {
+        let kicked = Ended::ByServer(CloseCode::Kicked);
+        assert_eq!(kicked.with_reason(Some("too loud")), "a moderator ended the connection: too loud");
+        for said in [None, Some(""), Some(CloseCode::Kicked.sentence())] {
+            assert_eq!(kicked.with_reason(said), "a moderator ended the connection");
+        }
+        assert_eq!(Ended::Lost("gone".to_owned()).with_reason(Some("too loud")), "gone");
     }
 }

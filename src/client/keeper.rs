@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Address, ConnectError, Ended, RequestError, Session, Trust, Wallet, connect};
+use super::{Address, ConnectError, Ended, OwnState, RequestError, Session, Trust, Wallet, connect};
 use crate::id::{ChannelId, Fingerprint};
 use crate::protocol::CloseCode;
 
@@ -35,7 +35,8 @@ impl Keeper {
         Self { address, fingerprint, wallet, client }
     }
 
-    /// Whether a connection that ended so is worth coming back for.
+    /// Whether a connection that ended so is worth coming back for. Who was kicked, logged out or replaced doesn't
+    /// come back by itself.
     pub fn returns_after(ended: &Ended) -> bool {
         match ended {
             Ended::ByServer(code) => matches!(
@@ -47,17 +48,17 @@ impl Keeper {
         }
     }
 
-    /// Tries until the server is there again. `lost` is the session that was: where it was and how it
-    /// had set itself is done again. Waits 0.1 s after the first failure, doubling up to 1 s.
+    /// Tries until the server is there again. `lost` is the session that was: where it was, what it listened to and
+    /// how it had set itself is done again; voice targets and the position's context aren't. Waits 0.1 s after the first failure, doubling up to 1 s.
     pub async fn restore(&self, lost: &Session) -> Restored {
         let ended = lost.closed().await;
         if !Self::returns_after(&ended) {
-            return Restored::Over(ended.to_string());
+            return Restored::Over(lost.closed_because().await);
         }
         let view = lost.view();
         let mut wait = FIRST;
         loop {
-            match self.try_restore(&view).await {
+            match self.try_restore(lost, &view).await {
                 Ok(session) => return Restored::Session(session),
                 Err(Failure::Over(reason)) => return Restored::Over(reason),
                 Err(Failure::Again(reason)) => {
@@ -69,7 +70,7 @@ impl Keeper {
         }
     }
 
-    async fn try_restore(&self, view: &super::View) -> Result<Session, Failure> {
+    async fn try_restore(&self, lost: &Session, view: &super::View) -> Result<Session, Failure> {
         let connected = connect(&self.address, Trust::Pinned(self.fingerprint), &self.client).await?;
         let credentials = self.wallet.credentials();
         let credentials =
@@ -80,14 +81,30 @@ impl Keeper {
             if own.mute || own.deaf {
                 session.set_self(Some(own.mute), Some(own.deaf)).await?;
             }
+            if own.away || !own.status.is_empty() {
+                let status = Some(own.status.clone());
+                let state = OwnState { away: Some(own.away), status, ..OwnState::default() };
+                unless_ended(session.set_own_state(state).await)?;
+            }
             // The channel may be gone by now; then one is back, in no channel.
-            if own.channel != 0
-                && let Err(RequestError::Ended(reason)) = session.join(ChannelId(own.channel)).await
-            {
-                return Err(Failure::Again(reason.to_string()));
+            if own.channel != 0 {
+                let channel = ChannelId(own.channel);
+                let password = lost.password_of(channel);
+                unless_ended(session.join_with_password(channel, &password).await)?;
+            }
+            for listening in &own.listening {
+                unless_ended(session.listen(ChannelId(listening.channel), listening.volume).await)?;
             }
         }
         Ok(session)
+    }
+}
+
+/// What the server refuses now, one does without; a connection that ended is tried again.
+fn unless_ended(outcome: Result<(), RequestError>) -> Result<(), Failure> {
+    match outcome {
+        Err(RequestError::Ended(reason)) => Err(Failure::Again(reason.to_string())),
+        _ => Ok(()),
     }
 }
 
@@ -111,5 +128,19 @@ impl From<RequestError> for Failure {
             RequestError::Refused { retry_after_ms: 0, message, .. } => Self::Over(message),
             error => Self::Again(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_sent_away_stays_away() {
+        for code in [CloseCode::Kicked, CloseCode::LoggedOut, CloseCode::Replaced, CloseCode::Disabled] {
+            assert!(!Keeper::returns_after(&Ended::ByServer(code)), "{code:?}");
+        }
+        assert!(Keeper::returns_after(&Ended::ByServer(CloseCode::ShuttingDown)));
+        assert!(Keeper::returns_after(&Ended::Lost("gone".to_owned())));
     }
 }

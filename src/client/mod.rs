@@ -22,27 +22,42 @@
 
 mod account;
 mod address;
+mod channel;
 mod connect;
 mod device;
 mod error;
 mod keeper;
 mod known;
+mod moderation;
+mod overwrite;
 mod probe;
 mod profile;
+mod recording;
+mod role;
 mod session;
 mod socket;
+mod target;
 mod view;
 mod voice;
 mod wallet;
 
 pub use address::{Address, AddressError};
+pub use channel::{ChannelEdit, NewChannel, Organization, OrganizationEdit};
 pub use connect::{Connected, Credentials, Socket, Trust, connect};
 pub use device::{DEVICE_SECRET, DeviceSecret};
 pub use error::{ConnectError, Ended, RequestError};
 pub use keeper::{Keeper, Restored};
+pub use moderation::{Moderation, OwnState};
+pub use overwrite::{
+    About, Change, Decided, DecisionStep, Difference, Differences, Explanation, NamedOverwrite, NewOverwrite,
+    OverwriteFor, Whom,
+};
 pub use probe::{Native, Page, ProbeError, Web, probe_native, probe_page, probe_web};
 pub use profile::{Known, Profile, ProfileError, ProfileWallet};
+pub use recording::{FetchError, Recording, RecordingFile, Recordings};
+pub use role::{Holder, Role, RoleEdit};
 pub use session::Session;
+pub use target::Target;
 pub use view::{FindError, View};
 pub use voice::{Heard, Speaker, VoiceIn};
 pub use wallet::{InMemory, Wallet, lasts};

@@ -1,6 +1,6 @@
 //! A logged-in connection: requests and the copy of the server's state that events keep up to date.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
@@ -40,6 +40,8 @@ struct Inner {
     logged_in: wire::LoggedIn,
     view: watch::Receiver<View>,
     events: broadcast::Sender<event::Body>,
+    /// The channel that was entered by a password last, and that.
+    password: Mutex<Option<(ChannelId, String)>>,
 }
 
 impl Drop for Inner {
@@ -62,8 +64,10 @@ impl Session {
         if view.wait_for(|view| view.own_session != 0).await.is_err() {
             return Err(RequestError::Ended(connection.closed().await.into()));
         }
-        let notices = Notices::default();
-        Ok(Self(Arc::new(Inner { endpoint, connection, arrival, notices, welcome, logged_in, view, events })))
+        let (notices, password) = (Notices::default(), Mutex::default());
+        let inner =
+            Inner { endpoint, connection, arrival, notices, welcome, logged_in, view, events, password };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Which session this is.
@@ -113,7 +117,8 @@ impl Session {
         self.speaker_on(FlowId::CHANNEL)
     }
 
-    /// The same on another flow: [`FlowId::ECHO`] comes back to this session alone.
+    /// The same on another flow: [`FlowId::ECHO`] comes back to this session alone, and those with a target
+    /// ([`Session::set_voice_target`]) reach that.
     pub fn speaker_on(&self, flow: FlowId) -> Speaker {
         Speaker::new(self.clone(), flow)
     }
@@ -130,6 +135,27 @@ impl Session {
     /// Waits until the connection ends.
     pub async fn closed(&self) -> Ended {
         self.0.connection.closed().await.into()
+    }
+
+    /// Waits until the connection ends, and says why in words for a person: the server's reason where it gave one.
+    pub async fn closed_because(&self) -> String {
+        let ended = self.closed().await;
+        // What the server said last may still be on its way from the stream of events to the view.
+        let mut view = self.watch();
+        while view.changed().await.is_ok() {}
+        let goodbye = view.borrow().goodbye.clone();
+        ended.with_reason(goodbye.as_deref())
+    }
+
+    pub(super) fn keep_password(&self, channel: ChannelId, password: &str) {
+        let kept = (channel, password.to_owned());
+        *self.0.password.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
+    /// The password by which a channel was entered; empty for none.
+    pub(super) fn password_of(&self, channel: ChannelId) -> String {
+        let kept = self.0.password.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(entered, _)| *entered == channel).map(|(_, it)| it.clone()).unwrap_or_default()
     }
 
     /// Sends a datagram as it is. `false` when there is no connection, or it is too large for one.

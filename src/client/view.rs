@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::id::{ChannelId, SessionId, Ssrc};
+use super::{Organization, Role};
+use crate::id::{ChannelId, RoleId, SessionId, Ssrc};
 use crate::protocol::wire::{Channel, Member, event};
 
 /// Why a path leads to no channel.
@@ -26,6 +27,12 @@ pub struct View {
     pub channels: BTreeMap<u64, Channel>,
     /// Connected sessions by identifier.
     pub members: BTreeMap<u64, Member>,
+    /// The roles, the highest rank first.
+    pub roles: Vec<Role>,
+    /// What everybody meets who comes.
+    pub organization: Organization,
+    /// What the server said before it ended the connection.
+    pub goodbye: Option<String>,
 }
 
 impl View {
@@ -38,6 +45,9 @@ impl View {
                     snapshot.channels.iter().map(|channel| (channel.id, channel.clone())).collect();
                 self.members =
                     snapshot.members.iter().map(|member| (member.session, member.clone())).collect();
+                self.organization =
+                    snapshot.organization.as_ref().map(Organization::from).unwrap_or_default();
+                self.roles = snapshot.roles.iter().flat_map(|roles| &roles.roles).map(Role::from).collect();
             }
             event::Body::ChannelIs(channel) => {
                 self.channels.insert(channel.id, channel.clone());
@@ -51,11 +61,10 @@ impl View {
             event::Body::MemberGone(session) => {
                 self.members.remove(session);
             }
-            event::Body::OrganizationIs(_)
-            | event::Body::RolesAre(_)
-            | event::Body::Text(_)
-            | event::Body::Handshake(_)
-            | event::Body::Goodbye(_) => (),
+            event::Body::OrganizationIs(organization) => self.organization = organization.into(),
+            event::Body::RolesAre(roles) => self.roles = roles.roles.iter().map(Role::from).collect(),
+            event::Body::Goodbye(goodbye) => self.goodbye = Some(goodbye.message.clone()),
+            event::Body::Text(_) | event::Body::Handshake(_) => (),
         }
     }
 
@@ -120,6 +129,30 @@ impl View {
         self.own().and_then(|own| self.channels.get(&own.channel))
     }
 
+    /// A role by its number.
+    pub fn role(&self, id: RoleId) -> Option<&Role> {
+        self.roles.iter().find(|role| role.id == id)
+    }
+
+    /// The highest role that a member has.
+    pub fn highest_role(&self, member: &Member) -> Option<&Role> {
+        member.roles.iter().find_map(|id| self.role(RoleId(*id)))
+    }
+
+    /// The colour of a member's name, 0xRRGGBB: that of their highest role that has one.
+    pub fn colour(&self, member: &Member) -> Option<u32> {
+        member.roles.iter().find_map(|id| self.role(RoleId(*id))?.colour)
+    }
+
+    /// Those who hear a channel without being in it, by name.
+    pub fn listening(&self, channel: ChannelId) -> Vec<&Member> {
+        let listens =
+            |member: &&Member| member.listening.iter().any(|listening| listening.channel == channel.0);
+        let mut listening: Vec<_> = self.members.values().filter(listens).collect();
+        listening.sort_by_key(|member| (member.name.to_lowercase(), member.session));
+        listening
+    }
+
     /// A member by session.
     pub fn member(&self, session: SessionId) -> Option<&Member> {
         self.members.get(&session.0)
@@ -131,6 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::wire;
 
     fn channel(id: u64, parent: u64, name: &str) -> Channel {
         Channel { id, parent, name: name.to_owned(), ..Channel::default() }
@@ -151,14 +185,34 @@ mod tests {
         assert_eq!(error, "there is no channel \"charlie\"; there are: Alpha, Ops, Ops/Alpha, Ops/Bravo");
     }
 
+    #[test]
+    fn roles_colour_those_who_have_them() {
+        let role = |id, rank, colour| wire::Role { id, rank, colour, ..Default::default() };
+        let roles = wire::Roles { roles: vec![role(1, 100, 0), role(2, 50, 0x00_80_00), role(3, 10, 0xff)] };
+        let mut view = View::default();
+        view.apply(&event::Body::RolesAre(roles));
+        let listening = vec![wire::Listening { channel: 7, volume: 0 }];
+        let anna = Member { session: 1, roles: vec![1, 2, 3], listening, ..Member::default() };
+        let ben = Member { session: 2, roles: vec![9], ..Member::default() };
+        view.apply(&event::Body::MemberIs(anna.clone()));
+        view.apply(&event::Body::MemberIs(ben.clone()));
+        assert_eq!((view.colour(&anna), view.colour(&ben)), (Some(0x00_80_00), None));
+        assert_eq!(view.highest_role(&anna).map(|role| role.rank), Some(100));
+        assert_eq!(view.listening(ChannelId(7)), [&anna]);
+        assert!(view.listening(ChannelId(8)).is_empty());
+    }
+
     prop_compose! {
-        fn any_event()(kind in 0..5_u8, id in 1..5_u64, other in 0..5_u64, flag: bool) -> event::Body {
+        fn any_event()(kind in 0..8_u8, id in 1..5_u64, other in 0..5_u64, flag: bool) -> event::Body {
             match kind {
                 0 => event::Body::ChannelIs(channel(id, other, "x")),
                 1 => event::Body::ChannelGone(id),
                 2 => event::Body::MemberIs(Member { session: id, channel: other, mute: flag, ..Member::default() }),
                 3 => event::Body::MemberGone(id),
-                _ => event::Body::Snapshot(crate::protocol::wire::Snapshot {
+                4 => event::Body::RolesAre(wire::Roles { roles: vec![wire::Role { id, ..Default::default() }] }),
+                5 => event::Body::OrganizationIs(wire::Organization { default_channel: other, ..Default::default() }),
+                6 => event::Body::Goodbye(wire::Goodbye { code: 12, message: id.to_string() }),
+                _ => event::Body::Snapshot(wire::Snapshot {
                     channels: vec![channel(id, other, "y")], self_session: id, ..Default::default()
                 }),
             }

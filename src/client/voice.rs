@@ -9,7 +9,8 @@ use super::socket::Arrival;
 use super::{Ended, Session};
 use crate::id::FlowId;
 use crate::protocol::{
-    Echo, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_notice, write_packet,
+    Echo, Extensions, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_extensions,
+    read_notice, write_packet_with,
 };
 
 /// Samples at 48 kHz in a frame of 20 ms.
@@ -23,6 +24,7 @@ pub struct Speaker {
     sequence: u16,
     timestamp: u32,
     begins: bool,
+    extensions: Extensions,
 }
 
 impl Speaker {
@@ -30,7 +32,29 @@ impl Speaker {
         // RFC 3550 wants random starts; what varies from one speaker to the next is enough here, as
         // neither number is a secret inside an encrypted connection.
         let start = session.ssrc().0.rotate_left(7);
-        Self { session, flow, sequence: start as u16, timestamp: start, begins: true }
+        let (sequence, extensions) = (start as u16, Extensions::default());
+        Self { session, flow, sequence, timestamp: start, begins: true, extensions }
+    }
+
+    /// How loud the frames are from now on, in -dBov: 0 is the loudest, 127 silence (RFC 6464); `None` for not
+    /// telling. A large channel passes on the loudest of those who tell.
+    pub fn set_level(&mut self, level: Option<u8>) {
+        self.extensions.level = level;
+    }
+
+    /// Where the speaker is from now on, in metres; `None` for nowhere. It reaches those in the same context only
+    /// ([`OwnState::position_context`](super::OwnState)).
+    pub fn set_position(&mut self, position: Option<[f32; 3]>) {
+        self.extensions.position = position;
+    }
+
+    /// Speaks on another flow from the next frame on, which begins a talk spurt. The numbering goes on: to a listener
+    /// of both flows they are one voice.
+    pub fn speak_on(&mut self, flow: FlowId) {
+        if self.flow != flow {
+            self.flow = flow;
+            self.begins = true;
+        }
     }
 
     /// Sends the next frame. The first, and the first after a pause, are marked as the beginning of a talk
@@ -44,8 +68,8 @@ impl Speaker {
             marker: self.begins,
             payload_type: OPUS_PAYLOAD_TYPE,
         };
-        let mut datagram = Vec::with_capacity(16 + opus.len());
-        write_packet(self.flow, &header, opus, &mut datagram);
+        let mut datagram = Vec::with_capacity(40 + opus.len());
+        write_packet_with(self.flow, &header, self.extensions, opus, &mut datagram);
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(FRAME);
         self.begins = false;
@@ -112,7 +136,7 @@ impl Notices {
 /// A packet that arrived.
 #[derive(Clone, Debug)]
 pub struct Heard {
-    /// Through which flow.
+    /// Through which flow: [`FlowId::CHANNEL`] for the channel, another one for a whisper or a shout.
     pub flow: FlowId,
     /// Its header.
     pub header: VoiceHeader,
@@ -120,6 +144,10 @@ pub struct Heard {
     pub payload: Bytes,
     /// The server's note, when it is this session's own packet that came back ([`FlowId::ECHO`]).
     pub echo: Option<Echo>,
+    /// How loud it is, in -dBov, if its speaker tells (RFC 6464).
+    pub level: Option<u8>,
+    /// Where its speaker is, in metres, if that concerns this session.
+    pub position: Option<[f32; 3]>,
     /// When it reached this machine, by the kernel's clock; exact while packets are read as they come.
     pub at: Instant,
 }
@@ -147,9 +175,10 @@ impl VoiceIn {
             }
             if let Ok(packet) = VoicePacket::parse(&datagram) {
                 let echo = read_echo(&datagram, &packet).filter(|_| packet.flow == FlowId::ECHO);
+                let Extensions { level, position } = read_extensions(&datagram, &packet);
                 let VoicePacket { flow, header, payload, .. } = packet;
                 let (payload, at) = (datagram.slice(payload), self.arrival.latest());
-                return Ok(Heard { flow, header, payload, echo, at });
+                return Ok(Heard { flow, header, payload, echo, level, position, at });
             }
         }
     }

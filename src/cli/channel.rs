@@ -1,0 +1,252 @@
+//! `parlour channel`: as the person who is logged in, or as the machine's owner on the database.
+
+mod live;
+
+use clap::{Args, Subcommand};
+
+use super::connect::{Server, acting_place, channel_password, password};
+use super::operate::{self, Place};
+use super::output::Output;
+use super::records::Organization;
+use super::role::only_logged_in;
+use super::span::Span;
+use super::words::{bitrate, frame, permissions, reach};
+use crate::admin::{self, Answer, Limit, Request};
+use crate::permission::{Permissions, Reach};
+use crate::protocol::wire::VoicePolicy;
+
+/// The channel tree, and who may do what in it.
+///
+/// The commands act as the person who is logged in (`parlour login`); with --data-dir or --organization, and while
+/// nobody is logged in here, they act as the machine's owner on the database of the server on this machine.
+#[derive(Debug, Args)]
+pub(super) struct Channel {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    organization: Organization,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List them.
+    List(Limit),
+    /// Create one.
+    Create {
+        /// Its path from the top: `Operations/Charlie Squad`.
+        path: String,
+        /// A text about it.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// Order among its siblings, ascending.
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+        position: i32,
+        /// Remove it once it has been empty for so long: 10m, 1h.
+        #[arg(long, value_name = "TIME")]
+        temporary: Option<Span>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Change one, or move it in the tree.
+    Edit {
+        /// Its path.
+        path: String,
+        /// Another name.
+        #[arg(long, value_name = "NAME")]
+        rename: Option<String>,
+        /// Another text about it.
+        #[arg(long)]
+        description: Option<String>,
+        /// Another place among its siblings.
+        #[arg(long, allow_negative_numbers = true)]
+        position: Option<i32>,
+        /// The channel to be below from now on; `/` for the top.
+        #[arg(long, value_name = "PATH")]
+        below: Option<String>,
+        /// Read a password for joining from standard input; an empty one takes it away.
+        #[arg(long, conflicts_with = "password")]
+        password_stdin: bool,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Delete one with everything below it.
+    Delete {
+        /// Its path.
+        path: String,
+    },
+    /// Make an exception for a role or a user in a channel; without permissions, take it away.
+    Allow(Exception),
+    /// Show the exceptions that a channel makes.
+    Overwrites {
+        /// The channel's path.
+        path: String,
+    },
+    /// Let two channels hear each other.
+    Link {
+        /// A channel's path.
+        path: String,
+        /// The other one's.
+        other: String,
+        /// No longer.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Hear a channel without being in it.
+    Listen {
+        /// The channel's path.
+        path: String,
+        /// How loud, in percent.
+        #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200))]
+        volume: u32,
+        /// No longer.
+        #[arg(long)]
+        off: bool,
+    },
+}
+
+/// What may be said of a channel beside its name.
+#[derive(Clone, Debug, Default, Args)]
+struct Options {
+    /// What must be known to join; an empty one is none. Asked for when the value is left out or is `-`.
+    #[arg(long, value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
+    password: Option<String>,
+    /// People at most; 0 for any number.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u32>,
+    /// Bits a second of each speaker at most: 64k; 0 for any.
+    #[arg(long, value_name = "RATE", value_parser = bitrate)]
+    bitrate: Option<u32>,
+    /// Length of a frame of voice in milliseconds: 10, 20, 40 or 60; 0 for any.
+    #[arg(long, value_name = "MS", value_parser = frame)]
+    frame: Option<u32>,
+    /// How many speakers are heard at once, the loudest ones; 0 for all.
+    #[arg(long, value_name = "COUNT")]
+    last_speakers: Option<u32>,
+}
+
+impl Options {
+    /// The password, which is asked for where it isn't given.
+    fn password(&self) -> anyhow::Result<Option<String>> {
+        channel_password(self.password.as_deref(), "The channel's password", true)
+    }
+
+    /// The voice policy with what is given; `None` where nothing is.
+    fn voice(&self, present: VoicePolicy) -> Option<VoicePolicy> {
+        let given = [self.bitrate, self.frame, self.last_speakers].iter().any(Option::is_some);
+        given.then(|| VoicePolicy {
+            bitrate: self.bitrate.unwrap_or(present.bitrate),
+            frame_ms: self.frame.unwrap_or(present.frame_ms),
+            last_speakers: self.last_speakers.unwrap_or(present.last_speakers),
+        })
+    }
+
+    fn says_more_than_a_password(&self) -> bool {
+        self.limit.is_some() || self.voice(VoicePolicy::default()).is_some()
+    }
+}
+
+/// An exception for a role or a user in a channel.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Exception {
+    /// The channel's path.
+    path: String,
+    /// For everyone with this role.
+    #[arg(long, conflicts_with = "user", required_unless_present = "user")]
+    role: Option<String>,
+    /// For this user.
+    #[arg(long)]
+    user: Option<String>,
+    /// What is allowed, as words.
+    #[arg(long, default_value = "", value_name = "PERMISSIONS", value_parser = permissions)]
+    allow: Permissions,
+    /// What is denied, as words.
+    #[arg(long, default_value = "", value_name = "PERMISSIONS", value_parser = permissions)]
+    deny: Permissions,
+    /// Where it holds: both (this channel and those below), this-channel or below.
+    #[arg(long, default_value = "both", value_name = "WHERE", value_parser = reach)]
+    reach: Reach,
+}
+
+/// The columns of a list of channels.
+const COLUMNS: &[(&str, &str)] = &[
+    ("id", "Channel"),
+    ("path", "Path"),
+    ("description", "Description"),
+    ("position", "Position"),
+    ("password", "Password"),
+    ("limit", "Limit"),
+    ("overwrites", "Exceptions"),
+];
+
+/// The columns of a list of exceptions.
+const OVERWRITES: &[(&str, &str)] =
+    &[("for", "For"), ("name", "Name"), ("allow", "Allows"), ("deny", "Denies"), ("where", "Where")];
+
+impl Channel {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let is_local = self.place.data_dir.is_some() || self.organization.tag.is_some();
+        let overwrites = matches!(self.command, Command::Overwrites { .. });
+        let answer = match acting_place(&self.server, is_local)? {
+            Some(place) => {
+                let session = place.enter().await?.session;
+                let answer = live::run(&session, self.command).await?;
+                session.close().await;
+                answer
+            }
+            None => self.on_database(output).await?,
+        };
+        operate::print(&answer, if overwrites { OVERWRITES } else { COLUMNS }, output);
+        Ok(())
+    }
+
+    /// As the machine's owner.
+    async fn on_database(self, output: Output) -> anyhow::Result<Answer> {
+        use admin::Channel as R;
+        let channel = match self.command {
+            Command::List(limit) => R::List(limit),
+            Command::Create { path, description, position, temporary, options } => {
+                if temporary.is_some() || options.password.is_some() || options.says_more_than_a_password() {
+                    return only_logged_in("more than a description and a position");
+                }
+                R::Create { path, description, position }
+            }
+            Command::Edit { path, rename, description, position, below, password_stdin, options } => {
+                if options.says_more_than_a_password() {
+                    return only_logged_in("more than a name, a description, a place and a password");
+                }
+                let from_stdin = || password(true, "The channel's password", false);
+                let given = password_stdin.then(from_stdin).transpose()?;
+                let password = given.map_or_else(|| options.password(), |given| Ok(Some(given)))?;
+                R::Edit { path, rename, description, position, below, password }
+            }
+            Command::Delete { path } => R::Delete { path },
+            Command::Allow(Exception { reach, .. }) if reach != Reach::Both => {
+                return only_logged_in("--reach");
+            }
+            Command::Allow(Exception { path, role, user, allow, deny, .. }) => {
+                R::Allow { path, role, user, allow, deny }
+            }
+            Command::Overwrites { .. } => return only_logged_in("`channel overwrites`"),
+            Command::Link { .. } => return only_logged_in("`channel link`"),
+            Command::Listen { .. } => return only_logged_in("`channel listen`"),
+        };
+        self.place.operate(Request::Channel { organization: self.organization.tag, channel }, output).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voice_policy_keeps_what_isn_t_given() {
+        let present = VoicePolicy { bitrate: 1, frame_ms: 2, last_speakers: 3 };
+        assert_eq!(Options::default().voice(present), None);
+        let options = Options { frame: Some(20), ..Options::default() };
+        assert_eq!(options.voice(present), Some(VoicePolicy { bitrate: 1, frame_ms: 20, last_speakers: 3 }));
+    }
+}

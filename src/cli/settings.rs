@@ -1,0 +1,97 @@
+//! `parlour settings`.
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::connect::{Place, Server};
+use super::output::Output;
+use super::span::Span;
+use super::words::printable;
+use crate::client::{Organization, OrganizationEdit, View};
+use crate::id::ChannelId;
+
+/// What everybody meets who comes: the welcome, the channel for newcomers, the one for the idle.
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show them.
+    Show,
+    /// Change what is given.
+    Edit {
+        /// A text for everybody who comes; an empty one is none.
+        #[arg(long, value_name = "TEXT")]
+        welcome: Option<String>,
+        /// The channel that one is put into who comes; `.` for none.
+        #[arg(long, value_name = "PATH")]
+        default_channel: Option<String>,
+        /// The channel that the idle are put into; `.` for none.
+        #[arg(long, value_name = "PATH")]
+        afk_channel: Option<String>,
+        /// After how long they are: 15m, a minute at least.
+        #[arg(long, value_name = "TIME")]
+        afk_after: Option<Span>,
+    },
+}
+
+impl Settings {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        let view = session.view();
+        if let Command::Edit { welcome, default_channel, afk_channel, afk_after } = self.command {
+            let edit = OrganizationEdit {
+                welcome,
+                default_channel: default_channel.map(|path| channel(&view, &path)).transpose()?,
+                afk_channel: afk_channel.map(|path| channel(&view, &path)).transpose()?,
+                afk_after: afk_after.map(|span| span.0),
+            };
+            if edit == OrganizationEdit::default() {
+                bail!("nothing to change was given; see: parlour settings edit --help");
+            }
+            session.edit_organization(edit).await?;
+        }
+        show(&session.organization().await?, &view, output);
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// The channel of a path; none for a dot.
+fn channel(view: &View, path: &str) -> anyhow::Result<Option<ChannelId>> {
+    Ok(match path {
+        "." | "-" | "" => None,
+        path => Some(ChannelId(view.find(path)?.id)),
+    })
+}
+
+fn show(organization: &Organization, view: &View, output: Output) {
+    let path = |id: Option<ChannelId>| {
+        let id = id?;
+        Some(view.channels.get(&id.0).map_or_else(|| format!("channel {id}"), |channel| view.path(channel)))
+    };
+    let (newcomers, idle) = (path(organization.default_channel), path(organization.afk_channel));
+    let after = Span(organization.afk_after);
+    output.line(&organization.name);
+    let welcome = match organization.welcome.as_str() {
+        "" => "none".to_owned(),
+        text => printable(text).replace('\n', "\n                    "),
+    };
+    output.line(format!("  welcome           {welcome}"));
+    output.line(format!("  newcomers come to {}", newcomers.as_deref().unwrap_or("no channel")));
+    output.line(match &idle {
+        Some(idle) => format!("  the idle go to    {idle}, after {after}"),
+        None => "  the idle          stay where they are".to_owned(),
+    });
+    output.object(&json!({
+        "name": organization.name, "welcome": organization.welcome, "default_channel": newcomers,
+        "afk_channel": idle, "afk_after_ms": after.milliseconds(),
+    }));
+}

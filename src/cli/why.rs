@@ -1,0 +1,219 @@
+//! `parlour why`.
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::connect::{Place, Server};
+use super::output::{DoesNotHold, Output, paint, styled};
+use super::person::about;
+use super::words::{permissions, where_it_holds};
+use crate::client::{Decided, DecisionStep, Explanation, Whom};
+use crate::id::ChannelId;
+use crate::permission::Permissions;
+
+/// Find out why somebody may do something, or may not.
+///
+/// The exit code is 0 when the statement holds, and 1 when it doesn't.
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// Whom it is about: a user, connected or not, a guest who is connected, or `me`.
+    user: String,
+    /// The statement that is to be looked at.
+    #[arg(value_name = "MAY")]
+    statement: Statement,
+    /// What they may do, in words: speak, join, "create channel" or create-channel ...; several with commas.
+    #[arg(value_name = "PERMISSION", value_parser = permissions)]
+    permission: Permissions,
+    /// The channel; `.` for no channel in particular.
+    channel: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Statement {
+    /// They may.
+    May,
+    /// They may not.
+    MayNot,
+}
+
+impl Why {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        if self.permission.is_empty() {
+            bail!("which permission? There are: {}", Permissions::ALL);
+        }
+        let place = Place::find(self.server.address.as_deref())?;
+        let session = place.enter().await?.session;
+        let view = session.view();
+        let about = about(&view, &self.user)?;
+        let channel = match self.channel.as_str() {
+            "." | "-" => None,
+            path => Some(ChannelId(view.find(path)?.id)),
+        };
+        let found = session.why(&about, channel, self.permission).await?;
+        let holds = found.allowed == (self.statement == Statement::May);
+        let decides = decisive(&found, self.permission);
+        let style = if holds { "1;32" } else { "1;31" };
+        let answer = paint(if holds { "Yes:" } else { "No:" }, style, styled());
+        output.line(format!("{answer} {}.", sentence(&found, self.permission)));
+        for line in lines(&found, self.permission, decides) {
+            output.line(line);
+        }
+        let steps: Vec<_> =
+            found.steps.iter().enumerate().map(|(at, step)| object(step, decides == Some(at))).collect();
+        output.object(&json!({
+            "holds": holds, "allowed": found.allowed, "name": found.name, "permission": self.permission,
+            "channel": (!found.channel_path.is_empty()).then_some(&found.channel_path), "steps": steps,
+            "has": found.has,
+        }));
+        session.close().await;
+        if holds { Ok(()) } else { Err(DoesNotHold.into()) }
+    }
+}
+
+/// Who may do what, and where.
+fn sentence(found: &Explanation, asked: Permissions) -> String {
+    let not = if found.allowed { "" } else { " not" };
+    let place =
+        if found.channel_path.is_empty() { String::new() } else { format!(" in {}", found.channel_path) };
+    format!("{} may{not} {asked}{place}", found.name)
+}
+
+/// The step after which the answer was what it is in the end, if there is one: without any, nothing was ever granted.
+fn decisive(found: &Explanation, asked: Permissions) -> Option<usize> {
+    let (mut before, mut decides) = (false, None);
+    for (at, step) in found.steps.iter().enumerate() {
+        let now = step.after.contains(asked);
+        if now != before {
+            decides = Some(at);
+        }
+        before = now;
+    }
+    decides.filter(|_| before == found.allowed)
+}
+
+/// The steps, a line each, and what was never granted.
+fn lines(found: &Explanation, asked: Permissions, decides: Option<usize>) -> Vec<String> {
+    let told: Vec<_> = found.steps.iter().map(|step| words(step, asked)).collect();
+    let width = told.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let arrow = paint("<- decides", "1", styled());
+    let mut lines = Vec::new();
+    for (at, line) in told.iter().enumerate() {
+        if decides == Some(at) {
+            lines.push(format!("  {line:<width$}   {arrow}"));
+        } else {
+            lines.push(format!("  {line}"));
+        }
+    }
+    if !found.allowed && decides.is_none() {
+        let lacking = asked.without(found.steps.last().map_or(Permissions::NONE, |step| step.after));
+        lines.push(format!("  nothing grants {}", if lacking.is_empty() { asked } else { lacking }));
+    }
+    lines
+}
+
+fn words(step: &DecisionStep, asked: Permissions) -> String {
+    match &step.decided {
+        Decided::Grant { role, allow, until } => {
+            let until = until.map_or(String::new(), |until| format!(" until {until}"));
+            format!("role {role} grants {}{until}", allow.intersection(asked))
+        }
+        Decided::FactorLacking { role } => format!("role {role} grants nothing without a second factor"),
+        Decided::Owner => "an owner may do everything, whatever channels say".to_owned(),
+        Decided::Overwrite { channel_path, whom, reach, allow, deny, .. } => {
+            let (allow, deny) = (allow.intersection(asked), deny.intersection(asked));
+            let what = match (allow.is_empty(), deny.is_empty()) {
+                (false, true) => format!("allows {allow}"),
+                (true, _) => format!("denies {deny}"),
+                (false, false) => format!("allows {allow} and denies {deny}"),
+            };
+            let whom = match whom {
+                Whom::Role(role) => format!("to role {role}"),
+                Whom::User(user) => format!("to {user}"),
+            };
+            format!("{channel_path} {what} {whom} ({})", where_it_holds(*reach))
+        }
+        Decided::Unseen => "who may not view a channel may do nothing there".to_owned(),
+        Decided::Key => "the key that they came by is good for less".to_owned(),
+        Decided::Unknown => "something that this version doesn't know; is it up to date?".to_owned(),
+    }
+}
+
+fn object(step: &DecisionStep, decides: bool) -> Value {
+    let mut value = match &step.decided {
+        Decided::Grant { role, allow, until } => {
+            json!({ "kind": "grant", "role": role, "allow": allow, "until": until })
+        }
+        Decided::FactorLacking { role } => json!({ "kind": "factor-lacking", "role": role }),
+        Decided::Owner => json!({ "kind": "owner" }),
+        Decided::Overwrite { channel, channel_path, whom, reach, allow, deny } => {
+            let (role, user) = match whom {
+                Whom::Role(role) => (Some(role), None),
+                Whom::User(user) => (None, Some(user)),
+            };
+            json!({
+                "kind": "overwrite", "channel_id": channel, "channel": channel_path, "role": role, "user": user,
+                "reach": reach, "allow": allow, "deny": deny,
+            })
+        }
+        Decided::Unseen => json!({ "kind": "unseen" }),
+        Decided::Key => json!({ "kind": "key" }),
+        Decided::Unknown => json!({ "kind": "unknown" }),
+    };
+    value["after"] = json!(step.after);
+    value["decides"] = json!(decides);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permission::Reach;
+
+    const SPEAK: Permissions = Permissions::SPEAK;
+
+    fn grant(role: &str) -> DecisionStep {
+        let decided = Decided::Grant { role: role.to_owned(), allow: SPEAK, until: None };
+        DecisionStep { decided, after: SPEAK }
+    }
+
+    fn denial() -> DecisionStep {
+        let decided = Decided::Overwrite {
+            channel: ChannelId(1),
+            channel_path: "Club".to_owned(),
+            whom: Whom::Role("Guest".to_owned()),
+            reach: Reach::Both,
+            allow: Permissions::NONE,
+            deny: SPEAK,
+        };
+        DecisionStep { decided, after: Permissions::NONE }
+    }
+
+    fn explanation(allowed: bool, steps: Vec<DecisionStep>) -> Explanation {
+        let (name, channel_path) = ("ben".to_owned(), "Club/Bar".to_owned());
+        Explanation { allowed, name, channel_path, steps, has: Permissions::NONE }
+    }
+
+    #[test]
+    fn the_step_that_decides_is_marked() {
+        let found = explanation(false, vec![grant("Member"), denial()]);
+        assert_eq!(sentence(&found, SPEAK), "ben may not speak in Club/Bar");
+        let shown = lines(&found, SPEAK, decisive(&found, SPEAK));
+        assert_eq!(shown[0], "  role Member grants speak");
+        assert_eq!(shown[1], "  Club denies speak to role Guest (this channel and below)   <- decides");
+        let found = explanation(true, vec![denial(), grant("Member"), grant("Officer")]);
+        assert_eq!(decisive(&found, SPEAK), Some(1));
+    }
+
+    #[test]
+    fn what_nothing_grants_is_said() {
+        let found = explanation(false, vec![]);
+        assert_eq!(lines(&found, SPEAK, decisive(&found, SPEAK)), ["  nothing grants speak"]);
+        let both = SPEAK.union(Permissions::TEXT);
+        let found = explanation(false, vec![grant("Member")]);
+        let shown = lines(&found, both, decisive(&found, both));
+        assert_eq!(shown, ["  role Member grants speak", "  nothing grants text"]);
+    }
+}
