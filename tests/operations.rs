@@ -56,7 +56,7 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
         "reset_password" => (Body::ResetPassword(wire::ResetPassword::default()), Before),
         "set_email" => (Body::SetEmail(wire::SetEmail::default()), Own),
         "verify_email" => (Body::VerifyEmail(wire::VerifyEmail::default()), Own),
-        "join" => (Body::Join(wire::Join { channel }), Needs(Permissions::JOIN)),
+        "join" => (Body::Join(wire::Join { channel, ..Default::default() }), Needs(Permissions::JOIN)),
         "leave" => (Body::Leave(wire::Leave {}), Anybody),
         "set_self" => (Body::SetSelf(wire::SetSelf::default()), Anybody),
         "list" => (Body::List(wire::List {}), Anybody),
@@ -93,6 +93,83 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
         "move_session" => {
             (Body::MoveSession(wire::MoveSession { session, channel: 0 }), Needs(Permissions::MOVE_OTHERS))
         }
+        "listen" => {
+            (Body::Listen(wire::Listen { channel, on: true, volume: 0 }), Needs(Permissions::LISTEN))
+        }
+        "set_voice_target" => {
+            let to = Some(wire::voice_target::To::Session(session));
+            let targets = vec![wire::VoiceTarget { to, ..Default::default() }];
+            (Body::SetVoiceTarget(wire::SetVoiceTarget { flow: 2, targets }), Needs(Permissions::WHISPER))
+        }
+        "link_channels" => {
+            let link = wire::LinkChannels { channel, other: channel + 1, linked: true };
+            (Body::LinkChannels(link), Needs(Permissions::EDIT_CHANNEL))
+        }
+        "moderate" => {
+            let moderate = wire::Moderate { session, mute: Some(true), ..Default::default() };
+            (Body::Moderate(moderate), Needs(Permissions::MUTE_OTHERS))
+        }
+        "kick" => (Body::Kick(wire::Kick { session, reason: new() }), Needs(Permissions::KICK)),
+        "start_recording" => {
+            (Body::StartRecording(wire::StartRecording {}), Needs(Permissions::RECORD))
+        }
+        "stop_recording" => {
+            (Body::StopRecording(wire::StopRecording { channel }), Needs(Permissions::MUTE_OTHERS))
+        }
+        "list_recordings" => {
+            (Body::ListRecordings(wire::ListRecordings {}), Needs(Permissions::RECORD))
+        }
+        "fetch_recording" => {
+            (Body::FetchRecording(wire::FetchRecording::default()), Needs(Permissions::RECORD))
+        }
+        "remove_recording" => {
+            (Body::RemoveRecording(wire::RemoveRecording { id: 1 }), Needs(Permissions::RECORD))
+        }
+        "get_organization" => (Body::GetOrganization(wire::GetOrganization {}), Anybody),
+        "edit_organization" => {
+            let edit = wire::EditOrganization { welcome: Some(new()), ..Default::default() };
+            (Body::EditOrganization(edit), Needs(Permissions::MANAGE_ORGANIZATION))
+        }
+        "list_roles" => (Body::ListRoles(wire::ListRoles {}), Anybody),
+        "create_role" => {
+            let create = wire::CreateRole { name: new(), ..Default::default() };
+            (Body::CreateRole(create), Needs(Permissions::MANAGE_ROLES))
+        }
+        "edit_role" => {
+            let edit = wire::EditRole { role: 3, name: Some(new()), ..Default::default() };
+            (Body::EditRole(edit), Needs(Permissions::MANAGE_ROLES))
+        }
+        "remove_role" => {
+            (Body::RemoveRole(wire::RemoveRole { role: 3 }), Needs(Permissions::MANAGE_ROLES))
+        }
+        "grant_role" => {
+            let grant = wire::GrantRole { user: "alice".to_owned(), role: 1, life_ms: 0 };
+            (Body::GrantRole(grant), Needs(Permissions::MANAGE_ROLES))
+        }
+        "revoke_role" => {
+            let revoke = wire::RevokeRole { user: "root".to_owned(), role: 1 };
+            (Body::RevokeRole(revoke), Needs(Permissions::MANAGE_ROLES))
+        }
+        "list_holders" => {
+            (Body::ListHolders(wire::ListHolders { role: 1 }), Needs(Permissions::MANAGE_ROLES))
+        }
+        "list_overwrites" => {
+            (Body::ListOverwrites(wire::ListOverwrites { channel }), Needs(Permissions::MANAGE_ROLES))
+        }
+        "set_overwrite" => {
+            let subject = Some(wire::set_overwrite::Subject::Role(4));
+            let set = wire::SetOverwrite { channel, subject, deny: 1, ..Default::default() };
+            (Body::SetOverwrite(set), Needs(Permissions::MANAGE_ROLES))
+        }
+        "why" => {
+            let why = wire::Why { session, channel, permissions: 1, ..Default::default() };
+            (Body::Why(why), Needs(Permissions::INSPECT))
+        }
+        "what_if" => {
+            let remove = wire::RemoveRole { role: 3 };
+            let change = Some(wire::what_if::Change::RemoveRole(remove));
+            (Body::WhatIf(wire::WhatIf { change }), Needs(Permissions::INSPECT))
+        }
         "get_account" => (Body::GetAccount(wire::GetAccount {}), Own),
         "change_password" => (Body::ChangePassword(wire::ChangePassword::default()), Own),
         "list_devices" => (Body::ListDevices(wire::ListDevices {}), Own),
@@ -117,7 +194,7 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
         "lift_ban" => (Body::LiftBan(wire::LiftBan { id: 1 }), Needs(Permissions::BAN)),
         "require_second_factor" => {
             let require = wire::RequireSecondFactor { role: "Admin".to_owned(), required: true };
-            (Body::RequireSecondFactor(require), Needs(Permissions::ADMINISTER))
+            (Body::RequireSecondFactor(require), Needs(Permissions::MANAGE_ROLES))
         }
         "new_claim_code" => (Body::NewClaimCode(wire::NewClaimCode {}), Operator),
         "server_status" => (Body::ServerStatus(wire::ServerStatus {}), Operator),
@@ -272,7 +349,11 @@ fn expected(actor: &str, rule: Rule) -> Option<ErrorCode> {
     let guest = Permissions::VIEW.union(Permissions::JOIN).union(Permissions::SPEAK);
     let allowed = match actor {
         "guest" => guest,
-        "member" => guest.union(Permissions::TEXT),
+        "member" => guest
+            .union(Permissions::TEXT)
+            .union(Permissions::WHISPER)
+            .union(Permissions::LISTEN)
+            .union(Permissions::CREATE_TEMPORARY),
         // A key that may see, and nothing else, whatever its owner may.
         _ => Permissions::VIEW,
     };

@@ -50,7 +50,7 @@ async fn mumble_4277_connections_that_do_not_log_in_take_nobody_s_place() {
 async fn teamspeak_cve_2026_4392_nothing_of_after_the_log_in_is_reached_before() {
     let server = TestServer::start().await;
     for body in [
-        request::Body::Join(wire::Join { channel: 1 }),
+        request::Body::Join(wire::Join { channel: 1, ..Default::default() }),
         request::Body::SendText(wire::SendText::default()),
         request::Body::MoveSession(wire::MoveSession { session: 0, channel: u64::MAX }),
         request::Body::EndDevice(wire::EndDevice { session: 0 }),

@@ -155,7 +155,7 @@ async fn nothing_but_the_handshake_is_done_before_log_in() {
     assert_eq!(close_code(&connection.closed().await), CloseCode::ProtocolViolation);
     let connection = raw(&server).await;
     exchange(&connection, hello(1, 1)).await;
-    let join = request::Body::Join(wire::Join { channel: 1 });
+    let join = request::Body::Join(wire::Join { channel: 1, ..Default::default() });
     assert_eq!(refused(&exchange(&connection, join).await), Some(ErrorCode::Unexpected));
     // A token that isn't one.
     let token = request::Body::LogInToken(wire::LogInToken { token: vec![1; 32].into() });

@@ -75,7 +75,7 @@ fn packet(flow: u8, ssrc: u32, number: u16) -> Vec<u8> {
 async fn member(session: &web::Session, name: &str, channel: u64) -> u32 {
     assert!(matches!(ask(session, hello()).await, response::Body::Welcome(_)));
     let response::Body::LoggedIn(logged_in) = ask(session, password(name)).await else { panic!("refused") };
-    let joined = ask(session, request::Body::Join(Join { channel })).await;
+    let joined = ask(session, request::Body::Join(Join { channel, ..Default::default() })).await;
     assert!(matches!(joined, response::Body::Done(_)), "{joined:?}");
     logged_in.ssrc
 }

@@ -17,7 +17,7 @@ use crate::telemetry;
 
 /// Accounts of a demonstration, all with the password below.
 pub(super) const DEMO_USERS: [(&str, &str); 4] =
-    [("demo", "Admin"), ("alice", "Member"), ("bob", "Member"), ("charlie", "Member")];
+    [("demo", "Owner"), ("alice", "Member"), ("bob", "Member"), ("charlie", "Member")];
 
 /// Their password. It is no secret, which is why a demonstration listens on loopback only.
 pub(super) const DEMO_PASSWORD: &str = "parlour-demo";

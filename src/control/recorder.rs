@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::batch::Control;
 use super::{Actor, Done, Handle, Refused, clock};
-use crate::id::{ChannelId, Ssrc, Timestamp};
+use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{self, request, response};
-use crate::recording::{About, RecordingError, RecordingId, Recordings, Tap as Writer};
+use crate::recording::{About, RecordingError, Recordings, Tap as Writer};
 use crate::state::Denied;
 use crate::voice::{Peer, Tap};
 
@@ -49,7 +49,8 @@ impl<P: Peer> Control<P> {
         self.running.retain(|channel, running| {
             let goes_on = self.state.recordings().contains_key(channel);
             if !goes_on {
-                recordings.stop(running.id, now);
+                // One that ended by itself needs no stop.
+                let _ = recordings.stop(running.id, now);
                 changed = true;
             }
             goes_on
@@ -60,7 +61,9 @@ impl<P: Peer> Control<P> {
             }
             let path = self.state.path_of(Some(*channel));
             match recordings.start(*channel, path, recording.name.clone(), now) {
-                Ok((id, writer)) => {
+                Ok(writer) => {
+                    let id = writer.recording();
+                    tracing::info!(recording = %id, by = recording.name, "a channel is recorded");
                     self.running.insert(*channel, Running { id, tap: Arc::new(writer) });
                     changed = true;
                 }
@@ -81,7 +84,7 @@ impl<P: Peer> Control<P> {
     /// Channels that can't be recorded any more: the disk is full, or fails.
     pub(super) fn broken_recordings(&self) -> Vec<ChannelId> {
         let Some(recordings) = &self.shared.recordings else { return Vec::new() };
-        let ended = self.running.iter().filter(|(_, running)| !recordings.is_running(running.id));
+        let ended = self.running.iter().filter(|(_, running)| !recordings.running(running.id));
         ended.map(|(channel, _)| *channel).chain(self.broken.iter().copied()).collect()
     }
 
@@ -97,9 +100,8 @@ impl<P: Peer> Control<P> {
     /// Ends what is written, because the server stops.
     pub(super) fn stop_recordings(&mut self) {
         if let Some(recordings) = &self.shared.recordings {
-            for running in self.running.values() {
-                recordings.stop(running.id, clock::now());
-            }
+            // Waits until the files are whole, for moments.
+            recordings.close(clock::now());
         }
         self.running.clear();
     }
@@ -115,10 +117,13 @@ impl<P: Peer> Handle<P> {
         let Done::Allowed(_, by) = self.ask(actor, body.clone(), true).await? else {
             return Err(Refused::Internal);
         };
-        let recordings = self.0.recordings.as_ref().ok_or(Denied::NoRecording)?;
+        let recordings = self.0.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
+        let recordings = recordings.ok_or(Denied::NoRecording)?;
         match body {
             request::Body::StartRecording(_) => {
-                recordings.check_quota()?;
+                if recordings.usage() >= recordings.quota() {
+                    return Err(RecordingError::Quota.into());
+                }
                 match self.ask(actor, body, false).await? {
                     Done::Answer(answer) => Ok(answer),
                     _ => Err(Refused::Internal),
@@ -126,7 +131,7 @@ impl<P: Peer> Handle<P> {
             }
             request::Body::ListRecordings(_) => {
                 let mut shown = Vec::new();
-                for about in recordings.list() {
+                for about in all(recordings).await? {
                     if self.may_hear(actor, &about).await.is_ok() {
                         shown.push(show(about));
                     }
@@ -148,7 +153,9 @@ impl<P: Peer> Handle<P> {
                 if !own {
                     self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None).await?;
                 }
-                recordings.remove(about.id)?;
+                let (id, recordings) = (about.id, recordings.clone());
+                let remove = move || recordings.remove(id);
+                tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
                 tracing::info!(recording = %about.id, channel = %about.channel_path, "a recording was removed");
                 Ok(response::Body::Done(wire::Done {}))
             }
@@ -164,8 +171,8 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn audible(&self, actor: Actor, recordings: &Recordings, id: u64) -> Result<About, Refused> {
-        let found = recordings.list().into_iter().find(|about| about.id == RecordingId(id));
-        let about = found.ok_or(RecordingError::NoSuchRecording)?;
+        let found = all(recordings).await?.into_iter().find(|about| about.id == RecordingId(id));
+        let about = found.ok_or(RecordingError::Unknown)?;
         self.may_hear(actor, &about).await?;
         Ok(about)
     }
@@ -179,6 +186,12 @@ impl<P: Peer> Handle<P> {
             decided => decided,
         }
     }
+}
+
+/// All of them. Those that end now are waited for, so not on this thread.
+async fn all(recordings: &Recordings) -> Result<Vec<About>, Refused> {
+    let recordings = recordings.clone();
+    tokio::task::spawn_blocking(move || recordings.list()).await.map_err(|_| Refused::Internal)
 }
 
 fn show(about: About) -> wire::Recording {
@@ -200,9 +213,10 @@ fn show(about: About) -> wire::Recording {
 impl From<RecordingError> for Refused {
     fn from(error: RecordingError) -> Self {
         let code = match &error {
-            RecordingError::Quota { .. } => ErrorCode::QuotaReached,
+            RecordingError::Off => ErrorCode::Unsupported,
+            RecordingError::Quota => ErrorCode::QuotaReached,
             RecordingError::TooMany => ErrorCode::Busy,
-            RecordingError::NoSuchRecording | RecordingError::NoSuchFile => ErrorCode::NotFound,
+            RecordingError::Unknown | RecordingError::File => ErrorCode::NotFound,
             RecordingError::Running => ErrorCode::Unexpected,
             RecordingError::Disk(_) => ErrorCode::ReadOnly,
         };

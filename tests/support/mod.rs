@@ -29,7 +29,21 @@ impl TestServer {
     }
 
     pub async fn with(flags: &[(&'static str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), flags).await
+    }
+
+    /// The same on what another one left.
+    pub async fn again(directory: TempDir) -> Self {
+        Self::on(directory, &[]).await
+    }
+
+    /// Stops it, and leaves what it has on disk.
+    pub async fn stop(self) -> TempDir {
+        self.server.stop().await;
+        self.directory
+    }
+
+    async fn on(directory: TempDir, flags: &[(&'static str, &str)]) -> Self {
         let mut flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         flags.push(("data_dir", directory.path().display().to_string()));
         let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
