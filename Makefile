@@ -58,18 +58,19 @@ setup-browser:
 		(cd $(BROWSER) && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-package-lock --no-audit --no-fund); \
 	fi
 
-# An independent QUIC client, and what Prometheus itself says of the metrics.
+# An independent QUIC client, what Prometheus itself says of the metrics, and opus-tools of the recordings.
 PYTHON := $(TARGET)/python
 setup-python:
 	@missing=""; \
 	command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	command -v opusinfo >/dev/null || missing="$$missing opus-tools"; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null; then \
-			echo "Installing$$missing with apt-get: others' programs check the protocol and the metrics."; \
+			echo "Installing$$missing with apt-get: others' programs check the protocol, the metrics and the recordings."; \
 			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 		else \
-			echo "Please install$$missing: others' programs check the protocol and the metrics." >&2; exit 1; \
+			echo "Please install$$missing: others' programs check the protocol, the metrics and the recordings." >&2; exit 1; \
 		fi; \
 	fi
 	@if ! cmp -s tests/independent/requirements.txt $(PYTHON)/requirements.txt; then \

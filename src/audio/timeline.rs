@@ -146,13 +146,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::Ssrc;
     use crate::protocol::OPUS_PAYLOAD_TYPE;
 
     const SECOND: u64 = SAMPLE_RATE as u64;
 
     fn header(sequence: u16, timestamp: u32, marker: bool) -> VoiceHeader {
-        VoiceHeader { ssrc: Ssrc(1), sequence, timestamp, marker, payload_type: OPUS_PAYLOAD_TYPE }
+        VoiceHeader { ssrc: 1.into(), sequence, timestamp, marker, payload_type: OPUS_PAYLOAD_TYPE }
     }
 
     fn frame() -> Bytes {

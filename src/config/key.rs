@@ -216,6 +216,18 @@ pub const KEYS: &[Key] = &[
         meaning: "Milliseconds for which a frame waits at most for others that are due, where three or more people speak; each listener then gets them in one packet. 0: none waits.",
     },
     Key {
+        name: "recording.quota_mib",
+        default: "2048",
+        kind: Kind::Number(0..=100_000_000),
+        meaning: "What all recordings of channels may take together, in MiB; at that they end. An hour of speech takes about 15. 0: nobody records on the server.",
+    },
+    Key {
+        name: "recording.directory",
+        default: "\"\"",
+        kind: Kind::Directory,
+        meaning: "Where they are kept, a directory for each. Empty: recordings in the data directory.",
+    },
+    Key {
         name: "web.enabled",
         default: "true",
         kind: Kind::Switch,

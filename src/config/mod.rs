@@ -136,6 +136,22 @@ impl Config {
         }
     }
 
+    /// The directory of recordings.
+    pub fn recording_dir(&self) -> PathBuf {
+        match self.value("recording.directory") {
+            Value::Text(path) if !path.is_empty() => PathBuf::from(path),
+            _ => self.data_dir().join("recordings"),
+        }
+    }
+
+    /// What recordings may take together, in bytes; 0 where there are none.
+    pub fn recording_quota(&self) -> u64 {
+        match self.value("recording.quota_mib") {
+            Value::Number(mebibytes) => u64::from(*mebibytes) << 20,
+            _ => 0,
+        }
+    }
+
     /// The files of the self-hoster's own certificate: its chain and its key. Those in `certs/` where the server is
     /// started, if they are there, when none are named.
     pub fn certificate(&self) -> Option<(PathBuf, PathBuf)> {
@@ -192,6 +208,7 @@ impl Config {
     pub fn entries(&self) -> impl Iterator<Item = (&'static Key, String, &Origin)> {
         KEYS.iter().zip(&self.values).map(|(key, (value, origin))| match (key.name, value) {
             ("data_dir", _) => (key, self.data_dir().display().to_string(), origin),
+            ("recording.directory", _) => (key, self.recording_dir().display().to_string(), origin),
             (_, value) => (key, value.to_string(), origin),
         })
     }

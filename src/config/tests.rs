@@ -25,6 +25,10 @@ fn defaults_are_valid_and_later_sources_win() {
     let config = load("", &[], &[]).unwrap();
     assert_eq!((config.max_sessions(), config.listen().len()), (1000, 2));
     assert!(config.listens_by_default());
+    assert_eq!(config.recording_dir(), config.data_dir().join("recordings"));
+    assert_eq!(config.recording_quota(), 2 << 30);
+    let elsewhere = load("[recording]\ndirectory = \"/srv/voice\"\nquota_mib = 0\n", &[], &[]).unwrap();
+    assert_eq!((elsewhere.recording_dir(), elsewhere.recording_quota()), ("/srv/voice".into(), 0));
     let file = "[limits]\nmax_sessions = 10\nidle_seconds = 60\n";
     let environment = [("PARLOUR_LIMITS_MAX_SESSIONS", "20"), ("PARLOUR_NAME", "Club"), ("HOME", "/x")];
     let config = load(file, &environment, &[("name", "Home")]).unwrap();
