@@ -13,8 +13,6 @@ use crate::id::ChannelId;
 use crate::permission::Permissions;
 
 /// Find out why somebody may do something, or may not.
-///
-/// The exit code is 0 when the statement holds, and 1 when it doesn't.
 #[derive(Debug, Args)]
 pub(super) struct Why {
     /// Whom it is about: a user, connected or not, a guest who is connected, or `me`.
