@@ -16,9 +16,6 @@ use crate::permission::{Permissions, Reach};
 use crate::protocol::wire::VoicePolicy;
 
 /// The channel tree, and who may do what in it.
-///
-/// The commands act as the person who is logged in (`parlour login`); with --data-dir or --organization, and while
-/// nobody is logged in here, they act as the machine's owner on the database of the server on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Channel {
     #[command(subcommand)]

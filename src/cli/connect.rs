@@ -90,6 +90,22 @@ impl Place {
         Ok(self.profile.put(&self.address.server(), known)?)
     }
 
+    /// Comes in as a guest of this name, or by what is kept where none is given.
+    pub(super) async fn enter_as(&mut self, guest: Option<&str>, output: Output) -> anyhow::Result<Entered> {
+        let Some(name) = guest else { return self.enter().await };
+        let connected = self.connect(None).await?;
+        let fingerprint = connected.fingerprint();
+        announce(output, self, fingerprint);
+        if self.known().is_none() {
+            let known = Known { fingerprint: fingerprint.to_string(), ..Known::default() };
+            self.profile.put(&self.address.server(), known)?;
+        }
+        let session = connected.log_in(Credentials::guest(name, &device())).await?;
+        let wallet = Arc::new(GuestWallet(name.to_owned()));
+        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
+        Ok(Entered { session, keeper })
+    }
+
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
         let server = self.address.server();
@@ -138,6 +154,18 @@ struct ApiKeyWallet(String);
 impl Wallet for ApiKeyWallet {
     fn credentials(&self) -> Option<Credentials> {
         Some(Credentials::api_key(&self.0))
+    }
+
+    fn keep(&self, _: &LoggedIn) {}
+}
+
+/// A guest comes back as somebody new of the same name.
+#[derive(Debug)]
+struct GuestWallet(String);
+
+impl Wallet for GuestWallet {
+    fn credentials(&self) -> Option<Credentials> {
+        Some(Credentials::guest(&self.0, &device()))
     }
 
     fn keep(&self, _: &LoggedIn) {}

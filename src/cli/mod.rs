@@ -109,8 +109,12 @@ enum Command {
     /// Recordings that the server makes.
     Recording(recording::Recording),
     /// Find out why somebody may do something, or may not.
+    ///
+    /// The exit code is 0 when the statement holds, and 1 when it doesn't.
     Why(why::Why),
     /// Show what would be different after a change, which isn't made.
+    ///
+    /// It is worked out for everybody who is connected, and for the user whom the change names.
     WhatIf(what_if::WhatIf),
     /// End somebody's connection.
     Kick(kick::Kick),
@@ -123,8 +127,14 @@ enum Command {
     /// Accounts.
     User(user::User),
     /// The channel tree, and who may do what in it.
+    ///
+    /// The commands act as the person who is logged in (`parlour login`); with --data-dir or --organization, and while
+    /// nobody is logged in here, they act as the machine's owner on the database of this machine's server.
     Channel(channel::Channel),
     /// Roles: named sets of permissions.
+    ///
+    /// The commands act as the person who is logged in (`parlour login`); with --data-dir or --organization, and while
+    /// nobody is logged in here, they act as the machine's owner on the database of this machine's server.
     Role(role::Role),
     /// What everybody meets who comes: welcome, channels for newcomers and for the idle.
     Settings(settings::Settings),
@@ -210,5 +220,17 @@ impl Command {
             Self::Bench(command) => command.run(output).await,
             Self::Completions(command) => command.run(output),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_put_together_well() {
+        Cli::command().debug_assert();
     }
 }

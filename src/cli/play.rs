@@ -30,6 +30,9 @@ pub(super) struct Play {
     channel: Option<String>,
     #[command(flatten)]
     password: JoinPassword,
+    /// Come in as a guest of this name, where the server lets guests in.
+    #[arg(long, value_name = "NAME")]
+    guest: Option<String>,
     /// Bits a second of Opus.
     #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(i32).range(6_000..=256_000))]
     bitrate: i32,
@@ -54,8 +57,8 @@ impl Play {
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let mut player = Player::new(self.bitrate, trace, output)?;
         player.encoder.set_expected_loss(self.expected_loss)?;
-        let place = Place::find(self.address.as_deref())?;
-        let entered = place.enter().await?;
+        let mut place = Place::find(self.address.as_deref())?;
+        let entered = place.enter_as(self.guest.as_deref(), output).await?;
         let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
         output.line(format!(
             "Playing {} ({:.1} s) into {channel} as {}. Ctrl-C stops.",

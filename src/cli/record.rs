@@ -33,6 +33,9 @@ pub(super) struct Record {
     channel: Option<String>,
     #[command(flatten)]
     password: JoinPassword,
+    /// Come in as a guest of this name, where the server lets guests in.
+    #[arg(long, value_name = "NAME")]
+    guest: Option<String>,
     /// Record another channel, too, without being in it; may be given several times.
     #[arg(long = "listen", value_name = "CHANNEL")]
     listens: Vec<String>,
@@ -60,8 +63,8 @@ impl Record {
         }
         let sink = Sink::create(&self.out)?;
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
-        let place = Place::find(self.address.as_deref())?;
-        let mut entered = place.enter().await?;
+        let mut place = Place::find(self.address.as_deref())?;
+        let mut entered = place.enter_as(self.guest.as_deref(), output).await?;
         entered.session.set_self(Some(true), Some(self.deaf)).await?;
         let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
         self.listen(&entered.session).await?;

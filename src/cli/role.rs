@@ -17,9 +17,6 @@ use crate::client::RoleEdit;
 use crate::permission::Permissions;
 
 /// Roles: named sets of permissions.
-///
-/// The commands act as the person who is logged in (`parlour login`); with --data-dir or --organization, and while
-/// nobody is logged in here, they act as the machine's owner on the database of the server on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Role {
     #[command(subcommand)]
@@ -55,7 +52,7 @@ enum Command {
         /// Its name.
         name: String,
         #[command(flatten)]
-        edit: Edit,
+        edit: Changes,
     },
     /// Delete one, and take it from everybody.
     Delete {
@@ -88,7 +85,7 @@ enum Command {
 
 /// What is to be different about a role.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Edit {
+pub(super) struct Changes {
     /// Another name.
     #[arg(long, value_name = "NAME")]
     rename: Option<String>,
@@ -109,7 +106,7 @@ pub(super) struct Edit {
     colour: Option<u32>,
 }
 
-impl Edit {
+impl Changes {
     /// The edit of a role that allows `present`.
     pub(super) fn of(self, present: Permissions) -> RoleEdit {
         let Self { rename, rank, allow, add, take, colour } = self;
@@ -212,10 +209,10 @@ mod tests {
     #[test]
     fn permissions_are_added_and_taken_or_set() {
         let (speak, text) = (Permissions::SPEAK, Permissions::TEXT);
-        let none = Edit { rename: None, rank: None, allow: None, add: None, take: None, colour: None };
+        let none = Changes { rename: None, rank: None, allow: None, add: None, take: None, colour: None };
         assert_eq!(none.clone().of(speak), RoleEdit::default());
-        let edit = Edit { add: Some(text), take: Some(speak), ..none.clone() };
+        let edit = Changes { add: Some(text), take: Some(speak), ..none.clone() };
         assert_eq!(edit.of(speak.union(Permissions::VIEW)).allow, Some(Permissions::VIEW.union(text)));
-        assert_eq!(Edit { allow: Some(text), ..none }.of(speak).allow, Some(text));
+        assert_eq!(Changes { allow: Some(text), ..none }.of(speak).allow, Some(text));
     }
 }

@@ -6,15 +6,13 @@ use serde_json::json;
 use super::channel::Exception;
 use super::connect::{Place, Server};
 use super::output::{Output, counted};
-use super::role::{Edit, live::named};
+use super::role::{Changes, live::named};
 use super::span::Span;
 use super::words::all_of;
 use crate::client::{Change, Differences, Session};
 use crate::id::ChannelId;
 
 /// Show what would be different after a change, which isn't made.
-///
-/// It is worked out for everybody who is connected, and for the user whom the change names.
 #[derive(Debug, Args)]
 pub(super) struct WhatIf {
     #[command(subcommand)]
@@ -65,7 +63,7 @@ enum RoleCommand {
         /// Its name.
         name: String,
         #[command(flatten)]
-        edit: Edit,
+        edit: Changes,
     },
     /// If there were no such role.
     Delete {

@@ -13,8 +13,6 @@ use crate::id::ChannelId;
 use crate::permission::Permissions;
 
 /// Find out why somebody may do something, or may not.
-///
-/// The exit code is 0 when the statement holds, and 1 when it doesn't.
 #[derive(Debug, Args)]
 pub(super) struct Why {
     /// Whom it is about: a user, connected or not, a guest who is connected, or `me`.
@@ -76,8 +74,12 @@ impl Why {
 /// Who may do what, and where.
 fn sentence(found: &Explanation, asked: Permissions) -> String {
     let not = if found.allowed { "" } else { " not" };
-    let place =
-        if found.channel_path.is_empty() { String::new() } else { format!(" in {}", found.channel_path) };
+    let is_done_to_it = Permissions::VIEW.union(Permissions::JOIN).contains(asked);
+    let place = match found.channel_path.as_str() {
+        "" => String::new(),
+        path if is_done_to_it => format!(" {path}"),
+        path => format!(" in {path}"),
+    };
     format!("{} may{not} {asked}{place}", found.name)
 }
 
@@ -106,6 +108,12 @@ fn lines(found: &Explanation, asked: Permissions, decides: Option<usize>) -> Vec
         } else {
             lines.push(format!("  {line}"));
         }
+    }
+    if decides.and_then(|at| found.steps.get(at)).is_some_and(|step| step.decided == Decided::Unseen) {
+        lines.push(format!(
+            "  Ask why that is: parlour why {} may view \"{}\"",
+            found.name, found.channel_path
+        ));
     }
     if !found.allowed && decides.is_none() {
         let lacking = asked.without(found.steps.last().map_or(Permissions::NONE, |step| step.after));
@@ -205,6 +213,16 @@ mod tests {
         assert_eq!(shown[1], "  Club denies speak to role Guest (this channel and below)   <- decides");
         let found = explanation(true, vec![denial(), grant("Member"), grant("Officer")]);
         assert_eq!(decisive(&found, SPEAK), Some(1));
+    }
+
+    #[test]
+    fn who_may_not_see_is_told_what_to_ask() {
+        let unseen = DecisionStep { decided: Decided::Unseen, after: Permissions::NONE };
+        let found = explanation(false, vec![grant("Member"), unseen]);
+        assert_eq!(sentence(&found, Permissions::JOIN), "ben may not join Club/Bar");
+        let shown = lines(&found, SPEAK, decisive(&found, SPEAK));
+        assert_eq!(shown[1], "  who may not view a channel may do nothing there   <- decides");
+        assert_eq!(shown[2], "  Ask why that is: parlour why ben may view \"Club/Bar\"");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Command, Exception, Options};
 use crate::admin::{Answer, Limit};
 use crate::cli::connect::password;
+use crate::cli::output::counted;
 use crate::cli::role::live::named;
 use crate::cli::words::{all_of, where_it_holds};
 use crate::client::{
@@ -52,7 +53,8 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<A
             let channel = view.find(&path)?;
             let (path, below) = (view.path(channel), below(&view, ChannelId(channel.id)));
             session.remove_channel(ChannelId(channel.id)).await?;
-            Ok(said(format!("{path} is deleted, with {below} channels below it.")))
+            let below = counted(below as u64, "channel");
+            Ok(said(format!("{path} is deleted, with {below} below it.")))
         }
         Command::Allow(exception) => allow(session, &view, exception).await,
         Command::Overwrites { path } => {
