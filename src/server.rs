@@ -25,6 +25,7 @@ use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
+use crate::recording::Recordings;
 use crate::store::{OpenError, Opening, STORE_FILE, Store};
 use crate::voice::Rates;
 
@@ -34,6 +35,14 @@ pub enum StartError {
     /// The data directory can't be made or entered.
     #[error("can't use the data directory {}: {source}; make it writable for the user who runs Parlour, or choose another with --data-dir", path.display())]
     Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The directory of recordings can't be read.
+    #[error("can't use the directory of recordings {}: {source}; make it readable and writable for the user who runs Parlour, or choose another by recording.directory", path.display())]
+    Recordings {
         /// Which.
         path: PathBuf,
         /// What the operating system says.
@@ -116,7 +125,10 @@ impl Server {
         let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
-        let settings = settings(config, &identity, &addresses);
+        let recorded = config.recording_dir();
+        let recordings = Recordings::open(recorded.clone(), config.recording_quota())
+            .map_err(|source| StartError::Recordings { path: recorded, source })?;
+        let settings = Settings { recordings: Some(recordings), ..settings(config, &identity, &addresses) };
         let (handle, thread) = control::start(store, settings)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ pub(super) struct Place<P> {
     pub(super) address: IpAddr,
     pub(super) attachment: u64,
     pub(super) activity: Arc<Activity>,
+    parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
     next: u64,
 }
@@ -31,9 +32,10 @@ impl<P: Peer> Place<P> {
         address: IpAddr,
         attachment: u64,
         activity: Arc<Activity>,
+        parting: Arc<OnceLock<CloseCode>>,
         events: mpsc::Sender<Bytes>,
     ) -> Self {
-        Self { peer, address, attachment, activity, events, next: 0 }
+        Self { peer, address, attachment, activity, parting, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.
@@ -60,6 +62,13 @@ impl<P: Peer> Place<P> {
     pub(super) fn dismiss(&mut self, code: CloseCode) {
         self.say_goodbye(code, "");
         self.peer.close(code);
+    }
+
+    /// Says why the connection ends, in somebody's words. It ends when the client has read them, or after a moment.
+    pub(super) fn send_away(mut self, code: CloseCode, words: &str) {
+        self.say_goodbye(code, words);
+        // Nobody else sets it.
+        let _ = self.parting.set(code);
     }
 
     /// Says why the connection ends: in the code's words, when there are no others.

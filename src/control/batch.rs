@@ -337,8 +337,10 @@ impl<P: Peer> Control<P> {
         let (sender, events) = mpsc::channel(EVENTS);
         let arrived = self.shared.began.elapsed();
         let activity = Arc::new(Activity::new(arrived));
-        let place = Place::new(peer, address, self.last_attachment, Arc::clone(&activity), sender);
-        let attached = Attached { session, attachment: self.last_attachment, ssrc, activity, arrived };
+        let (attachment, parting) = (self.last_attachment, Arc::default());
+        let place =
+            Place::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
+        let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
         if let Some(mut replaced) = self.seats.insert(session, place) {
             replaced.dismiss(CloseCode::Replaced);
         }
@@ -459,8 +461,11 @@ impl<P: Peer> Control<P> {
         self.publish(&events, &arrived);
         for (session, code, words) in dismissed {
             if let Some(mut place) = self.seats.remove(&session) {
-                place.say_goodbye(code, &words);
-                place.peer.close(code);
+                if words.is_empty() {
+                    place.dismiss(code);
+                } else {
+                    place.send_away(code, &words);
+                }
             }
         }
         for reply in replies {

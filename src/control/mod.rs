@@ -34,7 +34,7 @@ pub use refused::Refused;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::auth::{AddressKey, Lockout, SealKey, StoredPassword, TokenKey};
 use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp, UserId};
 use crate::permission::Permissions;
+use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, MemberKind, request, response};
 use crate::recording::Recordings;
 use crate::state::State;
@@ -145,6 +146,8 @@ pub struct Attached {
     pub activity: Arc<Activity>,
     /// ... as this one is, when it came.
     pub arrived: Duration,
+    /// Set when its events end because it is sent away: the code to close with once it has read why.
+    pub parting: Arc<OnceLock<CloseCode>>,
 }
 
 /// Something for the control thread.

@@ -18,6 +18,9 @@ const NOTICE: u64 = 1_000;
 /// While something is recorded, how often it is looked whether it still can be.
 const LOOK: u64 = 1_000;
 
+/// Recordings and files that one list has at most: the newest. An answer has its bound.
+const LISTED: usize = 5_000;
+
 /// Bytes of a file that one answer has.
 const PART: usize = 60_000;
 
@@ -130,8 +133,12 @@ impl<P: Peer> Handle<P> {
                 }
             }
             request::Body::ListRecordings(_) => {
-                let mut shown = Vec::new();
+                let (mut shown, mut files) = (Vec::new(), 0);
                 for about in all(recordings).await? {
+                    files += 1 + about.files.len();
+                    if files > LISTED {
+                        break;
+                    }
                     if self.may_hear(actor, &about).await.is_ok() {
                         shown.push(show(about));
                     }

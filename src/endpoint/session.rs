@@ -41,7 +41,7 @@ const PATIENCE: u32 = 10;
 const EVENTS_AT_ONCE: usize = 256;
 const EVENTS_APART: Duration = Duration::from_millis(40);
 
-/// How long a client that logged out gets to confirm the answer.
+/// How long a client that logged out, or is sent away, gets to confirm that it has read the last it is told.
 const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// One connected session. Dropping its connection's tasks ends it; [`Session::run`] does all of that.
@@ -163,6 +163,12 @@ impl Session {
                 () = tokio::time::sleep(EVENTS_APART) => (),
                 () = self.asked.notified() => (),
             }
+        }
+        if let Some(code) = self.attached.parting.get() {
+            stream.finish();
+            let _ = tokio::time::timeout(CONFIRMATION, stream.arrived()).await;
+            self.close(*code);
+            return;
         }
         // The queue's other end is gone: the session was ended or replaced, and whoever did that
         // closes the connection. Until then its requests are still answered.
