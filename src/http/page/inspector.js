@@ -75,7 +75,7 @@ export async function preview(session, change) {
   const list = (/** @type {number[]} */ bits) => bits.map(permissionName).join(', ');
   return h('div', {}, h('p', {}, t('changesFor', { count })), h('ul', { class: 'differences' }, all.slice(0, 100).map((/** @type {any} */ one) => {
     const { gained, lost } = difference(one.before, one.after);
-    return h('li', {}, h('strong', {}, one.name), ` ${t('inPlace', { channel: one.channelPath || t('everywhere') })}: `,
+    return h('li', {}, h('strong', {}, one.name), ` ${one.channelPath ? t('inPlace', { channel: one.channelPath }) : t('everywhere')}: `,
       gained.length > 0 && h('span', { class: 'yes' }, t('gains', { permissions: list(gained) })), gained.length > 0 && lost.length > 0 && '; ',
       lost.length > 0 && h('span', { class: 'no' }, t('loses', { permissions: list(lost) })));
   })), all.length > 100 && h('p', { class: 'hint' }, t('andMore', { count: count - 100 })));

@@ -189,7 +189,7 @@ class Matrix {
     }
     // One after the other: each is asked about alone.
     const found = [];
-    for (const row of dirty) found.push(h('h4', {}, row.name), await preview(this.session, { setOverwrite: this.request(row) }));
+    for (const row of dirty) found.push(h('h3', {}, row.name), await preview(this.session, { setOverwrite: this.request(row) }));
     fill(this.changes, found);
   }
 

@@ -22,10 +22,9 @@ export const reachName = (reach) => [t('reachBoth'), t('reachThis'), t('reachBel
 
 /** A step of a decision, for a person. @param {any} step @param {number} bit */
 export function stepWords(step, bit) {
-  const until = Number(step.untilMs) > 0 ? ` ${t('until', { when: when(step.untilMs) })}` : '';
   const words = { role: step.role, user: step.user, channel: step.channelPath, reach: reachName(step.reach) };
   switch (step.kind) {
-    case STEP.grant: return t('stepGrant', words) + until;
+    case STEP.grant: return Number(step.untilMs) > 0 ? t('stepGrantUntil', { ...words, when: when(step.untilMs) }) : t('stepGrant', words);
     case STEP.factorLacking: return t('stepFactor', words);
     case STEP.owner: return t('stepOwner');
     case STEP.unseen: return t('stepUnseen', words);

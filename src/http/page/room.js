@@ -233,7 +233,7 @@ export class Room {
     sessionStorage.setItem(WELCOMED, `${this.session.self} ${words}`);
     this.welcome.hidden = false;
     fill(this.welcome, h('p', { class: 'text' }, words), h('button', {
-      type: 'button', class: 'tool', 'aria-label': t('close'), title: t('close'),
+      type: 'button', class: 'tool', 'aria-label': t('welcomeRead'), title: t('welcomeRead'),
       onclick: () => {
         fill(this.welcome);
         this.welcome.hidden = true;

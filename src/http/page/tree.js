@@ -121,17 +121,18 @@ export class Tree {
     const talking = session.talking.has(member.ssrc);
     const name = h('span', { class: 'name' }, h('span', { class: 'who' }, member.name), own && h('span', { class: 'you' }, ` (${t('you')})`));
     const dot = coloured(/** @type {HTMLElement} */ (name.firstElementChild), roles.find((/** @type {any} */ role) => role.colour)?.colour ?? 0);
+    if (dot) name.append(dot);
     const element = h('li', {
       class: talking ? 'member talking' : 'member', 'data-ssrc': member.ssrc, draggable: movable ? 'true' : undefined,
       title: [names, member.kind === BROWSER ? t('viaBrowser') : member.client].filter(Boolean).join(' · '),
     },
-    h('span', { class: 'lamp', 'aria-hidden': 'true' }), dot, name,
-    names && h('span', { class: 'visually-hidden' }, names),
-    h('span', { class: 'says' }), ...this.states(member),
-    h('button', {
-      type: 'button', class: 'more', 'data-key': `member ${member.session}`, 'aria-label': own ? t('ownActions') : t('actions', { name: member.name }), 'aria-haspopup': 'dialog',
-      onclick: () => room.menu(member),
-    }, icon(ICONS.more)),
+    h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), name,
+      names && h('span', { class: 'visually-hidden' }, names),
+      h('span', { class: 'says' }), ...this.states(member),
+      h('button', {
+        type: 'button', class: 'more', 'data-key': `member ${member.session}`, 'aria-label': own ? t('ownActions') : t('actions', { name: member.name }), 'aria-haspopup': 'dialog',
+        onclick: () => room.menu(member),
+      }, icon(ICONS.more))),
     member.status && h('span', { class: 'status' }, member.status));
     this.says(element, talking, session.whispering.has(member.ssrc));
     element.addEventListener('dragstart', (event) => event.dataTransfer?.setData(PERSON, String(member.session)));

@@ -20,7 +20,7 @@ export class Whisper {
     this.held = false;
     this.button = h('button', { type: 'button', class: 'talk' });
     this.end = h('button', { type: 'button', class: 'tool', 'aria-label': t('whisperEnd'), title: t('whisperEnd'), onclick: () => act(this.to(undefined, '')) }, icon(ICONS.close));
-    this.sign = h('p', { class: 'whispering', role: 'status' });
+    this.sign = h('p', { class: 'visually-hidden', role: 'status' });
     this.element = h('div', { class: 'whisper' }, this.button, this.end, this.sign);
     const hold = (/** @type {boolean} */ down) => (/** @type {Event} */ event) => {
       if (event instanceof KeyboardEvent && ![' ', 'Enter'].includes(event.key)) return;
@@ -74,8 +74,10 @@ export class Whisper {
     this.element.hidden = !this.target;
     const words = { name: this.name, key: keyName(settings.whisperKey) };
     const channel = !!this.target?.channel;
-    fill(this.button, channel ? t('holdToShout', words) : t('holdToWhisper', words));
+    const speaks = channel ? t('youShout', words) : t('youWhisper', words);
+    const shown = this.held ? speaks : channel ? t('holdToShout', words) : t('holdToWhisper', words);
+    if (this.button.textContent !== shown) fill(this.button, shown);
     this.button.classList.toggle('pressed', this.held);
-    fill(this.sign, this.held && (channel ? t('youShout', words) : t('youWhisper', words)));
+    fill(this.sign, this.held && speaks);
   }
 }
