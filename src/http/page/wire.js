@@ -42,6 +42,11 @@ function readMessage(reader, type, end) {
     const field = messages[type].find(([number]) => number === tag);
     if (!field) return;
     const [, name, kind, times] = field;
+    if (times === 'many' && (kind === 'uint32' || kind === 'uint64')) {
+      // Numbers come packed, or one by one.
+      reader.readPackedVarint(message[name]);
+      return;
+    }
     const value = readValue(reader, kind);
     if (times === 'many') message[name].push(value);
     else message[name] = value;
