@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use parlour::audio::{Source, compare};
+use parlour::permission::Permissions;
 use serde_json::Value;
 use support::Process;
 
@@ -283,6 +284,74 @@ fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
         assert!(figure(run, "last") < 40.0, "{run}: the queue grows");
     }
     assert!(figure("clean", "waiting") < 25.0);
+}
+
+/// What the page reads from permissions, without a browser; and that its bits are the server's.
+#[test]
+fn the_page_reads_permissions_rightly() {
+    let home = tempfile::tempdir().unwrap();
+    let page = copy_page(home.path()).display().to_string();
+    let result = run("permission.mjs", &[("PAGE", page)], |_| ());
+    assert_eq!(result["failed"], serde_json::json!([]), "{result:#}");
+    let bits: Vec<u32> =
+        Permissions::NAMED.iter().map(|(permission, _)| permission.bits().trailing_zeros()).collect();
+    assert_eq!(result["bits"], serde_json::json!(bits));
+}
+
+/// What one may do shown with its reason, moderation, whispers, recordings, roles and a channel's permissions: a moderator
+/// and a member in browsers, and a native client that hears no whisper to somebody else.
+#[test]
+fn roles_and_moderation_in_the_page() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let voices: Vec<PathBuf> = (0..2).map(|number| sentence(number, home.path())).collect();
+    let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
+    let result = run(
+        "roles.mjs",
+        &[
+            ("SERVER", process.address.to_string()),
+            ("VOICES", words.join(":")),
+            ("OUT", home.path().display().to_string()),
+            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
+            ("EVIL_WORDS", EVIL_WORDS.to_owned()),
+        ],
+        |_| (),
+    );
+    println!("{result:#}");
+    for nothing in ["violations", "errors", "foreign"] {
+        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+    }
+    assert_eq!(result["ran"], 0, "what somebody writes never runs");
+    let text = |name: &str| result[name].as_str().unwrap_or_default();
+    assert_eq!(text("greyed"), "true");
+    assert!(text("reason").contains("mute others") && text("reason").contains("No role of yours"), "{result}");
+    assert!(text("reasonKick").contains("kick"), "{result}");
+    let loudness = |name: &str| result[name].as_f64().unwrap();
+    let loud = loudness("loud");
+    assert!(loud > 0.01, "{result}");
+    for heard in ["whispered", "again", "listened"] {
+        assert!(loudness(heard) > loud * 0.3, "{heard}: {result}");
+    }
+    for silent in ["afterWhisper", "silenced"] {
+        assert!(loudness(silent) < loud * 0.01, "{silent}: {result}");
+    }
+    // Who whispers to somebody else leaves no sound with the native client.
+    let recorded = std::fs::read_dir(home.path().join("bob-hears")).map_or_else(|_| Vec::new(), Iterator::collect);
+    for file in recorded.into_iter().map(|file| file.unwrap().path()).filter(|path| path.extension().is_some()) {
+        if let Ok(source) = Source::open(&file) {
+            assert!(source.samples().iter().all(|sample| sample.unsigned_abs() < 100), "{}", file.display());
+        }
+    }
+    let fetched = std::fs::read(home.path().join("fetched.opus")).unwrap();
+    assert!(fetched.starts_with(b"OggS") && fetched.len() > 4_000, "{} bytes", fetched.len());
+    assert!(text("until").contains("until"), "{result}");
+    assert!(text("preview").contains("kick") && text("wouldLose").contains("join"), "{result}");
+    assert!(text("badge").contains("<img"), "the role's name is text: {result}");
+    assert_eq!(text("kickAgain"), "true", "a role that was taken allows nothing");
+    assert!(result["before"].is_null() && text("denied").contains("Denied by Social for role Member."), "{result}");
+    assert!(result["inspected"].as_array().unwrap().len() >= 2, "{result}");
+    assert!(text("kicked").starts_with("Too loud <img"), "{result}");
+    assert_eq!(result["stayedAway"], 0, "who is kicked doesn't come back by themselves");
 }
 
 /// Capture to playback. The bound is wide, as the machine may be busy; the figure is printed.

@@ -2,8 +2,8 @@
 
 import { h, fill } from './dom.js';
 import { explain } from './entry.js';
+import { PERMISSION } from './permission.js';
 import { language, t } from './text.js';
-import { PERMISSION } from './wire.js';
 
 /** What a key that is made here may do: see, join, speak and write. */
 const SCOPES = 2 ** PERMISSION.view + 2 ** PERMISSION.join + 2 ** PERMISSION.speak + 2 ** PERMISSION.text;

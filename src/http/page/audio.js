@@ -25,6 +25,8 @@ export class Audio {
     this.capture = undefined;
     /** @type {AudioWorkletNode | undefined} */
     this.playback = undefined;
+    /** What was told to what plays. @type {Map<number, number>} */
+    this.gains = new Map();
     /** @type {(speakers: any[]) => void} */
     this.onspeakers = () => {};
   }
@@ -88,9 +90,12 @@ export class Audio {
     if (context?.setSinkId) await context.setSinkId(device || '');
   }
 
-  /** @param {number} ssrc @param {number} gain 1 is as loud as it came. */
-  volume(ssrc, gain) {
-    this.playback?.port.postMessage({ ssrc, gain });
+  /** How loud everybody is, by SSRC; 1 is as it came. @param {Map<number, number>} gains */
+  volumes(gains) {
+    const changed = [...gains].filter(([ssrc, gain]) => this.gains.get(ssrc) !== gain);
+    if (!this.playback || changed.length === 0) return;
+    for (const [ssrc, gain] of changed) this.gains.set(ssrc, gain);
+    this.playback.port.postMessage({ gains: changed });
   }
 
   /** @param {boolean} deaf */

@@ -147,6 +147,7 @@ export function ending(session) {
   switch (session.end?.code) {
     case CLOSED.replaced: return t('endedReplaced');
     case CLOSED.disabled: return t('endedDisabled');
+    case CLOSED.kicked: return session.end.reason ? t('endedKickedFor') : t('endedKicked');
     case CLOSED.version: return t('endedVersion');
     case CLOSED.loggedOut: return t('endedLoggedOut');
     default: return t('endedGuest');

@@ -22,7 +22,7 @@ function missing() {
   return needed.filter(([, there]) => !there).map(([name]) => name);
 }
 
-/** @param {...(Node | string)} parts */
+/** @param {...import('./dom.js').Part} parts */
 function card(...parts) {
   fill(app, h('main', { class: 'card' }, ...parts));
 }
@@ -65,8 +65,10 @@ async function begin() {
       history.replaceState(null, '', '/');
       room.act(session.request('verifyEmail', { code }).then(() => room?.say(t('emailVerified'), 8000)));
     }
-    const channel = linked(session);
-    if (channel && !session.me?.channel) room.act(session.join(channel));
+    const channel = session.channels.get(linked(session));
+    const { me, organization } = session;
+    // Where everybody is put who comes isn't where one chose to be.
+    if (channel && (!me?.channel || me.channel === organization?.defaultChannel)) room.join(channel);
   };
   /** @param {string} [notice] */
   const ask = async (notice) => {
@@ -111,6 +113,10 @@ async function begin() {
       if (session.end?.code === CLOSED.replaced) {
         card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
           h('button', { type: 'button', class: 'primary', onclick: () => start() }, t('comeHere')));
+      } else if (session.end?.code === CLOSED.kicked) {
+        const { reason } = session.end;
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)), reason && h('blockquote', {}, reason),
+          h('button', { type: 'button', class: 'primary', onclick: () => (session.knowsToken ? start() : ask()) }, t('goInAgain')));
       } else if (session.end?.code === CLOSED.version) {
         card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
           h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('reload')));

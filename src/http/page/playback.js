@@ -5,6 +5,9 @@ import { RATE, Speaker } from './jitter.js';
 /** Speakers at once; who is quiet for longest makes room. */
 const SPEAKERS = 64;
 
+/** How far a volume goes in one block of samples towards what it is to be, so that it doesn't crack. */
+const STEP = 0.2;
+
 class Playback extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -12,11 +15,13 @@ class Playback extends AudioWorkletProcessor {
     this.speakers = new Map();
     /** @type {Map<number, number>} */
     this.gains = new Map();
+    /** What they are on the way to their gains. @type {Map<number, number>} */
+    this.now = new Map();
     this.quiet = 0;
     this.port.onmessage = ({ data }) => {
       if (data instanceof MessagePort) data.onmessage = (message) => this.take(message.data);
       else if ('deaf' in data) this.deafen(data.deaf);
-      else this.gains.set(data.ssrc, data.gain);
+      else for (const [ssrc, gain] of data.gains) this.gains.set(ssrc, gain);
     };
     this.deaf = false;
   }
@@ -50,7 +55,11 @@ class Playback extends AudioWorkletProcessor {
     const [first, ...others] = outputs[0];
     if (!first) return true;
     for (const [ssrc, speaker] of this.speakers) {
-      speaker.pull(first, this.gains.get(ssrc) ?? 1);
+      const wanted = this.gains.get(ssrc) ?? 1;
+      const before = this.now.get(ssrc) ?? wanted;
+      const gain = Math.abs(wanted - before) < 0.001 ? wanted : before + (wanted - before) * STEP;
+      this.now.set(ssrc, gain);
+      speaker.pull(first, gain);
     }
     for (let i = 0; i < first.length; i += 1) {
       // Several people at once may be louder than there is.

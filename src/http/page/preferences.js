@@ -47,21 +47,25 @@ export async function preferences(session, audio, changed) {
     },
   });
 
-  const key = h('kbd', {}, keyName(settings.key));
-  const change = h('button', {
-    type: 'button',
-    onclick: () => {
-      fill(change, t('pressKey'));
-      addEventListener('keydown', (event) => {
-        event.preventDefault();
-        event.stopPropagation();
-        if (event.code !== 'Escape') choose({ key: event.code });
-        fill(key, keyName(settings.key));
-        fill(change, t('changeKey'));
-        changed();
-      }, { once: true, capture: true, signal: stop.signal });
-    },
-  }, t('changeKey'));
+  /** @param {"key" | "whisperKey"} which @param {string} name */
+  const keyChoice = (which, name) => {
+    const key = h('kbd', {}, keyName(settings[which]));
+    const change = h('button', {
+      type: 'button', 'aria-label': t('changeKeyOf', { key: name }),
+      onclick: () => {
+        fill(change, t('pressKey'));
+        addEventListener('keydown', (event) => {
+          event.preventDefault();
+          event.stopPropagation();
+          if (event.code !== 'Escape') choose({ [which]: event.code });
+          fill(key, keyName(settings[which]));
+          fill(change, t('changeKey'));
+          changed();
+        }, { once: true, capture: true, signal: stop.signal });
+      },
+    }, t('changeKey'));
+    return h('div', { class: 'field' }, h('span', {}, name), h('div', { class: 'range' }, key, change));
+  };
 
   const { microphones, loudspeakers } = await Audio.devices();
   /** @param {string} id @param {string} name @param {MediaDeviceInfo[]} devices @param {string} chosen @param {(id: string) => void} act */
@@ -90,7 +94,7 @@ export async function preferences(session, audio, changed) {
     h('h2', { id: 'preferences-title' }, t('settings')),
     h('fieldset', {}, h('legend', {}, t('speaking')), modeChoice('activation', t('modeActivation')), modeChoice('push', t('modePush')), modeChoice('always', t('modeAlways')),
       h('div', { class: 'field' }, h('label', { for: 'threshold' }, t('threshold')), threshold, level.element),
-      h('div', { class: 'field' }, h('span', {}, t('key')), h('div', { class: 'range' }, key, change))),
+      keyChoice('key', t('key')), keyChoice('whisperKey', t('whisperKey'))),
     h('fieldset', {}, h('legend', {}, t('devices')),
       device('microphone-device', t('microphoneDevice'), microphones, settings.microphone, (microphone) => {
         choose({ microphone });

@@ -6,19 +6,22 @@ import { ICONS, fill, h, icon } from './dom.js';
 import { explain } from './entry.js';
 import { meter } from './microphone.js';
 import { keyName, preferences } from './preferences.js';
-import { choose, settings } from './settings.js';
+import { loudness } from './loudness.js';
+import { PERMISSION, may } from './permission.js';
+import { when } from './reason.js';
+import { REFUSED, Refusal } from './session.js';
+import { settings } from './settings.js';
 import { t } from './text.js';
-import { PERMISSION, may } from './wire.js';
+import { Tree } from './tree.js';
+import { Whisper } from './whisper.js';
 
 /** Messages kept for a channel. */
 const KEPT = 300;
 
-/** The kind of a dragged person. */
-const PERSON = 'application/x-parlour-session';
+/** The welcome that was shown since the log-in. */
+const WELCOMED = 'parlour.welcomed';
 
-const BROWSER = 2;
-
-/** @typedef {{from: string, text: string, at: number, own: boolean, notice: boolean}} Line */
+/** @typedef {{from: string, text: string, at: number, own: boolean, notice: boolean, aside?: string}} Line */
 
 export class Room {
   /**
@@ -34,7 +37,10 @@ export class Room {
     this.stop = new AbortController();
     this.quality = new Quality();
     this.level = meter(t('level'));
-    this.tree = h('nav', { class: 'tree', 'aria-label': t('channels') });
+    this.tree = new Tree(this);
+    this.whisper = new Whisper(session, () => this.gate(), (doing) => this.act(doing));
+    this.recording = h('p', { class: 'recording', role: 'status' });
+    this.welcome = h('section', { class: 'welcome', 'aria-label': t('welcomeText'), hidden: true });
     this.list = h('ol');
     this.log = h('div', { class: 'log', role: 'log', tabindex: 0 }, this.list);
     this.title = h('h1', { tabindex: -1 });
@@ -65,15 +71,16 @@ export class Room {
     }, icon(drawing));
     return h('div', { class: 'room', id: 'room' },
       h('a', { class: 'skip', href: '#messages' }, t('skip')),
-      h('header', {}, h('p', { class: 'server' }, this.session.greeting?.name ?? ''),
+      h('header', {}, h('p', { class: 'server' }, this.session.greeting?.name ?? ''), this.recording,
+        tool(t('organization'), ICONS.shield, () => this.lazy(import('./organization.js'), ({ organization }) => organization(this.session))),
         tool(t('copyLink'), ICONS.link, () => this.copyLink()),
         this.session.user !== 0 && tool(t('account'), ICONS.account, () => account(this.session)),
         tool(t('settings'), ICONS.settings, () => preferences(this.session, this.audio, () => this.settled())),
         tool(t('logOut'), ICONS.leave, () => this.session.logOut())),
       this.banner,
-      this.tree,
-      h('main', { class: 'messages', id: 'messages', tabindex: -1 }, this.title, this.about, this.log, composer),
-      h('footer', {}, h('div', { class: 'self' }, this.level.element, this.talk),
+      this.tree.element,
+      h('main', { class: 'messages', id: 'messages', tabindex: -1 }, this.title, this.about, this.welcome, this.log, composer),
+      h('footer', {}, h('div', { class: 'self' }, this.level.element, this.talk), this.whisper.element,
         h('div', { class: 'switches' }, this.muteButton, this.deafButton), this.quality.element));
   }
 
@@ -83,10 +90,13 @@ export class Room {
       this.session.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail), { signal });
     };
     on('change', () => this.drawSoon());
-    on('talking', ({ ssrc, talking }) => this.showTalking(ssrc, talking));
-    on('mouth', ({ level, speaking }) => {
+    on('talking', ({ ssrc, talking, whisper }) => {
+      this.tree.talking(ssrc, talking, whisper);
+      this.volumes();
+    });
+    on('mouth', ({ level, speaking, whisper }) => {
       this.level.set(level);
-      this.showTalking(this.session.ssrc, speaking);
+      this.tree.talking(this.session.ssrc, speaking, whisper);
       this.element.classList.toggle('speaking', speaking);
     });
     on('text', (text) => this.write(text));
@@ -100,6 +110,7 @@ export class Room {
       else if (phase === 'in') {
         this.say(t('back'), 3000);
         this.gate();
+        this.whisper.again();
       }
     });
     this.audio.onspeakers = (speakers) => {
@@ -108,7 +119,10 @@ export class Room {
     };
     addEventListener('keydown', (event) => this.key(event, true), { signal });
     addEventListener('keyup', (event) => this.key(event, false), { signal });
-    addEventListener('blur', () => this.press(false), { signal });
+    addEventListener('blur', () => {
+      this.press(false);
+      this.whisper.hold(false);
+    }, { signal });
     const hold = (/** @type {boolean} */ down) => (/** @type {Event} */ event) => {
       if (event instanceof KeyboardEvent && ![' ', 'Enter'].includes(event.key)) return;
       event.preventDefault();
@@ -128,13 +142,16 @@ export class Room {
 
   /** @param {KeyboardEvent} event @param {boolean} down */
   key(event, down) {
-    if (settings.mode !== 'push' || event.code !== settings.key || event.repeat) return;
+    const whispers = event.code === settings.whisperKey && this.whisper.target;
+    const talks = settings.mode === 'push' && event.code === settings.key;
+    if ((!whispers && !talks) || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
     const { target } = event;
     const writes = target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
     if (down && (writes || document.querySelector('dialog[open]'))) return;
     // The key speaks; on a button it would also press that.
     if (event.code === 'Space' || event.code === 'Enter') event.preventDefault();
-    this.press(down);
+    if (whispers) this.whisper.hold(down);
+    else this.press(down);
   }
 
   /** @param {boolean} pressed */
@@ -152,10 +169,11 @@ export class Room {
     this.worker.postMessage({
       kind: 'gate',
       gate: {
-        mode: settings.mode, threshold: settings.threshold, pressed: this.pressed, echo: false,
-        muted: mute || !!me?.suppressed, open: !!me?.channel,
+        mode: settings.mode, threshold: settings.threshold, pressed: this.pressed, echo: false, whisper: this.whisper.flow,
+        muted: mute || !!me?.muted, open: !!me?.channel && !me?.suppressed,
       },
     });
+    this.worker.postMessage({ kind: 'policy', policy: this.session.channels.get(me?.channel)?.voice });
   }
 
   settled() {
@@ -175,9 +193,13 @@ export class Room {
   draw() {
     const { session } = this;
     const here = session.channels.get(session.me?.channel ?? 0);
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    fill(this.tree, h('h2', {}, t('channels')), this.branch(0));
-    if (focused) /** @type {HTMLElement | null} */ (this.tree.querySelector(`[data-key="${focused}"]`))?.focus();
+    this.whisper.look();
+    this.whisper.draw();
+    this.tree.draw();
+    const recorded = here?.recordedBy ? t('recordedBy', { name: here.recordedBy, when: when(here.recordedSinceMs) }) : '';
+    // What says the same again would be read out again.
+    if (this.recording.textContent !== recorded) fill(this.recording, recorded && icon(ICONS.record), recorded);
+    this.welcomed();
     fill(this.title, here ? here.name : t('channels'));
     fill(this.about, here ? here.description : t('noChannel'));
     const label = here ? t('writeTo', { channel: here.name }) : t('noChannel');
@@ -191,9 +213,33 @@ export class Room {
     this.switch(this.deafButton, deaf, deaf ? t('undeafen') : t('deafen'), deaf ? ICONS.deaf : ICONS.headphones);
     this.talk.hidden = settings.mode !== 'push';
     fill(this.talk, t('holdToTalk', { key: keyName(settings.key) }));
-    for (const member of session.members.values()) {
-      this.audio.volume(member.ssrc, settings.volumes[this.person(member)] ?? 1);
-    }
+    this.volumes();
+  }
+
+  /** How loud everybody is. */
+  volumes() {
+    const { session } = this;
+    const { me, talking, whispering } = session;
+    this.audio.volumes(loudness({
+      members: session.members.values(), me, here: session.channels.get(me?.channel ?? 0), talking, whispering,
+      own: (member) => settings.volumes[this.person(member)] ?? 1,
+    }));
+  }
+
+  /** Shows the organization's welcome, once after each log-in. */
+  welcomed() {
+    const words = this.session.organization?.welcome;
+    if (!words || !this.welcome.hidden || sessionStorage.getItem(WELCOMED) === `${this.session.self} ${words}`) return;
+    sessionStorage.setItem(WELCOMED, `${this.session.self} ${words}`);
+    this.welcome.hidden = false;
+    fill(this.welcome, h('p', { class: 'text' }, words), h('button', {
+      type: 'button', class: 'tool', 'aria-label': t('welcomeRead'), title: t('welcomeRead'),
+      onclick: () => {
+        fill(this.welcome);
+        this.welcome.hidden = true;
+        this.log.focus();
+      },
+    }, icon(ICONS.close)));
   }
 
   /** @param {HTMLButtonElement} button @param {boolean} on @param {string} name @param {string} drawing */
@@ -207,44 +253,6 @@ export class Room {
     return member.user ? `user ${member.user}` : `guest ${member.name}`;
   }
 
-  /** @param {number} parent @returns {HTMLElement | false} */
-  branch(parent) {
-    const { session } = this;
-    const channels = [...session.channels.values()].filter((channel) => channel.parent === parent || (parent === 0 && !session.channels.has(channel.parent)));
-    if (channels.length === 0) return false;
-    channels.sort((a, b) => a.position - b.position || a.name.localeCompare(b.name));
-    return h('ul', {}, channels.map((channel) => this.channel(channel)));
-  }
-
-  /** @param {any} channel */
-  channel(channel) {
-    const { session } = this;
-    const here = session.me?.channel === channel.id;
-    const members = [...session.members.values()].filter((member) => member.channel === channel.id);
-    members.sort((a, b) => a.name.localeCompare(b.name));
-    const joins = may(channel.permissions, PERMISSION.join);
-    const button = h('button', {
-      type: 'button', class: 'channel', 'data-key': `channel ${channel.id}`, 'aria-current': here ? 'true' : undefined, disabled: !joins && !here,
-      onclick: () => !here && this.act(session.join(channel.id)),
-    }, h('span', { class: 'name' }, channel.name), members.length > 0 && h('span', { class: 'count', 'aria-hidden': 'true' }, members.length));
-    const item = h('li', { class: here ? 'here' : undefined }, button,
-      members.length > 0 && h('ul', { class: 'members' }, members.map((member) => this.member(member))), this.branch(channel.id));
-    button.addEventListener('dragover', (event) => {
-      if (event.dataTransfer?.types.includes(PERSON)) {
-        event.preventDefault();
-        button.classList.add('target');
-      }
-    });
-    button.addEventListener('dragleave', () => button.classList.remove('target'));
-    button.addEventListener('drop', (event) => {
-      event.preventDefault();
-      button.classList.remove('target');
-      const moved = Number(event.dataTransfer?.getData(PERSON));
-      if (moved) this.act(session.request('moveSession', { session: moved, channel: channel.id }));
-    });
-    return item;
-  }
-
   /** Channels that a member can be moved to. @param {any} member */
   destinations(member) {
     const { channels } = this.session;
@@ -253,75 +261,38 @@ export class Room {
     return [...channels.values()].filter((channel) => channel.id !== member.channel && may(channel.permissions, PERMISSION.moveOthers));
   }
 
-  /** @param {any} member */
-  member(member) {
-    const { session } = this;
-    const own = member.session === session.self;
-    const movable = !own && this.destinations(member).length > 0;
-    const states = [
-      member.mute && icon(ICONS.muted, t('muted')), member.deaf && icon(ICONS.deaf, t('deafened')),
-      member.suppressed && h('span', { class: 'state' }, t('suppressed')),
-    ];
-    const talking = session.talking.has(member.ssrc);
-    const element = h('li', {
-      class: talking ? 'member talking' : 'member', 'data-ssrc': member.ssrc, draggable: movable ? 'true' : undefined,
-      title: member.kind === BROWSER ? t('viaBrowser') : member.client,
-    },
-    h('span', { class: 'lamp', 'aria-hidden': 'true' }),
-    h('span', { class: 'name' }, member.name, own && h('span', { class: 'you' }, ` (${t('you')})`)),
-    h('span', { class: 'visually-hidden says' }, talking ? t('talking') : ''), ...states,
-    !own && h('button', {
-      type: 'button', class: 'more', 'data-key': `member ${member.session}`, 'aria-label': t('actions', { name: member.name }), 'aria-haspopup': 'dialog',
-      onclick: () => this.menu(member),
-    }, icon(ICONS.more)));
-    element.addEventListener('dragstart', (event) => event.dataTransfer?.setData(PERSON, String(member.session)));
-    return element;
-  }
-
   /** What can be done with somebody. @param {any} member */
   menu(member) {
-    const person = this.person(member);
-    const gain = settings.volumes[person] ?? 1;
-    const shown = h('output', {}, t('percent', { value: Math.round(gain * 100) }));
-    const slider = h('input', {
-      type: 'range', id: 'volume', min: 0, max: 200, step: 5, '.value': String(Math.round(gain * 100)),
-      oninput: () => {
-        const value = Number(slider.value) / 100;
-        choose({ volumes: { ...settings.volumes, [person]: value } });
-        this.audio.volume(member.ssrc, value);
-        fill(shown, t('percent', { value: slider.value }));
-      },
-    });
-    const places = this.destinations(member);
-    const select = h('select', {
-      id: 'move',
-      onchange: () => {
-        this.act(this.session.request('moveSession', { session: member.session, channel: Number(select.value) }));
-        dialog.close();
-      },
-    }, h('option', { value: '' }, t('chooseChannel')), places.map((channel) => h('option', { value: channel.id }, channel.name)));
-    const dialog = h('dialog', { 'aria-labelledby': 'menu-title' },
-      h('h2', { id: 'menu-title' }, member.name),
-      h('div', { class: 'field' }, h('label', { for: 'volume' }, t('volumeOf', { name: member.name })), h('div', { class: 'range' }, slider, shown)),
-      places.length > 0 && h('div', { class: 'field' }, h('label', { for: 'move' }, t('moveTo', { name: member.name })), select),
-      h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
-    this.show(dialog);
+    this.lazy(import('./person.js'), ({ person }) => person(this, member));
   }
 
-  /** @param {HTMLDialogElement} dialog */
-  show(dialog) {
-    dialog.addEventListener('close', () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+  /** What can be done with a channel. @param {any} channel */
+  channelMenu(channel) {
+    this.lazy(import('./channel.js'), ({ channelMenu }) => channelMenu(this, channel));
   }
 
-  /** @param {number} ssrc @param {boolean} talking */
-  showTalking(ssrc, talking) {
-    const element = this.tree.querySelector(`[data-ssrc="${ssrc}"]`);
-    if (!element || element.classList.contains('talking') === talking) return;
-    element.classList.toggle('talking', talking);
-    const says = element.querySelector('.says');
-    if (says) fill(says, talking ? t('talking') : '');
+  /** What is loaded only when it is wanted. @template T @param {Promise<T>} loading @param {(module: T) => any} open */
+  lazy(loading, open) {
+    this.act(loading.then(open));
+  }
+
+  /** Goes into a channel, and asks for its password where there is one. @param {any} channel */
+  async join(channel) {
+    const { session } = this;
+    const known = session.passwords.has(channel.id) || may(channel.permissions, PERMISSION.editChannel);
+    const ask = () => this.lazy(import('./channel.js'), ({ password }) => password(this, channel));
+    if (channel.password && !known) {
+      ask();
+      return;
+    }
+    try {
+      await session.join(channel.id);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === REFUSED.channelPassword) {
+        session.passwords.delete(channel.id);
+        ask();
+      } else this.say(explain(error), 6000);
+    }
   }
 
   /** @param {"mute" | "deaf"} what */
@@ -355,9 +326,10 @@ export class Room {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   saying = undefined;
 
-  async copyLink() {
+  /** @param {number} [of] A channel; the one that one is in without. */
+  async copyLink(of = this.session.me?.channel ?? 0) {
     const path = [];
-    let channel = this.session.channels.get(this.session.me?.channel ?? 0);
+    let channel = this.session.channels.get(of);
     while (channel) {
       path.unshift(encodeURIComponent(channel.name));
       channel = this.session.channels.get(channel.parent);
@@ -377,8 +349,11 @@ export class Room {
 
   /** @param {any} text */
   write(text) {
-    const channel = text.channel ?? this.session.me?.channel ?? 0;
-    this.line(channel, { from: text.fromName, text: text.text, at: text.sentMs, own: text.fromSession === this.session.self, notice: false });
+    const { session } = this;
+    const channel = text.channel ?? session.me?.channel ?? 0;
+    const own = text.fromSession === session.self;
+    const aside = text.session === undefined ? undefined : own ? t('toOnly', { name: session.members.get(text.session)?.name ?? '' }) : t('toYouOnly');
+    this.line(channel, { from: text.fromName, text: text.text, at: text.sentMs, own, notice: false, aside });
   }
 
   /** @param {number} channel @param {Line} line */
@@ -409,7 +384,7 @@ export class Room {
     const follows = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 40;
     const time = new Intl.DateTimeFormat(navigator.languages.find((one) => one.startsWith(document.documentElement.lang)), { hour: '2-digit', minute: '2-digit' });
     fill(this.list, lines.length === 0 && !!here && h('li', { class: 'empty' }, t('noMessages')), lines.map((line) => h('li', { class: line.notice ? 'event' : line.own ? 'own' : undefined },
-      !line.notice && h('span', { class: 'from' }, line.from), h('time', {}, time.format(line.at)), h('span', { class: 'text' }, line.text))));
+      !line.notice && h('span', { class: 'from' }, line.from), line.aside && h('span', { class: 'aside' }, line.aside), h('time', {}, time.format(line.at)), h('span', { class: 'text' }, line.text))));
     if (follows) this.log.scrollTop = this.log.scrollHeight;
   }
 

@@ -1,7 +1,7 @@
 // Voice datagrams: a flow id, then an RTP packet (RFC 3550) with one Opus packet (RFC 7587).
 
-/** The flow to one's own channel, and the one that comes back. */
-export const FLOW = { channel: 0, echo: 1 };
+/** The flow to one's own channel, the one that comes back, and that of this page's whispers and shouts. */
+export const FLOW = { channel: 0, echo: 1, whisper: 2 };
 
 const PAYLOAD_TYPE = 111;
 const APP = 204;
@@ -77,4 +77,17 @@ export function distance(later, earlier, bits) {
   const all = 2 ** bits;
   const apart = (((later - earlier) % all) + all) % all;
   return apart >= all / 2 ? apart - all : apart;
+}
+
+/** Samples of an Opus frame at 48 kHz, by the configuration that a packet begins with (RFC 6716, section 3.1). */
+const SILK = [480, 960, 1920, 2880];
+const HYBRID = [480, 960];
+const CELT = [120, 240, 480, 960];
+
+/** Samples of an Opus packet at 48 kHz. @param {Uint8Array} packet */
+export function samples(packet) {
+  const configuration = packet[0] >> 3;
+  const frame = configuration < 12 ? SILK[configuration % 4] : configuration < 16 ? HYBRID[configuration % 2] : CELT[configuration % 4];
+  const count = [1, 2, 2, packet[1] & 63][packet[0] & 3];
+  return frame * count;
 }

@@ -1,5 +1,7 @@
 // A session as the page has it: connecting, logging in, what is there, and coming back by itself.
 
+import { NAMED, may } from './permission.js';
+
 const TOKEN = 'parlour.token';
 const NAME = 'parlour.name';
 
@@ -10,8 +12,8 @@ const VERSIONS = { versionMin: 1, versionMax: 1 };
 const AGAIN = [250, 8000];
 
 /** Error codes and close codes of docs/protocol.md that mean something to this page. */
-export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30 };
-export const CLOSED = { normal: 0, shuttingDown: 1, loggedOut: 2, replaced: 3, version: 4, full: 8, disabled: 9 };
+export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30, channelPassword: 37 };
+export const CLOSED = { normal: 0, shuttingDown: 1, loggedOut: 2, replaced: 3, version: 4, full: 8, disabled: 9, kicked: 12 };
 
 /** What the server refused, or that it can't be reached. */
 export class Refusal extends Error {
@@ -61,11 +63,23 @@ export class Session extends EventTarget {
     this.channels = new Map();
     /** @type {Map<number, any>} */
     this.members = new Map();
+    /** @type {Map<number, any>} */
+    this.roles = new Map();
+    /** What everybody meets. @type {any} */
+    this.organization = undefined;
+    /** What one may do wherever no channel is meant. */
+    this.everywhere = 0;
     /** SSRCs of those who talk now. @type {Set<number>} */
     this.talking = new Set();
+    /** Of those, who speaks to chosen people only. @type {Set<number>} */
+    this.whispering = new Set();
+    /** Passwords of channels that were right, until the page goes. @type {Map<number, string>} */
+    this.passwords = new Map();
+    /** Channels to listen to, also after coming back, and how loud, in percent. @type {Map<number, number>} */
+    this.listened = new Map();
     /** The channel to be in, also after coming back. */
     this.home = 0;
-    this.ownState = { mute: false, deaf: false };
+    this.ownState = { mute: false, deaf: false, away: false, status: '' };
     /** Why it ended, for a person. @type {{code: number | undefined, reason: string} | undefined} */
     this.end = undefined;
     this.next = 0;
@@ -91,6 +105,28 @@ export class Session extends EventTarget {
   /** The member that this page is. */
   get me() {
     return this.members.get(this.self);
+  }
+
+  /** Whether one may do something in a channel, or, with 0, wherever none is meant. @param {number} channel @param {number} bit */
+  may(channel, bit) {
+    return may(channel ? this.channels.get(channel)?.permissions ?? 0 : this.everywhere, bit);
+  }
+
+  /** The rank of somebody: that of their highest role. @param {any} member */
+  rank(member) {
+    return Math.max(0, ...(member?.roles ?? []).map((/** @type {number} */ id) => this.roles.get(id)?.rank ?? 0));
+  }
+
+  /** Whether somebody can't be acted on: their rank is one's own, or above. @param {any} member */
+  outranks(member) {
+    return this.roles.size > 0 && this.rank(member) >= this.rank(this.me);
+  }
+
+  /** The path of a channel, for people. @param {number} id */
+  path(id) {
+    const names = [];
+    for (let channel = this.channels.get(id); channel; channel = this.channels.get(channel.parent)) names.unshift(channel.name);
+    return names.join('/');
   }
 
   get knowsToken() {
@@ -236,6 +272,9 @@ export class Session extends EventTarget {
   async logOut() {
     localStorage.removeItem(TOKEN);
     this.home = 0;
+    this.ownState = { mute: false, deaf: false, away: false, status: '' };
+    this.passwords.clear();
+    this.listened.clear();
     try {
       await this.request('logOut');
     } catch { /* Then it is forgotten here, and ends there by itself. */ }
@@ -247,16 +286,37 @@ export class Session extends EventTarget {
   forget() {
     this.channels.clear();
     this.members.clear();
+    this.roles.clear();
     this.talking.clear();
+    this.whispering.clear();
   }
 
-  /** @param {number} channel */
-  async join(channel) {
-    await this.request('join', { channel });
+  /** @param {number} channel @param {string} [password] */
+  async join(channel, password = this.passwords.get(channel) ?? '') {
+    await this.request('join', { channel, password });
+    if (password) this.passwords.set(channel, password);
     this.home = channel;
   }
 
-  /** @param {{mute?: boolean, deaf?: boolean}} change */
+  /** Hears a channel without being there, or no more. @param {number} channel @param {boolean} on @param {number} [volume] In percent. */
+  async listen(channel, on, volume = 100) {
+    await this.request('listen', { channel, on, volume });
+    if (on) this.listened.set(channel, volume);
+    else this.listened.delete(channel);
+  }
+
+  /** Asks what one may do wherever no channel is meant. */
+  async askEverywhere() {
+    try {
+      const { explanation } = await this.request('why', { permissions: NAMED });
+      this.everywhere = explanation.has;
+    } catch {
+      this.everywhere = 0;
+    }
+    this.say('change');
+  }
+
+  /** @param {{mute?: boolean, deaf?: boolean, away?: boolean, status?: string}} change */
   async setSelf(change) {
     Object.assign(this.ownState, change);
     await this.request('setSelf', change);
@@ -276,8 +336,8 @@ export class Session extends EventTarget {
         this.apply(data.event);
         break;
       case 'talking':
-        if (data.talking) this.talking.add(data.ssrc);
-        else this.talking.delete(data.ssrc);
+        this.talking[data.talking ? 'add' : 'delete'](data.ssrc);
+        this.whispering[data.whisper ? 'add' : 'delete'](data.ssrc);
         this.say('talking', data);
         break;
       case 'closed':
@@ -295,18 +355,27 @@ export class Session extends EventTarget {
       for (const channel of event.snapshot.channels) this.channels.set(channel.id, channel);
       for (const member of event.snapshot.members) this.members.set(member.session, member);
       this.self = event.snapshot.selfSession;
+      this.organization = event.snapshot.organization;
+      this.rolesAre(event.snapshot.roles);
       this.settle();
-    } else if (event.channelIs) this.channels.set(event.channelIs.id, event.channelIs);
+      this.say('arrived');
+    } else if (event.organizationIs) this.organization = event.organizationIs;
+    else if (event.rolesAre) this.rolesAre(event.rolesAre);
+    else if (event.channelIs) this.channels.set(event.channelIs.id, event.channelIs);
     else if (event.channelGone !== undefined) this.channels.delete(event.channelGone);
     else if (event.memberIs) {
       const before = this.members.get(event.memberIs.session);
       this.members.set(event.memberIs.session, event.memberIs);
-      if (event.memberIs.session === this.self) this.home = event.memberIs.channel || this.home;
+      if (event.memberIs.session === this.self) {
+        this.home = event.memberIs.channel || this.home;
+        if (String(before?.roles) !== String(event.memberIs.roles)) this.askEverywhere();
+      }
       this.say('moved', { before, after: event.memberIs });
     } else if (event.memberGone !== undefined) {
       const before = this.members.get(event.memberGone);
       this.members.delete(event.memberGone);
       if (before) this.talking.delete(before.ssrc);
+      if (before) this.whispering.delete(before.ssrc);
       this.say('moved', { before, after: undefined });
     } else if (event.text) {
       this.say('text', event.text);
@@ -318,10 +387,21 @@ export class Session extends EventTarget {
     this.say('change');
   }
 
-  /** After coming back: to the same channel, as mute and deaf as before. */
+  /** @param {any} roles */
+  rolesAre(roles) {
+    this.roles = new Map((roles?.roles ?? []).map((/** @type {any} */ role) => [role.id, role]));
+    // A server that tells no roles yet knows no question about them.
+    if (this.roles.size > 0) this.askEverywhere();
+  }
+
+  /** After coming back: to the same channel, as mute and deaf as before, and listening where one listened. */
   settle() {
-    const { mute, deaf } = this.ownState;
-    if (mute || deaf) this.request('setSelf', { mute, deaf }).catch(() => {});
+    const { mute, deaf, away, status } = this.ownState;
+    if (mute || deaf || away || status) this.request('setSelf', this.ownState).catch(() => {});
+    const hears = (this.me?.listening ?? []).map((/** @type {any} */ one) => one.channel);
+    for (const [channel, volume] of this.listened) {
+      if (!hears.includes(channel)) this.listen(channel, true, volume).catch(() => this.listened.delete(channel));
+    }
     if (this.home && this.channels.has(this.home) && this.me?.channel !== this.home) {
       this.join(this.home).catch(() => {});
     }
@@ -333,11 +413,13 @@ export class Session extends EventTarget {
     this.waiting.clear();
     if (this.phase !== 'in') return;
     const known = code === undefined || code === CLOSED.normal ? this.end?.code ?? code : code;
-    this.end = { code: known, reason };
+    // What was said on the way out is whole; a close may cut it short.
+    this.end = { code: known, reason: known === this.end?.code && this.end?.reason ? this.end.reason : reason };
     this.talking.clear();
-    const final = [CLOSED.loggedOut, CLOSED.replaced, CLOSED.disabled, CLOSED.version];
+    this.whispering.clear();
+    const final = [CLOSED.loggedOut, CLOSED.replaced, CLOSED.disabled, CLOSED.version, CLOSED.kicked];
     if (known !== undefined && final.includes(known)) {
-      if (known !== CLOSED.replaced) localStorage.removeItem(TOKEN);
+      if (known !== CLOSED.replaced && known !== CLOSED.kicked) localStorage.removeItem(TOKEN);
       this.become('ended');
     } else if (this.knowsToken) {
       this.comeBack();

@@ -7,6 +7,8 @@ const usual = {
   mode: /** @type {"activation" | "push" | "always"} */ ('activation'),
   threshold: -50,
   key: 'Space',
+  /** Held to speak to those that one chose. */
+  whisperKey: 'KeyV',
   microphone: '',
   loudspeaker: '',
   echoCancellation: true,

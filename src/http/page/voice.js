@@ -1,14 +1,19 @@
 // Opus in the worker: from frames of the microphone to datagrams, and from datagrams to sound for the playback worklet.
 
 import { RATE } from './jitter.js';
-import { FLOW, distance, write } from './rtp.js';
+import { FLOW, distance, samples, write } from './rtp.js';
 
 const FRAME = RATE / 50;
 const MICROSECONDS = 20_000;
 
-/** Bits a second of one voice, and the loss that its forward error correction is made for, in percent. */
+/** Bits a second of one voice where the channel wants nothing else, what the channel may want, and the loss that forward error
+ * correction is made for, in percent. */
 const BITRATE = 32_000;
+const BITRATES = [6_000, 128_000];
 const LOSS = 5;
+
+/** Lengths of a frame that browsers encode, in milliseconds. */
+const FRAMES = [10, 20, 40, 60];
 
 /** Frames for which a voice is sent on after it fell below the threshold: words end softly. */
 const HANGOVER = 15;
@@ -27,6 +32,7 @@ const REORDER = 25;
  * @property {boolean} pressed The push-to-talk key.
  * @property {boolean} muted
  * @property {boolean} echo To oneself only.
+ * @property {number} whisper The flow to chosen people while the key for it is held, 0 otherwise.
  * @property {boolean} open Whether there is anybody to speak to.
  */
 
@@ -37,26 +43,42 @@ export function level(sound) {
   return Math.max(-100, 10 * Math.log10(sum / sound.length + 1e-10));
 }
 
+/** What a channel wants of voice. @typedef {{bitrate: number, frameMs: number}} Policy */
+
+/** What is encoded for a channel that wants something. @param {Partial<Policy>} [policy] @returns {Policy} */
+export function followed({ bitrate = 0, frameMs = 0 } = {}) {
+  return {
+    bitrate: bitrate ? Math.min(Math.max(bitrate, BITRATES[0]), BITRATES[1]) : BITRATE,
+    frameMs: FRAMES.includes(frameMs) ? frameMs : 20,
+  };
+}
+
 /** Speaks: frames in, datagrams out. */
 export class Mouth {
   /**
-   * @param {(datagram: Uint8Array) => void} send @param {(now: {level: number, speaking: boolean}) => void} tell
+   * @param {(datagram: Uint8Array) => void} send @param {(now: {level: number, speaking: boolean, whisper: boolean}) => void} tell
    */
   constructor(send, tell) {
     this.send = send;
     this.tell = tell;
     this.ssrc = 0;
     /** @type {Gate} */
-    this.gate = { mode: 'activation', threshold: -50, pressed: false, muted: false, echo: false, open: false };
+    this.gate = { mode: 'activation', threshold: -50, pressed: false, muted: false, echo: false, whisper: 0, open: false };
+    this.policy = followed();
+    this.asked = this.policy;
     this.frames = 0;
     this.sequence = crypto.getRandomValues(new Uint16Array(1))[0];
     this.start = crypto.getRandomValues(new Uint32Array(1))[0];
     this.hangover = 0;
     this.speaking = false;
-    this.heardAt = 0;
+    this.flow = FLOW.channel;
+    /** Whether the next packet is the first of a talk spurt. */
+    this.begins = false;
     this.loudest = -100;
-    /** Whether a frame was the first of its talk spurt, by its number. @type {Set<number>} */
-    this.firsts = new Set();
+    /** Frames of the microphone that the packet being encoded has. */
+    this.filled = 0;
+    /** What comes out of the encoder next: it leaves pauses out of its times. @type {{at: number, flow: number, marker: boolean}[]} */
+    this.coming = [];
     this.encoder = this.make();
   }
 
@@ -67,13 +89,31 @@ export class Mouth {
         this.encoder = this.make();
       },
     });
+    this.coming = [];
+    this.filled = 0;
+    this.configure(encoder);
+    return encoder;
+  }
+
+  /** @param {AudioEncoder} encoder */
+  configure(encoder) {
     // As in our native clients: "voip" would filter low frequencies, which the browser's own processing does better,
     // and turns their phase.
     encoder.configure(/** @type {any} */ ({
-      codec: 'opus', sampleRate: RATE, numberOfChannels: 1, bitrate: BITRATE,
-      opus: { application: 'audio', signal: 'voice', frameDuration: MICROSECONDS, useinbandfec: true, packetlossperc: LOSS, complexity: 9 },
+      codec: 'opus', sampleRate: RATE, numberOfChannels: 1, bitrate: this.policy.bitrate,
+      opus: { application: 'audio', signal: 'voice', frameDuration: this.policy.frameMs * 1000, useinbandfec: true, packetlossperc: LOSS, complexity: 9 },
     }));
-    return encoder;
+  }
+
+  /** From the next packet on. @param {Partial<Policy>} [policy] */
+  follow(policy) {
+    this.asked = followed(policy);
+  }
+
+  /** @param {boolean} loud @returns {boolean} */
+  wanted(loud) {
+    const { mode, pressed, open, whisper } = this.gate;
+    return whisper > 0 || (open && (mode === 'push' ? pressed : mode === 'always' || loud));
   }
 
   /** @param {Float32Array} sound */
@@ -81,22 +121,39 @@ export class Mouth {
     const number = this.frames;
     this.frames += 1;
     const loudness = level(sound);
-    const { mode, threshold, pressed, muted, echo, open } = this.gate;
+    const { threshold, muted, echo, whisper } = this.gate;
     if (loudness > threshold) this.hangover = HANGOVER;
     else if (this.hangover > 0) this.hangover -= 1;
-    const wanted = mode === 'push' ? pressed : mode === 'always' || this.hangover > 0;
-    const speaks = echo || (wanted && !muted && open);
-    if (speaks && !this.speaking) this.firsts.add(number);
-    const changed = speaks !== this.speaking;
+    // A packet of several frames ends as it began.
+    const speaks = this.filled > 0 ? this.speaking : echo || (this.wanted(this.hangover > 0) && !muted);
+    const flow = this.filled > 0 ? this.flow : echo ? FLOW.echo : whisper || FLOW.channel;
+    const changed = speaks !== this.speaking || flow !== this.flow;
+    if (speaks && changed) this.begins = true;
     this.speaking = speaks;
+    this.flow = flow;
     this.loudest = Math.max(this.loudest, loudness);
     if (changed || number % 5 === 0) {
-      this.tell({ level: this.loudest, speaking: speaks && !echo });
+      this.tell({ level: this.loudest, speaking: speaks && !echo, whisper: speaks && flow > FLOW.echo });
       this.loudest = -100;
     }
-    if (!speaks) return;
-    // More than that waiting means that the encoder can't follow; what is late is not worth sending.
-    if (this.encoder.encodeQueueSize > 10) return;
+    if (speaks) this.encode(number, sound);
+  }
+
+  /** @param {number} number @param {Float32Array} sound */
+  encode(number, sound) {
+    if (this.filled === 0) {
+      // More than that waiting means that the encoder can't follow; what is late is not worth sending.
+      if (this.encoder.encodeQueueSize > 10) return;
+      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs) {
+        this.policy = this.asked;
+        this.configure(this.encoder);
+      }
+      const { begins, flow } = this;
+      this.begins = false;
+      this.coming.push({ at: number * FRAME, flow, marker: begins });
+      if (this.policy.frameMs < 20) this.coming.push({ at: number * FRAME + FRAME / 2, flow, marker: false });
+    }
+    this.filled = (this.filled + 1) % Math.max(1, this.policy.frameMs / 20);
     const data = new AudioData({
       format: 'f32', sampleRate: RATE, numberOfFrames: FRAME, numberOfChannels: 1,
       timestamp: number * MICROSECONDS, data: /** @type {any} */ (sound),
@@ -107,22 +164,16 @@ export class Mouth {
 
   /** @param {EncodedAudioChunk} chunk */
   encoded(chunk) {
-    const number = Math.round(chunk.timestamp / MICROSECONDS);
+    const { at, flow, marker } = this.coming.shift() ?? { at: this.frames * FRAME, flow: this.flow, marker: false };
     const payload = new Uint8Array(chunk.byteLength);
     chunk.copyTo(payload);
     this.sequence = (this.sequence + 1) & 0xffff;
-    const marker = this.firsts.delete(number);
-    if (marker) this.firsts.clear();
-    this.send(write({
-      flow: this.gate.echo ? FLOW.echo : FLOW.channel,
-      sequence: this.sequence,
-      timestamp: (this.start + number * FRAME) >>> 0,
-      ssrc: this.ssrc,
-      marker,
-      payload,
-    }));
+    this.send(write({ flow, sequence: this.sequence, timestamp: (this.start + at) >>> 0, ssrc: this.ssrc, marker, payload }));
   }
 }
+
+/** A time in steps of the shortest frame there is: 2.5 ms. @param {number} microseconds */
+const place = (microseconds) => Math.round(microseconds / 2500);
 
 /** One speaker's decoder, and the packets that overtook others. */
 class Decoding {
@@ -135,7 +186,8 @@ class Decoding {
     this.held = [];
     /** @type {Map<number, import('./rtp.js').Packet>} */
     this.under = new Map();
-    this.count = 0;
+    /** Samples that were given to the decoder. */
+    this.given = 0;
     this.expected = 0;
     this.received = 0;
     this.last = 0;
@@ -185,7 +237,8 @@ class Decoding {
       const ahead = distance(packet.sequence, /** @type {number} */ (this.next), 16);
       if (ahead > 0 && !late && this.held.length < 3) return;
       this.held.shift();
-      this.expected += ahead + 1;
+      // Before a talk spurt numbers went where one may not hear: to whom is whispered.
+      this.expected += packet.marker ? 1 : ahead + 1;
       this.next = (packet.sequence + 1) & 0xffff;
       this.decode(packet);
     }
@@ -194,10 +247,10 @@ class Decoding {
   /** @param {import('./rtp.js').Packet} packet */
   decode(packet) {
     if (this.decoder.decodeQueueSize > 25) return;
-    // The decoder says which chunk a sound comes from by its time.
-    this.count += 1;
-    const time = this.count * MICROSECONDS;
-    this.under.set(time, packet);
+    // The decoder says which chunk a sound comes from by its time, which it counts by the samples before.
+    const time = Math.round((this.given * 1e6) / RATE);
+    this.given += samples(packet.payload);
+    this.under.set(place(time), packet);
     if (this.under.size > 64) this.under.delete(this.under.keys().next().value ?? 0);
     try {
       this.decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: time, data: /** @type {any} */ (packet.payload) }));
@@ -208,8 +261,8 @@ class Decoding {
 
   /** @param {AudioData} data */
   decoded(data) {
-    const packet = this.under.get(data.timestamp);
-    this.under.delete(data.timestamp);
+    const packet = this.under.get(place(data.timestamp));
+    this.under.delete(place(data.timestamp));
     const sound = new Float32Array(data.numberOfFrames);
     data.copyTo(sound, { planeIndex: 0, format: 'f32-planar' });
     data.close();
@@ -224,15 +277,15 @@ class Decoding {
 
 /** Hears: packets in, sound out. */
 export class Ears {
-  /** @param {(ssrc: number, talking: boolean) => void} tell */
+  /** @param {(ssrc: number, talking: boolean, whisper: boolean) => void} tell */
   constructor(tell) {
     this.tell = tell;
     /** @type {MessagePort | undefined} */
     this.out = undefined;
     /** @type {Map<number, Decoding>} */
     this.speakers = new Map();
-    /** @type {Set<number>} */
-    this.talking = new Set();
+    /** Who talks, and whether to chosen people. @type {Map<number, boolean>} */
+    this.talking = new Map();
     this.deaf = false;
     setInterval(() => this.look(), 100);
   }
@@ -250,19 +303,20 @@ export class Ears {
       this.speakers.set(ssrc, decoding);
     }
     decoding.take(packet);
-    if (packet.flow === FLOW.channel && !this.talking.has(ssrc)) {
-      this.talking.add(ssrc);
-      this.tell(ssrc, true);
+    const whisper = packet.flow > FLOW.echo;
+    if (packet.flow !== FLOW.echo && this.talking.get(ssrc) !== whisper) {
+      this.talking.set(ssrc, whisper);
+      this.tell(ssrc, true, whisper);
     }
   }
 
   look() {
     const now = performance.now();
-    for (const ssrc of this.talking) {
+    for (const ssrc of this.talking.keys()) {
       const decoding = this.speakers.get(ssrc);
       if (decoding && now - decoding.last < 250) continue;
       this.talking.delete(ssrc);
-      this.tell(ssrc, false);
+      this.tell(ssrc, false, false);
     }
   }
 
@@ -289,7 +343,7 @@ export class Ears {
   clear() {
     for (const decoding of this.speakers.values()) decoding.close();
     this.speakers.clear();
-    for (const ssrc of this.talking) this.tell(ssrc, false);
+    for (const ssrc of this.talking.keys()) this.tell(ssrc, false, false);
     this.talking.clear();
   }
 }

@@ -1,5 +1,5 @@
 // Messages of the control protocol, by the schema that is generated from protocol.proto. docs/protocol.md says how
-// they travel. Identifiers fit a number; permissions are looked at by `may`.
+// they travel. Identifiers fit a number; permissions are looked at by `may` of permission.js.
 
 import { PbfReader, PbfWriter } from './vendor/pbf.js';
 import { schema } from './schema.js';
@@ -42,6 +42,11 @@ function readMessage(reader, type, end) {
     const field = messages[type].find(([number]) => number === tag);
     if (!field) return;
     const [, name, kind, times] = field;
+    if (times === 'many' && (kind === 'uint32' || kind === 'uint64')) {
+      // Numbers come packed, or one by one.
+      reader.readPackedVarint(message[name]);
+      return;
+    }
     const value = readValue(reader, kind);
     if (times === 'many') message[name].push(value);
     else message[name] = value;
@@ -96,15 +101,4 @@ export function decode(type, bytes) {
   if (bytes.length < head + size) return undefined;
   const reader = new PbfReader(bytes.subarray(head, head + size));
   return { message: readMessage(reader, type, size), length: head + size };
-}
-
-/** Permission bits, as docs/protocol.md lists them. */
-export const PERMISSION = { view: 0, join: 1, speak: 2, text: 3, createChannel: 4, editChannel: 5, moveOthers: 6, manageUsers: 7 };
-
-/**
- * Whether permissions have a bit; those of an administrator (bit 63) have all.
- * @param {number} permissions @param {number} bit
- */
-export function may(permissions, bit) {
-  return permissions >= 2 ** 63 || Math.floor(permissions / 2 ** bit) % 2 === 1;
 }

@@ -16,7 +16,7 @@ let generation = 0;
 const tell = (message) => postMessage(message);
 
 const mouth = new Mouth((datagram) => link?.send(datagram), (now) => tell({ kind: 'mouth', ...now }));
-const ears = new Ears((ssrc, talking) => tell({ kind: 'talking', ssrc, talking }));
+const ears = new Ears((ssrc, talking, whisper) => tell({ kind: 'talking', ssrc, talking, whisper }));
 
 /** @param {Uint8Array} bytes */
 function voice(bytes) {
@@ -120,6 +120,9 @@ onmessage = async ({ data }) => {
     case 'gate':
       if ('echo' in data.gate && !data.gate.echo) ears.clear();
       Object.assign(mouth.gate, data.gate);
+      break;
+    case 'policy':
+      mouth.follow(data.policy);
       break;
     case 'deaf':
       ears.deaf = data.deaf;

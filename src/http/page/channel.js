@@ -1,0 +1,233 @@
+// What can be done with a channel: the dialog behind the "…" of its row, its password, and the forms to make and change one.
+
+import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
+import { ICONS, fill, h, icon } from './dom.js';
+import { PERMISSION } from './permission.js';
+import { keyName } from './preferences.js';
+import { guarded, lacking, when } from './reason.js';
+import { settings } from './settings.js';
+import { t } from './text.js';
+
+/** @typedef {import('./reason.js').Need} Need */
+/** @typedef {import('./room.js').Room} Room */
+
+/** How long a temporary channel stays empty, in milliseconds. */
+const TEMPORARY = 60_000;
+
+/** Asks for a channel's password, and goes in. @param {Room} room @param {any} channel */
+export function password(room, channel) {
+  const dialog = new Dialog(t('join', { channel: channel.name }));
+  const { input, element } = field(t('channelPassword'), { type: 'password', autocomplete: 'off', required: true, maxlength: 256 });
+  dialog.show(h('p', { class: 'lead' }, t('passwordAsked', { channel: channel.name })), h('form', {
+    onsubmit: async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      if (await dialog.act(() => room.session.join(channel.id, input.value))) dialog.close();
+      else input.select();
+    },
+  }, element, h('button', { type: 'submit', class: 'primary' }, t('goIn'))));
+  input.focus();
+}
+
+/** @param {Room} room @param {any} shown */
+export function channelMenu(room, shown) {
+  new Menu(room, shown).open();
+}
+
+class Menu {
+  /** @param {Room} room @param {any} shown */
+  constructor(room, shown) {
+    this.room = room;
+    this.session = room.session;
+    this.id = shown.id;
+    this.dialog = new Dialog(shown.name, 'person');
+    this.about = h('div', { class: 'about-person' });
+    this.actions = h('div', { class: 'actions' });
+    this.links = h('div', { class: 'folded' });
+    this.drawn = '';
+  }
+
+  get channel() {
+    return this.session.channels.get(this.id);
+  }
+
+  open() {
+    const { dialog, session, id } = this;
+    const edit = [{ channel: id, bit: PERMISSION.editChannel }];
+    const temporary = !session.may(id, PERMISSION.createChannel) && session.may(id, PERMISSION.createTemporary);
+    dialog.show(this.about, this.actions, this.listening(),
+      this.fold(t('shout'), ICONS.whisper, [{ channel: id, bit: PERMISSION.whisper }], this.shout()),
+      this.fold(t('links'), ICONS.link, edit, this.links),
+      this.fold(t('channelEdit'), ICONS.settings, edit, channelForm(session, dialog, this.channel, 0)),
+      this.fold(t('channelCreate'), ICONS.people, [{ channel: id, bit: temporary ? PERMISSION.createTemporary : PERMISSION.createChannel }], channelForm(session, dialog, undefined, id, temporary)),
+      this.fold(t('channelRemove'), ICONS.close, edit, this.removal()));
+    this.draw();
+    dialog.on(session, 'change', () => (this.channel ? this.draw() : dialog.close()));
+  }
+
+  draw() {
+    const { channel, session, dialog } = this;
+    const facts = JSON.stringify([channel, session.me, session.everywhere, [...session.channels.keys()]]);
+    if (facts === this.drawn) return;
+    this.drawn = facts;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
+    fill(dialog.title, channel.name);
+    fill(this.about, channel.description && h('p', { class: 'status' }, channel.description),
+      channel.recordedBy && h('p', { class: 'recording' }, icon(ICONS.record), t('recordedBy', { name: channel.recordedBy, when: when(channel.recordedSinceMs) })),
+      h('p', { class: 'hint' }, this.facts(channel).join(' · ')));
+    fill(this.actions, this.buttons(channel));
+    this.drawLinks(channel);
+    if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
+  }
+
+  /** @param {any} channel */
+  facts(channel) {
+    const { bitrate, frameMs, lastSpeakers } = channel.voice ?? {};
+    return [
+      channel.password && t('hasPassword'), channel.temporaryMs !== undefined && t('temporary'),
+      channel.userLimit > 0 && t('limitOf', { limit: channel.userLimit }), bitrate > 0 && t('bitrateOf', { rate: bitrate / 1000 }),
+      frameMs > 0 && t('frameOf', { value: frameMs }), lastSpeakers > 0 && t('speakersOf', { count: lastSpeakers }),
+    ].filter(Boolean);
+  }
+
+  /** @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => any} act @param {boolean} [pressed] */
+  button(key, name, drawing, needs, act, pressed) {
+    const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
+    return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
+  }
+
+  /** @param {string} name @param {string} drawing @param {Need[]} needs @param {...import('./dom.js').Part} parts */
+  fold(name, drawing, needs, ...parts) {
+    return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
+  }
+
+  /** @param {any} channel */
+  buttons(channel) {
+    const { session, dialog, room, id } = this;
+    const here = session.me?.channel === id;
+    const leave = (/** @type {() => void} */ act) => () => {
+      dialog.close();
+      act();
+    };
+    const recorded = !!channel.recordedBy;
+    const mine = recorded && channel.recordedBy === session.me?.name;
+    const recordNeeds = recorded
+      ? (mine ? [] : [{ channel: id, bit: PERMISSION.muteOthers }])
+      : [{ refused: !here && t('recordHere') }, { channel: id, bit: PERMISSION.record }];
+    return [
+      !here && this.button('join', t('join', { channel: channel.name }), ICONS.leave, [{ channel: id, bit: PERMISSION.join }], leave(() => room.join(channel))),
+      this.button('record', recorded ? t('recordStop') : t('record'), ICONS.record, recordNeeds, () => dialog.act(async () => {
+        if (recorded) await session.request('stopRecording', { channel: id });
+        else await session.request('startRecording');
+        return recorded ? t('recordStopped') : t('recordStarted');
+      }), recorded),
+      this.button('recordings', t('recordings'), ICONS.headphones, [{ channel: id, bit: PERMISSION.record }], leave(() => {
+        room.lazy(import('./recordings.js'), ({ recordings }) => recordings(session));
+      })),
+      this.button('overwrites', t('channelPermissions'), ICONS.shield, [{ channel: id, bit: session.may(id, PERMISSION.inspect) ? PERMISSION.inspect : PERMISSION.manageRoles }], leave(() => {
+        room.lazy(import('./matrix.js'), ({ matrix }) => matrix(session, id));
+      })),
+      this.button('copy', t('copyLink'), ICONS.link, [], leave(() => room.copyLink(id))),
+    ];
+  }
+
+  /** Hearing the channel without being there. */
+  listening() {
+    const { session, dialog, id } = this;
+    const needs = [{ channel: id, bit: PERMISSION.listen }];
+    if (lacking(session, needs)) return this.button('listen', t('listen'), ICONS.ear, needs, () => {});
+    const now = session.me?.listening?.find((/** @type {any} */ one) => one.channel === id);
+    const shown = h('output', {}, t('percent', { value: now?.volume || 100 }));
+    const volume = field(t('listenVolume'), {
+      type: 'range', min: 5, max: 200, step: 5, '.value': String(now?.volume || 100),
+      oninput: () => fill(shown, t('percent', { value: volume.input.value })),
+      onchange: () => {
+        if (box.checked) dialog.act(() => session.listen(id, true, Number(volume.input.value)));
+      },
+    });
+    const range = h('div', { class: 'range' });
+    volume.input.replaceWith(range);
+    fill(range, volume.input, shown);
+    const box = h('input', {
+      type: 'checkbox', checked: !!now,
+      onchange: () => dialog.act(async () => {
+        try {
+          await session.listen(id, box.checked, Number(volume.input.value));
+        } catch (error) {
+          box.checked = !box.checked;
+          throw error;
+        }
+      }),
+    });
+    return h('div', { class: 'folded' }, h('label', { class: 'choice' }, box, t('listen')), volume.element);
+  }
+
+  shout() {
+    const { dialog, room, id, channel } = this;
+    const below = h('input', { type: 'checkbox' });
+    const linked = h('input', { type: 'checkbox' });
+    const key = keyName(settings.whisperKey);
+    return h('div', { class: 'folded' }, h('label', { class: 'choice' }, below, t('withBelow')), h('label', { class: 'choice' }, linked, t('withLinks')),
+      dialog.button(t('shoutTo', { key }), async () => {
+        await room.whisper.to({ channel: id, subtree: below.checked, links: linked.checked }, channel.name);
+        return t('whisperReady', { name: channel.name, key });
+      }));
+  }
+
+  /** @param {any} channel */
+  drawLinks(channel) {
+    const { session, dialog, id } = this;
+    const link = (/** @type {number} */ other, /** @type {boolean} */ on) => session.request('linkChannels', { channel: id, other, linked: on });
+    const others = channelOptions(session, (one) => one.id !== id && !channel.links.includes(one.id) && session.may(one.id, PERMISSION.editChannel));
+    const { select, element } = choice(t('linkWith'), others);
+    fill(this.links, h('p', { class: 'hint' }, t('linksLead')),
+      channel.links.length > 0 && h('ul', { class: 'devices' }, channel.links.map((/** @type {number} */ other) => h('li', {}, session.path(other) || t('unseenChannel'),
+        dialog.button(t('unlink'), async () => { await link(other, false); }, { 'aria-label': t('unlinkFrom', { channel: session.path(other) }) })))),
+      others.length > 0 && element, others.length > 0 && dialog.button(t('linkIt'), async () => { await link(Number(select.value), true); }));
+  }
+
+  removal() {
+    const { session, dialog, id } = this;
+    return h('div', { class: 'folded' }, h('p', {}, t('channelRemoveLead')),
+      dialog.button(t('channelRemoveIt'), async () => { await session.request('removeChannel', { channel: id }); }, { class: 'danger' }));
+  }
+}
+
+/**
+ * The form to change a channel, or to make one.
+ * @param {import('./session.js').Session} session @param {Dialog} dialog @param {any} channel The one to change.
+ * @param {number} parent Of the one to make. @param {boolean} [onlyTemporary]
+ */
+export function channelForm(session, dialog, channel, parent, onlyTemporary = false) {
+  const name = field(t('name'), { required: true, maxlength: 64, autocomplete: 'off', '.value': channel?.name ?? '' });
+  const description = area(t('description'), { maxlength: 2000, '.value': channel?.description ?? '' });
+  const limit = field(t('userLimit'), { type: 'number', min: 0, max: 100_000, '.value': String(channel?.userLimit ?? 0) });
+  const secret = field(channel?.password ? t('passwordOther') : t('channelPassword'), { type: 'password', autocomplete: 'new-password', maxlength: 256 });
+  const open = h('input', { type: 'checkbox' });
+  const temporary = h('input', { type: 'checkbox', checked: onlyTemporary, disabled: onlyTemporary });
+  const rate = field(t('bitrate'), { type: 'number', min: 0, max: 510, step: 'any', '.value': String((channel?.voice?.bitrate ?? 0) / 1000) });
+  const frame = choice(t('frameLength'), [[0, t('any')], [10, '10 ms'], [20, '20 ms'], [40, '40 ms'], [60, '60 ms']], channel?.voice?.frameMs ?? 0);
+  const speakers = field(t('lastSpeakers'), { type: 'number', min: 0, max: 1000, '.value': String(channel?.voice?.lastSpeakers ?? 0) });
+  const said = () => ({
+    name: name.input.value.trim(), description: description.input.value, userLimit: Number(limit.input.value),
+    voice: { bitrate: Math.round(Number(rate.input.value) * 1000), frameMs: Number(frame.select.value), lastSpeakers: Number(speakers.input.value) },
+  });
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    dialog.act(async () => {
+      if (channel) {
+        const word = open.checked ? '' : secret.input.value || undefined;
+        await session.request('editChannel', { channel: channel.id, ...said(), password: word });
+        return t('saved');
+      }
+      await session.request('createChannel', {
+        parent, ...said(), password: secret.input.value, position: 0, temporaryMs: temporary.checked ? TEMPORARY : undefined,
+      });
+      return t('channelCreated', { channel: name.input.value.trim() });
+    });
+  };
+  return h('form', { onsubmit: submit }, name.element, description.element, limit.element, secret.element,
+    channel?.password && h('label', { class: 'choice' }, open, t('passwordNone')),
+    !channel && h('label', { class: 'choice' }, temporary, t('temporaryLong')),
+    h('fieldset', {}, h('legend', {}, t('voicePolicy')), rate.element, frame.element, speakers.element),
+    h('button', { type: 'submit' }, channel ? t('save') : t('channelCreateIt')));
+}

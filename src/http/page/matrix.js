@@ -1,0 +1,216 @@
+// The permissions of a channel: a matrix of roles and people by permissions, with the inspector beside it. Nothing is changed
+// before it is saved, and what would be different can be looked at first.
+
+import { Dialog, choice, field, unique } from './dialog.js';
+import { fill, h } from './dom.js';
+import { Inspector, preview } from './inspector.js';
+import { ON_CHANNEL, PERMISSION, state, stated, turned } from './permission.js';
+import { badge } from './person.js';
+import { guarded, lacking, permissionName, reachName } from './reason.js';
+import { t } from './text.js';
+
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {{role?: number, user?: string, name: string, allow: number, deny: number, reach: number, before: string}} Row */
+
+const SIGN = { inherit: '·', allow: '✓', deny: '✕' };
+
+/** What a state is called. @param {import('./permission.js').State} now */
+const stateName = (now) => ({ inherit: t('stateInherit'), allow: t('stateAllow'), deny: t('stateDeny') })[now];
+
+/** @param {Session} session @param {number} channel */
+export async function matrix(session, channel) {
+  const shown = new Matrix(session, channel);
+  await shown.open();
+}
+
+class Matrix {
+  /** @param {Session} session @param {number} channel */
+  constructor(session, channel) {
+    this.session = session;
+    this.channel = channel;
+    this.dialog = new Dialog(t('permissionsOf', { channel: session.path(channel) }), 'wide matrix');
+    this.inspector = new Inspector(session, { name: session.me?.name, session: session.self, channel, fixed: true });
+    /** @type {Row[]} */
+    this.rows = [];
+    /** The cell that the Tab key comes to. @type {[number, number]} */
+    this.at = [0, 0];
+    this.grid = h('div', { class: 'grid' });
+    this.changes = h('div', { class: 'preview', role: 'status' });
+  }
+
+  /** What changing needs. @returns {import('./reason.js').Need[]} */
+  get needs() {
+    return [{ channel: this.channel, bit: PERMISSION.manageRoles }];
+  }
+
+  async open() {
+    const { session, dialog } = this;
+    const say = (/** @type {string} */ sentence) => dialog.say(sentence);
+    const list = unique('people');
+    const person = field(t('personAdd'), { list, autocomplete: 'off', maxlength: 64 });
+    const names = [...session.members.values()].filter((member) => member.user).map((member) => member.name);
+    const add = guarded(h('button', { type: 'button' }, t('add')), session, this.needs, () => {
+      const name = person.input.value.trim();
+      if (!name) return;
+      if (!this.rows.some((row) => row.user === name)) this.rows.push(known({ user: name, name, allow: 0, deny: 0, reach: 0 }));
+      person.input.value = '';
+      this.at = [this.rows.length - 1, 0];
+      this.draw(true);
+    }, say);
+    dialog.show(h('p', { class: 'lead' }, t('matrixLead')), h('p', { class: 'hint' }, t('matrixKeys')),
+      h('div', { class: 'beside' },
+        h('div', { class: 'column' }, this.grid,
+          h('div', { class: 'range' }, person.element, h('datalist', { id: list }, names.map((name) => h('option', { value: name }))), add),
+          h('div', { class: 'actions' },
+            guarded(h('button', { type: 'button', class: 'primary' }, t('save')), session, this.needs, () => dialog.act(() => this.save()), say),
+            guarded(h('button', { type: 'button' }, t('whatChanges')), session, this.needs, () => dialog.act(() => this.look()), say)),
+          this.changes),
+        this.inspector.element));
+    await dialog.act(() => this.load());
+    await this.inspector.ask();
+  }
+
+  async load() {
+    const { session, channel } = this;
+    const { overwrites } = (await session.request('listOverwrites', { channel })).overwrites;
+    const forRole = new Map(overwrites.filter((/** @type {any} */ one) => one.role !== undefined).map((/** @type {any} */ one) => [one.role, one]));
+    const nothing = { allow: 0, deny: 0, reach: 0 };
+    const pick = (/** @type {any} */ { allow, deny, reach }) => ({ allow, deny, reach });
+    const ranked = [...session.roles.values()].sort((a, b) => b.rank - a.rank || a.name.localeCompare(b.name));
+    this.rows = [
+      ...ranked.map((role) => known({ role: role.id, name: role.name, ...pick(forRole.get(role.id) ?? nothing) })),
+      ...overwrites.filter((/** @type {any} */ one) => one.user !== undefined).map((/** @type {any} */ one) => known({ user: one.name, name: one.name, ...pick(one) })),
+    ];
+    this.draw();
+  }
+
+  /** @param {boolean} [focus] Whether the cell gets the focus. */
+  draw(focus = false) {
+    fill(this.grid, h('table', { role: 'grid', 'aria-label': t('permissionsOf', { channel: this.session.path(this.channel) }) },
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('whom')),
+        ON_CHANNEL.map((bit) => h('th', { scope: 'col', class: 'upright', title: t(/** @type {any} */ (`permissionAbout${bit}`)) }, h('span', {}, permissionName(bit)))),
+        h('th', { scope: 'col' }, t('reach')))),
+      h('tbody', {}, this.rows.map((row, y) => this.row(row, y)))));
+    if (focus) this.focus();
+  }
+
+  /** @param {Row} row @param {number} y */
+  row(row, y) {
+    const role = row.role ? this.session.roles.get(row.role) : undefined;
+    const { select } = choice(t('reach'), [0, 1, 2].map((reach) => [reach, reachName(reach)]), row.reach, {
+      'aria-label': t('reachOf', { name: row.name }), disabled: !!this.fixed(row),
+      onchange: () => {
+        this.rows[y] = { ...this.rows[y], reach: Number(select.value) };
+        this.mark(y);
+      },
+    });
+    return h('tr', { class: changed(row) ? 'changed' : undefined }, h('th', { scope: 'row' }, role ? badge(role) : row.name),
+      ON_CHANNEL.map((bit, x) => h('td', {}, this.cell(row, bit, y, x))), h('td', {}, select));
+  }
+
+  /** Why a row stays as it is. @param {Row} row */
+  fixed(row) {
+    const role = row.role ? this.session.roles.get(row.role) : undefined;
+    const above = role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name });
+    return lacking(this.session, [...this.needs, { refused: above }]);
+  }
+
+  /** @param {Row} row @param {number} bit @param {number} y @param {number} x */
+  cell(row, bit, y, x) {
+    const now = state(row, bit);
+    const role = row.role ? this.session.roles.get(row.role) : undefined;
+    const above = role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name });
+    const button = h('button', {
+      type: 'button', class: `cell ${now}`, 'data-cell': `${y} ${x}`, tabindex: this.at[0] === y && this.at[1] === x ? 0 : -1,
+      'aria-label': t('cell', { name: row.name, permission: permissionName(bit), state: stateName(now) }),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, y, x),
+      onfocus: () => this.go(y, x),
+    }, SIGN[now]);
+    /** @type {import('./reason.js').Need[]} */
+    const needs = [...this.needs, { refused: above }, { channel: this.channel, bit }];
+    return guarded(button, this.session, needs, () => this.set(y, x, turned(state(this.rows[y], bit))), (sentence) => this.dialog.say(sentence));
+  }
+
+  /** @param {number} y @param {number} x @param {import('./permission.js').State} to */
+  set(y, x, to) {
+    this.rows[y] = stated(this.rows[y], ON_CHANNEL[x], to);
+    this.mark(y);
+    this.at = [y, x];
+    this.focus();
+  }
+
+  /** Draws a row again. @param {number} y */
+  mark(y) {
+    const line = this.grid.querySelectorAll('tbody tr')[y];
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    const select = line.contains(focused) && focused instanceof HTMLSelectElement;
+    const fresh = this.row(this.rows[y], y);
+    line.replaceWith(fresh);
+    if (select) fresh.querySelector('select')?.focus();
+    fill(this.changes);
+  }
+
+  /** The cell that has, or would get, the focus. @param {number} y @param {number} x */
+  go(y, x) {
+    const [a, b] = this.at;
+    this.grid.querySelector(`[data-cell="${a} ${b}"]`)?.setAttribute('tabindex', '-1');
+    this.grid.querySelector(`[data-cell="${y} ${x}"]`)?.setAttribute('tabindex', '0');
+    this.at = [y, x];
+  }
+
+  focus() {
+    const [y, x] = this.at;
+    /** @type {HTMLElement | null} */ (this.grid.querySelector(`[data-cell="${y} ${x}"]`))?.focus();
+  }
+
+  /** @param {KeyboardEvent} event @param {number} y @param {number} x */
+  key(event, y, x) {
+    /** @type {Record<string, [number, number]>} */
+    const to = {
+      ArrowUp: [y - 1, x], ArrowDown: [y + 1, x], ArrowLeft: [y, x - 1], ArrowRight: [y, x + 1], Home: [y, 0], End: [y, ON_CHANNEL.length - 1],
+    };
+    const place = to[event.key];
+    if (!place) return;
+    event.preventDefault();
+    this.go(Math.max(0, Math.min(this.rows.length - 1, place[0])), Math.max(0, Math.min(ON_CHANNEL.length - 1, place[1])));
+    this.focus();
+  }
+
+  /** What is sent for a row. @param {Row} row */
+  request({ role, user, allow, deny, reach }) {
+    return { channel: this.channel, ...(role ? { role } : { user }), allow, deny, reach };
+  }
+
+  async look() {
+    const dirty = this.rows.filter(changed);
+    if (dirty.length === 0) {
+      fill(this.changes, h('p', {}, t('nothingChanged')));
+      return;
+    }
+    // One after the other: each is asked about alone.
+    const found = [];
+    for (const row of dirty) found.push(h('h3', {}, row.name), await preview(this.session, { setOverwrite: this.request(row) }));
+    fill(this.changes, found);
+  }
+
+  async save() {
+    for (const row of this.rows.filter(changed)) await this.session.request('setOverwrite', this.request(row));
+    await this.load();
+    fill(this.changes);
+    await this.inspector.ask();
+    return t('saved');
+  }
+}
+
+/** @param {Omit<Row, "before">} row @returns {Row} */
+function known(row) {
+  return { ...row, before: JSON.stringify([row.allow, row.deny, row.reach]) };
+}
+
+/** @param {Row} row */
+function changed(row) {
+  const { allow, deny, reach, before } = row;
+  // Where nothing is said, the reach says nothing either.
+  if (allow === 0 && deny === 0 && before.startsWith('[0,0,')) return false;
+  return JSON.stringify([allow, deny, reach]) !== before;
+}

@@ -1,0 +1,275 @@
+// What can be done with a person, or about oneself: the dialog behind the "…" of a row.
+
+import { Dialog, choice, field, folded, lifeChoice } from './dialog.js';
+import { ICONS, fill, h, icon } from './dom.js';
+import { PERMISSION, css } from './permission.js';
+import { keyName } from './preferences.js';
+import { guarded, lacking } from './reason.js';
+import { choose, settings } from './settings.js';
+import { language, t } from './text.js';
+
+/** @typedef {import('./reason.js').Need} Need */
+/** @typedef {import('./room.js').Room} Room */
+
+/** What the server takes as a status and as a reason. */
+const STATUS = 128;
+const REASON = 200;
+
+/** A role, with its colour before it. @param {any} role */
+export const badge = (role) => {
+  const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
+  if (role.colour) dot.style.setProperty('--dot', css(role.colour));
+  return h('span', { class: 'badge' }, role.colour > 0 && dot, role.name);
+};
+
+/** @param {Room} room @param {any} shown */
+export function person(room, shown) {
+  if (shown.session === room.session.self) self(room);
+  else new Menu(room, shown).open();
+}
+
+class Menu {
+  /** @param {Room} room @param {any} shown */
+  constructor(room, shown) {
+    this.room = room;
+    this.session = room.session;
+    this.id = shown.session;
+    this.name = shown.name;
+    this.dialog = new Dialog(shown.name, 'person');
+    this.about = h('div', { class: 'about-person' });
+    this.actions = h('div', { class: 'actions' });
+    this.idle = '';
+    /** What is drawn now, to draw only what is different. */
+    this.drawn = '';
+  }
+
+  get member() {
+    return this.session.members.get(this.id);
+  }
+
+  open() {
+    const { dialog, member } = this;
+    dialog.show(this.about, this.volume(member), this.moving(member), this.actions, this.message(member), this.kick(member), this.ban(member), this.roles(member));
+    this.draw();
+    dialog.on(this.session, 'change', () => (this.member ? this.draw() : dialog.close()));
+    this.session.request('list').then(({ listing }) => {
+      const idle = Number(listing.snapshot.members.find((/** @type {any} */ one) => one.session === this.id)?.idleMs ?? 0);
+      if (idle < 60_000) return;
+      const minutes = new Intl.NumberFormat(language(), { style: 'unit', unit: 'minute', unitDisplay: 'long' }).format(Math.floor(idle / 60_000));
+      this.idle = t('idleFor', { time: minutes });
+      this.draw();
+    }, () => {});
+  }
+
+  draw() {
+    const { member, session, dialog } = this;
+    const facts = JSON.stringify([member, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
+    if (facts === this.drawn) return;
+    this.drawn = facts;
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
+    const roles = member.roles.map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
+    fill(this.about, roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
+      member.status && h('p', { class: 'status' }, member.status),
+      h('p', { class: 'hint' }, [member.away && t('away'), this.idle, member.muted && t('mutedByOthers'), member.deafened && t('deafenedByOthers'), member.client].filter(Boolean).join(' · ')));
+    fill(this.actions, this.buttons(member));
+    if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
+  }
+
+  /** @param {any} member */
+  volume(member) {
+    const who = this.room.person(member);
+    const gain = settings.volumes[who] ?? 1;
+    const shown = h('output', {}, t('percent', { value: Math.round(gain * 100) }));
+    const { input, element } = field(t('volumeOf', { name: member.name }), {
+      type: 'range', min: 0, max: 200, step: 5, '.value': String(Math.round(gain * 100)),
+      oninput: () => {
+        choose({ volumes: { ...settings.volumes, [who]: Number(input.value) / 100 } });
+        this.room.volumes();
+        fill(shown, t('percent', { value: input.value }));
+      },
+    });
+    const range = h('div', { class: 'range' });
+    input.replaceWith(range);
+    fill(range, input, shown);
+    return element;
+  }
+
+  /** A button that is greyed with its reason where one may not. @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => any} act @param {boolean} [pressed] */
+  button(key, name, drawing, needs, act, pressed) {
+    const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
+    return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
+  }
+
+  /** Who has a rank that one can't act on. @param {any} member @returns {Need} */
+  outranked(member) {
+    return { refused: this.session.outranks(member) && t('outranked', { name: member.name }) };
+  }
+
+  /** @param {any} member */
+  buttons(member) {
+    const { session, dialog, room } = this;
+    const { channel } = member;
+    const set = (/** @type {string} */ what, /** @type {boolean} */ now) => () => dialog.act(async () => {
+      await session.request('moderate', { session: member.session, [what]: !now });
+    });
+    const others = [{ channel, bit: PERMISSION.muteOthers }, this.outranked(member)];
+    const whispers = room.whisper.target?.session === member.session;
+    return [
+      this.button('whisper', whispers ? t('whisperEnd') : t('whisperTo', { key: keyName(settings.whisperKey) }), ICONS.whisper, [{ channel, bit: PERMISSION.whisper }],
+        () => dialog.act(async () => {
+          await room.whisper.to(whispers ? undefined : { session: member.session }, member.name);
+          this.draw();
+          return whispers ? undefined : t('whisperReady', { name: member.name, key: keyName(settings.whisperKey) });
+        }), whispers),
+      this.button('mute', member.muted ? t('unmuteOther') : t('muteOther'), ICONS.muted, others, set('mute', member.muted), member.muted),
+      this.button('deaf', member.deafened ? t('undeafenOther') : t('deafenOther'), ICONS.deaf, others, set('deaf', member.deafened), member.deafened),
+      this.button('suppress', member.suppressed ? t('unsuppressOther') : t('suppressOther'), ICONS.forbidden, others, set('suppress', member.suppressed), member.suppressed),
+      this.button('priority', member.priority ? t('priorityOff') : t('priorityOn'), ICONS.priority,
+        [{ channel, bit: PERMISSION.muteOthers }, { channel, bit: PERMISSION.priority }, this.outranked(member)], set('priority', member.priority), member.priority),
+      this.button('why', t('whyPerson', { name: member.name }), ICONS.shield, [{ channel, bit: PERMISSION.inspect }], () => {
+        dialog.close();
+        room.lazy(import('./inspector.js'), ({ inspectorDialog }) => inspectorDialog(session, { name: member.name, session: member.session, channel }));
+      }),
+    ];
+  }
+
+  /** @param {any} member */
+  moving(member) {
+    const { session, room, dialog } = this;
+    const places = room.destinations(member);
+    if (places.length === 0) {
+      const refused = [...session.channels.values()].find((channel) => channel.id !== member.channel && !session.may(channel.id, PERMISSION.moveOthers));
+      const needs = [{ channel: member.channel, bit: PERMISSION.moveOthers }, refused ? { channel: refused.id, bit: PERMISSION.moveOthers } : { refused: t('nowhereElse') }];
+      return this.button('move', t('moveTo', { name: member.name }), ICONS.people, needs, () => {});
+    }
+    const { select, element } = choice(t('moveTo', { name: member.name }), [['', t('chooseChannel')],
+      ...places.map((channel) => /** @type {[number, string]} */ ([channel.id, session.path(channel.id)])).sort(([, a], [, b]) => a.localeCompare(b))], '', {
+      onchange: () => {
+        room.act(session.request('moveSession', { session: member.session, channel: Number(select.value) }));
+        dialog.close();
+      },
+    });
+    return element;
+  }
+
+  /**
+   * What is opened where it stands, for who may; a greyed button for who may not.
+   * @param {string} name @param {string} drawing @param {Need[]} needs @param {...import('./dom.js').Part} parts
+   */
+  fold(name, drawing, needs, ...parts) {
+    return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
+  }
+
+  /** @param {any} member */
+  message(member) {
+    const { session, dialog } = this;
+    const needs = session.roles.size === 0 || session.may(0, PERMISSION.text) ? [] : [{ channel: member.channel, bit: PERMISSION.text }];
+    const { input, element } = field(t('messageTo', { name: member.name }), { maxlength: 2000, autocomplete: 'off', required: true });
+    const form = h('form', {
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        dialog.act(async () => {
+          await session.request('sendText', { session: member.session, text: input.value.trim() });
+          input.value = '';
+          return t('messageSent');
+        });
+      },
+    }, element, h('button', { type: 'submit' }, t('send')));
+    return this.fold(t('message'), ICONS.send, needs, form);
+  }
+
+  /** @param {any} member */
+  kick(member) {
+    const { session, dialog } = this;
+    const needs = [{ channel: member.channel, bit: PERMISSION.kick }, this.outranked(member)];
+    const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
+    const form = h('form', {
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        if (await dialog.act(() => session.request('kick', { session: member.session, reason: input.value.trim() }).then(() => {}))) dialog.close();
+      },
+    }, element, h('button', { type: 'submit', class: 'danger' }, t('kickIt', { name: member.name })));
+    return this.fold(t('kick'), ICONS.leave, needs, form);
+  }
+
+  /** @param {any} member */
+  ban(member) {
+    const { session, dialog } = this;
+    const needs = [{ channel: 0, bit: PERMISSION.ban }, { refused: !member.user && t('guestsHaveNone') }, this.outranked(member)];
+    const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
+    const life = lifeChoice();
+    const form = h('form', {
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        if (await dialog.act(() => session.request('createBan', { user: member.name, reason: input.value.trim(), lifeMs: Number(life.select.value) }).then(() => {}))) dialog.close();
+      },
+    }, element, life.element, h('button', { type: 'submit', class: 'danger' }, t('banIt', { name: member.name })));
+    return this.fold(t('ban'), ICONS.forbidden, needs, form);
+  }
+
+  /** @param {any} member */
+  roles(member) {
+    const { session, dialog } = this;
+    const needs = [{ channel: 0, bit: PERMISSION.manageRoles }, { refused: !member.user && t('guestsNoRoles') }, this.outranked(member)];
+    const list = h('ul', { class: 'devices' });
+    const place = h('div', { class: 'folded' });
+    const life = lifeChoice();
+    const draw = () => {
+      const has = (this.member?.roles ?? []).map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
+      fill(list, has.map((/** @type {any} */ role) => h('li', {}, badge(role), dialog.button(t('revoke'), async () => {
+        await session.request('revokeRole', { user: member.name, role: role.id });
+      }, { 'aria-label': t('revokeRole', { role: role.name, name: member.name }) }))));
+      const grants = [...session.roles.values()].filter((role) => !has.includes(role));
+      const { select, element } = choice(t('role'), grants.map((role) => [role.id, role.name]));
+      fill(place, grants.length > 0 && element, grants.length > 0 && life.element, grants.length > 0 && dialog.button(t('grant'), async () => {
+        await session.request('grantRole', { user: member.name, role: Number(select.value), lifeMs: Number(life.select.value) });
+        return t('granted');
+      }));
+    };
+    draw();
+    let before = String(member.roles);
+    dialog.on(session, 'change', () => {
+      const now = `${this.member?.roles} ${[...session.roles.keys()]}`;
+      if (now === before) return;
+      before = now;
+      draw();
+    });
+    return this.fold(t('rolesOf', { name: member.name }), ICONS.shield, needs, list, place);
+  }
+}
+
+/** What one says of oneself. @param {Room} room */
+function self(room) {
+  const { session } = room;
+  const dialog = new Dialog(t('ownActions'), 'person');
+  const { me } = session;
+  const status = field(t('statusLine'), { maxlength: STATUS, autocomplete: 'off', '.value': me?.status ?? session.ownState.status });
+  const roles = (me?.roles ?? []).map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
+  const away = h('input', {
+    type: 'checkbox', checked: !!me?.away,
+    onchange: () => dialog.act(async () => session.setSelf({ away: away.checked })),
+  });
+  const priority = h('button', { type: 'button', 'aria-pressed': String(!!me?.priority) }, icon(ICONS.priority), h('span', {}, me?.priority ? t('priorityOff') : t('priorityOn')));
+  const channel = me?.channel ?? 0;
+  guarded(priority, session, [{ channel, bit: PERMISSION.priority }], () => dialog.act(async () => {
+    const on = !session.me?.priority;
+    await session.request('moderate', { session: session.self, priority: on });
+    priority.setAttribute('aria-pressed', String(on));
+    fill(priority, icon(ICONS.priority), h('span', {}, on ? t('priorityOff') : t('priorityOn')));
+  }), (sentence) => dialog.say(sentence));
+  dialog.show(
+    roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
+    h('label', { class: 'choice' }, away, t('awayLong')),
+    h('form', {
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        dialog.act(async () => {
+          await session.setSelf({ status: status.input.value.trim() });
+          return t('saved');
+        });
+      },
+    }, status.element, h('button', { type: 'submit' }, t('save'))),
+    h('div', { class: 'actions' }, priority),
+    (me?.muted || me?.deafened) && h('p', { class: 'hint' }, [me.muted && t('mutedByOthers'), me.deafened && t('deafenedByOthers')].filter(Boolean).join(' · ')));
+}
+
