@@ -208,7 +208,7 @@ mod tests {
     fn elements_are_read_among_padding_and_unknown_ones() {
         let level = Extensions { level: Some(42), position: None };
         // RFC 6464: the first bit tells of voice activity.
-        assert_eq!(read(&with_block(&[0x10, 0x80 | 42])), level);
+        assert_eq!(read(&with_block(&[0x10, 0x80 | 0x2a])), level);
         assert_eq!(read(&with_block(&[0, 0, 0x51, 9, 9, 0, 0x10, 42])), level);
         // The first of two counts, and one of another size isn't it.
         assert_eq!(read(&with_block(&[0x10, 42, 0x10, 43])), level);
