@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use parlour::id::{ChannelId, FlowId, Ssrc};
 use parlour::protocol::CloseCode;
-use parlour::voice::{ForwardTable, Peer, Seat};
+use parlour::voice::{Audience, ForwardTable, Listener, Peer, Route};
 
 /// Takes a packet as a connection does, up to where the transport begins.
 #[derive(Clone)]
@@ -47,25 +47,30 @@ fn main() {
         "listeners", "table ns/copy", "slice ns/copy", "ratio", "build ns/session"
     );
     for listeners in [1, 10, 100, 1_000] {
-        let seats: Vec<Seat<Counting>> = (0..=listeners)
-            .map(|ssrc| Seat {
+        let seats: Vec<Listener<Counting>> = (0..=listeners)
+            .map(|ssrc| Listener {
                 ssrc: Ssrc(ssrc),
-                channel: ChannelId(1),
-                speaks: true,
-                hears: true,
+                context: 0,
                 peer: Counting(Arc::new(AtomicU64::new(0))),
             })
             .collect();
-        let table = ForwardTable::build(seats.clone());
+        let build = || {
+            let audience = Arc::new(Audience::new(Some(ChannelId(1)), seats.iter().cloned()));
+            ForwardTable::build(seats.iter().map(|seat| {
+                let audience = Arc::clone(&audience);
+                (seat.ssrc, FlowId::CHANNEL, Route { audience, context: 0, priority: false, stage: None, tap: None })
+            }))
+        };
+        let table = build();
         let plain: Vec<Counting> = seats[1..].iter().map(|seat| seat.peer.clone()).collect();
         let packet = Bytes::from(vec![7; 92]);
         let rounds = 200_000 / listeners as usize;
         let copies = rounds * listeners as usize;
         let by_table = median_ns(copies, || {
             for _ in 0..rounds {
-                let Some(audience) = table.audience(black_box(Ssrc(0)), FlowId::CHANNEL) else { return };
-                for (_, peer) in audience.on_shard(0).iter().filter(|(ssrc, _)| *ssrc != Ssrc(0)) {
-                    black_box(peer.send(packet.clone()));
+                let Some(route) = table.route(black_box(Ssrc(0)), FlowId::CHANNEL) else { return };
+                for listener in route.audience.on_shard(0).iter().filter(|one| one.ssrc != Ssrc(0)) {
+                    black_box(listener.peer.send(packet.clone()));
                 }
             }
         });
@@ -76,7 +81,7 @@ fn main() {
                 }
             }
         });
-        let build = median_ns(seats.len(), || drop(black_box(ForwardTable::build(seats.clone()))));
+        let build = median_ns(seats.len(), || drop(black_box(build())));
         let ratio = by_table / by_slice;
         println!("{listeners:>9} {by_table:>16.1} {by_slice:>16.1} {ratio:>7.2} {build:>18.0}");
         println!(

@@ -7,6 +7,7 @@ mod store_fixture;
 
 use parlour::auth::StoredPassword;
 use parlour::id::{ChannelId, RoleId, Timestamp, UserId};
+use parlour::name::MAX_CHANNEL_DEPTH;
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::write::*;
 use parlour::store::*;
@@ -76,7 +77,7 @@ fn the_channel_tree_stays_a_tree() {
     let refused = store.add_channel("lost", Some(ChannelId(99))).unwrap_err();
     assert_eq!(refused, Failed::Refused(PutChannelError::NoSuchParent));
     let mut path = vec![top.clone()];
-    for level in 2..=8 {
+    for level in 2..=MAX_CHANNEL_DEPTH {
         path.push(store.add_channel("Top", path.last().map(|channel| channel.id)).unwrap());
         assert_eq!(path.len(), level);
     }
@@ -87,11 +88,11 @@ fn the_channel_tree_stays_a_tree() {
         let refused = store.write(edit_channel(top.id, edit)).unwrap_err();
         assert_eq!(refused, Failed::Refused(PutChannelError::Cycle));
     }
-    // What is below counts: the tree of eight levels fits at the top only.
+    // What is below counts: a tree of as many levels as there can be fits at the top only.
     let edit = ChannelEdit { parent: Some(Some(ChannelId(1))), ..ChannelEdit::default() };
     let refused = store.write(edit_channel(top.id, edit.clone())).unwrap_err();
     assert_eq!(refused, Failed::Refused(PutChannelError::TooDeep));
-    store.write(delete_channel(path[7].id)).unwrap();
+    store.write(delete_channel(path[MAX_CHANNEL_DEPTH - 1].id)).unwrap();
     store.write(edit_channel(top.id, edit)).unwrap();
     let edit = ChannelEdit {
         name: Some("Renamed".to_owned()),

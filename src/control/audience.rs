@@ -12,8 +12,12 @@ use super::batch::Control;
 use crate::id::{FlowId, SessionId};
 use crate::protocol::wire::{self, event};
 use crate::protocol::{CloseCode, EncodedBody, encode};
-use crate::state::{Channel, Event, Group, Member};
+use crate::permission::Permissions;
+use crate::state::{Channel, Class, Event, Group, Member};
 use crate::voice::{Activity, Audience, ForwardTable, Listener, Peer, Route, Stage};
+
+/// What makes two viewers see the same.
+type Alike = (*const Class, Option<Permissions>);
 
 /// A connected session's way out: its voice, its events.
 pub(super) struct Place<P> {
@@ -102,22 +106,26 @@ impl<P: Peer> Control<P> {
         }
         let by_access = self.encode_access(events);
         let mut slow = Vec::new();
-        // Most of them see the same, so an event is encoded anew only when it differs from what the one
-        // before was shown.
-        let mut latest: Vec<Option<(event::Body, EncodedBody)>> = vec![None; events.len()];
+        // Those who may do the same are told the same, so an event is encoded once for all of a class.
+        let mut told: Vec<Vec<(Alike, Option<EncodedBody>)>> = vec![Vec::new(); events.len()];
         for (session, place) in &mut self.seats {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
                 place.tell(event::Body::Snapshot(self.state.snapshot(Some(*session))))
             } else {
+                let alike = (Arc::as_ptr(&viewer.class), viewer.key.map(|(_, scopes)| scopes));
                 let mut all = BytesMut::new();
-                for (event, latest) in events.iter().zip(&mut latest) {
-                    let Some(body) = self.state.show_event(event, viewer) else { continue };
-                    if latest.as_ref().is_none_or(|(before, _)| *before != body) {
-                        let encoded = EncodedBody::new(&body);
-                        *latest = Some((body, encoded));
+                for (event, told) in events.iter().zip(&mut told) {
+                    let show = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);
+                    if event.is_for_one(viewer) {
+                        place.add(show().iter(), &mut all);
+                        continue;
                     }
-                    place.add(latest.iter().map(|(_, encoded)| encoded), &mut all);
+                    if !told.iter().any(|(whom, _)| *whom == alike) {
+                        told.push((alike, show()));
+                    }
+                    let shown = told.iter().filter(|(whom, _)| *whom == alike);
+                    place.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);
                 }
                 place.add(by_access.get(session).into_iter().flat_map(|bodies| &**bodies), &mut all);
                 place.tell_all(all)

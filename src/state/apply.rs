@@ -53,6 +53,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether what `viewer` is told of it may be something else than what others of the same class are.
+    pub fn is_for_one(&self, viewer: &super::Member) -> bool {
+        match self {
+            Self::Member(session) | Self::Presence(session) => *session == viewer.session,
+            Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
+            Self::Channel(_) | Self::ChannelGone(_) | Self::MemberGone(_) | Self::Roles | Self::Lobby => false,
+        }
+    }
+
     /// Whether it may change who hears whom.
     pub fn moves_voice(&self) -> bool {
         !matches!(

@@ -135,9 +135,14 @@ impl State {
         if let Some(known) = class.known(channel) {
             return known;
         }
-        let has = effective(class.holder(), &self.overwrites_on_the_way(channel));
+        let has = self.evaluated_anew(class, channel);
         class.keep(channel, has);
         has
+    }
+
+    /// The same, whatever was evaluated before.
+    pub fn evaluated_anew(&self, class: &Class, channel: ChannelId) -> Permissions {
+        effective(class.holder(), &self.overwrites_on_the_way(channel))
     }
 
     /// The overwrites of each channel from the top down to one.
