@@ -67,17 +67,18 @@ impl Step<'_> {
 
 /// Whether what was printed has the line.
 fn has(printed: &str, line: &str) -> bool {
-    printed.lines().any(|candidate| {
-        let (mut rest, mut first) = (candidate.trim_end(), true);
-        for part in line.trim_end().split('…') {
-            match rest.find(part) {
-                Some(0) => rest = &rest[part.len()..],
-                Some(at) if !first => rest = &rest[at + part.len()..],
-                _ => return false,
+    let mut parts = line.trim_end().split('…');
+    let (first, rest): (_, Vec<_>) = (parts.next().unwrap_or_default(), parts.collect());
+    printed.lines().map(str::trim_end).any(|candidate| {
+        let Some(mut left) = candidate.strip_prefix(first) else { return false };
+        let Some((last, between)) = rest.split_last() else { return left.is_empty() };
+        for part in between {
+            match left.find(part) {
+                Some(at) => left = &left[at + part.len()..],
+                None => return false,
             }
-            first = false;
         }
-        rest.is_empty() || line.trim_end().ends_with('…')
+        left.ends_with(last)
     })
 }
 

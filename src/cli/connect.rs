@@ -217,7 +217,7 @@ pub(super) async fn join(
     let joined = session.join_with_password(ChannelId(channel.id), &password).await;
     joined.map_err(|error| {
         let is_asked = error.code() == Some(ErrorCode::ChannelPassword) && password.is_empty();
-        let hint = if is_asked { "; give it with --password" } else { "" };
+        let hint = if is_asked { " (give its password with --password)" } else { "" };
         anyhow::Error::new(error).context(format!("can't join {name}{hint}"))
     })?;
     Ok(name)

@@ -16,7 +16,7 @@ use super::connect::{JoinPassword, Place, join};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::SAMPLE_RATE;
-use crate::client::{Heard, Restored, Session};
+use crate::client::{Heard, Restored, Session, View};
 use crate::id::ChannelId;
 use track::{Sink, Track};
 
@@ -53,6 +53,9 @@ pub(super) struct Record {
 /// Speakers that are recorded at most; further ones are counted and left out.
 const SPEAKERS: usize = 256;
 
+/// Packets of speakers whose name isn't known yet that wait at most.
+const UNKNOWN: usize = 256;
+
 /// How often what waits for stragglers is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -70,8 +73,14 @@ impl Record {
         self.listen(&entered.session).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));
-        let mut recorder =
-            Recorder { sink, trace, tracks: BTreeMap::new(), left_out: 0, started: Instant::now() };
+        let mut recorder = Recorder {
+            sink,
+            trace,
+            tracks: BTreeMap::new(),
+            left_out: 0,
+            started: Instant::now(),
+            unknown: Vec::new(),
+        };
         let end = self.seconds.map(|seconds| recorder.started + Duration::from_secs_f64(seconds));
         let stopping = stop(end);
         tokio::pin!(stopping);
@@ -95,7 +104,7 @@ impl Record {
             output.line("Back again.");
             output.object(&json!({ "event": "restored" }));
         }
-        recorder.finish(output)?;
+        recorder.finish(&entered.session.view(), output)?;
         entered.session.close().await;
         Ok(())
     }
@@ -139,6 +148,8 @@ struct Recorder {
     tracks: BTreeMap<u64, Track>,
     left_out: u64,
     started: Instant,
+    /// What came before the event that tells who speaks, with its position; it is told within moments.
+    unknown: Vec<(u64, Heard)>,
 }
 
 impl Recorder {
@@ -154,6 +165,7 @@ impl Recorder {
                 },
                 _ = tick.tick() => {
                     let now = self.position();
+                    self.place_unknown(&session.view(), now)?;
                     for track in self.tracks.values_mut() {
                         track.settle(now, &mut self.sink)?;
                     }
@@ -172,27 +184,47 @@ impl Recorder {
             let (ssrc, seq) = (heard.header.ssrc.0, heard.header.sequence);
             trace.add(&Frame { t_ns: now_ns(), ssrc, seq, bytes: heard.payload.len() })?;
         }
-        let now = self.position();
-        let view = session.view();
-        let (id, name) = view.speaker(heard.header.ssrc).map_or_else(
-            || (u64::MAX - u64::from(heard.header.ssrc.0), format!("unknown-{}", heard.header.ssrc)),
-            |member| (member.session, member.name.clone()),
-        );
+        let (now, view) = (self.position(), session.view());
+        self.unknown.push((now, heard.clone()));
+        self.place_unknown(&view, now)
+    }
+
+    /// Puts what waits for its speaker's name into their track, in its order. What waited for a second, or for too
+    /// many others, has none.
+    fn place_unknown(&mut self, view: &View, now: u64) -> anyhow::Result<()> {
+        let all = std::mem::take(&mut self.unknown);
+        let crowded = all.len() > UNKNOWN;
+        for (at, heard) in all {
+            let ssrc = heard.header.ssrc;
+            match view.speaker(ssrc) {
+                Some(member) => self.place(member.session, &member.name, at, &heard)?,
+                None if crowded || at + u64::from(SAMPLE_RATE) < now => {
+                    let id = u64::MAX - u64::from(ssrc.0);
+                    self.place(id, &format!("unknown-{ssrc}"), at, &heard)?;
+                }
+                None => self.unknown.push((at, heard)),
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, id: u64, name: &str, at: u64, heard: &Heard) -> anyhow::Result<()> {
         if !self.tracks.contains_key(&id) {
             if self.tracks.len() >= SPEAKERS {
                 self.left_out += 1;
                 return Ok(());
             }
-            self.tracks.insert(id, self.sink.track(id, &name)?);
+            self.tracks.insert(id, self.sink.track(id, name)?);
         }
         if let Some(track) = self.tracks.get_mut(&id) {
-            track.hear(now, heard);
+            track.hear(at, heard);
         }
         Ok(())
     }
 
-    fn finish(mut self, output: Output) -> anyhow::Result<()> {
+    fn finish(mut self, view: &View, output: Output) -> anyhow::Result<()> {
         let end = self.position();
+        self.place_unknown(view, u64::MAX)?;
         let mut rows = Vec::new();
         let mut speakers = Vec::new();
         for (id, mut track) in std::mem::take(&mut self.tracks) {

@@ -126,7 +126,10 @@ fn words(step: &DecisionStep, asked: Permissions) -> String {
     match &step.decided {
         Decided::Grant { role, allow, until } => {
             let until = until.map_or(String::new(), |until| format!(" until {until}"));
-            format!("role {role} grants {}{until}", allow.intersection(asked))
+            let granted = allow.intersection(asked);
+            // Nothing of it by name: the role is an owner's.
+            let granted = if granted.is_empty() { "everything".to_owned() } else { granted.to_string() };
+            format!("role {role} grants {granted}{until}")
         }
         Decided::FactorLacking { role } => format!("role {role} grants nothing without a second factor"),
         Decided::Owner => "an owner may do everything, whatever channels say".to_owned(),

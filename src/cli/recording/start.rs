@@ -1,5 +1,7 @@
 //! `parlour recording start`.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use serde_json::json;
 use tokio::time::Instant;
@@ -11,6 +13,9 @@ use crate::cli::record::stop;
 use crate::cli::words::clock;
 use crate::client::{Restored, Session};
 use crate::id::ChannelId;
+
+/// How long everybody is told before the first voice is written.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// Why one isn't waiting any more.
 enum Over {
@@ -32,7 +37,7 @@ impl Start {
         session.start_recording().await.with_context(|| format!("can't record {path}"))?;
         output.line(format!("{path} is recorded, and everybody there is told. Ctrl-C stops."));
         output.object(&json!({ "event": "recording", "channel": path }));
-        let stopping = stop(self.length.map(|length| Instant::now() + length.0));
+        let stopping = stop(self.length.map(|length| Instant::now() + NOTICE + length.0));
         tokio::pin!(stopping);
         loop {
             let over = tokio::select! {
