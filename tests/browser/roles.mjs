@@ -196,8 +196,8 @@ try {
   results.before = await alice.channel('Social').getAttribute('aria-disabled');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText('Saved.').waitFor();
-  await dialog.getByLabel('Person').fill('alice');
-  await dialog.getByLabel('Permission').selectOption({ label: 'join' });
+  await dialog.getByLabel('Person', { exact: true }).fill('alice');
+  await dialog.getByLabel('Permission', { exact: true }).selectOption({ label: 'join' });
   await dialog.getByText('alice may not: join').waitFor();
   results.inspected = await dialog.locator('.steps li').allTextContents();
   await look(mod, '30-inspector');
