@@ -303,7 +303,9 @@ fn the_page_reads_permissions_rightly() {
 #[test]
 fn roles_and_moderation_in_the_page() {
     let home = tempfile::tempdir().unwrap();
-    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let mut server = support::parlour(home.path());
+    server.env("PARLOUR_RECORDING_QUOTA_MIB", "100");
+    let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
     let voices: Vec<PathBuf> = (0..2).map(|number| sentence(number, home.path())).collect();
     let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
     let result = run(

@@ -45,12 +45,12 @@ const menu = async ({ page }, name) => {
   await dialog.waitFor();
   return dialog;
 };
-/** Presses what is greyed, by keyboard, and answers with what is said. */
-const ask = async (dialog, name) => {
+/** Presses what is greyed, by keyboard, and answers with what is said about a permission. */
+const ask = async (dialog, name, permission) => {
   const button = dialog.getByRole('button', { name, exact: true });
   await button.focus();
   await dialog.page().keyboard.press('Enter');
-  const notice = dialog.locator('.notice:not(:empty)');
+  const notice = dialog.locator('.notice', { hasText: permission });
   await notice.waitFor();
   return notice.textContent();
 };
@@ -66,9 +66,9 @@ try {
   let dialog = alice.page.locator('dialog[open]');
   await dialog.waitFor();
   results.greyed = await dialog.getByRole('button', { name: 'Silence', exact: true }).getAttribute('aria-disabled');
-  results.reason = await ask(dialog, 'Silence');
+  results.reason = await ask(dialog, 'Silence', 'mute others');
   await look(alice, '20-person-not-allowed');
-  results.reasonKick = await ask(dialog, 'Kick …');
+  results.reasonKick = await ask(dialog, 'Kick …', 'kick');
   await alice.press('Close');
   say('a member is told why');
 
@@ -196,8 +196,8 @@ try {
   results.before = await alice.channel('Social').getAttribute('aria-disabled');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText('Saved.').waitFor();
-  await dialog.getByLabel('Person').fill('alice');
-  await dialog.getByLabel('Permission').selectOption({ label: 'join' });
+  await dialog.getByLabel('Person', { exact: true }).fill('alice');
+  await dialog.getByLabel('Permission', { exact: true }).selectOption({ label: 'join' });
   await dialog.getByText('alice may not: join').waitFor();
   results.inspected = await dialog.locator('.steps li').allTextContents();
   await look(mod, '30-inspector');

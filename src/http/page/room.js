@@ -148,6 +148,8 @@ export class Room {
     const { target } = event;
     const writes = target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
     if (down && (writes || document.querySelector('dialog[open]'))) return;
+    // Let go of without having been held here, it is another's: in a dialog it presses a button.
+    if (!down && !(whispers ? this.whisper.held : this.pressed)) return;
     // The key speaks; on a button it would also press that.
     if (event.code === 'Space' || event.code === 'Enter') event.preventDefault();
     if (whispers) this.whisper.hold(down);

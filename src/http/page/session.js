@@ -15,6 +15,9 @@ const AGAIN = [250, 8000];
 export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30, channelPassword: 37 };
 export const CLOSED = { normal: 0, shuttingDown: 1, loggedOut: 2, replaced: 3, version: 4, full: 8, disabled: 9, kicked: 12 };
 
+/** What the server says to who is kicked for no reason that was given. */
+const KICKED = 'a moderator ended the connection';
+
 /** What the server refused, or that it can't be reached. */
 export class Refusal extends Error {
   /** @param {{code?: number, message: string, retryAfterMs?: number}} error */
@@ -381,7 +384,9 @@ export class Session extends EventTarget {
       this.say('text', event.text);
       return;
     } else if (event.goodbye) {
-      this.end = { code: event.goodbye.code, reason: event.goodbye.message };
+      // Without a reason the server says what the code means, for which the page has words of its own.
+      const { code, message } = event.goodbye;
+      this.end = { code, reason: message === KICKED ? '' : message };
       return;
     }
     this.say('change');
