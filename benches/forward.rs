@@ -58,7 +58,11 @@ fn main() {
             let audience = Arc::new(Audience::new(Some(ChannelId(1)), seats.iter().cloned()));
             ForwardTable::build(seats.iter().map(|seat| {
                 let audience = Arc::clone(&audience);
-                (seat.ssrc, FlowId::CHANNEL, Route { audience, context: 0, priority: false, stage: None, tap: None })
+                (
+                    seat.ssrc,
+                    FlowId::CHANNEL,
+                    Route { audience, context: 0, priority: false, stage: None, tap: None },
+                )
             }))
         };
         let table = build();

@@ -178,7 +178,10 @@ async fn main() {
     let cold = nanoseconds(|| drop(black_box(state.evaluated_anew(black_box(&member.class), bottom))));
     let known = nanoseconds(|| drop(black_box(state.permissions(black_box(&member), bottom))));
     println!("{:<62} {:>10}", "a permission, ns (median of 101 runs of 1000)", "wanted");
-    println!("  evaluated anew: depth {DEPTH}, {ROLES} roles, {OVERWRITES} overwrites {cold:>14.0} {:>10}", 5_000);
+    println!(
+        "  evaluated anew: depth {DEPTH}, {ROLES} roles, {OVERWRITES} overwrites {cold:>14.0} {:>10}",
+        5_000
+    );
     println!("  known already {known:>48.0} {:>10}", 50);
     println!("{{\"bench\":\"permissions\",\"cold_ns\":{cold:.0},\"known_ns\":{known:.1}}}");
 
@@ -191,7 +194,10 @@ async fn main() {
         handle.request(Actor::Operator, request::Body::CreateChannel(create)).await.unwrap();
     }
     println!("a change of a role that everybody has, ms until all have their events (median of {ROUNDS})");
-    println!("  {:<24} {:>12} {:>14} {:>10} {:>14}", "it gives or takes", "1 session", "1000 sessions", "wanted", "bytes to each");
+    println!(
+        "  {:<24} {:>12} {:>14} {:>10} {:>14}",
+        "it gives or takes", "1 session", "1000 sessions", "wanted", "bytes to each"
+    );
     let mut all = vec![arrive(&handle, 0).await];
     let cases = [("text", Permissions::TEXT), ("speak", Permissions::SPEAK)];
     let mut alone = Vec::new();

@@ -1,4 +1,4 @@
-//! The transcripts of docs/operating.md and docs/club-transcript.md: each command is run, and prints what stands there.
+//! The transcripts of docs/operating.md: each command is run, and prints what stands there.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -136,10 +136,10 @@ fn otp(secret: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Runs the transcript of a document against a server with these variables, and answers with the words that it made
+/// Runs the transcript below a heading against a server with these variables, and answers with the words that it made
 /// known.
-fn follow(document: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, String> {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+fn follow(heading: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, String> {
+    let document = include_str!("../docs/operating.md").split(&format!("## {heading}\n")).nth(1).unwrap();
     let transcript = document.split("```transcript\n").nth(1).unwrap().split("```").next().unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut serve = parlour(home.path());
@@ -188,14 +188,13 @@ fn follow(document: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, S
 
 #[test]
 fn the_transcript_is_what_happens() {
-    let known = follow("docs/operating.md", &[]);
+    let known = follow("A friend comes: a transcript", &[]);
     assert_eq!(known.len(), 4, "{:?}", known.keys());
 }
 
 #[test]
-#[ignore = "the server doesn't answer these requests yet"]
 fn the_club_s_transcript_is_what_happens() {
-    follow("docs/club-transcript.md", &[("PARLOUR_SESSIONS_GUESTS", "true")]);
+    follow("A club: a transcript", &[("PARLOUR_SESSIONS_GUESTS", "true")]);
 }
 
 fn tone(path: &Path, seconds: f64) {

@@ -93,9 +93,7 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
         "move_session" => {
             (Body::MoveSession(wire::MoveSession { session, channel: 0 }), Needs(Permissions::MOVE_OTHERS))
         }
-        "listen" => {
-            (Body::Listen(wire::Listen { channel, on: true, volume: 0 }), Needs(Permissions::LISTEN))
-        }
+        "listen" => (Body::Listen(wire::Listen { channel, on: true, volume: 0 }), Needs(Permissions::LISTEN)),
         "set_voice_target" => {
             let to = Some(wire::voice_target::To::Session(session));
             let targets = vec![wire::VoiceTarget { to, ..Default::default() }];
@@ -110,15 +108,11 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
             (Body::Moderate(moderate), Needs(Permissions::MUTE_OTHERS))
         }
         "kick" => (Body::Kick(wire::Kick { session, reason: new() }), Needs(Permissions::KICK)),
-        "start_recording" => {
-            (Body::StartRecording(wire::StartRecording {}), Needs(Permissions::RECORD))
-        }
+        "start_recording" => (Body::StartRecording(wire::StartRecording {}), Needs(Permissions::RECORD)),
         "stop_recording" => {
             (Body::StopRecording(wire::StopRecording { channel }), Needs(Permissions::MUTE_OTHERS))
         }
-        "list_recordings" => {
-            (Body::ListRecordings(wire::ListRecordings {}), Needs(Permissions::RECORD))
-        }
+        "list_recordings" => (Body::ListRecordings(wire::ListRecordings {}), Needs(Permissions::RECORD)),
         "fetch_recording" => {
             (Body::FetchRecording(wire::FetchRecording::default()), Needs(Permissions::RECORD))
         }
@@ -139,9 +133,7 @@ fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
             let edit = wire::EditRole { role: 3, name: Some(new()), ..Default::default() };
             (Body::EditRole(edit), Needs(Permissions::MANAGE_ROLES))
         }
-        "remove_role" => {
-            (Body::RemoveRole(wire::RemoveRole { role: 3 }), Needs(Permissions::MANAGE_ROLES))
-        }
+        "remove_role" => (Body::RemoveRole(wire::RemoveRole { role: 3 }), Needs(Permissions::MANAGE_ROLES)),
         "grant_role" => {
             let grant = wire::GrantRole { user: "alice".to_owned(), role: 1, life_ms: 0 };
             (Body::GrantRole(grant), Needs(Permissions::MANAGE_ROLES))

@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use parlour::client::{
-    About, Change, ChannelEdit, Credentials, Decided, Ended, Moderation, NewChannel, NewOverwrite, OrganizationEdit,
-    OverwriteFor, OwnState, RoleEdit, Session, Whom,
+    About, Change, ChannelEdit, Credentials, Decided, Ended, Moderation, NewChannel, NewOverwrite,
+    OrganizationEdit, OverwriteFor, OwnState, RoleEdit, Session, Whom,
 };
 use parlour::id::{ChannelId, RoleId};
 use parlour::permission::{Permissions, Reach};
@@ -38,7 +38,8 @@ async fn row(session: &Session, name: &str) -> wire::Member {
 async fn what_may_no_longer_be_seen_is_gone_at_once_and_comes_back() {
     let server = TestServer::start().await;
     let root = server.log_in("root").await;
-    let (alice, bob) = (server.in_channel("alice", "Operations").await, server.in_channel("bob", "Social").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "Operations").await, server.in_channel("bob", "Social").await);
     let operations = channel_id(&root, "Operations");
     let hidden = deny(operations, MEMBER, Permissions::VIEW, Reach::Both);
     root.set_overwrite(hidden.clone()).await.unwrap();
@@ -56,7 +57,8 @@ async fn what_may_no_longer_be_seen_is_gone_at_once_and_comes_back() {
     assert!(!shown.away && shown.status.is_empty());
     root.set_overwrite(NewOverwrite { deny: Permissions::NONE, ..hidden }).await.unwrap();
     sees(&bob, "all is there again", |view| {
-        there(view) && view.members.values().any(|one| one.channel == operations.0 && one.status == "counting")
+        there(view)
+            && view.members.values().any(|one| one.channel == operations.0 && one.status == "counting")
     })
     .await;
     alice.join(operations).await.unwrap();
@@ -108,7 +110,10 @@ async fn ranks_are_kept_and_the_last_owner_stays() {
     assert_eq!(code(adam.set_user_disabled("root", true).await), ErrorCode::Outranked);
     let mute = Moderation { mute: Some(true), ..Moderation::default() };
     assert_eq!(code(olaf.moderate(adam.id(), mute).await), ErrorCode::Outranked);
-    assert_eq!(code(olaf.move_session(adam.id(), Some(channel_id(&olaf, "Social"))).await), ErrorCode::Outranked);
+    assert_eq!(
+        code(olaf.move_session(adam.id(), Some(channel_id(&olaf, "Social"))).await),
+        ErrorCode::Outranked
+    );
     assert_eq!(code(olaf.grant_role("bob", MEMBER, None).await), ErrorCode::Forbidden);
     adam.grant_role("bob", officer, None).await.unwrap();
     assert_eq!(code(olaf.kick(bob.id(), "").await), ErrorCode::Outranked, "an officer by now");
@@ -125,7 +130,8 @@ async fn why_says_what_decided_and_what_if_is_what_then_happens() {
     let (operations, squad) = (channel_id(&root, "Operations"), channel_id(&root, "Operations/Alpha Squad"));
     let change = deny(operations, MEMBER, Permissions::SPEAK, Reach::Below);
     let imagined = root.what_if(Change::SetOverwrite(change.clone())).await.unwrap();
-    let about: Vec<_> = imagined.rows.iter().map(|one| (one.name.as_str(), one.channel_path.as_str())).collect();
+    let about: Vec<_> =
+        imagined.rows.iter().map(|one| (one.name.as_str(), one.channel_path.as_str())).collect();
     assert_eq!(about, [("alice", "Operations/Alpha Squad"), ("alice", "Operations/Bravo Squad")]);
     assert_eq!(imagined.rows[0].before.without(imagined.rows[0].after), Permissions::SPEAK);
     assert_eq!(code(alice.what_if(Change::SetOverwrite(change.clone())).await), ErrorCode::Forbidden);
@@ -138,12 +144,18 @@ async fn why_says_what_decided_and_what_if_is_what_then_happens() {
     let Decided::Overwrite { channel_path, whom, reach, deny, .. } = &own.steps[1].decided else {
         panic!("{own:?}")
     };
-    assert_eq!((channel_path.as_str(), whom, reach), ("Operations", &Whom::Role("Member".to_owned()), &Reach::Below));
+    assert_eq!(
+        (channel_path.as_str(), whom, reach),
+        ("Operations", &Whom::Role("Member".to_owned()), &Reach::Below)
+    );
     assert_eq!(*deny, Permissions::SPEAK);
     assert_eq!(imagined.rows[0].after, own.has, "as it was said");
     // About others, by name, connected or not, and only for who may inspect.
     let bob = root.why(&About::User("BOB".to_owned()), Some(squad), Permissions::SPEAK).await.unwrap();
-    assert_eq!((bob.allowed, bob.name.as_str(), bob.channel_path.as_str()), (false, "bob", "Operations/Alpha Squad"));
+    assert_eq!(
+        (bob.allowed, bob.name.as_str(), bob.channel_path.as_str()),
+        (false, "bob", "Operations/Alpha Squad")
+    );
     let asked = alice.why(&About::User("bob".to_owned()), Some(squad), Permissions::SPEAK).await;
     assert_eq!(code(asked), ErrorCode::Forbidden);
     let owner = root.why(&About::Own, Some(squad), Permissions::SPEAK).await.unwrap();
@@ -257,7 +269,8 @@ async fn who_comes_is_welcomed_and_put_where_everybody_meets() {
 #[tokio::test]
 async fn who_talks_and_who_is_idle_is_told_to_who_asks() {
     let server = TestServer::start().await;
-    let (alice, bob) = (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let quiet = row(&bob, "alice").await;
     assert!(!quiet.talking && quiet.idle_ms >= 250, "{}", quiet.idle_ms);

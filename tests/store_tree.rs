@@ -121,13 +121,13 @@ fn the_channel_tree_stays_a_tree() {
     store.write(set_favourite(alice.id, path[3].id, true)).unwrap();
     store.write(create_token(NewToken { channel: Some(path[4].id), ..invite(1, 1) })).unwrap();
     let gone = store.write(delete_channel(top.id)).unwrap();
-    assert_eq!((gone.len(), gone.last()), (7, Some(&top.id)));
+    assert_eq!((gone.len(), gone.last()), (MAX_CHANNEL_DEPTH - 1, Some(&top.id)));
     assert_eq!(store.favourites(alice.id).unwrap(), []);
     assert_eq!(store.tokens(HOME, None, 9).unwrap(), []);
     assert_eq!(store.channels(HOME, None, 99).unwrap().len(), 5);
     let refused = store.write(delete_channel(top.id)).unwrap_err();
     assert_eq!(refused, Failed::Refused(DeleteChannelError::NoSuchChannel));
-    assert!(store.first_free_channel(HOME).unwrap().0 > path[7].id.0);
+    assert!(store.first_free_channel(HOME).unwrap().0 > path[MAX_CHANNEL_DEPTH - 1].id.0);
 }
 
 #[test]

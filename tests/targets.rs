@@ -45,7 +45,8 @@ async fn reaches(speaker: &Session, flow: FlowId, word: u8, all: &mut [(&str, Vo
 #[tokio::test]
 async fn a_whisper_reaches_its_target_and_no_one_else() {
     let (server, [root, alice, bob, carol]) = four().await;
-    let mut all = [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
+    let mut all =
+        [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
     // Nothing is registered yet.
     reaches(&alice, WHISPER, 1, &mut all, &[]).await;
     alice.set_voice_target(WHISPER, &[Target::Session(carol.id())]).await.unwrap();
@@ -112,7 +113,8 @@ async fn a_shout_reaches_a_channel_what_is_below_and_what_is_linked_and_a_role()
 async fn linked_channels_hear_each_other_where_one_may_speak() {
     let (_server, [root, alice, bob, carol]) = four().await;
     let (general, social) = (channel_id(&root, "General"), channel_id(&root, "Social"));
-    let mut all = [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
+    let mut all =
+        [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
     assert_eq!(code(alice.link_channels(general, social, true).await), ErrorCode::Forbidden);
     root.link_channels(general, social, true).await.unwrap();
     reaches(&alice, FlowId::CHANNEL, 1, &mut all, &["root", "bob", "carol"]).await;
@@ -135,7 +137,8 @@ async fn linked_channels_hear_each_other_where_one_may_speak() {
 async fn a_listener_hears_a_channel_without_being_there() {
     let (_server, [root, alice, bob, carol]) = four().await;
     let general = channel_id(&root, "General");
-    let mut all = [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
+    let mut all =
+        [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
     carol.listen(general, 150).await.unwrap();
     reaches(&alice, FlowId::CHANNEL, 1, &mut all, &["root", "bob", "carol"]).await;
     reaches(&carol, FlowId::CHANNEL, 2, &mut all, &[]).await;
@@ -237,10 +240,8 @@ async fn so_many_are_passed_on_at_once_and_a_priority_speaker_always() {
 async fn a_position_reaches_only_the_same_context() {
     let (_server, [root, alice, bob, carol]) = four().await;
     carol.join(channel_id(&carol, "General")).await.unwrap();
-    let context = |words: &str| OwnState {
-        position_context: Some(words.as_bytes().to_vec()),
-        ..OwnState::default()
-    };
+    let context =
+        |words: &str| OwnState { position_context: Some(words.as_bytes().to_vec()), ..OwnState::default() };
     alice.set_own_state(context("game:map1")).await.unwrap();
     bob.set_own_state(context("game:map1")).await.unwrap();
     carol.set_own_state(context("game:map2")).await.unwrap();

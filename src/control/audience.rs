@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 
 use super::batch::Control;
 use crate::id::{FlowId, SessionId};
+use crate::permission::Permissions;
 use crate::protocol::wire::{self, event};
 use crate::protocol::{CloseCode, EncodedBody, encode};
-use crate::permission::Permissions;
 use crate::state::{Channel, Class, Event, Group, Member};
 use crate::voice::{Activity, Audience, ForwardTable, Listener, Peer, Route, Stage};
 
@@ -98,7 +98,11 @@ impl<P: Peer> Control<P> {
     /// Makes what happened visible: first the table, so that nobody hears what an event says they don't,
     /// then the events. Those who arrived get a snapshot instead.
     pub(super) fn publish(&mut self, events: &[Event], arrived: &[SessionId]) {
-        if events.is_empty() && arrived.is_empty() && self.state.recordings().is_empty() && self.running.is_empty() {
+        if events.is_empty()
+            && arrived.is_empty()
+            && self.state.recordings().is_empty()
+            && self.running.is_empty()
+        {
             return;
         }
         if self.follow_recordings() || !arrived.is_empty() || events.iter().any(Event::moves_voice) {

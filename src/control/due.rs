@@ -76,7 +76,8 @@ impl<P: Peer> Control<P> {
         let lobby = self.state.lobby();
         let Some(afk) = lobby.afk_channel.filter(|_| lobby.afk_ms > 0) else { return Vec::new() };
         let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.began.elapsed());
-        let may = |session| self.state.authorize(Actor::Session(session), Permissions::JOIN, Some(afk)).is_ok();
+        let may =
+            |session| self.state.authorize(Actor::Session(session), Permissions::JOIN, Some(afk)).is_ok();
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
         let idle = elsewhere.filter(|member| may(member.session)).filter_map(|member| {
             let activity = &self.seats.get(&member.session)?.activity;

@@ -51,7 +51,9 @@ fn removes_owner(body: &request::Body) -> bool {
         matches!(change, what_if::Change::GrantRole(_) | what_if::Change::RevokeRole(_))
     };
     match body {
-        request::Body::SetUserDisabled(_) | request::Body::GrantRole(_) | request::Body::RevokeRole(_) => true,
+        request::Body::SetUserDisabled(_) | request::Body::GrantRole(_) | request::Body::RevokeRole(_) => {
+            true
+        }
         request::Body::WhatIf(what_if) => what_if.change.as_ref().is_some_and(removes),
         _ => false,
     }

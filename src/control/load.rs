@@ -209,11 +209,7 @@ fn from_row(row: store::Channel) -> state::Channel {
         password: row.password.is_some(),
         user_limit: row.user_limit,
         temporary_ms: row.temporary_ms,
-        voice: VoicePolicy {
-            bitrate: row.bitrate,
-            frame_ms: row.frame_ms,
-            last_speakers: row.last_speakers,
-        },
+        voice: VoicePolicy { bitrate: row.bitrate, frame_ms: row.frame_ms, last_speakers: row.last_speakers },
         links: row.links,
     }
 }

@@ -293,7 +293,10 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
-        channel_tries: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
+        channel_tries: Mutex::new(Lockout::new(log_in::policy(
+            settings.account_tries,
+            settings.longest_delay,
+        ))),
         due: watch::Sender::new(None),
         recordings: settings.recordings.clone(),
         began: Instant::now(),

@@ -94,7 +94,8 @@ impl<P: Peer> Control<P> {
     /// When something is to be done about recordings.
     pub(super) fn next_recording(&self) -> Option<Timestamp> {
         let now = clock::now();
-        let waiting = self.state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
+        let waiting =
+            self.state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
         let begins = waiting.map(|(_, recording)| Timestamp(recording.since.0 + NOTICE)).min();
         let looks = (!self.running.is_empty()).then_some(Timestamp(now.0 + LOOK));
         begins.into_iter().chain(looks).min()

@@ -185,7 +185,12 @@ impl<P: Peer> Control<P> {
     }
 
     /// The answer to a question that was allowed.
-    pub(super) fn why(&self, actor: Actor, why: &wire::Why, facts: &Facts) -> Result<wire::Explanation, Refused> {
+    pub(super) fn why(
+        &self,
+        actor: Actor,
+        why: &wire::Why,
+        facts: &Facts,
+    ) -> Result<wire::Explanation, Refused> {
         let asked = Permissions::from_bits(why.permissions);
         let session = match actor {
             Actor::Session(own) if why.session == 0 => own,

@@ -187,7 +187,8 @@ impl Endpoint {
         let serving: Vec<_> = (0..)
             .zip(self.shards.into_iter().zip(inboxes))
             .map(|(number, (shard, inbox))| {
-                let relay = Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather, began);
+                let relay =
+                    Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather, began);
                 let shared = Shared {
                     shard: number,
                     handle: handle.clone(),

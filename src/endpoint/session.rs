@@ -15,7 +15,10 @@ use super::{Shared, exchange};
 use crate::control::{Actor, Attached, Refused};
 use crate::id::FlowId;
 use crate::protocol::wire::request;
-use crate::protocol::{CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo, write_notice};
+use crate::protocol::{
+    CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo,
+    write_notice,
+};
 use crate::voice::{Bucket, Fate, Frame, Limiter};
 
 /// How long after a frame its speaker counts as speaking.

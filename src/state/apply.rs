@@ -58,7 +58,9 @@ impl Event {
         match self {
             Self::Member(session) | Self::Presence(session) => *session == viewer.session,
             Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
-            Self::Channel(_) | Self::ChannelGone(_) | Self::MemberGone(_) | Self::Roles | Self::Lobby => false,
+            Self::Channel(_) | Self::ChannelGone(_) | Self::MemberGone(_) | Self::Roles | Self::Lobby => {
+                false
+            }
         }
     }
 
@@ -66,7 +68,11 @@ impl Event {
     pub fn moves_voice(&self) -> bool {
         !matches!(
             self,
-            Self::TextChannel { .. } | Self::TextSession { .. } | Self::Presence(_) | Self::Roles | Self::Lobby
+            Self::TextChannel { .. }
+                | Self::TextSession { .. }
+                | Self::Presence(_)
+                | Self::Roles
+                | Self::Lobby
         )
     }
 }
@@ -232,9 +238,7 @@ impl State {
                 roles.retain(|one| one.role != held.role);
                 roles.push(held);
             }),
-            Change::Revoke { user, role } => {
-                self.regrant(user, |roles| roles.retain(|one| one.role != role))
-            }
+            Change::Revoke { user, role } => self.regrant(user, |roles| roles.retain(|one| one.role != role)),
             Change::PutOverwrite(overwrite) => {
                 self.put_overwrite(overwrite);
                 Vec::new()

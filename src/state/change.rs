@@ -411,7 +411,9 @@ impl Denied {
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Cycle => ErrorCode::Cycle,
             Self::TooDeep(_) => ErrorCode::TooDeep,
-            Self::TooManyChannels(_) | Self::TooManyLinks | Self::TooManyRoles | Self::TooManyOverwrites => ErrorCode::TooMany,
+            Self::TooManyChannels(_) | Self::TooManyLinks | Self::TooManyRoles | Self::TooManyOverwrites => {
+                ErrorCode::TooMany
+            }
             Self::DescriptionTooLong | Self::TextInvalid | Self::StatusTooLong => ErrorCode::TextInvalid,
         }
     }

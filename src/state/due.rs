@@ -27,9 +27,10 @@ impl State {
 
     /// What is to be done by now: temporary channels that were empty for long enough go.
     pub fn due(&self) -> Vec<Change> {
-        let over = self.empty.iter().filter(|(channel, since)| {
-            self.goes_at(**channel, **since).is_some_and(|at| at <= self.now)
-        });
+        let over = self
+            .empty
+            .iter()
+            .filter(|(channel, since)| self.goes_at(**channel, **since).is_some_and(|at| at <= self.now));
         over.map(|(channel, _)| Change::RemoveChannels(self.subtree(*channel))).collect()
     }
 
@@ -54,7 +55,8 @@ impl State {
     /// Notes in which temporary channels, and in none below them, anybody is.
     pub(super) fn note_emptiness(&mut self) {
         let temporary = |channel: &&Channel| channel.temporary_ms.is_some();
-        let all: Vec<ChannelId> = self.channels.values().filter(temporary).map(|channel| channel.id).collect();
+        let all: Vec<ChannelId> =
+            self.channels.values().filter(temporary).map(|channel| channel.id).collect();
         if all.is_empty() {
             return;
         }

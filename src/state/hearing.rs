@@ -123,9 +123,9 @@ impl State {
                 if links {
                     channels.extend(self.channels.get(&channel).into_iter().flat_map(|one| &one.links));
                 }
-                let reached = channels.into_iter().filter(|channel| {
-                    self.channels.contains_key(channel) && may(Some(*channel))
-                });
+                let reached = channels
+                    .into_iter()
+                    .filter(|channel| self.channels.contains_key(channel) && may(Some(*channel)));
                 reached.filter_map(|channel| present.get(&channel)).flatten().copied().collect()
             }
         }

@@ -72,8 +72,7 @@ pub struct Difference {
 impl State {
     /// Somebody who has an account, as if they were connected: for questions about them.
     pub fn as_member(&self, named: &Named) -> Member {
-        let mut member =
-            Member::new(SessionId(0), Some(named.user), named.name.clone(), Ssrc(0));
+        let mut member = Member::new(SessionId(0), Some(named.user), named.name.clone(), Ssrc(0));
         (member.roles, member.second_factor) = (named.roles.clone(), named.second_factor);
         member.roles.retain(|held| held.until.is_none_or(|until| self.now < until));
         member.class = self.passing_class(&member);

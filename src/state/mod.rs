@@ -193,7 +193,8 @@ pub struct State {
 impl State {
     /// The state at start: what is stored, and nobody connected.
     pub fn new(stored: Stored, now: Timestamp) -> Self {
-        let Stored { organization, channels, roles, overwrites, lobby, next_channel, next_role, limits } = stored;
+        let Stored { organization, channels, roles, overwrites, lobby, next_channel, next_role, limits } =
+            stored;
         let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
         let mut named = HashSet::new();
         for overwrite in overwrites {

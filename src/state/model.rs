@@ -58,9 +58,8 @@ fn naive(state: &State, member: &Member, channel: ChannelId, permission: Permiss
     for on in &way {
         let all = state.overwrites.get(on).cloned().unwrap_or_default();
         let reaching: Vec<_> = all.into_iter().filter(|one| one.reach.holds(*on == channel)).collect();
-        let for_roles = || {
-            reaching.iter().filter(|one| matches!(one.subject, Subject::Role(role) if holds(role)))
-        };
+        let for_roles =
+            || reaching.iter().filter(|one| matches!(one.subject, Subject::Role(role) if holds(role)));
         let for_them = || reaching.iter().filter(|one| Some(one.subject) == member.user.map(Subject::User));
         if for_roles().any(|one| one.deny.contains(permission)) {
             allowed = false;
@@ -190,8 +189,11 @@ fn deed() -> impl Strategy<Value = request::Body> {
         (1..8_u64).prop_map(voice_target::To::Channel),
         (1..8_u64).prop_map(voice_target::To::Role),
     ];
-    let target = (target, any::<bool>(), any::<bool>())
-        .prop_map(|(to, subtree, links)| wire::VoiceTarget { to: Some(to), subtree, links });
+    let target = (target, any::<bool>(), any::<bool>()).prop_map(|(to, subtree, links)| wire::VoiceTarget {
+        to: Some(to),
+        subtree,
+        links,
+    });
     prop_oneof![
         4 => (1..8_u64).prop_map(|channel| Body::Join(wire::Join { channel, ..Default::default() })),
         1 => Just(Body::Leave(wire::Leave {})),
@@ -254,7 +256,12 @@ fn take(state: &mut State, step: &Step) -> Vec<Event> {
     }
 }
 
-fn run<S: Strategy>(seed: u8, cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+fn run<S: Strategy>(
+    seed: u8,
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     if let Err(error) = TestRunner::new_with_rng(config, rng).run(strategy, test) {
@@ -269,7 +276,14 @@ fn check_permissions(state: &State) -> Result<(), TestCaseError> {
             let has = state.permissions(member, *channel);
             for permission in ABOUT {
                 let expected = naive(state, member, *channel, permission);
-                prop_assert_eq!(has.contains(permission), expected, "{} on {}: {}", member.name, channel, permission);
+                prop_assert_eq!(
+                    has.contains(permission),
+                    expected,
+                    "{} on {}: {}",
+                    member.name,
+                    channel,
+                    permission
+                );
                 let Explained { has: explained, steps } = state.explain(member, Some(*channel), permission);
                 prop_assert_eq!(explained, has);
                 let last = steps.last().map_or(Permissions::NONE, |step| step.after);
@@ -336,7 +350,8 @@ fn a_dry_run_is_what_then_happens() {
         let (imagined, before) = (state.clone().differences(change.clone(), None), rights(&state));
         state.apply(change);
         let after = rights(&state);
-        let then = |key: &(SessionId, Option<ChannelId>)| before.get(key).copied().unwrap_or(Permissions::NONE);
+        let then =
+            |key: &(SessionId, Option<ChannelId>)| before.get(key).copied().unwrap_or(Permissions::NONE);
         let expected: Vec<_> = after
             .iter()
             .filter(|(key, has)| then(key) != **has)
@@ -359,7 +374,8 @@ fn a_dry_run_is_what_then_happens() {
 fn routing_and_events_are_what_permissions_say() {
     run(6, 3_000, &life(), |steps| {
         let mut state = begin();
-        let mut views: Vec<_> = (1..5).map(|id| (SessionId(id), state.snapshot(Some(SessionId(id))))).collect();
+        let mut views: Vec<_> =
+            (1..5).map(|id| (SessionId(id), state.snapshot(Some(SessionId(id))))).collect();
         for step in &steps {
             let events = take(&mut state, step);
             for (session, view) in &mut views {
@@ -393,7 +409,9 @@ fn routing_and_events_are_what_permissions_say() {
             }
             for (channel, recording) in state.recordings() {
                 let by = state.member(recording.by).unwrap();
-                prop_assert!(by.channel == Some(*channel) && naive(&state, by, *channel, Permissions::RECORD));
+                prop_assert!(
+                    by.channel == Some(*channel) && naive(&state, by, *channel, Permissions::RECORD)
+                );
             }
             for channel in state.channels.values() {
                 let path = state.path(channel.id);

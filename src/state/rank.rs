@@ -21,9 +21,10 @@ impl State {
     fn is_owner(&self, actor: Actor) -> bool {
         match actor {
             Actor::Operator => true,
-            Actor::Session(session) => self.members.get(&session).is_some_and(|member| {
-                self.permissions_on(member, None).contains(Permissions::ADMINISTER)
-            }),
+            Actor::Session(session) => self
+                .members
+                .get(&session)
+                .is_some_and(|member| self.permissions_on(member, None).contains(Permissions::ADMINISTER)),
         }
     }
 

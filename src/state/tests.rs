@@ -172,7 +172,8 @@ fn channels_nest_to_the_depth_limit_and_no_deeper() {
 #[test]
 fn a_removed_channel_takes_those_below_and_nobody_is_lost() {
     let mut state = state();
-    let change = ask(&state, 2, &request::Body::Join(wire::Join { channel: 3, ..Default::default() })).unwrap();
+    let change =
+        ask(&state, 2, &request::Body::Join(wire::Join { channel: 3, ..Default::default() })).unwrap();
     state.apply(change);
     let change = ask(&state, 1, &request::Body::RemoveChannel(wire::RemoveChannel { channel: 1 })).unwrap();
     assert_eq!(change, Change::RemoveChannels(vec![ChannelId(3), ChannelId(2), ChannelId(1)]));
@@ -202,7 +203,8 @@ fn what_may_not_be_seen_is_not_there() {
         reach: 0,
     };
     make(&mut state, 1, request::Body::SetOverwrite(hidden));
-    let change = ask(&state, 1, &request::Body::Join(wire::Join { channel: 3, ..Default::default() })).unwrap();
+    let change =
+        ask(&state, 1, &request::Body::Join(wire::Join { channel: 3, ..Default::default() })).unwrap();
     state.apply(change);
     let seen = state.snapshot(Some(SessionId(2)));
     assert_eq!(seen.channels.iter().map(|c| c.id).collect::<Vec<_>>(), [4]);
@@ -257,9 +259,8 @@ fn nobody_acts_at_or_above_their_own_rank() {
 fn the_last_owner_stays_and_no_overwrite_locks_owners_out() {
     // Mumble 1e05f14f5: a permission to write could be used to lock everybody out.
     let mut state = state();
-    let revoke = |user: &str| {
-        request::Body::RevokeRole(wire::RevokeRole { user: user.to_owned(), role: OWNER.0 })
-    };
+    let revoke =
+        |user: &str| request::Body::RevokeRole(wire::RevokeRole { user: user.to_owned(), role: OWNER.0 });
     assert_eq!(ask(&state, 1, &revoke("user1")), Err(Denied::LastOwner));
     let short = wire::GrantRole { user: "user1".to_owned(), role: OWNER.0, life_ms: 1_000 };
     assert_eq!(ask(&state, 1, &request::Body::GrantRole(short)), Err(Denied::LastOwner));
@@ -270,10 +271,9 @@ fn the_last_owner_stays_and_no_overwrite_locks_owners_out() {
         assert_eq!(ask(&state, 1, &remove), Err(Denied::Needed));
     }
     let everything = Permissions::ALL.without(Permissions::ADMINISTER);
-    for subject in [
-        wire::set_overwrite::Subject::User("user1".to_owned()),
-        wire::set_overwrite::Subject::Role(3),
-    ] {
+    for subject in
+        [wire::set_overwrite::Subject::User("user1".to_owned()), wire::set_overwrite::Subject::Role(3)]
+    {
         let set = wire::SetOverwrite {
             channel: 1,
             subject: Some(subject),

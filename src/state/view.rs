@@ -128,10 +128,12 @@ impl State {
         // How somebody is whom the viewer doesn't see is none of the viewer's business.
         let seen = member.channel.is_none_or(|channel| visible(&channel));
         let is_own = viewer.is_some_and(|viewer| viewer.session == member.session);
-        let listening = member.listening.iter().filter(|(channel, _)| {
-            visible(channel) && (is_own || self.listens(member, **channel))
-        });
-        let mut roles: Vec<&Role> = member.roles.iter().filter_map(|held| self.roles.get(&held.role)).collect();
+        let listening = member
+            .listening
+            .iter()
+            .filter(|(channel, _)| visible(channel) && (is_own || self.listens(member, **channel)));
+        let mut roles: Vec<&Role> =
+            member.roles.iter().filter_map(|held| self.roles.get(&held.role)).collect();
         roles.sort_by_key(|role| std::cmp::Reverse(role.rank));
         wire::Member {
             session: member.session.0,

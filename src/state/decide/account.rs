@@ -7,7 +7,11 @@ use crate::permission::Permissions;
 use crate::protocol::wire;
 
 impl State {
-    pub(super) fn decide_create_user(&self, actor: Actor, create: &wire::CreateUser) -> Result<Change, Denied> {
+    pub(super) fn decide_create_user(
+        &self,
+        actor: Actor,
+        create: &wire::CreateUser,
+    ) -> Result<Change, Denied> {
         self.authorize(actor, Permissions::MANAGE_USERS, None)?;
         let name = crate::name::check_user_name(&create.name)?;
         let wanted = if create.role.is_empty() { DEFAULT_ROLE } else { &create.role };

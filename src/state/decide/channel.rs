@@ -1,8 +1,6 @@
 //! The channel tree, and what everybody meets.
 
-use super::super::{
-    Actor, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy,
-};
+use super::super::{Actor, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy};
 use super::optional;
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
@@ -141,10 +139,9 @@ impl State {
             }
             lobby.welcome.clone_from(welcome);
         }
-        for (wanted, kept) in [
-            (edit.default_channel, &mut lobby.default_channel),
-            (edit.afk_channel, &mut lobby.afk_channel),
-        ] {
+        for (wanted, kept) in
+            [(edit.default_channel, &mut lobby.default_channel), (edit.afk_channel, &mut lobby.afk_channel)]
+        {
             if let Some(wanted) = wanted {
                 *kept = optional(wanted);
                 self.authorize(actor, Permissions::VIEW, *kept)?;

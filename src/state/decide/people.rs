@@ -38,7 +38,9 @@ impl State {
         if there.password && !looks_after && !facts.password_fits {
             return Err(Denied::ChannelPassword);
         }
-        if !self.has_room(channel, session) && self.authorize(actor, Permissions::MOVE_OTHERS, Some(channel)).is_err() {
+        if !self.has_room(channel, session)
+            && self.authorize(actor, Permissions::MOVE_OTHERS, Some(channel)).is_err()
+        {
             return Err(Denied::ChannelFull(there.user_limit));
         }
         Ok(Change::Place { session, channel: Some(channel) })
@@ -54,7 +56,9 @@ impl State {
     fn decide_set_self(&self, actor: Actor, set: &wire::SetSelf) -> Result<Change, Denied> {
         let member = self.asker(actor)?;
         let too_long = |length: Option<usize>| length.is_some_and(|length| length > MAX_STATUS);
-        if too_long(set.status.as_ref().map(String::len)) || too_long(set.position_context.as_ref().map(bytes::Bytes::len)) {
+        if too_long(set.status.as_ref().map(String::len))
+            || too_long(set.position_context.as_ref().map(bytes::Bytes::len))
+        {
             return Err(Denied::StatusTooLong);
         }
         let flags = (set.mute.unwrap_or(member.mute), set.deaf.unwrap_or(member.deaf));

@@ -93,7 +93,8 @@ impl State {
         let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
         let role = self.outranks_role(actor, RoleId(grant.role))?;
         self.authorize(actor, role.allow, None)?;
-        let until = (grant.life_ms > 0).then(|| crate::id::Timestamp(facts.now.0.saturating_add(grant.life_ms)));
+        let until =
+            (grant.life_ms > 0).then(|| crate::id::Timestamp(facts.now.0.saturating_add(grant.life_ms)));
         if role.id == OWNER && until.is_some() && named.last_owner {
             return Err(Denied::LastOwner);
         }
@@ -101,7 +102,12 @@ impl State {
         Ok(Change::Grant { user: named.user, held: Held { role: role.id, until } })
     }
 
-    fn decide_revoke(&self, actor: Actor, revoke: &wire::RevokeRole, facts: &Facts) -> Result<Change, Denied> {
+    fn decide_revoke(
+        &self,
+        actor: Actor,
+        revoke: &wire::RevokeRole,
+        facts: &Facts,
+    ) -> Result<Change, Denied> {
         self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
         let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
         let role = self.outranks_role(actor, RoleId(revoke.role))?;
@@ -119,8 +125,8 @@ impl State {
     /// that of owners.
     fn may_regrant(&self, actor: Actor, named: &super::super::Named) -> Result<(), Denied> {
         let own = self.asker(actor).is_ok_and(|member| member.user == Some(named.user));
-        let among_owners = named.roles.iter().any(|held| held.role == OWNER)
-            && self.outranks_role(actor, OWNER).is_ok();
+        let among_owners =
+            named.roles.iter().any(|held| held.role == OWNER) && self.outranks_role(actor, OWNER).is_ok();
         if own || among_owners {
             return Ok(());
         }
