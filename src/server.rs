@@ -125,10 +125,8 @@ impl Server {
         let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
-        let recorded = config.recording_dir();
-        let recordings = Recordings::open(recorded.clone(), config.recording_quota())
-            .map_err(|source| StartError::Recordings { path: recorded, source })?;
-        let settings = Settings { recordings: Some(recordings), ..settings(config, &identity, &addresses) };
+        let settings =
+            Settings { recordings: Some(recordings(config)?), ..settings(config, &identity, &addresses) };
         let (handle, thread) = control::start(store, settings)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -150,17 +148,8 @@ impl Server {
                 None
             }
         };
-        let (maintained, hours) = (handle.clone(), config.backup_hours());
-        let timed = handle.clone();
-        let time = tokio::spawn(async move { timed.keep_time().await });
-        let maintenance = tokio::spawn(async move {
-            let first = tokio::time::Instant::now() + MAINTENANCE.1;
-            let mut due = tokio::time::interval_at(first, MAINTENANCE.0);
-            loop {
-                due.tick().await;
-                maintained.maintain(hours).await;
-            }
-        });
+        let time = tokio::spawn(keep_time(handle.clone()));
+        let maintenance = tokio::spawn(maintain(handle.clone(), config.backup_hours()));
         let certificates = tokio::spawn(async move {
             let mut due = tokio::time::interval(CERTIFICATES);
             loop {
@@ -397,6 +386,25 @@ fn limits(config: &Config) -> Limits {
         gather: Duration::from_millis(config.gather_ms().into()),
         shards: config.shards(),
     }
+}
+
+async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
+    let first = tokio::time::Instant::now() + MAINTENANCE.1;
+    let mut due = tokio::time::interval_at(first, MAINTENANCE.0);
+    loop {
+        due.tick().await;
+        handle.maintain(backup_hours).await;
+    }
+}
+
+async fn keep_time(handle: Handle<LinkPeer>) {
+    handle.keep_time().await;
+}
+
+fn recordings(config: &Config) -> Result<Recordings, StartError> {
+    let path = config.recording_dir();
+    let opened = Recordings::open(path.clone(), config.recording_quota());
+    opened.map_err(|source| StartError::Recordings { path, source })
 }
 
 fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> Settings {

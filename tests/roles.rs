@@ -1,6 +1,6 @@
 //! Who may do what, live: roles, overwrites, questions about them, moderation, channels with rules of their own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

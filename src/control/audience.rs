@@ -120,13 +120,13 @@ impl<P: Peer> Control<P> {
                 let alike = (Arc::as_ptr(&viewer.class), viewer.key.map(|(_, scopes)| scopes));
                 let mut all = BytesMut::new();
                 for (event, told) in events.iter().zip(&mut told) {
-                    let show = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);
+                    let fresh = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);
                     if event.is_for_one(viewer) {
-                        place.add(show().iter(), &mut all);
+                        place.add(fresh().iter(), &mut all);
                         continue;
                     }
                     if !told.iter().any(|(whom, _)| *whom == alike) {
-                        told.push((alike, show()));
+                        told.push((alike, fresh()));
                     }
                     let shown = told.iter().filter(|(whom, _)| *whom == alike);
                     place.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);

@@ -10,8 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::audience::Place;
 use super::recorder::Running;
 use super::rights::Imagined;
-use super::{Attached, Command, Done, EVENTS, Newcomer, Proven, Refused, Shared, clock, load, log_in};
-use crate::auth::StoredPassword;
+use super::{
+    Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, clock, load,
+    log_in,
+};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
@@ -94,57 +96,20 @@ impl<P: Peer> Control<P> {
                 }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
                 Command::Request { actor, body, given, reply } => {
-                    let (change, facts) = match self.decide(actor, &body, given.password_fits) {
-                        Ok(decided) => decided,
-                        Err(refused) => {
-                            let _ = reply.send(Err(refused));
-                            continue;
-                        }
-                    };
-                    if let Change::TextChannel { channel, .. } = &change
-                        && let Err(wait) = self.shared.texts.admit(*channel)
-                    {
-                        let _ = reply.send(Err(Refused::RateLimited(wait)));
-                        continue;
-                    }
-                    if given.ask_only {
-                        let _ = reply.send(Ok(Done::Allowed(change, self.by(actor))));
-                        continue;
-                    }
-                    if let request::Body::WhatIf(_) = *body {
-                        let imagined = Imagined::new(self.state.clone(), change, facts.named);
-                        let _ = reply.send(Ok(Done::Imagined(Box::new(imagined))));
-                        continue;
-                    }
-                    if change.is_durable() && before.is_none() {
-                        // What came before needs no disk, so it doesn't wait for it either.
-                        self.publish_pending(std::mem::take(&mut pending));
-                        before = Some(self.state.clone());
-                    }
-                    let answer = self.answer(actor, &body, &change, &facts);
-                    let answered: Reply = Box::new(move |outcome| {
-                        // The one who asked may be gone.
-                        let _ = reply.send(outcome.and(answer).map(Done::Answer));
-                    });
-                    if let Actor::Session(session) = actor
-                        && let Some(place) = self.seats.get(&session)
-                    {
-                        place.activity.acts(self.shared.began.elapsed());
-                    }
-                    let by = self.by(actor);
-                    self.make(by, change, given.password.as_ref(), &mut pending);
-                    pending.replies.push(answered);
+                    self.take_request((actor, &body, &given), reply, &mut pending, &mut before);
                 }
                 Command::Authorize { actor, needed, on, reply } => {
                     let _ = reply.send(self.state.authorize(actor, needed, on).map_err(Refused::from));
                 }
                 Command::Tick => {
                     for change in self.due() {
-                        if change.is_durable() && before.is_none() {
-                            self.publish_pending(std::mem::take(&mut pending));
-                            before = Some(self.state.clone());
-                        }
-                        self.make(By::server(clock::now()), change, None, &mut pending);
+                        self.make(
+                            By::server(clock::now()),
+                            change,
+                            &NewPassword::Kept,
+                            &mut pending,
+                            &mut before,
+                        );
                     }
                     self.broken.clear();
                 }
@@ -165,6 +130,45 @@ impl<P: Peer> Control<P> {
             }
         }
         stop
+    }
+
+    /// Decides a request; what it leads to is published and written with the batch, and then answered.
+    fn take_request(
+        &mut self,
+        (actor, body, given): (Actor, &request::Body, &Given),
+        reply: oneshot::Sender<Result<Done, Refused>>,
+        pending: &mut Pending,
+        before: &mut Option<State>,
+    ) {
+        let answered = |outcome| {
+            // The one who asked may be gone.
+            let _ = reply.send(outcome);
+        };
+        let (change, facts) = match self.decide(actor, body, given.password_fits) {
+            Ok(decided) => decided,
+            Err(refused) => return answered(Err(refused)),
+        };
+        if let Change::TextChannel { channel, .. } = &change
+            && let Err(wait) = self.shared.texts.admit(*channel)
+        {
+            return answered(Err(Refused::RateLimited(wait)));
+        }
+        if given.ask_only {
+            return answered(Ok(Done::Allowed(change, self.by(actor))));
+        }
+        if let request::Body::WhatIf(_) = body {
+            let imagined = Imagined::new(self.state.clone(), change, facts.named);
+            return answered(Ok(Done::Imagined(Box::new(imagined))));
+        }
+        if let Actor::Session(session) = actor
+            && let Some(place) = self.seats.get(&session)
+        {
+            place.activity.acts(self.shared.began.elapsed());
+        }
+        let answer = self.answer(actor, body, &change, &facts);
+        let by = self.by(actor);
+        self.make(by, change, &given.password, pending, before);
+        pending.replies.push(Box::new(move |outcome| answered(outcome.and(answer).map(Done::Answer))));
     }
 
     /// Brings what is live to what the store holds by now.
@@ -213,14 +217,21 @@ impl<P: Peer> Control<P> {
         Ok((self.state.decide(actor, body, &facts)?, facts))
     }
 
-    /// Makes a change, which is published and written later.
+    /// Makes a change, which is published and written later. `before` is the state as it was before the first that
+    /// must be on disk.
     fn make(
         &mut self,
         by: By,
         change: Change,
-        password: Option<&Option<StoredPassword>>,
+        password: &NewPassword,
         pending: &mut Pending,
+        before: &mut Option<State>,
     ) {
+        if change.is_durable() && before.is_none() {
+            // What came before needs no disk, so it doesn't wait for it either.
+            self.publish_pending(std::mem::take(pending));
+            *before = Some(self.state.clone());
+        }
         let writes = load::writes(&change, password, &self.state).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
         match &change {

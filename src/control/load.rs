@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::auth::StoredPassword;
+use super::NewPassword;
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
@@ -90,53 +90,22 @@ pub(super) fn restraint(store: &Store, user: UserId) -> Result<(bool, bool), Rea
 }
 
 /// What must be on disk before the change is published.
-/// `password` is a channel's new one, hashed, where it changes.
-pub(super) fn writes(
-    change: &Change,
-    password: Option<&Option<StoredPassword>>,
-    state: &State,
-) -> Vec<Write<(), Rejected>> {
+/// `password` is what becomes of a channel's.
+pub(super) fn writes(change: &Change, password: &NewPassword, state: &State) -> Vec<Write<(), Rejected>> {
     match change {
-        Change::CreateChannel(channel) => {
-            let row = to_row(channel, state.organization());
-            let password = password.cloned().flatten();
-            vec![write::put_channel(store::Channel { password, ..row }).erased()]
-        }
-        Change::PutChannel(channel) => {
-            let state::Channel { id, parent, name, description, position, voice, .. } = channel.clone();
-            let edit = ChannelEdit {
-                name: Some(name),
-                description: Some(description),
-                position: Some(position),
-                parent: Some(parent),
-                password: password.cloned(),
-                user_limit: Some(channel.user_limit),
-                temporary_ms: Some(channel.temporary_ms),
-                bitrate: Some(voice.bitrate),
-                frame_ms: Some(voice.frame_ms),
-                last_speakers: Some(voice.last_speakers),
-            };
-            vec![write::edit_channel(id, edit).erased()]
-        }
+        Change::CreateChannel(channel) => vec![created(channel, password, state).erased()],
+        Change::PutChannel(channel) => vec![edited(channel, password).erased()],
         Change::Link { channel, other, linked } => {
             vec![write::link_channels(*channel, *other, *linked).erased()]
         }
         Change::PutLobby(lobby) => lobby_writes(lobby),
-        Change::CreateRole(role) | Change::PutRole(role) => {
-            let state::Role { id, name, rank, colour, allow, .. } = role.clone();
-            let organization = state.organization();
-            vec![write::put_role(store::Role { id, organization, name, rank, colour, allow }).erased()]
-        }
-        Change::RemoveRole(role) => vec![write::delete_role(*role).erased()],
-        Change::Grant { user, held } => {
-            let grant = store::Grant { role: held.role, expires: held.until };
-            vec![write::grant(*user, grant).erased()]
-        }
-        Change::Revoke { user, role } => vec![write::revoke(*user, *role).erased()],
-        Change::PutOverwrite(overwrite) => vec![write::put_overwrite(*overwrite).erased()],
-        Change::RemoveOverwrite { channel, subject } => {
-            vec![write::remove_overwrite(*channel, *subject).erased()]
-        }
+        Change::CreateRole(_)
+        | Change::PutRole(_)
+        | Change::RemoveRole(_)
+        | Change::Grant { .. }
+        | Change::Revoke { .. }
+        | Change::PutOverwrite(_)
+        | Change::RemoveOverwrite { .. } => rights_write(change, state).into_iter().collect(),
         Change::Moderate { session, muted, deafened, .. } => {
             let member = state.member(*session);
             let put = member.and_then(|member| {
@@ -173,6 +142,61 @@ pub(super) fn writes(
         | Change::CreateUser { .. }
         | Change::OwnAccount { .. }
         | Change::Admission { .. } => Vec::new(),
+    }
+}
+
+fn created(
+    channel: &state::Channel,
+    password: &NewPassword,
+    state: &State,
+) -> Write<(), write::PutChannelError> {
+    let password = match password {
+        NewPassword::Is(stored) => Some(stored.clone()),
+        NewPassword::Kept | NewPassword::None => None,
+    };
+    write::put_channel(store::Channel { password, ..to_row(channel, state.organization()) })
+}
+
+fn edited(channel: &state::Channel, password: &NewPassword) -> Write<store::Channel, write::PutChannelError> {
+    let state::Channel { id, parent, name, description, position, voice, .. } = channel.clone();
+    let edit = ChannelEdit {
+        name: Some(name),
+        description: Some(description),
+        position: Some(position),
+        parent: Some(parent),
+        password: match password {
+            NewPassword::Kept => None,
+            NewPassword::None => Some(None),
+            NewPassword::Is(stored) => Some(Some(stored.clone())),
+        },
+        user_limit: Some(channel.user_limit),
+        temporary_ms: Some(channel.temporary_ms),
+        bitrate: Some(voice.bitrate),
+        frame_ms: Some(voice.frame_ms),
+        last_speakers: Some(voice.last_speakers),
+    };
+    write::edit_channel(id, edit)
+}
+
+/// The same for a change of who may do what.
+fn rights_write(change: &Change, state: &State) -> Option<Write<(), Rejected>> {
+    match change {
+        Change::CreateRole(role) | Change::PutRole(role) => {
+            let state::Role { id, name, rank, colour, allow, .. } = role.clone();
+            let organization = state.organization();
+            Some(write::put_role(store::Role { id, organization, name, rank, colour, allow }).erased())
+        }
+        Change::RemoveRole(role) => Some(write::delete_role(*role).erased()),
+        Change::Grant { user, held } => {
+            let grant = store::Grant { role: held.role, expires: held.until };
+            Some(write::grant(*user, grant).erased())
+        }
+        Change::Revoke { user, role } => Some(write::revoke(*user, *role).erased()),
+        Change::PutOverwrite(overwrite) => Some(write::put_overwrite(*overwrite).erased()),
+        Change::RemoveOverwrite { channel, subject } => {
+            Some(write::remove_overwrite(*channel, *subject).erased())
+        }
+        _ => None,
     }
 }
 

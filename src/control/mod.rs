@@ -192,8 +192,20 @@ struct Given {
     ask_only: bool,
     /// The password that it shows is the channel's.
     password_fits: bool,
-    /// A channel's new password, hashed, where it changes.
-    password: Option<Option<StoredPassword>>,
+    /// What becomes of a channel's password.
+    password: NewPassword,
+}
+
+/// A channel's password after a change.
+#[derive(Debug, Default)]
+enum NewPassword {
+    /// What it was; none for a new channel.
+    #[default]
+    Kept,
+    /// None.
+    None,
+    /// This one.
+    Is(StoredPassword),
 }
 
 /// What a request came to.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::batch::Control;
-use super::{Actor, Done, Given, Handle, Refused, clock};
+use super::{Actor, Done, Given, Handle, NewPassword, Refused, clock};
 use crate::auth::StoredPassword;
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::{Permissions, Subject};
@@ -66,14 +66,14 @@ impl<P: Peer> Handle<P> {
             request::Body::CreateChannel(create) if !create.password.is_empty() => {
                 // Permission first: who may not do it costs no hash.
                 self.ask(actor, body.clone(), true).await?;
-                given.password = Some(Some(self.channel_password(&create.password).await?));
+                given.password = NewPassword::Is(self.channel_password(&create.password).await?);
             }
             request::Body::EditChannel(wire::EditChannel { password: Some(password), .. }) => {
                 self.ask(actor, body.clone(), true).await?;
-                given.password = Some(match password.as_str() {
-                    "" => None,
-                    password => Some(self.channel_password(password).await?),
-                });
+                given.password = match password.as_str() {
+                    "" => NewPassword::None,
+                    password => NewPassword::Is(self.channel_password(password).await?),
+                };
             }
             _ => (),
         }
@@ -99,19 +99,19 @@ impl<P: Peer> Handle<P> {
         // Nobody learns of a channel that they don't see, nor costs a hash there.
         self.authorize(actor, Permissions::JOIN, Some(ChannelId(join.channel))).await?;
         let who = self.account_of(actor).await?;
-        let (tried, now) = (format!("{} {who}", join.channel), clock::now());
+        let (guesser, now) = (format!("{} {who}", join.channel), clock::now());
         {
             let mut tries = self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner);
-            let delay = tries.delay(&tried, now);
+            let delay = tries.delay(&guesser, now);
             if delay > Duration::ZERO {
                 return Err(Refused::TooManyAttempts(delay));
             }
-            tries.tried(tried.clone(), now);
+            tries.tried(guesser.clone(), now);
         }
         let password = join.password.clone();
         let fits = self.0.hashing.run(move || stored.verify(&password)).await?.map_err(|_| Refused::Busy)?;
         if fits {
-            self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&tried);
+            self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&guesser);
         }
         Ok(fits)
     }

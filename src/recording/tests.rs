@@ -378,8 +378,7 @@ fn bounds_hold() {
     let taps: Vec<_> = (0..RUNNING).map(|_| stage.start()).collect();
     let refused = stage.recordings.start(ChannelId(1), String::new(), String::new(), NOW);
     assert!(matches!(refused, Err(RecordingError::TooMany)));
-    let packet =
-        Bytes::from(Speaker::new(1).packet(true, OPUS_PAYLOAD_TYPE, FlowId::CHANNEL, &[0xf8, 0xff, 0xfe]));
+    let packet = Speaker::new(1).packet(true, OPUS_PAYLOAD_TYPE, FlowId::CHANNEL, &[0xf8, 0xff, 0xfe]);
     // Nobody reads: the queue fills, whichever tap it is offered to.
     for (index, tap) in taps.iter().cycle().take(QUEUE - RUNNING).enumerate() {
         assert!(

@@ -388,8 +388,10 @@ impl Denied {
     /// The code that tells a client's program the same.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unexpected => ErrorCode::Unexpected,
-            Self::Missing(_) => ErrorCode::Malformed,
+            Self::Unexpected | Self::NowhereIn | Self::Recorded(_) | Self::Oneself | Self::InNoChannel => {
+                ErrorCode::Unexpected
+            }
+            Self::Missing(_) | Self::OutOfRange(_) | Self::SelfLink => ErrorCode::Malformed,
             Self::SessionEnded => ErrorCode::TokenInvalid,
             Self::Full(_) => ErrorCode::Full,
             Self::Outranked => ErrorCode::Outranked,
@@ -397,17 +399,14 @@ impl Denied {
             Self::ChannelFull(_) => ErrorCode::ChannelFull,
             Self::ChannelPassword => ErrorCode::ChannelPassword,
             Self::FlowInvalid | Self::TargetInvalid => ErrorCode::TargetInvalid,
-            Self::RoleNameTaken(_) => ErrorCode::NameTaken,
-            Self::OutOfRange(_) | Self::SelfLink => ErrorCode::Malformed,
             Self::NotRecorded => ErrorCode::NotFound,
             Self::NoRecording => ErrorCode::Unsupported,
-            Self::NowhereIn | Self::Recorded(_) | Self::Oneself | Self::InNoChannel => ErrorCode::Unexpected,
             Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount | Self::NotByKey => ErrorCode::Forbidden,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
             Self::NoSuchUser => ErrorCode::NoSuchUser,
             Self::NoSuchRole => ErrorCode::NoSuchRole,
-            Self::NameTaken(_) => ErrorCode::NameTaken,
+            Self::NameTaken(_) | Self::RoleNameTaken(_) => ErrorCode::NameTaken,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Cycle => ErrorCode::Cycle,
             Self::TooDeep(_) => ErrorCode::TooDeep,

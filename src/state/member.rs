@@ -39,6 +39,7 @@ pub enum Target {
 
 /// A connected session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, as the protocol has them")]
 pub struct Member {
     /// Its session.
     pub session: SessionId,

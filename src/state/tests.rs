@@ -106,8 +106,8 @@ pub(super) fn ask(state: &State, session: u64, body: &request::Body) -> Result<C
     state.decide(Actor::Session(SessionId(session)), body, &facts(state, body))
 }
 
-fn make(state: &mut State, session: u64, body: request::Body) -> Vec<Event> {
-    let change = ask(state, session, &body).unwrap();
+fn make(state: &mut State, session: u64, body: impl std::borrow::Borrow<request::Body>) -> Vec<Event> {
+    let change = ask(state, session, body.borrow()).unwrap();
     state.apply(change)
 }
 

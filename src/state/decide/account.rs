@@ -4,14 +4,55 @@ use super::super::{Actor, Change, DEFAULT_ROLE, Denied, Facts, State};
 use super::session_of;
 use crate::id::{ChannelId, RoleId};
 use crate::permission::Permissions;
-use crate::protocol::wire;
+use crate::protocol::wire::{self, request};
 
 impl State {
-    pub(super) fn decide_create_user(
+    pub(super) fn decide_account(
         &self,
         actor: Actor,
-        create: &wire::CreateUser,
+        request: &request::Body,
+        facts: &Facts,
     ) -> Result<Change, Denied> {
+        use request::Body;
+        match request {
+            Body::CreateUser(create) => self.decide_create_user(actor, create),
+            Body::SetUserDisabled(set) => self.decide_disable(actor, set, facts),
+            Body::GetAccount(_)
+            | Body::ChangePassword(_)
+            | Body::ListDevices(_)
+            | Body::EndDevice(_)
+            | Body::EndOtherDevices(_)
+            | Body::RegisterKey(_)
+            | Body::RemoveKey(_)
+            | Body::SetUpSecondFactor(_)
+            | Body::ConfirmSecondFactor(_)
+            | Body::RemoveSecondFactor(_)
+            | Body::ListApiKeys(_)
+            | Body::SetEmail(_)
+            | Body::VerifyEmail(_)
+            | Body::RevokeApiKey(_) => self.decide_own_account(actor),
+            Body::CreateApiKey(create) => {
+                let change = self.decide_own_account(actor)?;
+                // A key may do what its owner may, at most.
+                self.authorize(actor, Permissions::from_bits(create.scopes), None)?;
+                Ok(change)
+            }
+            Body::CreateInvite(create) => self.decide_invite(actor, create),
+            Body::ListInvites(_) | Body::RevokeInvite(_) => self.decide_admission(actor, Permissions::INVITE),
+            Body::RequireSecondFactor(require) => {
+                self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
+                let role = self.role_named(&require.role).ok_or(Denied::NoSuchRole)?;
+                let role = self.outranks_role(actor, role.id)?;
+                Ok(Change::Admission { roles: vec![role.id], own: None })
+            }
+            Body::CreateBan(_) | Body::ListBans(_) | Body::LiftBan(_) => {
+                self.decide_admission(actor, Permissions::BAN)
+            }
+            _ => Err(Denied::Unexpected),
+        }
+    }
+
+    fn decide_create_user(&self, actor: Actor, create: &wire::CreateUser) -> Result<Change, Denied> {
         self.authorize(actor, Permissions::MANAGE_USERS, None)?;
         let name = crate::name::check_user_name(&create.name)?;
         let wanted = if create.role.is_empty() { DEFAULT_ROLE } else { &create.role };
@@ -20,7 +61,7 @@ impl State {
         Ok(Change::CreateUser { name, role: role.id })
     }
 
-    pub(super) fn decide_disable(
+    fn decide_disable(
         &self,
         actor: Actor,
         set: &wire::SetUserDisabled,
@@ -42,7 +83,7 @@ impl State {
     }
 
     /// Everybody may look after their own account, whatever their roles.
-    pub(super) fn decide_own_account(&self, actor: Actor) -> Result<Change, Denied> {
+    fn decide_own_account(&self, actor: Actor) -> Result<Change, Denied> {
         let session = session_of(actor)?;
         let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
         let user = member.user.ok_or(Denied::NoAccount)?;
@@ -53,7 +94,7 @@ impl State {
     }
 
     /// Whether somebody may decide who comes in.
-    pub(super) fn decide_admission(&self, actor: Actor, needed: Permissions) -> Result<Change, Denied> {
+    fn decide_admission(&self, actor: Actor, needed: Permissions) -> Result<Change, Denied> {
         self.authorize(actor, needed, None)?;
         let own = match actor {
             Actor::Session(session) => self.members.get(&session).and_then(|member| member.user),
@@ -62,7 +103,7 @@ impl State {
         Ok(Change::Admission { roles: Vec::new(), own })
     }
 
-    pub(super) fn decide_invite(&self, actor: Actor, create: &wire::CreateInvite) -> Result<Change, Denied> {
+    fn decide_invite(&self, actor: Actor, create: &wire::CreateInvite) -> Result<Change, Denied> {
         let Change::Admission { own, .. } = self.decide_admission(actor, Permissions::INVITE)? else {
             return Err(Denied::Unexpected);
         };
