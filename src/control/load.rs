@@ -2,13 +2,16 @@
 
 use std::io;
 
+use serde_json::json;
 use thiserror::Error;
 
 use super::NewPassword;
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
-use crate::store::{self, ReadError, Rejected, SEEDED_ORGANIZATION, Setting, Store, Write};
+use crate::store::{
+    self, ReadError, Rejected, SEEDED_ORGANIZATION, Setting, Store, SubjectKind, Verb, Write,
+};
 
 /// Why control can't start.
 #[derive(Debug, Error)]
@@ -106,6 +109,20 @@ pub(super) fn writes(change: &Change, password: &NewPassword, state: &State) -> 
         | Change::Revoke { .. }
         | Change::PutOverwrite(_)
         | Change::RemoveOverwrite { .. } => rights_write(change, state).into_iter().collect(),
+        Change::Kick { session, reason } => {
+            let member = state.member(*session);
+            let (kind, id) = match member.and_then(|member| member.user) {
+                Some(user) => (SubjectKind::User, user.0),
+                None => (SubjectKind::Session, session.0),
+            };
+            let said = json!({ "name": member.map(|member| &member.name), "reason": reason });
+            vec![write::note(state.organization(), Verb::Kick, kind, id, said).or_nothing()]
+        }
+        Change::Record { channel, .. } => {
+            let said = json!({ "channel": state.path_of(Some(*channel)) });
+            let (kind, id) = (SubjectKind::Recording, channel.0);
+            vec![write::note(state.organization(), Verb::Create, kind, id, said).or_nothing()]
+        }
         Change::Moderate { session, muted, deafened, .. } => {
             let member = state.member(*session);
             let put = member.and_then(|member| {
@@ -134,8 +151,6 @@ pub(super) fn writes(change: &Change, password: &NewPassword, state: &State) -> 
         | Change::Present { .. }
         | Change::Listen { .. }
         | Change::SetTarget { .. }
-        | Change::Kick { .. }
-        | Change::Record { .. }
         | Change::StopRecording(_)
         | Change::TextChannel { .. }
         | Change::TextSession { .. }

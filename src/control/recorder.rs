@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::batch::Control;
 use super::{Actor, Done, Handle, Refused, clock};
 use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
@@ -10,6 +12,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::wire::{self, request, response};
 use crate::recording::{About, RecordingError, Recordings, Tap as Writer};
 use crate::state::Denied;
+use crate::store::{SEEDED_ORGANIZATION, SubjectKind, Verb, write};
 use crate::voice::{Peer, Tap};
 
 /// Everybody is told for so long before the first frame is written.
@@ -164,7 +167,9 @@ impl<P: Peer> Handle<P> {
                 let (id, recordings) = (about.id, recordings.clone());
                 let remove = move || recordings.remove(id);
                 tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
-                tracing::info!(recording = %about.id, channel = %about.channel_path, "a recording was removed");
+                let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
+                let (home, kind) = (SEEDED_ORGANIZATION, SubjectKind::Recording);
+                self.run(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
             _ => Err(Refused::Unexpected),

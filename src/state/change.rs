@@ -242,6 +242,8 @@ impl Change {
             | Self::PutOverwrite(_)
             | Self::RemoveOverwrite { .. }
             | Self::Moderate { .. }
+            | Self::Kick { .. }
+            | Self::Record { .. }
             | Self::SetUserDisabled { .. } => true,
             Self::Nothing
             | Self::OwnAccount { .. }
@@ -253,8 +255,6 @@ impl Change {
             | Self::Present { .. }
             | Self::Listen { .. }
             | Self::SetTarget { .. }
-            | Self::Kick { .. }
-            | Self::Record { .. }
             | Self::StopRecording(_)
             | Self::TextChannel { .. }
             | Self::TextSession { .. } => false,

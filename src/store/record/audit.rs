@@ -59,6 +59,8 @@ pub enum Verb {
     Restore = 7,
     /// A token that was exchanged already was shown again.
     Reuse = 8,
+    /// Somebody's connection was ended by another.
+    Kick = 9,
 }
 
 /// What it was done to. Numbers are part of the chain: never reused.
@@ -114,6 +116,8 @@ pub enum SubjectKind {
     SecondFactor = 16,
     /// A letter.
     Mail = 17,
+    /// A recording of a channel, by the channel.
+    Recording = 18,
 }
 
 impl SubjectKind {
@@ -137,6 +141,7 @@ impl SubjectKind {
             Self::DeviceKey => "device-key",
             Self::SecondFactor => "second-factor",
             Self::Mail => "mail",
+            Self::Recording => "recording",
         }
     }
 }
@@ -153,6 +158,7 @@ impl Verb {
             Self::Migrate => "migrate",
             Self::Restore => "restore",
             Self::Reuse => "reuse",
+            Self::Kick => "kick",
         }
     }
 }

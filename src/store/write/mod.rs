@@ -7,6 +7,7 @@ mod device;
 mod job;
 mod key;
 mod mail;
+mod note;
 mod organization;
 mod owner;
 mod preference;
@@ -33,6 +34,7 @@ pub use key::{
     lift_ban, revoke_api_key,
 };
 pub use mail::{MAX_OUTBOX, put_mail, remove_mail, sweep_mail};
+pub use note::note;
 pub use organization::{
     CreateOrganizationError, DeleteOrganizationError, Deleted, EditOrganizationError, NewOrganization,
     OrganizationEdit, create_organization, delete_organization, edit_organization,
