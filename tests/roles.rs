@@ -108,6 +108,9 @@ async fn ranks_are_kept_and_the_last_owner_stays() {
     assert_eq!(code(adam.grant_role("adam", owner, None).await), ErrorCode::Outranked);
     assert_eq!(code(adam.revoke_role("root", owner).await), ErrorCode::Outranked);
     assert_eq!(code(adam.set_user_disabled("root", true).await), ErrorCode::Outranked);
+    // A ban is as a kick; whom an address is shared with counts.
+    let ban = wire::create_ban::Subject::User("root".to_owned());
+    assert_eq!(code(adam.ban(ban, "", None).await), ErrorCode::Outranked);
     let mute = Moderation { mute: Some(true), ..Moderation::default() };
     assert_eq!(code(olaf.moderate(adam.id(), mute).await), ErrorCode::Outranked);
     assert_eq!(

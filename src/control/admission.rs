@@ -268,7 +268,7 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 /// An address, or a range of them in the form of RFC 4632.
-fn network_of(text: &str) -> Option<BanSubject> {
+pub(super) fn network_of(text: &str) -> Option<BanSubject> {
     let text = text.trim();
     let (address, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
     let network: IpAddr = address.parse().ok()?;

@@ -13,6 +13,9 @@ use crate::voice::Peer;
 /// Who may be idle is looked at no more often.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Between two looks at what is due, whatever comes of the first.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl<P: Peer> Handle<P> {
     /// Tells the control thread when something is due. Ends with the server.
     pub async fn keep_time(&self) {
@@ -38,6 +41,7 @@ impl<P: Peer> Handle<P> {
                     if due.changed().await.is_err() {
                         return;
                     }
+                    tokio::time::sleep(PAUSE).await;
                 }
                 changed = due.changed() => {
                     if changed.is_err() {
@@ -52,7 +56,8 @@ impl<P: Peer> Handle<P> {
 impl<P: Peer> Control<P> {
     /// What is to be done now because of the time.
     pub(super) fn due(&self) -> Vec<Change> {
-        let mut changes = self.state.due();
+        // Where nothing can be written, what is due waits: it would fail again and again.
+        let mut changes = if self.shared.store.is_open() { self.state.due() } else { Vec::new() };
         changes.extend(self.idle().into_iter().filter_map(|(session, left)| {
             let channel = self.state.lobby().afk_channel.filter(|_| left.is_zero())?;
             Some(Change::Place { session, channel: Some(channel) })
@@ -66,7 +71,8 @@ impl<P: Peer> Control<P> {
         let now = clock::now();
         let after = |wait: Duration| Timestamp(now.0.saturating_add(wait.max(LOOK).as_millis() as u64));
         let idle = self.idle().into_iter().map(|(_, left)| after(left)).min();
-        let next = [self.state.next_due(), idle, self.next_recording()].into_iter().flatten().min();
+        let due = self.state.next_due().filter(|_| self.shared.store.is_open());
+        let next = [due, idle, self.next_recording()].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
         self.shared.due.send_replace(next);
     }

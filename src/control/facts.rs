@@ -1,9 +1,10 @@
 //! What a decision depends on besides the state: the account that a request names.
 
+use super::admission::network_of;
 use super::batch::Control;
 use super::{Refused, clock, load};
-use crate::id::{OrganizationId, Timestamp, UserId};
-use crate::protocol::wire::{request, set_overwrite, what_if};
+use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
+use crate::protocol::wire::{create_ban, request, set_overwrite, what_if};
 use crate::state::{Facts, Named, OWNER};
 use crate::store::{ReadError, Store, User, ban_on};
 use crate::voice::Peer;
@@ -16,7 +17,19 @@ impl<P: Peer> Control<P> {
             None => None,
         };
         let named = named.map(|user| describe(store, &user, removes_owner(body), now)).transpose()?;
-        Ok(Facts { now, named, password_fits })
+        let affected = match body {
+            request::Body::CreateBan(ban) => self.within(ban.subject.as_ref()),
+            _ => Vec::new(),
+        };
+        Ok(Facts { now, named, password_fits, affected })
+    }
+
+    /// Who is connected from the addresses that a ban is about.
+    fn within(&self, subject: Option<&create_ban::Subject>) -> Vec<SessionId> {
+        let Some(create_ban::Subject::Network(network)) = subject else { return Vec::new() };
+        let Some(range) = network_of(network) else { return Vec::new() };
+        let within = self.seats.iter().filter(|(_, place)| range.covers(place.address));
+        within.map(|(session, _)| *session).collect()
     }
 }
 
@@ -24,6 +37,10 @@ impl<P: Peer> Control<P> {
 fn name_in(body: &request::Body) -> Option<&str> {
     match body {
         request::Body::SetUserDisabled(set) => Some(&set.name),
+        request::Body::CreateBan(ban) => match ban.subject.as_ref()? {
+            create_ban::Subject::User(name) => Some(name),
+            _ => None,
+        },
         request::Body::GrantRole(grant) => Some(&grant.user),
         request::Body::RevokeRole(revoke) => Some(&revoke.user),
         request::Body::Why(why) if !why.user.is_empty() => Some(&why.user),

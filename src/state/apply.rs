@@ -148,9 +148,12 @@ impl State {
         match change {
             Change::Arrive(member) => {
                 let (session, class) = (member.session, self.class_of(&member));
+                // A session that is replaced is in no channel any more.
+                let mut events = self.end_recordings_of(session);
                 self.members.insert(session, super::Member { class, ..*member });
                 self.note_emptiness();
-                vec![Event::Member(session)]
+                events.push(Event::Member(session));
+                events
             }
             Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
                 self.remove_member(session)

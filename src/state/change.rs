@@ -19,6 +19,8 @@ pub struct Facts {
     pub named: Option<Named>,
     /// Whether the password that the request shows is the channel's.
     pub password_fits: bool,
+    /// Who else is connected and concerned: those at the addresses of a ban.
+    pub affected: Vec<SessionId>,
 }
 
 /// An account that a request names.

@@ -99,7 +99,7 @@ pub(super) fn facts(state: &State, body: &request::Body) -> Facts {
         second_factor: member.second_factor,
         last_owner: member.holds(OWNER) && owners() == 1,
     });
-    Facts { now: state.now, named, password_fits: false }
+    Facts { now: state.now, named, ..Facts::default() }
 }
 
 pub(super) fn ask(state: &State, session: u64, body: &request::Body) -> Result<Change, Denied> {

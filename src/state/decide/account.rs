@@ -45,9 +45,17 @@ impl State {
                 let role = self.outranks_role(actor, role.id)?;
                 Ok(Change::Admission { roles: vec![role.id], own: None })
             }
-            Body::CreateBan(_) | Body::ListBans(_) | Body::LiftBan(_) => {
-                self.decide_admission(actor, Permissions::BAN)
+            Body::CreateBan(_) => {
+                let change = self.decide_admission(actor, Permissions::BAN)?;
+                if let Some(named) = facts.named.as_ref().filter(|named| !self.is_own(actor, named.user)) {
+                    self.outranks(actor, self.rank_of(&named.roles))?;
+                }
+                for other in facts.affected.iter().filter_map(|session| self.members.get(session)) {
+                    self.outranks_member(actor, other)?;
+                }
+                Ok(change)
             }
+            Body::ListBans(_) | Body::LiftBan(_) => self.decide_admission(actor, Permissions::BAN),
             _ => Err(Denied::Unexpected),
         }
     }

@@ -198,7 +198,7 @@ impl State {
         Ok(Change::Nothing)
     }
 
-    fn is_own(&self, actor: Actor, user: UserId) -> bool {
+    pub(super) fn is_own(&self, actor: Actor, user: UserId) -> bool {
         self.asker(actor).is_ok_and(|member| member.user == Some(user))
     }
 
