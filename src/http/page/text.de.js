@@ -189,7 +189,6 @@ export const text = {
   goInAgain: 'Wieder hinein',
   endedKicked: 'Ein Moderator hat deine Verbindung beendet. Du darfst wiederkommen.',
   endedKickedFor: 'Ein Moderator hat deine Verbindung beendet. Du darfst wiederkommen. Als Grund steht da:',
-  error33: 'Du wirst von diesem Server ferngehalten.',
   error36: 'Der Kanal ist voll. Versuche es wieder, wenn jemand gegangen ist.',
   error37: 'Das Passwort des Kanals fehlt oder ist falsch.',
   error38: 'Das ist für Leute mit höherem Rang als deinem.',

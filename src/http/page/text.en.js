@@ -189,7 +189,6 @@ export const text = {
   goInAgain: 'Go in again',
   endedKicked: 'A moderator ended your connection. You may come back.',
   endedKickedFor: 'A moderator ended your connection. You may come back. The reason given:',
-  error33: 'You are kept out of this server.',
   error36: 'The channel is full. Try again when somebody has left.',
   error37: 'The channel’s password is missing or wrong.',
   error38: 'That is for who has a higher rank than you.',
