@@ -136,7 +136,7 @@ type Arrived = (Attached, mpsc::Receiver<Bytes>);
 
 async fn arrive(handle: &Handle<Nowhere>, number: usize) -> Arrived {
     let from = "127.0.0.1".parse().unwrap();
-    let log_in = wire::LogInGuest { name: format!("guest {number}"), ..Default::default() };
+    let log_in = wire::LogInGuest { name: format!("guest-{number}"), ..Default::default() };
     let visitor = Visitor { from, client: "bench", exported: None };
     let proven = handle.log_in(&request::Body::LogInGuest(log_in), visitor).await.unwrap();
     let newcomer =

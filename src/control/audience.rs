@@ -62,13 +62,8 @@ impl<P: Peer> Place<P> {
         all.is_empty() || self.events.try_send(all.freeze()).is_ok()
     }
 
-    /// Says why the connection ends, and ends it. The event may be lost; the close code says the same.
-    pub(super) fn dismiss(&mut self, code: CloseCode) {
-        self.say_goodbye(code, "");
-        self.peer.close(code);
-    }
-
-    /// Says why the connection ends, in somebody's words. It ends when the client has read them, or after a moment.
+    /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read
+    /// them, or after a moment; nothing that it sends in that time comes to anything.
     pub(super) fn send_away(mut self, code: CloseCode, words: &str) {
         self.say_goodbye(code, words);
         // Nobody else sets it.

@@ -200,8 +200,8 @@ impl<P: Peer> Control<P> {
         let (events, removed) = self.state.refresh(stored, standing);
         self.publish(&events, &[]);
         for session in removed {
-            if let Some(mut place) = self.seats.remove(&session) {
-                place.dismiss(CloseCode::LoggedOut);
+            if let Some(place) = self.seats.remove(&session) {
+                place.send_away(CloseCode::LoggedOut, "");
             }
         }
         Ok(())
@@ -353,8 +353,8 @@ impl<P: Peer> Control<P> {
         let place =
             Place::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
         let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
-        if let Some(mut replaced) = self.seats.insert(session, place) {
-            replaced.dismiss(CloseCode::Replaced);
+        if let Some(replaced) = self.seats.insert(session, place) {
+            replaced.send_away(CloseCode::Replaced, "");
         }
         self.touch(&member);
         pending.events.extend(self.state.apply(Change::Arrive(member)));
@@ -442,8 +442,8 @@ impl<P: Peer> Control<P> {
             tracing::error!(%error, "the state can't be read anew");
         }
         for session in pending.arrived {
-            if let Some(mut place) = self.seats.remove(&session) {
-                place.dismiss(CloseCode::Internal);
+            if let Some(place) = self.seats.remove(&session) {
+                place.send_away(CloseCode::Internal, "");
             }
         }
         // Who left in the batch is gone all the same.
@@ -472,12 +472,8 @@ impl<P: Peer> Control<P> {
         let Pending { events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
         for (session, code, words) in dismissed {
-            if let Some(mut place) = self.seats.remove(&session) {
-                if words.is_empty() {
-                    place.dismiss(code);
-                } else {
-                    place.send_away(code, &words);
-                }
+            if let Some(place) = self.seats.remove(&session) {
+                place.send_away(code, &words);
             }
         }
         for reply in replies {

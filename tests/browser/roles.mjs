@@ -74,8 +74,10 @@ try {
 
   // A whisper, which the native client in the same channel doesn't hear.
   await native('bob', ['login', `parlour://bob@${SERVER}`, '--password-stdin'], PASSWORD);
-  const listening = native('bob', ['record', `${OUT}/bob-hears`, `parlour://bob@${SERVER}/General`, '--for', '14']);
+  const listening = native('bob', ['record', `${OUT}/bob-hears`, `parlour://bob@${SERVER}/General`, '--for', '18']);
   await alice.page.locator('.member', { hasText: 'bob' }).waitFor();
+  // What is said to all, the native client hears.
+  await holding(mod, ' ', () => mod.page.waitForTimeout(2500));
   dialog = await menu(alice, 'What you can do with demo');
   await dialog.getByRole('button', { name: 'Whisper to' }).click();
   await dialog.getByText('Hold V: only demo hears you then.').waitFor();
@@ -104,6 +106,7 @@ try {
   await dialog.getByRole('button', { name: 'Let speak again', exact: true }).waitFor();
   await mod.press('Close');
   await alice.page.locator('.member', { hasText: '(you)' }).getByRole('img', { name: 'silenced by a moderator' }).waitFor();
+  await alice.page.locator('.banner', { hasText: 'A moderator silenced you' }).waitFor();
   results.silenced = await holding(alice, ' ', async () => rms(await mod.hear(2)));
   dialog = await menu(mod, 'What you can do with alice');
   await dialog.getByRole('button', { name: 'Let speak again', exact: true }).click();

@@ -4,7 +4,7 @@ import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js
 import { ICONS, fill, h, icon } from './dom.js';
 import { PERMISSION } from './permission.js';
 import { keyName } from './preferences.js';
-import { guarded, lacking, when } from './reason.js';
+import { guarded, lacking, since } from './reason.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 
@@ -72,7 +72,7 @@ class Menu {
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
     fill(dialog.title, channel.name);
     fill(this.about, channel.description && h('p', { class: 'status' }, channel.description),
-      channel.recordedBy && h('p', { class: 'recording' }, icon(ICONS.record), t('recordedBy', { name: channel.recordedBy, when: when(channel.recordedSinceMs) })),
+      channel.recordedBy && h('p', { class: 'recording' }, icon(ICONS.record), t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) })),
       h('p', { class: 'hint' }, this.facts(channel).join(' · ')));
     fill(this.actions, this.buttons(channel));
     this.drawLinks(channel);

@@ -148,6 +148,7 @@ export function ending(session) {
     case CLOSED.replaced: return t('endedReplaced');
     case CLOSED.disabled: return t('endedDisabled');
     case CLOSED.kicked: return session.end.reason ? t('endedKickedFor') : t('endedKicked');
+    case REFUSED.banned: return explain(new Refusal({ code: REFUSED.banned, message: session.end.reason }));
     case CLOSED.version: return t('endedVersion');
     case CLOSED.loggedOut: return t('endedLoggedOut');
     default: return t('endedGuest');

@@ -3,7 +3,7 @@
 import { Dialog, channelOptions, choice, field, unique } from './dialog.js';
 import { fill, h } from './dom.js';
 import { explain } from './entry.js';
-import { BITS, ON_CHANNEL, PERMISSION, difference, may } from './permission.js';
+import { BITS, ON_CHANNEL, PERMISSION, STEP, difference, may } from './permission.js';
 import { permissionName, stepWords, verdict } from './reason.js';
 import { t } from './text.js';
 
@@ -50,12 +50,14 @@ export class Inspector {
 
   /** @param {any} explanation @param {number} bit */
   show(explanation, bit) {
+    // A grant of something else decides nothing.
+    const steps = explanation.steps.filter((/** @type {any} */ step) => step.kind !== STEP.grant || may(step.allow, bit));
     const words = { name: explanation.name, permission: permissionName(bit), channel: explanation.channelPath || t('everywhere') };
     fill(this.answer,
       h('p', { class: explanation.allowed ? 'yes' : 'no' }, h('strong', {}, explanation.allowed ? t('theyMay', words) : t('theyMayNot', words)), ' ', verdict(explanation, bit, false)),
-      h('ol', { class: 'steps' }, explanation.steps.map((/** @type {any} */ step) => h('li', {}, stepWords(step, bit), ' ',
+      h('ol', { class: 'steps' }, steps.map((/** @type {any} */ step) => h('li', {}, stepWords(step, bit), ' ',
         h('span', { class: may(step.after, bit) ? 'yes' : 'no' }, may(step.after, bit) ? t('afterAllowed') : t('afterDenied'))))),
-      explanation.steps.length === 0 && h('p', { class: 'hint' }, t('stepNone')));
+      steps.length === 0 && h('p', { class: 'hint' }, t('stepNone')));
   }
 }
 

@@ -143,7 +143,9 @@ class Menu {
       return this.button('move', t('moveTo', { name: member.name }), ICONS.people, needs, () => {});
     }
     const { select, element } = choice(t('moveTo', { name: member.name }), [['', t('chooseChannel')],
-      ...places.map((channel) => /** @type {[number, string]} */ ([channel.id, session.path(channel.id)])).sort(([, a], [, b]) => a.localeCompare(b))], '', {
+      // Its own name first, so that one finds it by typing.
+      ...places.map((channel) => /** @type {[number, string]} */ ([channel.id, channel.parent ? `${channel.name} (${session.path(channel.parent)})` : channel.name]))
+        .sort(([, a], [, b]) => a.localeCompare(b))], '', {
       onchange: () => {
         room.act(session.request('moveSession', { session: member.session, channel: Number(select.value) }));
         dialog.close();

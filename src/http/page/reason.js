@@ -17,6 +17,13 @@ export const permissionName = (bit) => t(/** @type {any} */ (`permission${bit}`)
 /** @param {number | bigint} milliseconds */
 export const when = (milliseconds) => new Date(Number(milliseconds)).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
 
+/** The same, where today needs no date. @param {number} milliseconds */
+export function since(milliseconds) {
+  const time = new Date(milliseconds);
+  if (time.toDateString() !== new Date().toDateString()) return when(milliseconds);
+  return time.toLocaleTimeString(language(), { timeStyle: 'short' });
+}
+
 /** Where an overwrite holds. @param {number} reach */
 export const reachName = (reach) => [t('reachBoth'), t('reachThis'), t('reachBelow')][reach] ?? '';
 

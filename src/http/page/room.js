@@ -8,7 +8,7 @@ import { meter } from './microphone.js';
 import { keyName, preferences } from './preferences.js';
 import { loudness } from './loudness.js';
 import { PERMISSION, may } from './permission.js';
-import { when } from './reason.js';
+import { since } from './reason.js';
 import { REFUSED, Refusal } from './session.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
@@ -198,7 +198,7 @@ export class Room {
     this.whisper.look();
     this.whisper.draw();
     this.tree.draw();
-    const recorded = here?.recordedBy ? t('recordedBy', { name: here.recordedBy, when: when(here.recordedSinceMs) }) : '';
+    const recorded = here?.recordedBy ? t('recordedBy', { name: here.recordedBy, when: since(here.recordedSinceMs) }) : '';
     // What says the same again would be read out again.
     if (this.recording.textContent !== recorded) fill(this.recording, recorded && icon(ICONS.record), recorded);
     this.welcomed();
@@ -371,6 +371,7 @@ export class Room {
   moved({ before, after }) {
     const here = this.session.me?.channel;
     const member = after ?? before;
+    if (before && after?.session === this.session.self) this.silenced(before, after);
     if (!member || before?.channel === after?.channel) return;
     const notice = (/** @type {string} */ text) => ({ from: '', text, at: Date.now(), own: false, notice: true });
     if (member.session === this.session.self) {
@@ -378,6 +379,12 @@ export class Room {
       if (channel) this.line(channel.id, notice(t('youWereMoved', { channel: channel.name })));
     } else if (here && after?.channel === here) this.line(here, notice(t('came', { name: member.name })));
     else if (here && before?.channel === here) this.line(here, notice(t('went', { name: member.name })));
+  }
+
+  /** Says what somebody else did to one's voice. @param {any} before @param {any} after */
+  silenced(before, after) {
+    if (after.muted !== before.muted) this.say(after.muted ? t('youSilenced') : t('youSpeakAgain'), 8000);
+    else if (after.deafened !== before.deafened) this.say(after.deafened ? t('youDeafened') : t('youHearAgain'), 8000);
   }
 
   drawLines() {

@@ -12,7 +12,7 @@ const VERSIONS = { versionMin: 1, versionMax: 1 };
 const AGAIN = [250, 8000];
 
 /** Error codes and close codes of docs/protocol.md that mean something to this page. */
-export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30, channelPassword: 37 };
+export const REFUSED = { logIn: 7, attempts: 8, token: 9, guests: 10, claim: 11, factor: 29, code: 30, banned: 33, channelPassword: 37 };
 export const CLOSED = { normal: 0, shuttingDown: 1, loggedOut: 2, replaced: 3, version: 4, full: 8, disabled: 9, kicked: 12 };
 
 /** What the server says to who is kicked for no reason that was given. */
@@ -445,6 +445,12 @@ export class Session extends EventTarget {
         if (error instanceof Refusal && error.code === REFUSED.token) {
           localStorage.removeItem(TOKEN);
           this.end = { code: CLOSED.loggedOut, reason: '' };
+          this.become('ended');
+          return;
+        }
+        if (error instanceof Refusal && error.code === REFUSED.banned) {
+          // Their number is none of a close code.
+          this.end = { code: REFUSED.banned, reason: error.message };
           this.become('ended');
           return;
         }

@@ -2,7 +2,7 @@
 
 import { ICONS, fill, h, icon } from './dom.js';
 import { PERMISSION, css, legible } from './permission.js';
-import { guarded, when } from './reason.js';
+import { guarded, since } from './reason.js';
 import { t } from './text.js';
 
 /** The kind of a dragged person. */
@@ -44,7 +44,7 @@ export class Tree {
     const listened = session.me?.listening?.some((/** @type {any} */ one) => one.channel === channel.id);
     const count = channel.userLimit ? `${members.length}/${channel.userLimit}` : members.length;
     return [
-      channel.recordedBy && h('span', { class: 'recorded' }, icon(ICONS.record, t('recordedBy', { name: channel.recordedBy, when: when(channel.recordedSinceMs) }))),
+      channel.recordedBy && h('span', { class: 'recorded' }, icon(ICONS.record, t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) }))),
       channel.password && icon(ICONS.lock, t('hasPassword')),
       channel.temporaryMs !== undefined && icon(ICONS.clock, t('temporary')),
       linked.length > 0 && icon(ICONS.link, t('linkedWith', { channels: linked.join(', ') })),
