@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use quinn::{Connection, ReadToEndError};
 use tokio::sync::Notify;
 use web_transport_quinn as web;
@@ -194,10 +194,18 @@ impl Question {
                 })
             }
             Self::Web(mut stream) => {
-                stream.read_to_end(most).await.map(Bytes::from).map_err(|error| match error {
-                    web::ReadToEndError::TooLong => Unread::TooLong,
-                    web::ReadToEndError::ReadError(_) => Unread::Lost,
-                })
+                // In order, as what precedes it was read: quinn-proto 0.11 counts what a client sent twice, and was
+                // partly read in order, twice when the rest is read out of order, and then more than there is.
+                let mut all = BytesMut::new();
+                while let Some(chunk) =
+                    stream.read_chunk(most + 1 - all.len(), true).await.map_err(|_| Unread::Lost)?
+                {
+                    all.extend_from_slice(&chunk.bytes);
+                    if all.len() > most {
+                        return Err(Unread::TooLong);
+                    }
+                }
+                Ok(all.freeze())
             }
             Self::Socket(request) if request.len() > most => Err(Unread::TooLong),
             Self::Socket(request) => Ok(request),
