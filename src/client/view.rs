@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Organization, Role};
 use crate::id::{ChannelId, RoleId, SessionId, Ssrc};
-use crate::protocol::wire::{Channel, Member, event};
+use crate::protocol::wire::{self, Channel, Member, event};
 
 /// Why a path leads to no channel.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,6 +60,15 @@ impl View {
             }
             event::Body::MemberGone(session) => {
                 self.members.remove(session);
+            }
+            event::Body::Suppressed(wire::Suppressed { sessions, no_more }) => {
+                for (sessions, suppressed) in [(sessions, true), (no_more, false)] {
+                    for session in sessions {
+                        if let Some(member) = self.members.get_mut(session) {
+                            member.suppressed = suppressed;
+                        }
+                    }
+                }
             }
             event::Body::OrganizationIs(organization) => self.organization = organization.into(),
             event::Body::RolesAre(roles) => self.roles = roles.roles.iter().map(Role::from).collect(),

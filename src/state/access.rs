@@ -63,7 +63,10 @@ impl State {
         let differs = |access: &Access| !access.shown.is_empty() || !access.hidden.is_empty();
         events.extend(groups.into_values().filter(differs).map(Event::Access));
         let changed = |(session, is): &(&SessionId, &bool)| before.heard.get(session) != Some(is);
-        events.extend(after.heard.iter().filter(changed).map(|(session, _)| Event::Member(*session)));
+        let turned: Vec<_> = after.heard.iter().filter(changed).map(|(session, _)| *session).collect();
+        if !turned.is_empty() {
+            events.push(Event::Suppressed(turned));
+        }
         // Whether somebody who listens elsewhere still may is shown with them.
         let listens = |member: &&super::Member| {
             let moved = before.rights.get(&member.session) != after.rights.get(&member.session);

@@ -18,6 +18,8 @@ pub enum Event {
     MemberGone(SessionId),
     /// A member shows itself otherwise; only for those who see where it is.
     Presence(SessionId),
+    /// The rules where they are let these be heard from now on, or no more.
+    Suppressed(Vec<SessionId>),
     /// Some may do something else than before.
     Access(Access),
     /// The roles are others.
@@ -58,9 +60,12 @@ impl Event {
         match self {
             Self::Member(session) | Self::Presence(session) => *session == viewer.session,
             Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
-            Self::Channel(_) | Self::ChannelGone(_) | Self::MemberGone(_) | Self::Roles | Self::Lobby => {
-                false
-            }
+            Self::Channel(_)
+            | Self::ChannelGone(_)
+            | Self::MemberGone(_)
+            | Self::Suppressed(_)
+            | Self::Roles
+            | Self::Lobby => false,
         }
     }
 

@@ -418,6 +418,12 @@ pub(super) fn follow(view: &mut wire::Snapshot, event: wire::event::Body) {
         }
         Body::MemberGone(id) => view.members.retain(|member| member.session != id),
         Body::RolesAre(roles) => view.roles = Some(roles),
+        Body::Suppressed(turned) => {
+            for member in &mut view.members {
+                member.suppressed |= turned.sessions.contains(&member.session);
+                member.suppressed &= !turned.no_more.contains(&member.session);
+            }
+        }
         Body::OrganizationIs(lobby) => view.organization = Some(lobby),
         other => panic!("{other:?}"),
     }

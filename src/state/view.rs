@@ -46,6 +46,14 @@ impl State {
             Event::MemberGone(session) => {
                 (!self.members.contains_key(session)).then_some(event::Body::MemberGone(session.0))
             }
+            Event::Suppressed(sessions) => {
+                let seen = |member: &&Member| member.channel.is_none_or(|channel| self.sees(viewer, channel));
+                let members = sessions.iter().filter_map(|session| self.members.get(session)).filter(seen);
+                let (now, no_more): (Vec<_>, Vec<_>) = members.partition(|member| self.suppressed(member));
+                let numbers = |some: Vec<&Member>| some.into_iter().map(|member| member.session.0).collect();
+                let (sessions, no_more) = (numbers(now), numbers(no_more));
+                Some(event::Body::Suppressed(wire::Suppressed { sessions, no_more }))
+            }
             // These are several: see `show_access`.
             Event::Access(_) => None,
             Event::Roles => Some(event::Body::RolesAre(self.show_roles())),

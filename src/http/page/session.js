@@ -364,6 +364,7 @@ export class Session extends EventTarget {
       this.say('arrived');
     } else if (event.organizationIs) this.organization = event.organizationIs;
     else if (event.rolesAre) this.rolesAre(event.rolesAre);
+    else if (event.suppressed) this.suppress(event.suppressed);
     else if (event.channelIs) this.channels.set(event.channelIs.id, event.channelIs);
     else if (event.channelGone !== undefined) this.channels.delete(event.channelGone);
     else if (event.memberIs) {
@@ -390,6 +391,22 @@ export class Session extends EventTarget {
       return;
     }
     this.say('change');
+  }
+
+  /** @param {{ sessions: number[], noMore: number[] }} turned */
+  suppress(turned) {
+    for (const [sessions, suppressed] of /** @type {[number[], boolean][]} */ ([
+      [turned.sessions, true],
+      [turned.noMore, false],
+    ])) {
+      for (const session of sessions ?? []) {
+        const before = this.members.get(session);
+        if (!before) continue;
+        const after = { ...before, suppressed };
+        this.members.set(session, after);
+        this.say('moved', { before, after });
+      }
+    }
   }
 
   /** @param {any} roles */
