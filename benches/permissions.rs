@@ -18,7 +18,7 @@ use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssr
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::protocol::CloseCode;
 use parlour::protocol::wire::{self, MemberKind, request, response};
-use parlour::state::{Channel, Held, Limits, Lobby, Member, Role, State, Stored, VoicePolicy};
+use parlour::state::{Channel, Held, Limits, Lobby, Member, Role, State, Stored};
 use parlour::store::Store;
 use parlour::voice::Peer;
 use tokio::sync::mpsc;
@@ -31,19 +31,7 @@ const CHANNELS: usize = 100;
 const ROUNDS: usize = 30;
 
 fn channel(id: u64, parent: u64) -> Channel {
-    Channel {
-        id: ChannelId(id),
-        parent: (parent != 0).then_some(ChannelId(parent)),
-        name: format!("channel {id}"),
-        description: String::new(),
-        position: 0,
-        mode: 0,
-        password: false,
-        user_limit: 0,
-        temporary_ms: None,
-        voice: VoicePolicy::default(),
-        links: Vec::new(),
-    }
+    Channel::new(ChannelId(id), (parent != 0).then_some(ChannelId(parent)), format!("channel {id}"))
 }
 
 /// A chain of channels with all overwrites on it, for all roles, and somebody who has all of them.

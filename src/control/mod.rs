@@ -12,6 +12,7 @@ mod api_key;
 mod audience;
 mod batch;
 mod clock;
+mod command;
 mod counts;
 mod due;
 mod facts;
@@ -42,7 +43,7 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::auth::{AddressKey, Lockout, SealKey, StoredPassword, TokenKey};
+use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
 use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::protocol::CloseCode;
@@ -51,6 +52,7 @@ use crate::recording::Recordings;
 use crate::state::State;
 use crate::store::{Ban, By, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, Activity, ForwardTable, Peer};
+use command::{Command, Done, Given, NewPassword};
 use hashing::Hashing;
 
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
@@ -148,74 +150,6 @@ pub struct Attached {
     pub arrived: Duration,
     /// Set when its events end because it is sent away: the code to close with once it has read why.
     pub parting: Arc<OnceLock<CloseCode>>,
-}
-
-/// Something for the control thread.
-enum Command<P> {
-    Arrive {
-        proven: Box<Proven>,
-        newcomer: Newcomer<P>,
-        reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
-    },
-    Depart {
-        session: SessionId,
-        attachment: u64,
-    },
-    Request {
-        actor: Actor,
-        body: Box<request::Body>,
-        given: Given,
-        reply: oneshot::Sender<Result<Done, Refused>>,
-    },
-    /// The store was changed by other ways; what is live follows.
-    Refresh {
-        reply: oneshot::Sender<Result<(), Refused>>,
-    },
-    /// Whether somebody has permissions on a channel.
-    Authorize {
-        actor: Actor,
-        needed: Permissions,
-        on: Option<ChannelId>,
-        reply: oneshot::Sender<Result<(), Refused>>,
-    },
-    /// It is time for something.
-    Tick,
-    Stop {
-        reply: oneshot::Sender<()>,
-    },
-}
-
-/// What was found out about a request before it came to the control thread.
-#[derive(Debug, Default)]
-struct Given {
-    /// Only whether it would be allowed is asked; for requests whose work is done elsewhere.
-    ask_only: bool,
-    /// The password that it shows is the channel's.
-    password_fits: bool,
-    /// What becomes of a channel's password.
-    password: NewPassword,
-}
-
-/// A channel's password after a change.
-#[derive(Debug, Default)]
-enum NewPassword {
-    /// What it was; none for a new channel.
-    #[default]
-    Kept,
-    /// None.
-    None,
-    /// This one.
-    Is(StoredPassword),
-}
-
-/// What a request came to.
-#[derive(Debug)]
-enum Done {
-    Answer(response::Body),
-    /// It may be done, elsewhere.
-    Allowed(crate::state::Change, By),
-    /// It may be done: here is the state, to look at what would come of it.
-    Imagined(Box<rights::Imagined>),
 }
 
 struct Shared<P> {

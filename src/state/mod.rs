@@ -84,6 +84,25 @@ pub struct Channel {
     pub links: Vec<ChannelId>,
 }
 
+impl Channel {
+    /// One that says nothing more of itself.
+    pub fn new(id: ChannelId, parent: Option<ChannelId>, name: String) -> Self {
+        Self {
+            id,
+            parent,
+            name,
+            description: String::new(),
+            position: 0,
+            mode: 0,
+            password: false,
+            user_limit: 0,
+            temporary_ms: None,
+            voice: VoicePolicy::default(),
+            links: Vec::new(),
+        }
+    }
+}
+
 /// What is wanted of voice in a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VoicePolicy {

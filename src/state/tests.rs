@@ -3,19 +3,7 @@ use crate::id::{Ssrc, Timestamp};
 use crate::protocol::wire::{self, request};
 
 pub(super) fn channel(id: u64, parent: u64, name: &str) -> Channel {
-    Channel {
-        id: ChannelId(id),
-        parent: (parent != 0).then_some(ChannelId(parent)),
-        name: name.to_owned(),
-        description: String::new(),
-        position: 0,
-        mode: 0,
-        password: false,
-        user_limit: 0,
-        temporary_ms: None,
-        voice: VoicePolicy::default(),
-        links: Vec::new(),
-    }
+    Channel::new(ChannelId(id), (parent != 0).then_some(ChannelId(parent)), name.to_owned())
 }
 
 pub(super) fn role(id: u64, name: &str, rank: u32, allow: Permissions) -> Role {
