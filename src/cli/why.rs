@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::connect::{Place, Server};
 use super::output::{DoesNotHold, Output, paint, styled};
 use super::person::about;
-use super::words::{permissions, where_it_holds};
+use super::words::permissions;
 use crate::client::{Decided, DecisionStep, Explanation, Whom};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
@@ -144,7 +144,7 @@ fn words(step: &DecisionStep, asked: Permissions) -> String {
                 Whom::Role(role) => format!("to role {role}"),
                 Whom::User(user) => format!("to {user}"),
             };
-            format!("{channel_path} {what} {whom} ({})", where_it_holds(*reach))
+            format!("{channel_path} {what} {whom} ({reach})")
         }
         Decided::Unseen => "who may not view a channel may do nothing there".to_owned(),
         Decided::Key => "the key that they came by is good for less".to_owned(),
