@@ -36,7 +36,15 @@ impl Desk<'_> {
             Channel::Create { path, description, position, temporary_ms, options } => {
                 let path = path.trim_matches('/');
                 let (parent, name) = match path.rsplit_once('/') {
-                    Some((above, name)) => (Some(self.find_channel(home, above)?.id), name),
+                    Some((above, name)) => {
+                        let first = |error| match error {
+                            AdminError::Unknown { .. } => {
+                                AdminError::Refused(format!("create {above} first: {error}"))
+                            }
+                            other => other,
+                        };
+                        (Some(self.find_channel(home, above).map_err(first)?.id), name)
+                    }
                     None => (None, path),
                 };
                 check_description(&description)?;

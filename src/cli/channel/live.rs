@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{Command, Exception, Options};
@@ -23,7 +24,10 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<A
         Command::List(limit) => list(session, &view, limit).await,
         Command::Create { path, description, position, temporary, options } => {
             let (parent, name) = match path.trim_matches('/').rsplit_once('/') {
-                Some((above, name)) => (Some(ChannelId(view.find(above)?.id)), name.to_owned()),
+                Some((above, name)) => {
+                    let found = view.find(above).with_context(|| format!("create {above} first"))?;
+                    (Some(ChannelId(found.id)), name.to_owned())
+                }
                 None => (None, path.trim_matches('/').to_owned()),
             };
             let new = NewChannel {
