@@ -241,27 +241,14 @@ fn what_the_machine_s_owner_changes_is_what_a_member_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
     let server = Process::serve(home, "127.0.0.1:0", &["--demo"]);
-    let profile = |name: &str| {
-        let mut command = parlour(home);
-        command.env("PARLOUR_CONFIG_DIR", home.join(name)).env("PARLOUR_PASSWORD", DEMO_PASSWORD);
-        command.arg("--json");
-        command
-    };
+    let ask = |name: &str, arguments: &[&str]| support::as_profile(home, name, arguments, DEMO_PASSWORD);
     for name in ["demo", "bob"] {
-        let address = format!("{name}@{}", server.address);
-        assert!(profile(name).args(["login", &address]).output().unwrap().status.success());
+        ask(name, &["login", &format!("{name}@{}", server.address), "--password-stdin"]);
     }
     // Nobody is logged in in `home` itself: these act as the machine's owner.
     let owner = |arguments: &[&str]| rows(home, arguments);
-    let ask = |name: &str, arguments: &[&str]| {
-        let output = profile(name).args(arguments).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (rows, said)
-    };
     let may = |what: &str, channel: &str| {
-        let found = ask("bob", &["why", "me", "may", what, channel]).0.remove(0);
+        let found = ask("bob", &["why", "me", "may", what, channel]).remove(0);
         let steps = found["steps"].as_array().unwrap().clone();
         let decides = steps.into_iter().find(|step| step["decides"] == true).unwrap_or_default();
         (found["holds"].as_bool().unwrap(), decides)
@@ -287,7 +274,7 @@ fn what_the_machine_s_owner_changes_is_what_a_member_is_told() {
         ["channel", "overwrites", "Social", "--json"],
         ["role", "holders", "Host", "--json"],
     ] {
-        assert_eq!(shared(owner(&list)), shared(ask("demo", &list).0), "{list:?}");
+        assert_eq!(shared(owner(&list)), shared(ask("demo", &list)), "{list:?}");
     }
     owner(&["role", "revoke", "bob", "Host"]);
     assert!(!may("kick", ".").0);
@@ -299,8 +286,7 @@ fn what_the_machine_s_owner_changes_is_what_a_member_is_told() {
         ["channel", "edit", "Social", "--password", &long],
         ["role", "edit", "Host", "--rename", "\u{200b}"],
     ] {
-        let of_member = ask("demo", &command).1;
-        let of_member: Value = serde_json::from_str(&of_member).unwrap();
+        let of_member = ask("demo", &command).pop().unwrap();
         let of_owner = refused(home, &command);
         assert!(of_owner.contains(of_member["error"]["message"].as_str().unwrap()), "{of_owner} {of_member}");
     }

@@ -5,12 +5,11 @@ mod live;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::connect::{Server, acting_place, channel_password, password};
-use super::operate::{self, Place};
+use super::connect::{Acting, channel_password, password};
+use super::operate;
 use super::output::Output;
-use super::records::Organization;
 use super::span::Span;
-use super::words::{bitrate, frame, permissions, reach};
+use super::words::{bitrate, frame, known_permissions, permissions, reach};
 use crate::admin::{self, Answer, ChannelOptions, Limit, Request};
 use crate::permission::{Permissions, Reach};
 use crate::protocol::wire::VoicePolicy;
@@ -21,11 +20,7 @@ pub(super) struct Channel {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +68,7 @@ enum Command {
         path: String,
     },
     /// Make an exception for a role or a user in a channel; without permissions, take it away.
+    #[command(after_help = known_permissions())]
     Allow(Exception),
     /// Show the exceptions that a channel makes.
     Overwrites {
@@ -192,11 +188,9 @@ const OVERWRITES: &[(&str, &str)] =
 
 impl Channel {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let is_local = self.place.data_dir.is_some() || self.organization.tag.is_some();
         let overwrites = matches!(self.command, Command::Overwrites { .. });
-        let answer = match acting_place(&self.server, is_local)? {
-            Some(place) => {
-                let session = place.enter().await?.session;
+        let answer = match self.acting.session().await? {
+            Some(session) => {
                 let answer = live::run(&session, self.command).await?;
                 session.close().await;
                 answer
@@ -229,7 +223,8 @@ impl Channel {
                 "it is somebody who listens: log in with `parlour login`, and leave --data-dir and --organization out"
             ),
         };
-        self.place.operate(Request::Channel { organization: self.organization.tag, channel }, output).await
+        let Acting { organization, place, .. } = self.acting;
+        place.operate(Request::Channel { organization: organization.tag, channel }, output).await
     }
 }
 

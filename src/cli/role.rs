@@ -6,12 +6,11 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::connect::{Server, acting_place};
-use super::operate::{self, Place};
+use super::connect::Acting;
+use super::operate;
 use super::output::Output;
-use super::records::Organization;
 use super::span::Span;
-use super::words::{colour, permissions};
+use super::words::{colour, known_permissions, permissions};
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RoleEdit;
 use crate::id::Timestamp;
@@ -23,11 +22,7 @@ pub(super) struct Role {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +30,7 @@ enum Command {
     /// List them.
     List(Limit),
     /// Create one.
+    #[command(after_help = known_permissions())]
     Create {
         /// Its name.
         name: String,
@@ -49,6 +45,7 @@ enum Command {
         colour: Option<u32>,
     },
     /// Change its name, rank, colour or permissions.
+    #[command(after_help = known_permissions())]
     Edit {
         /// Its name.
         name: String,
@@ -127,11 +124,9 @@ const HOLDERS: &[(&str, &str)] = &[("id", "User"), ("name", "Name"), ("until", "
 
 impl Role {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let is_local = self.place.data_dir.is_some() || self.organization.tag.is_some();
         let holders = matches!(self.command, Command::Holders { .. });
-        let answer = match acting_place(&self.server, is_local)? {
-            Some(place) => {
-                let session = place.enter().await?.session;
+        let answer = match self.acting.session().await? {
+            Some(session) => {
                 let answer = live::run(&session, self.command).await?;
                 session.close().await;
                 answer
@@ -145,8 +140,8 @@ impl Role {
     /// As the machine's owner.
     async fn on_database(self, output: Output) -> anyhow::Result<Answer> {
         use admin::Role as R;
-        let Self { command, organization, place, .. } = self;
-        let organization = organization.tag;
+        let Self { command, acting } = self;
+        let (organization, place) = (acting.organization.tag, acting.place);
         let of_roles = |role| Request::Role { organization: organization.clone(), role };
         let of_users = |user| Request::User { organization: organization.clone(), user };
         let every = Limit { limit: 1_000_000, after: None };

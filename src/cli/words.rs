@@ -10,6 +10,11 @@ pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
     text.replace('-', " ").parse().map_err(|error: crate::permission::UnknownPermission| error.to_string())
 }
 
+/// What help says of permissions.
+pub(super) fn known_permissions() -> String {
+    format!("Permissions: {}.", Permissions::ALL)
+}
+
 /// `both`, `this-channel` or `below`.
 pub(super) fn reach(text: &str) -> Result<Reach, String> {
     match text {
