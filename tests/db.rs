@@ -253,10 +253,10 @@ fn what_the_machine_s_owner_changes_is_what_a_member_is_told() {
         let decides = steps.into_iter().find(|step| step["decides"] == true).unwrap_or_default();
         (found["holds"].as_bool().unwrap(), decides)
     };
-    assert_eq!(may("speak", "Social").0, true);
+    assert!(may("speak", "Social").0);
     owner(&["channel", "create", "Social/Bar", "--temporary", "1h", "--limit", "9"]);
     owner(&["channel", "allow", "Social", "--role", "Member", "--deny", "speak", "--reach", "below"]);
-    assert_eq!(may("speak", "Social").0, true);
+    assert!(may("speak", "Social").0);
     let (holds, decides) = may("speak", "Social/Bar");
     assert_eq!((holds, &decides["kind"], &decides["reach"]), (false, &"overwrite".into(), &"below".into()));
     owner(&["channel", "allow", "Social/Bar", "--user", "bob", "--allow", "speak"]);

@@ -34,22 +34,10 @@ impl Desk<'_> {
                 Ok(Answer::rows(page.map(|channel| self.shown_channel(&all, channel)).collect()))
             }
             Channel::Create { path, description, position, temporary_ms, options } => {
-                let path = path.trim_matches('/');
-                let (parent, name) = match path.rsplit_once('/') {
-                    Some((above, name)) => {
-                        let first = |error| match error {
-                            AdminError::Unknown { .. } => {
-                                AdminError::Refused(format!("create {above} first: {error}"))
-                            }
-                            other => other,
-                        };
-                        (Some(self.find_channel(home, above).map_err(first)?.id), name)
-                    }
-                    None => (None, path),
-                };
+                let (parent, name) = self.place_of(home, path.trim_matches('/'))?;
                 check_description(&description)?;
                 let blank = store::Channel::new(home.id, parent, check_channel_name(name)?);
-                let given = checked(options)?;
+                let given = checked(&options)?;
                 let new = store::Channel {
                     description,
                     position,
@@ -73,7 +61,7 @@ impl Desk<'_> {
                 };
                 description.as_deref().map(check_description).transpose()?;
                 let name = rename.as_deref().map(check_channel_name).transpose()?;
-                let edit = ChannelEdit { name, description, position, parent, ..checked(options)? };
+                let edit = ChannelEdit { name, description, position, parent, ..checked(&options)? };
                 let made = self.write(write::edit_channel(channel.id, edit))?;
                 self.changed("changed", home, &made)
             }
@@ -178,6 +166,22 @@ impl Desk<'_> {
         found.cloned().ok_or_else(|| AdminError::Unknown { what: "channel", name: path.to_owned() })
     }
 
+    /// The channel that a new one of this path is below, and its name.
+    fn place_of<'a>(
+        &self,
+        home: &Organization,
+        path: &'a str,
+    ) -> Result<(Option<ChannelId>, &'a str), AdminError> {
+        let Some((above, name)) = path.rsplit_once('/') else { return Ok((None, path)) };
+        match self.find_channel(home, above) {
+            Ok(parent) => Ok((Some(parent.id), name)),
+            Err(error @ AdminError::Unknown { .. }) => {
+                Err(AdminError::Refused(format!("create {above} first: {error}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The number of the channel of a path, and the path as the store has it.
     fn named(&self, home: &Organization, path: &str) -> Result<(ChannelId, String), AdminError> {
         let channel = self.find_channel(home, path)?;
@@ -186,7 +190,7 @@ impl Desk<'_> {
 }
 
 /// What the options change, if they can be.
-fn checked(options: ChannelOptions) -> Result<ChannelEdit, AdminError> {
+fn checked(options: &ChannelOptions) -> Result<ChannelEdit, AdminError> {
     Ok(ChannelEdit {
         password: options.password.as_deref().map(stored_password).transpose()?,
         user_limit: options.limit,

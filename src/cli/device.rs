@@ -45,7 +45,7 @@ impl Device {
                 let mut rows = Vec::new();
                 for device in &devices.devices {
                     let key = devices.keys.iter().find(|key| key.session == device.session);
-                    let key = key.and_then(|key| fingerprint(key)).map(digits);
+                    let key = key.and_then(fingerprint).map(digits);
                     let marks = [(device.this, "this one"), (device.connected, "connected")];
                     let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
                     output.object(&json!({

@@ -62,7 +62,9 @@ impl Output {
         let headings: Vec<_> = columns.iter().map(|(_, heading, _)| *heading).collect();
         let cells = |row: &Value| columns.iter().map(|(field, _, none)| cell(&row[*field], none)).collect();
         self.table(&headings, rows.iter().map(cells).collect());
-        rows.iter().for_each(|row| self.object(row));
+        for row in rows {
+            self.object(row);
+        }
     }
 
     /// Prints an error and answers with the exit code: 2 for what the server refused, 1 for the rest, of which

@@ -67,7 +67,9 @@ impl Why {
         }
         if found.allowed && self.permission.contains(Permissions::SPEAK) {
             for member in view.members.values().filter(|member| alike(&member.name, &found.name)) {
-                kept_quiet(member, channel).into_iter().for_each(|line| output.line(line));
+                if let Some(line) = kept_quiet(member, channel) {
+                    output.line(line);
+                }
             }
         }
         let steps: Vec<_> =
