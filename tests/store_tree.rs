@@ -326,10 +326,12 @@ fn there_are_so_many_roles_links_and_overwrites_and_no_more() {
         let (allow, deny) = (Permissions::TEXT, Permissions::NONE);
         store.write(put_overwrite(Overwrite { channel, subject, allow, deny, reach }))
     };
-    let mut subjects: Vec<_> = store.roles(HOME, None, usize::MAX).unwrap();
-    let subjects: Vec<_> = subjects.drain(..).map(|role| Subject::Role(role.id)).collect();
+    let roles = store.roles(HOME, None, usize::MAX).unwrap();
+    let subjects: Vec<_> = roles.iter().map(|role| Subject::Role(role.id)).collect();
     assert_eq!(subjects.len(), MAX_OVERWRITES);
-    subjects.iter().for_each(|subject| except(*subject).unwrap());
+    for subject in &subjects {
+        except(*subject).unwrap();
+    }
     let alice = Subject::User(store.add_user("alice").id);
     assert_eq!(except(alice).unwrap_err(), Failed::Refused(PutOverwriteError::TooMany));
     except(subjects[3]).unwrap();
@@ -338,7 +340,9 @@ fn there_are_so_many_roles_links_and_overwrites_and_no_more() {
         |number| store.write(create_channel(Channel::new(HOME, None, format!("{number}")))).unwrap().id;
     let link = |other| store.write(link_channels(ChannelId(2), other, true));
     let others: Vec<_> = (0..MAX_LINKS).map(channel).collect();
-    others.iter().for_each(|other| link(*other).unwrap());
+    for other in &others {
+        link(*other).unwrap();
+    }
     assert_eq!(link(channel(MAX_LINKS)).unwrap_err(), Failed::Refused(LinkChannelsError::TooMany));
     link(others[5]).unwrap();
 }
