@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod audio;
 pub mod auth;
+pub mod bounds;
 pub mod cli;
 pub mod client;
 pub mod config;

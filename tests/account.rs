@@ -320,20 +320,8 @@ fn the_commands_log_in_by_key_list_devices_and_set_a_second_factor_up() {
     let home = tempfile::tempdir().unwrap();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let address = format!("parlour://alice@{}", process.address);
-    let run = |profile: &str, args: &[&str], input: &str| {
-        use std::io::Write;
-        let mut command = support::parlour(home.path());
-        command.env("PARLOUR_CONFIG_DIR", home.path().join(profile)).arg("--json").args(args);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text =
-            String::from_utf8(if output.status.success() { output.stdout } else { output.stderr }).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_default())
-            .collect::<Vec<serde_json::Value>>()
-    };
+    let run =
+        |profile: &str, args: &[&str], input: &str| support::as_profile(home.path(), profile, args, input);
     let login = ["login", address.as_str(), "--password-stdin"];
     run("one", &login, "parlour-demo");
     run("two", &login, "parlour-demo");

@@ -252,20 +252,8 @@ fn the_qr_codes_on_a_terminal_are_read_back() {
 fn a_friend_is_invited_registers_is_banned_and_let_in_again() {
     let home = tempfile::tempdir().unwrap();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
-    let run = |profile: &str, args: &[&str], input: &str| {
-        use std::io::Write;
-        let mut command = support::parlour(home.path());
-        command.env("PARLOUR_CONFIG_DIR", home.path().join(profile)).arg("--json").args(args);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text =
-            String::from_utf8(if output.status.success() { output.stdout } else { output.stderr }).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_default())
-            .collect::<Vec<serde_json::Value>>()
-    };
+    let run =
+        |profile: &str, args: &[&str], input: &str| support::as_profile(home.path(), profile, args, input);
     let server = process.address;
     run("demo", &["login", &format!("parlour://demo@{server}"), "--password-stdin"], "parlour-demo");
     let invite = run("demo", &["invite", "create", "--channel", "Social", "--for", "2d", "--uses", "2"], "");

@@ -224,17 +224,54 @@ fn the_demonstration_succeeds_and_a_deafened_listener_makes_it_fail() {
     assert!(said.contains("bob missed 787 of 787 frames"), "{said}");
 }
 
+/// The commands in a piece of the README, without their remarks.
+fn commands(block: &str) -> Vec<Vec<&str>> {
+    let line = |line| str::split(line, '#').next().unwrap_or_default().split_whitespace().collect();
+    block.lines().map(line).filter(|words: &Vec<_>| words.first() == Some(&"parlour")).collect()
+}
+
+/// The README's commands for a tree with officers and guests, as whom `serve --demo` calls otherwise.
+#[test]
+fn the_readme_s_club_is_built_and_moderated() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let block = readme.split("Who may do what").nth(1).unwrap().split("On a home network").next().unwrap();
+    let server = Process::serve(home, "127.0.0.1:0", &["--demo"]);
+    let address = format!("parlour://{}", server.address);
+    let login = |name: &str| {
+        let address = address.replace("//", &format!("//{name}@"));
+        support::as_profile(home, name, &["login", &address, "--password-stdin"], DEMO_PASSWORD);
+    };
+    ["demo", "bob", "charlie"].into_iter().for_each(login);
+    let mut command = parlour(home);
+    command.env("PARLOUR_CONFIG_DIR", home.join("charlie")).arg("--json");
+    command.args(["record", "out", "--channel", "Social", "--for", "60"]).current_dir(home);
+    let mut eve = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    BufReader::new(eve.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    write_tone(&home.join("tone.wav"));
+    let block = block.replace("ben", "bob").replace("eve", "charlie").replace("FILE.wav", "tone.wav");
+    let commands = commands(&block);
+    assert_eq!(commands.len(), 15, "{commands:?}");
+    for words in commands {
+        let words: Vec<_> = words.iter().map(|word| word.trim_matches('"')).collect();
+        // A reason of two words is one here.
+        let words = words.join(" ").replace("too loud", "too-loud");
+        let mut command = parlour(home);
+        command.current_dir(home).env("PARLOUR_CONFIG_DIR", home.join("demo"));
+        prints(command.args(words.split(' ').skip(1)));
+    }
+    let ended = eve.wait_with_output().unwrap();
+    assert!(text(&ended.stdout).contains("too-loud"), "{ended:?}");
+}
+
 /// The commands of the README's first screen, as they stand there, against a server of its first command.
 #[test]
 fn the_readme_s_commands_work() {
     let home = tempfile::tempdir().unwrap();
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let block = readme.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
-    let commands: Vec<Vec<&str>> = block
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().split_whitespace().collect())
-        .filter(|words: &Vec<_>| words.first() == Some(&"parlour"))
-        .collect();
+    let commands = commands(block);
     assert_eq!(commands[0], ["parlour", "serve", "--demo"]);
     assert!(commands.len() >= 5, "{commands:?}");
     let server = Process::serve(home.path(), "127.0.0.1:0", &commands[0][2..]);

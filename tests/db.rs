@@ -9,7 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use parlour::client::{Address, Session};
+use parlour::bounds;
+use parlour::client::{Address, ChannelEdit, RoleEdit, Session};
+use parlour::id::RoleId;
+use parlour::protocol::wire::VoicePolicy;
+use parlour::state;
 use parlour::store::STORE_FILE;
 use serde_json::Value;
 use support::{Process, Talking, channel_id, hear, log_in, parlour};
@@ -162,6 +166,160 @@ async fn what_a_command_changes_is_live_at_once() {
     let data = home.join("data").display().to_string();
     rows(home, &["user", "disable", "bob", "--data-dir", &data]);
     assert!(bob.list().await.is_err());
+}
+
+/// The rows without what only one of the two forms can say.
+fn shared(rows: Vec<Value>) -> Vec<Value> {
+    let mut rows = rows;
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.remove("permissions");
+        row.remove("second_factor");
+    }
+    rows
+}
+
+#[test]
+fn the_machine_s_owner_says_of_roles_and_channels_what_a_member_may_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    rows(home, &["db", "init"]);
+    rows(home, &["db", "seed"]);
+    let made = rows(home, &["role", "create", "Host", "--rank", "40", "--colour", "00aa55"]);
+    assert_eq!((&made[0]["colour"], &made[0]["rank"]), (&Value::from("00aa55"), &Value::from(40)));
+    rows(home, &["role", "edit", "host", "--colour", "none", "--add", "speak, kick", "--take", "kick"]);
+    let roles = rows(home, &["role", "list"]);
+    assert_eq!(
+        column(&roles, "name"),
+        ["Owner", "Admin", "Officer", "Host", "Service", "Member", "Guest"],
+        "the highest rank first"
+    );
+    assert_eq!((&roles[3]["colour"], &roles[3]["allow"]), (&Value::Null, &Value::from("speak")));
+    rows(home, &["role", "grant", "alice", "Host", "--for", "1h"]);
+    rows(home, &["role", "grant", "bob", "Host"]);
+    let holders = rows(home, &["role", "holders", "HOST"]);
+    assert_eq!(column(&holders, "name"), ["alice", "bob"]);
+    assert!(holders[0]["until"].as_str().unwrap().contains('T') && holders[1]["until"] == "for good");
+    rows(home, &["role", "revoke", "bob", "Host"]);
+    assert_eq!(column(&rows(home, &["role", "holders", "Host"]), "name"), ["alice"]);
+
+    let create = "channel create Social/Bar --password hush --limit 5 --temporary 10m --bitrate 32k --frame 20 \
+                  --last-speakers 3";
+    let made = rows(home, &create.split_whitespace().collect::<Vec<_>>());
+    let said = |row: &Value| {
+        ["password", "limit", "temporary_ms", "bitrate", "frame_ms", "last_speakers"]
+            .map(|name| row[name].to_string())
+    };
+    assert_eq!(said(&made[0]), ["true", "5", "600000", "32000", "20", "3"]);
+    let edited = rows(home, &["channel", "edit", "bar", "--password", "", "--limit", "0", "--frame", "60"]);
+    assert_eq!(said(&edited[0]), ["false", "null", "600000", "32000", "60", "3"]);
+    rows(home, &["channel", "link", "Bar", "General"]);
+    assert_eq!(rows(home, &["channel", "list"]).last().unwrap()["links"], serde_json::json!(["General"]));
+    assert!(refused(home, &["channel", "link", "Bar", "Social/Bar"]).contains("with itself"));
+    rows(home, &["channel", "link", "General", "Bar", "--remove"]);
+    assert_eq!(rows(home, &["channel", "list"]).last().unwrap()["links"], serde_json::json!([]));
+    rows(home, &["channel", "allow", "Social", "--role", "Host", "--allow", "kick", "--reach", "below"]);
+    let overwrites = rows(home, &["channel", "overwrites", "Social"]);
+    let expected = ["role", "Host", "kick", "nothing", "below", "below"];
+    assert_eq!(["for", "name", "allow", "deny", "where", "reach"].map(|f| &overwrites[0][f]), expected);
+
+    for (command, why) in [
+        (vec!["channel", "create", "Lobby", "--description", &"x".repeat(1025)], "at most 1024 bytes"),
+        (vec!["channel", "edit", "Bar", "--password", &"x".repeat(129)], "at most 128 bytes"),
+        (vec!["channel", "edit", "Bar", "--last-speakers", "65536"], "65535 speakers"),
+        (vec!["channel", "allow", "Bar", "--role", "Host", "--allow", "administer"], "the role Owner"),
+        (vec!["role", "edit", "Host", "--rename", "a/b"], "which names can't have"),
+        (vec!["channel", "listen", "Bar"], "log in with `parlour login`"),
+    ] {
+        let said = refused(home, &command);
+        assert!(said.contains(why), "{command:?}: {said}");
+    }
+    rows(home, &["db", "verify"]);
+}
+
+#[test]
+fn what_the_machine_s_owner_changes_is_what_a_member_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    let server = Process::serve(home, "127.0.0.1:0", &["--demo"]);
+    let ask = |name: &str, arguments: &[&str]| support::as_profile(home, name, arguments, DEMO_PASSWORD);
+    for name in ["demo", "bob"] {
+        ask(name, &["login", &format!("{name}@{}", server.address), "--password-stdin"]);
+    }
+    // Nobody is logged in in `home` itself: these act as the machine's owner.
+    let owner = |arguments: &[&str]| rows(home, arguments);
+    let may = |what: &str, channel: &str| {
+        let found = ask("bob", &["why", "me", "may", what, channel]).remove(0);
+        let steps = found["steps"].as_array().unwrap().clone();
+        let decides = steps.into_iter().find(|step| step["decides"] == true).unwrap_or_default();
+        (found["holds"].as_bool().unwrap(), decides)
+    };
+    assert!(may("speak", "Social").0);
+    owner(&["channel", "create", "Social/Bar", "--temporary", "1h", "--limit", "9"]);
+    owner(&["channel", "allow", "Social", "--role", "Member", "--deny", "speak", "--reach", "below"]);
+    assert!(may("speak", "Social").0);
+    let (holds, decides) = may("speak", "Social/Bar");
+    assert_eq!((holds, &decides["kind"], &decides["reach"]), (false, &"overwrite".into(), &"below".into()));
+    owner(&["channel", "allow", "Social/Bar", "--user", "bob", "--allow", "speak"]);
+    assert_eq!(may("speak", "Social/Bar").1["user"], "bob");
+    owner(&["role", "create", "Host", "--allow", "kick", "--colour", "00aa55"]);
+    assert!(!may("kick", ".").0);
+    owner(&["role", "grant", "bob", "Host", "--for", "1h"]);
+    assert_eq!(may("kick", ".").1["role"], "Host");
+
+    // Both forms show the same.
+    owner(&["channel", "link", "Social/Bar", "General"]);
+    for list in [
+        ["channel", "list", "--limit", "50"],
+        ["role", "list", "--limit", "50"],
+        ["channel", "overwrites", "Social", "--json"],
+        ["role", "holders", "Host", "--json"],
+    ] {
+        assert_eq!(shared(owner(&list)), shared(ask("demo", &list)), "{list:?}");
+    }
+    owner(&["role", "revoke", "bob", "Host"]);
+    assert!(!may("kick", ".").0);
+    // And both refuse the same with the same words.
+    let long = "x".repeat(1025);
+    for command in [
+        ["channel", "edit", "Social", "--description", &long],
+        ["channel", "edit", "Social", "--last-speakers", "65536"],
+        ["channel", "edit", "Social", "--password", &long],
+        ["role", "edit", "Host", "--rename", "\u{200b}"],
+    ] {
+        let of_member = ask("demo", &command).pop().unwrap();
+        let of_owner = refused(home, &command);
+        assert!(of_owner.contains(of_member["error"]["message"].as_str().unwrap()), "{of_owner} {of_member}");
+    }
+}
+
+#[tokio::test]
+async fn members_are_held_to_the_bounds_that_the_machine_s_owner_is_held_to() {
+    let server = support::TestServer::start().await;
+    let root = server.log_in("root").await;
+    let social = channel_id(&root, "Social");
+    let voice = |bitrate, frame_ms, last_speakers| ChannelEdit {
+        voice: Some(VoicePolicy { bitrate, frame_ms, last_speakers }),
+        ..ChannelEdit::default()
+    };
+    for number in [0, 1, 10, 20, 40, 60, 61, 5_999, 6_000, 65_535, 65_536, 510_000, 510_001] {
+        let [rate, frame, speakers] = [voice(number, 0, 0), voice(0, number, 0), voice(0, 0, number)];
+        let bounds = [
+            (rate, bounds::check_bitrate(number).is_ok()),
+            (frame, bounds::check_frame(number).is_ok()),
+            (speakers, bounds::check_last_speakers(number).is_ok()),
+        ];
+        for (edit, fits) in bounds {
+            let done = root.edit_channel_with(social, edit.clone()).await;
+            assert_eq!(done.is_ok(), fits, "{edit:?}");
+        }
+    }
+    for colour in [0, 0xff_ff_ff, 1 << 24, u32::MAX] {
+        let edit = RoleEdit { colour: Some(colour), ..RoleEdit::default() };
+        let done = root.edit_role(RoleId(4), edit).await;
+        assert_eq!(done.is_ok(), bounds::check_colour(colour).is_ok(), "{colour:x}");
+    }
+    let bounds = (bounds::MAX_ROLES, bounds::MAX_OVERWRITES, bounds::MAX_LINKS);
+    assert_eq!(bounds, (state::MAX_ROLES, state::MAX_OVERWRITES, state::MAX_LINKS));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod store_fixture;
 
 use parlour::auth::StoredPassword;
+use parlour::bounds::{MAX_LINKS, MAX_OVERWRITES, MAX_ROLES};
 use parlour::id::{ChannelId, RoleId, Timestamp, UserId};
 use parlour::name::MAX_CHANNEL_DEPTH;
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
@@ -305,6 +306,45 @@ fn an_overwrite_says_where_it_holds() {
         store.write(put_overwrite(overwrite(reach))).unwrap();
         assert_eq!(store.overwrites(HOME, None, 9).unwrap(), [overwrite(reach)]);
     }
+}
+
+#[test]
+fn there_are_so_many_roles_links_and_overwrites_and_no_more() {
+    let store = Fixture::new();
+    let role = |number: usize| {
+        let (name, allow) = (format!("role {number}"), Permissions::NONE);
+        store.write(create_role(NewRole { organization: HOME, name, rank: 1, colour: 0, allow }))
+    };
+    let shipped = store.roles(HOME, None, usize::MAX).unwrap().len();
+    let roles: Vec<_> = (shipped..MAX_ROLES).map(|number| role(number).unwrap().id).collect();
+    assert_eq!(role(MAX_ROLES).unwrap_err(), Failed::Refused(CreateRoleError::TooMany));
+    store.write(delete_role(roles[0])).unwrap();
+    role(MAX_ROLES).unwrap();
+
+    let except = |subject| {
+        let (channel, reach) = (ChannelId(2), Reach::Both);
+        let (allow, deny) = (Permissions::TEXT, Permissions::NONE);
+        store.write(put_overwrite(Overwrite { channel, subject, allow, deny, reach }))
+    };
+    let roles = store.roles(HOME, None, usize::MAX).unwrap();
+    let subjects: Vec<_> = roles.iter().map(|role| Subject::Role(role.id)).collect();
+    assert_eq!(subjects.len(), MAX_OVERWRITES);
+    for subject in &subjects {
+        except(*subject).unwrap();
+    }
+    let alice = Subject::User(store.add_user("alice").id);
+    assert_eq!(except(alice).unwrap_err(), Failed::Refused(PutOverwriteError::TooMany));
+    except(subjects[3]).unwrap();
+
+    let channel =
+        |number| store.write(create_channel(Channel::new(HOME, None, format!("{number}")))).unwrap().id;
+    let link = |other| store.write(link_channels(ChannelId(2), other, true));
+    let others: Vec<_> = (0..MAX_LINKS).map(channel).collect();
+    for other in &others {
+        link(*other).unwrap();
+    }
+    assert_eq!(link(channel(MAX_LINKS)).unwrap_err(), Failed::Refused(LinkChannelsError::TooMany));
+    link(others[5]).unwrap();
 }
 
 /// Exports the store and loads the lines into another one, changed on the way.

@@ -12,7 +12,7 @@ const LONGEST_FILE: usize = 800;
 const LONGEST_MAIN: usize = 30;
 const BANNED_NAMES: &[&str] = &["utils", "common", "helpers", "manager", "core", "types"];
 /// Rooms without clock, randomness and async runtime, and what would give them one.
-const PURE: &[&str] = &["id", "name", "permission", "protocol", "state", "voice", "auth"];
+const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state", "voice", "auth"];
 const IMPURE_WORDS: &[&str] =
     &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
 /// Crates that only some rooms may name.

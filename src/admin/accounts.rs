@@ -1,12 +1,12 @@
-//! Organizations, users, sessions and roles.
+//! Organizations, users and sessions.
 
 use serde_json::{Value, json};
 
-use super::request::{Organization, Role, Session, User};
+use super::request::{Organization, Session, User};
 use super::{AdminError, Answer, Desk, shown};
 use crate::auth::{StoredPassword, check_password};
-use crate::name::{check_channel_name, check_user_name};
-use crate::store::write::{self, NewOrganization, NewRole, NewUser, OrganizationEdit, RoleEdit, UserEdit};
+use crate::name::check_user_name;
+use crate::store::write::{self, NewOrganization, NewUser, OrganizationEdit, UserEdit};
 use crate::store::{self, Grant, Limits, Seen};
 
 impl Desk<'_> {
@@ -18,7 +18,7 @@ impl Desk<'_> {
                 Ok(Answer::rows(rows))
             }
             Organization::Create { tag, name } => {
-                let tag = check_user_name(&tag).map_err(|error| AdminError::Refused(error.to_string()))?;
+                let tag = check_user_name(&tag)?;
                 let new = NewOrganization { tag, name, limits: Limits::default() };
                 let made = self.write(write::create_organization(new))?;
                 Ok(Answer::row(
@@ -80,7 +80,7 @@ impl Desk<'_> {
                 Ok(Answer::rows(vec![self.shown_user(&user)?]))
             }
             User::Create { name, email, password, role } => {
-                let name = check_user_name(&name).map_err(|error| AdminError::Refused(error.to_string()))?;
+                let name = check_user_name(&name)?;
                 let roles = vec![self.find_role(home, &role)?.id];
                 let password = password.map(|password| hashed(&password)).transpose()?;
                 let new = NewUser { organization: home.id, name, email, password, roles };
@@ -89,8 +89,7 @@ impl Desk<'_> {
             }
             User::Edit { name, rename, email, password } => {
                 let user = self.find_user(home, &name)?;
-                let rename = rename.map(|name| check_user_name(&name)).transpose();
-                let rename = rename.map_err(|error| AdminError::Refused(error.to_string()))?;
+                let rename = rename.map(|name| check_user_name(&name)).transpose()?;
                 let password = password.map(|password| hashed(&password)).transpose()?.map(Some);
                 let is_new_password = password.is_some();
                 let email = email.map(|email| Some(email).filter(|email| !email.is_empty()));
@@ -148,15 +147,6 @@ impl Desk<'_> {
         self.store.user_by_name(home.id, name)?.ok_or_else(unknown)
     }
 
-    pub(super) fn find_role(
-        &self,
-        home: &store::Organization,
-        name: &str,
-    ) -> Result<store::Role, AdminError> {
-        let unknown = || AdminError::Unknown { what: "role", name: name.to_owned() };
-        self.store.role_by_name(home.id, name)?.ok_or_else(unknown)
-    }
-
     pub(super) fn session(&self, home: &store::Organization, request: Session) -> Result<Answer, AdminError> {
         match request {
             Session::List { user, limit } => {
@@ -185,40 +175,16 @@ impl Desk<'_> {
             }
         }
     }
-
-    pub(super) fn role(&self, home: &store::Organization, request: Role) -> Result<Answer, AdminError> {
-        match request {
-            Role::List(limit) => {
-                let found = self.store.roles(home.id, limit.after.map(Into::into), limit.limit)?;
-                Ok(Answer::rows(found.iter().map(|role| shown(role, &["organization"])).collect()))
-            }
-            Role::Create { name, rank, allow } => {
-                let name =
-                    check_channel_name(&name).map_err(|error| AdminError::Refused(error.to_string()))?;
-                let new = NewRole { organization: home.id, name, rank, colour: 0, allow };
-                let made = self.write(write::create_role(new))?;
-                Ok(Answer::row(format!("Role {} is created.", made.name), shown(&made, &["organization"])))
-            }
-            Role::Edit { name, rename, rank, allow } => {
-                let role = self.find_role(home, &name)?;
-                let made = self.write(write::edit_role(
-                    role.id,
-                    RoleEdit { name: rename, rank, allow, ..RoleEdit::default() },
-                ))?;
-                Ok(Answer::row(format!("Role {} is changed.", made.name), shown(&made, &["organization"])))
-            }
-            Role::Delete { name } => {
-                let role = self.find_role(home, &name)?;
-                let gone = self.write(write::delete_role(role.id))?;
-                Ok(Answer::text(format!("Role {} is deleted, and nobody has it any more.", gone.name)))
-            }
-        }
-    }
 }
 
-/// A chosen password, hashed.
-pub(super) fn hashed(password: &str) -> Result<StoredPassword, AdminError> {
+/// A person's chosen password, hashed.
+fn hashed(password: &str) -> Result<StoredPassword, AdminError> {
     check_password(password).map_err(|error| AdminError::Refused(error.to_string()))?;
+    salted(password)
+}
+
+/// A password of any length, hashed.
+pub(super) fn salted(password: &str) -> Result<StoredPassword, AdminError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| {
         AdminError::Refused(format!("the operating system gives no random bytes: {error}"))

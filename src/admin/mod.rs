@@ -5,11 +5,13 @@
 mod accounts;
 mod database;
 mod request;
+mod roles;
 mod tree;
 
 pub use database::backup_is_due;
 pub use request::{
-    Audit, Channel, Database, Limit, Organization as OrganizationRequest, Request, Role, Session, User,
+    Audit, Channel, ChannelOptions, Database, Limit, Organization as OrganizationRequest, Request, Role,
+    Session, User,
 };
 
 use std::fmt::Display;
@@ -18,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::bounds::OutOfBounds;
 use crate::id::OrganizationId;
+use crate::name::NameError;
 use crate::store::{
     BackupError, By, CommitError, Failed, Organization, ReadError, SEEDED_ORGANIZATION, Store, Write,
 };
@@ -69,6 +73,18 @@ pub enum AdminError {
     /// A backup can't be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
+}
+
+impl From<NameError> for AdminError {
+    fn from(error: NameError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+impl From<OutOfBounds> for AdminError {
+    fn from(error: OutOfBounds) -> Self {
+        Self::Refused(error.to_string())
+    }
 }
 
 /// Where a request is done.

@@ -4,7 +4,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server, ask, password};
+use super::connect::{Server, ask, password};
 use super::output::{Output, counted, paint, styled};
 use super::serve::qr_code;
 use crate::client::Session;
@@ -80,8 +80,7 @@ enum SecondFactor {
 
 impl Account {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         match self.command {
             Command::Show => show(&session, output).await?,
             Command::Password { password_stdin } => {

@@ -4,11 +4,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::Output;
 use super::span::Span;
 use crate::id::{Fingerprint, Timestamp};
-use crate::protocol::wire::create_ban::Subject;
+use crate::protocol::wire::{self, create_ban::Subject};
 
 /// Keep accounts, addresses and devices out.
 #[derive(Debug, Args)]
@@ -48,10 +48,12 @@ enum Command {
     },
 }
 
+const COLUMNS: &[(&str, &str, &str)] =
+    &[("ban", "Ban", ""), ("subject", "Who", ""), ("until", "Until", "for good"), ("reason", "Why", "")];
+
 impl Ban {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         match self.command {
             Command::Add { user, network, key, reason, life } => {
                 let (subject, words) = match (user, network, key.as_deref().map(Fingerprint::parse)) {
@@ -68,17 +70,15 @@ impl Ban {
                 output.object(&json!({ "ban": id }));
             }
             Command::List => {
-                let mut rows = Vec::new();
-                for ban in session.bans().await? {
-                    let until = (ban.until_ms > 0).then_some(Timestamp(ban.until_ms));
-                    output.object(&json!({
+                let row = |ban: &wire::Ban| {
+                    json!({
                         "ban": ban.id, "subject": ban.subject, "reason": ban.reason,
-                        "created": Timestamp(ban.created_ms), "until": until,
-                    }));
-                    let until = until.map_or_else(|| "for good".to_owned(), |until| until.to_string());
-                    rows.push(vec![ban.id.to_string(), ban.subject, until, ban.reason]);
-                }
-                output.table(&["Ban", "Who", "Until", "Why"], rows);
+                        "created": Timestamp(ban.created_ms),
+                        "until": (ban.until_ms > 0).then_some(Timestamp(ban.until_ms)),
+                    })
+                };
+                let rows: Vec<_> = session.bans().await?.iter().map(row).collect();
+                output.records(COLUMNS, &rows);
             }
             Command::Lift { ban } => {
                 session.lift_ban(ban).await?;

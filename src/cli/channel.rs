@@ -2,16 +2,15 @@
 
 mod live;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::connect::{Server, acting_place, channel_password, password};
-use super::operate::{self, Place};
+use super::connect::{Acting, channel_password, password};
+use super::operate;
 use super::output::Output;
-use super::records::Organization;
-use super::role::only_logged_in;
 use super::span::Span;
-use super::words::{bitrate, frame, permissions, reach};
-use crate::admin::{self, Answer, Limit, Request};
+use super::words::{bitrate, frame, known_permissions, permissions, reach};
+use crate::admin::{self, Answer, ChannelOptions, Limit, Request};
 use crate::permission::{Permissions, Reach};
 use crate::protocol::wire::VoicePolicy;
 
@@ -21,11 +20,7 @@ pub(super) struct Channel {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,9 +59,6 @@ enum Command {
         /// The channel to be below from now on; `/` for the top.
         #[arg(long, value_name = "PATH")]
         below: Option<String>,
-        /// Read a password for joining from standard input; an empty one takes it away.
-        #[arg(long, conflicts_with = "password")]
-        password_stdin: bool,
         #[command(flatten)]
         options: Options,
     },
@@ -76,6 +68,7 @@ enum Command {
         path: String,
     },
     /// Make an exception for a role or a user in a channel; without permissions, take it away.
+    #[command(after_help = known_permissions())]
     Allow(Exception),
     /// Show the exceptions that a channel makes.
     Overwrites {
@@ -111,6 +104,9 @@ struct Options {
     /// What must be known to join; an empty one is none. Asked for when the value is left out or is `-`.
     #[arg(long, value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
     password: Option<String>,
+    /// Read it from standard input.
+    #[arg(long, conflicts_with = "password")]
+    password_stdin: bool,
     /// People at most; 0 for any number.
     #[arg(long, value_name = "COUNT")]
     limit: Option<u32>,
@@ -128,7 +124,18 @@ struct Options {
 impl Options {
     /// The password, which is asked for where it isn't given.
     fn password(&self) -> anyhow::Result<Option<String>> {
-        channel_password(self.password.as_deref(), "The channel's password", true)
+        let question = "The channel's password";
+        if self.password_stdin {
+            return password(true, question, false).map(Some);
+        }
+        channel_password(self.password.as_deref(), question, true)
+    }
+
+    /// The same for the machine's owner.
+    fn for_database(&self) -> anyhow::Result<ChannelOptions> {
+        let password = self.password()?;
+        let Self { limit, bitrate, frame, last_speakers, .. } = *self;
+        Ok(ChannelOptions { password, limit, bitrate, frame, last_speakers })
     }
 
     /// The voice policy with what is given; `None` where nothing is.
@@ -139,10 +146,6 @@ impl Options {
             frame_ms: self.frame.unwrap_or(present.frame_ms),
             last_speakers: self.last_speakers.unwrap_or(present.last_speakers),
         })
-    }
-
-    fn says_more_than_a_password(&self) -> bool {
-        self.limit.is_some() || self.voice(VoicePolicy::default()).is_some()
     }
 }
 
@@ -185,11 +188,9 @@ const OVERWRITES: &[(&str, &str)] =
 
 impl Channel {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let is_local = self.place.data_dir.is_some() || self.organization.tag.is_some();
         let overwrites = matches!(self.command, Command::Overwrites { .. });
-        let answer = match acting_place(&self.server, is_local)? {
-            Some(place) => {
-                let session = place.enter().await?.session;
+        let answer = match self.acting.session().await? {
+            Some(session) => {
                 let answer = live::run(&session, self.command).await?;
                 session.close().await;
                 answer
@@ -206,32 +207,24 @@ impl Channel {
         let channel = match self.command {
             Command::List(limit) => R::List(limit),
             Command::Create { path, description, position, temporary, options } => {
-                if temporary.is_some() || options.password.is_some() || options.says_more_than_a_password() {
-                    return only_logged_in("more than a description and a position");
-                }
-                R::Create { path, description, position }
+                let temporary_ms = temporary.map(Span::milliseconds);
+                R::Create { path, description, position, temporary_ms, options: options.for_database()? }
             }
-            Command::Edit { path, rename, description, position, below, password_stdin, options } => {
-                if options.says_more_than_a_password() {
-                    return only_logged_in("more than a name, a description, a place and a password");
-                }
-                let from_stdin = || password(true, "The channel's password", false);
-                let given = password_stdin.then(from_stdin).transpose()?;
-                let password = given.map_or_else(|| options.password(), |given| Ok(Some(given)))?;
-                R::Edit { path, rename, description, position, below, password }
+            Command::Edit { path, rename, description, position, below, options } => {
+                R::Edit { path, rename, description, position, below, options: options.for_database()? }
             }
             Command::Delete { path } => R::Delete { path },
-            Command::Allow(Exception { reach, .. }) if reach != Reach::Both => {
-                return only_logged_in("--reach");
+            Command::Allow(Exception { path, role, user, allow, deny, reach }) => {
+                R::Allow { path, role, user, allow, deny, reach }
             }
-            Command::Allow(Exception { path, role, user, allow, deny, .. }) => {
-                R::Allow { path, role, user, allow, deny }
-            }
-            Command::Overwrites { .. } => return only_logged_in("`channel overwrites`"),
-            Command::Link { .. } => return only_logged_in("`channel link`"),
-            Command::Listen { .. } => return only_logged_in("`channel listen`"),
+            Command::Overwrites { path } => R::Overwrites { path },
+            Command::Link { path, other, remove } => R::Link { path, other, linked: !remove },
+            Command::Listen { .. } => bail!(
+                "it is somebody who listens: log in with `parlour login`, and leave --data-dir and --organization out"
+            ),
         };
-        self.place.operate(Request::Channel { organization: self.organization.tag, channel }, output).await
+        let Acting { organization, place, .. } = self.acting;
+        place.operate(Request::Channel { organization: organization.tag, channel }, output).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::{Output, paint, styled};
 use super::span::Span;
 use super::words::roughly;
@@ -25,8 +25,7 @@ pub(super) struct Channels {
 
 impl Channels {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         let view = session.view();
         output.line(paint(&session.welcome().server_name, "1", styled()));
         draw(output, &view, None, "");

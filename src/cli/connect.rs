@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::operate;
 use super::output::Output;
+use super::records::Organization;
 use crate::client::{
     Address, Connected, Credentials, DeviceSecret, Keeper, Known, Profile, ProfileWallet, Session, Trust,
     Wallet, connect,
@@ -25,6 +27,13 @@ pub(super) struct Server {
     /// The server: parlour://[user@]host[:port][/Channel/Sub]. Default: the one logged in to last.
     #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
     pub(super) address: Option<String>,
+}
+
+impl Server {
+    /// A session there, by what is kept of the log-in.
+    pub(super) async fn enter(&self) -> anyhow::Result<Session> {
+        Ok(Place::find(self.address.as_deref())?.enter().await?.session)
+    }
 }
 
 /// A server with what is known of it here.
@@ -185,16 +194,32 @@ pub(super) struct JoinPassword {
     password: Option<String>,
 }
 
-/// The server where a command about records acts as the person who is logged in; none where it acts as the machine's
-/// owner: when it is said to, or when nobody is logged in here.
-pub(super) fn acting_place(server: &Server, is_local: bool) -> anyhow::Result<Option<Place>> {
-    if is_local {
-        return Ok(None);
+/// As whom a command about records acts.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Acting {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    pub(super) organization: Organization,
+    #[command(flatten)]
+    pub(super) place: operate::Place,
+}
+
+impl Acting {
+    /// The session of the person who is logged in; none where the command acts as the machine's owner: when it is said
+    /// to, or when nobody is logged in here.
+    pub(super) async fn session(&self) -> anyhow::Result<Option<Session>> {
+        if self.place.data_dir.is_some() || self.organization.tag.is_some() {
+            return Ok(None);
+        }
+        let place = Place::find(self.server.address.as_deref())?;
+        let is_program = std::env::var_os("PARLOUR_API_KEY").is_some();
+        let is_named = self.server.address.is_some() || is_program;
+        if is_named || place.known().is_some_and(Known::is_logged_in) {
+            return Ok(Some(place.enter().await?.session));
+        }
+        Ok(None)
     }
-    let place = Place::find(server.address.as_deref())?;
-    let is_program = std::env::var_os("PARLOUR_API_KEY").is_some();
-    let acts = server.address.is_some() || is_program || place.known().is_some_and(Known::is_logged_in);
-    Ok(acts.then_some(place))
 }
 
 /// Enters the channel that is named, by itself or in the address; the first one when none is.

@@ -4,9 +4,10 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::Output;
 use crate::id::{Fingerprint, SessionId, Timestamp};
+use crate::protocol::wire;
 
 /// The devices that are logged in to your account.
 #[derive(Debug, Args)]
@@ -37,16 +38,14 @@ enum Command {
 
 impl Device {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         match self.command {
             Command::List => {
                 let devices = session.devices().await?;
                 let mut rows = Vec::new();
                 for device in &devices.devices {
                     let key = devices.keys.iter().find(|key| key.session == device.session);
-                    let key = key.and_then(|key| <[u8; 32]>::try_from(key.fingerprint.as_ref()).ok());
-                    let key = key.map(|bytes| Fingerprint(bytes).to_string().replace(':', "").to_lowercase());
+                    let key = key.and_then(fingerprint).map(digits);
                     let marks = [(device.this, "this one"), (device.connected, "connected")];
                     let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
                     output.object(&json!({
@@ -77,13 +76,12 @@ impl Device {
                 output.line("Every other device is logged out.");
                 output.object(&json!({ "ended": "others" }));
             }
-            Command::RemoveKey { fingerprint } => {
+            Command::RemoveKey { fingerprint: given } => {
                 let devices = session.devices().await?;
-                let wanted = fingerprint.replace(':', "").to_lowercase();
+                let wanted = given.replace(':', "").to_lowercase();
                 let mut fitting = devices.keys.iter().filter_map(|key| {
-                    let bytes = <[u8; 32]>::try_from(key.fingerprint.as_ref()).ok()?;
-                    let text = Fingerprint(bytes).to_string().replace(':', "").to_lowercase();
-                    (!wanted.is_empty() && text.starts_with(&wanted)).then_some(Fingerprint(bytes))
+                    let key = fingerprint(key)?;
+                    (!wanted.is_empty() && digits(key).starts_with(&wanted)).then_some(key)
                 });
                 let key = fitting.next().filter(|_| fitting.next().is_none());
                 let key = key.context("no one key begins so; `parlour device list` shows them")?;
@@ -95,4 +93,13 @@ impl Device {
         session.close().await;
         Ok(())
     }
+}
+
+fn fingerprint(key: &wire::DeviceKey) -> Option<Fingerprint> {
+    key.fingerprint.as_ref().try_into().ok().map(Fingerprint)
+}
+
+/// A fingerprint as the list shows it.
+fn digits(key: Fingerprint) -> String {
+    key.to_string().replace(':', "").to_lowercase()
 }

@@ -47,6 +47,14 @@ enum Command {
     },
 }
 
+const COLUMNS: &[(&str, &str, &str)] = &[
+    ("invite", "Invite", ""),
+    ("uses", "Uses left", ""),
+    ("expires", "Good until", ""),
+    ("channel", "Channel", ""),
+    ("roles", "Roles", ""),
+];
+
 impl Invite {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let place = Place::find(self.server.address.as_deref())?;
@@ -84,22 +92,14 @@ impl Invite {
                 }));
             }
             Command::List => {
-                let mut rows = Vec::new();
-                for invite in session.invites().await? {
-                    let until = Timestamp(invite.expires_ms);
-                    output.object(&json!({
-                        "invite": invite.id, "uses": invite.uses, "expires": until, "channel": invite.channel_path,
-                        "roles": invite.roles,
-                    }));
-                    rows.push(vec![
-                        invite.id.to_string(),
-                        invite.uses.to_string(),
-                        until.to_string(),
-                        invite.channel_path,
-                        invite.roles.join(", "),
-                    ]);
-                }
-                output.table(&["Invite", "Uses left", "Good until", "Channel", "Roles"], rows);
+                let row = |invite: &wire::Invite| {
+                    json!({
+                        "invite": invite.id, "uses": invite.uses, "expires": Timestamp(invite.expires_ms),
+                        "channel": invite.channel_path, "roles": invite.roles,
+                    })
+                };
+                let rows: Vec<_> = session.invites().await?.iter().map(row).collect();
+                output.records(COLUMNS, &rows);
             }
             Command::Revoke { invite } => {
                 session.revoke_invite(invite).await?;

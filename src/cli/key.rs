@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::{Output, paint, styled};
 use super::span::Span;
 use crate::id::Timestamp;
 use crate::permission::Permissions;
+use crate::protocol::wire;
 
 /// Keys for programs that act for you.
 #[derive(Debug, Args)]
@@ -40,10 +41,18 @@ enum Command {
     },
 }
 
+const COLUMNS: &[(&str, &str, &str)] = &[
+    ("id", "Key", ""),
+    ("prefix", "Begins", ""),
+    ("name", "For", ""),
+    ("allow", "May", ""),
+    ("expires", "Good until", "for good"),
+    ("used", "Used", "never"),
+];
+
 impl Key {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         match self.command {
             Command::Create { name, allow, life } => {
                 let made = session.create_api_key(&name, allow, life.map(|span| span.0)).await?;
@@ -54,26 +63,16 @@ impl Key {
                 output.object(&json!({ "id": made.id, "key": made.key, "allow": allow.to_string() }));
             }
             Command::List => {
-                let mut rows = Vec::new();
-                for key in session.api_keys().await? {
-                    let time = |at: u64| (at > 0).then_some(Timestamp(at));
-                    let allow = Permissions::from_bits(key.scopes).to_string();
-                    output.object(&json!({
-                        "id": key.id, "prefix": key.prefix, "name": key.name, "allow": allow,
+                let time = |at: u64| (at > 0).then_some(Timestamp(at));
+                let row = |key: &wire::ApiKey| {
+                    json!({
+                        "id": key.id, "prefix": key.prefix, "name": key.name,
+                        "allow": Permissions::from_bits(key.scopes).to_string(),
                         "created": Timestamp(key.created_ms), "expires": time(key.expires_ms), "used": time(key.used_ms),
-                    }));
-                    let shown =
-                        |at: u64, none: &str| time(at).map_or_else(|| none.to_owned(), |at| at.to_string());
-                    rows.push(vec![
-                        key.id.to_string(),
-                        key.prefix,
-                        key.name,
-                        allow,
-                        shown(key.expires_ms, "for good"),
-                        shown(key.used_ms, "never"),
-                    ]);
-                }
-                output.table(&["Key", "Begins", "For", "May", "Good until", "Used"], rows);
+                    })
+                };
+                let rows: Vec<_> = session.api_keys().await?.iter().map(row).collect();
+                output.records(COLUMNS, &rows);
             }
             Command::Revoke { key } => {
                 session.revoke_api_key(key).await?;

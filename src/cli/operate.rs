@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::output::Output;
+use super::output::{Output, cell};
 use crate::admin::{self, Answer, Request};
 use crate::config::Config;
 use crate::endpoint::{AskError, ask_local};
@@ -78,7 +78,7 @@ pub(super) fn print(answer: &Answer, columns: &[(&str, &str)], output: Output) {
         output.line("There is nothing.");
     } else if !columns.is_empty() && (answer.text.is_empty() || answer.rows.len() > 1) {
         let headings: Vec<_> = columns.iter().map(|(_, heading)| *heading).collect();
-        let cells = |row: &Value| columns.iter().map(|(field, _)| cell(&row[*field])).collect();
+        let cells = |row: &Value| columns.iter().map(|(field, _)| cell(&row[*field], "")).collect();
         output.table(&headings, answer.rows.iter().map(cells).collect());
     }
     for row in &answer.rows {
@@ -86,15 +86,6 @@ pub(super) fn print(answer: &Answer, columns: &[(&str, &str)], output: Output) {
     }
     if answer.rows.is_empty() {
         output.object(&serde_json::json!({ "done": answer.text }));
-    }
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(yes) => if *yes { "yes" } else { "" }.to_owned(),
-        other => other.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{ConnectError, RequestError};
 
@@ -56,6 +56,17 @@ impl Output {
         self.line(table.to_string());
     }
 
+    /// Prints objects: to a person in a table of these columns, to a script whole. A column is a field's name, its
+    /// heading, and what stands where there is nothing.
+    pub(super) fn records(self, columns: &[(&str, &str, &str)], rows: &[Value]) {
+        let headings: Vec<_> = columns.iter().map(|(_, heading, _)| *heading).collect();
+        let cells = |row: &Value| columns.iter().map(|(field, _, none)| cell(&row[*field], none)).collect();
+        self.table(&headings, rows.iter().map(cells).collect());
+        for row in rows {
+            self.object(row);
+        }
+    }
+
     /// Prints an error and answers with the exit code: 2 for what the server refused, 1 for the rest, of which
     /// [`DoesNotHold`] was told already.
     pub(super) fn fail(self, error: &anyhow::Error) -> u8 {
@@ -77,6 +88,17 @@ impl Output {
             writeln!(out, "{} {error:#}", paint("error:", "1;31", io::stderr().is_terminal()))
         };
         if code.is_some() { 2 } else { 1 }
+    }
+}
+
+/// A value in a table.
+pub(super) fn cell(value: &Value, none: &str) -> String {
+    match value {
+        Value::Null => none.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => if *yes { "yes" } else { "" }.to_owned(),
+        Value::Array(values) => values.iter().map(|value| cell(value, none)).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
     }
 }
 

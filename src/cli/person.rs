@@ -14,7 +14,8 @@ fn bare(name: &str) -> &str {
     name.strip_prefix('~').unwrap_or(name)
 }
 
-fn alike(name: &str, other: &str) -> bool {
+/// Whether two names are the same, upper and lower case alike.
+pub(super) fn alike(name: &str, other: &str) -> bool {
     name.to_lowercase() == other.to_lowercase()
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::Output;
 use super::person::find;
 use crate::client::Moderation;
@@ -23,8 +23,7 @@ pub(super) struct Priority {
 
 impl Priority {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         let view = session.view();
         let member = find(&view, &self.user)?;
         let what = Moderation { priority: Some(!self.off), ..Moderation::default() };

@@ -98,6 +98,7 @@ impl Record {
                 Restored::Session(session) => entered.session = session,
                 Restored::Over(reason) => {
                     output.line(format!("The connection ended: {reason}."));
+                    output.object(&json!({ "event": "ended", "reason": reason }));
                     break;
                 }
             }

@@ -2,18 +2,18 @@
 
 pub(super) mod live;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::connect::{Server, acting_place};
-use super::operate::{self, Place};
+use super::connect::Acting;
+use super::operate;
 use super::output::Output;
-use super::records::Organization;
 use super::span::Span;
-use super::words::{colour, permissions};
+use super::words::{colour, known_permissions, permissions};
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RoleEdit;
+use crate::id::Timestamp;
 use crate::permission::Permissions;
 
 /// Roles: named sets of permissions.
@@ -22,11 +22,7 @@ pub(super) struct Role {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,6 +30,7 @@ enum Command {
     /// List them.
     List(Limit),
     /// Create one.
+    #[command(after_help = known_permissions())]
     Create {
         /// Its name.
         name: String,
@@ -48,6 +45,7 @@ enum Command {
         colour: Option<u32>,
     },
     /// Change its name, rank, colour or permissions.
+    #[command(after_help = known_permissions())]
     Edit {
         /// Its name.
         name: String,
@@ -126,11 +124,9 @@ const HOLDERS: &[(&str, &str)] = &[("id", "User"), ("name", "Name"), ("until", "
 
 impl Role {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let is_local = self.place.data_dir.is_some() || self.organization.tag.is_some();
         let holders = matches!(self.command, Command::Holders { .. });
-        let answer = match acting_place(&self.server, is_local)? {
-            Some(place) => {
-                let session = place.enter().await?.session;
+        let answer = match self.acting.session().await? {
+            Some(session) => {
                 let answer = live::run(&session, self.command).await?;
                 session.close().await;
                 answer
@@ -144,15 +140,16 @@ impl Role {
     /// As the machine's owner.
     async fn on_database(self, output: Output) -> anyhow::Result<Answer> {
         use admin::Role as R;
-        let Self { command, organization, place, .. } = self;
-        let organization = organization.tag;
+        let Self { command, acting } = self;
+        let (organization, place) = (acting.organization.tag, acting.place);
         let of_roles = |role| Request::Role { organization: organization.clone(), role };
         let of_users = |user| Request::User { organization: organization.clone(), user };
         let every = Limit { limit: 1_000_000, after: None };
         let request = match command {
             Command::List(limit) => of_roles(R::List(limit)),
-            Command::Create { colour: Some(_), .. } => return only_logged_in("--colour"),
-            Command::Create { name, rank, allow, colour: None } => of_roles(R::Create { name, rank, allow }),
+            Command::Create { name, rank, allow, colour } => {
+                of_roles(R::Create { name, rank, colour: colour.unwrap_or(0), allow })
+            }
             Command::Edit { name, edit } => {
                 let present = if edit.add.is_some() || edit.take.is_some() {
                     let roles = place.operate(of_roles(R::List(every)), output).await?.rows;
@@ -161,25 +158,20 @@ impl Role {
                     Permissions::NONE
                 };
                 let RoleEdit { name: rename, rank, colour, allow } = edit.of(present);
-                if colour.is_some() {
-                    return only_logged_in("--colour");
-                }
-                of_roles(R::Edit { name, rename, rank, allow })
+                of_roles(R::Edit { name, rename, rank, colour, allow })
             }
             Command::Delete { name } => of_roles(R::Delete { name }),
             Command::Grant { user: name, role, life } => {
                 let until = life.map(|life| operate::now().plus(life.0));
-                of_users(admin::User::Grant { name, role, until })
+                let row = grant_row(&name, &role, until);
+                let done = place.operate(of_users(admin::User::Grant { name, role, until }), output).await?;
+                return Ok(Answer { rows: vec![row], ..done });
             }
-            Command::Revoke { user: name, role } => of_users(admin::User::Revoke { name, role }),
-            Command::Holders { role } => {
-                let users = place.operate(of_users(admin::User::List(every)), output).await?.rows;
-                let has = |user: &Value| {
-                    let roles = user["roles"].as_str().unwrap_or_default();
-                    roles.split(", ").any(|name| name.to_lowercase() == role.to_lowercase())
-                };
-                return Ok(Answer { text: String::new(), rows: users.into_iter().filter(has).collect() });
+            Command::Revoke { user: name, role } => {
+                let done = place.operate(of_users(admin::User::Revoke { name, role }), output).await?;
+                return Ok(Answer { rows: Vec::new(), ..done });
             }
+            Command::Holders { role: name } => of_roles(R::Holders { name }),
         };
         place.operate(request, output).await
     }
@@ -195,11 +187,9 @@ fn allowed_by(roles: &[Value], name: &str) -> anyhow::Result<Permissions> {
     Ok(role["allow"].as_str().unwrap_or_default().parse()?)
 }
 
-/// What the machine's owner can't do to the database by a command.
-pub(super) fn only_logged_in<T>(what: &str) -> anyhow::Result<T> {
-    bail!(
-        "{what} is for who is logged in; log in with `parlour login`, and leave --data-dir and --organization out"
-    )
+/// Who has a role from now on.
+fn grant_row(user: &str, role: &str, until: Option<Timestamp>) -> Value {
+    json!({ "name": user, "role": role, "until": until })
 }
 
 #[cfg(test)]

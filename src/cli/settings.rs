@@ -4,7 +4,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::Output;
 use super::span::Span;
 use super::words::printable;
@@ -43,8 +43,7 @@ enum Command {
 
 impl Settings {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         let view = session.view();
         if let Command::Edit { welcome, default_channel, afk_channel, afk_after } = self.command {
             let edit = OrganizationEdit {

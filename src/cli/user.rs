@@ -3,25 +3,20 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{self, Server, password};
-use super::operate::Place;
+use super::connect::{Acting, password};
 use super::output::Output;
-use super::records::Organization;
 use crate::admin::{self, Limit, Request};
+use crate::client::Session;
 use crate::id::Timestamp;
 
-/// Accounts. `create`, `disable` and `enable` go to the server you are logged in to, unless --data-dir names
-/// one of this machine's; the others are for the machine's owner.
+/// Accounts. `create`, `disable` and `enable` go to the server you are logged in to, if you are to any, and neither
+/// --data-dir nor --organization is given; the others are for the machine's owner.
 #[derive(Debug, Args)]
 pub(super) struct User {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,7 +28,7 @@ enum Command {
         /// The role it gets.
         #[arg(long, default_value = "Member")]
         role: String,
-        /// Its e-mail address; with --data-dir only.
+        /// Its e-mail address; said by the machine's owner only.
         #[arg(long)]
         email: Option<String>,
         /// Read the password from standard input.
@@ -98,33 +93,33 @@ enum Command {
 impl User {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         use admin::User as R;
-        let is_local = self.place.data_dir.is_some();
+        let session = match self.command {
+            Command::Create { email: None, .. } | Command::Disable { .. } | Command::Enable { .. } => {
+                self.acting.session().await?
+            }
+            _ => None,
+        };
         let ask = |name: &str, from_stdin: bool| {
             password(from_stdin, &format!("A password for {name} (10 characters or more)"), true)
         };
         let user = match self.command {
             Command::Create { name, role, email, password_stdin } => {
                 let password = ask(&name, password_stdin)?;
-                if !is_local {
-                    let session = enter(&self.server).await?;
+                if let Some(session) = session {
                     session.create_user(&name, &password, &role).await?;
                     done(output, &name, "created");
                     return Ok(());
                 }
                 R::Create { name, email, password: Some(password), role }
             }
-            Command::Disable { name } if is_local => R::Disable { name, disabled: true },
-            Command::Enable { name } if is_local => R::Disable { name, disabled: false },
-            Command::Disable { name } => {
-                enter(&self.server).await?.set_user_disabled(&name, true).await?;
-                done(output, &name, "disabled");
-                return Ok(());
-            }
-            Command::Enable { name } => {
-                enter(&self.server).await?.set_user_disabled(&name, false).await?;
-                done(output, &name, "enabled");
-                return Ok(());
-            }
+            Command::Disable { name } => match session {
+                Some(session) => return disable(session, &name, true, output).await,
+                None => R::Disable { name, disabled: true },
+            },
+            Command::Enable { name } => match session {
+                Some(session) => return disable(session, &name, false, output).await,
+                None => R::Disable { name, disabled: false },
+            },
             Command::List(limit) => R::List(limit),
             Command::Show { name } => R::Show { name },
             Command::Edit { name, rename, email, password_stdin } => {
@@ -143,13 +138,16 @@ impl User {
             ("state", "State"),
             ("last_login", "Last log-in"),
         ];
-        let request = Request::User { organization: self.organization.tag, user };
-        self.place.show(request, &columns, output).await
+        let Acting { organization, place, .. } = self.acting;
+        let request = Request::User { organization: organization.tag, user };
+        place.show(request, &columns, output).await
     }
 }
 
-async fn enter(server: &Server) -> anyhow::Result<crate::client::Session> {
-    Ok(connect::Place::find(server.address.as_deref())?.enter().await?.session)
+async fn disable(session: Session, name: &str, disabled: bool, output: Output) -> anyhow::Result<()> {
+    session.set_user_disabled(name, disabled).await?;
+    done(output, name, if disabled { "disabled" } else { "enabled" });
+    Ok(())
 }
 
 fn done(output: Output, name: &str, what: &str) {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::channel::Exception;
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::{Output, counted};
 use super::role::{Changes, live::named};
 use super::span::Span;
@@ -74,8 +74,7 @@ enum RoleCommand {
 
 impl WhatIf {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         let change = self.command.change(&session).await?;
         show(&session.what_if(change).await?, output);
         session.close().await;

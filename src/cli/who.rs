@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::channels::state;
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::Output;
 use super::words::printable;
 use crate::client::View;
@@ -19,8 +19,7 @@ pub(super) struct Who {
 
 impl Who {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         // Only what is asked for tells who talks and who is idle.
         let mut view = View::default();
         view.apply(&event::Body::Snapshot(session.list().await?));

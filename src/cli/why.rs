@@ -4,16 +4,18 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::connect::{Place, Server};
+use super::connect::Server;
 use super::output::{DoesNotHold, Output, paint, styled};
-use super::person::about;
-use super::words::{permissions, where_it_holds};
+use super::person::{about, alike};
+use super::words::{known_permissions, permissions};
 use crate::client::{Decided, DecisionStep, Explanation, Whom};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
+use crate::protocol::wire::Member;
 
 /// Find out why somebody may do something, or may not.
 #[derive(Debug, Args)]
+#[command(after_help = known_permissions())]
 pub(super) struct Why {
     /// Whom it is about: a user, connected or not, a guest who is connected, or `me`.
     user: String,
@@ -21,12 +23,17 @@ pub(super) struct Why {
     #[arg(value_name = "MAY")]
     statement: Statement,
     /// What they may do, in words: speak, join, "create channel" or create-channel ...; several with commas.
-    #[arg(value_name = "PERMISSION", value_parser = permissions)]
+    #[arg(value_name = "PERMISSION", value_parser = permission)]
     permission: Permissions,
     /// The channel; `.` for no channel in particular.
     channel: String,
     #[command(flatten)]
     server: Server,
+}
+
+/// Permissions, which come after `may` or `may-not`.
+fn permission(text: &str) -> Result<Permissions, String> {
+    if text == "not" { Err("`may-not` is one word".to_owned()) } else { permissions(text) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,8 +49,7 @@ impl Why {
         if self.permission.is_empty() {
             bail!("which permission? There are: {}", Permissions::ALL);
         }
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let session = self.server.enter().await?;
         let view = session.view();
         let about = about(&view, &self.user)?;
         let channel = match self.channel.as_str() {
@@ -59,6 +65,13 @@ impl Why {
         for line in lines(&found, self.permission, decides) {
             output.line(line);
         }
+        if found.allowed && self.permission.contains(Permissions::SPEAK) {
+            for member in view.members.values().filter(|member| alike(&member.name, &found.name)) {
+                if let Some(line) = kept_quiet(member, channel) {
+                    output.line(line);
+                }
+            }
+        }
         let steps: Vec<_> =
             found.steps.iter().enumerate().map(|(at, step)| object(step, decides == Some(at))).collect();
         output.object(&json!({
@@ -69,6 +82,20 @@ impl Why {
         session.close().await;
         if holds { Ok(()) } else { Err(DoesNotHold.into()) }
     }
+}
+
+/// What keeps somebody from being heard who may speak: no permission, but what a moderator did, or they themselves.
+fn kept_quiet(member: &Member, asked: Option<ChannelId>) -> Option<String> {
+    let name = &member.name;
+    let is_there = asked.is_some_and(|asked| member.channel == asked.0);
+    Some(match (member.muted, member.suppressed && is_there, member.mute) {
+        (true, _, _) => format!("  But a moderator muted {name}; to take it back: parlour mute {name} --off"),
+        (_, true, _) => {
+            format!("  But {name} is suppressed; to take it back: parlour mute {name} --suppress --off")
+        }
+        (_, _, true) => format!("  But {name} has the microphone off."),
+        _ => return None,
+    })
 }
 
 /// Who may do what, and where.
@@ -144,7 +171,7 @@ fn words(step: &DecisionStep, asked: Permissions) -> String {
                 Whom::Role(role) => format!("to role {role}"),
                 Whom::User(user) => format!("to {user}"),
             };
-            format!("{channel_path} {what} {whom} ({})", where_it_holds(*reach))
+            format!("{channel_path} {what} {whom} ({reach})")
         }
         Decided::Unseen => "who may not view a channel may do nothing there".to_owned(),
         Decided::Key => "the key that they came by is good for less".to_owned(),
@@ -226,6 +253,17 @@ mod tests {
         let shown = lines(&found, SPEAK, decisive(&found, SPEAK));
         assert_eq!(shown[1], "  who may not view a channel may do nothing there   <- decides");
         assert_eq!(shown[2], "  Ask why that is: parlour why ben may view \"Club/Bar\"");
+    }
+
+    #[test]
+    fn who_may_speak_and_is_kept_quiet_is_told() {
+        let eve = Member { name: "~eve".to_owned(), channel: 2, ..Member::default() };
+        assert_eq!(kept_quiet(&eve, None), None);
+        let suppressed = Member { suppressed: true, ..eve.clone() };
+        assert_eq!(kept_quiet(&suppressed, Some(ChannelId(3))), None);
+        assert!(kept_quiet(&suppressed, Some(ChannelId(2))).unwrap().contains("mute ~eve --suppress --off"));
+        let muted = Member { muted: true, mute: true, ..eve };
+        assert!(kept_quiet(&muted, None).unwrap().contains("parlour mute ~eve --off"));
     }
 
     #[test]

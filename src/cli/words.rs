@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use crate::bounds::{check_bitrate, check_frame};
 use crate::permission::{Permissions, Reach};
 
 /// Permissions in words separated by commas; `create-channel` is `create channel`.
 pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
     text.replace('-', " ").parse().map_err(|error: crate::permission::UnknownPermission| error.to_string())
+}
+
+/// What help says of permissions.
+pub(super) fn known_permissions() -> String {
+    format!("Permissions: {}.", Permissions::ALL)
 }
 
 /// `both`, `this-channel` or `below`.
@@ -16,15 +22,6 @@ pub(super) fn reach(text: &str) -> Result<Reach, String> {
         "this-channel" => Ok(Reach::ThisChannel),
         "below" => Ok(Reach::Below),
         _ => Err("where it holds is one of: both, this-channel, below".to_owned()),
-    }
-}
-
-/// Where an overwrite holds, for people.
-pub(super) fn where_it_holds(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Both => "this channel and below",
-        Reach::ThisChannel => "this channel",
-        Reach::Below => "below",
     }
 }
 
@@ -44,16 +41,14 @@ pub(super) fn colour(text: &str) -> Result<u32, String> {
 pub(super) fn bitrate(text: &str) -> Result<u32, String> {
     let (digits, unit) = text.strip_suffix(['k', 'K']).map_or((text, 1), |digits| (digits, 1_000));
     let rate = digits.parse().ok().and_then(|number: u32| number.checked_mul(unit));
-    rate.filter(|rate| matches!(rate, 0 | 6_000..=510_000))
+    rate.and_then(|rate| check_bitrate(rate).ok())
         .ok_or_else(|| "a bitrate is 6k to 510k, as Opus has them, or 0 for any".to_owned())
 }
 
 /// A frame's length in milliseconds.
 pub(super) fn frame(text: &str) -> Result<u32, String> {
-    let length = text.trim_end_matches("ms").trim().parse().ok();
-    length
-        .filter(|length| matches!(length, 0 | 10 | 20 | 40 | 60))
-        .ok_or_else(|| "a frame is 10, 20, 40 or 60 ms long, or 0 for any".to_owned())
+    let length: u32 = text.trim_end_matches("ms").trim().parse().unwrap_or(u32::MAX);
+    check_frame(length).map(u32::from).map_err(|error| error.to_string())
 }
 
 /// Permissions for people: an owner's are `everything`.

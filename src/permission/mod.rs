@@ -243,6 +243,16 @@ impl Reach {
     }
 }
 
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "this channel and below",
+            Self::ThisChannel => "this channel",
+            Self::Below => "below",
+        })
+    }
+}
+
 /// A channel's own exception for a role or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overwrite {

@@ -60,7 +60,7 @@ pub const MAX_PACKET: usize = 1100;
 pub const MAX_TEXT: usize = 4096;
 
 /// Largest channel description, in bytes of UTF-8.
-pub const MAX_DESCRIPTION: usize = 1024;
+pub const MAX_DESCRIPTION: usize = crate::bounds::MAX_DESCRIPTION;
 
 /// Largest line that somebody says about themselves, and largest position context, in bytes.
 pub const MAX_STATUS: usize = 128;

@@ -3,7 +3,7 @@
 
 pub mod link;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -164,6 +164,22 @@ pub fn parlour(home: &Path) -> Command {
     command.env("PARLOUR_DISCOVERY_ENABLED", "false");
     command.env("XDG_CONFIG_HOME", home).stdin(Stdio::null());
     command
+}
+
+/// Runs a command as whom a profile is logged in, and answers with the objects that it prints, and with its complaint
+/// last.
+pub fn as_profile(home: &Path, profile: &str, args: &[&str], input: &str) -> Vec<serde_json::Value> {
+    let mut command = parlour(home);
+    command.env("PARLOUR_CONFIG_DIR", home.join(profile)).arg("--json").args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let mut text = String::from_utf8(output.stdout).unwrap();
+    if !output.status.success() {
+        text += &String::from_utf8(output.stderr).unwrap();
+    }
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_default()).collect()
 }
 
 /// A server in a process of its own; killed when dropped.

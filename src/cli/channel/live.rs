@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{Command, Exception, Options};
 use crate::admin::{Answer, Limit};
-use crate::cli::connect::password;
 use crate::cli::output::counted;
 use crate::cli::role::live::named;
-use crate::cli::words::{all_of, where_it_holds};
 use crate::client::{
     ChannelEdit, NamedOverwrite, NewChannel, NewOverwrite, OverwriteFor, RequestError, Session, View,
 };
@@ -25,7 +24,10 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<A
         Command::List(limit) => list(session, &view, limit).await,
         Command::Create { path, description, position, temporary, options } => {
             let (parent, name) = match path.trim_matches('/').rsplit_once('/') {
-                Some((above, name)) => (Some(ChannelId(view.find(above)?.id)), name.to_owned()),
+                Some((above, name)) => {
+                    let found = view.find(above).with_context(|| format!("create {above} first"))?;
+                    (Some(ChannelId(found.id)), name.to_owned())
+                }
                 None => (None, path.trim_matches('/').to_owned()),
             };
             let new = NewChannel {
@@ -45,9 +47,9 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<A
             let id = session.create_channel_with(new).await?;
             Ok(changed(format!("{} is created.", path.trim_matches('/')), id, row))
         }
-        Command::Edit { path, rename, description, position, below, password_stdin, options } => {
+        Command::Edit { path, rename, description, position, below, options } => {
             let edit = ChannelEdit { name: rename, description, position, ..ChannelEdit::default() };
-            edit_channel(session, &view, &path, edit, below.as_deref(), password_stdin, &options).await
+            edit_channel(session, &view, &path, edit, below.as_deref(), &options).await
         }
         Command::Delete { path } => {
             let channel = view.find(&path)?;
@@ -109,7 +111,6 @@ async fn edit_channel(
     path: &str,
     edit: ChannelEdit,
     below: Option<&str>,
-    password_stdin: bool,
     options: &Options,
 ) -> anyhow::Result<Answer> {
     let channel = view.find(path)?;
@@ -119,10 +120,8 @@ async fn edit_channel(
         Some("" | "/") => Some(None),
         Some(path) => Some(Some(ChannelId(view.find(path)?.id))),
     };
-    let from_stdin = || password(true, "The channel's password", false);
-    let given = password_stdin.then(from_stdin).transpose()?;
     let edit = ChannelEdit {
-        password: given.map_or_else(|| options.password(), |given| Ok(Some(given)))?,
+        password: options.password()?,
         user_limit: options.limit,
         voice: options.voice(channel.voice.unwrap_or_default()),
         ..edit
@@ -155,7 +154,7 @@ async fn allow(session: &Session, view: &View, exception: Exception) -> anyhow::
     if allow.is_empty() && deny.is_empty() {
         return Ok(said(format!("{path} makes no exception for {whom} any more.")));
     }
-    let text = format!("In {path}, {whom} is allowed {allow} and denied {deny} ({}).", where_it_holds(reach));
+    let text = format!("In {path}, {whom} is allowed {allow} and denied {deny} ({reach}).");
     let row = json!({ "channel": path, "name": whom, "allow": allow, "deny": deny, "reach": reach });
     Ok(Answer { text, rows: vec![row] })
 }
@@ -224,7 +223,7 @@ fn overwrite_row(NamedOverwrite { name, overwrite }: &NamedOverwrite) -> Value {
         Subject::User(_) => "user",
     };
     json!({
-        "for": kind, "name": name, "allow": all_of(overwrite.allow), "deny": all_of(overwrite.deny),
-        "where": where_it_holds(overwrite.reach), "reach": overwrite.reach,
+        "for": kind, "name": name, "allow": overwrite.allow, "deny": overwrite.deny,
+        "where": overwrite.reach.to_string(), "reach": overwrite.reach,
     })
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::Command;
+use super::{Command, grant_row};
 use crate::admin::Answer;
 use crate::client::{Role, Session};
 
@@ -42,8 +42,8 @@ pub(super) async fn run(session: &Session, command: Command) -> anyhow::Result<A
             session.grant_role(&user, role.id, life.map(|life| life.0)).await?;
             let until = life.map(|life| crate::cli::operate::now().plus(life.0));
             let shown = until.map_or(String::new(), |until| format!(" until {until}"));
-            let row = json!({ "name": user, "role": role.name, "until": until });
-            Ok(Answer { text: format!("{user} is {}{shown}.", role.name), rows: vec![row] })
+            let text = format!("{user} is {}{shown}.", role.name);
+            Ok(Answer { text, rows: vec![grant_row(&user, &role.name, until)] })
         }
         Command::Revoke { user, role } => {
             let role = named(&roles, &role)?;

@@ -11,6 +11,7 @@ use super::super::table::{organization_of, range_of};
 use super::Write;
 use super::organization::exists;
 use crate::auth::StoredPassword;
+use crate::bounds::{MAX_LINKS, MAX_OVERWRITES};
 use crate::id::{ChannelId, OrganizationId, RoleId, UserId};
 use crate::name::MAX_CHANNEL_DEPTH;
 use crate::permission::{Overwrite, Subject};
@@ -194,6 +195,9 @@ pub enum LinkChannelsError {
     /// They are one.
     #[error("a channel can't be linked with itself; choose another one")]
     Itself,
+    /// One of them has as many links as it can have.
+    #[error("a channel can be linked with {MAX_LINKS} others; remove a link first")]
+    TooMany,
 }
 
 /// Two channels are linked from now on, or aren't.
@@ -206,6 +210,10 @@ pub fn link_channels(a: ChannelId, b: ChannelId, linked: bool) -> Write<(), Link
         }
         if one.organization != other.organization {
             return Err(Stop::Refused(LinkChannelsError::Elsewhere));
+        }
+        let is_new = linked && !one.links.contains(&b);
+        if is_new && one.links.len().max(other.links.len()) >= MAX_LINKS {
+            return Err(Stop::Refused(LinkChannelsError::TooMany));
         }
         for (old, with) in [(one, b), (other, a)] {
             let mut links = old.links.clone();
@@ -270,6 +278,9 @@ pub enum PutOverwriteError {
     /// There is no such role or user in the channel's organization.
     #[error("there is no such role or user")]
     NoSuchSubject,
+    /// The channel has as many as it can have.
+    #[error("a channel can have {MAX_OVERWRITES} overwrites; remove one, or use a role")]
+    TooMany,
 }
 
 /// An overwrite is this from now on.
@@ -285,6 +296,10 @@ pub fn put_overwrite(overwrite: Overwrite) -> Write<(), PutOverwriteError> {
         }
         let new = StoredOverwrite(overwrite);
         let old: Option<StoredOverwrite> = open.get(new.key())?;
+        let on_channel = (channel.id.0, 0, 0)..=(channel.id.0, u8::MAX, u64::MAX);
+        if old.is_none() && open.tables.overwrites.range(on_channel)?.count() >= MAX_OVERWRITES {
+            return Err(Stop::Refused(PutOverwriteError::TooMany));
+        }
         let _ = open.put(old.as_ref(), Some(&new))?;
         Ok(())
     })

@@ -10,6 +10,7 @@ use super::super::table::{range_of, role_of};
 use super::Write;
 use super::owner::{LAST_OWNER, loses_owner};
 use super::user::remove_overwrites_of;
+use crate::bounds::MAX_ROLES;
 use crate::id::{OrganizationId, RoleId, UserId};
 use crate::permission::{Permissions, Subject};
 
@@ -37,6 +38,9 @@ pub enum CreateRoleError {
     /// Another role has the name.
     #[error("there is a role of this name; choose another")]
     NameTaken,
+    /// There are as many as there can be.
+    #[error("there can be {MAX_ROLES} roles; remove one first")]
+    TooMany,
 }
 
 /// A new role.
@@ -44,6 +48,9 @@ pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
     Write::new(move |open| {
         let NewRole { organization, name, rank, colour, allow } = new;
         let _: Organization = open.require(organization.0, CreateRoleError::NoSuchOrganization)?;
+        if open.tables.roles.range(range_of(organization))?.count() >= MAX_ROLES {
+            return Err(Stop::Refused(CreateRoleError::TooMany));
+        }
         let id = RoleId(open.next_id(Counted::Role, organization)?);
         let role = Role { id, organization, name, rank, colour, allow };
         match open.put(None, Some(&role))? {

@@ -1,0 +1,103 @@
+//! What may be said of a channel or a role beside its name, and how many there may be. Pure.
+
+use thiserror::Error;
+
+/// Roles of an organization at most.
+pub const MAX_ROLES: usize = 250;
+
+/// Overwrites of a channel at most.
+pub const MAX_OVERWRITES: usize = 250;
+
+/// Channels that one channel is linked with at most.
+pub const MAX_LINKS: usize = 32;
+
+/// Bytes of a channel's description at most.
+pub const MAX_DESCRIPTION: usize = 1024;
+
+/// Bytes of a channel's password at most.
+pub const MAX_CHANNEL_PASSWORD: usize = 128;
+
+/// Colours have 24 bits.
+const COLOURS: u32 = 0xff_ff_ff;
+
+/// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
+const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
+
+/// Why something can't be said of a channel or a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OutOfBounds {
+    /// A colour has more than 24 bits.
+    #[error("a colour is 0xRRGGBB")]
+    Colour,
+    /// Opus has no such bitrate.
+    #[error("voice takes 6000 to 510000 bits a second, or 0 for any")]
+    Bitrate,
+    /// Nothing sends frames of that length.
+    #[error("a frame is 10, 20, 40 or 60 ms long, or 0 for any")]
+    Frame,
+    /// More speakers than can be counted.
+    #[error("0 to 65535 speakers can be passed on at once")]
+    Speakers,
+    /// The description is too long.
+    #[error("a description has at most {MAX_DESCRIPTION} bytes")]
+    Description,
+    /// The password is too long.
+    #[error("a channel's password has at most {MAX_CHANNEL_PASSWORD} bytes")]
+    Password,
+}
+
+/// The colour of a role, as `0xRRGGBB`; 0 for none.
+pub fn check_colour(colour: u32) -> Result<u32, OutOfBounds> {
+    if colour <= COLOURS { Ok(colour) } else { Err(OutOfBounds::Colour) }
+}
+
+/// Bits a second of each speaker at most; 0 for any.
+pub fn check_bitrate(bitrate: u32) -> Result<u32, OutOfBounds> {
+    if bitrate == 0 || BITRATES.contains(&bitrate) { Ok(bitrate) } else { Err(OutOfBounds::Bitrate) }
+}
+
+/// Length of a frame of voice in milliseconds; 0 for any.
+pub fn check_frame(length: u32) -> Result<u16, OutOfBounds> {
+    if matches!(length, 0 | 10 | 20 | 40 | 60) { Ok(length as u16) } else { Err(OutOfBounds::Frame) }
+}
+
+/// How many speakers are passed on at once; 0 for all.
+pub fn check_last_speakers(count: u32) -> Result<u16, OutOfBounds> {
+    u16::try_from(count).map_err(|_| OutOfBounds::Speakers)
+}
+
+/// A text about a channel.
+pub fn check_description(description: &str) -> Result<(), OutOfBounds> {
+    if description.len() <= MAX_DESCRIPTION { Ok(()) } else { Err(OutOfBounds::Description) }
+}
+
+/// What must be known to join a channel. Whoever makes it chooses how hard it is to guess.
+pub fn check_channel_password(password: &str) -> Result<(), OutOfBounds> {
+    if password.len() <= MAX_CHANNEL_PASSWORD { Ok(()) } else { Err(OutOfBounds::Password) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_at_a_bound_fits_and_what_is_past_it_does_not() {
+        assert_eq!(
+            (check_colour(0xff_ff_ff), check_colour(1 << 24)),
+            (Ok(0xff_ff_ff), Err(OutOfBounds::Colour))
+        );
+        for fits in [0, 6_000, 510_000] {
+            assert_eq!(check_bitrate(fits), Ok(fits));
+        }
+        assert!([1, 5_999, 510_001].iter().all(|rate| check_bitrate(*rate).is_err()));
+        for length in 0..100_u16 {
+            let fits = [0, 10, 20, 40, 60].contains(&length);
+            assert_eq!(check_frame(length.into()).ok(), fits.then_some(length));
+        }
+        assert!(check_frame(u32::MAX).is_err());
+        assert_eq!((check_last_speakers(65_535), check_last_speakers(65_536).is_err()), (Ok(65_535), true));
+        let text = |bytes| "x".repeat(bytes);
+        assert!(check_description(&text(1024)).is_ok() && check_description(&text(1025)).is_err());
+        assert!(check_channel_password(&text(128)).is_ok() && check_channel_password(&text(129)).is_err());
+    }
+}
