@@ -50,7 +50,7 @@ use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, MemberKind, request, response};
 use crate::recording::Recordings;
 use crate::state::State;
-use crate::store::{Ban, By, SEEDED_ORGANIZATION, Store};
+use crate::store::{Ban, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, Activity, ForwardTable, Peer};
 use command::{Command, Done, Given, NewPassword};
 use hashing::Hashing;
