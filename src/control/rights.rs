@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::batch::Control;
 use super::{Actor, Done, Given, Handle, NewPassword, Refused, clock};
 use crate::auth::StoredPassword;
+use crate::bounds::check_channel_password;
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::{Permissions, Subject};
 use crate::protocol::wire::{self, overwrite, request, response};
@@ -16,9 +17,6 @@ use crate::voice::Peer;
 
 /// Rows of a list at most.
 const LISTED: usize = 1_000;
-
-/// Bytes of a channel's password at most.
-const MAX_CHANNEL_PASSWORD: usize = 128;
 
 /// A change that is looked at and not made.
 #[derive(Debug)]
@@ -84,10 +82,9 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn channel_password(&self, password: &str) -> Result<StoredPassword, Refused> {
-        if password.len() > MAX_CHANNEL_PASSWORD {
-            let words = format!("a channel's password has at most {MAX_CHANNEL_PASSWORD} bytes");
-            return Err(Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, words));
-        }
+        check_channel_password(password).map_err(|error| {
+            Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, error.to_string())
+        })?;
         self.hash(password).await
     }
 

@@ -5,10 +5,11 @@ use thiserror::Error;
 use bytes::Bytes;
 
 use super::{Channel, Held, Lobby, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, Role, Target};
+use crate::bounds::OutOfBounds;
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use crate::name::NameError;
 use crate::permission::{Overwrite, Permissions, Subject};
-use crate::protocol::{ErrorCode, MAX_DESCRIPTION, MAX_STATUS, MAX_TEXT};
+use crate::protocol::{ErrorCode, MAX_STATUS, MAX_TEXT};
 
 /// What a decision depends on besides the state and the request.
 #[derive(Clone, Debug, Default)]
@@ -339,6 +340,9 @@ pub enum Denied {
     /// A number is out of its range.
     #[error("{0}")]
     OutOfRange(&'static str),
+    /// What is said of a channel or a role is.
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
     /// A line about oneself is too long.
     #[error("this has at most {MAX_STATUS} bytes")]
     StatusTooLong,
@@ -375,9 +379,6 @@ pub enum Denied {
     /// There are as many channels as there can be.
     #[error("there can be {0} channels; remove one first")]
     TooManyChannels(usize),
-    /// The description is too long.
-    #[error("a description has at most {MAX_DESCRIPTION} bytes")]
-    DescriptionTooLong,
     /// The text is empty or too long.
     #[error("a message has 1 to {MAX_TEXT} bytes and isn't only spaces")]
     TextInvalid,
@@ -393,7 +394,12 @@ impl Denied {
             Self::Unexpected | Self::NowhereIn | Self::Recorded(_) | Self::Oneself | Self::InNoChannel => {
                 ErrorCode::Unexpected
             }
-            Self::Missing(_) | Self::OutOfRange(_) | Self::SelfLink => ErrorCode::Malformed,
+            Self::OutOfBounds(OutOfBounds::Description) | Self::TextInvalid | Self::StatusTooLong => {
+                ErrorCode::TextInvalid
+            }
+            Self::Missing(_) | Self::OutOfRange(_) | Self::OutOfBounds(_) | Self::SelfLink => {
+                ErrorCode::Malformed
+            }
             Self::SessionEnded => ErrorCode::TokenInvalid,
             Self::Full(_) => ErrorCode::Full,
             Self::Outranked => ErrorCode::Outranked,
@@ -415,7 +421,6 @@ impl Denied {
             Self::TooManyChannels(_) | Self::TooManyLinks | Self::TooManyRoles | Self::TooManyOverwrites => {
                 ErrorCode::TooMany
             }
-            Self::DescriptionTooLong | Self::TextInvalid | Self::StatusTooLong => ErrorCode::TextInvalid,
         }
     }
 }

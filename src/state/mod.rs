@@ -49,13 +49,13 @@ pub const OWNER: RoleId = RoleId(1);
 pub const GUEST: RoleId = RoleId(4);
 
 /// Roles of an organization at most.
-pub const MAX_ROLES: usize = 250;
+pub const MAX_ROLES: usize = crate::bounds::MAX_ROLES;
 
 /// Overwrites of a channel at most.
-pub const MAX_OVERWRITES: usize = 250;
+pub const MAX_OVERWRITES: usize = crate::bounds::MAX_OVERWRITES;
 
 /// Channels that one channel is linked with at most.
-pub const MAX_LINKS: usize = 32;
+pub const MAX_LINKS: usize = crate::bounds::MAX_LINKS;
 
 /// A node of the channel tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

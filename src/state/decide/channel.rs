@@ -2,17 +2,15 @@
 
 use super::super::{Actor, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy};
 use super::optional;
+use crate::bounds::{check_bitrate, check_description, check_frame, check_last_speakers};
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
 use crate::permission::Permissions;
+use crate::protocol::MAX_TEXT;
 use crate::protocol::wire::{self, request};
-use crate::protocol::{MAX_DESCRIPTION, MAX_TEXT};
 
 /// The shortest time after which somebody counts as away from the keyboard, in milliseconds.
 const SHORTEST_AFK: u64 = 60_000;
-
-/// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
-const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
 
 impl State {
     pub(super) fn decide_channels(&self, actor: Actor, request: &request::Body) -> Result<Change, Denied> {
@@ -155,21 +153,13 @@ impl State {
     }
 }
 
-fn check_description(description: &str) -> Result<(), Denied> {
-    if description.len() > MAX_DESCRIPTION { Err(Denied::DescriptionTooLong) } else { Ok(()) }
-}
-
 fn voice_policy(wanted: Option<&wire::VoicePolicy>) -> Result<VoicePolicy, Denied> {
     let Some(&wire::VoicePolicy { bitrate, frame_ms, last_speakers }) = wanted else {
         return Ok(VoicePolicy::default());
     };
-    if bitrate != 0 && !BITRATES.contains(&bitrate) {
-        return Err(Denied::OutOfRange("voice takes 6000 to 510000 bits a second, or 0 for any"));
-    }
-    if !matches!(frame_ms, 0 | 10 | 20 | 40 | 60) {
-        return Err(Denied::OutOfRange("a frame is 10, 20, 40 or 60 ms long, or 0 for any"));
-    }
-    let last_speakers = u16::try_from(last_speakers)
-        .map_err(|_| Denied::OutOfRange("0 to 65535 speakers can be passed on at once"))?;
-    Ok(VoicePolicy { bitrate, frame_ms: frame_ms as u16, last_speakers })
+    Ok(VoicePolicy {
+        bitrate: check_bitrate(bitrate)?,
+        frame_ms: check_frame(frame_ms)?,
+        last_speakers: check_last_speakers(last_speakers)?,
+    })
 }

@@ -2,13 +2,11 @@
 
 use super::super::{Actor, Change, Denied, Facts, Held, MAX_OVERWRITES, MAX_ROLES, OWNER, Role, State};
 use super::optional;
+use crate::bounds::check_colour;
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::name::{check_channel_name, folded};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
 use crate::protocol::wire::{self, request, set_overwrite};
-
-/// Colours have 24 bits.
-const COLOURS: u32 = 0xff_ff_ff;
 
 impl State {
     pub(super) fn decide_rights(
@@ -207,8 +205,4 @@ impl State {
         let taken = |role: &Role| Some(role.id) != but && folded(&role.name) == folded(&name);
         if self.roles.values().any(taken) { Err(Denied::RoleNameTaken(name)) } else { Ok(name) }
     }
-}
-
-fn check_colour(colour: u32) -> Result<u32, Denied> {
-    if colour <= COLOURS { Ok(colour) } else { Err(Denied::OutOfRange("a colour is 0xRRGGBB")) }
 }
