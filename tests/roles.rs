@@ -10,10 +10,11 @@ use parlour::client::{
     About, Change, ChannelEdit, Credentials, Decided, Ended, Moderation, NewChannel, NewOverwrite,
     OrganizationEdit, OverwriteFor, OwnState, RoleEdit, Session, Whom,
 };
-use parlour::id::{ChannelId, RoleId};
+use parlour::id::{ChannelId, RoleId, Timestamp};
 use parlour::permission::{Permissions, Reach};
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, event};
+use parlour::store::{By, SEEDED_ORGANIZATION, Setting, Store, write};
 use support::{PASSWORD, TestServer, channel_id, code, with};
 
 const MEMBER: RoleId = RoleId(3);
@@ -308,4 +309,27 @@ async fn roles_and_moderation_are_there_after_a_restart() {
     let overwrites = root.overwrites(general).await.unwrap();
     assert_eq!((overwrites.len(), overwrites[0].overwrite.reach), (1, Reach::ThisChannel));
     assert_eq!(view.channels[&general.0].links, [channel_id(&root, "Social").0]);
+}
+
+#[tokio::test]
+async fn who_does_nothing_for_long_is_put_where_the_idle_go() {
+    // A minute is the shortest that can be asked for, so the file is told of less.
+    let directory = TestServer::start().await.stop().await;
+    {
+        let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
+        for (name, value) in [("afk-channel", "5"), ("afk-ms", "1500")] {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            let setting = Setting { organization: SEEDED_ORGANIZATION, user: None, name, value };
+            let by = By::server(Timestamp(1));
+            store.run(by, write::put_setting(setting)).unwrap();
+        }
+    }
+    let server = TestServer::again(directory).await;
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let _talking = support::Talking::start(&bob);
+    sees(&alice, "alice is put there", |view| view.own().unwrap().channel == 5).await;
+    assert_eq!(bob.view().own().unwrap().channel, channel_id(&bob, "General").0, "who talks stays");
+    alice.join(channel_id(&alice, "General")).await.unwrap();
+    assert_ne!(row(&bob, "alice").await.channel, 5);
 }

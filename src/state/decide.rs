@@ -16,6 +16,12 @@ impl State {
     #[expect(clippy::too_many_lines, reason = "one list of all requests, which the compiler holds complete")]
     pub fn decide(&self, actor: Actor, request: &request::Body, facts: &Facts) -> Result<Change, Denied> {
         use request::Body;
+        if let Actor::Session(session) = actor
+            && !self.members.contains_key(&session)
+        {
+            // Its connection may last a moment longer than its session.
+            return Err(Denied::SessionEnded);
+        }
         match request {
             Body::Join(_)
             | Body::Leave(_)
