@@ -1,5 +1,4 @@
-//! Generates the messages of the control protocol from `src/protocol/protocol.proto`, for Rust and for the
-//! browser's page, and packs that page.
+//! The browser's page: the messages as it reads them, and its files, packed.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,26 +11,14 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use sha2::{Digest, Sha256};
 
-const PAGE: &str = "src/http/page";
+pub(super) const PAGE: &str = "src/http/page";
 
 /// What stands in the page for the directory that its files are in, which is named by what they hold.
 const DIRECTORY: &str = "{{directory}}";
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=src/protocol/protocol.proto");
-    println!("cargo:rerun-if-changed={PAGE}");
-    let files = protox::compile(["protocol.proto"], ["src/protocol"])?;
-    let schema = schema(&files)?;
-    let mut config = prost_build::Config::new();
-    // Fields of bytes share the buffer they were decoded from.
-    config.bytes(["."]);
-    config.compile_fds(files)?;
-    pack(schema)
-}
-
 /// The messages as the page reads them: by message, each field's number, name, type, and whether it repeats or may be
 /// absent.
-fn schema(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+pub(super) fn schema(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let messages = files.file.iter().flat_map(|file| &file.message_type);
     let all: serde_json::Map<_, _> =
         messages.map(|message| (message.name().to_owned(), fields(message))).collect();
@@ -60,7 +47,7 @@ fn fields(message: &DescriptorProto) -> serde_json::Value {
 }
 
 /// Compresses each file of the page, and names their directory by what is in all of them.
-fn pack(schema: String) -> Result<(), Box<dyn Error>> {
+pub(super) fn pack(schema: String) -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut files = BTreeMap::from([("schema.js".to_owned(), schema.into_bytes())]);
     collect(Path::new(PAGE), Path::new(PAGE), &mut files)?;
