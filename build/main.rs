@@ -1,6 +1,8 @@
 //! Generates the messages of the control protocol from `src/protocol/protocol.proto`, for Rust and for the
 //! browser's page, and packs that page.
 
+#![expect(clippy::print_stdout, reason = "it is how a build script talks to cargo")]
+
 mod page;
 
 use std::error::Error;
