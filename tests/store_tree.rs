@@ -178,18 +178,22 @@ fn roles_are_put_by_who_gives_identifiers() {
         colour: 0x33_66_99,
         allow: Permissions::TEXT,
     };
-    store.write(put_role(role(id, "Helper"))).unwrap();
+    store.write(add_role(role(id, "Helper"))).unwrap();
     store.write(put_role(Role { rank: 31, ..role(id, "Aide") })).unwrap();
     assert_eq!(store.role_by_name(HOME, "helper").unwrap(), None);
     assert_eq!(store.role_by_name(HOME, "aide").unwrap().unwrap().rank, 31);
     assert_eq!(store.first_free_role(HOME).unwrap().0, id.0 + 1);
-    let refused = store.write(put_role(role(RoleId(id.0 + 1), "ADMIN"))).unwrap_err();
+    let refused = store.write(put_role(role(id, "ADMIN"))).unwrap_err();
     assert_eq!(refused, Failed::Refused(PutRoleError::NameTaken));
+    let refused = store.write(add_role(role(RoleId(id.0 + 1), "ADMIN"))).unwrap_err();
+    assert_eq!(refused, Failed::Refused(CreateRoleError::NameTaken));
     let nowhere = Role { organization: parlour::id::OrganizationId(77), ..role(id, "x") };
     assert_eq!(
-        store.write(put_role(nowhere)).unwrap_err(),
-        Failed::Refused(PutRoleError::NoSuchOrganization)
+        store.write(put_role(nowhere.clone())).unwrap_err(),
+        Failed::Refused(PutRoleError::NoSuchRole)
     );
+    let refused = store.write(add_role(nowhere)).unwrap_err();
+    assert_eq!(refused, Failed::Refused(CreateRoleError::NoSuchOrganization));
     // The owner's role may have another name, and never less to it.
     let refused = store.write(put_role(role(OWNER, "Boss"))).unwrap_err();
     assert_eq!(refused, Failed::Refused(PutRoleError::Owner));
@@ -255,6 +259,61 @@ fn the_last_owner_stays() {
     assert_eq!(store.write(delete_role(owner)).unwrap_err(), Failed::Refused(DeleteRoleError::Needed));
 }
 
+/// Two givers of identifiers, the live state and the ledger: what one of them made is never the other's.
+#[test]
+fn what_is_created_under_an_identifier_in_use_is_refused_and_edits_nothing() {
+    let store = Fixture::new();
+    let by_ledger = store.add_channel("by the ledger", None).unwrap();
+    let by_state = Channel { id: by_ledger.id, ..new_channel("by the state", None) };
+    let refused = store.write(add_channel(by_state.clone())).unwrap_err();
+    assert_eq!(refused, Failed::Refused(PutChannelError::Exists));
+    assert!(refused.to_string().contains("try again"), "{refused}");
+    assert_eq!(store.channel(by_ledger.id).unwrap().unwrap(), by_ledger);
+    // Under the next but one it is made, and the ledger goes on behind it.
+    let id = ChannelId(store.first_free_channel(HOME).unwrap().0 + 1);
+    store.write(add_channel(Channel { id, ..by_state })).unwrap();
+    assert_eq!(store.add_channel("next", None).unwrap().id.0, id.0 + 1);
+    let elsewhere = Channel { id: ChannelId(1 << 40), ..new_channel("of another organization", None) };
+    let refused = store.write(add_channel(elsewhere)).unwrap_err();
+    assert_eq!(refused, Failed::Refused(PutChannelError::NoSuchOrganization));
+
+    let new = NewRole {
+        organization: HOME,
+        name: "Ledger".to_owned(),
+        rank: 1,
+        colour: 0,
+        allow: Permissions::NONE,
+    };
+    let by_ledger = store.write(create_role(new)).unwrap();
+    let by_state = Role { name: "State".to_owned(), ..by_ledger.clone() };
+    let refused = store.write(add_role(by_state.clone())).unwrap_err();
+    assert_eq!(refused, Failed::Refused(CreateRoleError::Exists));
+    assert_eq!(store.role(by_ledger.id).unwrap().unwrap(), by_ledger);
+    // An edit of what isn't there makes nothing.
+    let absent = Role { id: RoleId(by_ledger.id.0 + 1), ..by_state.clone() };
+    assert_eq!(store.write(put_role(absent.clone())).unwrap_err(), Failed::Refused(PutRoleError::NoSuchRole));
+    store.write(add_role(absent.clone())).unwrap();
+    assert_eq!(store.first_free_role(HOME).unwrap().0, absent.id.0 + 1);
+}
+
+/// A refused creation leaves no hole in the identifiers.
+#[test]
+fn a_refused_creation_uses_no_identifier() {
+    let store = Fixture::new();
+    let (channel, role) = (store.first_free_channel(HOME).unwrap(), store.first_free_role(HOME).unwrap());
+    assert_eq!(store.add_channel("GENERAL", None).unwrap_err(), Failed::Refused(PutChannelError::NameTaken));
+    let new = NewRole {
+        organization: HOME,
+        name: "owner".to_owned(),
+        rank: 1,
+        colour: 0,
+        allow: Permissions::NONE,
+    };
+    assert_eq!(store.write(create_role(new)).unwrap_err(), Failed::Refused(CreateRoleError::NameTaken));
+    assert_eq!(store.first_free_channel(HOME).unwrap(), channel);
+    assert_eq!(store.first_free_role(HOME).unwrap(), role);
+}
+
 impl Fixture {
     fn links_of(&self, channel: u64) -> Vec<u64> {
         let channel = self.channel(ChannelId(channel)).unwrap().unwrap();
@@ -279,10 +338,8 @@ fn channels_are_linked_there_and_back() {
     link(1, 3, false).unwrap();
     link(1, 3, false).unwrap();
     assert_eq!((store.links_of(3), store.links_of(1)), (vec![4, 5], vec![]));
-    // A row that is put leaves links as they are, and so does an edit.
-    let mut row = store.channel(ChannelId(3)).unwrap().unwrap();
-    row.links = vec![ChannelId(77)];
-    store.write(put_channel(row.clone())).unwrap();
+    // An edit leaves links as they are, and a new channel has none.
+    let row = store.channel(ChannelId(3)).unwrap().unwrap();
     let edit = ChannelEdit { position: Some(9), ..ChannelEdit::default() };
     assert_eq!(store.write(edit_channel(ChannelId(3), edit)).unwrap().links, [ChannelId(4), ChannelId(5)]);
     let new = Channel { id: ChannelId(0), name: "new".to_owned(), ..row };

@@ -169,7 +169,7 @@ fn created(
         NewPassword::Is(stored) => Some(stored.clone()),
         NewPassword::Kept | NewPassword::None => None,
     };
-    write::put_channel(store::Channel { password, ..to_row(channel, state.organization()) })
+    write::add_channel(store::Channel { password, ..to_row(channel, state.organization()) })
 }
 
 fn edited(channel: &state::Channel, password: &NewPassword) -> Write<store::Channel, write::PutChannelError> {
@@ -196,11 +196,8 @@ fn edited(channel: &state::Channel, password: &NewPassword) -> Write<store::Chan
 /// The same for a change of who may do what.
 fn rights_write(change: &Change, state: &State) -> Option<Write<(), Rejected>> {
     match change {
-        Change::CreateRole(role) | Change::PutRole(role) => {
-            let state::Role { id, name, rank, colour, allow, .. } = role.clone();
-            let organization = state.organization();
-            Some(write::put_role(store::Role { id, organization, name, rank, colour, allow }).erased())
-        }
+        Change::CreateRole(role) => Some(write::add_role(to_role(role, state.organization())).erased()),
+        Change::PutRole(role) => Some(write::put_role(to_role(role, state.organization())).erased()),
         Change::RemoveRole(role) => Some(write::delete_role(*role).erased()),
         Change::Grant { user, held } => {
             let grant = store::Grant { role: held.role, expires: held.until };
@@ -251,6 +248,11 @@ fn from_row(row: store::Channel) -> state::Channel {
         voice: VoicePolicy { bitrate: row.bitrate, frame_ms: row.frame_ms, last_speakers: row.last_speakers },
         links: row.links,
     }
+}
+
+fn to_role(role: &state::Role, organization: OrganizationId) -> store::Role {
+    let state::Role { id, name, rank, colour, allow, .. } = role.clone();
+    store::Role { id, organization, name, rank, colour, allow }
 }
 
 fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Channel {

@@ -11,9 +11,9 @@ use crate::name::NameError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
-    CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError, DeleteRoleError,
-    EditUserError, GrantError, PutChannelError, PutRoleError, RedeemClaimError, RefreshSessionError,
-    RegisterDeviceKeyError, RemoveDeviceKeyError, SecondFactorError, TakeTokenError,
+    CreateRoleError, CreateSessionError, CreateTokenError, CreateUserError, DeleteChannelError,
+    DeleteRoleError, EditUserError, GrantError, PutChannelError, PutRoleError, RedeemClaimError,
+    RefreshSessionError, RegisterDeviceKeyError, RemoveDeviceKeyError, SecondFactorError, TakeTokenError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -181,7 +181,19 @@ impl From<Rejected> for Refused {
             Rejected::PutRole(error @ PutRoleError::NameTaken) => {
                 Self::Rejected(ErrorCode::NameTaken, error.to_string())
             }
-            Rejected::PutRole(error) => Self::Rejected(ErrorCode::Forbidden, error.to_string()),
+            Rejected::PutRole(PutRoleError::NoSuchRole) => Self::Denied(Denied::NoSuchRole),
+            Rejected::PutRole(error @ PutRoleError::Owner) => {
+                Self::Rejected(ErrorCode::Forbidden, error.to_string())
+            }
+            Rejected::CreateRole(error) => {
+                let code = match error {
+                    CreateRoleError::NameTaken => ErrorCode::NameTaken,
+                    CreateRoleError::TooMany => ErrorCode::TooMany,
+                    CreateRoleError::Exists => ErrorCode::Busy,
+                    CreateRoleError::NoSuchOrganization => ErrorCode::NotFound,
+                };
+                Self::Rejected(code, error.to_string())
+            }
             Rejected::DeleteRole(DeleteRoleError::NoSuchRole) | Rejected::Grant(GrantError::NoSuchRole) => {
                 Self::Denied(Denied::NoSuchRole)
             }
@@ -353,6 +365,7 @@ impl From<PutChannelError> for Refused {
             PutChannelError::NoSuchChannel | PutChannelError::NoSuchParent => {
                 Self::Denied(Denied::NoSuchChannel)
             }
+            PutChannelError::Exists => Self::Rejected(ErrorCode::Busy, error.to_string()),
             PutChannelError::NameTaken => Self::Rejected(ErrorCode::NameTaken, error.to_string()),
             PutChannelError::Cycle => Self::Denied(Denied::Cycle),
             PutChannelError::TooDeep => Self::Rejected(ErrorCode::TooDeep, error.to_string()),

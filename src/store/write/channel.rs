@@ -8,8 +8,8 @@ use super::super::open::Open;
 use super::super::record::{Channel, Counted, OneTimeToken, Role, StoredOverwrite, User, subject_key};
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
-use super::Write;
 use super::organization::exists;
+use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::bounds::{MAX_LINKS, MAX_OVERWRITES};
 use crate::id::{ChannelId, OrganizationId, RoleId, UserId};
@@ -25,6 +25,9 @@ pub enum PutChannelError {
     /// There is no such channel.
     #[error("there is no such channel")]
     NoSuchChannel,
+    /// The identifier is another channel's.
+    #[error("another channel was created at the same moment and has this identifier; try again")]
+    Exists,
     /// The channel above doesn't exist in the organization.
     #[error("there is no such channel to be below")]
     NoSuchParent,
@@ -45,17 +48,29 @@ pub enum PutChannelError {
 /// A new channel; its identifier and its time are given here. It isn't linked with any.
 pub fn create_channel(channel: Channel) -> Write<Channel, PutChannelError> {
     Write::new(move |open| {
+        check(open, None, &channel)?;
         let id = ChannelId(open.next_id(Counted::Channel, channel.organization)?);
         let channel = Channel { id, created: open.by.at, links: Vec::new(), ..channel };
-        put(open, &channel)?;
+        put(open, None, &channel)?;
         Ok(channel)
     })
 }
 
-/// A channel's row is this from now on, whether it was there or not: for the one who gives identifiers. What it is
-/// linked with stays as it was.
-pub fn put_channel(channel: Channel) -> Write<(), PutChannelError> {
-    Write::new(move |open| put(open, &channel))
+/// A new channel under the identifier that it has already, for the live state, which gives identifiers without waiting
+/// for the store. An identifier that is a channel's is refused, and none up to this one is given afterwards. The channel
+/// isn't linked with any.
+pub fn add_channel(channel: Channel) -> Write<(), PutChannelError> {
+    Write::new(move |open| {
+        if organization_of(channel.id.0) != channel.organization {
+            return Err(Stop::Refused(PutChannelError::NoSuchOrganization));
+        }
+        if open.get::<Channel>(channel.id.0)?.is_some() {
+            return Err(Stop::Refused(PutChannelError::Exists));
+        }
+        let channel = Channel { links: Vec::new(), ..channel };
+        check(open, None, &channel)?;
+        put(open, None, &channel)
+    })
 }
 
 /// What changes about a channel; what is `None` stays.
@@ -98,37 +113,44 @@ pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChann
             bitrate: edit.bitrate.unwrap_or(old.bitrate),
             frame_ms: edit.frame_ms.unwrap_or(old.frame_ms),
             last_speakers: edit.last_speakers.unwrap_or(old.last_speakers),
-            ..old
+            ..old.clone()
         };
-        put(open, &new)?;
+        check(open, Some(&old), &new)?;
+        put(open, Some(&old), &new)?;
         Ok(new)
     })
 }
 
-fn put(open: &mut Open<'_>, channel: &Channel) -> Result<(), Stop<PutChannelError>> {
+/// Whether a channel may come to be, or to be another than it was; nothing is written.
+fn check(open: &mut Open<'_>, old: Option<&Channel>, channel: &Channel) -> Result<(), Stop<PutChannelError>> {
     use PutChannelError::{Full, NameTaken, NoSuchOrganization};
     let home = exists(open, channel.organization)?.ok_or(Stop::Refused(NoSuchOrganization))?;
-    let old: Option<Channel> = open.get(channel.id.0)?;
     let limit = home.limits.channels;
     if old.is_none() && open.ledger(channel.organization)?.channels >= u64::from(limit) {
         return Err(Stop::Refused(Full(limit)));
     }
     check_place(open, channel, old.is_some())?;
-    let links = old.as_ref().map_or_else(Vec::new, |old| old.links.clone());
-    let channel = &Channel { links, ..channel.clone() };
-    open.put(old.as_ref(), Some(channel))?.map_err(|_| Stop::Refused(NameTaken))?;
-    let ledger = open.ledger(channel.organization)?;
-    ledger.note(Counted::Channel, channel.id.0);
+    if taken(open, old, channel)?.is_some() {
+        return Err(Stop::Refused(NameTaken));
+    }
+    Ok(())
+}
+
+/// Writes a channel that was checked.
+fn put(open: &mut Open<'_>, old: Option<&Channel>, new: &Channel) -> Result<(), Stop<PutChannelError>> {
+    open.put(old, Some(new))?.map_err(|_| Stop::Refused(PutChannelError::NameTaken))?;
+    let ledger = open.ledger(new.organization)?;
+    ledger.note(Counted::Channel, new.id.0);
     ledger.channels += u64::from(old.is_none());
     Ok(())
 }
 
-/// Whether the channel can be below its parent.
+/// Whether the channel can be below its parent. One that doesn't exist yet has nothing below it.
 fn check_place(open: &mut Open<'_>, channel: &Channel, exists: bool) -> Result<(), Stop<PutChannelError>> {
     let mut levels = 1;
     let mut above = channel.parent;
     while let Some(parent) = above {
-        if parent == channel.id {
+        if exists && parent == channel.id {
             return Err(Stop::Refused(PutChannelError::Cycle));
         }
         let parent: Channel = open.require(parent.0, PutChannelError::NoSuchParent)?;

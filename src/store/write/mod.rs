@@ -20,7 +20,7 @@ mod user;
 pub use audit::prune_audit;
 pub use channel::{
     ChannelEdit, DeleteChannelError, LinkChannelsError, PutChannelError, PutOverwriteError,
-    RemoveOverwriteError, create_channel, delete_channel, edit_channel, link_channels, put_channel,
+    RemoveOverwriteError, add_channel, create_channel, delete_channel, edit_channel, link_channels,
     put_overwrite, remove_overwrite,
 };
 pub use device::{
@@ -41,7 +41,7 @@ pub use organization::{
 };
 pub use preference::{FavouriteError, MAX_FAVOURITES, MAX_SETTING, SettingError, put_setting, set_favourite};
 pub use role::{
-    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit,
+    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit, add_role,
     create_role, delete_role, edit_role, grant, put_role, revoke,
 };
 pub use second_factor::{
@@ -66,8 +66,9 @@ use std::convert::Infallible;
 
 use thiserror::Error;
 
-use super::error::Stop;
-use super::open::{By, Open};
+use super::error::{ReadError, Stop};
+use super::index::Indexed;
+use super::open::{By, Open, Taken};
 
 type Work<T, E> = Box<dyn FnOnce(&mut Open<'_>) -> Result<T, Stop<E>> + Send>;
 
@@ -129,6 +130,18 @@ where
     }
 }
 
+/// The first of a record's unique keys that is another row's already: what a write that writes more than one row asks
+/// before the first of them.
+fn taken<R: Indexed>(open: &Open<'_>, old: Option<&R>, new: &R) -> Result<Option<Taken>, ReadError> {
+    let own = old.map(Indexed::entries).unwrap_or_default();
+    for key in new.entries().into_iter().filter(|key| !own.contains(key)) {
+        if open.find(key)?.is_some() {
+            return Ok(Some(Taken(key)));
+        }
+    }
+    Ok(None)
+}
+
 /// All of them in order, each done or refused by itself, each on behalf of its own author.
 pub fn all(writes: Vec<(By, Write<(), Rejected>)>) -> Write<Vec<Result<(), Rejected>>, Infallible> {
     Write::new(move |open| {
@@ -169,6 +182,9 @@ pub enum Rejected {
     /// A role.
     #[error(transparent)]
     PutRole(#[from] PutRoleError),
+    /// A new role.
+    #[error(transparent)]
+    CreateRole(#[from] CreateRoleError),
     /// A role's removal.
     #[error(transparent)]
     DeleteRole(#[from] DeleteRoleError),

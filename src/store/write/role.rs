@@ -4,12 +4,13 @@ use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::Stop;
+use super::super::open::Open;
 use super::super::record::{Counted, GUEST, Grant, OWNER, OneTimeToken, Organization, Role, User};
 use super::super::row::Record;
-use super::super::table::{range_of, role_of};
-use super::Write;
+use super::super::table::{organization_of, range_of, role_of};
 use super::owner::{LAST_OWNER, loses_owner};
 use super::user::remove_overwrites_of;
+use super::{Write, taken};
 use crate::bounds::MAX_ROLES;
 use crate::id::{OrganizationId, RoleId, UserId};
 use crate::permission::{Permissions, Subject};
@@ -41,31 +42,63 @@ pub enum CreateRoleError {
     /// There are as many as there can be.
     #[error("there can be {MAX_ROLES} roles; remove one first")]
     TooMany,
+    /// The identifier is another role's.
+    #[error("another role was created at the same moment and has this identifier; try again")]
+    Exists,
 }
 
-/// A new role.
+/// A new role; its identifier is given here.
 pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
     Write::new(move |open| {
-        let NewRole { organization, name, rank, colour, allow } = new;
-        let _: Organization = open.require(organization.0, CreateRoleError::NoSuchOrganization)?;
-        if open.tables.roles.range(range_of(organization))?.count() >= MAX_ROLES {
-            return Err(Stop::Refused(CreateRoleError::TooMany));
-        }
-        let id = RoleId(open.next_id(Counted::Role, organization)?);
-        let role = Role { id, organization, name, rank, colour, allow };
-        match open.put(None, Some(&role))? {
-            Ok(()) => Ok(role),
-            Err(_) => Err(Stop::Refused(CreateRoleError::NameTaken)),
-        }
+        let NewRole { organization, name, rank, colour, allow } = new.clone();
+        let role = Role { id: RoleId(0), organization, name, rank, colour, allow };
+        check_new(open, &role)?;
+        let role = Role { id: RoleId(open.next_id(Counted::Role, organization)?), ..role };
+        put_new(open, &role)?;
+        Ok(role)
     })
+}
+
+/// A new role under the identifier that it has already, for the live state, which gives identifiers without waiting for
+/// the store. An identifier that is a role's is refused, and none up to this one is given afterwards.
+pub fn add_role(role: Role) -> Write<(), CreateRoleError> {
+    Write::new(move |open| {
+        if organization_of(role.id.0) != role.organization {
+            return Err(Stop::Refused(CreateRoleError::NoSuchOrganization));
+        }
+        if open.get::<Role>(role.id.0)?.is_some() {
+            return Err(Stop::Refused(CreateRoleError::Exists));
+        }
+        check_new(open, &role)?;
+        put_new(open, &role)
+    })
+}
+
+/// Whether a role may come to be; nothing is written.
+fn check_new(open: &mut Open<'_>, role: &Role) -> Result<(), Stop<CreateRoleError>> {
+    let _: Organization = open.require(role.organization.0, CreateRoleError::NoSuchOrganization)?;
+    if open.tables.roles.range(range_of(role.organization))?.count() >= MAX_ROLES {
+        return Err(Stop::Refused(CreateRoleError::TooMany));
+    }
+    if taken(open, None, role)?.is_some() {
+        return Err(Stop::Refused(CreateRoleError::NameTaken));
+    }
+    Ok(())
+}
+
+/// Writes a new role that was checked.
+fn put_new(open: &mut Open<'_>, role: &Role) -> Result<(), Stop<CreateRoleError>> {
+    open.put(None, Some(role))?.map_err(|_| Stop::Refused(CreateRoleError::NameTaken))?;
+    open.ledger(role.organization)?.note(Counted::Role, role.id.0);
+    Ok(())
 }
 
 /// Why a role can't be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PutRoleError {
-    /// Its organization doesn't exist.
-    #[error("there is no such organization")]
-    NoSuchOrganization,
+    /// There is none of this identifier in the organization.
+    #[error("there is no such role")]
+    NoSuchRole,
     /// Another role has the name.
     #[error("there is a role of this name; choose another")]
     NameTaken,
@@ -74,19 +107,17 @@ pub enum PutRoleError {
     Owner,
 }
 
-/// A role's row is this from now on, whether it was there or not: for the one who gives identifiers.
+/// The row of a role that is there is this from now on.
 pub fn put_role(role: Role) -> Write<(), PutRoleError> {
     Write::new(move |open| {
-        let _: Organization = open.require(role.organization.0, PutRoleError::NoSuchOrganization)?;
-        let old: Option<Role> = open.get(role.id.0)?;
-        if old.as_ref().is_some_and(|old| demotes_owner(old, &role)) {
+        let old: Role = open.require(role.id.0, PutRoleError::NoSuchRole)?;
+        if old.organization != role.organization {
+            return Err(Stop::Refused(PutRoleError::NoSuchRole));
+        }
+        if demotes_owner(&old, &role) {
             return Err(Stop::Refused(PutRoleError::Owner));
         }
-        if open.put(old.as_ref(), Some(&role))?.is_err() {
-            return Err(Stop::Refused(PutRoleError::NameTaken));
-        }
-        open.ledger(role.organization)?.note(Counted::Role, role.id.0);
-        Ok(())
+        open.put(Some(&old), Some(&role))?.map_err(|_| Stop::Refused(PutRoleError::NameTaken))
     })
 }
 
