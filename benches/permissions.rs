@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parlour::clock::Clock;
 use parlour::control::{Actor, Attached, Handle, Newcomer, Registration, Secret, Settings, Visitor, start};
 use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
@@ -180,7 +181,7 @@ async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let now = Timestamp(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
     let store = Arc::new(Store::open(&directory.path().join("bench.redb"), now).unwrap());
-    let (handle, thread) = start::<Nowhere>(store, settings()).unwrap();
+    let (handle, thread) = start::<Nowhere>(store, settings(), Clock::system()).unwrap();
     for number in 0..CHANNELS {
         let create = wire::CreateChannel { name: format!("place {number}"), ..Default::default() };
         handle.request(Actor::Operator, request::Body::CreateChannel(create)).await.unwrap();

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod bounds;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod control;
 pub mod discovery;

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Refused, Registration, Secret, Settings};
 use crate::discovery::{Announcer, Card};
@@ -111,14 +112,23 @@ const TRIES: usize = 16;
 
 impl Server {
     /// Starts everything, in the order in which each part needs the one before: directory, store,
-    /// sockets, identity, control, then the listening.
+    /// sockets, identity, control, then the listening. It goes by the machine's clock.
     pub async fn start(config: &Config, listen: &[SocketAddr], optional: bool) -> Result<Self, StartError> {
+        Self::start_by(config, listen, optional, Clock::system()).await
+    }
+
+    /// The same by another clock, which a test turns.
+    pub async fn start_by(
+        config: &Config,
+        listen: &[SocketAddr],
+        optional: bool,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let directory = config.data_dir();
         make_private(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
-        let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
         let post = Post::new(config)?;
-        let store = Arc::new(open_store(config, listen, now).await?);
+        let store = Arc::new(open_store(config, listen, clock.wall()).await?);
         let identity = Identity::load_or_create(&directory)?;
         let limits = limits(config);
         let certificates = Arc::new(Certificates::load(&identity, &directory, config.certificate())?);
@@ -127,7 +137,7 @@ impl Server {
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let settings =
             Settings { recordings: Some(recordings(config)?), ..settings(config, &identity, &addresses) };
-        let (handle, thread) = control::start(store, settings)?;
+        let (handle, thread) = control::start(store, settings, clock)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = endpoint.run(handle.clone(), limits, welcome(config), async {
@@ -293,7 +303,7 @@ async fn deliver(handle: Handle<LinkPeer>, post: Post) {
             }
         }
         if failed {
-            tokio::time::sleep(pause).await;
+            handle.clock().sleep(pause).await;
             pause = (pause * 2).min(POST.1);
         } else {
             pause = POST.0;
@@ -389,10 +399,10 @@ fn limits(config: &Config) -> Limits {
 }
 
 async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
-    let first = tokio::time::Instant::now() + MAINTENANCE.1;
-    let mut due = tokio::time::interval_at(first, MAINTENANCE.0);
+    let mut next = handle.clock().monotonic() + MAINTENANCE.1;
     loop {
-        due.tick().await;
+        handle.clock().until(next).await;
+        next = handle.clock().monotonic() + MAINTENANCE.0;
         handle.maintain(backup_hours).await;
     }
 }

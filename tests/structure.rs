@@ -15,6 +15,9 @@ const BANNED_NAMES: &[&str] = &["utils", "common", "helpers", "manager", "core",
 const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state", "voice", "auth"];
 const IMPURE_WORDS: &[&str] =
     &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
+/// Rooms that go by the clock they are given, and what would read another.
+const CLOCKED: &[&str] = &["control", "server"];
+const CLOCK_WORDS: &[&str] = &["Instant::now", "SystemTime", ".elapsed()"];
 /// Crates that only some rooms may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
@@ -163,6 +166,11 @@ fn complaints(plan: &Plan, path: &str, source: &str) -> Vec<String> {
             .filter(|word| names(&code, word) || word.contains("::now") && code.contains(**word));
         found.extend(impure.map(|word| format!("{path} uses `{word}`, but `{room}` is pure")));
     }
+    if CLOCKED.contains(&room) {
+        let read = CLOCK_WORDS.iter().filter(|word| code.contains(**word));
+        found
+            .extend(read.map(|word| format!("{path} uses `{word}`; `{room}` goes by the clock it is given")));
+    }
     found
 }
 
@@ -235,6 +243,7 @@ mod rules {
         assert!(said("src/state/a.rs", "use tokio::sync::mpsc;").contains("is pure"));
         assert!(said("src/state/a.rs", "let now = std::time::Instant::now();").contains("is pure"));
         assert!(said("src/store/a.rs", "let now = Instant::now();").is_empty());
+        assert!(said("src/server.rs", "let now = Instant::now();").contains("goes by the clock"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::log_in::random;
-use super::{Actor, Done, Handle, Refused, clock};
+use super::{Actor, Done, Handle, Refused};
 use crate::auth::ClaimCode;
 use crate::protocol::wire::{self, request, response};
 use crate::state::Change;
@@ -37,7 +37,7 @@ impl<P: Peer> Handle<P> {
 
     /// Makes a claim code for the first administrator; one made before is good no more.
     pub async fn new_claim_code(&self) -> Result<wire::ClaimCode, Refused> {
-        let (code, now) = (ClaimCode::from_random(random()?), clock::now());
+        let (code, now) = (ClaimCode::from_random(random()?), self.0.clock.wall());
         let expires = now.plus(CLAIM_LIFE);
         let claim = Claim { hash: code.hash(), expires };
         self.run(By::server(now), write::set_claim(SEEDED_ORGANIZATION, &claim)).await?;

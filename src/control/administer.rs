@@ -1,6 +1,6 @@
 //! Requests of the person who owns the machine: done to the store, which what is live then follows.
 
-use super::{Handle, Refused, clock};
+use super::{Handle, Refused};
 use crate::admin::{self, AdminError, Request};
 use crate::protocol::{ErrorCode, wire};
 use crate::store::{Author, By};
@@ -12,7 +12,7 @@ impl<P: Peer> Handle<P> {
         let request: Request = serde_json::from_str(request).map_err(|_| Refused::Unsupported)?;
         let is_live = request.changes_what_is_live();
         let store = std::sync::Arc::clone(&self.0.store);
-        let by = By { author: Author::Operator, from: None, at: clock::now() };
+        let by = By { author: Author::Operator, from: None, at: self.0.clock.wall() };
         let work = move || admin::run(&store, by, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
         if is_live {
@@ -25,7 +25,7 @@ impl<P: Peer> Handle<P> {
     /// Makes a backup when the last regular one is older than so many hours, and removes what has expired.
     pub async fn maintain(&self, backup_hours: u32) {
         let store = std::sync::Arc::clone(&self.0.store);
-        let by = By::server(clock::now());
+        let by = By::server(self.0.clock.wall());
         let work = move || {
             admin::run(&store, by, Request::Database(admin::Database::Sweep), &|_, _| ())?;
             if admin::backup_is_due(&store, by.at, backup_hours) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::log_in::{Proven, Visitor, random};
-use super::{Actor, Done, Handle, Refused, Registration, clock};
+use super::{Actor, Done, Handle, Refused, Registration};
 use crate::auth::ClaimCode;
 use crate::id::{BanId, ChannelId, Fingerprint, OneTimeTokenId, RoleId, UserId};
 use crate::name::check_user_name;
@@ -134,7 +134,7 @@ impl<P: Peer> Handle<P> {
         self.check_bans(None, Some(from), None)?;
         self.admit(None, from)?;
         let code = ClaimCode::parse(code).ok_or(Refused::InviteInvalid)?;
-        let token = self.0.store.token(Purpose::Invite, &code.hash(), clock::now())?;
+        let token = self.0.store.token(Purpose::Invite, &code.hash(), self.0.clock.wall())?;
         let token = token.ok_or(Refused::InviteInvalid)?;
         self.forgive(from);
         Ok(wire::Invite { id: 0, ..self.invite(&token)? })
@@ -148,7 +148,7 @@ impl<P: Peer> Handle<P> {
     ) -> Result<Proven, Refused> {
         // Who makes one account after the other without an invite has to wait, as who guesses has.
         self.admit(None, visitor.from)?;
-        let now = clock::now();
+        let now = self.0.clock.wall();
         let invite = match self.0.settings.registration {
             Registration::Closed => return Err(Refused::RegistrationClosed),
             Registration::Open if register.invite.trim().is_empty() => None,
@@ -192,7 +192,7 @@ impl<P: Peer> Handle<P> {
         from: Option<IpAddr>,
         key: Option<Fingerprint>,
     ) -> Result<(), Refused> {
-        match ban_on(&self.0.bans.load(), user, from, key, clock::now()) {
+        match ban_on(&self.0.bans.load(), user, from, key, self.0.clock.wall()) {
             None => Ok(()),
             Some(ban) => Err(Refused::Banned { reason: ban.reason.clone(), until: ban.until }),
         }

@@ -11,8 +11,7 @@ use super::audience::Place;
 use super::recorder::Running;
 use super::rights::Imagined;
 use super::{
-    Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, clock, load,
-    log_in,
+    Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load, log_in,
 };
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
@@ -86,7 +85,8 @@ impl<P: Peer> Control<P> {
 
     /// Does a batch. Answers with whom to tell when the thread is to stop.
     fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<oneshot::Sender<()>> {
-        let mut pending = Pending { events: self.state.advance(clock::now()), ..Pending::default() };
+        let mut pending =
+            Pending { events: self.state.advance(self.shared.clock.wall()), ..Pending::default() };
         let mut before: Option<State> = None;
         let (mut stop, mut refreshes) = (None, Vec::new());
         for command in batch.drain(..) {
@@ -104,7 +104,7 @@ impl<P: Peer> Control<P> {
                 Command::Tick => {
                     for change in self.due() {
                         self.make(
-                            By::server(clock::now()),
+                            By::server(self.shared.clock.wall()),
                             change,
                             &NewPassword::Kept,
                             &mut pending,
@@ -163,7 +163,7 @@ impl<P: Peer> Control<P> {
         if let Actor::Session(session) = actor
             && let Some(place) = self.seats.get(&session)
         {
-            place.activity.acts(self.shared.began.elapsed());
+            place.activity.acts(self.shared.clock.monotonic());
         }
         let answer = self.answer(actor, body, &change, &facts);
         let by = self.by(actor);
@@ -173,7 +173,7 @@ impl<P: Peer> Control<P> {
 
     /// Brings what is live to what the store holds by now.
     fn refresh(&mut self) -> Result<(), Refused> {
-        let (store, now) = (&self.shared.store, clock::now());
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
         let stored = load::stored(store, self.shared.settings.max_sessions)?;
         let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
         let standing = |member: &Member| {
@@ -232,7 +232,7 @@ impl<P: Peer> Control<P> {
             self.publish_pending(std::mem::take(pending));
             *before = Some(self.state.clone());
         }
-        let writes = load::writes(&change, password, &self.state).into_iter();
+        let writes = load::writes(&change, password, &self.state, by.at).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
@@ -264,7 +264,7 @@ impl<P: Peer> Control<P> {
 
     /// On whose behalf an actor's changes are written.
     pub(super) fn by(&self, actor: Actor) -> By {
-        let at = clock::now();
+        let at = self.shared.clock.wall();
         match actor {
             Actor::Operator => By { author: Author::Operator, from: None, at },
             Actor::Session(session) => {
@@ -312,7 +312,7 @@ impl<P: Peer> Control<P> {
             Actor::Session(session) => Some(session),
             Actor::Operator => None,
         };
-        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.began.elapsed());
+        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.clock.monotonic());
         for member in &mut snapshot.members {
             let session = SessionId(member.session);
             let hidden =
@@ -347,7 +347,7 @@ impl<P: Peer> Control<P> {
         let (session, ssrc) = (member.session, member.ssrc);
         self.last_attachment += 1;
         let (sender, events) = mpsc::channel(EVENTS);
-        let arrived = self.shared.began.elapsed();
+        let arrived = self.shared.clock.monotonic();
         let activity = Arc::new(Activity::new(arrived));
         let (attachment, parting) = (self.last_attachment, Arc::default());
         let place =
@@ -374,7 +374,7 @@ impl<P: Peer> Control<P> {
         client: String,
         address: IpAddr,
     ) -> Result<Member, Refused> {
-        let (store, now) = (&self.shared.store, clock::now());
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
         let mut member = Member::new(proven.session, proven.user, proven.name, self.new_ssrc()?);
         (member.client, member.key) = (client, proven.key);
         let Some(id) = proven.user else {
@@ -417,7 +417,7 @@ impl<P: Peer> Control<P> {
     /// Notes that a member's session was seen.
     fn touch(&self, member: &Member) {
         if let Some(user) = member.user {
-            self.shared.store.touch(Seen::Session(user, member.session), clock::now());
+            self.shared.store.touch(Seen::Session(user, member.session), self.shared.clock.wall());
         }
     }
 
@@ -425,7 +425,7 @@ impl<P: Peer> Control<P> {
     /// state is what it was before.
     fn commit(&mut self, mut pending: Pending, before: State) {
         let writes = write::all(std::mem::take(&mut pending.writes));
-        let outcome = self.shared.store.run(By::server(clock::now()), writes);
+        let outcome = self.shared.store.run(By::server(self.shared.clock.wall()), writes);
         let failure = match outcome.map_err(Failed::into_commit_error) {
             Ok(outcomes) => outcomes.into_iter().find_map(Result::err).map(|rejected| {
                 // The state allowed what the store refuses, so they have come apart.

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::batch::Control;
-use super::{Command, Handle, clock};
+use super::{Command, Handle};
+use crate::clock::Clock;
 use crate::id::{SessionId, Timestamp};
 use crate::permission::Permissions;
 use crate::state::{Actor, Change};
@@ -16,23 +17,42 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at what is due, whatever comes of the first.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// When there is something to do next, by either clock; never where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Due {
+    wall: Option<Timestamp>,
+    monotonic: Option<Duration>,
+}
+
+impl Due {
+    async fn wait(self, clock: &Clock) {
+        let wall = async {
+            match self.wall {
+                Some(moment) => clock.until_wall(moment).await,
+                None => std::future::pending().await,
+            }
+        };
+        let monotonic = async {
+            match self.monotonic {
+                Some(moment) => clock.until(moment).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wall => (),
+            () = monotonic => (),
+        }
+    }
+}
+
 impl<P: Peer> Handle<P> {
     /// Tells the control thread when something is due. Ends with the server.
     pub async fn keep_time(&self) {
         let mut due = self.0.due.subscribe();
         loop {
             let next = *due.borrow_and_update();
-            let waiting = async {
-                match next {
-                    Some(next) => {
-                        let now = clock::now();
-                        tokio::time::sleep(Duration::from_millis(next.0.saturating_sub(now.0))).await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = waiting => {
+                () = next.wait(&self.0.clock) => {
                     // Waits for room: what is due isn't given up because much else is going on.
                     if self.0.queue.send(Command::Tick).await.is_err() {
                         return;
@@ -68,20 +88,19 @@ impl<P: Peer> Control<P> {
 
     /// Says when there is something to do next.
     pub(super) fn set_due(&self) {
-        let now = clock::now();
-        let after = |wait: Duration| Timestamp(now.0.saturating_add(wait.max(LOOK).as_millis() as u64));
-        let idle = self.idle().into_iter().map(|(_, left)| after(left)).min();
+        let now = self.shared.clock.monotonic();
+        let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
         let due = self.state.next_due().filter(|_| self.shared.store.is_open());
-        let next = [due, idle, self.next_recording()].into_iter().flatten().min();
+        let wall = [due, self.next_recording()].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
-        self.shared.due.send_replace(next);
+        self.shared.due.send_replace(Due { wall, monotonic: idle });
     }
 
     /// Those who may become idle, and after how long they are.
     fn idle(&self) -> Vec<(SessionId, Duration)> {
         let lobby = self.state.lobby();
         let Some(afk) = lobby.afk_channel.filter(|_| lobby.afk_ms > 0) else { return Vec::new() };
-        let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.began.elapsed());
+        let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.clock.monotonic());
         let may =
             |session| self.state.authorize(Actor::Session(session), Permissions::JOIN, Some(afk)).is_ok();
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));

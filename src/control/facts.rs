@@ -2,7 +2,7 @@
 
 use super::admission::network_of;
 use super::batch::Control;
-use super::{Refused, clock, load};
+use super::{Refused, load};
 use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
 use crate::protocol::wire::{create_ban, request, set_overwrite, what_if};
 use crate::state::{Facts, Named, OWNER};
@@ -11,7 +11,7 @@ use crate::voice::Peer;
 
 impl<P: Peer> Control<P> {
     pub(super) fn facts(&self, body: &request::Body, password_fits: bool) -> Result<Facts, Refused> {
-        let (store, now) = (&self.shared.store, clock::now());
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
         let named = match name_in(body) {
             Some(name) => store.user_by_name(self.state.organization(), name)?,
             None => None,

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::log_in::random;
-use super::{Handle, Refused, clock};
+use super::{Handle, Refused};
 use crate::auth::{ClaimCode, Policy};
 use crate::id::UserId;
 use crate::protocol::wire;
@@ -98,7 +98,7 @@ impl<P: Peer> Handle<P> {
         let user = self.0.store.user_by_email(SEEDED_ORGANIZATION, email)?;
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
-        let by = By { author: Author::Guest, from: Some(from), at: clock::now() };
+        let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
         let code = self.code_for(Purpose::PasswordReset, user.id, None, by).await?;
         let text = format!(
             "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
@@ -119,7 +119,7 @@ impl<P: Peer> Handle<P> {
         // A password that can't be had uses nothing up.
         self.check_new_password(&reset.password, &[&user.name, &email]).await?;
         let password = self.hash(&reset.password).await?;
-        let by = By { author: Author::User(user.id), from: Some(from), at: clock::now() };
+        let by = By { author: Author::User(user.id), from: Some(from), at: self.0.clock.wall() };
         let outcome = self.run(by, write::take_token(Purpose::PasswordReset, token.hash)).await;
         outcome.map_err(|_| Refused::CodeInvalid)?;
         let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
@@ -133,7 +133,7 @@ impl<P: Peer> Handle<P> {
 
     fn token_of(&self, purpose: Purpose, code: &str) -> Result<OneTimeToken, Refused> {
         let code = ClaimCode::parse(code).ok_or(Refused::CodeInvalid)?;
-        self.0.store.token(purpose, &code.hash(), clock::now())?.ok_or(Refused::CodeInvalid)
+        self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?.ok_or(Refused::CodeInvalid)
     }
 
     async fn code_for(
@@ -171,7 +171,7 @@ impl<P: Peer> Handle<P> {
     }
 
     fn may_write_to(&self, email: &str) -> Result<(), Refused> {
-        let (now, key) = (clock::now(), email.to_lowercase());
+        let (now, key) = (self.0.clock.wall(), email.to_lowercase());
         let mut resets = self.0.resets.lock().unwrap_or_else(PoisonError::into_inner);
         let delay = resets.delay(&key, now);
         if !delay.is_zero() {
@@ -190,14 +190,14 @@ impl<P: Peer> Handle<P> {
 
     /// Letters that wait to be sent, the oldest first.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Mail>, Refused> {
-        let now = clock::now();
+        let now = self.0.clock.wall();
         let waiting = self.0.store.outbox(0, limit)?;
         Ok(waiting.into_iter().filter(|mail| now < mail.expires).collect())
     }
 
     /// A letter was sent.
     pub async fn sent(&self, number: u64) -> Result<(), Refused> {
-        self.run(By::server(clock::now()), write::remove_mail(number)).await?;
+        self.run(By::server(self.0.clock.wall()), write::remove_mail(number)).await?;
         Ok(())
     }
 

@@ -93,10 +93,15 @@ pub(super) fn restraint(store: &Store, user: UserId) -> Result<(bool, bool), Rea
 }
 
 /// What must be on disk before the change is published.
-/// `password` is what becomes of a channel's.
-pub(super) fn writes(change: &Change, password: &NewPassword, state: &State) -> Vec<Write<(), Rejected>> {
+/// `password` is what becomes of a channel's; `at` is the time.
+pub(super) fn writes(
+    change: &Change,
+    password: &NewPassword,
+    state: &State,
+    at: Timestamp,
+) -> Vec<Write<(), Rejected>> {
     match change {
-        Change::CreateChannel(channel) => vec![created(channel, password, state).erased()],
+        Change::CreateChannel(channel) => vec![created(channel, password, state.organization(), at).erased()],
         Change::PutChannel(channel) => vec![edited(channel, password).erased()],
         Change::Link { channel, other, linked } => {
             vec![write::link_channels(*channel, *other, *linked).erased()]
@@ -163,13 +168,14 @@ pub(super) fn writes(change: &Change, password: &NewPassword, state: &State) -> 
 fn created(
     channel: &state::Channel,
     password: &NewPassword,
-    state: &State,
+    organization: OrganizationId,
+    at: Timestamp,
 ) -> Write<(), write::PutChannelError> {
     let password = match password {
         NewPassword::Is(stored) => Some(stored.clone()),
         NewPassword::Kept | NewPassword::None => None,
     };
-    write::add_channel(store::Channel { password, ..to_row(channel, state.organization()) })
+    write::add_channel(store::Channel { password, created: at, ..to_row(channel, organization) })
 }
 
 fn edited(channel: &state::Channel, password: &NewPassword) -> Write<store::Channel, write::PutChannelError> {
@@ -269,7 +275,6 @@ fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Chan
         frame_ms: channel.voice.frame_ms,
         last_speakers: channel.voice.last_speakers,
         links: channel.links,
-        created: super::clock::now(),
         ..blank
     }
 }

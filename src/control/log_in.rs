@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{Handle, Refused, clock};
+use super::{Handle, Refused};
 use crate::auth::{
     AddressKey, ApiKeySecret, ClaimCode, DEVICE_KEY, EXPORTED, Given, Policy, SessionToken, StoredPassword,
     TokenHash, check_guessing, check_password, device_challenge, device_fingerprint, verify_device,
@@ -126,14 +126,14 @@ impl<P: Peer> Handle<P> {
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
     async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
         let Ok(new) = self.hash(password).await else { return };
-        let by = By { author: Author::Server, from: None, at: clock::now() };
+        let by = By { author: Author::Server, from: None, at: self.0.clock.wall() };
         if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
             tracing::warn!(%error, "a password keeps its old parameters");
         }
     }
 
     async fn by_token(&self, token: &[u8], visitor: Visitor<'_>) -> Result<Proven, Refused> {
-        let (store, now) = (&self.0.store, clock::now());
+        let (store, now) = (&self.0.store, self.0.clock.wall());
         let (user, session, shown, next) = match self.0.tokens.read(token) {
             Some(Given::Short { user, session, expires }) => {
                 let session = store.session(user, session, now)?.filter(|_| now < expires);
@@ -197,7 +197,7 @@ impl<P: Peer> Handle<P> {
         let key = key.ok_or(Refused::LogInFailed)?;
         let account = self.named(user)?;
         self.check_bans(None, None, Some(fingerprint))?;
-        let now = clock::now();
+        let now = self.0.clock.wall();
         if let Some(session) = key.session
             && let Some(session) = self.0.store.session(user, session, now)?
         {
@@ -256,7 +256,7 @@ impl<P: Peer> Handle<P> {
         let name = check_user_name(&proof.name)?;
         self.check_new_password(&proof.password, &[&name]).await?;
         let new = self.new_user(name, &proof.password, OWNER).await?;
-        let by = By { author: Author::Guest, from: Some(visitor.from), at: clock::now() };
+        let by = By { author: Author::Guest, from: Some(visitor.from), at: self.0.clock.wall() };
         let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
         self.forgive(visitor.from);
         self.begin(&user, &proof.device, None, visitor).await
@@ -264,7 +264,7 @@ impl<P: Peer> Handle<P> {
 
     /// A program, for its owner. It has no token: the key is what it comes back with.
     fn by_api_key(&self, text: &str) -> Result<Proven, Refused> {
-        let now = clock::now();
+        let now = self.0.clock.wall();
         let shown = ApiKeySecret::parse(text).ok_or(Refused::LogInFailed)?;
         let key = self.0.store.api_key(shown.prefix(), now)?.filter(|key| key.hash == shown.hash());
         let key = key.ok_or(Refused::LogInFailed)?;
@@ -283,7 +283,7 @@ impl<P: Peer> Handle<P> {
         key: Option<Fingerprint>,
         visitor: Visitor<'_>,
     ) -> Result<Proven, Refused> {
-        let (id, created) = (self.0.store.new_session_id(), clock::now());
+        let (id, created) = (self.0.store.new_session_id(), self.0.clock.wall());
         let token = self.0.tokens.first(user.id, id, random()?);
         let expires = created.plus(self.0.settings.token_life);
         let (address, name) = (Some(visitor.from), device_name(device));
@@ -309,7 +309,7 @@ impl<P: Peer> Handle<P> {
 
     /// A token that comes back to a session, for as long as the session lasts at most.
     fn access_token(&self, session: &Session) -> (SessionToken, Timestamp) {
-        let until = clock::now().plus(self.0.settings.access_life).min(session.expires);
+        let until = self.0.clock.wall().plus(self.0.settings.access_life).min(session.expires);
         (self.0.tokens.short(session.user, session.id, until), until)
     }
 
@@ -320,7 +320,7 @@ impl<P: Peer> Handle<P> {
         if !settings.iter().any(|setting| setting.name == NOTICE) {
             return Ok(dormant);
         }
-        let taken = self.run(By::server(clock::now()), write::take_notice(user.id)).await?;
+        let taken = self.run(By::server(self.0.clock.wall()), write::take_notice(user.id)).await?;
         let told = taken.map(|setting| setting.value).unwrap_or_default();
         Ok([told, dormant].join(" ").trim().to_owned())
     }
@@ -369,7 +369,7 @@ impl<P: Peer> Handle<P> {
 
     /// Counts a try against the account and the address, unless one of them must wait.
     pub(super) fn admit(&self, account: Option<&String>, from: IpAddr) -> Result<(), Refused> {
-        let (now, address) = (clock::now(), AddressKey::of(from));
+        let (now, address) = (self.0.clock.wall(), AddressKey::of(from));
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut addresses = self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let by_account = account.map_or(Duration::ZERO, |account| accounts.delay(account, now));
@@ -386,7 +386,7 @@ impl<P: Peer> Handle<P> {
 
     /// Counts a try against an account by somebody who is in it already.
     pub(super) fn admit_account(&self, account: &str) -> Result<(), Refused> {
-        let (now, account) = (clock::now(), account.to_owned());
+        let (now, account) = (self.0.clock.wall(), account.to_owned());
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let delay = accounts.delay(&account, now);
         if !delay.is_zero() {

@@ -11,7 +11,6 @@ mod admission;
 mod api_key;
 mod audience;
 mod batch;
-mod clock;
 mod command;
 mod counts;
 mod due;
@@ -37,13 +36,14 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
+use crate::clock::Clock;
 use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::protocol::CloseCode;
@@ -53,6 +53,7 @@ use crate::state::State;
 use crate::store::{Ban, SEEDED_ORGANIZATION, Store};
 use crate::voice::{self, Activity, ForwardTable, Peer};
 use command::{Command, Done, Given, NewPassword};
+use due::Due;
 use hashing::Hashing;
 
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
@@ -144,7 +145,7 @@ pub struct Attached {
     pub attachment: u64,
     /// What its packets must carry.
     pub ssrc: Ssrc,
-    /// What it does is noted here, by times since the server began ...
+    /// What it does is noted here, by the monotonic time of the clock ...
     pub activity: Arc<Activity>,
     /// ... as this one is, when it came.
     pub arrived: Duration,
@@ -170,11 +171,11 @@ struct Shared<P> {
     voice_counts: voice::Counts,
     connected: AtomicU32,
     channel_tries: Mutex<Lockout<String>>,
-    due: watch::Sender<Option<Timestamp>>,
+    due: watch::Sender<Due>,
     recordings: Option<Recordings>,
-    began: Instant,
     settings: Settings,
     started: Timestamp,
+    clock: Clock,
 }
 
 /// The way to the control thread, for every transport. Cheap to clone.
@@ -216,9 +217,13 @@ impl Drop for AbortOnPanic {
     }
 }
 
-/// Starts the control thread on what the store holds.
-pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P>, Thread), StartError> {
-    let state = State::new(load::stored(&store, settings.max_sessions)?, clock::now());
+/// Starts the control thread on what the store holds. It goes by `clock`.
+pub fn start<P: Peer>(
+    store: Arc<Store>,
+    settings: Settings,
+    clock: Clock,
+) -> Result<(Handle<P>, Thread), StartError> {
+    let state = State::new(load::stored(&store, settings.max_sessions)?, clock.wall());
     let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
     let (queue, commands) = mpsc::channel(QUEUE);
     let hashing = Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
@@ -230,7 +235,7 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
         accounts: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
         addresses: Mutex::new(Lockout::new(log_in::policy(settings.address_tries, settings.longest_delay))),
         codes: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
-        texts: texts::Texts::new(settings.texts),
+        texts: texts::Texts::new(settings.texts, clock.clone()),
         tokens: TokenKey::new(&settings.secret.0),
         seal: SealKey::new(&settings.secret.0),
         bans: ArcSwap::from_pointee(bans),
@@ -243,11 +248,11 @@ pub fn start<P: Peer>(store: Arc<Store>, settings: Settings) -> Result<(Handle<P
             settings.account_tries,
             settings.longest_delay,
         ))),
-        due: watch::Sender::new(None),
+        due: watch::Sender::default(),
         recordings: settings.recordings.clone(),
-        began: Instant::now(),
         settings,
-        started: clock::now(),
+        started: clock.wall(),
+        clock,
     });
     let handle = Handle(Arc::clone(&shared));
     let control = batch::Control::new(state, shared);
@@ -284,7 +289,7 @@ impl<P: Peer> Handle<P> {
             .claim(SEEDED_ORGANIZATION)
             .ok()
             .flatten()
-            .is_some_and(|claim| clock::now() < claim.expires)
+            .is_some_and(|claim| self.0.clock.wall() < claim.expires)
     }
 
     /// Brings a session that has proven who it is into the state: what it is, where its events come
@@ -370,6 +375,11 @@ impl<P: Peer> Handle<P> {
         if self.0.queue.send(Command::Stop { reply }).await.is_ok() {
             let _ = done.await;
         }
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// When the server started.

@@ -114,7 +114,7 @@ impl<P: Peer> Handle<P> {
     fn account(&self, user: &User) -> Result<wire::Account, Refused> {
         let factor = self.0.store.second_factor(user.id)?.filter(|factor| factor.confirmed.is_some());
         let mut roles = Vec::new();
-        for grant in user.grants.iter().filter(|grant| grant.holds(super::clock::now())) {
+        for grant in user.grants.iter().filter(|grant| grant.holds(self.0.clock.wall())) {
             roles.extend(self.0.store.role(grant.role)?.map(|role| role.name));
         }
         Ok(wire::Account {
@@ -184,7 +184,7 @@ impl<P: Peer> Handle<P> {
         connected: &[SessionId],
     ) -> Result<wire::Devices, Refused> {
         let store = &self.0.store;
-        let now = super::clock::now();
+        let now = self.0.clock.wall();
         let mut devices = Vec::new();
         for session in store.sessions_of(user, None, LISTED)?.into_iter().filter(|one| now < one.expires) {
             let device = store.device(user, session.id)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::batch::Control;
-use super::{Actor, Done, Handle, Refused, clock};
+use super::{Actor, Done, Handle, Refused};
 use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
@@ -50,7 +50,7 @@ impl<P: Peer> Control<P> {
     /// Answers whether the table has to follow.
     pub(super) fn follow_recordings(&mut self) -> bool {
         let Some(recordings) = self.shared.recordings.clone() else { return false };
-        let now = clock::now();
+        let now = self.shared.clock.wall();
         let mut changed = false;
         self.running.retain(|channel, running| {
             let goes_on = self.state.recordings().contains_key(channel);
@@ -96,7 +96,7 @@ impl<P: Peer> Control<P> {
 
     /// When something is to be done about recordings.
     pub(super) fn next_recording(&self) -> Option<Timestamp> {
-        let now = clock::now();
+        let now = self.shared.clock.wall();
         let waiting =
             self.state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
         let begins = waiting.map(|(_, recording)| Timestamp(recording.since.0 + NOTICE)).min();
@@ -108,7 +108,7 @@ impl<P: Peer> Control<P> {
     pub(super) fn stop_recordings(&mut self) {
         if let Some(recordings) = &self.shared.recordings {
             // Waits until the files are whole, for moments.
-            recordings.close(clock::now());
+            recordings.close(self.shared.clock.wall());
         }
         self.running.clear();
     }

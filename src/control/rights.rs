@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::batch::Control;
-use super::{Actor, Done, Given, Handle, NewPassword, Refused, clock};
+use super::{Actor, Done, Given, Handle, NewPassword, Refused};
 use crate::auth::StoredPassword;
 use crate::bounds::check_channel_password;
 use crate::id::{ChannelId, RoleId, SessionId};
@@ -96,7 +96,7 @@ impl<P: Peer> Handle<P> {
         // Nobody learns of a channel that they don't see, nor costs a hash there.
         self.authorize(actor, Permissions::JOIN, Some(ChannelId(join.channel))).await?;
         let who = self.account_of(actor).await?;
-        let (guesser, now) = (format!("{} {who}", join.channel), clock::now());
+        let (guesser, now) = (format!("{} {who}", join.channel), self.0.clock.wall());
         {
             let mut tries = self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner);
             let delay = tries.delay(&guesser, now);
@@ -129,7 +129,7 @@ impl<P: Peer> Handle<P> {
         list: wire::ListHolders,
     ) -> Result<response::Body, Refused> {
         self.ask(actor, request::Body::ListHolders(list), true).await?;
-        let (role, now) = (RoleId(list.role), clock::now());
+        let (role, now) = (RoleId(list.role), self.0.clock.wall());
         let mut holders = Vec::new();
         for user in self.0.store.users(SEEDED_ORGANIZATION, None, usize::MAX)? {
             if let Some(grant) = user.grants.iter().find(|grant| grant.role == role && grant.holds(now)) {

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::log_in::random;
-use super::{Handle, Refused, clock};
+use super::{Handle, Refused};
 use crate::auth::{ClaimCode, TotpSecret};
 use crate::id::{RoleId, UserId};
 use crate::protocol::wire;
@@ -26,7 +26,7 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn take_code(&self, factor: &SecondFactor, code: &str) -> Result<(), Refused> {
-        let (user, now) = (factor.user, clock::now());
+        let (user, now) = (factor.user, self.0.clock.wall());
         {
             // Six digits are soon guessed by who may try them all.
             let mut codes = self.0.codes.lock().unwrap_or_else(PoisonError::into_inner);
