@@ -123,7 +123,7 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let stats = store.stats().unwrap();
     assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 3, 0));
     let (to, applied) = &stats.applied[0];
-    assert_eq!((*to, applied.at, applied.checksum.len()), (2, NOW, 64));
+    assert_eq!((*to, applied.at, applied.id.as_str()), (2, NOW, "2-checked-rows"));
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
     assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 3);
@@ -237,14 +237,24 @@ fn the_roles_of_other_organizations_follow_where_they_may() {
     );
 }
 
-/// A file that came to schema 2 by the source before the present one, which said the same in other words.
+/// Versions before identifiers recorded a checksum of the migration's source. What they wrote is known for ever.
 #[test]
-fn a_former_source_of_a_migration_is_known() {
+fn what_earlier_versions_recorded_of_a_migration_is_known() {
     let directory = tempfile::tempdir().unwrap();
     let path = first_release(directory.path());
     drop(Store::open(&path, NOW).unwrap());
-    set_checksum(&path, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0");
-    assert_golden(&Store::open(&path, NOW).unwrap());
+    for (to, checksum) in [
+        (2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0"),
+        (2, "87ef9bd7f8814f511a978a7f6cb074fd0b652195f79d9611f5eeb2e22eb594aa"),
+        (3, "a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52"),
+        (4, "065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"),
+    ] {
+        edit_record(&path, to, |record| {
+            record.as_object_mut().unwrap().remove("id");
+            record["checksum"] = checksum.into();
+        });
+        assert_golden(&Store::open(&path, NOW).unwrap());
+    }
 }
 
 #[test]
@@ -265,14 +275,14 @@ fn tamper(path: &Path, work: impl FnOnce(&redb::WriteTransaction)) {
     transaction.commit().unwrap();
 }
 
-/// Makes it so that the migration to schema 2 was made by a source with this checksum.
-fn set_checksum(path: &Path, checksum: &str) {
+/// Edits what a file says of the migration to a schema.
+fn edit_record(path: &Path, to: u64, edit: impl FnOnce(&mut serde_json::Value)) {
     tamper(path, |transaction| {
         let mut table = transaction.open_table(MIGRATIONS).unwrap();
-        let json = table.get(2).unwrap().unwrap().value().to_owned();
+        let json = table.get(to).unwrap().unwrap().value().to_owned();
         let mut record: serde_json::Value = serde_json::from_str(&json).unwrap();
-        record["checksum"] = checksum.into();
-        table.insert(2, record.to_string().as_str()).unwrap();
+        edit(&mut record);
+        table.insert(to, record.to_string().as_str()).unwrap();
     });
 }
 
@@ -292,11 +302,18 @@ fn a_newer_file_is_refused_with_both_versions_named() {
 }
 
 #[test]
-fn a_migration_that_was_edited_after_it_ran_is_refused() {
+fn a_file_that_another_migration_brought_here_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = first_release(directory.path());
     drop(Store::open(&path, NOW).unwrap());
-    set_checksum(&path, &"0".repeat(64));
+    edit_record(&path, 3, |record| record["id"] = "3-of-somebody-else".into());
+    let refused = Store::open(&path, NOW).unwrap_err();
+    assert!(matches!(refused, OpenError::MigrationChanged { number: 3, .. }), "{refused}");
+    edit_record(&path, 3, |record| record["id"] = "3-devices".into());
+    edit_record(&path, 2, |record| {
+        record["id"] = "".into();
+        record["checksum"] = "0".repeat(64).into();
+    });
     let refused = Store::open(&path, NOW).unwrap_err();
     assert!(matches!(refused, OpenError::MigrationChanged { number: 2, .. }), "{refused}");
 }

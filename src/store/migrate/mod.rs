@@ -1,6 +1,9 @@
 //! Migrations: each brings a file from one schema to the next in one transaction, and is recorded in the
-//! file with a checksum of its source. Old layouts stay frozen in modules of their own.
+//! file by its identifier. What they read and write is frozen in modules of their own: nothing here names a record
+//! or a table of today, except for what every version can read (`meta` and `migrations`).
 
+mod book;
+mod frozen;
 mod to_2;
 mod to_3;
 mod to_4;
@@ -10,20 +13,20 @@ mod v3;
 mod v4;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::backup;
 use super::error::{OpenError, ReadError};
 use super::open::Open;
-use super::record::{Counted, Job, JobKind, JobState, Ledger, SERVER};
+use super::record::{Counted, Role};
 use super::row::Record;
 use super::seed;
-use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition};
-use crate::id::{JobId, OrganizationId, Timestamp};
+use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, range_of};
+use crate::id::{OrganizationId, RoleId, Timestamp};
+use crate::permission::Permissions;
 
 /// What may happen to a file that is opened.
 pub struct Opening<'a> {
@@ -55,7 +58,11 @@ pub struct Applied {
     pub to: u64,
     /// What it is called; `created` for the schema that the file began with.
     pub name: String,
-    /// SHA-256 of its source; empty for `created`.
+    /// Its identifier; empty for `created`, and where a version ran it that recorded a checksum instead.
+    #[serde(default)]
+    pub id: String,
+    /// What earlier versions recorded in place of an identifier: SHA-256 of its source.
+    #[serde(default)]
     pub checksum: String,
     /// The version of Parlour that ran it.
     pub parlour: String,
@@ -65,6 +72,13 @@ pub struct Applied {
     pub milliseconds: u64,
     /// Where the file from before is, if there is one.
     pub backup: Option<PathBuf>,
+}
+
+impl Applied {
+    /// Whether the file was made with this schema, rather than brought to it.
+    fn created(&self) -> bool {
+        self.id.is_empty() && self.checksum.is_empty()
+    }
 }
 
 /// A migration that a file still needs.
@@ -81,12 +95,10 @@ type Run = fn(&WriteTransaction, Timestamp, &dyn Fn(u64, u64)) -> Result<(), Rea
 
 struct Migration {
     to: u64,
+    /// What it is known by in the files on which it ran, for ever.
+    id: &'static str,
     name: &'static str,
-    sources: &'static [&'static str],
-    /// Checksums of sources that did the same. When a later schema changes a layout, the migrations that
-    /// wrote the old one have to name its frozen copy, which changes their source in `use` lines only. The
-    /// copy has the same bytes in the same tables (`golden_tests` and `tests/migration.rs` hold it to that),
-    /// so a file that the former source brought here is the file that the present one would have made.
+    /// The checksums by which earlier versions knew it: each of a source that wrote the same bytes.
     former: &'static [&'static str],
     run: Run,
 }
@@ -94,42 +106,37 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration {
         to: 2,
+        id: "2-checked-rows",
         name: "checked rows, grants in the user's row, audit trail",
-        sources: &[include_str!("to_2.rs"), include_str!("v1.rs")],
-        former: &["1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0"],
+        former: &[
+            "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0",
+            "87ef9bd7f8814f511a978a7f6cb074fd0b652195f79d9611f5eeb2e22eb594aa",
+        ],
         run: to_2::run,
     },
     Migration {
         to: 3,
+        id: "3-devices",
         name: "devices, their keys, second factors, an outbox",
-        sources: &[include_str!("to_3.rs")],
-        former: &[],
+        former: &["a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52"],
         run: to_3::run,
     },
     Migration {
         to: 4,
+        id: "4-ranks-and-limits",
         name: "ranks, colours, what channels ask for, links, how far an overwrite reaches",
-        sources: &[include_str!("to_4.rs"), include_str!("v3.rs")],
-        former: &[],
+        former: &["065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"],
         run: to_4::run,
     },
 ];
 
 impl Migration {
-    /// Whether this is the migration that ran with a checksum.
-    fn ran_as(&self, checksum: &str) -> bool {
-        self.checksum() == checksum || self.former.contains(&checksum)
-    }
-
-    fn checksum(&self) -> String {
-        use std::fmt::Write;
-        let mut digest = Sha256::new();
-        self.sources.iter().for_each(|source| digest.update(source));
-        digest.finalize().iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    /// Whether this is what ran on a file.
+    fn is(&self, applied: &Applied) -> bool {
+        match applied.id.as_str() {
+            "" => self.former.contains(&applied.checksum.as_str()),
+            id => id == self.id,
+        }
     }
 }
 
@@ -154,9 +161,9 @@ pub(super) fn prepare(
     if found > SCHEMA {
         return Err(OpenError::Newer { path: path.into(), by: by(), found, known: SCHEMA });
     }
-    for applied in applied.iter().filter(|applied| !applied.checksum.is_empty()) {
+    for applied in applied.iter().filter(|applied| !applied.created()) {
         let ours = MIGRATIONS.iter().find(|migration| migration.to == applied.to);
-        if ours.is_none_or(|ours| !ours.ran_as(&applied.checksum)) {
+        if ours.is_none_or(|ours| !ours.is(applied)) {
             let (number, by) = (applied.to, applied.parlour.clone());
             return Err(OpenError::MigrationChanged { path: path.into(), number, by });
         }
@@ -185,11 +192,36 @@ pub(super) fn prepare(
 /// What a migration does to what is in the rows, where an export of an older schema was loaded into the
 /// present tables.
 pub(super) fn bring_rows(open: &mut Open<'_>, exported: u64) -> Result<(), ReadError> {
-    if exported < 4 {
-        let ids = open.tables.organizations.iter()?.map(|row| Ok(OrganizationId(row?.0.value())));
-        for organization in ids.collect::<Result<Vec<_>, ReadError>>()? {
-            to_4::seeded_roles(open, organization)?;
+    let ids = open.tables.organizations.iter()?.map(|row| Ok(OrganizationId(row?.0.value())));
+    for organization in ids.collect::<Result<Vec<_>, ReadError>>()? {
+        if exported < 4 {
+            bring_roles(open, organization)?;
         }
+    }
+    Ok(())
+}
+
+/// Gives an organization the roles that the migration to schema 4 gives.
+fn bring_roles(open: &mut Open<'_>, organization: OrganizationId) -> Result<(), ReadError> {
+    let mut old = Vec::new();
+    for row in open.tables.roles.range(range_of(organization))? {
+        old.push(Role::decode(row?.1.value())?);
+    }
+    let frozen = |role: &Role| v4::Role {
+        id: role.id.0,
+        organization: organization.0,
+        name: role.name.clone(),
+        rank: role.rank,
+        colour: role.colour,
+        allow: role.allow.bits(),
+    };
+    let mut roles: Vec<_> = old.iter().map(frozen).collect();
+    to_4::seeded_roles(organization.0, &mut roles, &mut || open.next_id(Counted::Role, organization))?;
+    for v4::Role { id, name, rank, colour, allow, .. } in roles {
+        let old = old.iter().find(|old| old.id.0 == id);
+        let (id, allow) = (RoleId(id), Permissions::from_bits(allow));
+        // The list has each name once, so none can be taken.
+        let _ = open.put_unaudited(old, Some(&Role { id, organization, name, rank, colour, allow }))?;
     }
     Ok(())
 }
@@ -208,23 +240,24 @@ fn run(
     transaction.set_quick_repair(true);
     let progress = |done: u64, of: u64| (opening.progress)(&words, done as f64 / of.max(1) as f64);
     (migration.run)(&transaction, now, &progress)?;
-    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    {
-        let mut tables = WriteTables::open(&transaction)?;
-        tables.meta.insert(META_SCHEMA, migration.to)?;
-        record(
-            &mut tables,
-            &Applied {
-                to: migration.to,
-                name: migration.name.to_owned(),
-                checksum: migration.checksum(),
-                parlour: env!("CARGO_PKG_VERSION").to_owned(),
-                at: now,
-                milliseconds,
-                backup: backup.map(Path::to_path_buf),
-            },
-        )?;
-        keep_job(&mut tables, migration, now, milliseconds)?;
+    let elapsed = started.elapsed();
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    book::list(&transaction, migration.name, now, now.plus(elapsed))?;
+    transaction.open_table(definition::meta)?.insert(META_SCHEMA, migration.to)?;
+    let applied = Applied {
+        to: migration.to,
+        name: migration.name.to_owned(),
+        id: migration.id.to_owned(),
+        checksum: String::new(),
+        parlour: env!("CARGO_PKG_VERSION").to_owned(),
+        at: now,
+        milliseconds,
+        backup: backup.map(Path::to_path_buf),
+    };
+    record(&mut transaction.open_table(definition::migrations)?, &applied)?;
+    if migration.to == SCHEMA {
+        // Makes the tables that begin empty.
+        WriteTables::open(&transaction)?;
     }
     transaction.commit()?;
     (opening.progress)(&words, 1.0);
@@ -232,39 +265,25 @@ fn run(
     Ok(())
 }
 
-/// Lists the migration among the runs of maintenance.
-fn keep_job(
-    tables: &mut WriteTables<'_>,
-    migration: &Migration,
-    now: Timestamp,
-    milliseconds: u64,
-) -> Result<(), ReadError> {
-    // The highest there is, and the ledger is told of it.
-    let mut ledger = match tables.ledgers.get(SERVER.0)? {
-        Some(row) => Ledger::decode(row.value())?,
-        None => Ledger::new(SERVER),
-    };
-    let id = ledger.last[Counted::Job as usize] + 1;
-    ledger.note(Counted::Job, id);
-    tables.ledgers.insert(ledger.key(), ledger.encode()?.as_slice())?;
-    let finished = Some(now.plus(Duration::from_millis(milliseconds)));
-    let (kind, state, steps) = (JobKind::Migrate, JobState::Done, vec![migration.name.to_owned()]);
-    let job = Job { id: JobId(id), kind, state, progress: 100, steps, started: now, finished, error: None };
-    tables.jobs.insert(job.key(), job.encode()?.as_slice())?;
-    Ok(())
-}
-
 /// Records the schema that a new file begins with.
 pub(super) fn record_creation(tables: &mut WriteTables<'_>, now: Timestamp) -> Result<(), ReadError> {
     tables.meta.insert(META_SCHEMA, SCHEMA)?;
-    let (name, parlour) = ("created".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let checksum = String::new();
-    record(tables, &Applied { to: SCHEMA, name, checksum, parlour, at: now, milliseconds: 0, backup: None })
+    let created = Applied {
+        to: SCHEMA,
+        name: "created".to_owned(),
+        id: String::new(),
+        checksum: String::new(),
+        parlour: env!("CARGO_PKG_VERSION").to_owned(),
+        at: now,
+        milliseconds: 0,
+        backup: None,
+    };
+    record(&mut tables.migrations, &created)
 }
 
-fn record(tables: &mut WriteTables<'_>, applied: &Applied) -> Result<(), ReadError> {
+fn record(table: &mut redb::Table<'_, u64, &'static str>, applied: &Applied) -> Result<(), ReadError> {
     let json = serde_json::to_string(applied).unwrap_or_default();
-    tables.migrations.insert(applied.to, json.as_str())?;
+    table.insert(applied.to, json.as_str())?;
     Ok(())
 }
 
@@ -308,53 +327,4 @@ pub(super) fn pending(found: u64) -> Vec<Pending> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A migration that has run on people's files never changes: a change of its source needs a new
-    /// number, and this test says so before they do.
-    #[test]
-    fn migrations_are_what_they_were() {
-        let sums: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.to, migration.checksum())).collect();
-        assert_eq!(
-            sums,
-            [
-                (2, "87ef9bd7f8814f511a978a7f6cb074fd0b652195f79d9611f5eeb2e22eb594aa".to_owned()),
-                (3, "a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52".to_owned()),
-                (4, "065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb".to_owned()),
-            ]
-        );
-    }
-
-    /// The frozen layouts have the bytes that `golden_tests` held the program to while it wrote them.
-    #[test]
-    fn frozen_rows_are_what_they_were() {
-        let decoded = |bytes: &str| -> Vec<u8> {
-            let digits = (0..bytes.len()).step_by(2);
-            digits.map(|at| u8::from_str_radix(&bytes[at..at + 2], 16).unwrap()).collect()
-        };
-        let row =
-            decoded("027719da7f030000000000000001000000000000004d656d626572ffff0a0000000400000000000000");
-        let role = v3::Role::decode(&row).unwrap();
-        assert_eq!((role.id.0, role.name.as_str(), role.rank, role.allow.bits()), (3, "Member", 10, 4));
-        assert_eq!(role.encode().unwrap(), row);
-        let row = decoded(concat!(
-            "024bf1182107000000000000000100000000000000010200000000000000416c706861ffffff6669727374ffff",
-            "ffffffffff000101004c0000020000000100000001010101010101010101010101010101020202020202020202",
-            "02020202020202020202020202020202020202020202020403020100000000"
-        ));
-        let channel = v3::Channel::decode(&row).unwrap();
-        assert_eq!((channel.id.0, channel.name.as_str(), channel.position), (7, "Alpha", -1));
-        assert_eq!(channel.encode().unwrap(), row);
-        let row = decoded("010635df5f070000000000000001050000000000000008000000000000000400000000000000");
-        let overwrite = v3::StoredOverwrite::decode(&row).unwrap();
-        assert_eq!((overwrite.0.allow.bits(), overwrite.0.deny.bits()), (8, 4));
-        assert_eq!(overwrite.encode().unwrap(), row);
-    }
-
-    #[test]
-    fn the_last_migration_leads_to_the_present_schema() {
-        assert_eq!(MIGRATIONS.last().unwrap().to, SCHEMA);
-        assert!(MIGRATIONS.windows(2).all(|pair| pair[0].to + 1 == pair[1].to));
-    }
-}
+mod tests;

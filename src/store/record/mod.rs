@@ -11,7 +11,6 @@ mod ledger;
 mod place;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
-pub(super) use account::PasswordLayout;
 pub use account::{Grant, Limits, Organization, Profile, Role, User};
 pub use audit::{AuditEntry, Author, SubjectKind, Verb};
 pub use device::{Device, DeviceKey, Mail, SecondFactor};
