@@ -1,7 +1,5 @@
 //! What the tests from outside share: a real server in this process or in one of its own, and clients.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this one")]
-
-pub mod link;
+#![allow(dead_code, unreachable_pub, reason = "each binary of tests uses its own part of this one")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;

@@ -1,0 +1,7 @@
+//! The house in order: the sources, the dependencies and the documents, held to what is written of them. No server runs.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod licences;
+mod protocol;
+mod structure;

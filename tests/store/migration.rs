@@ -1,0 +1,340 @@
+//! Files of earlier versions: opened, migrated, rolled back, migrated again, with everything in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use parlour::auth::{ClaimCode, Scheme, StoredPassword, Token};
+use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
+use parlour::permission::{Overwrite, Permissions, Reach, Subject};
+use parlour::store::{
+    AuditFilter, BACKUPS, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening, Purpose,
+    Role, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb, peek, rollback, verify_file, write,
+};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+const HOME: parlour::id::OrganizationId = SEEDED_ORGANIZATION;
+const THEN: u64 = 1_760_000_000_000;
+const NOW: Timestamp = Timestamp(THEN + 1_000);
+const META: TableDefinition<'_, u8, u64> = TableDefinition::new("meta/1");
+const MIGRATIONS: TableDefinition<'_, u64, &str> = TableDefinition::new("migrations/1");
+
+/// The file that the first release made, in a directory of its own.
+fn first_release(directory: &Path) -> PathBuf {
+    file_of_schema(1, directory)
+}
+
+/// A file that the last version with a schema made, in a directory of its own.
+fn file_of_schema(schema: u64, directory: &Path) -> PathBuf {
+    let path = directory.join(STORE_FILE);
+    fs::copy(format!("{}/tests/data/store-v{schema}.redb", env!("CARGO_MANIFEST_DIR")), &path).unwrap();
+    path
+}
+
+/// What was put into that file when it was made, looked at through the present program.
+fn assert_golden(store: &Store) {
+    assert_eq!(store.verify().unwrap(), []);
+    let home = store.organization(HOME).unwrap().unwrap();
+    assert_eq!((home.tag.as_str(), home.name.as_str(), home.created.0), ("home", "Home", THEN));
+    let names =
+        ["Alice", "bob", "Zoë", "ﬁona", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory"];
+    let users = store.users(HOME, None, 100).unwrap();
+    assert_eq!(users.len(), names.len());
+    assert_eq!(store.user_count(HOME).unwrap(), 12);
+    for (index, (user, name)) in users.iter().zip(names).enumerate() {
+        let number = index as u8;
+        let password = (index != 3).then_some(StoredPassword {
+            scheme: Scheme::Argon2id,
+            cost: (19_456, 2, 1),
+            salt: [number; 16],
+            hash: [number + 100; 32],
+        });
+        assert_eq!((user.id, user.name.as_str()), (UserId(index as u64 + 1), name));
+        assert_eq!((&user.password, user.disabled), (&password, index == 4));
+        assert_eq!(user.created.0, THEN + index as u64);
+        assert_eq!(user.grants, [Grant { role: RoleId(1 + index as u64 % 4), expires: None }]);
+        assert_eq!(store.user_by_name(HOME, &name.to_uppercase()).unwrap().as_ref(), Some(user));
+        let token = Token::from_bytes(&[number + 1; 32]).unwrap().hash();
+        let session = store.session_by_token(&token, NOW).unwrap();
+        if index == 4 {
+            assert_eq!(session, None, "a disabled user has no sessions");
+        } else {
+            let session = session.unwrap();
+            assert_eq!((session.id, session.user), (SessionId(index as u64 + 1), user.id));
+            assert_eq!(session.device, format!("device {index}"));
+            assert_eq!(session.expires.0, 1_762_592_000_000 + index as u64 * 86_400_000);
+        }
+    }
+    let channels = store.channels(HOME, None, 100).unwrap();
+    let tree: Vec<_> = channels.iter().map(|c| (c.id.0, c.parent.map(|p| p.0), c.name.as_str())).collect();
+    assert_eq!(
+        tree,
+        [
+            (1, None, "General"),
+            (2, None, "Operations"),
+            (3, Some(2), "Alpha Squad"),
+            (4, Some(2), "Bravo Squad"),
+            (5, None, "Social"),
+            (6, Some(3), "Charlie Squad"),
+        ]
+    );
+    assert_eq!((channels[5].description.as_str(), channels[5].position), ("Third, below Alpha — naïve", -4));
+    assert_eq!(store.first_free_channel(HOME).unwrap(), ChannelId(8), "7 was given once");
+    assert_eq!(store.new_session_id(), SessionId(13));
+    let overwrite = |channel, subject, allow, deny| Overwrite {
+        channel: ChannelId(channel),
+        subject,
+        allow,
+        deny,
+        reach: Reach::Both,
+    };
+    let user = overwrite(2, Subject::User(UserId(2)), Permissions::MOVE_OTHERS, Permissions::NONE);
+    let role = overwrite(6, Subject::Role(RoleId(4)), Permissions::TEXT, Permissions::SPEAK);
+    assert_eq!(store.overwrites(HOME, None, 100).unwrap(), [user, role]);
+    let code = ClaimCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
+    let claim = store.token(Purpose::Claim, &code.hash(), NOW).unwrap().unwrap();
+    assert_eq!((claim.created.0, claim.expires.0), (THEN, 1_760_086_400_000));
+    assert!(store.has_administrator().unwrap());
+    // Nobody changed the roles, so they are those of a new database.
+    assert_eq!(store.roles(HOME, None, 100).unwrap(), new_roles());
+}
+
+fn new_roles() -> Vec<Role> {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join(STORE_FILE), NOW).unwrap();
+    store.roles(HOME, None, 100).unwrap()
+}
+
+#[test]
+fn a_file_of_the_first_release_goes_there_and_back_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = first_release(directory.path());
+    assert_eq!(peek(&path).unwrap().0, 1);
+
+    let told = Mutex::new(Vec::new());
+    let progress = |words: &str, _: f64| told.lock().unwrap().push(words.to_owned());
+    let opening = Opening { progress: &progress, ..Opening::default() };
+    let store = Store::open_with(&path, NOW, &opening).unwrap();
+    assert_golden(&store);
+    let told = told.into_inner().unwrap();
+    assert!(told[0].contains("backup") && told[1].contains("schema 2"), "{told:?}");
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 3, 0));
+    let (to, applied) = &stats.applied[0];
+    assert_eq!((*to, applied.at, applied.id.as_str()), (2, NOW, "2-checked-rows"));
+    let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
+    let server = parlour::id::OrganizationId(0);
+    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 3);
+    let jobs = store.jobs(None, 9).unwrap();
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (3, JobKind::Migrate, JobState::Done));
+    drop(store);
+
+    let backup = applied.backup.clone().unwrap();
+    assert!(backup.starts_with(directory.path().join(BACKUPS)));
+    assert_eq!(verify_file(&backup, &mut |_| ()).unwrap(), []);
+    let (aside, schema) = rollback(&path, NOW, &mut |_| ()).unwrap();
+    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 4));
+    assert_eq!(peek(&path).unwrap().2.len(), 3, "three migrations are pending");
+
+    let refused =
+        Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 4, .. }), "{refused}");
+    assert!(refused.to_string().contains("parlour db migrate"), "{refused}");
+
+    let later = Timestamp(NOW.0 + 60_000);
+    assert_golden(&Store::open(&path, later).unwrap());
+    assert_golden(&Store::open(&path, later).unwrap());
+    assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+}
+
+/// `tests/data/README.md` says what was put into the file.
+#[test]
+fn a_file_of_schema_3_has_owners_and_all_that_was_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_schema(3, directory.path());
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 1));
+    let told = Mutex::new(Vec::new());
+    let progress = |words: &str, done: f64| told.lock().unwrap().push((words.to_owned(), done));
+    let opening = Opening { progress: &progress, ..Opening::default() };
+    let store = Store::open_with(&path, NOW, &opening).unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted_by_key(|(_, done)| *done) && told.last().unwrap().1 >= 1.0, "{told:?}");
+    assert_eq!(store.verify().unwrap(), []);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 2, 0));
+    let new = new_roles();
+    let role = |name: &str| store.role_by_name(HOME, name).unwrap().unwrap();
+    let names: Vec<_> = store.roles(HOME, None, 9).unwrap().into_iter().map(|role| role.name).collect();
+    assert_eq!(names, ["Owner", "Officer", "Member", "Guest", "Helper", "Admin", "Service"]);
+    assert_eq!(
+        (role("owner"), role("Member"), role("Guest")),
+        (new[0].clone(), new[2].clone(), new[3].clone())
+    );
+    let changed = role("Officer");
+    assert_eq!((changed.allow.to_string().as_str(), changed.colour), ("view, join, speak, text, ban", 0));
+    let helper = role("Helper");
+    assert_eq!((helper.rank, helper.allow.to_string().as_str()), (20, "view, join"));
+    assert_eq!(role("Admin"), Role { id: RoleId(6), ..new[4].clone() });
+    assert_eq!(role("Service"), Role { id: RoleId(7), ..new[5].clone() });
+    assert_eq!(store.first_free_role(HOME).unwrap(), RoleId(8));
+    // Who was the administrator owns the server, and stays.
+    let alice = store.user_by_name(HOME, "alice").unwrap().unwrap();
+    assert_eq!(alice.grants, [Grant { role: OWNER, expires: None }]);
+    let refused = store.run(parlour::store::By::server(NOW), write::revoke(alice.id, OWNER)).unwrap_err();
+    assert_eq!(refused, Failed::Refused(write::GrantError::LastOwner));
+    assert_channels(&store);
+    assert_eq!(store.new_session_id(), SessionId(1));
+    drop(store);
+    assert_eq!(rollback(&path, NOW, &mut |_| ()).unwrap().1, 3);
+    drop(Store::open(&path, NOW).unwrap());
+    assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+}
+
+fn assert_channels(store: &Store) {
+    let bob = store.user_by_name(HOME, "bob").unwrap().unwrap();
+    let channels = store.channels(HOME, None, 9).unwrap();
+    let names: Vec<_> = channels.iter().map(|channel| (channel.id.0, channel.name.as_str())).collect();
+    assert_eq!(names[3..], [(4, "Bravo Squad"), (5, "Social"), (6, "Zulu")]);
+    assert!(channels[2].password.is_some(), "Alpha Squad asks for one");
+    let zulu = channels[5].clone();
+    assert_eq!((zulu.parent, zulu.description.as_str()), (Some(ChannelId(2)), "Last of all"));
+    let blank = Channel::new(HOME, zulu.parent, "Zulu");
+    let (id, created, description) = (zulu.id, zulu.created, zulu.description.clone());
+    assert_eq!(zulu, Channel { id, created, description, ..blank });
+    let overwrite = |channel, subject, allow, deny| Overwrite {
+        channel: ChannelId(channel),
+        subject,
+        allow,
+        deny,
+        reach: Reach::Both,
+    };
+    let role = overwrite(2, Subject::Role(RoleId(4)), Permissions::NONE, Permissions::SPEAK);
+    let user = overwrite(6, Subject::User(bob.id), Permissions::MOVE_OTHERS, Permissions::TEXT);
+    assert_eq!(store.overwrites(HOME, None, 9).unwrap(), [role, user]);
+}
+
+#[test]
+fn the_roles_of_other_organizations_follow_where_they_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&file_of_schema(3, directory.path()), NOW).unwrap();
+    let club = store.organization_by_tag("club").unwrap().unwrap().id;
+    let roles = store.roles(club, None, 9).unwrap();
+    let shown: Vec<_> = roles.iter().map(|role| (role.name.as_str(), role.rank, role.allow)).collect();
+    let new = new_roles();
+    let of = |index: usize| new[index].allow;
+    assert_eq!(
+        shown,
+        [
+            ("Boss", 1000, of(0)),
+            ("Officer", 50, of(1)),
+            ("Member", 10, of(2)),
+            ("Guest", 0, of(3)),
+            ("Service", 5, Permissions::VIEW),
+            ("Admin", 100, of(4)),
+        ]
+    );
+}
+
+/// Versions before identifiers recorded a checksum of the migration's source. What they wrote is known for ever.
+#[test]
+fn what_earlier_versions_recorded_of_a_migration_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = first_release(directory.path());
+    drop(Store::open(&path, NOW).unwrap());
+    for (to, checksum) in [
+        (2, "1a9678927d3357ca7026c323b889cdeef0bd49e991b83ebf68ebc4a8e7ed64b0"),
+        (2, "87ef9bd7f8814f511a978a7f6cb074fd0b652195f79d9611f5eeb2e22eb594aa"),
+        (3, "a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52"),
+        (4, "065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"),
+    ] {
+        edit_record(&path, to, |record| {
+            record.as_object_mut().unwrap().remove("id");
+            record["checksum"] = checksum.into();
+        });
+        assert_golden(&Store::open(&path, NOW).unwrap());
+    }
+}
+
+#[test]
+fn there_is_nothing_to_go_back_to_before_a_migration() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    drop(Store::open(&path, NOW).unwrap());
+    let refused = rollback(&path, NOW, &mut |_| ()).unwrap_err();
+    assert!(refused.to_string().contains("nothing to go back to"), "{refused}");
+    drop(Store::open(&path, NOW).unwrap());
+}
+
+/// Writes into a closed file behind the program's back.
+fn tamper(path: &Path, work: impl FnOnce(&redb::WriteTransaction)) {
+    let database = Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    work(&transaction);
+    transaction.commit().unwrap();
+}
+
+/// Edits what a file says of the migration to a schema.
+fn edit_record(path: &Path, to: u64, edit: impl FnOnce(&mut serde_json::Value)) {
+    tamper(path, |transaction| {
+        let mut table = transaction.open_table(MIGRATIONS).unwrap();
+        let json = table.get(to).unwrap().unwrap().value().to_owned();
+        let mut record: serde_json::Value = serde_json::from_str(&json).unwrap();
+        edit(&mut record);
+        table.insert(to, record.to_string().as_str()).unwrap();
+    });
+}
+
+#[test]
+fn a_newer_file_is_refused_with_both_versions_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    drop(Store::open(&path, NOW).unwrap());
+    tamper(&path, |transaction| {
+        transaction.open_table(META).unwrap().insert(0, 5).unwrap();
+        let json = r#"{"name":"x","checksum":"y","parlour":"9.9.9","at":"2030-01-01T00:00:00Z","milliseconds":1,"backup":null}"#;
+        transaction.open_table(MIGRATIONS).unwrap().insert(5, json).unwrap();
+    });
+    let refused = Store::open(&path, NOW).unwrap_err().to_string();
+    assert!(refused.contains("9.9.9") && refused.contains("schema 5"), "{refused}");
+    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 4"), "{refused}");
+}
+
+#[test]
+fn a_file_that_another_migration_brought_here_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = first_release(directory.path());
+    drop(Store::open(&path, NOW).unwrap());
+    edit_record(&path, 3, |record| record["id"] = "3-of-somebody-else".into());
+    let refused = Store::open(&path, NOW).unwrap_err();
+    assert!(matches!(refused, OpenError::MigrationChanged { number: 3, .. }), "{refused}");
+    edit_record(&path, 3, |record| record["id"] = "3-devices".into());
+    edit_record(&path, 2, |record| {
+        record["id"] = "".into();
+        record["checksum"] = "0".repeat(64).into();
+    });
+    let refused = Store::open(&path, NOW).unwrap_err();
+    assert!(matches!(refused, OpenError::MigrationChanged { number: 2, .. }), "{refused}");
+}
+
+/// What isn't a database of ours is left as it is.
+#[test]
+fn other_files_are_refused_and_untouched() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    fs::write(&path, "a letter to my grandmother\n".repeat(500)).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused = Store::open(&path, NOW).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged { .. } | OpenError::File { .. }), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    fs::remove_file(&path).unwrap();
+    let other: TableDefinition<'_, u64, u64> = TableDefinition::new("somebody's");
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(other).unwrap().insert(1, 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let refused = Store::open(&path, NOW).unwrap_err();
+    assert!(refused.to_string().contains("not a sound Parlour database"), "{refused}");
+    let database = Database::open(&path).unwrap();
+    assert_eq!(database.begin_read().unwrap().list_tables().unwrap().count(), 1);
+}

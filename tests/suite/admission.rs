@@ -1,0 +1,277 @@
+//! Who comes in: invites, registration, bans, and programs with keys.
+
+use std::time::Duration;
+
+use crate::support::{self, PASSWORD, Process, TestServer, channel_id, code, with};
+use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session, Trust, connect};
+use parlour::id::ChannelId;
+use parlour::permission::Permissions;
+use parlour::protocol::wire::create_ban::Subject;
+use parlour::protocol::wire::{CreateInvite, MemberKind};
+use parlour::protocol::{CloseCode, ErrorCode};
+
+const NEW: &str = "a new one, quite long";
+
+async fn register(server: &TestServer, invite: &str, name: &str) -> Result<Session, RequestError> {
+    with(server, Credentials::register(invite, name, NEW, "test")).await
+}
+
+#[tokio::test]
+async fn an_invite_makes_as_many_accounts_as_it_says_with_its_roles_and_channel() {
+    let server = TestServer::start().await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    assert_eq!(code(alice.create_invite(CreateInvite::default()).await), ErrorCode::Forbidden);
+    assert_eq!(code(alice.invites().await), ErrorCode::Forbidden);
+    let channel = channel_id(&root, "Social").0;
+    let create =
+        CreateInvite { uses: 2, channel, roles: vec!["Officer".to_owned()], ..CreateInvite::default() };
+    let invite = root.create_invite(create).await.unwrap();
+    // What it leads to is seen by who has it, and by nobody else.
+    let connected = connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
+    let seen = connected.look_at_invite(&invite.code.to_lowercase()).await.unwrap();
+    assert_eq!(
+        (seen.channel_path.as_str(), seen.uses, &seen.roles[..]),
+        ("Social", 2, &["Officer".to_owned()][..])
+    );
+    assert_eq!((seen.id, seen.code.as_str()), (0, ""));
+    assert_eq!(code(connected.look_at_invite("0000-0000-0000-0000-0000").await), ErrorCode::InviteInvalid);
+    // A name that is taken, and a weak password, use nothing up.
+    assert_eq!(code(register(&server, &invite.code, "Alice").await), ErrorCode::NameTaken);
+    assert_eq!(code(register(&server, &invite.code, "dave@x").await), ErrorCode::NameInvalid);
+    let weak = Credentials::register(&invite.code, "dave", "dave-dave-dave", "test");
+    assert_eq!(code(with(&server, weak).await), ErrorCode::PasswordInvalid);
+    let dave = register(&server, &invite.code, "dave").await.unwrap();
+    assert_eq!(dave.account().await.unwrap().roles, ["Officer"]);
+    dave.create_channel(Some(ChannelId(channel)), "Dave's").await.unwrap();
+    register(&server, &invite.code, "erin").await.unwrap();
+    assert_eq!(code(register(&server, &invite.code, "frank").await), ErrorCode::InviteInvalid, "used up");
+    assert_eq!(root.invites().await.unwrap().len(), 0);
+    // One that is revoked, or over, is good no more.
+    let second = root.create_invite(CreateInvite::default()).await.unwrap();
+    root.revoke_invite(second.id).await.unwrap();
+    let third = root.create_invite(CreateInvite { life_ms: 1, ..CreateInvite::default() }).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for gone in [&second.code, &third.code, &String::new()] {
+        assert_eq!(code(register(&server, gone, "frank").await), ErrorCode::InviteInvalid);
+    }
+    assert_eq!(code(root.revoke_invite(second.id).await), ErrorCode::NotFound);
+    let unknown = CreateInvite { roles: vec!["King".to_owned()], ..CreateInvite::default() };
+    assert_eq!(code(root.create_invite(unknown).await), ErrorCode::NoSuchRole);
+}
+
+#[tokio::test]
+async fn of_two_who_take_the_last_use_one_gets_in() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let invite = root.create_invite(CreateInvite::default()).await.unwrap();
+    let (one, two) =
+        tokio::join!(register(&server, &invite.code, "dave"), register(&server, &invite.code, "erin"));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+}
+
+#[tokio::test]
+async fn who_may_register_is_the_server_s_choice() {
+    let open = TestServer::with(&[("accounts.registration", "open")]).await;
+    let dave = register(&open, "", "dave").await.unwrap();
+    assert_eq!(dave.account().await.unwrap().roles, ["Member"]);
+    assert_eq!(code(register(&open, "not a code", "erin").await), ErrorCode::InviteInvalid);
+    let closed = TestServer::with(&[("accounts.registration", "closed")]).await;
+    let invite = closed.log_in("root").await.create_invite(CreateInvite::default()).await.unwrap();
+    assert_eq!(code(register(&closed, &invite.code, "dave").await), ErrorCode::RegistrationClosed);
+}
+
+#[tokio::test]
+async fn whoever_is_banned_goes_at_once_and_stays_out_until_it_ends() {
+    let server = TestServer::with(&[("sessions.guests", "true")]).await;
+    let (root, bob) = (server.log_in("root").await, server.in_channel("bob", "General").await);
+    let key = DeviceSecret::random().unwrap();
+    bob.register_key(&key, "laptop").await.unwrap();
+    let user = bob.logged_in().user;
+    assert_eq!(code(bob.ban(Subject::User("root".to_owned()), "", None).await), ErrorCode::Forbidden);
+    assert_eq!(code(root.ban(Subject::User("root".to_owned()), "", None).await), ErrorCode::Malformed);
+    assert_eq!(code(root.ban(Subject::User("nobody".to_owned()), "", None).await), ErrorCode::NoSuchUser);
+    let ban = root.ban(Subject::User("Bob".to_owned()), "noise", None).await.unwrap();
+    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    let told = with(&server, Credentials::password("bob", PASSWORD, "test")).await.unwrap_err();
+    assert_eq!(told.code(), Some(ErrorCode::Banned));
+    assert!(told.to_string().contains("noise"), "{told}");
+    assert_eq!(code(with(&server, Credentials::key(user, &key)).await), ErrorCode::Banned);
+    // A wrong password learns nothing of the ban.
+    let guess = with(&server, Credentials::password("bob", "some wrong one", "test")).await;
+    assert_eq!(code(guess), ErrorCode::LogInFailed);
+    let listed = root.bans().await.unwrap();
+    assert_eq!((listed.len(), listed[0].subject.as_str(), listed[0].until_ms), (1, "user bob", 0));
+    root.lift_ban(ban).await.unwrap();
+    assert_eq!(code(root.lift_ban(ban).await), ErrorCode::NotFound);
+    let bob = server.log_in("bob").await;
+    // A device's key: its log-ins go, others of the same account stay.
+    bob.register_key(&key, "laptop").await.unwrap();
+    let other = server.log_in("bob").await;
+    let fingerprint = bob.devices().await.unwrap().keys[0].fingerprint.clone();
+    root.ban(Subject::Key(fingerprint), "", Some(Duration::from_millis(700))).await.unwrap();
+    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    other.list().await.unwrap();
+    for credentials in [Credentials::key(user, &key), Credentials::token(&bob.logged_in().access_token)] {
+        assert_eq!(code(with(&server, credentials).await), ErrorCode::Banned);
+    }
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    with(&server, Credentials::key(user, &key)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_is_banned_stays_out_whoever_it_is() {
+    let server = TestServer::with(&[("sessions.guests", "true")]).await;
+    let Some(other) = server.other_address() else { return };
+    let root = support::log_in(&other, "root", PASSWORD).await.unwrap();
+    let (alice, guest) =
+        (server.log_in("alice").await, with(&server, Credentials::guest("eve", "test")).await.unwrap());
+    assert_eq!(
+        code(root.ban(Subject::Network("::/0".to_owned()), "", None).await),
+        ErrorCode::Malformed,
+        "oneself"
+    );
+    for bad in ["", "here", "127.0.0.0/40"] {
+        assert_eq!(code(root.ban(Subject::Network(bad.to_owned()), "", None).await), ErrorCode::Malformed);
+    }
+    root.ban(Subject::Network("127.0.0.0/8".to_owned()), "", None).await.unwrap();
+    for session in [&alice, &guest] {
+        assert_eq!(session.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    }
+    for credentials in [
+        Credentials::password("alice", PASSWORD, "test"),
+        Credentials::token(&alice.logged_in().token),
+        Credentials::guest("fay", "test"),
+        Credentials::register("x", "fay", NEW, "test"),
+    ] {
+        assert_eq!(code(with(&server, credentials).await), ErrorCode::Banned);
+    }
+    root.list().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_may_what_its_key_allows_and_its_owner_may() {
+    let server = TestServer::start().await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let speaks = Permissions::VIEW.union(Permissions::JOIN).union(Permissions::SPEAK);
+    let wide = alice.create_api_key("too much", Permissions::MANAGE_USERS, None).await;
+    assert_eq!(code(wide), ErrorCode::Forbidden, "a key has no more than its owner");
+    let made = alice.create_api_key("music", speaks, None).await.unwrap();
+    assert!(made.key.starts_with("prl_") && made.key.len() > 60, "{}", made.key);
+    let bot = with(&server, Credentials::api_key(&made.key)).await.unwrap();
+    assert_eq!(bot.logged_in().token.len(), 0);
+    let general = channel_id(&bot, "General");
+    bot.join(general).await.unwrap();
+    let own = bot.view().own().unwrap().clone();
+    assert_eq!((own.name.as_str(), own.kind), ("alice", i32::from(MemberKind::Bot)));
+    alice.text_channel(general, "I may").await.unwrap();
+    assert_eq!(code(bot.text_channel(general, "I may not").await), ErrorCode::Forbidden);
+    // What is its owner's is none of its business.
+    assert_eq!(code(bot.change_password(PASSWORD, NEW).await), ErrorCode::Forbidden);
+    assert_eq!(code(bot.create_api_key("more", Permissions::NONE, None).await), ErrorCode::Forbidden);
+    assert_eq!(code(bot.devices().await), ErrorCode::Forbidden);
+    let keys = alice.api_keys().await.unwrap();
+    assert_eq!((keys.len(), keys[0].name.as_str()), (1, "music"));
+    assert!(keys[0].used_ms > 0 && made.key.starts_with(&keys[0].prefix), "{keys:?}");
+    // Others can't revoke it; its owner can, and it goes.
+    assert_eq!(code(root.revoke_api_key(made.id).await), ErrorCode::NotFound);
+    alice.revoke_api_key(made.id).await.unwrap();
+    assert_eq!(bot.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    for bad in [
+        made.key.as_str(),
+        "prl_",
+        "",
+        &made.key[..40],
+        "prl_0000000000000000_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
+        assert_eq!(code(with(&server, Credentials::api_key(bad)).await), ErrorCode::LogInFailed);
+    }
+    let short = alice.create_api_key("short", speaks, Some(Duration::from_millis(300))).await.unwrap();
+    with(&server, Credentials::api_key(&short.key)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(code(with(&server, Credentials::api_key(&short.key)).await), ErrorCode::LogInFailed);
+    // A role that its owner loses is lost to it, too.
+    let lasting = alice.create_api_key("lasting", speaks, None).await.unwrap();
+    root.set_user_disabled("alice", true).await.unwrap();
+    assert_eq!(code(with(&server, Credentials::api_key(&lasting.key)).await), ErrorCode::LogInFailed);
+}
+
+/// What a camera sees of the QR code in a command's output: blocks are light, two rows a line.
+fn read_qr(printed: &str, directory: &std::path::Path) -> String {
+    const SCALE: usize = 8;
+    let blocks = |line: &&str| line.chars().any(|c| matches!(c, '█' | '▀' | '▄'));
+    let mut rows: Vec<Vec<u8>> = Vec::new();
+    for line in printed.lines().filter(blocks) {
+        let line: Vec<char> = line.strip_prefix("  ").unwrap().chars().collect();
+        let shade = |light: bool| if light { 255 } else { 0 };
+        rows.push(line.iter().map(|c| shade(matches!(c, '█' | '▀'))).collect());
+        rows.push(line.iter().map(|c| shade(matches!(c, '█' | '▄'))).collect());
+    }
+    let width = rows.iter().map(Vec::len).max().unwrap();
+    let mut image = format!("P5\n{} {}\n255\n", width * SCALE, rows.len() * SCALE).into_bytes();
+    for row in &mut rows {
+        row.resize(width, 255);
+        let wide: Vec<u8> = row.iter().flat_map(|shade| [*shade; SCALE]).collect();
+        (0..SCALE).for_each(|_| image.extend(&wide));
+    }
+    let path = directory.join("qr.pgm");
+    std::fs::write(&path, image).unwrap();
+    let output = std::process::Command::new("zbarimg").args(["--quiet", "--raw"]).arg(path).output();
+    let output = output.unwrap_or_else(|error| panic!("`make setup-browser` installs zbarimg: {error}"));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_qr_codes_on_a_terminal_are_read_back() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let run = |args: &[&str]| {
+        let output = support::parlour(home.path())
+            .env("PARLOUR_PASSWORD", "parlour-demo")
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["login", &format!("parlour://demo@{}", process.address)]);
+    let invite = run(&["invite", "create"]);
+    let link = invite.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
+    assert_eq!(read_qr(&invite, home.path()), link);
+    let factor = run(&["account", "second-factor", "set-up", "--begin-only"]);
+    let secret = factor.split("or type: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let uri = read_qr(&factor, home.path());
+    assert!(uri.starts_with("otpauth://totp/Parlour:demo?") && uri.contains(secret), "{uri}");
+}
+
+/// As people do it, by commands.
+#[test]
+fn a_friend_is_invited_registers_is_banned_and_let_in_again() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let run =
+        |profile: &str, args: &[&str], input: &str| support::as_profile(home.path(), profile, args, input);
+    let server = process.address;
+    run("demo", &["login", &format!("parlour://demo@{server}"), "--password-stdin"], "parlour-demo");
+    let invite = run("demo", &["invite", "create", "--channel", "Social", "--for", "2d", "--uses", "2"], "");
+    let link = invite[0]["link"].as_str().unwrap();
+    assert!(link.starts_with(&format!("https://{server}/i/")), "{invite:?}");
+    let friend = ["register", link, "--password-stdin"];
+    let asked = run("friend", &friend, NEW);
+    assert!(asked[0]["error"]["message"].as_str().unwrap().contains("name"), "{asked:?}");
+    let address = format!("parlour://fay@{server}");
+    let code = invite[0]["code"].as_str().unwrap();
+    assert_eq!(run("friend", &["register", code, &address, "--password-stdin"], NEW)[0]["name"], "fay");
+    run("friend", &["say", "--to", "General", "hello"], "");
+    assert_eq!(run("demo", &["invite", "list"], "")[0]["uses"], 1);
+    let ban = run("demo", &["ban", "add", "--user", "fay", "--for", "1h", "--reason", "be nice"], "");
+    let refused = run("friend", &["status"], "");
+    assert_eq!(refused[0]["error"]["code"], "banned", "{refused:?}");
+    assert!(refused[0]["error"]["message"].as_str().unwrap().contains("be nice"), "{refused:?}");
+    run("demo", &["ban", "lift", &ban[0]["ban"].to_string()], "");
+    assert_eq!(run("friend", &["status"], "")[0]["name"], "fay");
+    let key = run("friend", &["key", "create", "bot", "--allow", "view, join, text"], "");
+    let mut bot = support::parlour(home.path());
+    bot.args(["--json", "status", "-s", &format!("parlour://{server}")]);
+    let output = bot.env("PARLOUR_API_KEY", key[0]["key"].as_str().unwrap()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"fay\""), "{output:?}");
+}

@@ -1,0 +1,83 @@
+//! Programs that share nothing with this one: an independent WebTransport client, and Prometheus' own check of the
+//! metrics. `make test` installs them; where they are missing, these tests say so and fail.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{self, PASSWORD, Process, TestServer, hear};
+use parlour::client::probe_page;
+
+#[tokio::test]
+async fn an_independent_webtransport_client_logs_in_and_gets_its_echo() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
+    let python = target.join("python/bin/python");
+    assert!(python.exists(), "this needs what `make setup-python` installs in {}", target.display());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent/webtransport.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args([process.address.ip().to_string(), process.address.port().to_string()])
+        .args(["alice", "parlour-demo"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let steps: Vec<_> = said.lines().collect();
+    assert_eq!(
+        steps,
+        ["accepted", "greeted", "logged in", "echoed"],
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success());
+}
+
+#[tokio::test]
+async fn prometheus_finds_nothing_wrong_with_the_metrics() {
+    let server = TestServer::start().await;
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let mut voice = bob.voice();
+    alice.speaker().send(&[0x48; 40]);
+    hear(&mut voice).await.unwrap();
+    assert!(support::log_in(&server.address(), "carol", &format!("not {PASSWORD}")).await.is_err());
+    let page = probe_page(server.server.addresses()[0], "localhost", "/metrics").await.unwrap();
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool =
+        promtool.unwrap_or_else(|error| panic!("`make setup-python` installs promtool: {error}"));
+    promtool.stdin.take().unwrap().write_all(&page.body).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// What the dashboard asks for is what the server tells.
+#[tokio::test]
+async fn the_dashboard_s_metrics_exist() {
+    let server = TestServer::start().await;
+    let page = probe_page(server.server.addresses()[0], "localhost", "/metrics").await.unwrap();
+    let told = String::from_utf8(page.body.to_vec()).unwrap();
+    let dashboard = std::fs::read_to_string("config/grafana.json").unwrap();
+    let parsed: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = parsed["panels"].as_array().unwrap();
+    assert!(panels.len() >= 6);
+    for target in panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten() {
+        let asked = target["expr"].as_str().unwrap();
+        for name in asked
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("parlour_") || word.starts_with("process_"))
+        {
+            assert!(told.contains(&format!("# TYPE {name} ")), "{name} in {asked}");
+        }
+        for label in asked.split('"').skip(1).step_by(2).flat_map(|words| words.split('|')) {
+            let known = told.contains(&format!("=\"{label}\"")) || label == "$instance";
+            assert!(known, "{label} in {asked}: {told}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Letters: an address is proven, a forgotten password is replaced, and a real SMTP server takes them.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{self, PASSWORD, TestServer, code, log_in, with};
+use parlour::client::{Connected, Credentials, DeviceSecret, Ended, Trust, connect};
+use parlour::protocol::{CloseCode, ErrorCode};
+
+const NEW: &str = "seven small red boats";
+
+/// The letters in the outbox, the oldest first.
+async fn outbox(server: &TestServer) -> Vec<serde_json::Value> {
+    let home = server.directory.path().to_owned();
+    // The server runs on this thread, and has to answer meanwhile.
+    let ask = move || {
+        let mut outbox = support::parlour(&home);
+        outbox.args(["--json", "admin", "outbox", "--data-dir"]).arg(&home).output().unwrap().stdout
+    };
+    let text = String::from_utf8(tokio::task::spawn_blocking(ask).await.unwrap()).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["to"].is_string()).collect()
+}
+
+/// The code in a letter: five groups of four.
+fn code_in(text: &str) -> String {
+    let is_code = |word: &&str| word.len() == 24 && word.split('-').all(|group| group.len() == 4);
+    text.split_whitespace().find(is_code).unwrap().to_owned()
+}
+
+async fn visitor(server: &TestServer) -> Connected {
+    connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap()
+}
+
+/// The reset's letter is written behind the answer.
+async fn letters(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
+    for _ in 0..50 {
+        let all = outbox(server).await;
+        if all.len() >= count {
+            return all;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no letter comes")
+}
+
+#[tokio::test]
+async fn an_address_is_proven_and_a_forgotten_password_replaced() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.log_in("alice").await, server.log_in("bob").await);
+    assert_eq!(code(alice.set_email("a@example.org", "not the password").await), ErrorCode::LogInFailed);
+    for bad in ["alice", "a@b", "a@b.cd\r\nBcc: x@y.zz", "a b@c.de"] {
+        assert_eq!(code(alice.set_email(bad, PASSWORD).await), ErrorCode::EmailInvalid, "{bad}");
+    }
+    alice.set_email("a@example.org", PASSWORD).await.unwrap();
+    let account = alice.account().await.unwrap();
+    assert_eq!((account.email.as_str(), account.email_verified), ("a@example.org", false));
+    // An address that isn't proven gets no letter that opens an account.
+    visitor(&server).await.request_reset("a@example.org").await.unwrap();
+    let letter = letters(&server, 1).await;
+    assert_eq!((letter.len(), letter[0]["to"].as_str()), (1, Some("a@example.org")));
+    let proof = code_in(letter[0]["text"].as_str().unwrap());
+    assert_eq!(code(bob.verify_email(&proof).await), ErrorCode::CodeInvalid, "it is alice's");
+    assert_eq!(code(visitor(&server).await.reset_password(&proof, NEW).await), ErrorCode::CodeInvalid);
+    alice.verify_email(&proof).await.unwrap();
+    assert_eq!(code(alice.verify_email(&proof).await), ErrorCode::CodeInvalid, "once");
+    assert!(alice.account().await.unwrap().email_verified);
+    // Who wants the same address learns nothing, and gets nothing.
+    bob.set_email("A@example.org", PASSWORD).await.unwrap();
+    assert_eq!(bob.account().await.unwrap().email, "");
+
+    let key = DeviceSecret::random().unwrap();
+    alice.register_key(&key, "laptop").await.unwrap();
+    for address in ["nobody@example.org", "a@example.org"] {
+        visitor(&server).await.request_reset(address).await.unwrap();
+    }
+    let reset = code_in(letters(&server, 2).await[1]["text"].as_str().unwrap());
+    assert_eq!(outbox(&server).await.len(), 2, "nobody gets no letter");
+    assert_eq!(
+        code(visitor(&server).await.reset_password(&reset, "alice-alice").await),
+        ErrorCode::PasswordInvalid
+    );
+    visitor(&server).await.reset_password(&reset, NEW).await.unwrap();
+    assert_eq!(alice.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert_eq!(code(log_in(&server.address(), "alice", PASSWORD).await), ErrorCode::LogInFailed);
+    let user = alice.logged_in().user;
+    assert_eq!(code(with(&server, Credentials::key(user, &key)).await), ErrorCode::LogInFailed);
+    assert_eq!(
+        code(with(&server, Credentials::token(&alice.logged_in().token)).await),
+        ErrorCode::TokenInvalid
+    );
+    log_in(&server.address(), "alice", NEW).await.unwrap();
+    assert_eq!(
+        code(visitor(&server).await.reset_password(&reset, NEW).await),
+        ErrorCode::CodeInvalid,
+        "once"
+    );
+}
+
+#[tokio::test]
+async fn letters_to_one_address_are_few_and_nobody_is_locked_out_by_them() {
+    let server = TestServer::start().await;
+    let mut outcomes = Vec::new();
+    for _ in 0..7 {
+        outcomes
+            .push(visitor(&server).await.request_reset("a@example.org").await.map_err(|error| error.code()));
+    }
+    assert!(outcomes[..5].iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(outcomes[6], Err(Some(ErrorCode::RateLimited)), "{outcomes:?}");
+    server.log_in("alice").await;
+}
+
+/// An independent SMTP server on loopback, which prints what it gets.
+struct Smtp(Child, std::net::SocketAddr);
+
+impl Smtp {
+    fn start() -> Self {
+        let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut child = Command::new(target.join("python/bin/python"));
+        child.args([
+            "-u",
+            "-m",
+            "aiosmtpd",
+            "-n",
+            "-l",
+            &address.to_string(),
+            "-c",
+            "aiosmtpd.handlers.Debugging",
+            "stdout",
+        ]);
+        let child = child.stdout(Stdio::piped()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("`make setup-python` installs aiosmtpd: {error}"));
+        Self(child, address)
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_real_smtp_server_takes_the_letter() {
+    let mut smtp = Smtp::start();
+    let at = smtp.1.to_string();
+    let server = TestServer::with(&[
+        ("mail.server", at.as_str()),
+        ("mail.security", "none"),
+        ("mail.from", "Parlour <voice@example.org>"),
+        ("mail.page", "https://voice.example.org:4848/"),
+    ])
+    .await;
+    server.log_in("alice").await.set_email("alice@example.org", PASSWORD).await.unwrap();
+    let out = smtp.0.stdout.take().unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut letter = String::new();
+        for line in BufReader::new(out).lines() {
+            let line = line.unwrap();
+            letter.push_str(&line);
+            letter.push('\n');
+            if line.contains("END MESSAGE") {
+                break;
+            }
+        }
+        letter
+    });
+    let letter = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap();
+    for part in [
+        "From: Parlour <voice@example.org>",
+        "To: alice@example.org",
+        "Subject: Parlour: Is this address yours?",
+    ] {
+        assert!(letter.contains(part), "{letter}");
+    }
+    let code = code_in(&letter);
+    assert!(
+        letter.replace("=\n", "").contains(&format!("https://voice.example.org:4848/v/{code}")),
+        "{letter}"
+    );
+    // What was sent waits no more.
+    for _ in 0..50 {
+        if outbox(&server).await.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the letter is sent, and still there");
+}
+
+#[test]
+fn settings_that_can_t_work_are_said_at_the_start() {
+    let home = tempfile::tempdir().unwrap();
+    for (settings, said) in [
+        (vec![("PARLOUR_MAIL_SERVER", "mail.example.org")], "mail.from"),
+        (
+            vec![("PARLOUR_MAIL_SERVER", "mail.example.org"), ("PARLOUR_MAIL_SECURITY", "none")],
+            "in the clear",
+        ),
+        (vec![("PARLOUR_MAIL_SERVER", "mail.example.org:x"), ("PARLOUR_MAIL_FROM", "a@b.cd")], "no port"),
+        (
+            vec![("PARLOUR_MAIL_SERVER", "mail.example.org"), ("PARLOUR_MAIL_FROM", "nobody")],
+            "no e-mail address",
+        ),
+    ] {
+        let mut serve = support::parlour(home.path());
+        let output = serve.args(["serve", "--listen", "127.0.0.1:0"]).envs(settings).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && words.contains(said), "{words}");
+    }
+}

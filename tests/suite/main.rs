@@ -1,0 +1,26 @@
+//! The server and the program from outside: a real server in this process or in one of its own, and clients.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod account;
+mod admission;
+mod cli;
+mod db;
+mod discover;
+mod doctor;
+mod durability;
+mod independent;
+mod letters;
+mod operating;
+mod operations;
+mod recording;
+mod regressions;
+mod restart;
+mod roles;
+mod session;
+mod targets;
+mod voice;
+mod web;

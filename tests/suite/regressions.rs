@@ -1,0 +1,234 @@
+//! What happened to other servers, and must not happen here: each test is named after where it is known from.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::support::{self, PASSWORD, Process, TestServer, code, with};
+use parlour::client::{Credentials, Trust, connect};
+use parlour::id::SessionId;
+use parlour::protocol::wire::{self, Request, Response, request, response};
+use parlour::protocol::{ALPN, ErrorCode, decode, encode};
+use parlour::transport;
+
+async fn raw(address: SocketAddr) -> quinn::Connection {
+    let (tls, _) = transport::tls_client(None, &[ALPN]).unwrap();
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    endpoint.connect_with(config, address, "localhost").unwrap().await.unwrap()
+}
+
+/// Connections that never log in took all of murmur's places, and shared session 0.
+#[tokio::test]
+async fn mumble_4277_connections_that_do_not_log_in_take_nobody_s_place() {
+    let server = TestServer::with(&[("limits.max_sessions", "4")]).await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(raw(server.server.addresses()[0]).await);
+    }
+    let mut sessions = Vec::new();
+    for name in ["root", "alice", "bob", "carol"] {
+        sessions.push(server.log_in(name).await);
+    }
+    let mut ids: Vec<SessionId> = sessions.iter().map(parlour::client::Session::id).collect();
+    ids.sort();
+    ids.dedup();
+    assert!(ids.len() == 4 && !ids.contains(&SessionId(0)), "{ids:?}");
+    assert_eq!(code(with(&server, Credentials::password("root", PASSWORD, "fifth")).await), ErrorCode::Full);
+    // Asked of the server: what a client knows of others by events may be a moment behind.
+    let members = sessions[0].list().await.unwrap().members;
+    assert_eq!(members.len(), 4, "who never logged in is nobody");
+}
+
+/// A request before the log-in reached what was written for after it, in a server of another kind.
+#[tokio::test]
+async fn teamspeak_cve_2026_4392_nothing_of_after_the_log_in_is_reached_before() {
+    let server = TestServer::start().await;
+    for body in [
+        request::Body::Join(wire::Join { channel: 1, ..Default::default() }),
+        request::Body::SendText(wire::SendText::default()),
+        request::Body::MoveSession(wire::MoveSession { session: 0, channel: u64::MAX }),
+        request::Body::EndDevice(wire::EndDevice { session: 0 }),
+    ] {
+        let connection = raw(server.server.addresses()[0]).await;
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(&encode(&Request { body: Some(body) })).await.unwrap();
+        send.finish().unwrap();
+        // Voice of nobody, too.
+        let _ = connection.send_datagram(vec![0, 0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1].into());
+        let answer =
+            decode::<Response>(&recv.read_to_end(1 << 16).await.unwrap(), 1 << 16).unwrap().body.unwrap();
+        assert!(
+            matches!(answer, response::Body::Error(error) if error.code == ErrorCode::Unexpected.number())
+        );
+    }
+    server.log_in("alice").await.list().await.unwrap();
+}
+
+/// A line break in a name made lines of its own in the log.
+#[tokio::test]
+async fn log_injection_by_line_breaks_in_names() {
+    let server = TestServer::with(&[("sessions.guests", "true"), ("accounts.registration", "open")]).await;
+    for name in ["eve\r\nERROR all is lost", "eve\nx", "eve\u{2028}x", "eve\u{85}x", "\u{1b}[2Jeve"] {
+        assert_eq!(code(with(&server, Credentials::guest(name, "test")).await), ErrorCode::NameInvalid);
+        let register = Credentials::register("", name, "seven small red boats", "test");
+        assert_eq!(code(with(&server, register).await), ErrorCode::NameInvalid);
+    }
+    // What isn't a name, but told by a client, loses them.
+    let client = "x\r\nfake/1\u{1b}[31m";
+    let connected = connect(&server.address(), Trust::FirstUse, client).await.unwrap();
+    let device = "pc\r\nINFO fake";
+    let alice = connected.log_in(Credentials::password("alice", PASSWORD, device)).await.unwrap();
+    let devices = alice.devices().await.unwrap().devices;
+    assert_eq!((devices[0].client.as_str(), devices[0].name.as_str()), ("xfake/1[31m", "pcINFO fake"));
+}
+
+/// Names that are drawn as others are: letters of other scripts, characters that aren't seen, text turned around.
+#[tokio::test]
+async fn names_that_imitate_others_are_refused() {
+    let server = TestServer::with(&[("accounts.registration", "open")]).await;
+    let root = server.log_in("root").await;
+    for imitation in ["alicе", "аlice", "ΑLICE", "ａｌｉｃｅ", "ALICE"] {
+        assert_eq!(
+            code(root.create_user(imitation, PASSWORD, "").await),
+            ErrorCode::NameTaken,
+            "{imitation}"
+        );
+    }
+    for unseen in ["ali\u{200b}ce", "ali\u{ad}ce", "\u{202e}ecila", "ali\u{2060}ce", "\u{feff}alice"] {
+        assert_eq!(code(root.create_user(unseen, PASSWORD, "").await), ErrorCode::NameInvalid, "{unseen:?}");
+    }
+    // It works the other way round, too: who has letters of another script isn't imitated by Latin ones.
+    root.create_user("Воb", PASSWORD, "").await.unwrap_err();
+    root.create_user("Сосо", PASSWORD, "").await.unwrap();
+    assert_eq!(code(root.create_user("Coco", PASSWORD, "").await), ErrorCode::NameTaken);
+    // Honest names of any script are names.
+    for honest in ["Дмитрий", "Zoë", "李雷", "Ωmega9"] {
+        root.create_user(honest, PASSWORD, "").await.unwrap();
+    }
+}
+
+/// A wrong password was let in by Galene 0.96.2 where the right one was of another form.
+#[tokio::test]
+async fn galene_0_96_2_a_wrong_password_is_wrong_for_every_kind_of_account() {
+    let server = TestServer::start().await;
+    let long = "x7 and so on, quite long, ".repeat(10);
+    let at_most: String = long.chars().take(256).collect();
+    server.server.ensure_user("longy", &at_most, "Member").await.unwrap();
+    with(&server, Credentials::password("longy", &at_most, "test")).await.unwrap();
+    let shorter = &at_most[..255];
+    for (name, wrong) in [
+        ("alice", ""),
+        ("alice", " "),
+        ("alice", "null"),
+        ("alice", "correct horse battery "),
+        ("alice", "Correct horse battery"),
+        ("longy", shorter),
+        ("nobody", ""),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("", PASSWORD),
+    ] {
+        let refused = with(&server, Credentials::password(name, wrong, "test")).await;
+        assert!(
+            matches!(refused.unwrap_err().code(), Some(ErrorCode::LogInFailed | ErrorCode::TooManyAttempts)),
+            "{name} {wrong}"
+        );
+    }
+}
+
+/// Galene hashed as many passwords at once as were sent: memory without a bound.
+#[tokio::test]
+async fn galene_hashing_is_bounded_and_says_when_to_come_again() {
+    let server = TestServer::with(&[("auth.hash_threads", "1"), ("auth.hash_queue", "2")]).await;
+    let names = ["alice", "bob", "carol", "root"];
+    let tries = (0..40).map(|number| {
+        let (address, name) = (server.address(), names[number % 4]);
+        tokio::spawn(async move {
+            let connected = connect(&address, Trust::FirstUse, "test/1").await.ok()?;
+            connected.log_in(Credentials::password(name, PASSWORD, "test")).await.err()
+        })
+    });
+    let mut busy = 0;
+    for one in tries.collect::<Vec<_>>() {
+        if let Some(parlour::client::RequestError::Refused {
+            code: Some(ErrorCode::Busy),
+            retry_after_ms,
+            ..
+        }) = one.await.unwrap()
+        {
+            assert!(retry_after_ms > 0, "it says when");
+            busy += 1;
+        }
+    }
+    assert!(busy > 0, "more at once than threads and places are refused");
+    server.log_in("alice").await;
+}
+
+/// Whether an account exists shows neither by the answer nor by its time. The time is measured in `benches/log_in`; here
+/// it is only seen that the same work is done.
+#[tokio::test]
+async fn an_account_s_existence_shows_in_no_answer() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    root.set_user_disabled("carol", true).await.unwrap();
+    let mut answers = Vec::new();
+    for (name, password) in
+        [("alice", "wrong password"), ("nobody", PASSWORD), ("carol", PASSWORD), ("carol", "wrong one too")]
+    {
+        let began = Instant::now();
+        let refused = with(&server, Credentials::password(name, password, "test")).await.unwrap_err();
+        answers.push((refused.to_string(), refused.code()));
+        assert!(
+            began.elapsed() > Duration::from_millis(5),
+            "{name}: a password is hashed for whom there is none, too"
+        );
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+}
+
+/// A one-time code could be used again for as long as it was shown (the crate `totp`, CVE-2022-29185, compared it in a
+/// time that told of it besides): `tests/suite/account.rs` has it used twice, and `auth::totp` compares in constant time. Here:
+/// two at the same moment.
+#[test]
+fn totp_cve_2022_29185_of_two_log_ins_with_one_code_one_gets_in() {
+    use parlour::auth::TotpSecret;
+    use parlour::id::Timestamp;
+
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let address: parlour::client::Address = process.address.to_string().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let alice = support::log_in(&address, "alice", "parlour-demo").await.unwrap();
+        let uri = alice.set_up_second_factor().await.unwrap().secret;
+        let bytes: Vec<u8> = base32(&uri);
+        let secret = TotpSecret::from_bytes(&bytes).unwrap();
+        let now = || Timestamp(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
+        // Every code of six digits is tried against the secret itself, which costs the server nothing.
+        let right = |shift: u64| {
+            let at = Timestamp(now().0 + shift * 1_000);
+            (0..1_000_000)
+                .map(|code| format!("{code:06}"))
+                .find(|code| secret.step_of(code, at) == Some(at.0 / 30_000))
+        };
+        alice.confirm_second_factor(&right(0).unwrap()).await.unwrap();
+        let code = right(30).unwrap();
+        let try_it = || async {
+            let connected = connect(&address, Trust::FirstUse, "test/1").await.unwrap();
+            connected.log_in(Credentials::password_and_code("alice", "parlour-demo", &code, "test")).await
+        };
+        let (one, two) = tokio::join!(try_it(), try_it());
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    });
+}
+
+/// Base 32 (RFC 4648) without padding.
+fn base32(text: &str) -> Vec<u8> {
+    let value =
+        |letter: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter).unwrap();
+    let bits: Vec<bool> =
+        text.bytes().flat_map(|letter| (0..5).rev().map(move |bit| value(letter) >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | u8::from(*bit))).collect()
+}
