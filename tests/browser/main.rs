@@ -13,7 +13,6 @@ mod support;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
 use parlour::audio::{Source, compare};
 use parlour::permission::Permissions;
@@ -27,9 +26,6 @@ const RATE: usize = 48_000;
 const EVIL_USER: &str = "<script>ran=1;\"onclick=\"ran=1";
 const EVIL_CHANNEL: &str = "<img src=x onerror=globalThis.ran=1>";
 const EVIL_WORDS: &str = "</p><svg onload=globalThis.ran=1><iframe srcdoc='<script>parent.ran=1</script>'></iframe> javascript:ran=1";
-
-/// One test at a time: browsers that take each other's processor stutter.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Where the modules of `tests/browser/package.json` are.
 fn modules() -> PathBuf {
@@ -45,7 +41,8 @@ fn modules() -> PathBuf {
 
 /// Runs a script of `tests/browser`, tells of each word that it prints, and answers with the object that it prints last.
 fn run(script: &str, variables: &[(&str, String)], mut tell: impl FnMut(&str)) -> Value {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Browsers that take each other's processor stutter.
+    let _alone = support::alone();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
     let mut child = Command::new("node")
         .arg(path)

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use parlour::client::{Address, Credentials, Heard, RequestError, Session, Trust, VoiceIn, connect};
@@ -127,6 +128,16 @@ pub async fn silence(voice: &mut VoiceIn) -> bool {
         Err(_) | Ok(Err(_)) => true,
         Ok(Ok(_)) => false,
     }
+}
+
+/// The machine, kept from the other tests of this process that ask for it, until dropped.
+pub struct Alone(MutexGuard<'static, ()>);
+
+/// Waits until no other test has the machine to itself.
+pub fn alone() -> Alone {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // Whoever failed with it has no machine any more.
+    Alone(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Speaks a frame every 10 ms until dropped.

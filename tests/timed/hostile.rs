@@ -156,6 +156,7 @@ async fn scribbler(session: Session, stop: Arc<AtomicBool>) -> u64 {
 
 #[tokio::test]
 async fn a_conversation_goes_on_through_a_million_hostile_datagrams() {
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let mut process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let address: Address = process.address.to_string().parse().unwrap();
@@ -225,6 +226,7 @@ async fn a_conversation_goes_on_through_a_million_hostile_datagrams() {
 #[tokio::test]
 async fn a_flood_of_first_packets_is_met_with_retry_and_fills_no_slot() {
     const ADDRESSES: usize = 400;
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let mut command = support::parlour(home.path());
     command.env("PARLOUR_LIMITS_MAX_SESSIONS", "2");
@@ -276,6 +278,7 @@ async fn a_flood_of_first_packets_is_met_with_retry_and_fills_no_slot() {
 async fn at_the_limit_of_the_machine_new_speakers_wait_and_others_go_on() {
     use rustix::process::{Pid, Signal, kill_process};
 
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let address: Address = process.address.to_string().parse().unwrap();

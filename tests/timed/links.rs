@@ -167,6 +167,7 @@ async fn talk(server: &TestServer, channel: &str, names: [&str; 2], link: Link, 
 
 #[tokio::test]
 async fn what_the_link_lets_through_is_heard_without_more_delay_and_without_a_reconnection() {
+    let _alone = support::alone();
     let server = TestServer::start().await;
     for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
         server.server.ensure_user(&name.repeat(3), support::PASSWORD, "Admin").await.unwrap();
@@ -188,6 +189,7 @@ async fn what_the_link_lets_through_is_heard_without_more_delay_and_without_a_re
 /// first packet.
 #[tokio::test]
 async fn a_known_server_is_reached_in_two_round_trips() {
+    let _alone = support::alone();
     let server = TestServer::start().await;
     let delay = Duration::from_millis(60);
     let proxy = Proxy::start(server.server.addresses()[0], Link { delay, loss: 0 }, 7).await;
@@ -221,6 +223,7 @@ fn memory(process: &Process) -> u64 {
 
 #[tokio::test]
 async fn a_listener_that_stops_reading_costs_the_others_nothing() {
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let address: Address = process.address.to_string().parse().unwrap();

@@ -19,6 +19,7 @@ fn bench(arguments: &[&str]) -> Vec<Value> {
 
 #[test]
 fn a_conversation_under_load_is_counted_frame_by_frame() {
+    let _alone = support::alone();
     let charts = tempfile::tempdir().unwrap();
     let directory = charts.path().display().to_string();
     let reports = bench(&["w4", "churn", "--seconds", "2", "--report", &directory]);
@@ -44,6 +45,7 @@ fn a_conversation_under_load_is_counted_frame_by_frame() {
 
 #[test]
 fn the_way_to_a_server_and_back_is_measured() {
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let server = support::Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let address = format!("parlour://alice@{}", server.address);
@@ -72,6 +74,7 @@ fn the_way_to_a_server_and_back_is_measured() {
 
 #[test]
 fn a_server_that_has_no_room_for_the_load_says_so() {
+    let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let server = support::Process::serve(home.path(), "127.0.0.1:0", &[]);
     let address = server.address.to_string();
