@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod circles;
 mod licences;
 mod protocol;
 mod structure;
+mod tokens;

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const LONGEST_FILE: usize = 800;
 const LONGEST_MAIN: usize = 30;
+/// Of the page's files, without others' and without the texts, which are lists.
+const LONGEST_OF_PAGE: usize = 500;
 const BANNED_NAMES: &[&str] = &["utils", "common", "helpers", "manager", "core", "types"];
 /// Rooms without clock, randomness and async runtime, and what would give them one.
 const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state", "voice", "auth"];
@@ -172,7 +174,7 @@ fn complaints(plan: &Plan, path: &str, source: &str) -> Vec<String> {
     found
 }
 
-fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -195,6 +197,22 @@ fn the_sources_keep_to_the_plan() {
         found.extend(complaints(&plan, &path, &fs::read_to_string(&file).unwrap()));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_page_s_files_are_short() {
+    let page = Path::new(ROOT).join("src/http/page");
+    let files = fs::read_dir(page).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.is_file() && !is_text(path)).collect();
+    assert!(files.len() > 20);
+    let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+    let long: Vec<_> = files.iter().filter(|path| lines(path) > LONGEST_OF_PAGE).collect();
+    assert!(long.is_empty(), "more than {LONGEST_OF_PAGE} lines; split them: {long:?}");
+}
+
+/// Whether it holds what the page says in a language (`text.en.js`).
+fn is_text(path: &Path) -> bool {
+    path.file_name().unwrap().to_string_lossy().starts_with("text.")
 }
 
 #[test]
