@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parlour::account::{self, Registration, Secret, Visitor};
 use parlour::clock::Clock;
-use parlour::control::{Actor, Attached, Handle, Newcomer, Registration, Secret, Settings, Visitor, start};
+use parlour::control::{Actor, Attached, Handle, Newcomer, Settings, start};
 use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::protocol::CloseCode;
@@ -101,20 +102,22 @@ impl Peer for Nowhere {
 fn settings() -> Settings {
     let day = Duration::from_secs(24 * 60 * 60);
     Settings {
-        name: "bench".to_owned(),
+        accounts: account::Settings {
+            name: "bench".to_owned(),
+            token_life: day,
+            access_life: day,
+            secret: Secret(vec![7; 32]),
+            guests: true,
+            registration: Registration::Closed,
+            page: String::new(),
+            account_tries: 10,
+            address_tries: 10,
+            longest_delay: day,
+            hash_threads: 1,
+            hash_queue: 1,
+        },
         max_sessions: SESSIONS + 10,
-        token_life: day,
-        access_life: day,
-        secret: Secret(vec![7; 32]),
-        guests: true,
-        registration: Registration::Closed,
-        page: String::new(),
-        account_tries: 10,
-        address_tries: 10,
-        longest_delay: day,
         texts: (100, 100),
-        hash_threads: 1,
-        hash_queue: 1,
         fingerprint: Fingerprint([0; 32]),
         recordings: None,
         addresses: Vec::new(),

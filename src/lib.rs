@@ -4,6 +4,7 @@
 //! and a request travel through them. [`client`] is the library for programs that talk to a server;
 //! [`server`] starts one.
 
+pub mod account;
 pub mod admin;
 pub mod audio;
 pub mod auth;

@@ -12,6 +12,9 @@ pub const MAX_CHANNEL_NAME: usize = 64;
 /// What a guest's name begins with, and no account's does.
 pub const GUEST_MARK: char = '~';
 
+/// Name of the role that a new account has when no other is asked for.
+pub const DEFAULT_ROLE: &str = "Member";
+
 /// Channel names in a path at most: how deep channels can be nested.
 pub const MAX_CHANNEL_DEPTH: usize = 16;
 

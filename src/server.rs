@@ -13,9 +13,10 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::account::{self, Registration, Secret};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{self, Actor, Handle, Refused, Registration, Secret, Settings};
+use crate::control::{self, Actor, Handle, Refused, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
@@ -25,7 +26,7 @@ use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request};
-use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT};
+use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
 use crate::recording::Recordings;
 use crate::store::{OpenError, Opening, STORE_FILE, Store};
 use crate::voice::Rates;
@@ -213,7 +214,8 @@ impl Server {
         let create =
             wire::CreateUser { name: name.to_owned(), password: password.to_owned(), role: role.to_owned() };
         match self.handle.request(Actor::Operator, request::Body::CreateUser(create)).await {
-            Ok(_) | Err(Refused::NameTaken) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(refused) if refused.code() == ErrorCode::NameTaken => Ok(()),
             Err(refused) => Err(refused.into()),
         }
     }
@@ -293,9 +295,9 @@ async fn deliver(handle: Handle<LinkPeer>, post: Post) {
     let mut pause = POST.0;
     loop {
         let mut failed = false;
-        for mail in handle.outbox(LETTERS).unwrap_or_default() {
+        for mail in handle.accounts().outbox(LETTERS).unwrap_or_default() {
             match post.send(&mail.to, &mail.subject, &mail.text).await {
-                Ok(()) => failed |= handle.sent(mail.number).await.is_err(),
+                Ok(()) => failed |= handle.accounts().sent(mail.number).await.is_err(),
                 Err(error) => {
                     tracing::warn!(%error, "a letter waits in the outbox");
                     failed = true;
@@ -307,7 +309,7 @@ async fn deliver(handle: Handle<LinkPeer>, post: Post) {
             pause = (pause * 2).min(POST.1);
         } else {
             pause = POST.0;
-            handle.letter().await;
+            handle.accounts().letter().await;
         }
     }
 }
@@ -382,7 +384,8 @@ pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
 /// A new claim code while there is no administrator; the code of an earlier start is good no more,
 /// since nobody can read it again.
 async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
-    if handle.has_administrator()? { Ok(None) } else { handle.new_claim_code().await.map(Some) }
+    let accounts = handle.accounts();
+    if accounts.has_administrator()? { Ok(None) } else { Ok(Some(accounts.new_claim_code().await?)) }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -419,25 +422,27 @@ fn recordings(config: &Config) -> Result<Recordings, StartError> {
 
 fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> Settings {
     Settings {
-        name: config.name(),
-        max_sessions: config.max_sessions() as usize,
-        token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
-        access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
-        secret: Secret(identity.key().secret_der().to_vec()),
-        guests: config.guests(),
-        registration: match config.registration().as_str() {
-            "open" => Registration::Open,
-            "closed" => Registration::Closed,
-            _ => Registration::Invited,
+        accounts: account::Settings {
+            name: config.name(),
+            token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
+            access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
+            secret: Secret(identity.key().secret_der().to_vec()),
+            guests: config.guests(),
+            registration: match config.registration().as_str() {
+                "open" => Registration::Open,
+                "closed" => Registration::Closed,
+                _ => Registration::Invited,
+            },
+            page: config.mail_page(),
+            account_tries: config.account_tries(),
+            address_tries: config.address_tries(),
+            longest_delay: Duration::from_secs(config.try_delay_seconds().into()),
+            hash_threads: config.hash_threads(),
+            hash_queue: config.hash_queue() as usize,
         },
-        page: config.mail_page(),
+        max_sessions: config.max_sessions() as usize,
         recordings: None,
-        account_tries: config.account_tries(),
-        address_tries: config.address_tries(),
-        longest_delay: Duration::from_secs(config.try_delay_seconds().into()),
         texts: (config.channel_texts_per_second(), config.channel_text_burst()),
-        hash_threads: config.hash_threads(),
-        hash_queue: config.hash_queue() as usize,
         fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
     }

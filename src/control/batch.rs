@@ -10,9 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::audience::Place;
 use super::recorder::Running;
 use super::rights::Imagined;
-use super::{
-    Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load, log_in,
-};
+use super::{Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load};
+use crate::account::AccountError;
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, request, response};
@@ -384,9 +383,9 @@ impl<P: Peer> Control<P> {
             return Ok(member);
         };
         if proven.key.is_none() {
-            store.session(id, proven.session, now)?.ok_or(Refused::TokenInvalid)?;
+            store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
         }
-        let user = store.user(id)?.filter(|user| !user.disabled).ok_or(Refused::TokenInvalid)?;
+        let user = store.user(id)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)?;
         member.roles = load::held(&user, now);
         member.second_factor = load::has_second_factor(store, id)?;
         member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
@@ -397,7 +396,7 @@ impl<P: Peer> Control<P> {
     /// An SSRC that nobody connected has; random, as RFC 3550 (section 8) wants it.
     fn new_ssrc(&self) -> Result<Ssrc, Refused> {
         loop {
-            let ssrc = Ssrc(u32::from_ne_bytes(log_in::random()?));
+            let ssrc = Ssrc(u32::from_ne_bytes(crate::account::random()?));
             if ssrc.0 != 0 && self.state.members().all(|member| member.ssrc != ssrc) {
                 return Ok(ssrc);
             }

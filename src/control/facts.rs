@@ -1,8 +1,8 @@
 //! What a decision depends on besides the state: the account that a request names.
 
-use super::admission::network_of;
 use super::batch::Control;
 use super::{Refused, load};
+use crate::account::network_of;
 use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
 use crate::protocol::wire::{create_ban, request, set_overwrite, what_if};
 use crate::state::{Facts, Named, OWNER};

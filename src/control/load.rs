@@ -6,6 +6,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::NewPassword;
+use crate::account;
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
@@ -19,6 +20,9 @@ pub enum StartError {
     /// The store can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Accounts can't be served.
+    #[error(transparent)]
+    Accounts(#[from] account::StartError),
     /// A thread can't be started.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),
@@ -39,7 +43,7 @@ const DEAFENED: &str = "deafened";
 pub(super) fn stored(store: &Store, max_sessions: usize) -> Result<Stored, ReadError> {
     let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?;
     let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
-    let required = super::second_factor::requiring(store)?;
+    let required = account::requiring(store)?;
     let role = |role: store::Role| state::Role {
         second_factor: required.contains(&role.id),
         id: role.id,

@@ -5,36 +5,31 @@
 //! transaction, and only then publishes the forwarding table and the events and answers. What needs no
 //! disk and was queued before the first that does is published before the commit begins.
 
-mod account;
 mod administer;
 mod admission;
-mod api_key;
 mod audience;
 mod batch;
 mod command;
 mod counts;
 mod due;
 mod facts;
-mod hashing;
-mod letters;
 mod load;
 mod log_in;
 mod own;
 mod recorder;
 mod refused;
 mod rights;
-mod second_factor;
 mod texts;
 
+pub use crate::account::{Proven, Visitor};
 pub use crate::state::Actor;
 pub use counts::Counts;
 pub use load::StartError;
-pub use log_in::{Proven, Visitor};
 pub use refused::Refused;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -42,19 +37,18 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::auth::{AddressKey, Lockout, SealKey, TokenKey};
+use crate::account::{self, Accounts, Changed};
 use crate::clock::Clock;
-use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp, UserId};
+use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp};
 use crate::permission::Permissions;
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, MemberKind, request, response};
 use crate::recording::Recordings;
 use crate::state::State;
-use crate::store::{Ban, SEEDED_ORGANIZATION, Store};
+use crate::store::Store;
 use crate::voice::{self, Activity, ForwardTable, Peer};
 use command::{Command, Done, Given, NewPassword};
 use due::Due;
-use hashing::Hashing;
 
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
 const QUEUE: usize = 1_024;
@@ -66,61 +60,18 @@ const EVENTS: usize = 1_024;
 /// What control is told at start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Name of the server for people.
-    pub name: String,
+    /// How accounts are dealt with, and what the server is called.
+    pub accounts: account::Settings,
     /// Sessions at most.
     pub max_sessions: usize,
-    /// How long a session's long token is good.
-    pub token_life: Duration,
-    /// How long its access tokens are good.
-    pub access_life: Duration,
-    /// What keys are made of that the database must not hold.
-    pub secret: Secret,
-    /// Whether guests are let in.
-    pub guests: bool,
-    /// Who may make an account.
-    pub registration: Registration,
-    /// The address of the page, for links in letters; empty for none.
-    pub page: String,
-    /// Failed log-ins of one account before there is a delay.
-    pub account_tries: u32,
-    /// The same of one address.
-    pub address_tries: u32,
-    /// The longest delay.
-    pub longest_delay: Duration,
     /// Messages to one channel: a second, and at once.
     pub texts: (u32, u32),
-    /// Threads that hash passwords.
-    pub hash_threads: usize,
-    /// Passwords that wait for them at most; at the bound the answer is "busy".
-    pub hash_queue: usize,
     /// The server's identity, for its status.
     pub fingerprint: Fingerprint,
     /// Where recordings go; nowhere when the server doesn't record.
     pub recordings: Option<Recordings>,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
-}
-
-/// Who may make an account for themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Who was invited.
-    Invited,
-    /// Everybody.
-    Open,
-    /// Nobody; administrators make accounts.
-    Closed,
-}
-
-/// Bytes that last and that nobody learns, not even by a log of the settings.
-#[derive(Clone)]
-pub struct Secret(pub Vec<u8>);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
 }
 
 /// Who comes in, besides what they proved.
@@ -157,20 +108,11 @@ struct Shared<P> {
     queue: mpsc::Sender<Command<P>>,
     table: ArcSwap<ForwardTable<P>>,
     store: Arc<Store>,
-    hashing: Hashing,
-    accounts: Mutex<Lockout<String>>,
-    addresses: Mutex<Lockout<AddressKey>>,
-    codes: Mutex<Lockout<UserId>>,
+    accounts: Accounts,
     texts: texts::Texts,
-    tokens: TokenKey,
-    seal: SealKey,
-    bans: ArcSwap<Vec<Ban>>,
-    resets: Mutex<Lockout<String>>,
-    written: tokio::sync::Notify,
     counts: Counts,
     voice_counts: voice::Counts,
     connected: AtomicU32,
-    channel_tries: Mutex<Lockout<String>>,
     due: watch::Sender<Due>,
     recordings: Option<Recordings>,
     settings: Settings,
@@ -224,30 +166,17 @@ pub fn start<P: Peer>(
     clock: Clock,
 ) -> Result<(Handle<P>, Thread), StartError> {
     let state = State::new(load::stored(&store, settings.max_sessions)?, clock.wall());
-    let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
+    let accounts = Accounts::start(Arc::clone(&store), settings.accounts.clone(), clock.clone())?;
     let (queue, commands) = mpsc::channel(QUEUE);
-    let hashing = Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
     let shared = Arc::new(Shared {
         queue,
         table: ArcSwap::from_pointee(ForwardTable::default()),
         store,
-        hashing,
-        accounts: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
-        addresses: Mutex::new(Lockout::new(log_in::policy(settings.address_tries, settings.longest_delay))),
-        codes: Mutex::new(Lockout::new(log_in::policy(settings.account_tries, settings.longest_delay))),
+        accounts,
         texts: texts::Texts::new(settings.texts, clock.clone()),
-        tokens: TokenKey::new(&settings.secret.0),
-        seal: SealKey::new(&settings.secret.0),
-        bans: ArcSwap::from_pointee(bans),
-        resets: Mutex::new(Lockout::new(letters::POLICY)),
-        written: tokio::sync::Notify::new(),
         counts: Counts::default(),
         voice_counts: voice::Counts::default(),
         connected: AtomicU32::new(0),
-        channel_tries: Mutex::new(Lockout::new(log_in::policy(
-            settings.account_tries,
-            settings.longest_delay,
-        ))),
         due: watch::Sender::default(),
         recordings: settings.recordings.clone(),
         settings,
@@ -282,14 +211,9 @@ impl<P: Peer> Handle<P> {
         &self.0.counts
     }
 
-    /// Whether a claim code waits to be used.
-    pub fn is_unclaimed(&self) -> bool {
-        self.0
-            .store
-            .claim(SEEDED_ORGANIZATION)
-            .ok()
-            .flatten()
-            .is_some_and(|claim| self.0.clock.wall() < claim.expires)
+    /// The accounts.
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
     }
 
     /// Brings a session that has proven who it is into the state: what it is, where its events come
@@ -351,7 +275,7 @@ impl<P: Peer> Handle<P> {
             | request::Body::RequireSecondFactor(_) => self.admission(actor, body).await,
             request::Body::NewClaimCode(_) => {
                 self.ask(actor, body, true).await?;
-                self.new_claim_code().await.map(response::Body::ClaimCode)
+                Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
             }
             request::Body::Administer(wire::Administer { request }) => {
                 let asked = wire::Administer { request: String::new() };
@@ -397,9 +321,16 @@ impl<P: Peer> Handle<P> {
         self.0.connected.load(Ordering::Relaxed)
     }
 
+    /// Has those who are connected follow what a use case of `account` changed.
+    async fn follow(&self, changed: Changed) -> Result<(), Refused> {
+        match changed {
+            Changed::User(_) | Changed::Bans => self.refresh().await,
+        }
+    }
+
     /// Has what is live follow what the store holds.
     async fn refresh(&self) -> Result<(), Refused> {
-        self.0.bans.store(Arc::new(self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?));
+        self.0.accounts.read_bans()?;
         let (reply, done) = oneshot::channel();
         self.enqueue(Command::Refresh { reply })?;
         done.await.map_err(|_| Refused::Stopping)?
@@ -439,7 +370,7 @@ impl<P: Peer> Handle<P> {
         let all = voice_counts.all().chain(counts.all());
         wire::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            name: settings.name.clone(),
+            name: settings.accounts.name.clone(),
             started_ms: started.0,
             sessions: self.connected(),
             addresses: settings.addresses.clone(),

@@ -169,7 +169,7 @@ impl<P: Peer> Handle<P> {
                 tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
                 let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
                 let (home, kind) = (SEEDED_ORGANIZATION, SubjectKind::Recording);
-                self.run(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
+                self.0.store.commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
             _ => Err(Refused::Unexpected),

@@ -1,9 +1,6 @@
 //! Requests about who may do what, as far as they aren't the state's alone: passwords of channels, holders of roles,
 //! questions.
 
-use std::sync::PoisonError;
-use std::time::Duration;
-
 use super::batch::Control;
 use super::{Actor, Done, Given, Handle, NewPassword, Refused};
 use crate::auth::StoredPassword;
@@ -85,7 +82,7 @@ impl<P: Peer> Handle<P> {
         check_channel_password(password).map_err(|error| {
             Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, error.to_string())
         })?;
-        self.hash(password).await
+        Ok(self.0.accounts.hash(password).await?)
     }
 
     /// Whether the password in a request to join is the channel's. Who tries many has to wait.
@@ -96,21 +93,8 @@ impl<P: Peer> Handle<P> {
         // Nobody learns of a channel that they don't see, nor costs a hash there.
         self.authorize(actor, Permissions::JOIN, Some(ChannelId(join.channel))).await?;
         let who = self.account_of(actor).await?;
-        let (guesser, now) = (format!("{} {who}", join.channel), self.0.clock.wall());
-        {
-            let mut tries = self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner);
-            let delay = tries.delay(&guesser, now);
-            if delay > Duration::ZERO {
-                return Err(Refused::TooManyAttempts(delay));
-            }
-            tries.tried(guesser.clone(), now);
-        }
-        let password = join.password.clone();
-        let fits = self.0.hashing.run(move || stored.verify(&password)).await?.map_err(|_| Refused::Busy)?;
-        if fits {
-            self.0.channel_tries.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&guesser);
-        }
-        Ok(fits)
+        let guesser = format!("{} {who}", join.channel);
+        Ok(self.0.accounts.check_channel_password(&guesser, stored, &join.password).await?)
     }
 
     /// A name for whom an actor is, in a list of tries: the account, or the address of a guest.

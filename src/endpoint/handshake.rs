@@ -59,7 +59,7 @@ impl ExpectHello {
         let known =
             FEATURES.iter().filter(|feature| hello.features.iter().any(|offered| offered == *feature));
         let features = known.map(|feature| (*feature).to_owned()).collect();
-        let unclaimed = self.shared.handle.is_unclaimed();
+        let unclaimed = self.shared.handle.accounts().is_unclaimed();
         Some(Welcome { version, features, unclaimed, ..self.shared.welcome.clone() })
     }
 

@@ -94,9 +94,9 @@ pub(super) async fn greeting(
         "certificateHashes": hashes,
         "guests": parts.guests,
         "registration": parts.registration,
-        "unclaimed": parts.handle.is_unclaimed(),
+        "unclaimed": parts.handle.accounts().is_unclaimed(),
         // A claim code may wait beside an administrator who lost the password.
-        "administered": parts.handle.has_administrator().unwrap_or(true),
+        "administered": parts.handle.accounts().has_administrator().unwrap_or(true),
     });
     ([(CACHE_CONTROL, "no-store")], Json(greeting))
 }

@@ -40,7 +40,7 @@ use crate::permission::{Overwrite, Permissions};
 pub const MAX_DEPTH: usize = crate::name::MAX_CHANNEL_DEPTH;
 
 /// The role of a new account, when no other is asked for.
-pub const DEFAULT_ROLE: &str = "Member";
+pub const DEFAULT_ROLE: &str = crate::name::DEFAULT_ROLE;
 
 /// The role that owns the server. Its grants are above every rank.
 pub const OWNER: RoleId = RoleId(1);

@@ -117,7 +117,7 @@ impl Store {
 
     /// Does a write and answers when it is on disk. A refused one changes nothing, and doesn't keep others
     /// of its group from being done. Blocks for a few milliseconds; from an async task, use
-    /// [`Store::submit`].
+    /// [`Store::commit`].
     pub fn run<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Failed<E>>
     where
         T: Send + 'static,
@@ -129,6 +129,20 @@ impl Store {
             let _ = sender.send(outcome);
         })?;
         receiver.recv().unwrap_or(Err(Failed::Commit(CommitError::Stopped)))
+    }
+
+    /// The same for an async task, without blocking unless the queue is full.
+    pub async fn commit<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Failed<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.submit(by, write, move |outcome| {
+            // The one who asked may be gone; what is written stays.
+            let _ = sender.send(outcome);
+        })?;
+        receiver.await.unwrap_or(Err(Failed::Commit(CommitError::Stopped)))
     }
 
     /// Queues a write and calls `reply` from the writer's thread when it is durable, refused or failed.

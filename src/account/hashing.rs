@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Refused;
+use super::AccountError;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -33,17 +33,17 @@ impl Hashing {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, AccountError> {
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(move || {
             // The one who asked may be gone by now.
             let _ = sender.send(work());
         });
         self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Refused::Busy,
-            TrySendError::Disconnected(_) => Refused::Stopping,
+            TrySendError::Full(_) => AccountError::Busy,
+            TrySendError::Disconnected(_) => AccountError::Stopping,
         })?;
-        receiver.await.map_err(|_| Refused::Internal)
+        receiver.await.map_err(|_| AccountError::Internal)
     }
 }
 

@@ -2,31 +2,27 @@
 
 use std::time::Duration;
 
-use super::admission::sentence;
-use super::log_in::random;
-use super::{Handle, Refused};
+use super::{AccountError, Accounts, Changed, random, sentence};
 use crate::auth::ApiKeySecret;
 use crate::id::{ApiKeyId, Timestamp, UserId};
 use crate::permission::Permissions;
-use crate::protocol::{ErrorCode, wire};
+use crate::protocol::wire;
 use crate::store::write::{self, NewApiKey};
 use crate::store::{By, Seen};
-use crate::voice::Peer;
 
 /// Keys of one account at most.
 const MOST: usize = 64;
 
-impl<P: Peer> Handle<P> {
+impl Accounts {
     /// A key for a program of an account, with no more than its owner has: the state saw to that.
-    pub(super) async fn create_api_key(
+    pub async fn create_api_key(
         &self,
         user: UserId,
         create: &wire::CreateApiKey,
         by: By,
-    ) -> Result<wire::ApiKeyMade, Refused> {
+    ) -> Result<wire::ApiKeyMade, AccountError> {
         if self.0.store.api_keys_of(user, None, MOST)?.len() >= MOST {
-            let words = format!("an account has {MOST} keys at most; revoke one first");
-            return Err(Refused::Rejected(ErrorCode::TooMany, words));
+            return Err(AccountError::TooManyKeys(MOST));
         }
         let secret = ApiKeySecret::from_random(random()?);
         let new = NewApiKey {
@@ -41,7 +37,8 @@ impl<P: Peer> Handle<P> {
         Ok(wire::ApiKeyMade { id: key.id.0, key: secret.reveal().to_owned() })
     }
 
-    pub(super) fn api_keys(&self, user: UserId) -> Result<wire::ApiKeys, Refused> {
+    /// The keys of an account, without what opens anything.
+    pub fn api_keys(&self, user: UserId) -> Result<wire::ApiKeys, AccountError> {
         let mut keys = Vec::new();
         for key in self.0.store.api_keys_of(user, None, MOST)? {
             let last = self.0.store.last_seen(Seen::ApiKey(user, key.id))?;
@@ -59,12 +56,12 @@ impl<P: Peer> Handle<P> {
     }
 
     /// The key is good no more, and what came by it is gone.
-    pub(super) async fn revoke_api_key(&self, user: UserId, id: u64, by: By) -> Result<(), Refused> {
+    pub async fn revoke_api_key(&self, user: UserId, id: u64, by: By) -> Result<Changed, AccountError> {
         let id = ApiKeyId(id);
         if !self.0.store.api_keys_of(user, None, MOST)?.iter().any(|key| key.id == id) {
             return Err(write::RevokeApiKeyError::NoSuchKey.into());
         }
         self.run(by, write::revoke_api_key(id)).await?;
-        self.refresh().await
+        Ok(Changed::User(user))
     }
 }

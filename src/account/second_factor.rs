@@ -1,70 +1,58 @@
 //! One-time codes: set up, confirmed, asked for at a log-in, removed.
 
-use std::sync::PoisonError;
-use std::time::Duration;
-
-use super::log_in::random;
-use super::{Handle, Refused};
+use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{ClaimCode, TotpSecret};
 use crate::id::{RoleId, UserId};
 use crate::protocol::wire;
 use crate::store::{Author, By, ReadError, SEEDED_ORGANIZATION, SecondFactor, Setting, Store, User, write};
-use crate::voice::Peer;
 
 /// Recovery codes that an account gets.
 const RECOVERY: usize = 10;
 
-impl<P: Peer> Handle<P> {
+impl Accounts {
     /// Whether the account's second factor, if it has one in force, is shown. A code is taken once.
-    pub(super) async fn check_second_factor(&self, user: UserId, code: &str) -> Result<(), Refused> {
+    pub(super) async fn check_second_factor(&self, user: UserId, code: &str) -> Result<(), AccountError> {
         let factor = self.0.store.second_factor(user)?.filter(|factor| factor.confirmed.is_some());
         let Some(factor) = factor else { return Ok(()) };
         if code.is_empty() {
-            return Err(Refused::SecondFactorNeeded);
+            return Err(AccountError::SecondFactorNeeded);
         }
         self.take_code(&factor, code).await
     }
 
-    async fn take_code(&self, factor: &SecondFactor, code: &str) -> Result<(), Refused> {
+    async fn take_code(&self, factor: &SecondFactor, code: &str) -> Result<(), AccountError> {
         let (user, now) = (factor.user, self.0.clock.wall());
-        {
-            // Six digits are soon guessed by who may try them all.
-            let mut codes = self.0.codes.lock().unwrap_or_else(PoisonError::into_inner);
-            let delay = codes.delay(&user, now);
-            if delay > Duration::ZERO {
-                return Err(Refused::TooManyAttempts(delay));
-            }
-            codes.tried(user, now);
-        }
+        self.0.attempts.admit_code(user)?;
         let by = By { author: Author::User(user), from: None, at: now };
         if let Some(recovery) = ClaimCode::parse(code) {
             let left = self.run(by, write::take_recovery(user, recovery.hash())).await?;
             tracing::info!(%user, left, "a recovery code was used");
         } else {
             let secret = self.secret_of(factor)?;
-            let step = secret.step_of(code, now).ok_or(Refused::SecondFactorWrong)?;
+            let step = secret.step_of(code, now).ok_or(AccountError::SecondFactorWrong)?;
             self.run(by, write::take_step(user, step)).await?;
         }
-        self.0.codes.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&user);
+        self.0.attempts.forgive_code(user);
         Ok(())
     }
 
-    fn secret_of(&self, factor: &SecondFactor) -> Result<TotpSecret, Refused> {
+    fn secret_of(&self, factor: &SecondFactor) -> Result<TotpSecret, AccountError> {
         let opened = self.0.seal.open(factor.user.0, &factor.secret);
         opened.and_then(|bytes| TotpSecret::from_bytes(&bytes)).ok_or_else(|| {
             tracing::error!(user = %factor.user, "a second factor was sealed by another identity; restore identity.key, or remove the factor");
-            Refused::Internal
+            AccountError::Internal
         })
     }
 
     /// Begins: a secret that waits for its first code.
-    pub(super) async fn set_up_second_factor(
+    pub async fn set_up_second_factor(
         &self,
         user: &User,
         by: By,
-    ) -> Result<wire::SecondFactorSecret, Refused> {
+    ) -> Result<wire::SecondFactorSecret, AccountError> {
         let secret = TotpSecret::from_random(random()?);
-        let sealed = self.0.seal.seal(user.id.0, secret.as_bytes(), random()?).ok_or(Refused::Internal)?;
+        let sealed =
+            self.0.seal.seal(user.id.0, secret.as_bytes(), random()?).ok_or(AccountError::Internal)?;
         self.run(by, write::begin_second_factor(user.id, sealed)).await?;
         let uri = secret.uri(&self.0.settings.name, &user.name);
         let (qr_side, qr) = modules(&uri);
@@ -72,43 +60,42 @@ impl<P: Peer> Handle<P> {
     }
 
     /// The first code puts the secret in force.
-    pub(super) async fn confirm_second_factor(
+    pub async fn confirm_second_factor(
         &self,
         user: UserId,
         code: &str,
         by: By,
-    ) -> Result<wire::RecoveryCodes, Refused> {
+    ) -> Result<(wire::RecoveryCodes, Changed), AccountError> {
         let factor = self.0.store.second_factor(user)?;
         let factor = factor.ok_or(write::SecondFactorError::Absent)?;
-        let step = self.secret_of(&factor)?.step_of(code, by.at).ok_or(Refused::SecondFactorWrong)?;
+        let step = self.secret_of(&factor)?.step_of(code, by.at).ok_or(AccountError::SecondFactorWrong)?;
         let codes = (0..RECOVERY).map(|_| Ok(ClaimCode::from_random(random()?)));
-        let codes: Vec<ClaimCode> = codes.collect::<Result<_, Refused>>()?;
+        let codes: Vec<ClaimCode> = codes.collect::<Result<_, AccountError>>()?;
         let hashes = codes.iter().map(ClaimCode::hash).collect();
         self.run(by, write::confirm_second_factor(user, step, hashes)).await?;
         // Roles that waited for it are there at once.
-        self.refresh().await?;
-        Ok(wire::RecoveryCodes { codes: codes.iter().map(ToString::to_string).collect() })
+        let codes = codes.iter().map(ToString::to_string).collect();
+        Ok((wire::RecoveryCodes { codes }, Changed::User(user)))
     }
 
     /// Roles that grant nothing to who has no second factor, or do again.
-    pub(super) async fn require_second_factor(
+    pub async fn require_second_factor(
         &self,
         roles: &[RoleId],
         required: bool,
         by: By,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AccountError> {
         let mut all = requiring(&self.0.store)?;
         all.retain(|role| !roles.contains(role));
         all.extend(roles.iter().filter(|_| required));
         let value = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let (organization, name) = (SEEDED_ORGANIZATION, REQUIRED.to_owned());
         let put = write::put_setting(Setting { organization, user: None, name, value });
-        self.run(by, put).await?;
-        self.refresh().await
+        self.run(by, put).await
     }
 
     /// What somebody lacks for want of a second factor, in a sentence; empty for nothing.
-    pub(super) fn dormant_roles(&self, user: &User) -> Result<String, Refused> {
+    pub(super) fn dormant_roles(&self, user: &User) -> Result<String, AccountError> {
         let required = requiring(&self.0.store)?;
         let held: Vec<_> = user.grants.iter().filter(|grant| required.contains(&grant.role)).collect();
         let confirmed = |factor: SecondFactor| factor.confirmed.is_some();
@@ -126,7 +113,12 @@ impl<P: Peer> Handle<P> {
     }
 
     /// Takes it away, for who shows a code of it or the password.
-    pub(super) async fn remove_second_factor(&self, user: &User, proof: &str, by: By) -> Result<(), Refused> {
+    pub async fn remove_second_factor(
+        &self,
+        user: &User,
+        proof: &str,
+        by: By,
+    ) -> Result<Changed, AccountError> {
         let factor = self.0.store.second_factor(user.id)?;
         let factor = factor.ok_or(write::SecondFactorError::Absent)?;
         let looks_like_code = proof.trim().len() <= 7 || ClaimCode::parse(proof).is_some();
@@ -138,7 +130,7 @@ impl<P: Peer> Handle<P> {
             }
         }
         self.run(by, write::remove_second_factor(user.id)).await?;
-        self.refresh().await
+        Ok(Changed::User(user.id))
     }
 }
 
@@ -146,7 +138,7 @@ impl<P: Peer> Handle<P> {
 const REQUIRED: &str = "roles.second_factor";
 
 /// The roles that grant nothing without a second factor.
-pub(super) fn requiring(store: &Store) -> Result<Vec<RoleId>, ReadError> {
+pub fn requiring(store: &Store) -> Result<Vec<RoleId>, ReadError> {
     let settings = store.settings(SEEDED_ORGANIZATION, None)?;
     let listed = settings.iter().find(|setting| setting.name == REQUIRED);
     let numbers = listed.into_iter().flat_map(|setting| setting.value.split(','));

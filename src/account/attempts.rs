@@ -1,0 +1,142 @@
+//! How often something may be tried, by account, by address and by mailbox. Tries are measured by the monotonic clock: whoever
+//! sets the wall clock back locks nobody out.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{AccountError, Settings};
+use crate::auth::{AddressKey, Lockout, Policy};
+use crate::clock::Clock;
+use crate::id::UserId;
+
+/// E-mails to one address: five at once, then one a minute at first and ever fewer, up to one in a quarter of an hour.
+/// Nobody's mailbox is filled, and nobody is locked out: log-ins aren't counted here.
+const EMAILS: Policy = Policy {
+    free: 5,
+    first: Duration::from_secs(60),
+    longest: Duration::from_secs(15 * 60),
+    forget: Duration::from_secs(60 * 60),
+    capacity: 16_384,
+};
+
+/// How tries to log in are slowed down: so many failures are free, then the delay doubles from a second to the longest.
+/// Whoever knows the password waits that long at most, and not at all on a device that has a token or a key.
+fn policy(free: u32, longest: Duration) -> Policy {
+    let (first, forget) = (Duration::from_secs(1), Duration::from_secs(15 * 60));
+    Policy { free, first, longest, forget, capacity: 16_384 }
+}
+
+/// What was tried and hasn't succeeded yet.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    accounts: Mutex<Lockout<String>>,
+    addresses: Mutex<Lockout<AddressKey>>,
+    codes: Mutex<Lockout<UserId>>,
+    emails: Mutex<Lockout<String>>,
+    channels: Mutex<Lockout<String>>,
+    clock: Clock,
+}
+
+impl Attempts {
+    pub(super) fn new(settings: &Settings, clock: Clock) -> Self {
+        let (account, address) = (settings.account_tries, settings.address_tries);
+        let longest = settings.longest_delay;
+        Self {
+            accounts: Mutex::new(Lockout::new(policy(account, longest))),
+            addresses: Mutex::new(Lockout::new(policy(address, longest))),
+            codes: Mutex::new(Lockout::new(policy(account, longest))),
+            emails: Mutex::new(Lockout::new(EMAILS)),
+            channels: Mutex::new(Lockout::new(policy(account, longest))),
+            clock,
+        }
+    }
+
+    /// Counts a try against the account and the address, unless one of them must wait.
+    pub(super) fn admit(&self, account: Option<&String>, from: IpAddr) -> Result<(), AccountError> {
+        let (now, address) = (self.clock.wall(), AddressKey::of(from));
+        let (mut accounts, mut addresses) = (lock(&self.accounts), lock(&self.addresses));
+        let by_account = account.map_or(Duration::ZERO, |account| accounts.delay(account, now));
+        let delay = by_account.max(addresses.delay(&address, now));
+        if !delay.is_zero() {
+            return Err(AccountError::TooManyAttempts(delay));
+        }
+        if let Some(account) = account {
+            accounts.tried(account.clone(), now);
+        }
+        addresses.tried(address, now);
+        Ok(())
+    }
+
+    /// Counts a try against an account by somebody who is in it already.
+    pub(super) fn admit_account(&self, account: &str) -> Result<(), AccountError> {
+        let (now, account) = (self.clock.wall(), account.to_owned());
+        let mut accounts = lock(&self.accounts);
+        let delay = accounts.delay(&account, now);
+        if !delay.is_zero() {
+            return Err(AccountError::TooManyAttempts(delay));
+        }
+        accounts.tried(account, now);
+        Ok(())
+    }
+
+    /// Counts a one-time code that an account is shown: six digits are soon guessed by whoever may try them all.
+    pub(super) fn admit_code(&self, user: UserId) -> Result<(), AccountError> {
+        let now = self.clock.wall();
+        let mut codes = lock(&self.codes);
+        let delay = codes.delay(&user, now);
+        if !delay.is_zero() {
+            return Err(AccountError::TooManyAttempts(delay));
+        }
+        codes.tried(user, now);
+        Ok(())
+    }
+
+    /// Counts an e-mail to an address, unless it has to wait.
+    pub(super) fn admit_email(&self, to: &str) -> Result<(), AccountError> {
+        let (now, to) = (self.clock.wall(), to.to_lowercase());
+        let mut emails = lock(&self.emails);
+        let delay = emails.delay(&to, now);
+        if !delay.is_zero() {
+            return Err(AccountError::RateLimited(delay));
+        }
+        emails.tried(to, now);
+        Ok(())
+    }
+
+    /// Counts a password that somebody shows for a channel, under a name for both.
+    pub(super) fn admit_channel(&self, guesser: &str) -> Result<(), AccountError> {
+        let (now, guesser) = (self.clock.wall(), guesser.to_owned());
+        let mut channels = lock(&self.channels);
+        let delay = channels.delay(&guesser, now);
+        if !delay.is_zero() {
+            return Err(AccountError::TooManyAttempts(delay));
+        }
+        channels.tried(guesser, now);
+        Ok(())
+    }
+
+    /// The channel's password was right.
+    pub(super) fn forgive_channel(&self, guesser: &String) {
+        lock(&self.channels).succeeded(guesser);
+    }
+
+    /// Somebody has proven whose account it is.
+    pub(super) fn forgive_account(&self, account: &String) {
+        lock(&self.accounts).succeeded(account);
+    }
+
+    /// Somebody has proven at this address that they didn't guess.
+    pub(super) fn forgive(&self, from: IpAddr) {
+        lock(&self.addresses).succeeded(&AddressKey::of(from));
+    }
+
+    /// The code was right.
+    pub(super) fn forgive_code(&self, user: UserId) {
+        lock(&self.codes).succeeded(&user);
+    }
+}
+
+fn lock<K>(tries: &Mutex<Lockout<K>>) -> MutexGuard<'_, Lockout<K>> {
+    tries.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,147 @@
+//! Bans: who is kept out, by account, by address or by the key of a device.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{AccountError, Accounts, Changed, sentence};
+use crate::id::{BanId, Fingerprint, UserId};
+use crate::protocol::wire::{self, create_ban};
+use crate::store::write::{self, NewBan};
+use crate::store::{Ban, BanSubject, By, SEEDED_ORGANIZATION, ban_on};
+
+/// Bans that one list has at most.
+const LISTED: usize = 1_000;
+
+impl Accounts {
+    /// Refuses whoever is kept out.
+    pub(super) fn check_bans(
+        &self,
+        user: Option<UserId>,
+        from: Option<IpAddr>,
+        key: Option<Fingerprint>,
+    ) -> Result<(), AccountError> {
+        match ban_on(&self.0.bans.load(), user, from, key, self.0.clock.wall()) {
+            None => Ok(()),
+            Some(ban) => Err(AccountError::Banned { reason: ban.reason.clone(), until: ban.until }),
+        }
+    }
+
+    /// The bans that hold.
+    pub fn bans(&self) -> Result<wire::Bans, AccountError> {
+        let now = self.0.clock.wall();
+        let bans = self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
+        let holds = |ban: &&Ban| ban.until.is_none_or(|until| now < until);
+        let bans = bans.iter().filter(holds).take(LISTED).map(|ban| self.shown_ban(ban));
+        Ok(wire::Bans { bans: bans.collect::<Result<_, _>>()? })
+    }
+
+    /// Somebody is kept out no more.
+    pub async fn lift_ban(&self, id: BanId, by: By) -> Result<Changed, AccountError> {
+        self.run(by, write::lift_ban(id)).await?;
+        self.read_bans()?;
+        Ok(Changed::Bans)
+    }
+
+    /// Goes by the bans that the store has by now.
+    pub fn read_bans(&self) -> Result<(), AccountError> {
+        self.0.bans.store(Arc::new(self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?));
+        Ok(())
+    }
+
+    /// Refuses whoever comes from an address that is kept out.
+    pub(super) fn check_address(&self, from: IpAddr) -> Result<(), AccountError> {
+        self.check_bans(None, Some(from), None)
+    }
+
+    /// Keeps somebody out; `own` is the account that asks. Answers with the ban, and with what it changed.
+    pub async fn ban(
+        &self,
+        create: wire::CreateBan,
+        own: Option<UserId>,
+        by: By,
+    ) -> Result<(BanId, Changed), AccountError> {
+        let subject = self.ban_subject(create.subject, own, by)?;
+        let until = (create.life_ms > 0).then(|| by.at.plus(Duration::from_millis(create.life_ms)));
+        let new =
+            NewBan { organization: SEEDED_ORGANIZATION, subject, reason: sentence(&create.reason), until };
+        let ban = self.run(by, write::ban(new)).await?;
+        if let BanSubject::User(user) = subject {
+            self.run(by, write::end_sessions_of(user, None)).await?;
+        }
+        self.read_bans()?;
+        Ok((ban.id, Changed::Bans))
+    }
+
+    fn ban_subject(
+        &self,
+        subject: Option<create_ban::Subject>,
+        own: Option<UserId>,
+        by: By,
+    ) -> Result<BanSubject, AccountError> {
+        match subject {
+            Some(create_ban::Subject::User(name)) => {
+                let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?;
+                let user = user.ok_or(AccountError::NoSuchUser)?;
+                if own == Some(user.id) {
+                    return Err(AccountError::BansOneself);
+                }
+                Ok(BanSubject::User(user.id))
+            }
+            Some(create_ban::Subject::Network(network)) => {
+                let range = network_of(&network).ok_or(AccountError::NetworkInvalid)?;
+                if by.from.is_some_and(|from| range.covers(from)) {
+                    return Err(AccountError::BansOwnNetwork);
+                }
+                Ok(range)
+            }
+            Some(create_ban::Subject::Key(key)) => match <[u8; 32]>::try_from(key.as_ref()) {
+                Ok(key) => Ok(BanSubject::Certificate(Fingerprint(key))),
+                Err(_) => Err(AccountError::FingerprintInvalid),
+            },
+            None => Err(AccountError::NoSubject),
+        }
+    }
+
+    fn shown_ban(&self, ban: &Ban) -> Result<wire::Ban, AccountError> {
+        let subject = match ban.subject {
+            BanSubject::User(user) => match self.0.store.user(user)? {
+                Some(user) => format!("user {}", user.name),
+                None => format!("user {user}"),
+            },
+            BanSubject::Address { network, prefix } => format!("network {network}/{prefix}"),
+            BanSubject::Certificate(key) => format!("key {key}"),
+        };
+        let (reason, until_ms) = (ban.reason.clone(), ban.until.map_or(0, |until| until.0));
+        Ok(wire::Ban { id: ban.id.0, subject, reason, created_ms: ban.created.0, until_ms })
+    }
+}
+
+/// An address, or a range of them in the form of RFC 4632.
+pub fn network_of(text: &str) -> Option<BanSubject> {
+    let text = text.trim();
+    let (address, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+    let network: IpAddr = address.parse().ok()?;
+    let most = if network.is_ipv4() { 32 } else { 128 };
+    let prefix = bits.map_or(Ok(most), str::parse).ok().filter(|prefix| *prefix <= most)?;
+    Some(BanSubject::Address { network, prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read_or_refused() {
+        let range = |text: &str, prefix| {
+            let network = text.parse().unwrap();
+            Some(BanSubject::Address { network, prefix })
+        };
+        assert_eq!(network_of("192.0.2.7"), range("192.0.2.7", 32));
+        assert_eq!(network_of(" 192.0.2.0/24 "), range("192.0.2.0", 24));
+        assert_eq!(network_of("2001:db8::/32"), range("2001:db8::", 32));
+        for bad in ["", "eve", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "2001:db8::/129", "1.2.3.4/-1"] {
+            assert_eq!(network_of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Letters: proof that an address is somebody's own, and a forgotten password. They are written into the outbox, in the
+//! transaction's own time, and sent from there.
+
+use std::time::Duration;
+
+use super::{AccountError, Accounts, random};
+use crate::auth::ClaimCode;
+use crate::id::UserId;
+use crate::protocol::wire;
+use crate::store::write::{self, NewToken, UserEdit};
+use crate::store::{By, Mail, OneTimeToken, Purpose, SEEDED_ORGANIZATION, User};
+
+/// How long a code from a letter is good.
+const LIFE: Duration = Duration::from_secs(30 * 60);
+
+impl Accounts {
+    /// The account's address, which is to be proven by a letter.
+    pub async fn set_email(&self, user: &User, set: &wire::SetEmail, by: By) -> Result<(), AccountError> {
+        let email = set.email.trim().to_owned();
+        if !email.is_empty() && !is_address(&email) {
+            return Err(AccountError::EmailInvalid);
+        }
+        self.check_own_password(user, &set.password).await?;
+        self.0.attempts.admit_email(&email)?;
+        if let Some(other) = self.0.store.user_by_email(SEEDED_ORGANIZATION, &email)?
+            && other.id != user.id
+        {
+            if other.email_verified {
+                // Whose it is learns nothing of it, nor does who asked.
+                return Ok(());
+            }
+            // Who only claims an address doesn't keep it from whose it may be.
+            let none = UserEdit { email: Some(None), ..UserEdit::default() };
+            self.run(By::server(by.at), write::edit_user(other.id, none)).await?;
+        }
+        let edit =
+            UserEdit { email: Some((!email.is_empty()).then(|| email.clone())), ..UserEdit::default() };
+        self.run(by, write::edit_user(user.id, edit)).await?;
+        if email.is_empty() {
+            return Ok(());
+        }
+        let code = self.code_for(Purpose::EmailVerification, user.id, Some(email.clone()), by).await?;
+        let text = format!(
+            "Hello {name},\n\nthis proves that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
+            name = user.name,
+            how = self.how("v", &code, "parlour account verify CODE"),
+        );
+        self.write_letter(email, "Is this address yours?", text, by).await
+    }
+
+    /// Proves it.
+    pub async fn verify_email(&self, user: UserId, code: &str, by: By) -> Result<(), AccountError> {
+        let token = self.token_of(Purpose::EmailVerification, code)?;
+        let email =
+            token.email.clone().filter(|_| token.user == Some(user)).ok_or(AccountError::CodeInvalid)?;
+        let outcome = self.run(by, write::take_token(Purpose::EmailVerification, token.hash)).await;
+        outcome.map_err(|_| AccountError::CodeInvalid)?;
+        self.run(by, write::verify_email(user, email)).await?;
+        Ok(())
+    }
+
+    pub(super) fn token_of(&self, purpose: Purpose, code: &str) -> Result<OneTimeToken, AccountError> {
+        let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
+        self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?.ok_or(AccountError::CodeInvalid)
+    }
+
+    pub(super) async fn code_for(
+        &self,
+        purpose: Purpose,
+        user: UserId,
+        email: Option<String>,
+        by: By,
+    ) -> Result<ClaimCode, AccountError> {
+        let code = ClaimCode::from_random(random()?);
+        let new = NewToken {
+            organization: SEEDED_ORGANIZATION,
+            purpose,
+            hash: code.hash(),
+            user: Some(user),
+            uses: 1,
+            expires: by.at.plus(LIFE),
+            email,
+            channel: None,
+            roles: Vec::new(),
+        };
+        self.run(by, write::create_token(new)).await?;
+        Ok(code)
+    }
+
+    /// How the code is used.
+    pub(super) fn how(&self, path: &str, code: &ClaimCode, command: &str) -> String {
+        let page = self.0.settings.page.trim_end_matches('/');
+        let command = command.replace("CODE", &code.to_string());
+        if page.is_empty() {
+            format!("On a terminal: {command}")
+        } else {
+            format!("Open {page}/{path}/{code}, or on a terminal: {command}")
+        }
+    }
+
+    pub(super) async fn write_letter(
+        &self,
+        to: String,
+        about: &str,
+        text: String,
+        by: By,
+    ) -> Result<(), AccountError> {
+        let subject = format!("{}: {about}", self.0.settings.name);
+        self.run(by, write::put_mail(to, subject, text, by.at.plus(LIFE))).await?;
+        self.0.written.notify_one();
+        Ok(())
+    }
+
+    /// Letters that wait to be sent, the oldest first.
+    pub fn outbox(&self, limit: usize) -> Result<Vec<Mail>, AccountError> {
+        let now = self.0.clock.wall();
+        let waiting = self.0.store.outbox(0, limit)?;
+        Ok(waiting.into_iter().filter(|mail| now < mail.expires).collect())
+    }
+
+    /// A letter was sent.
+    pub async fn sent(&self, number: u64) -> Result<(), AccountError> {
+        self.run(By::server(self.0.clock.wall()), write::remove_mail(number)).await?;
+        Ok(())
+    }
+
+    /// Waits until a letter is written.
+    pub async fn letter(&self) {
+        self.0.written.notified().await;
+    }
+}
+
+/// Whether text has the form of an e-mail address: something, an at sign, a domain. That it is one shows by the letter.
+pub(super) fn is_address(text: &str) -> bool {
+    let plain = text.len() <= 254
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;:\"()[]\\".contains(c));
+    plain
+        && text.rsplit_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty()
+                && local.len() <= 64
+                && !local.contains('@')
+                && domain.contains('.')
+                && domain
+                    .split('.')
+                    .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_other_text() {
+        for good in ["a@b.cd", "zoë@example.org", "a.b+c@sub.example.org"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "a@b",
+            "@b.cd",
+            "a@",
+            "a@@b.cd",
+            "a b@c.de",
+            "a@b.cd\r\nBcc: x@y.z",
+            "<a@b.cd>",
+            "a@-b.cd",
+            "a@b..cd",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+}

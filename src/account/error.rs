@@ -1,0 +1,385 @@
+//! Why a use case about accounts is refused: what the client is told. What the operator needs besides goes to the log where
+//! it happens.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::auth::PasswordError;
+use crate::id::Timestamp;
+use crate::name::NameError;
+use crate::protocol::ErrorCode;
+use crate::store::write::{
+    BanError, CreateApiKeyError, CreateSessionError, CreateTokenError, CreateUserError, EditUserError,
+    EndSessionError, LiftBanError, RedeemClaimError, RefreshSessionError, RegisterDeviceKeyError,
+    RegisterError, RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError,
+    SettingError, TakeTokenError,
+};
+use crate::store::{CommitError, Failed, ReadError, Rejected};
+
+/// A refusal. Nothing was changed.
+#[derive(Clone, Debug, Error)]
+pub enum AccountError {
+    /// Name, password or account are wrong, and it isn't said which.
+    #[error("the name or the password is wrong, or the account is disabled")]
+    LogInFailed,
+    /// Too many failures before.
+    #[error("too many failed log-ins; try again in {} s", .0.as_secs().max(1))]
+    TooManyAttempts(Duration),
+    /// Too many requests for one mailbox.
+    #[error("too many requests; slow down")]
+    RateLimited(Duration),
+    /// The password is right, and the account wants more.
+    #[error(
+        "this account needs a one-time code beside its password: the six digits of your app, or a recovery code"
+    )]
+    SecondFactorNeeded,
+    /// The one-time code isn't right.
+    #[error("the one-time code is wrong, too old, or was used; take the next one")]
+    SecondFactorWrong,
+    /// The invite opens nothing.
+    #[error("the invite is wrong, used up or expired; ask whoever sent it for another")]
+    InviteInvalid,
+    /// Nobody registers here.
+    #[error("accounts on this server are made by its administrator; ask for one")]
+    RegistrationClosed,
+    /// Somebody is kept out.
+    #[error("you are banned from this server{until}{reason}", until = until_words(*.until), reason = reason_words(.reason))]
+    Banned {
+        /// What the one who did it said.
+        reason: String,
+        /// Until when; `None` for good.
+        until: Option<Timestamp>,
+    },
+    /// A code from an e-mail opens nothing.
+    #[error("the code is wrong, used or older than 30 minutes; ask for another letter")]
+    CodeInvalid,
+    /// It isn't an e-mail address.
+    #[error("this is no e-mail address; write it as name@example.org")]
+    EmailInvalid,
+    /// The present password isn't right.
+    #[error("the present password is wrong")]
+    OwnPasswordWrong,
+    /// The token opens nothing.
+    #[error("the session has ended; log in with the password")]
+    TokenInvalid,
+    /// No guests here.
+    #[error("this server lets no guests in; ask its administrator for an account")]
+    GuestsRefused,
+    /// The claim code opens nothing.
+    #[error(
+        "the claim code is wrong, used or expired; `parlour admin claim-code` on the server makes a new one"
+    )]
+    ClaimInvalid,
+    /// A device's key logs in only where its signature can be bound to the connection.
+    #[error("this connection can't be logged in to by a device's key; use the password")]
+    NoKeyHere,
+    /// A queue is full.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The server stops.
+    #[error("the server is shutting down; try again in a moment")]
+    Stopping,
+    /// The name is an account's already.
+    #[error("there is an account of this name; choose another")]
+    NameTaken,
+    /// The name breaks the rules.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The password breaks the rules.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// There is no such account.
+    #[error("there is no account of this name")]
+    NoSuchUser,
+    /// There is no such role.
+    #[error("there is no role of this name")]
+    NoSuchRole,
+    /// There is no such channel.
+    #[error("there is no such channel; list the channels to see which there are")]
+    NoSuchChannel,
+    /// The account isn't logged in on such a device.
+    #[error("you have no such device; list them to see which there are")]
+    NoSuchDevice,
+    /// A field is no public key.
+    #[error("a public key has 32 bytes (Ed25519)")]
+    PublicKeyInvalid,
+    /// A field is no fingerprint.
+    #[error("a key's fingerprint has 32 bytes")]
+    FingerprintInvalid,
+    /// A field is no network.
+    #[error("a network is an address, or a range as 192.0.2.0/24")]
+    NetworkInvalid,
+    /// It isn't said who is to be banned.
+    #[error("the request lacks its field `subject`")]
+    NoSubject,
+    /// A ban would keep out whoever asks for it.
+    #[error("you can't ban yourself")]
+    BansOneself,
+    /// A ban would keep out whoever asks for it, by where they are.
+    #[error("you are in this network yourself")]
+    BansOwnNetwork,
+    /// The account has as many keys as it may.
+    #[error("an account has {0} keys at most; revoke one first")]
+    TooManyKeys(usize),
+    /// The account can't be made.
+    #[error(transparent)]
+    CreateUser(CreateUserError),
+    /// The account can't be changed.
+    #[error(transparent)]
+    EditUser(EditUserError),
+    /// The code can't be made.
+    #[error(transparent)]
+    CreateToken(CreateTokenError),
+    /// There is no such invite.
+    #[error(transparent)]
+    RevokeToken(#[from] RevokeTokenError),
+    /// There is no such key.
+    #[error(transparent)]
+    RevokeApiKey(#[from] RevokeApiKeyError),
+    /// There is no such device key.
+    #[error(transparent)]
+    RemoveDeviceKey(#[from] RemoveDeviceKeyError),
+    /// There are as many device keys as there can be.
+    #[error(transparent)]
+    RegisterDeviceKey(RegisterDeviceKeyError),
+    /// The second factor isn't there, or is.
+    #[error(transparent)]
+    SecondFactor(SecondFactorError),
+    /// The ban isn't possible.
+    #[error(transparent)]
+    Ban(#[from] BanError),
+    /// There is no such ban.
+    #[error(transparent)]
+    LiftBan(#[from] LiftBanError),
+    /// The setting can't be made.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The disk can't be written.
+    #[error("the server can't write to its disk, so it refuses changes; its log says why")]
+    ReadOnly,
+    /// Something failed that the client can do nothing about.
+    #[error("the server failed; its log says why")]
+    Internal,
+}
+
+fn until_words(until: Option<Timestamp>) -> String {
+    until.map_or_else(String::new, |until| format!(" until {until}"))
+}
+
+fn reason_words(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+impl AccountError {
+    /// The code that says the same to a program.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::LogInFailed | Self::OwnPasswordWrong => ErrorCode::LogInFailed,
+            Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
+            Self::RateLimited(_) => ErrorCode::RateLimited,
+            Self::SecondFactorNeeded => ErrorCode::SecondFactorNeeded,
+            Self::SecondFactorWrong => ErrorCode::SecondFactorWrong,
+            Self::InviteInvalid => ErrorCode::InviteInvalid,
+            Self::RegistrationClosed => ErrorCode::RegistrationClosed,
+            Self::Banned { .. } => ErrorCode::Banned,
+            Self::CodeInvalid => ErrorCode::CodeInvalid,
+            Self::EmailInvalid => ErrorCode::EmailInvalid,
+            Self::TokenInvalid => ErrorCode::TokenInvalid,
+            Self::GuestsRefused => ErrorCode::GuestsRefused,
+            Self::ClaimInvalid => ErrorCode::ClaimInvalid,
+            Self::NoKeyHere => ErrorCode::Unexpected,
+            Self::Busy | Self::Stopping => ErrorCode::Busy,
+            Self::Name(_) => ErrorCode::NameInvalid,
+            Self::Password(_) => ErrorCode::PasswordInvalid,
+            Self::NoSuchUser => ErrorCode::NoSuchUser,
+            Self::NoSuchRole => ErrorCode::NoSuchRole,
+            Self::NoSuchChannel => ErrorCode::NoSuchChannel,
+            Self::EditUser(EditUserError::LastOwner) | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
+            Self::PublicKeyInvalid
+            | Self::FingerprintInvalid
+            | Self::NetworkInvalid
+            | Self::NoSubject
+            | Self::BansOneself
+            | Self::BansOwnNetwork
+            | Self::Ban(_) => ErrorCode::Malformed,
+            Self::TooManyKeys(_) | Self::RegisterDeviceKey(_) => ErrorCode::TooMany,
+            Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
+            Self::CreateUser(CreateUserError::NoSuchOrganization)
+            | Self::CreateToken(_)
+            | Self::NoSuchDevice
+            | Self::RevokeToken(_)
+            | Self::RevokeApiKey(_)
+            | Self::RemoveDeviceKey(_)
+            | Self::LiftBan(_)
+            | Self::Setting(_)
+            | Self::SecondFactor(SecondFactorError::Absent) => ErrorCode::NotFound,
+            Self::NameTaken | Self::CreateUser(_) | Self::EditUser(_) | Self::SecondFactor(_) => {
+                ErrorCode::NameTaken
+            }
+            Self::ReadOnly => ErrorCode::ReadOnly,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// How long to wait before it is tried again; zero where waiting changes nothing.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::RateLimited(after) | Self::TooManyAttempts(after) => *after,
+            Self::Busy | Self::Stopping => Duration::from_secs(1),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl<E: Into<AccountError>> From<Failed<E>> for AccountError {
+    fn from(failed: Failed<E>) -> Self {
+        match failed {
+            Failed::Refused(error) => error.into(),
+            Failed::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommitError> for AccountError {
+    fn from(_: CommitError) -> Self {
+        // The writer has logged the cause; a client learns nothing of the disk.
+        Self::ReadOnly
+    }
+}
+
+impl From<ReadError> for AccountError {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "the database can't be read");
+        Self::Internal
+    }
+}
+
+impl From<Infallible> for AccountError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<CreateUserError> for AccountError {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::NameTaken => Self::NameTaken,
+            CreateUserError::NoSuchRole => Self::NoSuchRole,
+            error => Self::CreateUser(error),
+        }
+    }
+}
+
+impl From<EditUserError> for AccountError {
+    fn from(error: EditUserError) -> Self {
+        match error {
+            EditUserError::NoSuchUser => Self::NoSuchUser,
+            EditUserError::NameTaken => Self::NameTaken,
+            error => Self::EditUser(error),
+        }
+    }
+}
+
+impl From<CreateTokenError> for AccountError {
+    fn from(error: CreateTokenError) -> Self {
+        match error {
+            CreateTokenError::TokenTaken => Self::Busy,
+            CreateTokenError::NoSuchUser => Self::NoSuchUser,
+            CreateTokenError::NoSuchChannel => Self::NoSuchChannel,
+            CreateTokenError::NoSuchRole => Self::NoSuchRole,
+            error @ CreateTokenError::NoSuchOrganization => Self::CreateToken(error),
+        }
+    }
+}
+
+impl From<TakeTokenError> for AccountError {
+    fn from(_: TakeTokenError) -> Self {
+        Self::CodeInvalid
+    }
+}
+
+impl From<RegisterError> for AccountError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Invalid => Self::InviteInvalid,
+            RegisterError::User(error) => error.into(),
+        }
+    }
+}
+
+impl From<RedeemClaimError> for AccountError {
+    fn from(error: RedeemClaimError) -> Self {
+        match error {
+            RedeemClaimError::Invalid => Self::ClaimInvalid,
+            RedeemClaimError::User(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateSessionError> for AccountError {
+    fn from(error: CreateSessionError) -> Self {
+        match error {
+            CreateSessionError::TokenTaken => Self::Busy,
+            CreateSessionError::NoSuchUser | CreateSessionError::Disabled => Self::LogInFailed,
+        }
+    }
+}
+
+impl From<Rejected> for AccountError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::CreateSession(error) => error.into(),
+            rejected => {
+                tracing::error!(%rejected, "a write of several refuses what none of them refuses");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<EndSessionError> for AccountError {
+    fn from(error: EndSessionError) -> Self {
+        match error {
+            EndSessionError::NoSuchSession => Self::NoSuchDevice,
+        }
+    }
+}
+
+impl From<RefreshSessionError> for AccountError {
+    fn from(error: RefreshSessionError) -> Self {
+        match error {
+            RefreshSessionError::Ended => Self::TokenInvalid,
+            RefreshSessionError::TokenTaken => Self::Busy,
+        }
+    }
+}
+
+impl From<RegisterDeviceKeyError> for AccountError {
+    fn from(error: RegisterDeviceKeyError) -> Self {
+        match error {
+            RegisterDeviceKeyError::NoSuchUser => Self::NoSuchUser,
+            error @ RegisterDeviceKeyError::TooMany => Self::RegisterDeviceKey(error),
+        }
+    }
+}
+
+impl From<SecondFactorError> for AccountError {
+    fn from(error: SecondFactorError) -> Self {
+        match error {
+            SecondFactorError::NoSuchUser => Self::NoSuchUser,
+            SecondFactorError::Used | SecondFactorError::Wrong => Self::SecondFactorWrong,
+            error => Self::SecondFactor(error),
+        }
+    }
+}
+
+impl From<CreateApiKeyError> for AccountError {
+    fn from(error: CreateApiKeyError) -> Self {
+        match error {
+            CreateApiKeyError::NoSuchUser => Self::NoSuchUser,
+            CreateApiKeyError::PrefixTaken => Self::Busy,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Log-ins: proof of identity, before a session comes into the state. Wrong password, unknown user and disabled account get
+//! the same answer after the same work.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{AccountError, Accounts, Changed, random};
+use crate::auth::{
+    ApiKeySecret, DEVICE_KEY, EXPORTED, Given, SessionToken, StoredPassword, TokenHash, device_challenge,
+    device_fingerprint, verify_device,
+};
+use crate::id::{ApiKeyId, Fingerprint, SessionId, Timestamp, UserId};
+use crate::name::{GUEST_MARK, check_user_name, folded};
+use crate::permission::Permissions;
+use crate::protocol::wire;
+use crate::store::write::{self, Exchange, Exchanged, NOTICE};
+use crate::store::{Author, By, Device, SEEDED_ORGANIZATION, Seen, Session, User};
+
+/// Characters of a device's name that are kept.
+const DEVICE: usize = 64;
+
+/// Bytes of a session's token before there were long and short ones; good until it is exchanged.
+const OLD_TOKEN: usize = 32;
+
+/// How long a client may show an exchanged token again, since the answer may not have reached it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Who wants to come in, beside what they say.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Where from.
+    pub from: IpAddr,
+    /// Name and version of the program.
+    pub client: &'a str,
+    /// What only this connection has, for keys to sign (RFC 8446, section 7.5); nothing where none is exported.
+    pub exported: Option<[u8; EXPORTED]>,
+}
+
+/// Somebody who has proven who they are.
+#[derive(Debug)]
+pub struct Proven {
+    /// Which session it is, new or known.
+    pub session: SessionId,
+    /// Whose; nobody's for a guest.
+    pub user: Option<UserId>,
+    /// As whom.
+    pub name: String,
+    /// For a program: by which key, and what that may do at most.
+    pub key: Option<(ApiKeyId, Permissions)>,
+    token: Option<(SessionToken, Timestamp)>,
+    access: Option<(SessionToken, Timestamp)>,
+    notice: String,
+}
+
+impl Proven {
+    /// The answer to the log-in, but for what the session has once it is connected.
+    pub fn logged_in(&self) -> wire::LoggedIn {
+        let bytes = |token: &Option<(SessionToken, Timestamp)>| {
+            token.as_ref().map(|(token, _)| token.as_bytes().to_vec().into()).unwrap_or_default()
+        };
+        let until =
+            |token: &Option<(SessionToken, Timestamp)>| token.as_ref().map_or(0, |(_, until)| until.0);
+        wire::LoggedIn {
+            session: self.session.0,
+            user: self.user.map_or(0, u64::from),
+            name: self.name.clone(),
+            ssrc: 0,
+            token: bytes(&self.token),
+            token_expires_ms: until(&self.token),
+            access_token: bytes(&self.access),
+            access_token_expires_ms: until(&self.access),
+            notice: self.notice.clone(),
+        }
+    }
+}
+
+/// What a token that was shown came to.
+#[derive(Debug)]
+pub enum Shown {
+    /// It is good.
+    Proven(Box<Proven>),
+    /// It was exchanged before: two have it, so neither is to be trusted. Its session has ended.
+    Copied(Changed),
+}
+
+impl Accounts {
+    /// By name and password, and a one-time code where the account has a second factor.
+    pub async fn by_password(
+        &self,
+        proof: &wire::LogInPassword,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        let account = folded(&proof.name.chars().take(256).collect::<String>());
+        self.0.attempts.admit(Some(&account), visitor.from)?;
+        let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &account)?;
+        let stored =
+            user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
+        let matches = self.verify(stored.clone(), &proof.password).await?;
+        let Some(user) = user.filter(|user| matches && !user.disabled) else {
+            return Err(AccountError::LogInFailed);
+        };
+        self.check_bans(Some(user.id), None, None)?;
+        self.check_second_factor(user.id, &proof.code).await?;
+        self.0.attempts.forgive_account(&account);
+        self.0.attempts.forgive(visitor.from);
+        if !stored.is_current() {
+            self.hash_anew(user.id, stored, &proof.password).await;
+        }
+        self.begin(&user, &proof.device, None, visitor).await
+    }
+
+    /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
+    async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
+        let Ok(new) = self.hash(password).await else { return };
+        let by = By { author: Author::Server, from: None, at: self.0.clock.wall() };
+        if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
+            tracing::warn!(%error, "a password keeps its old parameters");
+        }
+    }
+
+    /// By a token of a session that lasts.
+    pub async fn by_token(&self, token: &[u8], visitor: Visitor<'_>) -> Result<Shown, AccountError> {
+        self.check_address(visitor.from)?;
+        let (store, now) = (&self.0.store, self.0.clock.wall());
+        let (user, session, shown, next) = match self.0.tokens.read(token) {
+            Some(Given::Short { user, session, expires }) => {
+                let session = store.session(user, session, now)?.filter(|_| now < expires);
+                let session = session.ok_or(AccountError::TokenInvalid)?;
+                let user = self.enabled(session.user)?;
+                self.check_device(user.id, session.id)?;
+                let access = Some(self.access_token(&session));
+                return Ok(Shown::Proven(Box::new(proven(&user, &session, None, access, String::new()))));
+            }
+            Some(Given::Long { user, session, next }) => {
+                (user, session, TokenHash(Sha256::digest(token).into()), next)
+            }
+            None if token.len() == OLD_TOKEN => {
+                let shown = TokenHash(Sha256::digest(token).into());
+                let session = store.session_by_token(&shown, now)?.ok_or(AccountError::TokenInvalid)?;
+                (session.user, session.id, shown, self.0.tokens.first(session.user, session.id, random()?))
+            }
+            None => return Err(AccountError::TokenInvalid),
+        };
+        let account = self.enabled(user)?;
+        self.check_device(user, session)?;
+        let exchange = Exchange {
+            user,
+            session,
+            shown,
+            next: next.hash(),
+            expires: now.plus(self.0.settings.token_life),
+            grace: GRACE,
+            client: visitor.client.to_owned(),
+            address: Some(visitor.from),
+        };
+        let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+        match self.run(by, write::exchange_token(exchange)).await? {
+            Exchanged::Good(row) => {
+                let notice = self.notice(&account).await?;
+                let access = Some(self.access_token(&row));
+                Ok(Shown::Proven(Box::new(proven(&account, &row, Some((next, row.expires)), access, notice))))
+            }
+            Exchanged::Reused => {
+                tracing::warn!(%user, %session, "an exchanged token was shown again; its session has ended");
+                Ok(Shown::Copied(Changed::User(user)))
+            }
+            Exchanged::Ended => Err(AccountError::TokenInvalid),
+        }
+    }
+
+    /// By a device's key. What it signs is of this connection only, so that nothing that is overheard or kept
+    /// elsewhere opens another.
+    pub async fn by_device_key(
+        &self,
+        proof: &wire::LogInKey,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        // Nothing here is guessed, and a signature is checked in no time: a device that is known never has to wait.
+        let exported = visitor.exported.ok_or(AccountError::NoKeyHere)?;
+        let public: &[u8; DEVICE_KEY] =
+            proof.public_key.as_ref().try_into().map_err(|_| AccountError::LogInFailed)?;
+        let (user, fingerprint) = (UserId(proof.user), device_fingerprint(public));
+        let challenge = device_challenge(&exported, proof.user, public);
+        if !verify_device(public, &challenge, &proof.signature) {
+            return Err(AccountError::LogInFailed);
+        }
+        let key = self.0.store.device_key(user, fingerprint)?.filter(|key| key.public == *public);
+        let key = key.ok_or(AccountError::LogInFailed)?;
+        let account = self.named(user)?;
+        self.check_bans(None, None, Some(fingerprint))?;
+        let now = self.0.clock.wall();
+        if let Some(session) = key.session
+            && let Some(session) = self.0.store.session(user, session, now)?
+        {
+            // Its session lasts: the key takes the place of the token that it would have come back with.
+            let token = self.0.tokens.first(user, session.id, random()?);
+            let expires = now.plus(self.0.settings.token_life);
+            let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+            let renew = write::refresh_session(user, session.id, token.hash(), expires);
+            if let Ok(row) = self.run(by, renew).await {
+                let notice = self.notice(&account).await?;
+                let access = Some(self.access_token(&row));
+                return Ok(proven(&account, &row, Some((token, expires)), access, notice));
+            }
+        }
+        self.begin(&account, &key.name, Some(fingerprint), visitor).await
+    }
+
+    fn enabled(&self, user: UserId) -> Result<User, AccountError> {
+        self.check_bans(Some(user), None, None)?;
+        self.0.store.user(user)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)
+    }
+
+    /// Whether the key of a session's device is kept out.
+    fn check_device(&self, user: UserId, session: SessionId) -> Result<(), AccountError> {
+        self.check_bans(None, None, self.0.store.device(user, session)?.and_then(|device| device.key))
+    }
+
+    /// The same for who showed something else than a token.
+    fn named(&self, user: UserId) -> Result<User, AccountError> {
+        self.enabled(user).map_err(|refused| match refused {
+            AccountError::TokenInvalid => AccountError::LogInFailed,
+            other => other,
+        })
+    }
+
+    /// Without an account, where that is allowed.
+    pub fn as_guest(&self, proof: &wire::LogInGuest, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        if !self.0.settings.guests {
+            return Err(AccountError::GuestsRefused);
+        }
+        let name = check_user_name(&proof.name)?;
+        if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
+            return Err(AccountError::NameTaken);
+        }
+        let (session, notice) = (self.0.store.new_session_id(), String::new());
+        // Nobody takes a guest for who has an account.
+        let name = format!("{GUEST_MARK}{name}");
+        Ok(Proven { session, user: None, name, token: None, access: None, notice, key: None })
+    }
+
+    /// A program, for its owner. It has no token: the key is what it comes back with.
+    pub fn by_api_key(&self, text: &str, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        let now = self.0.clock.wall();
+        let shown = ApiKeySecret::parse(text).ok_or(AccountError::LogInFailed)?;
+        let key = self.0.store.api_key(shown.prefix(), now)?.filter(|key| key.hash == shown.hash());
+        let key = key.ok_or(AccountError::LogInFailed)?;
+        let user = self.named(key.user)?;
+        self.0.store.touch(Seen::ApiKey(key.user, key.id), now);
+        let (session, notice) = (self.0.store.new_session_id(), String::new());
+        let (user, name, key) = (Some(user.id), user.name, Some((key.id, key.scopes)));
+        Ok(Proven { session, user, name, token: None, access: None, notice, key })
+    }
+
+    /// A new session for somebody who has proven who they are.
+    pub(super) async fn begin(
+        &self,
+        user: &User,
+        device: &str,
+        key: Option<Fingerprint>,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        let (id, created) = (self.0.store.new_session_id(), self.0.clock.wall());
+        let token = self.0.tokens.first(user.id, id, random()?);
+        let expires = created.plus(self.0.settings.token_life);
+        let (address, name) = (Some(visitor.from), device_name(device));
+        let row = Session { id, user: user.id, token: token.hash(), created, expires, device: name, address };
+        let device = Device {
+            user: user.id,
+            session: id,
+            client: visitor.client.to_owned(),
+            address,
+            exchanged: created,
+            key,
+        };
+        let by = By { author: Author::User(user.id), from: address, at: created };
+        let begin = write::create_session(row).then(move |_| write::put_device(device));
+        let (row, ()) = self.run(by, begin).await?;
+        if let Some(key) = key {
+            self.run(by, write::note_device_log_in(user.id, key, id)).await?;
+        }
+        let notice = self.notice(user).await?;
+        let access = Some(self.access_token(&row));
+        Ok(proven(user, &row, Some((token, expires)), access, notice))
+    }
+
+    /// A token that comes back to a session, for as long as the session lasts at most.
+    fn access_token(&self, session: &Session) -> (SessionToken, Timestamp) {
+        let until = self.0.clock.wall().plus(self.0.settings.access_life).min(session.expires);
+        (self.0.tokens.short(session.user, session.id, until), until)
+    }
+
+    /// What the person has to be told, once.
+    async fn notice(&self, user: &User) -> Result<String, AccountError> {
+        let dormant = self.dormant_roles(user)?;
+        let settings = self.0.store.settings(SEEDED_ORGANIZATION, Some(user.id))?;
+        if !settings.iter().any(|setting| setting.name == NOTICE) {
+            return Ok(dormant);
+        }
+        let taken = self.run(By::server(self.0.clock.wall()), write::take_notice(user.id)).await?;
+        let told = taken.map(|setting| setting.value).unwrap_or_default();
+        Ok([told, dormant].join(" ").trim().to_owned())
+    }
+}
+
+fn proven(
+    user: &User,
+    row: &Session,
+    token: Option<(SessionToken, Timestamp)>,
+    access: Option<(SessionToken, Timestamp)>,
+    notice: String,
+) -> Proven {
+    let (user, name) = (Some(user.id), user.name.clone());
+    Proven { session: row.id, user, name, token, access, notice, key: None }
+}
+
+/// What a user calls a device, as it is kept.
+pub(super) fn device_name(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(DEVICE).collect()
+}

@@ -1,0 +1,141 @@
+//! Accounts: who somebody is and how they prove it, who comes in, and what people do to their own accounts. Each use case
+//! checks, hashes where that is needed, and then makes its change in the store, away from the control thread; what those
+//! who are connected have to follow is said by a [`Changed`].
+
+mod api_key;
+mod attempts;
+mod ban;
+mod device;
+mod email;
+mod error;
+mod hashing;
+mod invite;
+mod log_in;
+mod password;
+mod registration;
+mod second_factor;
+mod settings;
+
+pub use ban::network_of;
+pub use error::AccountError;
+pub use log_in::{Proven, Shown, Visitor};
+pub use second_factor::requiring;
+pub use settings::{Registration, Secret, Settings};
+
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use crate::auth::{SealKey, StoredPassword, TokenKey};
+use crate::clock::Clock;
+use crate::id::UserId;
+use crate::store::{Ban, By, ReadError, SEEDED_ORGANIZATION, Store, Write};
+use attempts::Attempts;
+use hashing::Hashing;
+
+/// Characters of a sentence that are kept.
+const WORDS: usize = 200;
+
+/// What a use case changed that those who are connected have to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "whoever is connected doesn't follow by itself"]
+pub enum Changed {
+    /// An account: whether it may be there, by which sessions and keys, as whom and with what.
+    User(UserId),
+    /// Who is kept out.
+    Bans,
+}
+
+/// Why accounts can't be served.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A thread can't be started.
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// The accounts of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Accounts(..)")
+    }
+}
+
+struct Inner {
+    store: Arc<Store>,
+    hashing: Hashing,
+    attempts: Attempts,
+    tokens: TokenKey,
+    seal: SealKey,
+    bans: ArcSwap<Vec<Ban>>,
+    written: Notify,
+    settings: Settings,
+    clock: Clock,
+}
+
+impl Accounts {
+    /// Serves the accounts that `store` holds.
+    pub fn start(store: Arc<Store>, settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
+        let hashing =
+            Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            hashing,
+            attempts: Attempts::new(&settings, clock.clone()),
+            tokens: TokenKey::new(&settings.secret.0),
+            seal: SealKey::new(&settings.secret.0),
+            bans: ArcSwap::from_pointee(bans),
+            written: Notify::new(),
+            settings,
+            clock,
+        })))
+    }
+
+    /// Hashes a password, on a thread for that.
+    pub async fn hash(&self, password: &str) -> Result<StoredPassword, AccountError> {
+        let (password, salt) = (password.to_owned(), random()?);
+        let hashed = self.0.hashing.run(move || StoredPassword::new(&password, salt)).await?;
+        hashed.map_err(|_| AccountError::Busy)
+    }
+
+    /// Whether a password is the stored one.
+    pub async fn verify(&self, stored: StoredPassword, password: &str) -> Result<bool, AccountError> {
+        let password = password.to_owned();
+        let matches = self.0.hashing.run(move || stored.verify(&password)).await?;
+        matches.map_err(|_| AccountError::Busy)
+    }
+
+    /// Does a write.
+    async fn run<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, AccountError>
+    where
+        T: Send + 'static,
+        E: Into<AccountError> + Send + 'static,
+    {
+        Ok(self.0.store.commit(by, write).await?)
+    }
+}
+
+/// A sentence as it is kept.
+fn sentence(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
+}
+
+/// Random bytes of the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], AccountError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        tracing::error!(%error, "the operating system gives no random bytes");
+        AccountError::Internal
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,133 @@
+//! Passwords: chosen, changed, forgotten.
+
+use std::net::IpAddr;
+
+use super::email::is_address;
+use super::{AccountError, Accounts, Changed};
+use crate::auth::{StoredPassword, check_guessing, check_password};
+use crate::id::SessionId;
+use crate::name::folded;
+use crate::protocol::wire;
+use crate::store::write::{self, UserEdit};
+use crate::store::{Author, By, Purpose, SEEDED_ORGANIZATION, User};
+
+impl Accounts {
+    /// Whether this is the account's password. Tries are counted as log-ins are.
+    pub(super) async fn check_own_password(&self, user: &User, password: &str) -> Result<(), AccountError> {
+        let account = folded(&user.name);
+        self.0.attempts.admit_account(&account)?;
+        let stored = user.password.clone().unwrap_or_else(StoredPassword::decoy);
+        if !self.verify(stored, password).await? {
+            return Err(AccountError::OwnPasswordWrong);
+        }
+        self.0.attempts.forgive_account(&account);
+        Ok(())
+    }
+
+    /// Another password for somebody who knows the present one. Every other device has to log in again.
+    pub async fn change_password(
+        &self,
+        user: &User,
+        session: SessionId,
+        change: &wire::ChangePassword,
+        by: By,
+    ) -> Result<Changed, AccountError> {
+        self.check_own_password(user, &change.old).await?;
+        let email = user.email.clone().unwrap_or_default();
+        self.check_new_password(&change.new, &[&user.name, &email]).await?;
+        let password = self.hash(&change.new).await?;
+        let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
+        self.run(by, write::edit_user(user.id, edit)).await?;
+        self.end_others(user.id, session, by).await
+    }
+
+    /// Writes a letter to whoever forgot the password, if there is somebody with this address. The answer doesn't wait for
+    /// that, so that it is the same, and as quick, when there is nobody.
+    pub fn request_reset(&self, request: &wire::RequestReset, from: IpAddr) -> Result<(), AccountError> {
+        self.check_address(from)?;
+        self.0.attempts.admit(None, from)?;
+        let email = request.email.trim().to_owned();
+        if !is_address(&email) {
+            return Err(AccountError::EmailInvalid);
+        }
+        self.0.attempts.admit_email(&email)?;
+        let accounts = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = accounts.write_reset(&email, from).await {
+                tracing::warn!(%error, "a letter for a forgotten password can't be written");
+            }
+        });
+        Ok(())
+    }
+
+    async fn write_reset(&self, email: &str, from: IpAddr) -> Result<(), AccountError> {
+        let user = self.0.store.user_by_email(SEEDED_ORGANIZATION, email)?;
+        // An address that isn't proven may be anybody's.
+        let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
+        let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
+        let code = self.code_for(Purpose::PasswordReset, user.id, None, by).await?;
+        let text = format!(
+            "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
+            name = user.name,
+            how = self.how("r", &code, "parlour reset CODE"),
+        );
+        self.write_letter(email.to_owned(), "Another password", text, by).await
+    }
+
+    /// Another password for whoever has the code of a letter. Whoever was in is out, on every device.
+    pub async fn reset_password(
+        &self,
+        reset: &wire::ResetPassword,
+        from: IpAddr,
+    ) -> Result<Changed, AccountError> {
+        self.check_address(from)?;
+        self.0.attempts.admit(None, from)?;
+        let token = self.token_of(Purpose::PasswordReset, &reset.code)?;
+        let user = token.user.map(|user| self.0.store.user(user)).transpose()?.flatten();
+        let user = user.ok_or(AccountError::CodeInvalid)?;
+        let email = user.email.clone().unwrap_or_default();
+        // A password that can't be had uses nothing up.
+        self.check_new_password(&reset.password, &[&user.name, &email]).await?;
+        let password = self.hash(&reset.password).await?;
+        let by = By { author: Author::User(user.id), from: Some(from), at: self.0.clock.wall() };
+        let outcome = self.run(by, write::take_token(Purpose::PasswordReset, token.hash)).await;
+        outcome.map_err(|_| AccountError::CodeInvalid)?;
+        let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
+        self.run(by, write::edit_user(user.id, edit)).await?;
+        self.run(by, write::end_sessions_of(user.id, None)).await?;
+        self.run(by, write::remove_device_keys_of(user.id, None)).await?;
+        self.0.attempts.forgive(from);
+        self.0.attempts.forgive_account(&folded(&user.name));
+        Ok(Changed::User(user.id))
+    }
+
+    /// Whether a password may be chosen by somebody who has these names.
+    pub(super) async fn check_new_password(
+        &self,
+        password: &str,
+        names: &[&str],
+    ) -> Result<(), AccountError> {
+        // Its length first: how easy it is to guess takes longer to say of a long one.
+        check_password(password)?;
+        let password = password.to_owned();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let guess = self.0.hashing.run(move || check_guessing(&password, &names)).await?;
+        Ok(guess?)
+    }
+
+    /// Whether a password that somebody shows for a channel is its own. Whoever tries many has to wait; `guesser` names them
+    /// and the channel.
+    pub async fn check_channel_password(
+        &self,
+        guesser: &String,
+        stored: StoredPassword,
+        password: &str,
+    ) -> Result<bool, AccountError> {
+        self.0.attempts.admit_channel(guesser)?;
+        let fits = self.verify(stored, password).await?;
+        if fits {
+            self.0.attempts.forgive_channel(guesser);
+        }
+        Ok(fits)
+    }
+}

@@ -1,0 +1,123 @@
+//! New accounts: by an invite, by anybody where that is allowed, by an administrator; and the first of all by its claim.
+
+use std::time::Duration;
+
+use super::log_in::{Proven, Visitor};
+use super::{AccountError, Accounts, Registration, random};
+use crate::auth::ClaimCode;
+use crate::id::{RoleId, UserId};
+use crate::name::{DEFAULT_ROLE, check_user_name};
+use crate::protocol::wire;
+use crate::store::write::{self, NewUser};
+use crate::store::{Author, By, Claim, OWNER, Purpose, SEEDED_ORGANIZATION};
+
+/// How long a claim code is good.
+const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Accounts {
+    /// Makes an account for whoever asks, and logs it in.
+    pub async fn register(
+        &self,
+        register: &wire::Register,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        // Whoever makes one account after the other without an invite has to wait, as whoever guesses has.
+        self.0.attempts.admit(None, visitor.from)?;
+        let now = self.0.clock.wall();
+        let invite = match self.0.settings.registration {
+            Registration::Closed => return Err(AccountError::RegistrationClosed),
+            Registration::Open if register.invite.trim().is_empty() => None,
+            Registration::Open | Registration::Invited => {
+                let code = ClaimCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
+                // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
+                let token = self.0.store.token(Purpose::Invite, &code.hash(), now)?;
+                Some((code, token.ok_or(AccountError::InviteInvalid)?))
+            }
+        };
+        let name = check_user_name(&register.name)?;
+        if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
+            return Err(AccountError::NameTaken);
+        }
+        self.check_new_password(&register.password, &[&name]).await?;
+        let roles = if let Some((_, token)) = &invite {
+            token.roles.clone()
+        } else {
+            let default = self.0.store.role_by_name(SEEDED_ORGANIZATION, DEFAULT_ROLE)?;
+            default.map(|role| role.id).into_iter().collect()
+        };
+        let password = Some(self.hash(&register.password).await?);
+        let new = NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles };
+        let by = By { author: Author::Guest, from: Some(visitor.from), at: now };
+        let user = match invite {
+            Some((code, _)) => {
+                let user = self.run(by, write::register_by_invite(code.hash(), new)).await?;
+                // An invite has a limit of its own; a club behind one address may come together.
+                self.0.attempts.forgive(visitor.from);
+                user
+            }
+            None => self.run(by, write::create_user(new)).await?,
+        };
+        self.begin(&user, &register.device, None, visitor).await
+    }
+
+    /// Makes the first administrator of whoever has the claim code, and logs them in.
+    pub async fn redeem_claim(
+        &self,
+        proof: &wire::RedeemClaim,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        self.0.attempts.admit(None, visitor.from)?;
+        let code = ClaimCode::parse(&proof.code).ok_or(AccountError::ClaimInvalid)?;
+        let claim = self.0.store.claim(SEEDED_ORGANIZATION)?.filter(|claim| claim.hash == code.hash());
+        // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
+        claim.ok_or(AccountError::ClaimInvalid)?;
+        let name = check_user_name(&proof.name)?;
+        self.check_new_password(&proof.password, &[&name]).await?;
+        let new = self.new_user(name, &proof.password, OWNER).await?;
+        let by = By { author: Author::Guest, from: Some(visitor.from), at: self.0.clock.wall() };
+        let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
+        self.0.attempts.forgive(visitor.from);
+        self.begin(&user, &proof.device, None, visitor).await
+    }
+
+    /// Makes an account for somebody else, with one role.
+    pub async fn create_user(
+        &self,
+        name: String,
+        password: &str,
+        role: RoleId,
+        by: By,
+    ) -> Result<UserId, AccountError> {
+        self.check_new_password(password, &[&name]).await?;
+        let new = self.new_user(name, password, role).await?;
+        Ok(self.run(by, write::create_user(new)).await?.id)
+    }
+
+    /// Hashes the password of an account to be.
+    async fn new_user(&self, name: String, password: &str, role: RoleId) -> Result<NewUser, AccountError> {
+        let password = Some(self.hash(password).await?);
+        Ok(NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles: vec![role] })
+    }
+
+    /// Makes a claim code for the first administrator; one made before is good no more.
+    pub async fn new_claim_code(&self) -> Result<wire::ClaimCode, AccountError> {
+        let (code, now) = (ClaimCode::from_random(random()?), self.0.clock.wall());
+        let expires = now.plus(CLAIM_LIFE);
+        let claim = Claim { hash: code.hash(), expires };
+        self.run(By::server(now), write::set_claim(SEEDED_ORGANIZATION, &claim)).await?;
+        Ok(wire::ClaimCode { code: code.to_string(), expires_ms: expires.0 })
+    }
+
+    /// Whether the server waits for its first administrator.
+    pub fn has_administrator(&self) -> Result<bool, AccountError> {
+        Ok(self.0.store.has_administrator()?)
+    }
+
+    /// Whether a claim code waits to be used.
+    pub fn is_unclaimed(&self) -> bool {
+        let claim = self.0.store.claim(SEEDED_ORGANIZATION).ok().flatten();
+        claim.is_some_and(|claim| self.0.clock.wall() < claim.expires)
+    }
+}
