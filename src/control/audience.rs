@@ -70,10 +70,10 @@ impl<P: Peer> Place<P> {
         let _ = self.parting.set(code);
     }
 
-    /// Says why the connection ends: in the code's words, when there are no others.
-    pub(super) fn say_goodbye(&mut self, code: CloseCode, words: &str) {
-        let words = if words.is_empty() { code.sentence() } else { words };
-        let goodbye = wire::Goodbye { code: code.number(), message: words.to_owned() };
+    /// Says why the connection ends: in the code's words, where nobody gave a reason.
+    pub(super) fn say_goodbye(&mut self, code: CloseCode, reason: &str) {
+        let message = if reason.is_empty() { code.sentence() } else { reason }.to_owned();
+        let goodbye = wire::Goodbye { code: code.number(), message, reason: reason.to_owned() };
         let _ = self.tell(event::Body::Goodbye(goodbye));
     }
 }
