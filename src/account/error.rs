@@ -14,7 +14,7 @@ use crate::store::write::{
     BanError, CreateApiKeyError, CreateSessionError, CreateTokenError, CreateUserError, EditUserError,
     EndSessionError, LiftBanError, RedeemClaimError, RefreshSessionError, RegisterDeviceKeyError,
     RegisterError, RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError,
-    SettingError, TakeTokenError,
+    SetSecondFactorError, SettingError, TakeTokenError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -361,6 +361,14 @@ impl From<RegisterDeviceKeyError> for AccountError {
         match error {
             RegisterDeviceKeyError::NoSuchUser => Self::NoSuchUser,
             error @ RegisterDeviceKeyError::TooMany => Self::RegisterDeviceKey(error),
+        }
+    }
+}
+
+impl From<SetSecondFactorError> for AccountError {
+    fn from(error: SetSecondFactorError) -> Self {
+        match error {
+            SetSecondFactorError::NoSuchRole => Self::NoSuchRole,
         }
     }
 }

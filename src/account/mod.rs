@@ -19,7 +19,6 @@ mod settings;
 pub use ban::network_of;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
-pub use second_factor::requiring;
 pub use settings::{Registration, Secret, Settings};
 
 use std::io;

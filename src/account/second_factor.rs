@@ -4,7 +4,7 @@ use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{ClaimCode, TotpSecret};
 use crate::id::{RoleId, UserId};
 use crate::protocol::wire;
-use crate::store::{Author, By, ReadError, SEEDED_ORGANIZATION, SecondFactor, Setting, Store, User, write};
+use crate::store::{Author, By, SecondFactor, User, write};
 
 /// Recovery codes that an account gets.
 const RECOVERY: usize = 10;
@@ -78,33 +78,26 @@ impl Accounts {
         Ok((wire::RecoveryCodes { codes }, Changed::User(user)))
     }
 
-    /// Roles that grant nothing to who has no second factor, or do again.
+    /// Roles that grant nothing to whoever has no second factor, or do again.
     pub async fn require_second_factor(
         &self,
         roles: &[RoleId],
         required: bool,
         by: By,
     ) -> Result<(), AccountError> {
-        let mut all = requiring(&self.0.store)?;
-        all.retain(|role| !roles.contains(role));
-        all.extend(roles.iter().filter(|_| required));
-        let value = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let (organization, name) = (SEEDED_ORGANIZATION, REQUIRED.to_owned());
-        let put = write::put_setting(Setting { organization, user: None, name, value });
-        self.run(by, put).await
+        self.run(by, write::set_second_factor(roles.to_vec(), required)).await
     }
 
     /// What somebody lacks for want of a second factor, in a sentence; empty for nothing.
     pub(super) fn dormant_roles(&self, user: &User) -> Result<String, AccountError> {
-        let required = requiring(&self.0.store)?;
-        let held: Vec<_> = user.grants.iter().filter(|grant| required.contains(&grant.role)).collect();
-        let confirmed = |factor: SecondFactor| factor.confirmed.is_some();
-        if held.is_empty() || self.0.store.second_factor(user.id)?.is_some_and(confirmed) {
-            return Ok(String::new());
-        }
         let mut names = Vec::new();
-        for grant in held {
-            names.extend(self.0.store.role(grant.role)?.map(|role| role.name));
+        for grant in &user.grants {
+            let role = self.0.store.role(grant.role)?.filter(|role| role.second_factor);
+            names.extend(role.map(|role| role.name));
+        }
+        let confirmed = |factor: SecondFactor| factor.confirmed.is_some();
+        if names.is_empty() || self.0.store.second_factor(user.id)?.is_some_and(confirmed) {
+            return Ok(String::new());
         }
         Ok(format!(
             "Your role {} gives you nothing until you have a second factor: set one up in your account, or with `parlour account second-factor set-up`.",
@@ -132,17 +125,6 @@ impl Accounts {
         self.run(by, write::remove_second_factor(user.id)).await?;
         Ok(Changed::User(user.id))
     }
-}
-
-/// Name of the setting that lists the roles that grant nothing without a second factor.
-const REQUIRED: &str = "roles.second_factor";
-
-/// The roles that grant nothing without a second factor.
-pub fn requiring(store: &Store) -> Result<Vec<RoleId>, ReadError> {
-    let settings = store.settings(SEEDED_ORGANIZATION, None)?;
-    let listed = settings.iter().find(|setting| setting.name == REQUIRED);
-    let numbers = listed.into_iter().flat_map(|setting| setting.value.split(','));
-    Ok(numbers.filter_map(|number| number.parse().ok().map(RoleId)).collect())
 }
 
 /// The modules of a QR code, a bit each; none for what is too long for one.

@@ -28,7 +28,10 @@ impl Desk<'_> {
                 let role = self.find_role(home, &name)?;
                 let name = rename.map(|name| check_channel_name(&name)).transpose()?;
                 let colour = colour.map(check_colour).transpose()?;
-                let made = self.write(write::edit_role(role.id, RoleEdit { name, rank, colour, allow }))?;
+                let made = self.write(write::edit_role(
+                    role.id,
+                    RoleEdit { name, rank, colour, allow, second_factor: None },
+                ))?;
                 Ok(Answer::row(format!("Role {} is changed.", made.name), shown_role(&made)))
             }
             Role::Delete { name } => {

@@ -389,7 +389,7 @@ impl<P: Peer> Control<P> {
         member.roles = load::held(&user, now);
         member.second_factor = load::has_second_factor(store, id)?;
         member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
-        (member.muted, member.deafened) = load::restraint(store, id)?;
+        (member.muted, member.deafened) = load::restraint(store, user.organization, id)?;
         Ok(member)
     }
 

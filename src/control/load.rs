@@ -7,11 +7,12 @@ use thiserror::Error;
 
 use super::NewPassword;
 use crate::account;
-use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
+use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{
-    self, ReadError, Rejected, SEEDED_ORGANIZATION, Setting, Store, SubjectKind, Verb, Write,
+    self, OrganizationSettings, ReadError, Rejected, Restraint, SEEDED_ORGANIZATION, Store, SubjectKind,
+    Verb, Write,
 };
 
 /// Why control can't start.
@@ -28,24 +29,12 @@ pub enum StartError {
     Thread(io::Error),
 }
 
-/// Names of the organization's settings.
-pub(super) const WELCOME: &str = "welcome";
-const DEFAULT_CHANNEL: &str = "default-channel";
-const AFK_CHANNEL: &str = "afk-channel";
-const AFK_MS: &str = "afk-ms";
-
-/// Name of the user's setting that says what moderators laid upon them: words, separated by spaces.
-const RESTRAINT: &str = "restraint";
-const MUTED: &str = "muted";
-const DEAFENED: &str = "deafened";
-
 /// What the store holds of the organization.
 pub(super) fn stored(store: &Store, max_sessions: usize) -> Result<Stored, ReadError> {
     let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?;
     let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
-    let required = account::requiring(store)?;
     let role = |role: store::Role| state::Role {
-        second_factor: required.contains(&role.id),
+        second_factor: role.second_factor,
         id: role.id,
         name: role.name,
         rank: role.rank,
@@ -57,24 +46,17 @@ pub(super) fn stored(store: &Store, max_sessions: usize) -> Result<Stored, ReadE
         channels: store.channels(home.id, None, usize::MAX)?.into_iter().map(from_row).collect(),
         roles: store.roles(home.id, None, usize::MAX)?.into_iter().map(role).collect(),
         overwrites: store.overwrites(home.id, None, usize::MAX)?,
-        lobby: lobby(store, home.name)?,
         next_channel: store.first_free_channel(home.id)?,
         next_role: store.first_free_role(home.id)?,
+        lobby: lobby(store, home)?,
         limits,
     })
 }
 
-fn lobby(store: &Store, name: String) -> Result<Lobby, ReadError> {
-    let settings = store.settings(SEEDED_ORGANIZATION, None)?;
-    let value = |name| settings.iter().find(|one| one.name == name).map(|one| one.value.as_str());
-    let number = |name| value(name).and_then(|value| value.parse::<u64>().ok());
-    Ok(Lobby {
-        name,
-        welcome: value(WELCOME).unwrap_or_default().to_owned(),
-        default_channel: number(DEFAULT_CHANNEL).map(ChannelId),
-        afk_channel: number(AFK_CHANNEL).map(ChannelId),
-        afk_ms: number(AFK_MS).unwrap_or(0),
-    })
+fn lobby(store: &Store, home: store::Organization) -> Result<Lobby, ReadError> {
+    let OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, .. } =
+        store.organization_settings(home.id)?;
+    Ok(Lobby { name: home.name, welcome, default_channel, afk_channel, afk_ms })
 }
 
 /// The roles that a user has at a time.
@@ -89,11 +71,13 @@ pub(super) fn has_second_factor(store: &Store, user: UserId) -> Result<bool, Rea
 }
 
 /// Whether moderators muted and deafened a user.
-pub(super) fn restraint(store: &Store, user: UserId) -> Result<(bool, bool), ReadError> {
-    let settings = store.settings(SEEDED_ORGANIZATION, Some(user))?;
-    let words = settings.iter().find(|one| one.name == RESTRAINT).map_or("", |one| one.value.as_str());
-    let has = |word| words.split(' ').any(|one| one == word);
-    Ok((has(MUTED), has(DEAFENED)))
+pub(super) fn restraint(
+    store: &Store,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<(bool, bool), ReadError> {
+    let restraint = store.restraint(organization, user)?;
+    Ok(restraint.map_or((false, false), |restraint| (restraint.muted, restraint.deafened)))
 }
 
 /// What must be on disk before the change is published.
@@ -110,7 +94,7 @@ pub(super) fn writes(
         Change::Link { channel, other, linked } => {
             vec![write::link_channels(*channel, *other, *linked).erased()]
         }
-        Change::PutLobby(lobby) => lobby_writes(lobby),
+        Change::PutLobby(lobby) => vec![lobby_write(lobby, state.organization())],
         Change::CreateRole(_)
         | Change::PutRole(_)
         | Change::RemoveRole(_)
@@ -136,7 +120,9 @@ pub(super) fn writes(
             let member = state.member(*session);
             let put = member.and_then(|member| {
                 let (muted, deafened) = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));
-                Some(put_restraint(member.user?, muted, deafened))
+                let (organization, user) = (state.organization(), member.user?);
+                let restraint = Restraint { organization, user, muted, deafened };
+                Some(write::put_restraint(restraint).erased())
             });
             put.into_iter().collect()
         }
@@ -222,26 +208,10 @@ fn rights_write(change: &Change, state: &State) -> Option<Write<(), Rejected>> {
     }
 }
 
-fn put(user: Option<UserId>, name: &str, value: String) -> Write<(), Rejected> {
-    let (organization, name) = (SEEDED_ORGANIZATION, name.to_owned());
-    write::put_setting(Setting { organization, user, name, value }).erased()
-}
-
-fn put_restraint(user: UserId, muted: bool, deafened: bool) -> Write<(), Rejected> {
-    let words = [(muted, MUTED), (deafened, DEAFENED)];
-    let words: Vec<_> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-    put(Some(user), RESTRAINT, words.join(" "))
-}
-
-fn lobby_writes(lobby: &Lobby) -> Vec<Write<(), Rejected>> {
-    let channel = |channel: Option<ChannelId>| channel.map(|id| id.0.to_string()).unwrap_or_default();
-    let afk = if lobby.afk_ms == 0 { String::new() } else { lobby.afk_ms.to_string() };
-    vec![
-        put(None, WELCOME, lobby.welcome.clone()),
-        put(None, DEFAULT_CHANNEL, channel(lobby.default_channel)),
-        put(None, AFK_CHANNEL, channel(lobby.afk_channel)),
-        put(None, AFK_MS, afk),
-    ]
+fn lobby_write(lobby: &Lobby, organization: OrganizationId) -> Write<(), Rejected> {
+    let Lobby { welcome, default_channel, afk_channel, afk_ms, .. } = lobby.clone();
+    let settings = OrganizationSettings { organization, welcome, default_channel, afk_channel, afk_ms };
+    write::put_organization_settings(settings).erased()
 }
 
 fn from_row(row: store::Channel) -> state::Channel {
@@ -261,8 +231,8 @@ fn from_row(row: store::Channel) -> state::Channel {
 }
 
 fn to_role(role: &state::Role, organization: OrganizationId) -> store::Role {
-    let state::Role { id, name, rank, colour, allow, .. } = role.clone();
-    store::Role { id, organization, name, rank, colour, allow }
+    let state::Role { id, name, rank, colour, allow, second_factor } = role.clone();
+    store::Role { id, organization, name, rank, colour, allow, second_factor }
 }
 
 fn to_row(channel: &state::Channel, organization: OrganizationId) -> store::Channel {

@@ -10,7 +10,8 @@ use crate::account::AccountError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
-    CreateRoleError, DeleteChannelError, DeleteRoleError, GrantError, PutChannelError, PutRoleError,
+    CreateRoleError, DeleteChannelError, DeleteRoleError, GrantError, PutChannelError,
+    PutOrganizationSettingsError, PutRestraintError, PutRoleError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -97,6 +98,12 @@ impl From<Rejected> for Refused {
             Rejected::DeleteChannel(DeleteChannelError::NoSuchChannel) => Self::Denied(Denied::NoSuchChannel),
             Rejected::EditUser(error) => AccountError::from(error).into(),
             Rejected::Setting(error) => AccountError::from(error).into(),
+            Rejected::PutOrganizationSettings(PutOrganizationSettingsError::NoSuchChannel) => {
+                Self::Denied(Denied::NoSuchChannel)
+            }
+            Rejected::PutOrganizationSettings(error) => {
+                Self::Rejected(ErrorCode::NotFound, error.to_string())
+            }
             Rejected::LinkChannels(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
             Rejected::PutOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
             Rejected::RemoveOverwrite(error) => Self::Rejected(ErrorCode::NotFound, error.to_string()),
@@ -120,7 +127,8 @@ impl From<Rejected> for Refused {
                 Self::Denied(Denied::NoSuchRole)
             }
             Rejected::DeleteRole(error) => Self::Rejected(ErrorCode::Forbidden, error.to_string()),
-            Rejected::Grant(GrantError::NoSuchUser) => Self::Denied(Denied::NoSuchUser),
+            Rejected::Grant(GrantError::NoSuchUser)
+            | Rejected::PutRestraint(PutRestraintError::NoSuchUser) => Self::Denied(Denied::NoSuchUser),
             Rejected::Grant(error @ GrantError::LastOwner) => {
                 Self::Rejected(ErrorCode::LastOwner, error.to_string())
             }

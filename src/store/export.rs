@@ -11,8 +11,8 @@ use super::error::{OpenError, ReadError};
 use super::open::{By, Open};
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Favourite, Job, Ledger, Mail, OneTimeToken,
-    Organization, Profile, Role, SERVER, SecondFactor, Session, Setting, StoredOverwrite, SubjectKind, User,
-    Verb,
+    Organization, OrganizationSettings, Profile, Restraint, Role, SERVER, SecondFactor, Session, Setting,
+    StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::Record;
 use super::table::{SCHEMA, Tables};
@@ -25,8 +25,10 @@ use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 enum Line {
     Parlour { version: String, schema: u64, at: Timestamp },
     Organization(Organization),
+    OrganizationSettings(OrganizationSettings),
     Role(Role),
     User(User),
+    Restraint(Restraint),
     Profile(Profile),
     Channel(Channel),
     Overwrite(StoredOverwrite),
@@ -155,8 +157,10 @@ fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> 
     }
     records! {
         organizations => Organization;
+        organization_settings => OrganizationSettings;
         roles => Role;
         users => User;
+        restraints => Restraint;
         profiles => Profile;
         channels => Channel;
         overwrites => Overwrite;
@@ -273,7 +277,9 @@ fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
     match line {
         Line::Parlour { .. } | Line::End { .. } => return Err("it doesn't belong here".to_owned()),
         Line::Organization(record) => put(open, &record)?,
+        Line::OrganizationSettings(record) => put(open, &record)?,
         Line::Role(record) => put(open, &record)?,
+        Line::Restraint(record) => put(open, &record)?,
         Line::User(record) => {
             put(open, &record)?;
             super::write::keep_look(open, &record).map_err(text)?;

@@ -77,8 +77,21 @@ fn the_bytes_of_every_row_are_these() {
     golden(&profile, "01b296e4d6010203050000000000000041ffffffffffffff612062696fffffffe5ffffff03000000");
     let (id, organization, name, allow) = (RoleId(3), OrganizationId(1), "Member".into(), Permissions::SPEAK);
     golden(
-        &Role { id, organization, name, rank: 10, colour: 0x33_66_99, allow },
-        "0317e6beda030000000000000001000000000000004d656d626572ffff0a000000996633000400000000000000",
+        &Role { id, organization, name, rank: 10, colour: 0x33_66_99, allow, second_factor: true },
+        "04327642f7030000000000000001000000000000004d656d626572ffff0a00000099663300040000000000000001",
+    );
+    golden(
+        &Restraint { organization, user: UserId(5), muted: true, deafened: false },
+        "01d3058a1d010000000000000005000000000000000100",
+    );
+    let (default_channel, afk_channel) = (Some(ChannelId(5)), None);
+    let welcome = "Be kind to each other.".to_owned();
+    golden(
+        &OrganizationSettings { organization, welcome, default_channel, afk_channel, afk_ms: 60_000 },
+        concat!(
+            "01bb69f1d94265206b696e6420746f2065616368206f746865722e010000000000000096000000e2ffffff0105",
+            "0000000000000000000000000000000060ea000000000000"
+        ),
     );
     golden(
         &Channel {
@@ -283,7 +296,7 @@ proptest::proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
         // With a check that fits them, so that the archive itself is looked at.
-        for version in [1_u8, 2, 3] {
+        for version in [1_u8, 2, 3, 4] {
             let mut check = crc32fast::Hasher::new();
             check.update(&[version]);
             check.update(&bytes);
@@ -293,6 +306,7 @@ proptest::proptest! {
             let _ = (Organization::decode(&row), User::decode(&row), Profile::decode(&row), Role::decode(&row));
             let _ = (Channel::decode(&row), StoredOverwrite::decode(&row), Session::decode(&row));
             let _ = (OneTimeToken::decode(&row), ApiKey::decode(&row), Ban::decode(&row));
+            let _ = (Restraint::decode(&row), OrganizationSettings::decode(&row));
             let _ = (AuditEntry::decode(&row), Job::decode(&row), Ledger::decode(&row));
             let _ = (Device::decode(&row), DeviceKey::decode(&row), SecondFactor::decode(&row), Mail::decode(&row));
         }

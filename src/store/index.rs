@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
+    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Record;
 use crate::id::{ChannelId, OrganizationId};
@@ -143,6 +143,8 @@ impl Indexed for ApiKey {
 }
 
 impl Indexed for Profile {}
+impl Indexed for Restraint {}
+impl Indexed for OrganizationSettings {}
 impl Indexed for StoredOverwrite {}
 impl Indexed for Session {}
 impl Indexed for Ban {}

@@ -11,7 +11,8 @@ use super::error::{ReadError, Stop};
 use super::index::{IndexKey, Indexed};
 use super::record::{
     ApiKey, AuditEntry, Author, Ban, Channel, Counted, Device, DeviceKey, Ledger, Mail, OneTimeToken,
-    Organization, Profile, Role, SERVER, SecondFactor, Session, StoredOverwrite, SubjectKind, User, Verb,
+    Organization, OrganizationSettings, Profile, Restraint, Role, SERVER, SecondFactor, Session,
+    StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row};
 use super::table::{WriteTables, organization_of, range_of};
@@ -296,6 +297,8 @@ stored! {
     Role in roles, Role, |r| r.organization, |r| r.id.0, [];
     Channel in channels, Channel, |c| c.organization, |c| c.id.0, ["password"];
     StoredOverwrite in overwrites, Overwrite, |o| organization_of(o.0.channel.0), |o| o.0.channel.0, [];
+    Restraint in restraints, Restraint, |r| r.organization, |r| r.user.0, [];
+    OrganizationSettings in organization_settings, OrganizationSettings, |o| o.organization, |o| o.organization.0, [];
     Session in sessions, Session, |s| organization_of(s.user.0), |s| s.id.0, ["token"];
     OneTimeToken in tokens, Token, |t| t.organization, |t| t.id.0, ["hash"];
     ApiKey in api_keys, ApiKey, |k| organization_of(k.user.0), |k| k.id.0, ["hash"];

@@ -13,8 +13,8 @@ use super::error::ReadError;
 use super::index::{IndexKey, Indexed};
 use super::migrate::{Applied, Pending};
 use super::record::{
-    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, Profile, Role, SERVER,
-    Setting, StoredOverwrite, SubjectKind, User, Verb,
+    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, OrganizationSettings,
+    Profile, Restraint, Role, SERVER, Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -246,6 +246,24 @@ impl Store {
             }
             Ok(found)
         })
+    }
+
+    /// What everybody meets who comes to an organization.
+    pub fn organization_settings(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<OrganizationSettings, ReadError> {
+        let found = self.look(|tables| get(&tables.organization_settings, organization.0))?;
+        Ok(found.unwrap_or_else(|| OrganizationSettings::new(organization)))
+    }
+
+    /// What moderators laid upon a user; none for nothing.
+    pub fn restraint(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<Restraint>, ReadError> {
+        self.look(|tables| get(&tables.restraints, (organization.0, user.0)))
     }
 
     /// A user's favourite channels; as many as there can be fit one answer.

@@ -17,7 +17,7 @@ use super::error::ReadError;
 use super::index::first_eight;
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
+    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 
 /// Bytes before the archive.
@@ -153,7 +153,11 @@ records! {
     User, 2, u64, |u| u.id.0,
         "User/2(id, organization, name, email, email_verified, password, disabled, grants, created)";
     Profile, 1, u64, |p| p.user.0, "Profile/1(user, display_name, bio, avatar)";
-    Role, 3, u64, |r| r.id.0, "Role/3(id, organization, name, rank, colour, allow)";
+    Role, 4, u64, |r| r.id.0, "Role/4(id, organization, name, rank, colour, allow, second_factor)";
+    Restraint, 1, (u64, u64), |r| (r.organization.0, r.user.0),
+        "Restraint/1(organization, user, muted, deafened)";
+    OrganizationSettings, 1, u64, |o| o.organization.0,
+        "OrganizationSettings/1(organization, welcome, default_channel, afk_channel, afk_ms)";
     Channel, 3, u64, |c| c.id.0,
         "Channel/3(id, organization, parent, name, description, position, mode, password, created, user_limit, temporary_ms, bitrate, frame_ms, last_speakers, links)";
     StoredOverwrite, 2, (u64, u8, u64), |o| overwrite_key(o),

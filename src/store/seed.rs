@@ -75,6 +75,7 @@ fn seeded_roles() -> [Role; 6] {
         rank,
         colour,
         allow,
+        second_factor: false,
     };
     // Colours of middling lightness, which are legible on dark and on light.
     [

@@ -14,13 +14,13 @@ use redb::{
 use super::error::ReadError;
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    Profile, Role, SecondFactor, Session, StoredOverwrite, User,
+    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
 };
 use super::row::Row;
 use crate::id::{OrganizationId, RoleId};
 
 /// Version of the whole: 1 was the first.
-pub(super) const SCHEMA: u64 = 4;
+pub(super) const SCHEMA: u64 = 5;
 
 /// Keys of the meta table.
 pub(super) const META_SCHEMA: u8 = 0;
@@ -161,12 +161,16 @@ tables! {
     ledgers: u64 => Row<Ledger> = "ledgers/2";
     /// Organization id to its row.
     organizations: u64 => Row<Organization> = "organizations/2";
+    /// Organization id to what everybody meets who comes there.
+    organization_settings: u64 => Row<OrganizationSettings> = "organization_settings/5";
+    /// (organization, user) to what moderators laid upon the user.
+    restraints: (u64, u64) => Row<Restraint> = "restraints/5";
     /// User id to its row.
     users: u64 => Row<User> = "users/2";
     /// User id to what the user shows of themselves.
     profiles: u64 => Row<Profile> = "profiles/2";
     /// Role id to its row.
-    roles: u64 => Row<Role> = "roles/4";
+    roles: u64 => Row<Role> = "roles/5";
     /// Channel id to its row.
     channels: u64 => Row<Channel> = "channels/4";
     /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.

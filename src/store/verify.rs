@@ -355,6 +355,28 @@ impl Check {
     }
 
     fn preferences(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.each(&tables.restraints, |check, restraint| {
+            check.refers("a restraint", restraint.user.0);
+            if organization_of(restraint.user.0) != restraint.organization {
+                let (user, organization) = (restraint.user, restraint.organization);
+                check.problem(format!(
+                    "user {user} is restrained in organization {organization}, where they aren't"
+                ));
+            }
+        })?;
+        self.each(&tables.organization_settings, |check, settings| {
+            let organization = settings.organization;
+            if !check.organizations.contains(&organization.0) {
+                check.problem(format!("there are settings of organization {organization}, which isn't there"));
+            }
+            for channel in settings.default_channel.into_iter().chain(settings.afk_channel) {
+                if !check.channels.contains(&channel.0) || organization_of(channel.0) != organization {
+                    check.problem(format!(
+                        "the settings of organization {organization} lead to channel {channel}, which isn't there"
+                    ));
+                }
+            }
+        })?;
         for entry in tables.settings.iter()? {
             let key = entry?.0;
             let (organization, user, name) = key.value();

@@ -8,8 +8,9 @@ use parlour::auth::{ClaimCode, Scheme, StoredPassword, Token};
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::{
-    AuditFilter, BACKUPS, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening, Purpose,
-    Role, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb, peek, rollback, verify_file, write,
+    AuditFilter, BACKUPS, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening,
+    OrganizationSettings, Purpose, Restraint, Role, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb, peek,
+    rollback, verify_file, write,
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -119,26 +120,26 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let told = told.into_inner().unwrap();
     assert!(told[0].contains("backup") && told[1].contains("schema 2"), "{told:?}");
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 3, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (5, 4, 0));
     let (to, applied) = &stats.applied[0];
     assert_eq!((*to, applied.at, applied.id.as_str()), (2, NOW, "2-checked-rows"));
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
-    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 3);
+    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 4);
     let jobs = store.jobs(None, 9).unwrap();
-    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (3, JobKind::Migrate, JobState::Done));
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (4, JobKind::Migrate, JobState::Done));
     drop(store);
 
     let backup = applied.backup.clone().unwrap();
     assert!(backup.starts_with(directory.path().join(BACKUPS)));
     assert_eq!(verify_file(&backup, &mut |_| ()).unwrap(), []);
     let (aside, schema) = rollback(&path, NOW, &mut |_| ()).unwrap();
-    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 4));
-    assert_eq!(peek(&path).unwrap().2.len(), 3, "three migrations are pending");
+    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 5));
+    assert_eq!(peek(&path).unwrap().2.len(), 4, "four migrations are pending");
 
     let refused =
         Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
-    assert!(matches!(refused, OpenError::Older { found: 1, known: 4, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 5, .. }), "{refused}");
     assert!(refused.to_string().contains("parlour db migrate"), "{refused}");
 
     let later = Timestamp(NOW.0 + 60_000);
@@ -152,16 +153,20 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
 fn a_file_of_schema_3_has_owners_and_all_that_was_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_of_schema(3, directory.path());
-    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 1));
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 2));
     let told = Mutex::new(Vec::new());
     let progress = |words: &str, done: f64| told.lock().unwrap().push((words.to_owned(), done));
     let opening = Opening { progress: &progress, ..Opening::default() };
     let store = Store::open_with(&path, NOW, &opening).unwrap();
     let told = told.into_inner().unwrap();
-    assert!(told.is_sorted_by_key(|(_, done)| *done) && told.last().unwrap().1 >= 1.0, "{told:?}");
+    for schema in ["schema 4", "schema 5"] {
+        let done: Vec<_> =
+            told.iter().filter(|(what, _)| what.contains(schema)).map(|(_, done)| *done).collect();
+        assert!(done.is_sorted() && *done.last().unwrap() >= 1.0, "{told:?}");
+    }
     assert_eq!(store.verify().unwrap(), []);
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (4, 2, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (5, 3, 0));
     let new = new_roles();
     let role = |name: &str| store.role_by_name(HOME, name).unwrap().unwrap();
     let names: Vec<_> = store.roles(HOME, None, 9).unwrap().into_iter().map(|role| role.name).collect();
@@ -235,6 +240,92 @@ fn the_roles_of_other_organizations_follow_where_they_may() {
     );
 }
 
+/// What was put into the file of schema 4, looked at through the present program. `tests/data/README.md` says what.
+fn assert_typed(store: &Store) {
+    assert_eq!(store.verify().unwrap(), []);
+    let requiring = store.roles(HOME, None, 9).unwrap().into_iter().filter(|role| role.second_factor);
+    assert_eq!(requiring.map(|role| role.name).collect::<Vec<_>>(), ["Helper"]);
+    let (alice, bob) = (UserId(1), UserId(2));
+    let restraint = Restraint { organization: HOME, user: bob, muted: true, deafened: true };
+    assert_eq!(store.restraint(HOME, bob).unwrap(), Some(restraint));
+    assert_eq!(store.restraint(HOME, alice).unwrap(), None);
+    let settings = OrganizationSettings {
+        organization: HOME,
+        welcome: "Be kind.".to_owned(),
+        default_channel: Some(ChannelId(5)),
+        afk_channel: Some(ChannelId(2)),
+        afk_ms: 1_200_000,
+    };
+    assert_eq!(store.organization_settings(HOME).unwrap(), settings);
+    assert_eq!(store.settings(HOME, None).unwrap(), []);
+    assert_eq!(store.settings(HOME, Some(bob)).unwrap(), []);
+    assert!(store.second_factor(alice).unwrap().unwrap().confirmed.is_some());
+    assert_eq!(store.api_keys_of(alice, None, 9).unwrap()[0].name, "robot");
+    assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].uses, 3);
+}
+
+#[test]
+fn what_hid_in_the_settings_of_schema_4_has_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_schema(4, directory.path());
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (4, 1));
+    let store = Store::open(&path, NOW).unwrap();
+    assert_typed(&store);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.schema, stats.applied.last().unwrap().1.id.as_str()), (5, "5-typed-settings"));
+    drop(store);
+    assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+    // Back, where they are settings again, and there once more.
+    assert_eq!(rollback(&path, NOW, &mut |_| ()).unwrap().1, 4);
+    let refused =
+        Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { found: 4, known: 5, .. }), "{refused}");
+    assert_typed(&Store::open(&path, NOW).unwrap());
+}
+
+/// A channel that was deleted was still named by the settings of schema 4: there was nothing that took it out.
+#[test]
+fn settings_of_schema_4_that_lead_nowhere_lead_nowhere_in_words() {
+    const SETTINGS: TableDefinition<'_, (u64, u64, &str), &str> = TableDefinition::new("settings/2");
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_schema(4, directory.path());
+    tamper(&path, |transaction| {
+        let mut settings = transaction.open_table(SETTINGS).unwrap();
+        settings.insert((1, 0, "default-channel"), "77").unwrap();
+        settings.insert((1, 0, "afk-ms"), "soon").unwrap();
+        settings.insert((1, 0, "roles.second_factor"), "7,99,x").unwrap();
+        settings.insert((1, 2, "restraint"), "annoyed").unwrap();
+        settings.insert((1, 2, "theme"), "dark").unwrap();
+    });
+    let store = Store::open(&path, NOW).unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+    let settings = store.organization_settings(HOME).unwrap();
+    assert_eq!(
+        (settings.default_channel, settings.afk_channel, settings.afk_ms),
+        (None, Some(ChannelId(2)), 0)
+    );
+    assert_eq!(store.restraint(HOME, UserId(2)).unwrap(), None);
+    let left = store.settings(HOME, Some(UserId(2))).unwrap();
+    assert_eq!((left.len(), left[0].name.as_str(), left[0].value.as_str()), (1, "theme", "dark"));
+}
+
+#[test]
+fn an_export_of_schema_4_is_loaded_into_rows() {
+    let export = format!("{}/tests/data/export-v4.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let lines = fs::read(export).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    Store::import(&path, &mut lines.as_slice(), NOW).unwrap();
+    let store = Store::open(&path, NOW).unwrap();
+    assert_typed(&store);
+    // An export of today has them, too.
+    let mut lines = Vec::new();
+    store.export(&mut lines, NOW).unwrap();
+    let again = directory.path().join("again.redb");
+    Store::import(&again, &mut lines.as_slice(), NOW).unwrap();
+    assert_typed(&Store::open(&again, NOW).unwrap());
+}
+
 /// Versions before identifiers recorded a checksum of the migration's source. What they wrote is known for ever.
 #[test]
 fn what_earlier_versions_recorded_of_a_migration_is_known() {
@@ -290,13 +381,13 @@ fn a_newer_file_is_refused_with_both_versions_named() {
     let path = directory.path().join(STORE_FILE);
     drop(Store::open(&path, NOW).unwrap());
     tamper(&path, |transaction| {
-        transaction.open_table(META).unwrap().insert(0, 5).unwrap();
+        transaction.open_table(META).unwrap().insert(0, 6).unwrap();
         let json = r#"{"name":"x","checksum":"y","parlour":"9.9.9","at":"2030-01-01T00:00:00Z","milliseconds":1,"backup":null}"#;
-        transaction.open_table(MIGRATIONS).unwrap().insert(5, json).unwrap();
+        transaction.open_table(MIGRATIONS).unwrap().insert(6, json).unwrap();
     });
     let refused = Store::open(&path, NOW).unwrap_err().to_string();
-    assert!(refused.contains("9.9.9") && refused.contains("schema 5"), "{refused}");
-    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 4"), "{refused}");
+    assert!(refused.contains("9.9.9") && refused.contains("schema 6"), "{refused}");
+    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 5"), "{refused}");
 }
 
 #[test]

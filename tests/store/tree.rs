@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use parlour::auth::StoredPassword;
 use parlour::bounds::{MAX_LINKS, MAX_OVERWRITES, MAX_ROLES};
-use parlour::id::{ChannelId, RoleId, Timestamp, UserId};
+use parlour::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use parlour::name::MAX_CHANNEL_DEPTH;
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::write::*;
@@ -33,7 +33,8 @@ fn roles_are_granted_for_good_or_for_a_time() {
     let edit = RoleEdit { name: Some("guest".to_owned()), ..RoleEdit::default() };
     assert_eq!(store.write(edit_role(role.id, edit)).unwrap_err(), Failed::Refused(EditRoleError::NameTaken));
     let (rank, colour, allow) = (Some(30), Some(0x12_34_56), Some(Permissions::SPEAK));
-    let edited = store.write(edit_role(role.id, RoleEdit { name: None, rank, colour, allow })).unwrap();
+    let edited =
+        store.write(edit_role(role.id, RoleEdit { rank, colour, allow, ..RoleEdit::default() })).unwrap();
     assert_eq!((edited.rank, edited.colour, edited.allow), (30, 0x12_34_56, Permissions::SPEAK));
     store.write(grant(alice.id, Grant { role: role.id, expires: Some(later(5)) })).unwrap();
     assert_eq!(store.roles_of(alice.id, later(4)), [3, role.id.0]);
@@ -172,6 +173,7 @@ fn roles_are_put_by_who_gives_identifiers() {
         rank: 30,
         colour: 0x33_66_99,
         allow: Permissions::TEXT,
+        second_factor: false,
     };
     store.write(add_role(role(id, "Helper"))).unwrap();
     store.write(put_role(Role { rank: 31, ..role(id, "Aide") })).unwrap();
@@ -516,4 +518,79 @@ fn links_and_reaches_that_cannot_be_are_named() {
         }
     });
     assert!(matches!(far, Err(ImportError::Line { .. })));
+}
+
+#[test]
+fn what_an_organization_says_to_whoever_comes_leads_to_channels_that_are_there() {
+    let store = Fixture::new();
+    let blank = OrganizationSettings::new(HOME);
+    assert_eq!(store.organization_settings(HOME).unwrap(), blank);
+    let said = OrganizationSettings {
+        welcome: "Be kind.".to_owned(),
+        default_channel: Some(ChannelId(3)),
+        afk_channel: Some(ChannelId(5)),
+        afk_ms: 60_000,
+        ..blank.clone()
+    };
+    store.write(put_organization_settings(said.clone())).unwrap();
+    assert_eq!(store.organization_settings(HOME).unwrap(), said);
+    let refused = |settings| store.write(put_organization_settings(settings)).unwrap_err();
+    let nowhere = OrganizationSettings { afk_channel: Some(ChannelId(99)), ..said.clone() };
+    assert_eq!(refused(nowhere), Failed::Refused(PutOrganizationSettingsError::NoSuchChannel));
+    let long = OrganizationSettings { welcome: "x".repeat(MAX_SETTING + 1), ..said.clone() };
+    assert_eq!(refused(long), Failed::Refused(PutOrganizationSettingsError::TooLong));
+    let nobodys = OrganizationSettings::new(OrganizationId(9));
+    assert_eq!(refused(nobodys), Failed::Refused(PutOrganizationSettingsError::NoSuchOrganization));
+    assert_eq!(store.organization_settings(HOME).unwrap(), said);
+    // Channel 3 is below channel 2, and goes with it.
+    store.write(delete_channel(ChannelId(2))).unwrap();
+    let left = OrganizationSettings { default_channel: None, ..said };
+    assert_eq!(store.organization_settings(HOME).unwrap(), left);
+    store.write(put_organization_settings(blank.clone())).unwrap();
+    assert_eq!(store.organization_settings(HOME).unwrap(), blank);
+}
+
+#[test]
+fn what_moderators_laid_upon_somebody_goes_with_the_account_and_with_the_organization() {
+    let store = Fixture::new();
+    let alice = store.add_user("alice");
+    let laid = |user, muted, deafened| Restraint { organization: HOME, user, muted, deafened };
+    store.write(put_restraint(laid(alice.id, true, false))).unwrap();
+    assert_eq!(store.restraint(HOME, alice.id).unwrap(), Some(laid(alice.id, true, false)));
+    let refused = |restraint| store.write(put_restraint(restraint)).unwrap_err();
+    assert_eq!(refused(laid(UserId(99), true, true)), Failed::Refused(PutRestraintError::NoSuchUser));
+    let club = NewOrganization { tag: "club".into(), name: "Club".into(), limits: Limits::default() };
+    let club = store.write(create_organization(club)).unwrap().id;
+    let elsewhere = Restraint { organization: club, ..laid(alice.id, true, true) };
+    assert_eq!(refused(elsewhere), Failed::Refused(PutRestraintError::NoSuchUser));
+    store.write(put_restraint(laid(alice.id, false, false))).unwrap();
+    assert_eq!(store.restraint(HOME, alice.id).unwrap(), None);
+    store.write(put_restraint(laid(alice.id, false, true))).unwrap();
+    store.write(delete_user(alice.id)).unwrap();
+    assert_eq!(store.restraint(HOME, alice.id).unwrap(), None);
+    let carol = store.write(create_user(NewUser { organization: club, roles: vec![], ..new_user("carol") }));
+    let carol = carol.unwrap().id;
+    store.write(put_restraint(Restraint { organization: club, ..laid(carol, true, false) })).unwrap();
+    let settings = OrganizationSettings { welcome: "Hello".into(), ..OrganizationSettings::new(club) };
+    store.write(put_organization_settings(settings)).unwrap();
+    store.write(delete_organization(club)).unwrap();
+    assert_eq!(store.organization_settings(club).unwrap().welcome, "");
+    assert_eq!(store.restraint(club, carol).unwrap(), None);
+}
+
+#[test]
+fn roles_need_a_second_factor_all_at_once_or_none() {
+    let store = Fixture::new();
+    let requiring = || {
+        let roles = store.roles(HOME, None, 99).unwrap().into_iter();
+        roles.filter(|role| role.second_factor).map(|role| role.id.0).collect::<Vec<_>>()
+    };
+    store.write(set_second_factor(vec![RoleId(2), RoleId(3)], true)).unwrap();
+    assert_eq!(requiring(), [2, 3]);
+    let refused = store.write(set_second_factor(vec![RoleId(2), RoleId(99)], false)).unwrap_err();
+    assert_eq!(refused, Failed::Refused(SetSecondFactorError::NoSuchRole));
+    assert_eq!(requiring(), [2, 3]);
+    let edit = RoleEdit { second_factor: Some(false), ..RoleEdit::default() };
+    store.write(edit_role(RoleId(3), edit)).unwrap();
+    assert_eq!(requiring(), [2]);
 }

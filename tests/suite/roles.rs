@@ -11,7 +11,7 @@ use parlour::id::{ChannelId, RoleId, Timestamp};
 use parlour::permission::{Permissions, Reach};
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, event};
-use parlour::store::{By, SEEDED_ORGANIZATION, Setting, Store, write};
+use parlour::store::{By, OrganizationSettings, SEEDED_ORGANIZATION, Store, write};
 
 const MEMBER: RoleId = RoleId(3);
 const GUEST: RoleId = RoleId(4);
@@ -313,12 +313,9 @@ async fn who_does_nothing_for_long_is_put_where_the_idle_go() {
     let directory = TestServer::start().await.stop().await;
     {
         let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
-        for (name, value) in [("afk-channel", "5"), ("afk-ms", "1500")] {
-            let (name, value) = (name.to_owned(), value.to_owned());
-            let setting = Setting { organization: SEEDED_ORGANIZATION, user: None, name, value };
-            let by = By::server(Timestamp(1));
-            store.run(by, write::put_setting(setting)).unwrap();
-        }
+        let blank = OrganizationSettings::new(SEEDED_ORGANIZATION);
+        let settings = OrganizationSettings { afk_channel: Some(ChannelId(5)), afk_ms: 1_500, ..blank };
+        store.run(By::server(Timestamp(1)), write::put_organization_settings(settings)).unwrap();
     }
     let server = TestServer::again(directory).await;
     let (alice, bob) =

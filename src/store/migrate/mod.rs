@@ -7,11 +7,14 @@ mod frozen;
 mod to_2;
 mod to_3;
 mod to_4;
+mod to_5;
 mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,11 +24,11 @@ use serde::{Deserialize, Serialize};
 use super::backup;
 use super::error::{OpenError, ReadError};
 use super::open::Open;
-use super::record::{Counted, Role};
+use super::record::{Counted, OrganizationSettings, Restraint, Role};
 use super::row::Record;
 use super::seed;
 use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, range_of};
-use crate::id::{OrganizationId, RoleId, Timestamp};
+use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
 
 /// What may happen to a file that is opened.
@@ -128,6 +131,13 @@ const MIGRATIONS: &[Migration] = &[
         former: &["065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"],
         run: to_4::run,
     },
+    Migration {
+        to: 5,
+        id: "5-typed-settings",
+        name: "rows for restraints, what an organization says to who comes, roles that need a second factor",
+        former: &[],
+        run: to_5::run,
+    },
 ];
 
 impl Migration {
@@ -198,6 +208,9 @@ pub(super) fn bring_rows(open: &mut Open<'_>, exported: u64) -> Result<(), ReadE
             bring_roles(open, organization)?;
         }
     }
+    if exported < 5 {
+        bring_settings(open)?;
+    }
     Ok(())
 }
 
@@ -221,7 +234,43 @@ fn bring_roles(open: &mut Open<'_>, organization: OrganizationId) -> Result<(), 
         let old = old.iter().find(|old| old.id.0 == id);
         let (id, allow) = (RoleId(id), Permissions::from_bits(allow));
         // The list has each name once, so none can be taken.
-        let _ = open.put_unaudited(old, Some(&Role { id, organization, name, rank, colour, allow }))?;
+        let second_factor = old.is_some_and(|old| old.second_factor);
+        let new = Role { id, organization, name, rank, colour, allow, second_factor };
+        let _ = open.put_unaudited(old, Some(&new))?;
+    }
+    Ok(())
+}
+
+/// Makes rows of the settings that the migration to schema 5 makes rows of.
+fn bring_settings(open: &mut Open<'_>) -> Result<(), ReadError> {
+    let channels = open.tables.channels.iter()?.map(|row| Ok(row?.0.value()));
+    let channels = channels.collect::<Result<BTreeSet<u64>, ReadError>>()?;
+    let mut moved = to_5::Moved::default();
+    for row in open.tables.settings.iter()? {
+        let (key, value) = row?;
+        moved.take(key.value(), value.value(), &channels);
+    }
+    for (organization, user, name) in &moved.gone {
+        open.tables.settings.remove((*organization, *user, name.as_str()))?;
+    }
+    for id in moved.required {
+        if let Some(old) = open.get::<Role>(id)? {
+            let _ = open.put_unaudited(Some(&old), Some(&Role { second_factor: true, ..old.clone() }))?;
+        }
+    }
+    for v5::Restraint { organization, user, muted, deafened } in moved.restraints {
+        let (organization, user) = (OrganizationId(organization), UserId(user));
+        let _ = open.put_unaudited(None, Some(&Restraint { organization, user, muted, deafened }))?;
+    }
+    for old in moved.organizations.into_values() {
+        let new = OrganizationSettings {
+            organization: OrganizationId(old.organization),
+            welcome: old.welcome,
+            default_channel: old.default_channel.map(ChannelId),
+            afk_channel: old.afk_channel.map(ChannelId),
+            afk_ms: old.afk_ms,
+        };
+        let _ = open.put_unaudited(None, Some(&new))?;
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ fn migrations_are_known_by_what_they_were_known_by() {
             ),
             (3, "3-devices", &["a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52"]),
             (4, "4-ranks-and-limits", &["065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"]),
+            (5, "5-typed-settings", &[]),
         ]
     );
 }
@@ -53,10 +54,12 @@ fn migrations_name_nothing_of_today() {
         include_str!("to_2.rs"),
         include_str!("to_3.rs"),
         include_str!("to_4.rs"),
+        include_str!("to_5.rs"),
         include_str!("v1.rs"),
         include_str!("v2.rs"),
         include_str!("v3.rs"),
         include_str!("v4.rs"),
+        include_str!("v5.rs"),
     ];
     for source in sources {
         for line in source.lines().filter(|line| line.starts_with("use ")) {
@@ -149,4 +152,19 @@ fn rows_of_schema_4_are_what_they_were() {
     let overwrite: v4::Overwrite =
         frozen("02b8cae35e07000000000000000105000000000000000800000000000000040000000000000002");
     assert_eq!((overwrite.channel, overwrite.subject, overwrite.reach), (7, 5, 2));
+}
+
+#[test]
+fn rows_of_schema_5_are_what_they_were() {
+    let role: v5::Role = frozen(
+        "04327642f7030000000000000001000000000000004d656d626572ffff0a00000099663300040000000000000001",
+    );
+    assert_eq!((role.id, role.colour, role.allow, role.second_factor), (3, 0x33_66_99, 4, true));
+    let restraint: v5::Restraint = frozen("01d3058a1d010000000000000005000000000000000100");
+    assert_eq!((restraint.user, restraint.muted, restraint.deafened), (5, true, false));
+    let settings: v5::OrganizationSettings = frozen(concat!(
+        "01bb69f1d94265206b696e6420746f2065616368206f746865722e010000000000000096000000e2ffffff0105",
+        "0000000000000000000000000000000060ea000000000000"
+    ));
+    assert_eq!((settings.default_channel, settings.afk_channel, settings.afk_ms), (Some(5), None, 60_000));
 }

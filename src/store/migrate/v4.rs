@@ -26,5 +26,7 @@ frozen! {
 
 pub(super) const ROLES: TableDefinition<'_, u64, Row<Role>> = TableDefinition::new("roles/4");
 pub(super) const CHANNELS: TableDefinition<'_, u64, Row<Channel>> = TableDefinition::new("channels/4");
+pub(super) const SETTINGS: TableDefinition<'_, (u64, u64, &'static str), &'static str> =
+    TableDefinition::new("settings/2");
 pub(super) const OVERWRITES: TableDefinition<'_, (u64, u8, u64), Row<Overwrite>> =
     TableDefinition::new("overwrites/4");

@@ -138,6 +138,27 @@ pub struct Role {
     /// What it grants everywhere.
     #[rkyv(with = As<u64>)]
     pub allow: Permissions,
+    /// Whether it grants nothing to whoever has no second factor.
+    #[serde(default)]
+    pub second_factor: bool,
+}
+
+/// What moderators laid upon a user, wherever and whenever that one is connected. There is no row for somebody upon
+/// whom nothing is laid.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Restraint {
+    /// Where it holds.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// On whom.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// Isn't heard.
+    pub muted: bool,
+    /// Hears nobody.
+    pub deafened: bool,
 }
 
 /// A stored password in a row.

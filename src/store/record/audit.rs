@@ -118,6 +118,10 @@ pub enum SubjectKind {
     Mail = 17,
     /// A recording of a channel, by the channel.
     Recording = 18,
+    /// What moderators laid upon somebody, by the user.
+    Restraint = 19,
+    /// What everybody meets who comes to an organization.
+    OrganizationSettings = 20,
 }
 
 impl SubjectKind {
@@ -142,6 +146,8 @@ impl SubjectKind {
             Self::SecondFactor => "second-factor",
             Self::Mail => "mail",
             Self::Recording => "recording",
+            Self::Restraint => "restraint",
+            Self::OrganizationSettings => "organization-settings",
         }
     }
 }

@@ -11,12 +11,12 @@ mod ledger;
 mod place;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
-pub use account::{Grant, Limits, Organization, Profile, Role, User};
+pub use account::{Grant, Limits, Organization, Profile, Restraint, Role, User};
 pub use audit::{AuditEntry, Author, SubjectKind, Verb};
 pub use device::{Device, DeviceKey, Mail, SecondFactor};
 pub use job::{Job, JobKind, JobState};
 pub(super) use ledger::{Counted, Ledger, SERVER};
-pub use place::{Channel, Favourite, Setting};
+pub use place::{Channel, Favourite, OrganizationSettings, Setting};
 pub(super) use place::{StoredOverwrite, subject_key};
 
 use std::marker::PhantomData;

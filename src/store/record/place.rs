@@ -129,6 +129,33 @@ pub(in crate::store) fn subject_key(subject: Subject) -> (u8, u64) {
     }
 }
 
+/// What everybody meets who comes to an organization. There is no row for one that says nothing.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct OrganizationSettings {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// What everybody reads who comes; empty for nothing.
+    pub welcome: String,
+    /// Where newcomers are put; `None` for nowhere.
+    #[rkyv(with = Map<As<u64>>)]
+    pub default_channel: Option<ChannelId>,
+    /// Where the idle are put; `None` for nowhere.
+    #[rkyv(with = Map<As<u64>>)]
+    pub afk_channel: Option<ChannelId>,
+    /// After how many milliseconds somebody is idle; 0 for never.
+    pub afk_ms: u64,
+}
+
+impl OrganizationSettings {
+    /// Those of an organization that says nothing.
+    pub fn new(organization: OrganizationId) -> Self {
+        Self { organization, welcome: String::new(), default_channel: None, afk_channel: None, afk_ms: 0 }
+    }
+}
+
 /// A setting of an organization, or of one of its users.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Setting {

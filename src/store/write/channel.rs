@@ -5,7 +5,9 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Channel, Counted, OneTimeToken, Role, StoredOverwrite, User, subject_key};
+use super::super::record::{
+    Channel, Counted, OneTimeToken, OrganizationSettings, Role, StoredOverwrite, User, subject_key,
+};
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::organization::exists;
@@ -273,12 +275,29 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
         let ids = range_of(root.organization);
         let users = (*ids.start(), 0)..=(*ids.end(), u64::MAX);
         open.tables.favourites.retain_in(users, |(_, channel), _| !going.contains(&ChannelId(channel)))?;
+        clear_settings(open, root.organization, &going)?;
         let is_there = |token: &OneTimeToken| token.channel.is_some_and(|channel| going.contains(&channel));
         super::user::remove_where(open, root.organization, is_there)?;
         let ledger = open.ledger(root.organization)?;
         ledger.channels = ledger.channels.saturating_sub(going.len() as u64);
         Ok(going)
     })
+}
+
+/// Nobody is put into a channel that goes.
+fn clear_settings(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    going: &[ChannelId],
+) -> Result<(), ReadError> {
+    let Some(old) = open.get::<OrganizationSettings>(organization.0)? else { return Ok(()) };
+    let stays = |channel: &ChannelId| !going.contains(channel);
+    let new = OrganizationSettings {
+        default_channel: old.default_channel.filter(stays),
+        afk_channel: old.afk_channel.filter(stays),
+        ..old.clone()
+    };
+    super::preference::replace(open, Some(&old), &new)
 }
 
 /// Takes a channel that goes out of another one's links.

@@ -39,10 +39,14 @@ pub use organization::{
     CreateOrganizationError, DeleteOrganizationError, Deleted, EditOrganizationError, NewOrganization,
     OrganizationEdit, create_organization, delete_organization, edit_organization,
 };
-pub use preference::{FavouriteError, MAX_FAVOURITES, MAX_SETTING, SettingError, put_setting, set_favourite};
+pub use preference::{
+    FavouriteError, MAX_FAVOURITES, MAX_SETTING, PutOrganizationSettingsError, PutRestraintError,
+    SettingError, put_organization_settings, put_restraint, put_setting, set_favourite,
+};
 pub use role::{
-    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit, add_role,
-    create_role, delete_role, edit_role, grant, put_role, revoke,
+    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit,
+    SetSecondFactorError, add_role, create_role, delete_role, edit_role, grant, put_role, revoke,
+    set_second_factor,
 };
 pub use second_factor::{
     SecondFactorError, begin_second_factor, confirm_second_factor, remove_second_factor, take_recovery,
@@ -173,6 +177,12 @@ pub enum Rejected {
     /// A setting.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// What an organization says to whoever comes.
+    #[error(transparent)]
+    PutOrganizationSettings(#[from] PutOrganizationSettingsError),
+    /// What is laid upon somebody.
+    #[error(transparent)]
+    PutRestraint(#[from] PutRestraintError),
     /// A channel's exception.
     #[error(transparent)]
     PutOverwrite(#[from] PutOverwriteError),

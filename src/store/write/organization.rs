@@ -152,6 +152,8 @@ fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> 
     tables.overwrites.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
     tables.seen.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
     tables.favourites.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
+    tables.restraints.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
+    tables.organization_settings.remove(id.0)?;
     tables.settings.retain_in((id.0, 0, "")..(id.0 + 1, 0, ""), |_, _| false)?;
     tables.audit.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
     open.remove_ledger(id)?;

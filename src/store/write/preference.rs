@@ -1,11 +1,13 @@
-//! Settings and favourites.
+//! Settings, what an organization says to whoever comes, what moderators laid upon somebody, and favourites.
 
 use redb::ReadableTable;
 use serde_json::json;
 use thiserror::Error;
 
-use super::super::error::Stop;
-use super::super::record::{Organization, Setting, SubjectKind, User, Verb};
+use super::super::error::{ReadError, Stop};
+use super::super::open::Open;
+use super::super::record::{Organization, OrganizationSettings, Restraint, Setting, SubjectKind, User, Verb};
+use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
 use super::channel::is_channel_of;
@@ -66,6 +68,75 @@ pub fn put_setting(setting: Setting) -> Write<(), SettingError> {
             if value.is_empty() { value } else { json!({ name.as_str(): value }).to_string() }
         };
         open.audit(organization, verb, SubjectKind::Setting, whose, words(before), words(value))?;
+        Ok(())
+    })
+}
+
+/// Why what an organization says to whoever comes can't be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutOrganizationSettingsError {
+    /// The organization doesn't exist.
+    #[error("there is no such organization")]
+    NoSuchOrganization,
+    /// A channel isn't one of the organization's.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// The welcome is too long.
+    #[error("a welcome has at most {MAX_SETTING} bytes")]
+    TooLong,
+}
+
+/// What everybody meets who comes to an organization is this from now on.
+pub fn put_organization_settings(settings: OrganizationSettings) -> Write<(), PutOrganizationSettingsError> {
+    use PutOrganizationSettingsError::{NoSuchChannel, NoSuchOrganization, TooLong};
+    Write::new(move |open| {
+        let organization = settings.organization;
+        if settings.welcome.len() > MAX_SETTING {
+            return Err(Stop::Refused(TooLong));
+        }
+        let _: Organization = open.require(organization.0, NoSuchOrganization)?;
+        for channel in settings.default_channel.into_iter().chain(settings.afk_channel) {
+            if !is_channel_of(open, channel, organization)? {
+                return Err(Stop::Refused(NoSuchChannel));
+            }
+        }
+        let old: Option<OrganizationSettings> = open.get(organization.0)?;
+        replace(open, old.as_ref(), &settings)?;
+        Ok(())
+    })
+}
+
+/// Puts an organization's settings in place of others; those that say nothing have no row.
+pub(super) fn replace(
+    open: &mut Open<'_>,
+    old: Option<&OrganizationSettings>,
+    new: &OrganizationSettings,
+) -> Result<(), ReadError> {
+    let new = Some(new).filter(|new| **new != OrganizationSettings::new(new.organization));
+    // They have nothing that must be unique.
+    let _ = open.put(old, new)?;
+    Ok(())
+}
+
+/// Why nothing can be laid upon somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutRestraintError {
+    /// There is no such user in the organization.
+    #[error("there is no such user")]
+    NoSuchUser,
+}
+
+/// This is laid upon a user from now on; nothing, where the restraint says nothing.
+pub fn put_restraint(restraint: Restraint) -> Write<(), PutRestraintError> {
+    Write::new(move |open| {
+        let Restraint { organization, user, muted, deafened } = restraint;
+        let user: User = open.require(user.0, PutRestraintError::NoSuchUser)?;
+        if user.organization != organization {
+            return Err(Stop::Refused(PutRestraintError::NoSuchUser));
+        }
+        let old: Option<Restraint> = open.get(restraint.key())?;
+        // It has nothing that must be unique.
+        let _ = open.put(old.as_ref(), Some(&restraint).filter(|_| muted || deafened))?;
         Ok(())
     })
 }

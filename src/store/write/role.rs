@@ -51,7 +51,7 @@ pub enum CreateRoleError {
 pub fn create_role(new: NewRole) -> Write<Role, CreateRoleError> {
     Write::new(move |open| {
         let NewRole { organization, name, rank, colour, allow } = new.clone();
-        let role = Role { id: RoleId(0), organization, name, rank, colour, allow };
+        let role = Role { id: RoleId(0), organization, name, rank, colour, allow, second_factor: false };
         check_new(open, &role)?;
         let role = Role { id: RoleId(open.next_id(Counted::Role, organization)?), ..role };
         put_new(open, &role)?;
@@ -141,6 +141,8 @@ pub struct RoleEdit {
     pub colour: Option<u32>,
     /// What it grants everywhere.
     pub allow: Option<Permissions>,
+    /// Whether it grants nothing to whoever has no second factor.
+    pub second_factor: Option<bool>,
 }
 
 /// Why a role can't be changed.
@@ -166,6 +168,7 @@ pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
             rank: edit.rank.unwrap_or(old.rank),
             colour: edit.colour.unwrap_or(old.colour),
             allow: edit.allow.unwrap_or(old.allow),
+            second_factor: edit.second_factor.unwrap_or(old.second_factor),
             ..old.clone()
         };
         if demotes_owner(&old, &new) {
@@ -175,6 +178,29 @@ pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
             Ok(()) => Ok(new),
             Err(_) => Err(Stop::Refused(EditRoleError::NameTaken)),
         }
+    })
+}
+
+/// Why roles can't need a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SetSecondFactorError {
+    /// One of them doesn't exist.
+    #[error("there is no such role")]
+    NoSuchRole,
+}
+
+/// Roles grant nothing to whoever has no second factor from now on, or do again: all of them, or none.
+pub fn set_second_factor(roles: Vec<RoleId>, required: bool) -> Write<(), SetSecondFactorError> {
+    Write::new(move |open| {
+        let mut changed = Vec::new();
+        for id in &roles {
+            changed.push(open.require::<Role, _>(id.0, SetSecondFactorError::NoSuchRole)?);
+        }
+        for old in changed {
+            // The name stays, so nothing can be taken.
+            let _ = open.put(Some(&old), Some(&Role { second_factor: required, ..old.clone() }))?;
+        }
+        Ok(())
     })
 }
 

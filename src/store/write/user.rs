@@ -330,6 +330,7 @@ fn remove_belongings(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     open.tables.device_keys.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
     open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
     open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
+    open.tables.restraints.remove((organization.0, user))?;
     let settings = (organization.0, user, "")..(organization.0, user + 1, "");
     open.tables.settings.retain_in(settings, |_, _| false)?;
     remove_where(open, organization, |token: &OneTimeToken| token.user == Some(id))?;
