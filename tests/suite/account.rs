@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::{self, PASSWORD, Process, TestServer, code, log_in, with};
 use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
+use parlour::clock::Clock;
 use parlour::id::{Fingerprint, SessionId};
 use parlour::protocol::wire::{Hello, LogInKey, Request, Response, request, response};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, decode, encode};
@@ -218,15 +219,11 @@ async fn a_device_s_signature_is_good_on_its_own_connection_only() {
     assert!(matches!(ask(&one, request::Body::LogInKey(proof)).await, response::Body::LoggedIn(_)));
 }
 
-/// A code as an independent implementation makes it: pyotp, for so many seconds from now.
-fn otp(secret: &str, shift: i64) -> String {
-    // What is made for one step and shown in the next would be another step off.
-    let into = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() % 30;
-    if into >= 26 {
-        std::thread::sleep(Duration::from_secs(30 - into));
-    }
+/// A code as an independent implementation makes it: pyotp, for so many seconds from the time that a clock shows.
+fn otp(secret: &str, clock: &Clock, shift: i64) -> String {
+    let at = i64::try_from(clock.wall().0 / 1_000).unwrap() + shift;
     let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
-    let script = format!("import pyotp,time;print(pyotp.TOTP('{secret}').at(time.time() + {shift}))");
+    let script = format!("import pyotp;print(pyotp.TOTP('{secret}').at({at}))");
     let output = Command::new(target.join("python/bin/python")).args(["-c", &script]).output();
     let output = output.unwrap_or_else(|error| panic!("`make setup-python` installs pyotp: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -239,14 +236,15 @@ async fn by_code(server: &TestServer, code: &str) -> Result<Session, RequestErro
 
 #[tokio::test]
 async fn a_second_factor_is_asked_for_and_each_code_works_once() {
-    let server = TestServer::start().await;
+    let (server, _clock) = TestServer::turned(&[]).await;
     let alice = server.log_in("alice").await;
     let secret = alice.set_up_second_factor().await.unwrap();
     assert!(secret.uri.starts_with("otpauth://totp/Parlour:alice?secret="), "{}", secret.uri);
     // Until it is confirmed it isn't asked for.
     server.log_in("alice").await;
     assert_eq!(code(alice.confirm_second_factor("000000").await), ErrorCode::SecondFactorWrong);
-    let first = otp(&secret.secret, -30);
+    let time = server.server.handle().clock();
+    let first = otp(&secret.secret, time, -30);
     let recovery = alice.confirm_second_factor(&first).await.unwrap();
     assert_eq!(recovery.len(), 10);
     assert_eq!(code(alice.set_up_second_factor().await), ErrorCode::NameTaken);
@@ -254,7 +252,7 @@ async fn a_second_factor_is_asked_for_and_each_code_works_once() {
     assert_eq!(code(by_code(&server, "").await), ErrorCode::SecondFactorNeeded);
     assert_eq!(code(log_in(&server.address(), "alice", "wrong password").await), ErrorCode::LogInFailed);
     assert_eq!(code(by_code(&server, &first).await), ErrorCode::SecondFactorWrong, "it was used to confirm");
-    let now = otp(&secret.secret, 0);
+    let now = otp(&secret.secret, time, 0);
     by_code(&server, &now).await.unwrap();
     assert_eq!(code(by_code(&server, &now).await), ErrorCode::SecondFactorWrong, "replayed");
     // Devices that are logged in already need no code.
@@ -263,14 +261,15 @@ async fn a_second_factor_is_asked_for_and_each_code_works_once() {
 
 #[tokio::test]
 async fn a_clock_may_be_a_step_off_recovery_codes_stand_in_and_guessing_is_slowed() {
-    let server = TestServer::start().await;
+    let (server, clock) = TestServer::turned(&[]).await;
     let alice = server.log_in("alice").await;
     let secret = alice.set_up_second_factor().await.unwrap().secret;
-    let recovery = alice.confirm_second_factor(&otp(&secret, -30)).await.unwrap();
+    let time = server.server.handle().clock();
+    let recovery = alice.confirm_second_factor(&otp(&secret, time, -30)).await.unwrap();
     for far in [-90, 90] {
-        assert_eq!(code(by_code(&server, &otp(&secret, far)).await), ErrorCode::SecondFactorWrong);
+        assert_eq!(code(by_code(&server, &otp(&secret, time, far)).await), ErrorCode::SecondFactorWrong);
     }
-    by_code(&server, &otp(&secret, 30)).await.unwrap();
+    by_code(&server, &otp(&secret, time, 30)).await.unwrap();
     by_code(&server, &recovery[3].to_lowercase()).await.unwrap();
     assert_eq!(code(by_code(&server, &recovery[3]).await), ErrorCode::SecondFactorWrong, "used");
     assert_eq!(alice.account().await.unwrap().recovery_codes, 9);
@@ -281,11 +280,9 @@ async fn a_clock_may_be_a_step_off_recovery_codes_stand_in_and_guessing_is_slowe
     assert!(outcomes.contains(&ErrorCode::TooManyAttempts), "{outcomes:?}");
     // Who is in already isn't kept from looking after the account, by the password.
     alice.remove_second_factor("not the password at all").await.unwrap_err();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    while let Err(error) = alice.remove_second_factor(PASSWORD).await {
-        assert_eq!(error.code(), Some(ErrorCode::TooManyAttempts));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    assert_eq!(code(alice.remove_second_factor(PASSWORD).await), ErrorCode::TooManyAttempts);
+    clock.advance(Duration::from_secs(30));
+    alice.remove_second_factor(PASSWORD).await.unwrap();
     assert!(!alice.account().await.unwrap().second_factor);
     alice.set_up_second_factor().await.unwrap();
 }
@@ -303,7 +300,7 @@ async fn a_role_may_be_worth_nothing_without_a_second_factor() {
     assert!(again.logged_in().notice.contains("Owner"), "{}", again.logged_in().notice);
     assert_eq!(alice.logged_in().notice, "");
     let secret = again.set_up_second_factor().await.unwrap().secret;
-    again.confirm_second_factor(&otp(&secret, 0)).await.unwrap();
+    again.confirm_second_factor(&otp(&secret, server.server.handle().clock(), 0)).await.unwrap();
     root.create_user("dave", PASSWORD, "").await.unwrap();
     root.require_second_factor("Owner", false).await.unwrap();
     again.remove_second_factor(PASSWORD).await.unwrap();
@@ -340,7 +337,7 @@ fn the_commands_log_in_by_key_list_devices_and_set_a_second_factor_up() {
     assert!(run("two", &["status"], "")[0]["error"]["message"].as_str().unwrap().contains("parlour login"));
 
     let secret = run("one", &["account", "second-factor", "set-up"], "")[0].clone();
-    let code = otp(secret["secret"].as_str().unwrap(), 0);
+    let code = otp(secret["secret"].as_str().unwrap(), &Clock::system(), 0);
     let confirmed = run("one", &["account", "second-factor", "confirm", &code], "");
     assert_eq!(confirmed[0]["recovery_codes"].as_array().unwrap().len(), 10, "{confirmed:?}");
     let refused = run("two", &login, "parlour-demo");

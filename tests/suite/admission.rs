@@ -18,7 +18,7 @@ async fn register(server: &TestServer, invite: &str, name: &str) -> Result<Sessi
 
 #[tokio::test]
 async fn an_invite_makes_as_many_accounts_as_it_says_with_its_roles_and_channel() {
-    let server = TestServer::start().await;
+    let (server, clock) = TestServer::turned(&[]).await;
     let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
     assert_eq!(code(alice.create_invite(CreateInvite::default()).await), ErrorCode::Forbidden);
     assert_eq!(code(alice.invites().await), ErrorCode::Forbidden);
@@ -50,7 +50,7 @@ async fn an_invite_makes_as_many_accounts_as_it_says_with_its_roles_and_channel(
     let second = root.create_invite(CreateInvite::default()).await.unwrap();
     root.revoke_invite(second.id).await.unwrap();
     let third = root.create_invite(CreateInvite { life_ms: 1, ..CreateInvite::default() }).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    clock.advance(Duration::from_millis(1));
     for gone in [&second.code, &third.code, &String::new()] {
         assert_eq!(code(register(&server, gone, "frank").await), ErrorCode::InviteInvalid);
     }
@@ -82,7 +82,7 @@ async fn who_may_register_is_the_server_s_choice() {
 
 #[tokio::test]
 async fn whoever_is_banned_goes_at_once_and_stays_out_until_it_ends() {
-    let server = TestServer::with(&[("sessions.guests", "true")]).await;
+    let (server, clock) = TestServer::turned(&[("sessions.guests", "true")]).await;
     let (root, bob) = (server.log_in("root").await, server.in_channel("bob", "General").await);
     let key = DeviceSecret::random().unwrap();
     bob.register_key(&key, "laptop").await.unwrap();
@@ -114,7 +114,9 @@ async fn whoever_is_banned_goes_at_once_and_stays_out_until_it_ends() {
     for credentials in [Credentials::key(user, &key), Credentials::token(&bob.logged_in().access_token)] {
         assert_eq!(code(with(&server, credentials).await), ErrorCode::Banned);
     }
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    clock.advance(Duration::from_millis(699));
+    assert_eq!(code(with(&server, Credentials::key(user, &key)).await), ErrorCode::Banned);
+    clock.advance(Duration::from_millis(1));
     with(&server, Credentials::key(user, &key)).await.unwrap();
 }
 
@@ -150,7 +152,7 @@ async fn an_address_that_is_banned_stays_out_whoever_it_is() {
 
 #[tokio::test]
 async fn a_program_may_what_its_key_allows_and_its_owner_may() {
-    let server = TestServer::start().await;
+    let (server, clock) = TestServer::turned(&[]).await;
     let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
     let speaks = Permissions::VIEW.union(Permissions::JOIN).union(Permissions::SPEAK);
     let wide = alice.create_api_key("too much", Permissions::MANAGE_USERS, None).await;
@@ -187,7 +189,7 @@ async fn a_program_may_what_its_key_allows_and_its_owner_may() {
     }
     let short = alice.create_api_key("short", speaks, Some(Duration::from_millis(300))).await.unwrap();
     with(&server, Credentials::api_key(&short.key)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    clock.advance(Duration::from_millis(300));
     assert_eq!(code(with(&server, Credentials::api_key(&short.key)).await), ErrorCode::LogInFailed);
     // A role that its owner loses is lost to it, too.
     let lasting = alice.create_api_key("lasting", speaks, None).await.unwrap();

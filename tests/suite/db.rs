@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use crate::support::{self, Process, Talking, channel_id, hear, log_in, parlour};
+use crate::support::{self, Process, Talking, channel_id, eventually, hear, log_in, parlour};
 use parlour::bounds;
 use parlour::client::{Address, ChannelEdit, RoleEdit, Session};
 use parlour::id::RoleId;
@@ -101,17 +100,6 @@ fn session_of(address: &Address, name: &str) -> impl Future<Output = Session> {
     async move { log_in(&address, &name, DEMO_PASSWORD).await.unwrap() }
 }
 
-/// Waits until something is so, two seconds at most.
-async fn soon(mut is_so: impl FnMut() -> bool) -> bool {
-    for _ in 0..200 {
-        if is_so() {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    false
-}
-
 #[tokio::test]
 async fn what_a_command_changes_is_live_at_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -120,7 +108,7 @@ async fn what_a_command_changes_is_live_at_once() {
     let address: Address = server.address.to_string().parse().unwrap();
     let (alice, bob) = (session_of(&address, "alice").await, session_of(&address, "bob").await);
     rows(home, &["channel", "create", "General/Side"]);
-    assert!(soon(|| alice.view().find("General/Side").is_ok()).await);
+    eventually("the channel is seen", async || alice.view().find("General/Side").ok().map(drop)).await;
     let side = channel_id(&alice, "General/Side");
     alice.join(side).await.unwrap();
     bob.join(side).await.unwrap();
@@ -149,13 +137,13 @@ async fn what_a_command_changes_is_live_at_once() {
     }
 
     rows(home, &["user", "edit", "alice", "--rename", "Alicia"]);
-    let renamed = || bob.view().member(alice.id()).is_some_and(|member| member.name == "Alicia");
-    assert!(soon(renamed).await);
+    let renamed = async || bob.view().member(alice.id()).filter(|member| member.name == "Alicia").map(drop);
+    eventually("the new name is seen", renamed).await;
     let sessions = rows(home, &["session", "list", "Alicia"]);
     assert_eq!(sessions[0]["address"], "127.0.0.1");
     rows(home, &["session", "end", "Alicia", "--all"]);
     drop(talking);
-    assert!(soon(|| bob.view().member(alice.id()).is_none()).await);
+    eventually("she is gone", async || bob.view().member(alice.id()).is_none().then_some(())).await;
     assert!(alice.list().await.is_err());
     rows(home, &["user", "delete", "Alicia"]);
     assert!(log_in(&address, "alicia", DEMO_PASSWORD).await.is_err());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{self, Process, Talking, channel_id, hear, log_in};
+use crate::support::{self, Process, Talking, channel_id, eventually, hear, log_in};
 use parlour::admin::{Request, User};
 use parlour::client::Address;
 use parlour::endpoint::ask_local;
@@ -147,12 +147,8 @@ async fn a_full_disk_refuses_changes_and_keeps_voice() {
 
     fs::remove_file(&filler).unwrap();
     let started = Instant::now();
-    let mut recovered = demo.create_channel(None, "after").await;
-    while recovered.is_err() && started.elapsed() < Duration::from_secs(5) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        recovered = demo.create_channel(None, "after").await;
-    }
-    created.push(recovered.unwrap());
+    let recovered = async || demo.create_channel(None, "after").await.ok();
+    created.push(eventually("there is room again", recovered).await);
     println!("{} channels until the disk was full; recovered in {:?}", created.len() - 1, started.elapsed());
     support::drain(&mut voice).await;
     assert!(hear(&mut voice).await.is_some());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{self, PASSWORD, TestServer, code, log_in, with};
+use crate::support::{self, PASSWORD, TestServer, code, eventually, log_in, with};
 use parlour::client::{Connected, Credentials, DeviceSecret, Ended, Trust, connect};
 use parlour::protocol::{CloseCode, ErrorCode};
 
@@ -36,14 +36,8 @@ async fn visitor(server: &TestServer) -> Connected {
 
 /// The reset's letter is written behind the answer.
 async fn letters(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
-    for _ in 0..50 {
-        let all = outbox(server).await;
-        if all.len() >= count {
-            return all;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no letter comes")
+    let all = async || Some(outbox(server).await).filter(|all| all.len() >= count);
+    eventually("a letter comes", all).await
 }
 
 #[tokio::test]
@@ -183,13 +177,7 @@ async fn a_real_smtp_server_takes_the_letter() {
         "{letter}"
     );
     // What was sent waits no more.
-    for _ in 0..50 {
-        if outbox(&server).await.is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the letter is sent, and still there");
+    eventually("what was sent is gone", async || outbox(&server).await.is_empty().then_some(())).await;
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{self, PASSWORD, TestServer, channel_id, code, with};
+use crate::support::{self, PASSWORD, TestServer, channel_id, code, eventually, with};
 use parlour::client::{
     About, Change, ChannelEdit, Credentials, Decided, Ended, Moderation, NewChannel, NewOverwrite,
     OrganizationEdit, OverwriteFor, OwnState, RoleEdit, Session, Whom,
@@ -228,7 +228,7 @@ async fn a_channel_asks_for_its_password_and_has_room_for_so_many() {
 
 #[tokio::test]
 async fn a_temporary_channel_is_made_by_a_member_and_goes_when_it_is_empty() {
-    let server = TestServer::start().await;
+    let (server, clock) = TestServer::turned(&[]).await;
     let (alice, bob) = (server.log_in("alice").await, server.log_in("bob").await);
     let new = NewChannel {
         name: "For tonight".to_owned(),
@@ -237,9 +237,10 @@ async fn a_temporary_channel_is_made_by_a_member_and_goes_when_it_is_empty() {
     };
     let tonight = alice.create_channel_with(new).await.unwrap();
     alice.join(tonight).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    clock.advance(Duration::from_millis(600));
     assert!(bob.list().await.unwrap().channels.iter().any(|one| one.id == tonight.0));
     alice.leave().await.unwrap();
+    clock.advance(Duration::from_millis(300));
     sees(&bob, "it goes", |view| !view.channels.contains_key(&tonight.0)).await;
 }
 
@@ -268,16 +269,16 @@ async fn who_comes_is_welcomed_and_put_where_everybody_meets() {
 
 #[tokio::test]
 async fn who_talks_and_who_is_idle_is_told_to_who_asks() {
-    let server = TestServer::start().await;
+    let (server, clock) = TestServer::turned(&[]).await;
     let (alice, bob) =
         (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    clock.advance(Duration::from_millis(700));
     let quiet = row(&bob, "alice").await;
-    assert!(!quiet.talking && quiet.idle_ms >= 250, "{}", quiet.idle_ms);
+    assert_eq!((quiet.talking, quiet.idle_ms), (false, 700));
     let _talking = support::Talking::start(&alice);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let talking = row(&bob, "alice").await;
-    assert!(talking.talking && talking.idle_ms < 250, "{}", talking.idle_ms);
+    let talking = async || Some(row(&bob, "alice").await).filter(|alice| alice.talking);
+    // A session times its voice by itself, whatever the clock shows.
+    assert!(eventually("alice talks", talking).await.idle_ms < 700);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{self, PASSWORD, Process, TestServer, channel_id, hear, silence};
+use crate::support::{self, PASSWORD, Process, TestServer, channel_id, eventually, hear, silence};
 use parlour::endpoint::{Certificates, Identity};
 use parlour::http;
 use parlour::protocol::wire::{Hello, Join, LogInPassword, Request, Response, request, response};
@@ -267,9 +267,7 @@ async fn while_the_database_is_migrated_it_is_alive_and_not_ready() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (tell, told) = tokio::sync::watch::channel("users, 40 %".to_owned());
     let waiting = tokio::spawn(async move { http::wait(&[free], &certificates, told).await });
-    while TcpStream::connect(free).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("it listens", async || TcpStream::connect(free).await.ok()).await;
     assert!(get(free, "/healthz").await.ends_with("alive\n"));
     for path in ["/readyz", "/"] {
         let answer = get(free, path).await;

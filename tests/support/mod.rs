@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use parlour::client::{Address, Credentials, Heard, RequestError, Session, Trust, VoiceIn, connect};
+use parlour::clock::{Clock, TurnedClock};
 use parlour::config::{Config, Sources};
 use parlour::id::ChannelId;
 use parlour::server::Server;
@@ -28,12 +29,18 @@ impl TestServer {
     }
 
     pub async fn with(flags: &[(&'static str, &str)]) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), flags).await
+        Self::on(tempfile::tempdir().unwrap(), flags, Clock::system()).await
+    }
+
+    /// The same by a clock that stands still until it is turned.
+    pub async fn turned(flags: &[(&'static str, &str)]) -> (Self, TurnedClock) {
+        let (clock, turned) = Clock::turned(Clock::system().wall());
+        (Self::on(tempfile::tempdir().unwrap(), flags, clock).await, turned)
     }
 
     /// The same on what another one left.
     pub async fn again(directory: TempDir) -> Self {
-        Self::on(directory, &[]).await
+        Self::on(directory, &[], Clock::system()).await
     }
 
     /// Stops it, and leaves what it has on disk.
@@ -42,12 +49,12 @@ impl TestServer {
         self.directory
     }
 
-    async fn on(directory: TempDir, flags: &[(&'static str, &str)]) -> Self {
+    async fn on(directory: TempDir, flags: &[(&'static str, &str)], clock: Clock) -> Self {
         let mut flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         flags.push(("data_dir", directory.path().display().to_string()));
         let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
         let listen = ["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
-        let server = Server::start(&config, &listen, true).await.unwrap();
+        let server = Server::start_by(&config, &listen, true, clock).await.unwrap();
         server.ensure_user("root", PASSWORD, "Owner").await.unwrap();
         for name in ["alice", "bob", "carol"] {
             server.ensure_user(name, PASSWORD, "Member").await.unwrap();
@@ -114,6 +121,22 @@ pub async fn drain(voice: &mut VoiceIn) -> Vec<Heard> {
             () = std::future::ready(()) => return heard,
         }
     }
+}
+
+/// Asks until there is an answer, every few milliseconds, ten seconds at most: for what another process or a network
+/// brings. What waits for nothing but time is asked of a server whose clock is turned ([`TestServer::turned`]).
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(10), asking).await;
+    assert!(answer.is_ok(), "not within ten seconds: {what}");
+    answer.unwrap()
 }
 
 /// The next packet, within two seconds.
