@@ -3,15 +3,31 @@
 
 #![expect(clippy::print_stdout, reason = "it is how a build script talks to cargo")]
 
+mod operations;
 mod page;
+#[path = "../src/permission/bits.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the program's own table, of which the page gets a part")]
+mod permission;
 
 use std::error::Error;
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=build");
-    println!("cargo:rerun-if-changed=src/protocol/protocol.proto");
-    println!("cargo:rerun-if-changed={}", page::PAGE);
-    let files = protox::compile(["protocol.proto"], ["src/protocol"])?;
+    for source in [
+        "build",
+        "src/protocol/protocol.proto",
+        "src/protocol/options.proto",
+        "src/permission/bits.rs",
+        page::PAGE,
+    ] {
+        println!("cargo:rerun-if-changed={source}");
+    }
+    let mut compiler = protox::Compiler::new(["src/protocol"])?;
+    compiler.include_source_info(true).include_imports(true).open_file("protocol.proto")?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let operations = operations::read(&compiler.descriptor_pool())?;
+    operations::write(&operations, &out)?;
+    let files = compiler.file_descriptor_set();
     let schema = page::schema(&files)?;
     let mut config = prost_build::Config::new();
     // Fields of bytes share the buffer they were decoded from.

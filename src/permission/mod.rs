@@ -10,8 +10,10 @@
 //!    therefore wins on that channel.
 //! 4. Who may not see the channel may do nothing there.
 
+mod bits;
 mod evaluate;
 
+pub use bits::Permissions;
 pub use evaluate::{Holder, Step, effective, explain};
 
 use std::fmt;
@@ -19,113 +21,6 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::{ChannelId, RoleId, UserId};
-
-/// A set of permissions, a bit each. The numbers are stored and sent: they are never reused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Permissions(u64);
-
-macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $bit:literal, $word:literal;)*) => {
-        impl Permissions {
-            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
-
-            /// Every permission with the word that names it to people, in order of its bit.
-            pub const NAMED: &[(Self, &'static str)] = &[$((Self::$name, $word)),*];
-        }
-    };
-}
-
-permissions! {
-    /// See the channel and who is in it.
-    VIEW = 0, "view";
-    /// Enter the channel.
-    JOIN = 1, "join";
-    /// Be heard in the channel.
-    SPEAK = 2, "speak";
-    /// Send text messages to the channel and to the people in it.
-    TEXT = 3, "text";
-    /// Create channels below this one.
-    CREATE_CHANNEL = 4, "create channel";
-    /// Rename, describe, move and remove the channel.
-    EDIT_CHANNEL = 5, "edit channel";
-    /// Move other people out of and into the channel.
-    MOVE_OTHERS = 6, "move others";
-    /// Create and disable accounts.
-    MANAGE_USERS = 7, "manage users";
-    /// Invite people to make accounts.
-    INVITE = 8, "invite";
-    /// Keep accounts, addresses and devices out.
-    BAN = 9, "ban";
-    /// Speak to chosen people, to other channels and to roles, as far as this reaches.
-    WHISPER = 10, "whisper";
-    /// Hear the channel without being in it.
-    LISTEN = 11, "listen";
-    /// Mute, deafen and suppress other people.
-    MUTE_OTHERS = 12, "mute others";
-    /// End other people's connections.
-    KICK = 13, "kick";
-    /// Make and change roles, grant them, and change the channel's overwrites.
-    MANAGE_ROLES = 14, "manage roles";
-    /// Set what everybody meets: the welcome, the default channel, where the idle go.
-    MANAGE_ORGANIZATION = 15, "manage organization";
-    /// Record the channel.
-    RECORD = 16, "record";
-    /// Be a priority speaker: the others are turned down meanwhile.
-    PRIORITY = 17, "priority";
-    /// Share files and a screen in the channel. Nothing asks for it yet.
-    SHARE = 18, "share";
-    /// Ask why somebody else may do something, and what a change would change.
-    INSPECT = 19, "inspect";
-    /// Create channels below this one that go when they are empty.
-    CREATE_TEMPORARY = 20, "create temporary";
-    /// Own the server: everything, on every channel, whatever overwrites say.
-    ADMINISTER = 63, "administer";
-}
-
-impl Permissions {
-    /// No permission.
-    pub const NONE: Self = Self(0);
-    /// Every bit, known or not.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// From stored or received bits; unknown ones are kept.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// The bits as stored and sent.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// What both sets have.
-    #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether it is [`Permissions::NONE`].
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether every permission of `other` is in this set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// What either set has.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// This set without what `other` has.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-}
 
 impl fmt::Display for Permissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,7 +47,7 @@ impl std::str::FromStr for Permissions {
         for word in text.split(',').map(str::trim).filter(|word| !matches!(*word, "" | "nothing")) {
             let named = Self::NAMED.iter().find(|(_, name)| *name == word).map(|(bit, _)| *bit);
             let numbered = || word.strip_prefix("bit ")?.parse().ok().filter(|bit| *bit < 64);
-            let bit = named.or_else(|| numbered().map(|bit: u32| Self(1 << bit)));
+            let bit = named.or_else(|| numbered().map(|bit: u32| Self::from_bits(1 << bit)));
             all = all.union(bit.ok_or_else(|| UnknownPermission(word.to_owned()))?);
         }
         Ok(all)
@@ -161,13 +56,13 @@ impl std::str::FromStr for Permissions {
 
 impl From<u64> for Permissions {
     fn from(bits: u64) -> Self {
-        Self(bits)
+        Self::from_bits(bits)
     }
 }
 
 impl From<&Permissions> for u64 {
     fn from(permissions: &Permissions) -> Self {
-        permissions.0
+        permissions.bits()
     }
 }
 
@@ -176,7 +71,7 @@ impl Serialize for Permissions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let known = Self::NAMED.iter().fold(Self::NONE, |all, (bit, _)| all.union(*bit));
         let mut words = self.to_string();
-        for bit in (0..64).filter(|bit| self.without(known).0 >> bit & 1 == 1) {
+        for bit in (0..64).filter(|bit| self.without(known).bits() >> bit & 1 == 1) {
             words = format!("{words}, bit {bit}");
         }
         serializer.serialize_str(&words)

@@ -4,11 +4,13 @@
 //! into [`wire`]; voice is RTP (RFC 3550) with Opus (RFC 7587) behind a flow id, read in place by
 //! [`VoicePacket`].
 
+pub mod call;
 mod code;
 mod echo;
 mod extension;
 mod frame;
 mod notice;
+pub mod operation;
 mod rtp;
 mod varint;
 

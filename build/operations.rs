@@ -1,0 +1,256 @@
+//! The table of operations, and the enums by group that requests become, from the options in `protocol.proto`.
+//! An operation that lacks its options, names what isn't there or has no comment fails the build.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage};
+
+use crate::permission::Permissions;
+
+/// The packages of the messages and of their options.
+const PACKAGE: &str = "parlour.v1";
+const OPTION: &str = "parlour.options.operation";
+
+/// An operation, as `protocol.proto` has it.
+#[derive(Clone, Debug)]
+pub(super) struct Operation {
+    /// The member of `Request.body`.
+    pub(super) name: String,
+    /// Its message.
+    pub(super) message: String,
+    /// `Live`, say.
+    pub(super) group: String,
+    /// `Anybody`, say.
+    pub(super) who: String,
+    /// The word of the permission that it needs; empty for none.
+    pub(super) needs: String,
+    /// The field that says where the permission is needed, or on whom it acts.
+    pub(super) on: String,
+    /// The member of `Response.body` that answers it.
+    pub(super) answer: String,
+    /// It changes something that is kept.
+    pub(super) writes: bool,
+    /// It needs a session that is connected.
+    pub(super) connected: bool,
+    /// The permission isn't always needed.
+    pub(super) conditional: bool,
+    /// What it is for.
+    pub(super) documentation: String,
+}
+
+/// All of them, in the order of the file.
+pub(super) fn read(pool: &DescriptorPool) -> Result<Vec<Operation>, Box<dyn Error>> {
+    let message = |name: &str| {
+        let full = format!("{PACKAGE}.{name}");
+        pool.get_message_by_name(&full).ok_or_else(|| format!("protocol.proto has no message {name}"))
+    };
+    let answers: Vec<_> = message("Response")?.fields().map(|field| field.name().to_owned()).collect();
+    message("Request")?.fields().map(|field| operation(pool, &field, &answers)).collect()
+}
+
+fn operation(
+    pool: &DescriptorPool,
+    field: &FieldDescriptor,
+    answers: &[String],
+) -> Result<Operation, Box<dyn Error>> {
+    let name = field.name().to_owned();
+    let extension =
+        pool.get_extension_by_name(OPTION).ok_or("options.proto lacks the option \"operation\"")?;
+    let options = field.options();
+    if !options.has_extension(&extension) {
+        return Err(format!("the operation {name} lacks the option ({OPTION})").into());
+    }
+    let value = options.get_extension(&extension);
+    let option = value.as_message().ok_or("an operation's option is a message")?;
+    let Kind::Message(message) = field.kind() else {
+        return Err(format!("the operation {name} isn't a message").into());
+    };
+    let words = |field: &str| text(option, field);
+    let (needs, on, answer) = (words("needs")?, words("on")?, words("answer")?);
+    if !needs.is_empty() && !Permissions::NAMED.iter().any(|(_, word)| *word == needs) {
+        return Err(format!("the operation {name} needs \"{needs}\", which is no permission").into());
+    }
+    let known = |part: &str| {
+        message.get_field_by_name(part).is_some() || message.oneofs().any(|oneof| oneof.name() == part)
+    };
+    if !on.is_empty() && on != "own" && !known(&on) {
+        return Err(format!("the operation {name} acts on \"{on}\", which its message doesn't have").into());
+    }
+    if !answers.contains(&answer) {
+        return Err(format!("the operation {name} is answered by \"{answer}\", which is no answer").into());
+    }
+    Ok(Operation {
+        group: choice(option, "group", &name)?,
+        who: choice(option, "who", &name)?,
+        writes: flag(option, "writes")?,
+        connected: flag(option, "connected")?,
+        conditional: flag(option, "conditional")?,
+        documentation: documentation(pool, message.name())?,
+        message: message.name().to_owned(),
+        name,
+        needs,
+        on,
+        answer,
+    })
+}
+
+fn text(option: &DynamicMessage, field: &str) -> Result<String, Box<dyn Error>> {
+    let value = option.get_field_by_name(field).ok_or_else(|| format!("no option {field}"))?;
+    Ok(value.as_str().unwrap_or_default().to_owned())
+}
+
+fn flag(option: &DynamicMessage, field: &str) -> Result<bool, Box<dyn Error>> {
+    let value = option.get_field_by_name(field).ok_or_else(|| format!("no option {field}"))?;
+    Ok(value.as_bool().unwrap_or_default())
+}
+
+/// The name of a value of an enum, as a variant in Rust.
+fn choice(option: &DynamicMessage, field: &str, operation: &str) -> Result<String, Box<dyn Error>> {
+    let of = option.descriptor().get_field_by_name(field).ok_or_else(|| format!("no option {field}"))?;
+    let number = option.get_field(&of).as_enum_number().unwrap_or_default();
+    let Kind::Enum(kind) = of.kind() else { return Err(format!("the option {field} is no enum").into()) };
+    match kind.get_value(number) {
+        Some(value) if number != 0 => Ok(camel(&value.name().to_lowercase())),
+        _ => Err(format!("the operation {operation} doesn't say its {field}").into()),
+    }
+}
+
+/// The comment of a message.
+fn documentation(pool: &DescriptorPool, message: &str) -> Result<String, Box<dyn Error>> {
+    let descriptor = pool.get_message_by_name(&format!("{PACKAGE}.{message}")).ok_or("no such message")?;
+    let file = descriptor.parent_file();
+    let source = file.file_descriptor_proto().source_code_info.as_ref();
+    let location = source.and_then(|info| info.location.iter().find(|one| one.path == descriptor.path()));
+    let comment = location.and_then(|one| one.leading_comments.clone()).unwrap_or_default();
+    let comment: Vec<_> = comment.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if comment.is_empty() {
+        return Err(format!("the message {message} of an operation has no comment").into());
+    }
+    Ok(comment.join(" "))
+}
+
+/// Writes the table and the enums.
+pub(super) fn write(operations: &[Operation], out: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::write(out.join("operations.rs"), table(operations)?)?;
+    std::fs::write(out.join("calls.rs"), calls(operations)?)?;
+    Ok(())
+}
+
+fn table(operations: &[Operation]) -> Result<String, Box<dyn Error>> {
+    let mut text = String::new();
+    for one in operations {
+        let needs = Permissions::NAMED.iter().find(|(_, word)| *word == one.needs);
+        let bits = needs.map_or("0".to_owned(), |(one, _)| format!("1 << {}", one.bits().trailing_zeros()));
+        writeln!(
+            text,
+            "/// {doc}\npub const {constant}: Operation = Operation {{ name: {name:?}, group: Group::{group}, who: Who::{who}, \
+             needs: Permissions::from_bits({bits}), on: {on:?}, answer: {answer:?}, writes: {writes}, \
+             connected: {connected}, conditional: {conditional}, documentation: {said:?} }};",
+            said = one.documentation,
+            doc = marked(&one.documentation),
+            constant = one.name.to_uppercase(),
+            name = one.name,
+            group = one.group,
+            who = one.who,
+            on = one.on,
+            answer = one.answer,
+            writes = one.writes,
+            connected = one.connected,
+            conditional = one.conditional,
+        )?;
+    }
+    writeln!(text, "/// Every operation, in the order of protocol.proto.\npub const ALL: &[Operation] = &[")?;
+    for one in operations {
+        writeln!(text, "    {},", one.name.to_uppercase())?;
+    }
+    text.push_str("];\n");
+    Ok(text)
+}
+
+fn calls(operations: &[Operation]) -> Result<String, Box<dyn Error>> {
+    let mut groups: Vec<&str> = Vec::new();
+    for one in operations {
+        if !groups.contains(&one.group.as_str()) {
+            groups.push(&one.group);
+        }
+    }
+    let mut text = String::from(
+        "/// A request, by the group of its operation.\n#[derive(Clone, Debug, PartialEq)]\npub enum Call {\n",
+    );
+    for group in &groups {
+        writeln!(text, "    /// Of [`{group}`].\n    {group}({group}),")?;
+    }
+    text.push_str("}\n");
+    let (mut from, mut named) = (String::new(), String::new());
+    for group in &groups {
+        writeln!(
+            text,
+            "/// Requests of the group \"{}\".\n#[derive(Clone, Debug, PartialEq)]\npub enum {group} {{",
+            group.to_lowercase()
+        )?;
+        writeln!(
+            named,
+            "impl {group} {{\n/// What there is to say of its operation.\npub fn operation(&self) -> &'static Operation {{\nmatch self {{"
+        )?;
+        let mut on = String::new();
+        for one in operations.iter().filter(|one| one.group == *group) {
+            let variant = camel(&one.name);
+            let (message, documentation) = (&one.message, marked(&one.documentation));
+            writeln!(text, "    /// {documentation}\n    {variant}(wire::{message}),")?;
+            writeln!(from, "request::Body::{variant}(it) => Self::{group}({group}::{variant}(it)),")?;
+            writeln!(named, "Self::{variant}(_) => &operation::{},", one.name.to_uppercase())?;
+            match one.on.as_str() {
+                // Accounts and roles belong to the organization.
+                "" | "name" | "user" | "role" | "subject" => {
+                    writeln!(on, "Self::{variant}(_) => On::Organization,")?;
+                }
+                "channel" | "parent" => writeln!(on, "Self::{variant}(it) => On::Channel(it.{}),", one.on)?,
+                "session" => writeln!(on, "Self::{variant}(it) => On::Session(it.session),")?,
+                _ => writeln!(on, "Self::{variant}(_) => On::Other,")?,
+            }
+        }
+        text.push_str("}\n");
+        writeln!(
+            named,
+            "}}\n}}\n/// Where it acts, as far as one field of the request says it.\npub fn on(&self) -> On {{\nmatch self {{\n{on}}}\n}}\n}}"
+        )?;
+        writeln!(
+            named,
+            "impl From<{group}> for Call {{\nfn from(it: {group}) -> Self {{\nSelf::{group}(it)\n}}\n}}"
+        )?;
+    }
+    writeln!(
+        text,
+        "impl From<request::Body> for Call {{\nfn from(body: request::Body) -> Self {{\nmatch body {{\n{from}}}\n}}\n}}"
+    )?;
+    writeln!(
+        text,
+        "impl Call {{\n/// What there is to say of its operation.\npub fn operation(&self) -> &'static Operation {{\nmatch self {{"
+    )?;
+    for group in &groups {
+        writeln!(text, "Self::{group}(it) => it.operation(),")?;
+    }
+    writeln!(text, "}}\n}}\n}}\n{named}")?;
+    Ok(text)
+}
+
+/// The comment with names of messages marked as such.
+fn marked(comment: &str) -> String {
+    let is_name = |word: &str| word.chars().skip(1).any(char::is_uppercase) && !word.contains('"');
+    let mark = |word: &str| {
+        let name = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if is_name(name) { word.replace(name, &format!("`{name}`")) } else { word.to_owned() }
+    };
+    comment.split(' ').map(mark).collect::<Vec<_>>().join(" ")
+}
+
+/// `LogInToken` of `log_in_token`.
+fn camel(name: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    };
+    name.split('_').map(capital).collect()
+}
