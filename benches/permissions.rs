@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parlour::account::{self, Registration, Secret, Visitor};
 use parlour::clock::Clock;
-use parlour::control::{Actor, Attached, Handle, Newcomer, Settings, start};
+use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, start};
 use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::protocol::CloseCode;
+use parlour::protocol::call::Entry;
 use parlour::protocol::wire::{self, MemberKind, request, response};
 use parlour::state::{Channel, Held, Limits, Lobby, Member, Role, State, Stored};
 use parlour::store::Store;
@@ -130,10 +131,12 @@ async fn arrive(handle: &Handle<Nowhere>, number: usize) -> Arrived {
     let from = "127.0.0.1".parse().unwrap();
     let log_in = wire::LogInGuest { name: format!("guest-{number}"), ..Default::default() };
     let visitor = Visitor { from, client: "bench", exported: None };
-    let proven = handle.log_in(&request::Body::LogInGuest(log_in), visitor).await.unwrap();
+    let Ok(Entered::Proven(proven)) = handle.enter(&Entry::LogInGuest(log_in), visitor).await else {
+        unreachable!("a guest is let in")
+    };
     let newcomer =
         Newcomer { peer: Nowhere, address: from, kind: MemberKind::Native, client: "bench".to_owned() };
-    let (arrived, _) = handle.arrive(proven, newcomer).await.unwrap();
+    let (arrived, _) = handle.arrive(*proven, newcomer).await.unwrap();
     let channel = 6 + number as u64 % CHANNELS as u64;
     let join = request::Body::Join(wire::Join { channel, ..Default::default() });
     handle.request(Actor::Session(arrived.0.session), join).await.unwrap();

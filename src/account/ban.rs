@@ -15,7 +15,7 @@ const LISTED: usize = 1_000;
 
 impl Accounts {
     /// Refuses whoever is kept out.
-    pub(super) fn check_bans(
+    pub fn check_bans(
         &self,
         user: Option<UserId>,
         from: Option<IpAddr>,

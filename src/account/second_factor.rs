@@ -2,7 +2,7 @@
 
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{ClaimCode, TotpSecret};
-use crate::id::{RoleId, UserId};
+use crate::id::UserId;
 use crate::protocol::wire;
 use crate::store::{Author, By, SecondFactor, User, write};
 
@@ -76,16 +76,6 @@ impl Accounts {
         // Roles that waited for it are there at once.
         let codes = codes.iter().map(ToString::to_string).collect();
         Ok((wire::RecoveryCodes { codes }, Changed::User(user)))
-    }
-
-    /// Roles that grant nothing to whoever has no second factor, or do again.
-    pub async fn require_second_factor(
-        &self,
-        roles: &[RoleId],
-        required: bool,
-        by: By,
-    ) -> Result<(), AccountError> {
-        self.run(by, write::set_second_factor(roles.to_vec(), required)).await
     }
 
     /// What somebody lacks for want of a second factor, in a sentence; empty for nothing.

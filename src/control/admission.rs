@@ -1,67 +1,83 @@
 //! Who comes in: accounts that are made for others, invites and bans.
 
-use super::{Actor, Done, Handle, Refused};
-use crate::id::BanId;
-use crate::protocol::wire::{self, request, response};
-use crate::state::Change;
+use super::{Actor, Handle, Refused};
+use crate::id::{BanId, UserId};
+use crate::protocol::call::{Admission, Directory, On};
+use crate::protocol::operation::Operation;
+use crate::protocol::wire::{self, response};
+use crate::state::{Asker, State};
+use crate::store::By;
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
-    /// Creates an account, if `actor` may.
-    pub(super) async fn create_user(
-        &self,
-        actor: Actor,
-        body: request::Body,
-    ) -> Result<response::Body, Refused> {
-        let request::Body::CreateUser(wire::CreateUser { password, .. }) = &body else {
-            return Err(Refused::Internal);
-        };
-        let password = password.clone();
-        // Permission first: who may not do it learns nothing of the password's rules, and costs no hash.
-        let Done::Allowed(Change::CreateUser { name, role }, by) = self.ask(actor, body, true).await? else {
-            return Err(Refused::Internal);
-        };
-        let user = self.0.accounts.create_user(name, &password, role, by).await?;
-        Ok(response::Body::Created(wire::Created { id: user.0 }))
+    /// Does what `actor` asks for about other people's accounts.
+    pub(super) async fn directory(&self, actor: Actor, call: Directory) -> Result<response::Body, Refused> {
+        let (operation, on) = (call.operation(), call.on());
+        match call {
+            Directory::CreateUser(create) => {
+                let asked = create.clone();
+                // Permission first: who may not do it learns nothing of the password's rules, and costs no hash.
+                let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &asked);
+                let ((name, role), by) = self.permit(actor, operation, on, rule).await?;
+                let user = self.0.accounts.create_user(name, &create.password, role, by).await?;
+                Ok(response::Body::Created(wire::Created { id: user.0 }))
+            }
+        }
     }
 
-    /// Does what `actor` asks for about who comes in, which the state allows to whoever may.
-    pub(super) async fn admission(
-        &self,
-        actor: Actor,
-        body: request::Body,
-    ) -> Result<response::Body, Refused> {
-        let allowed = self.ask(actor, body.clone(), true).await?;
-        let Done::Allowed(Change::Admission { roles, own }, by) = allowed else {
-            return Err(Refused::Internal);
-        };
+    /// Does what `actor` asks for about who comes in.
+    pub(super) async fn admission(&self, actor: Actor, call: Admission) -> Result<response::Body, Refused> {
+        let (operation, on) = (call.operation(), call.on());
+        let nothing_more = |_: &State, _: Asker<'_>| Ok(());
         let accounts = &self.0.accounts;
-        let done = response::Body::Done(wire::Done {});
-        match body {
-            request::Body::CreateInvite(create) => {
+        match call {
+            Admission::CreateInvite(create) => {
+                let invite = create.clone();
+                let rule = move |state: &State, asker: Asker<'_>| state.invited_roles(asker, &invite);
+                let (roles, by) = self.permit(actor, operation, on, rule).await?;
                 Ok(response::Body::Invite(accounts.create_invite(&create, roles, by).await?))
             }
-            request::Body::ListInvites(_) => Ok(response::Body::Invites(accounts.invites()?)),
-            request::Body::RevokeInvite(revoke) => {
-                accounts.revoke_invite(revoke.id, by).await?;
-                Ok(done)
+            Admission::ListInvites(_) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::Invites(accounts.invites()?))
             }
-            request::Body::CreateBan(create) => {
+            Admission::RevokeInvite(revoke) => {
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
+                accounts.revoke_invite(revoke.id, by).await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            Admission::CreateBan(create) => {
+                let (own, by) = self.permit_ban(actor, operation, create.clone()).await?;
                 let (ban, changed) = accounts.ban(create, own, by).await?;
                 self.follow(changed).await?;
                 Ok(response::Body::Created(wire::Created { id: ban.0 }))
             }
-            request::Body::ListBans(_) => Ok(response::Body::Bans(accounts.bans()?)),
-            request::Body::LiftBan(lift) => {
+            Admission::ListBans(_) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::Bans(accounts.bans()?))
+            }
+            Admission::LiftBan(lift) => {
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
                 self.follow(accounts.lift_ban(BanId(lift.id), by).await?).await?;
-                Ok(done)
+                Ok(response::Body::Done(wire::Done {}))
             }
-            request::Body::RequireSecondFactor(require) => {
-                accounts.require_second_factor(&roles, require.required, by).await?;
-                self.refresh().await?;
-                Ok(done)
-            }
-            _ => Err(Refused::Unexpected),
         }
+    }
+
+    /// Whether an actor may keep somebody out, and which account is its own.
+    async fn permit_ban(
+        &self,
+        actor: Actor,
+        operation: &'static Operation,
+        ban: wire::CreateBan,
+    ) -> Result<(Option<UserId>, By), Refused> {
+        self.look(move |control| {
+            let facts = control.facts_of_ban(actor, &ban)?;
+            let asker = control.state.asker(actor, &facts)?;
+            control.state.permit(asker, operation, On::Organization)?;
+            control.state.may_ban(asker, &facts)?;
+            Ok((asker.user(), control.by(actor)))
+        })
+        .await
     }
 }

@@ -17,7 +17,7 @@ use crate::state::{Channel, Class, Event, Group, Member};
 use crate::voice::{Activity, Audience, ForwardTable, Listener, Peer, Route, Stage};
 
 /// What makes two viewers see the same.
-type Alike = (*const Class, Option<Permissions>);
+type Alike = (*const Class, Permissions);
 
 /// A connected session's way out: its voice, its events.
 pub(super) struct Place<P> {
@@ -110,9 +110,9 @@ impl<P: Peer> Control<P> {
         for (session, place) in &mut self.seats {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
-                place.tell(event::Body::Snapshot(self.state.snapshot(Some(*session))))
+                place.tell(event::Body::Snapshot(self.state.snapshot(Some(viewer))))
             } else {
-                let alike = (Arc::as_ptr(&viewer.class), viewer.key.map(|(_, scopes)| scopes));
+                let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling);
                 let mut all = BytesMut::new();
                 for (event, told) in events.iter().zip(&mut told) {
                     let fresh = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);

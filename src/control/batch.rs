@@ -9,13 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audience::Place;
 use super::recorder::Running;
-use super::rights::Imagined;
-use super::{Attached, Command, Done, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load};
+use super::{Attached, Command, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load};
 use crate::account::AccountError;
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
-use crate::protocol::wire::{self, request, response};
-use crate::state::{Actor, Change, Event, Facts, Held, Member, Standing, State};
+use crate::protocol::wire::{self, response};
+use crate::state::{Actor, Asked, Change, Event, Held, Member, Standing, State};
 use crate::store::{Author, By, Failed, GUEST, Rejected, SEEDED_ORGANIZATION, Seen, Write, ban_on, write};
 use crate::voice::{Activity, Peer, Stage};
 
@@ -94,12 +93,10 @@ impl<P: Peer> Control<P> {
                     self.arrive(*proven, newcomer, reply, &mut pending);
                 }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
-                Command::Request { actor, body, given, reply } => {
-                    self.take_request((actor, &body, &given), reply, &mut pending, &mut before);
+                Command::Change { actor, asked, given, reply } => {
+                    self.take_change((actor, &asked, &given), reply, &mut pending, &mut before);
                 }
-                Command::Authorize { actor, needed, on, reply } => {
-                    let _ = reply.send(self.state.authorize(actor, needed, on).map_err(Refused::from));
-                }
+                Command::Look(look) => look(self),
                 Command::Tick => {
                     for change in self.due() {
                         self.make(
@@ -131,11 +128,11 @@ impl<P: Peer> Control<P> {
         stop
     }
 
-    /// Decides a request; what it leads to is published and written with the batch, and then answered.
-    fn take_request(
+    /// Decides what is asked; what it leads to is published and written with the batch, and then answered.
+    fn take_change(
         &mut self,
-        (actor, body, given): (Actor, &request::Body, &Given),
-        reply: oneshot::Sender<Result<Done, Refused>>,
+        (actor, asked, given): (Actor, &Asked, &Given),
+        reply: oneshot::Sender<Result<response::Body, Refused>>,
         pending: &mut Pending,
         before: &mut Option<State>,
     ) {
@@ -143,8 +140,11 @@ impl<P: Peer> Control<P> {
             // The one who asked may be gone.
             let _ = reply.send(outcome);
         };
-        let (change, facts) = match self.decide(actor, body, given.password_fits) {
-            Ok(decided) => decided,
+        let decided = self
+            .facts(actor, asked, given.password_fits)
+            .and_then(|facts| Ok(self.state.decide(actor, asked, &facts)?));
+        let change = match decided {
+            Ok(change) => change,
             Err(refused) => return answered(Err(refused)),
         };
         if let Change::TextChannel { channel, .. } = &change
@@ -152,22 +152,18 @@ impl<P: Peer> Control<P> {
         {
             return answered(Err(Refused::RateLimited(wait)));
         }
-        if given.ask_only {
-            return answered(Ok(Done::Allowed(change, self.by(actor))));
-        }
-        if let request::Body::WhatIf(_) = body {
-            let imagined = Imagined::new(self.state.clone(), change, facts.named);
-            return answered(Ok(Done::Imagined(Box::new(imagined))));
-        }
         if let Actor::Session(session) = actor
             && let Some(place) = self.seats.get(&session)
         {
             place.activity.acts(self.shared.clock.monotonic());
         }
-        let answer = self.answer(actor, body, &change, &facts);
+        let answer = match change.created() {
+            Some(id) => response::Body::Created(wire::Created { id }),
+            None => response::Body::Done(wire::Done {}),
+        };
         let by = self.by(actor);
         self.make(by, change, &given.password, pending, before);
-        pending.replies.push(Box::new(move |outcome| answered(outcome.and(answer).map(Done::Answer))));
+        pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
     }
 
     /// Brings what is live to what the store holds by now.
@@ -189,7 +185,7 @@ impl<P: Peer> Control<P> {
                 return None;
             }
             match member.key {
-                Some((key, _)) => drop(store.api_key_by_id(key, now).ok().flatten()?),
+                Some(key) => drop(store.api_key_by_id(key, now).ok().flatten()?),
                 None => drop(store.session(user, member.session, now).ok().flatten()?),
             }
             let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
@@ -204,16 +200,6 @@ impl<P: Peer> Control<P> {
             }
         }
         Ok(())
-    }
-
-    fn decide(
-        &self,
-        actor: Actor,
-        body: &request::Body,
-        password_fits: bool,
-    ) -> Result<(Change, Facts), Refused> {
-        let facts = self.facts(body, password_fits)?;
-        Ok((self.state.decide(actor, body, &facts)?, facts))
     }
 
     /// Makes a change, which is published and written later. `before` is the state as it was before the first that
@@ -266,62 +252,15 @@ impl<P: Peer> Control<P> {
         let at = self.shared.clock.wall();
         match actor {
             Actor::Operator => By { author: Author::Operator, from: None, at },
+            Actor::Account { user, origin, .. } => {
+                By { author: Author::User(user), from: origin.address, at }
+            }
             Actor::Session(session) => {
                 let user = self.state.member(session).and_then(|member| member.user);
                 let author = user.map_or(Author::Guest, Author::User);
                 By { author, from: self.seats.get(&session).map(|place| place.address), at }
             }
         }
-    }
-
-    fn answer(
-        &self,
-        actor: Actor,
-        body: &request::Body,
-        change: &Change,
-        facts: &Facts,
-    ) -> Result<response::Body, Refused> {
-        Ok(match (body, change) {
-            (_, Change::CreateChannel(channel)) => {
-                response::Body::Created(wire::Created { id: channel.id.0 })
-            }
-            (_, Change::CreateRole(role)) => response::Body::Created(wire::Created { id: role.id.0 }),
-            (request::Body::List(_), _) => {
-                response::Body::Listing(wire::Listing { snapshot: Some(self.listing(actor)) })
-            }
-            (request::Body::ListRoles(_), _) => response::Body::Roles(self.state.show_roles()),
-            (request::Body::GetOrganization(_), _) => {
-                let viewer = match actor {
-                    Actor::Session(session) => self.state.member(session),
-                    Actor::Operator => None,
-                };
-                response::Body::Organization(self.state.show_lobby(viewer))
-            }
-            (request::Body::ListOverwrites(list), _) => {
-                response::Body::Overwrites(self.overwrites(ChannelId(list.channel))?)
-            }
-            (request::Body::Why(why), _) => response::Body::Explanation(self.why(actor, why, facts)?),
-            _ => response::Body::Done(wire::Done {}),
-        })
-    }
-
-    /// What an actor may see, with what only a look at it tells: who is idle, and who talks.
-    fn listing(&self, actor: Actor) -> wire::Snapshot {
-        let viewer = match actor {
-            Actor::Session(session) => Some(session),
-            Actor::Operator => None,
-        };
-        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.clock.monotonic());
-        for member in &mut snapshot.members {
-            let session = SessionId(member.session);
-            let hidden =
-                self.state.member(session).and_then(|of| of.channel).is_some() && member.channel == 0;
-            if let Some(place) = self.seats.get(&session).filter(|_| !hidden) {
-                member.idle_ms = u64::try_from(place.activity.idle(now).as_millis()).unwrap_or(u64::MAX);
-                member.talking = place.activity.talks(now);
-            }
-        }
-        snapshot
     }
 
     fn arrive(
@@ -375,7 +314,10 @@ impl<P: Peer> Control<P> {
     ) -> Result<Member, Refused> {
         let (store, now) = (&self.shared.store, self.shared.clock.wall());
         let mut member = Member::new(proven.session, proven.user, proven.name, self.new_ssrc()?);
-        (member.client, member.key) = (client, proven.key);
+        member.client = client;
+        if let Some((key, scopes)) = proven.key {
+            (member.key, member.ceiling) = (Some(key), scopes);
+        }
         let Some(id) = proven.user else {
             member.roles = vec![Held { role: GUEST, until: None }];
             member.kind = wire::MemberKind::Guest;

@@ -3,14 +3,12 @@
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::rights::Imagined;
+use super::batch::Control;
 use super::{Actor, Attached, Newcomer, Proven, Refused};
 use crate::auth::StoredPassword;
-use crate::id::{ChannelId, SessionId};
-use crate::permission::Permissions;
-use crate::protocol::wire::{request, response};
-use crate::state::Change;
-use crate::store::By;
+use crate::id::SessionId;
+use crate::protocol::wire::response;
+use crate::state::Asked;
 
 /// Something for the control thread.
 pub(super) enum Command<P> {
@@ -23,21 +21,17 @@ pub(super) enum Command<P> {
         session: SessionId,
         attachment: u64,
     },
-    Request {
+    /// Something that changes the live state.
+    Change {
         actor: Actor,
-        body: Box<request::Body>,
+        asked: Box<Asked>,
         given: Given,
-        reply: oneshot::Sender<Result<Done, Refused>>,
+        reply: oneshot::Sender<Result<response::Body, Refused>>,
     },
+    /// A look at the live state, and whatever is asked about it.
+    Look(Look<P>),
     /// The store was changed by other ways; what is live follows.
     Refresh {
-        reply: oneshot::Sender<Result<(), Refused>>,
-    },
-    /// Whether somebody has permissions on a channel.
-    Authorize {
-        actor: Actor,
-        needed: Permissions,
-        on: Option<ChannelId>,
         reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// It is time for something.
@@ -47,11 +41,12 @@ pub(super) enum Command<P> {
     },
 }
 
+/// What the control thread does with a look at its state; it sends the answer itself.
+pub(super) type Look<P> = Box<dyn FnOnce(&Control<P>) + Send>;
+
 /// What was found out about a request before it came to the control thread.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// Only whether it would be allowed is asked; for requests whose work is done elsewhere.
-    pub(super) ask_only: bool,
     /// The password that it shows is the channel's.
     pub(super) password_fits: bool,
     /// What becomes of a channel's password.
@@ -68,14 +63,4 @@ pub(super) enum NewPassword {
     None,
     /// This one.
     Is(StoredPassword),
-}
-
-/// What a request came to.
-#[derive(Debug)]
-pub(super) enum Done {
-    Answer(response::Body),
-    /// It may be done, elsewhere.
-    Allowed(Change, By),
-    /// It may be done: here is the state, to look at what would come of it.
-    Imagined(Box<Imagined>),
 }

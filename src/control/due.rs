@@ -8,7 +8,7 @@ use super::{Command, Handle};
 use crate::clock::Clock;
 use crate::id::{SessionId, Timestamp};
 use crate::permission::Permissions;
-use crate::state::{Actor, Change};
+use crate::state::{Change, Member};
 use crate::voice::Peer;
 
 /// Who may be idle is looked at no more often.
@@ -101,10 +101,9 @@ impl<P: Peer> Control<P> {
         let lobby = self.state.lobby();
         let Some(afk) = lobby.afk_channel.filter(|_| lobby.afk_ms > 0) else { return Vec::new() };
         let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.clock.monotonic());
-        let may =
-            |session| self.state.authorize(Actor::Session(session), Permissions::JOIN, Some(afk)).is_ok();
+        let may = |member: &Member| self.state.permissions(member, afk).contains(Permissions::JOIN);
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
-        let idle = elsewhere.filter(|member| may(member.session)).filter_map(|member| {
+        let idle = elsewhere.filter(|member| may(member)).filter_map(|member| {
             let activity = &self.seats.get(&member.session)?.activity;
             Some((member.session, limit.saturating_sub(activity.idle(now))))
         });

@@ -2,26 +2,63 @@
 
 use super::batch::Control;
 use super::{Refused, load};
-use crate::account::network_of;
+use crate::account::{AccountError, network_of};
 use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
-use crate::protocol::wire::{create_ban, request, set_overwrite, what_if};
-use crate::state::{Facts, Named, OWNER};
+use crate::protocol::call::{Live, Rights};
+use crate::protocol::wire::{self, create_ban, set_overwrite};
+use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, Way};
 use crate::store::{ReadError, Store, User, ban_on};
 use crate::voice::Peer;
 
 impl<P: Peer> Control<P> {
-    pub(super) fn facts(&self, body: &request::Body, password_fits: bool) -> Result<Facts, Refused> {
-        let (store, now) = (&self.shared.store, self.shared.clock.wall());
-        let named = match name_in(body) {
-            Some(name) => store.user_by_name(self.state.organization(), name)?,
+    /// What a decision about the live state depends on besides it.
+    pub(super) fn facts(&self, actor: Actor, asked: &Asked, password_fits: bool) -> Result<Facts, Refused> {
+        let named = match account_in(asked) {
+            Some(name) => self.named(name, removes_owner(asked))?,
             None => None,
         };
-        let named = named.map(|user| describe(store, &user, removes_owner(body), now)).transpose()?;
-        let affected = match body {
-            request::Body::CreateBan(ban) => self.within(ban.subject.as_ref()),
-            _ => Vec::new(),
+        let (now, asker) = (self.shared.clock.wall(), self.unconnected(actor)?);
+        Ok(Facts { now, named, password_fits, affected: Vec::new(), asker })
+    }
+
+    /// The account of a name; with whether it is the last owner, where that is asked.
+    pub(super) fn named(&self, name: &str, ask_owner: bool) -> Result<Option<Named>, Refused> {
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
+        let user = store.user_by_name(self.state.organization(), name)?;
+        Ok(user.map(|user| describe(store, &user, ask_owner, now)).transpose()?)
+    }
+
+    /// What a decision about a ban depends on.
+    pub(super) fn facts_of_ban(&self, actor: Actor, ban: &wire::CreateBan) -> Result<Facts, Refused> {
+        let named = match &ban.subject {
+            Some(create_ban::Subject::User(name)) => self.named(name, false)?,
+            _ => None,
         };
-        Ok(Facts { now, named, password_fits, affected })
+        let affected = self.within(ban.subject.as_ref());
+        let asker = self.unconnected(actor)?;
+        Ok(Facts { now: self.shared.clock.wall(), named, password_fits: false, affected, asker })
+    }
+
+    /// An account that asks without being connected, as the member that it would be. One that can't log in can't ask.
+    pub(super) fn unconnected(&self, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
+        let Actor::Account { user, ceiling, origin } = actor else { return Ok(None) };
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
+        let home = self.state.organization();
+        let user = store.user(user)?.filter(|user| !user.disabled && user.organization == home);
+        let user = user.ok_or(AccountError::TokenInvalid)?;
+        self.shared.accounts.check_bans(Some(user.id), origin.address, None)?;
+        let mut member = self.state.as_member(&describe(store, &user, false, now)?);
+        member.ceiling = ceiling;
+        match origin.way {
+            Way::Key(key) => {
+                store
+                    .api_key_by_id(key, now)?
+                    .filter(|key| key.user == user.id)
+                    .ok_or(AccountError::TokenInvalid)?;
+                member.key = Some(key);
+            }
+        }
+        Ok(Some(Box::new(member)))
     }
 
     /// Who is connected from the addresses that a ban is about.
@@ -33,47 +70,26 @@ impl<P: Peer> Control<P> {
     }
 }
 
-/// The account that a request is about, by its name.
-fn name_in(body: &request::Body) -> Option<&str> {
-    match body {
-        request::Body::SetUserDisabled(set) => Some(&set.name),
-        request::Body::CreateBan(ban) => match ban.subject.as_ref()? {
-            create_ban::Subject::User(name) => Some(name),
-            _ => None,
+/// The account that is named in what is asked.
+fn account_in(asked: &Asked) -> Option<&str> {
+    match asked {
+        Asked::Live(Live::SetUserDisabled(set)) => Some(&set.name),
+        Asked::Rights(Rights::GrantRole(grant)) => Some(&grant.user),
+        Asked::Rights(Rights::RevokeRole(revoke)) => Some(&revoke.user),
+        Asked::Rights(Rights::SetOverwrite(set)) => match &set.subject {
+            Some(set_overwrite::Subject::User(name)) => Some(name),
+            Some(set_overwrite::Subject::Role(_)) | None => None,
         },
-        request::Body::GrantRole(grant) => Some(&grant.user),
-        request::Body::RevokeRole(revoke) => Some(&revoke.user),
-        request::Body::Why(why) if !why.user.is_empty() => Some(&why.user),
-        request::Body::SetOverwrite(set) => subject_name(set.subject.as_ref()),
-        request::Body::WhatIf(what_if) => match what_if.change.as_ref()? {
-            what_if::Change::GrantRole(grant) => Some(&grant.user),
-            what_if::Change::RevokeRole(revoke) => Some(&revoke.user),
-            what_if::Change::SetOverwrite(set) => subject_name(set.subject.as_ref()),
-            _ => None,
-        },
-        _ => None,
+        Asked::Live(_) | Asked::Rights(_) => None,
     }
 }
 
-fn subject_name(subject: Option<&set_overwrite::Subject>) -> Option<&str> {
-    match subject {
-        Some(set_overwrite::Subject::User(name)) => Some(name),
-        _ => None,
-    }
-}
-
-/// Whether a request may take away what makes an owner. Only then it matters whether there is another.
-fn removes_owner(body: &request::Body) -> bool {
-    let removes = |change: &what_if::Change| {
-        matches!(change, what_if::Change::GrantRole(_) | what_if::Change::RevokeRole(_))
-    };
-    match body {
-        request::Body::SetUserDisabled(_) | request::Body::GrantRole(_) | request::Body::RevokeRole(_) => {
-            true
-        }
-        request::Body::WhatIf(what_if) => what_if.change.as_ref().is_some_and(removes),
-        _ => false,
-    }
+/// Whether what is asked may take away what makes an owner. Only then it matters whether there is another.
+fn removes_owner(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::Live(Live::SetUserDisabled(_)) | Asked::Rights(Rights::GrantRole(_) | Rights::RevokeRole(_))
+    )
 }
 
 fn describe(store: &Store, user: &User, ask_owner: bool, now: Timestamp) -> Result<Named, ReadError> {

@@ -148,10 +148,7 @@ pub(super) fn writes(
         | Change::SetTarget { .. }
         | Change::StopRecording(_)
         | Change::TextChannel { .. }
-        | Change::TextSession { .. }
-        | Change::CreateUser { .. }
-        | Change::OwnAccount { .. }
-        | Change::Admission { .. } => Vec::new(),
+        | Change::TextSession { .. } => Vec::new(),
     }
 }
 

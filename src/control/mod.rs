@@ -11,10 +11,10 @@ mod audience;
 mod batch;
 mod command;
 mod counts;
+mod dispatch;
 mod due;
 mod facts;
 mod load;
-mod log_in;
 mod own;
 mod recorder;
 mod refused;
@@ -22,8 +22,9 @@ mod rights;
 mod texts;
 
 pub use crate::account::{Proven, Visitor};
-pub use crate::state::Actor;
+pub use crate::state::{Actor, Origin, Way};
 pub use counts::Counts;
+pub use dispatch::Entered;
 pub use load::StartError;
 pub use refused::Refused;
 
@@ -39,15 +40,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::account::{self, Accounts, Changed};
 use crate::clock::Clock;
-use crate::id::{ChannelId, Fingerprint, SessionId, Ssrc, Timestamp};
-use crate::permission::Permissions;
+use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
 use crate::protocol::CloseCode;
-use crate::protocol::wire::{self, MemberKind, request, response};
+use crate::protocol::wire::{self, MemberKind};
 use crate::recording::Recordings;
 use crate::state::State;
 use crate::store::Store;
 use crate::voice::{self, Activity, ForwardTable, Peer};
-use command::{Command, Done, Given, NewPassword};
+use command::{Command, Given, NewPassword};
 use due::Due;
 
 /// Requests that wait for the control thread at most; at the bound the answer is "busy".
@@ -237,62 +237,6 @@ impl<P: Peer> Handle<P> {
         let _ = self.0.queue.send(Command::Depart { session, attachment }).await;
     }
 
-    /// Does what `actor` asks for, and answers when it has taken effect.
-    pub async fn request(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
-        match body {
-            request::Body::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
-            request::Body::CreateUser(_) => self.create_user(actor, body).await,
-            request::Body::Join(_) | request::Body::CreateChannel(_) | request::Body::EditChannel(_) => {
-                self.with_password(actor, body).await
-            }
-            request::Body::ListHolders(list) => self.holders(actor, list).await,
-            request::Body::WhatIf(_) => self.what_if(actor, body).await,
-            request::Body::StartRecording(_)
-            | request::Body::ListRecordings(_)
-            | request::Body::FetchRecording(_)
-            | request::Body::RemoveRecording(_) => self.recording(actor, body).await,
-            request::Body::GetAccount(_)
-            | request::Body::ChangePassword(_)
-            | request::Body::ListDevices(_)
-            | request::Body::EndDevice(_)
-            | request::Body::EndOtherDevices(_)
-            | request::Body::RegisterKey(_)
-            | request::Body::RemoveKey(_)
-            | request::Body::SetUpSecondFactor(_)
-            | request::Body::ConfirmSecondFactor(_)
-            | request::Body::RemoveSecondFactor(_)
-            | request::Body::CreateApiKey(_)
-            | request::Body::ListApiKeys(_)
-            | request::Body::SetEmail(_)
-            | request::Body::VerifyEmail(_)
-            | request::Body::RevokeApiKey(_) => self.own_account(actor, body).await,
-            request::Body::CreateInvite(_)
-            | request::Body::ListInvites(_)
-            | request::Body::RevokeInvite(_)
-            | request::Body::CreateBan(_)
-            | request::Body::ListBans(_)
-            | request::Body::LiftBan(_)
-            | request::Body::RequireSecondFactor(_) => self.admission(actor, body).await,
-            request::Body::NewClaimCode(_) => {
-                self.ask(actor, body, true).await?;
-                Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
-            }
-            request::Body::Administer(wire::Administer { request }) => {
-                let asked = wire::Administer { request: String::new() };
-                self.ask(actor, request::Body::Administer(asked), true).await?;
-                self.administer(&request).await.map(response::Body::Administered)
-            }
-            request::Body::ServerStatus(_) => {
-                self.ask(actor, body, true).await?;
-                Ok(response::Body::Status(self.status()))
-            }
-            body => match self.ask(actor, body, false).await? {
-                Done::Answer(answer) => Ok(answer),
-                Done::Allowed(..) | Done::Imagined(_) => Err(Refused::Internal),
-            },
-        }
-    }
-
     /// Tells everyone connected that the server stops, refuses what comes after, and ends the thread.
     pub async fn stop(&self) {
         let (reply, done) = oneshot::channel();
@@ -336,28 +280,6 @@ impl<P: Peer> Handle<P> {
         done.await.map_err(|_| Refused::Stopping)?
     }
 
-    async fn ask(&self, actor: Actor, body: request::Body, ask_only: bool) -> Result<Done, Refused> {
-        self.ask_with(actor, body, Given { ask_only, ..Given::default() }).await
-    }
-
-    async fn ask_with(&self, actor: Actor, body: request::Body, given: Given) -> Result<Done, Refused> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Command::Request { actor, body: Box::new(body), given, reply })?;
-        answer.await.map_err(|_| Refused::Stopping)?
-    }
-
-    /// Whether somebody has permissions on a channel, or, without one, wherever no channel is meant.
-    async fn authorize(
-        &self,
-        actor: Actor,
-        needed: Permissions,
-        on: Option<ChannelId>,
-    ) -> Result<(), Refused> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Command::Authorize { actor, needed, on, reply })?;
-        answer.await.map_err(|_| Refused::Stopping)?
-    }
-
     fn enqueue(&self, command: Command<P>) -> Result<(), Refused> {
         self.0.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refused::Busy,
@@ -365,7 +287,7 @@ impl<P: Peer> Handle<P> {
         })
     }
 
-    fn status(&self) -> wire::Status {
+    pub(super) fn status(&self) -> wire::Status {
         let Shared { settings, voice_counts, counts, started, .. } = &*self.0;
         let all = voice_counts.all().chain(counts.all());
         wire::Status {

@@ -1,104 +1,96 @@
 //! What people do to their own accounts: password, devices, keys, second factor.
 
-use super::{Actor, Done, Handle, Refused};
+use super::{Actor, Given, Handle, Refused};
 use crate::id::SessionId;
-use crate::protocol::wire::{self, request, response};
-use crate::state::Change;
-use crate::store::{By, User};
+use crate::permission::Permissions;
+use crate::protocol::call::{Account, Live};
+use crate::protocol::wire::{self, response};
+use crate::state::{Asker, Own, State};
+use crate::store::By;
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
-    /// Does what `actor` asks for to their own account, which the state allows to whoever has one.
-    pub(super) async fn own_account(
-        &self,
-        actor: Actor,
-        body: request::Body,
-    ) -> Result<response::Body, Refused> {
-        let allowed = self.ask(actor, body.clone(), true).await?;
-        let Done::Allowed(Change::OwnAccount { user, session, connected }, by) = allowed else {
-            return Err(Refused::Internal);
+    /// Does what `actor` asks for to their own account, which everybody may who has one and comes as a person.
+    pub(super) async fn own_account(&self, actor: Actor, call: Account) -> Result<response::Body, Refused> {
+        // A key may do what its owner may, at most.
+        let lent = match &call {
+            Account::CreateApiKey(create) => Permissions::from_bits(create.scopes),
+            _ => Permissions::NONE,
         };
-        let accounts = &self.0.accounts;
+        let rule = move |state: &State, asker: Asker<'_>| {
+            state.may_lend(asker, lent)?;
+            state.own_account(asker)
+        };
+        let (own, by) = self.permit(actor, call.operation(), call.on(), rule).await?;
+        let (user, accounts) = (own.user, &self.0.accounts);
         let account = accounts.account(user)?;
-        let done = response::Body::Done(wire::Done {});
-        match body {
-            request::Body::GetAccount(_) => Ok(response::Body::Account(accounts.describe(&account)?)),
-            request::Body::ChangePassword(change) => {
-                self.follow(accounts.change_password(&account, session, &change, by).await?).await?;
-                Ok(done)
+        let changed = match call {
+            Account::GetAccount(_) => return Ok(response::Body::Account(accounts.describe(&account)?)),
+            Account::ListDevices(_) => {
+                let devices = accounts.devices(user, own.session, &own.connected)?;
+                return Ok(response::Body::Devices(devices));
             }
-            request::Body::ListDevices(_) => {
-                Ok(response::Body::Devices(accounts.devices(user, session, &connected)?))
+            Account::ListApiKeys(_) => return Ok(response::Body::ApiKeys(accounts.api_keys(user)?)),
+            Account::SetUpSecondFactor(_) => {
+                let secret = accounts.set_up_second_factor(&account, by).await?;
+                return Ok(response::Body::SecondFactorSecret(secret));
             }
-            request::Body::EndDevice(end) if end.session == session.0 => {
-                accounts.forget_key(user, session, by).await?;
-                match self.ask(actor, request::Body::LogOut(wire::LogOut {}), false).await? {
-                    Done::Answer(answer) => Ok(answer),
-                    Done::Allowed(..) | Done::Imagined(_) => Err(Refused::Internal),
-                }
-            }
-            request::Body::EndDevice(end) => {
-                self.follow(accounts.end_device(user, SessionId(end.session), by).await?).await?;
-                Ok(done)
-            }
-            request::Body::EndOtherDevices(_) => {
-                self.follow(accounts.end_others(user, session, by).await?).await?;
-                Ok(done)
-            }
-            request::Body::RegisterKey(key) => {
-                accounts.register_key(user, session, &key, by).await?;
-                Ok(done)
-            }
-            request::Body::RemoveKey(key) => {
-                self.follow(accounts.remove_key(user, &key.fingerprint, session, by).await?).await?;
-                Ok(done)
-            }
-            body => self.own_proof(&account, body, by).await,
-        }
-    }
-
-    /// What proves a person: second factor, e-mail address, keys of programs.
-    async fn own_proof(
-        &self,
-        account: &User,
-        body: request::Body,
-        by: By,
-    ) -> Result<response::Body, Refused> {
-        let (user, done) = (account.id, response::Body::Done(wire::Done {}));
-        let accounts = &self.0.accounts;
-        match body {
-            request::Body::SetUpSecondFactor(_) => {
-                let secret = accounts.set_up_second_factor(account, by).await?;
-                Ok(response::Body::SecondFactorSecret(secret))
-            }
-            request::Body::ConfirmSecondFactor(confirm) => {
+            Account::ConfirmSecondFactor(confirm) => {
                 let (codes, changed) = accounts.confirm_second_factor(user, &confirm.code, by).await?;
                 // Roles that waited for it are there at once.
                 self.follow(changed).await?;
-                Ok(response::Body::RecoveryCodes(codes))
+                return Ok(response::Body::RecoveryCodes(codes));
             }
-            request::Body::RemoveSecondFactor(remove) => {
-                self.follow(accounts.remove_second_factor(account, &remove.proof, by).await?).await?;
-                Ok(done)
+            Account::CreateApiKey(create) => {
+                return Ok(response::Body::ApiKeyMade(accounts.create_api_key(user, &create, by).await?));
             }
-            request::Body::CreateApiKey(create) => {
-                let made = accounts.create_api_key(user, &create, by).await?;
-                Ok(response::Body::ApiKeyMade(made))
+            Account::EndDevice(end) => {
+                return self.end_device(actor, &own, SessionId(end.session), by).await;
             }
-            request::Body::SetEmail(set) => {
-                accounts.set_email(account, &set, by).await?;
-                Ok(done)
+            Account::ChangePassword(change) => {
+                Some(accounts.change_password(&account, own.session, &change, by).await?)
             }
-            request::Body::VerifyEmail(verify) => {
+            Account::EndOtherDevices(_) => Some(accounts.end_others(user, own.session, by).await?),
+            Account::RegisterKey(key) => {
+                accounts.register_key(user, own.session, &key, by).await?;
+                None
+            }
+            Account::RemoveKey(key) => {
+                Some(accounts.remove_key(user, &key.fingerprint, own.session, by).await?)
+            }
+            Account::RemoveSecondFactor(remove) => {
+                Some(accounts.remove_second_factor(&account, &remove.proof, by).await?)
+            }
+            Account::SetEmail(set) => {
+                accounts.set_email(&account, &set, by).await?;
+                None
+            }
+            Account::VerifyEmail(verify) => {
                 accounts.verify_email(user, &verify.code, by).await?;
-                Ok(done)
+                None
             }
-            request::Body::ListApiKeys(_) => Ok(response::Body::ApiKeys(accounts.api_keys(user)?)),
-            request::Body::RevokeApiKey(revoke) => {
-                self.follow(accounts.revoke_api_key(user, revoke.id, by).await?).await?;
-                Ok(done)
-            }
-            _ => Err(Refused::Unexpected),
+            Account::RevokeApiKey(revoke) => Some(accounts.revoke_api_key(user, revoke.id, by).await?),
+        };
+        if let Some(changed) = changed {
+            self.follow(changed).await?;
         }
+        Ok(response::Body::Done(wire::Done {}))
+    }
+
+    /// Logs a device out. The one that asks is told so before its connection ends.
+    async fn end_device(
+        &self,
+        actor: Actor,
+        own: &Own,
+        ended: SessionId,
+        by: By,
+    ) -> Result<response::Body, Refused> {
+        let accounts = &self.0.accounts;
+        if own.session == ended {
+            accounts.forget_key(own.user, ended, by).await?;
+            return self.change(actor, Live::LogOut(wire::LogOut {}).into(), Given::default()).await;
+        }
+        self.follow(accounts.end_device(own.user, ended, by).await?).await?;
+        Ok(response::Body::Done(wire::Done {}))
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::batch::Control;
-use super::{Actor, Done, Handle, Refused};
+use super::{Actor, Handle, Refused};
 use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
-use crate::protocol::wire::{self, request, response};
+use crate::protocol::call::{self, On};
+use crate::protocol::wire::{self, response};
 use crate::recording::{About, RecordingError, Recordings, Tap as Writer};
-use crate::state::Denied;
+use crate::state::{Asker, Denied, State};
 use crate::store::{SEEDED_ORGANIZATION, SubjectKind, Verb, write};
 use crate::voice::{Peer, Tap};
 
@@ -119,24 +120,16 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn recording(
         &self,
         actor: Actor,
-        body: request::Body,
+        call: call::Recording,
     ) -> Result<response::Body, Refused> {
-        let Done::Allowed(_, by) = self.ask(actor, body.clone(), true).await? else {
-            return Err(Refused::Internal);
-        };
+        let needed = call.operation().needs;
+        // Which of them is decided by the channel of each.
+        let rule = move |state: &State, asker: Asker<'_>| state.authorize_somewhere(asker, needed);
+        let ((), by) = self.permit(actor, call.operation(), On::Other, rule).await?;
         let recordings = self.0.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
         let recordings = recordings.ok_or(Denied::NoRecording)?;
-        match body {
-            request::Body::StartRecording(_) => {
-                if recordings.usage() >= recordings.quota() {
-                    return Err(RecordingError::Quota.into());
-                }
-                match self.ask(actor, body, false).await? {
-                    Done::Answer(answer) => Ok(answer),
-                    _ => Err(Refused::Internal),
-                }
-            }
-            request::Body::ListRecordings(_) => {
+        match call {
+            call::Recording::ListRecordings(_) => {
                 let (mut shown, mut files) = (Vec::new(), 0);
                 for about in all(recordings).await? {
                     files += 1 + about.files.len();
@@ -150,7 +143,7 @@ impl<P: Peer> Handle<P> {
                 let (quota, used) = (recordings.quota(), recordings.usage());
                 Ok(response::Body::Recordings(wire::Recordings { recordings: shown, quota, used }))
             }
-            request::Body::FetchRecording(fetch) => {
+            call::Recording::FetchRecording(fetch) => {
                 let about = self.audible(actor, recordings, fetch.id).await?;
                 let recordings = recordings.clone();
                 let read = move || recordings.read(about.id, &fetch.file, fetch.offset, PART);
@@ -158,7 +151,7 @@ impl<P: Peer> Handle<P> {
                     tokio::task::spawn_blocking(read).await.map_err(|_| Refused::Internal)??;
                 Ok(response::Body::RecordingPart(wire::RecordingPart { bytes: bytes.into(), size }))
             }
-            request::Body::RemoveRecording(remove) => {
+            call::Recording::RemoveRecording(remove) => {
                 let about = self.audible(actor, recordings, remove.id).await?;
                 let own = self.name_of(by.author)?.is_some_and(|name| name == about.by);
                 if !own {
@@ -172,7 +165,6 @@ impl<P: Peer> Handle<P> {
                 self.0.store.commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
-            _ => Err(Refused::Unexpected),
         }
     }
 

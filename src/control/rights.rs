@@ -2,13 +2,17 @@
 //! questions.
 
 use super::batch::Control;
-use super::{Actor, Done, Given, Handle, NewPassword, Refused};
+use super::{Actor, Given, Handle, NewPassword, Refused};
 use crate::auth::StoredPassword;
 use crate::bounds::check_channel_password;
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::{Permissions, Subject};
-use crate::protocol::wire::{self, overwrite, request, response};
-use crate::state::{Change, Difference, Explained, ExplainedStep, Facts, Named, Reason, State};
+use crate::protocol::call::{Live, On, View};
+use crate::protocol::operation;
+use crate::protocol::wire::{self, overwrite, response};
+use crate::state::{
+    Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Named, Reason, State, imagined,
+};
 use crate::store::SEEDED_ORGANIZATION;
 use crate::voice::Peer;
 
@@ -47,35 +51,28 @@ impl Imagined {
 }
 
 impl<P: Peer> Handle<P> {
-    /// Joins, makes or changes a channel. Its password is hashed before the request comes to the control thread.
-    pub(super) async fn with_password(
-        &self,
-        actor: Actor,
-        body: request::Body,
-    ) -> Result<response::Body, Refused> {
+    /// What the passwords in a request come to, which are hashed before it comes to the control thread.
+    pub(super) async fn passwords_in(&self, actor: Actor, live: &Live) -> Result<Given, Refused> {
         let mut given = Given::default();
-        match &body {
-            request::Body::Join(join) if !join.password.is_empty() => {
-                given.password_fits = self.password_fits(actor, join).await?;
-            }
-            request::Body::CreateChannel(create) if !create.password.is_empty() => {
-                // Permission first: who may not do it costs no hash.
-                self.ask(actor, body.clone(), true).await?;
-                given.password = NewPassword::Is(self.channel_password(&create.password).await?);
-            }
-            request::Body::EditChannel(wire::EditChannel { password: Some(password), .. }) => {
-                self.ask(actor, body.clone(), true).await?;
-                given.password = match password.as_str() {
-                    "" => NewPassword::None,
-                    password => NewPassword::Is(self.channel_password(password).await?),
-                };
-            }
-            _ => (),
+        if let Live::Join(join) = live
+            && !join.password.is_empty()
+        {
+            given.password_fits = self.password_fits(actor, join).await?;
         }
-        match self.ask_with(actor, body, given).await? {
-            Done::Answer(answer) => Ok(answer),
-            Done::Allowed(..) | Done::Imagined(_) => Err(Refused::Internal),
+        let new = match live {
+            Live::CreateChannel(create) if !create.password.is_empty() => Some(&create.password),
+            Live::EditChannel(edit) => edit.password.as_ref(),
+            _ => None,
+        };
+        if let Some(password) = new {
+            // Permission first: who may not do it costs no hash.
+            self.would(actor, live.clone().into()).await?;
+            given.password = match password.as_str() {
+                "" => NewPassword::None,
+                password => NewPassword::Is(self.channel_password(password).await?),
+            };
         }
+        Ok(given)
     }
 
     async fn channel_password(&self, password: &str) -> Result<StoredPassword, Refused> {
@@ -99,21 +96,59 @@ impl<P: Peer> Handle<P> {
 
     /// A name for whom an actor is, in a list of tries: the account, or the address of a guest.
     async fn account_of(&self, actor: Actor) -> Result<String, Refused> {
-        let list = request::Body::List(wire::List {});
-        match self.ask(actor, list, true).await? {
-            Done::Allowed(_, by) => Ok(format!("{:?} {:?}", by.author, by.from)),
-            _ => Err(Refused::Internal),
+        let by = self.look(move |control| Ok(control.by(actor))).await?;
+        Ok(format!("{:?} {:?}", by.author, by.from))
+    }
+
+    /// Answers a question about what is live, or about who may do what.
+    pub(super) async fn view(&self, actor: Actor, view: View) -> Result<response::Body, Refused> {
+        let (operation, on) = (view.operation(), view.on());
+        match view {
+            View::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
+            View::List(_) => {
+                let look = move |control: &Control<P>| control.listing(actor);
+                let snapshot = Some(self.look(look).await?);
+                Ok(response::Body::Listing(wire::Listing { snapshot }))
+            }
+            View::GetOrganization(_) => {
+                let rule = |state: &State, asker: Asker<'_>| Ok(state.show_lobby(asker.viewer()));
+                let (shown, _) = self.permit(actor, operation, on, rule).await?;
+                Ok(response::Body::Organization(shown))
+            }
+            View::ListRoles(_) => {
+                let rule = |state: &State, _: Asker<'_>| Ok(state.show_roles());
+                let (shown, _) = self.permit(actor, operation, on, rule).await?;
+                Ok(response::Body::Roles(shown))
+            }
+            View::ListHolders(list) => {
+                let role = RoleId(list.role);
+                let rule =
+                    move |state: &State, _: Asker<'_>| state.role(role).map(|_| ()).ok_or(Denied::NoSuchRole);
+                self.permit(actor, operation, on, rule).await?;
+                self.holders(role).map(response::Body::Holders)
+            }
+            View::ListOverwrites(list) => {
+                let channel = ChannelId(list.channel);
+                let rule = move |state: &State, asker: Asker<'_>| state.may_list_overwrites(asker, channel);
+                self.permit(actor, operation, on, rule).await?;
+                let shown = self.look(move |control| control.overwrites(channel)).await?;
+                Ok(response::Body::Overwrites(shown))
+            }
+            View::Why(why) => {
+                let explanation = self.look(move |control| control.why(actor, &why)).await?;
+                Ok(response::Body::Explanation(explanation))
+            }
+            View::WhatIf(what_if) => {
+                let rule = |_: &State, _: Asker<'_>| Ok(());
+                self.permit(actor, operation, on, rule).await?;
+                self.what_if(actor, what_if).await.map(response::Body::Differences)
+            }
         }
     }
 
     /// The accounts that have a role.
-    pub(super) async fn holders(
-        &self,
-        actor: Actor,
-        list: wire::ListHolders,
-    ) -> Result<response::Body, Refused> {
-        self.ask(actor, request::Body::ListHolders(list), true).await?;
-        let (role, now) = (RoleId(list.role), self.0.clock.wall());
+    fn holders(&self, role: RoleId) -> Result<wire::Holders, Refused> {
+        let now = self.0.clock.wall();
         let mut holders = Vec::new();
         for user in self.0.store.users(SEEDED_ORGANIZATION, None, usize::MAX)? {
             if let Some(grant) = user.grants.iter().find(|grant| grant.role == role && grant.holds(now)) {
@@ -124,22 +159,43 @@ impl<P: Peer> Handle<P> {
                 break;
             }
         }
-        Ok(response::Body::Holders(wire::Holders { holders }))
+        Ok(wire::Holders { holders })
     }
 
     /// What a change would change. It is looked at beside the control thread, which goes on meanwhile.
-    pub(super) async fn what_if(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
-        let Done::Imagined(imagined) = self.ask(actor, body, false).await? else {
-            return Err(Refused::Internal);
-        };
+    async fn what_if(&self, actor: Actor, what_if: wire::WhatIf) -> Result<wire::Differences, Refused> {
+        let imagined = self.look(move |control| control.imagine(actor, what_if)).await?;
         let work = tokio::task::spawn_blocking(move || imagined.differences());
-        let differences = work.await.map_err(|_| Refused::Internal)?;
-        Ok(response::Body::Differences(differences))
+        work.await.map_err(|_| Refused::Internal)
     }
 }
 
 impl<P: Peer> Control<P> {
-    pub(super) fn overwrites(&self, channel: ChannelId) -> Result<wire::Overwrites, Refused> {
+    fn imagine(&self, actor: Actor, what_if: wire::WhatIf) -> Result<Imagined, Refused> {
+        let asked = imagined(what_if.change.ok_or(Denied::Missing("change"))?);
+        let facts = self.facts(actor, &asked, false)?;
+        let change = self.state.decide(actor, &asked, &facts)?;
+        Ok(Imagined::new(self.state.clone(), change, facts.named))
+    }
+
+    /// What an actor may see, with what only a look at it tells: who is idle, and who talks.
+    fn listing(&self, actor: Actor) -> Result<wire::Snapshot, Refused> {
+        let facts = Facts { asker: self.unconnected(actor)?, ..Facts::default() };
+        let viewer = self.state.asker(actor, &facts)?.viewer();
+        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.clock.monotonic());
+        for member in &mut snapshot.members {
+            let session = SessionId(member.session);
+            let hidden =
+                self.state.member(session).and_then(|of| of.channel).is_some() && member.channel == 0;
+            if let Some(place) = self.seats.get(&session).filter(|_| !hidden) {
+                member.idle_ms = u64::try_from(place.activity.idle(now).as_millis()).unwrap_or(u64::MAX);
+                member.talking = place.activity.talks(now);
+            }
+        }
+        Ok(snapshot)
+    }
+
+    fn overwrites(&self, channel: ChannelId) -> Result<wire::Overwrites, Refused> {
         let shown = |one: &crate::permission::Overwrite| -> Result<wire::Overwrite, Refused> {
             let (subject, name) = match one.subject {
                 Subject::Role(role) => (overwrite::Subject::Role(role.0), self.role_name(role)),
@@ -165,22 +221,19 @@ impl<P: Peer> Control<P> {
         self.state.role(role).map(|role| role.name.clone()).unwrap_or_default()
     }
 
-    /// The answer to a question that was allowed.
-    pub(super) fn why(
-        &self,
-        actor: Actor,
-        why: &wire::Why,
-        facts: &Facts,
-    ) -> Result<wire::Explanation, Refused> {
+    /// Why somebody may do something, for who may know.
+    fn why(&self, actor: Actor, why: &wire::Why) -> Result<wire::Explanation, Refused> {
+        let named = if why.user.is_empty() { None } else { self.named(&why.user, false)? };
+        let facts = Facts { named, asker: self.unconnected(actor)?, ..Facts::default() };
+        let asker = self.state.asker(actor, &facts)?;
+        self.state.permit(asker, &operation::WHY, On::Organization)?;
+        self.state.may_ask_why(asker, why, &facts)?;
         let asked = Permissions::from_bits(why.permissions);
-        let session = match actor {
-            Actor::Session(own) if why.session == 0 => own,
-            _ => SessionId(why.session),
-        };
-        let member = match &facts.named {
+        let member = match (&facts.named, asker.viewer()) {
             // One who is connected may have come by a key, or lost a role since; the account is what is asked about.
-            Some(named) => self.state.as_member(named),
-            None => self.state.member(session).cloned().ok_or(crate::state::Denied::NoSuchSession)?,
+            (Some(named), _) => self.state.as_member(named),
+            (None, Some(own)) if why.session == 0 => own.clone(),
+            (None, _) => self.state.member(SessionId(why.session)).cloned().ok_or(Denied::NoSuchSession)?,
         };
         let on = (why.channel != 0).then_some(ChannelId(why.channel));
         let Explained { has, steps } = self.state.explain(&member, on, asked);

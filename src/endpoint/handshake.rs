@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::link::{Link, Reply};
 use super::session::Session;
 use super::{LinkPeer, Shared, exchange};
-use crate::control::{Newcomer, Refused, Visitor};
-use crate::protocol::wire::{Done, Hello, Welcome, request, response};
+use crate::control::{Entered, Newcomer, Refused, Visitor};
+use crate::protocol::call::Call;
+use crate::protocol::wire::{Hello, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Log-ins that one connection may try.
@@ -79,56 +80,42 @@ pub(super) struct ExpectLogIn {
 }
 
 impl ExpectLogIn {
-    /// Reads log-ins until one succeeds, [`TRIES`] at most.
+    /// Reads log-ins, and what may be asked before one, until one succeeds, [`TRIES`] at most.
     pub(super) async fn log_in(self) -> Result<Session, Ended> {
-        for _ in 1..TRIES {
+        for number in 1..=TRIES {
             let (mut send, request) = next_request(&self.link).await?;
-            if let Ok(request::Body::LookAtInvite(look)) = &request {
-                let invite = self.shared.handle.look_at_invite(&look.code, self.from);
-                exchange::answer(&mut send, invite.map(response::Body::Invite)).await;
-                continue;
-            }
-            if let Ok(request::Body::RequestReset(reset)) = &request {
-                let asked = self.shared.handle.request_reset(reset, self.from);
-                exchange::answer(&mut send, asked.map(|()| response::Body::Done(Done {}))).await;
-                continue;
-            }
-            if let Ok(request::Body::ResetPassword(reset)) = &request {
-                let done = self.shared.handle.reset_password(reset, self.from).await;
-                exchange::answer(&mut send, done.map(|()| response::Body::Done(Done {}))).await;
-                continue;
-            }
-            match self.try_log_in(request).await {
-                Ok((session, answer)) => {
+            let refused = match self.enter(request).await {
+                Ok(Welcomed::Session(session, answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
-                    return Ok(session);
+                    return Ok(*session);
                 }
-                Err(refused) => {
-                    self.shared.handle.counts().refused(refused.code());
-                    exchange::answer(&mut send, Err(refused)).await;
+                Ok(Welcomed::Answer(answer)) => {
+                    exchange::answer(&mut send, Ok(answer)).await;
+                    if number == TRIES {
+                        send.arrived().await;
+                    }
+                    continue;
                 }
-            }
-        }
-        let (mut send, request) = next_request(&self.link).await?;
-        match self.try_log_in(request).await {
-            Ok((session, answer)) => {
-                exchange::answer(&mut send, Ok(answer)).await;
-                Ok(session)
-            }
-            Err(refused) => {
+                Err(refused) => refused,
+            };
+            if number == TRIES {
                 refuse_last(send, refused, &self.shared).await;
-                Err(Some(CloseCode::ProtocolViolation))
+            } else {
+                self.shared.handle.counts().refused(refused.code());
+                exchange::answer(&mut send, Err(refused)).await;
             }
         }
+        Err(Some(CloseCode::ProtocolViolation))
     }
 
-    async fn try_log_in(
-        &self,
-        request: Result<request::Body, Refused>,
-    ) -> Result<(Session, response::Body), Refused> {
+    async fn enter(&self, request: Result<request::Body, Refused>) -> Result<Welcomed, Refused> {
         let handle = &self.shared.handle;
+        let Call::Entry(entry) = Call::from(request?) else { return Err(Refused::Unexpected) };
         let visitor = Visitor { from: self.from, client: &self.client, exported: self.link.exported() };
-        let proven = handle.log_in(&request?, visitor).await?;
+        let proven = match handle.enter(&entry, visitor).await? {
+            Entered::Answer(answer) => return Ok(Welcomed::Answer(answer)),
+            Entered::Proven(proven) => *proven,
+        };
         let newcomer = Newcomer {
             peer: LinkPeer::new(self.link.clone(), self.shared.shard),
             address: self.from,
@@ -137,8 +124,16 @@ impl ExpectLogIn {
         };
         let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
         let session = Session::new(self.link.clone(), attached, Arc::clone(&self.shared), self.paced);
-        Ok((session, response::Body::LoggedIn(logged_in)))
+        Ok(Welcomed::Session(Box::new(session), response::Body::LoggedIn(logged_in)))
     }
+}
+
+/// What a request before the log-in came to.
+enum Welcomed {
+    /// An answer; another request may follow it.
+    Answer(response::Body),
+    /// A session, and the answer to its log-in.
+    Session(Box<Session>, response::Body),
 }
 
 async fn next_request(link: &Link) -> Result<(Reply, Result<request::Body, Refused>), Ended> {

@@ -33,11 +33,11 @@ pub(super) struct Rated {
 impl State {
     /// What everybody may do now.
     pub(super) fn rated(&self) -> Rated {
-        let mut by_class: HashMap<(*const Class, Option<Permissions>), Rights> = HashMap::new();
+        let mut by_class: HashMap<(*const Class, Permissions), Rights> = HashMap::new();
         let mut rights = BTreeMap::new();
         for member in self.members.values() {
-            let scopes = member.key.map(|(_, scopes)| scopes);
-            let of_class = by_class.entry((Arc::as_ptr(&member.class), scopes)).or_insert_with(|| {
+            let class = (Arc::as_ptr(&member.class), member.ceiling);
+            let of_class = by_class.entry(class).or_insert_with(|| {
                 let on = |id: &ChannelId| (*id, self.permissions(member, *id));
                 Arc::new(self.channels.keys().map(on).collect())
             });

@@ -86,10 +86,7 @@ impl State {
     /// Makes a change that [`State::decide`] or [`State::decide_arrival`] answered.
     pub fn apply(&mut self, change: Change) -> Vec<Event> {
         match change {
-            Change::Nothing
-            | Change::CreateUser { .. }
-            | Change::OwnAccount { .. }
-            | Change::Admission { .. } => Vec::new(),
+            Change::Nothing => Vec::new(),
             Change::Arrive(_)
             | Change::Depart(_)
             | Change::End(_)

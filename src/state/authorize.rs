@@ -1,28 +1,120 @@
-//! The one function that decides whether somebody may do something, for every transport.
+//! The one function that decides whether somebody may do something, for every way in.
 
-use super::{Denied, Member, State};
-use crate::id::{ChannelId, SessionId};
+use std::net::IpAddr;
+
+use super::{Denied, Facts, Member, State};
+use crate::id::{ApiKeyId, ChannelId, SessionId, UserId};
 use crate::permission::{Permissions, effective};
+use crate::protocol::call::On;
+use crate::protocol::operation::{Operation, Who};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A connected session.
     Session(SessionId),
-    /// The person who owns the machine, through the local socket. May do everything that needs no
-    /// session of its own.
+    /// An account that isn't connected: by a program of its owner's, say. It may do what the account may at this
+    /// moment, and no more than its ceiling.
+    Account {
+        /// Whose.
+        user: UserId,
+        /// What it may do at most.
+        ceiling: Permissions,
+        /// By way of what.
+        origin: Origin,
+    },
+    /// The person who owns the machine, by the local socket or with the database's file to themselves. May do
+    /// everything that needs no session of its own.
     Operator,
 }
 
+/// By way of what an account acts that isn't connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// What acts for it.
+    pub way: Way,
+    /// Where the request came from; `None` for what the server does by itself.
+    pub address: Option<IpAddr>,
+}
+
+/// What acts for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// One of its API keys.
+    Key(ApiKeyId),
+}
+
+/// Whoever asks, looked up: the member that they are, or would be if they were connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    actor: Actor,
+    member: Option<&'a Member>,
+}
+
+impl<'a> Asker<'a> {
+    /// Who it is.
+    pub fn actor(self) -> Actor {
+        self.actor
+    }
+
+    /// The member that the asker is, or would be; nothing for the machine's owner, who is told everything.
+    pub fn viewer(self) -> Option<&'a Member> {
+        self.member
+    }
+
+    /// The account, if there is one.
+    pub fn user(self) -> Option<UserId> {
+        self.member.and_then(|member| member.user)
+    }
+
+    /// The member that is connected.
+    pub(super) fn connected(self) -> Result<&'a Member, Denied> {
+        match self.actor {
+            Actor::Session(_) => self.member.ok_or(Denied::SessionEnded),
+            Actor::Account { .. } | Actor::Operator => Err(Denied::NotConnected),
+        }
+    }
+
+    /// The session that is connected.
+    pub(super) fn session(self) -> Result<SessionId, Denied> {
+        self.connected().map(|member| member.session)
+    }
+
+    /// Whether it is this session.
+    pub(super) fn is(self, session: SessionId) -> bool {
+        self.actor == Actor::Session(session)
+    }
+
+    /// Whether it is this account.
+    pub(super) fn owns(self, user: UserId) -> bool {
+        self.user() == Some(user)
+    }
+}
+
 impl State {
-    /// Whether `actor` has every one of the `needed` permissions `on` a channel, or, without one, in
-    /// the organization. A channel that the actor may not see is denied as one that doesn't exist.
-    pub fn authorize(&self, actor: Actor, needed: Permissions, on: Option<ChannelId>) -> Result<(), Denied> {
+    /// Looks an actor up. A session has to be connected; an account that isn't is with the facts.
+    pub fn asker<'a>(&'a self, actor: Actor, facts: &'a Facts) -> Result<Asker<'a>, Denied> {
+        let member = match actor {
+            // Its connection may last a moment longer than its session.
+            Actor::Session(session) => Some(self.members.get(&session).ok_or(Denied::SessionEnded)?),
+            Actor::Account { .. } => Some(facts.asker.as_deref().ok_or(Denied::SessionEnded)?),
+            Actor::Operator => None,
+        };
+        Ok(Asker { actor, member })
+    }
+
+    /// Whether the asker has every one of the `needed` permissions `on` a channel, or, without one, in
+    /// the organization. A channel that the asker may not see is denied as one that doesn't exist.
+    pub fn authorize(
+        &self,
+        asker: Asker<'_>,
+        needed: Permissions,
+        on: Option<ChannelId>,
+    ) -> Result<(), Denied> {
         if on.is_some_and(|channel| !self.channels.contains_key(&channel)) {
             return Err(Denied::NoSuchChannel);
         }
-        let Actor::Session(session) = actor else { return Ok(()) };
-        let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
+        let Some(member) = asker.member else { return Ok(()) };
         let has = self.permissions_on(member, on);
         if on.is_some() && !has.contains(Permissions::VIEW) {
             return Err(Denied::NoSuchChannel);
@@ -30,16 +122,52 @@ impl State {
         if has.contains(needed) { Ok(()) } else { Err(Denied::Forbidden(needed.without(has))) }
     }
 
+    /// Whether the asker may do an operation at all, as far as the table of operations says it: who may, whether it
+    /// takes a connected session, and its permission, where one field of the request says the channel.
+    pub fn permit(&self, asker: Asker<'_>, operation: &Operation, on: On) -> Result<(), Denied> {
+        match operation.who {
+            // Whoever got here is logged in.
+            Who::Stranger => return Err(Denied::Unexpected),
+            Who::Anybody => (),
+            Who::Person => match asker.member {
+                None => return Err(Denied::NotConnected),
+                Some(member) if member.user.is_none() => return Err(Denied::NoAccount),
+                Some(member) if member.key.is_some() => return Err(Denied::NotByKey),
+                Some(_) => (),
+            },
+            Who::Owner if asker.member.is_none() => (),
+            Who::Owner => return Err(Denied::Forbidden(Permissions::ADMINISTER)),
+        }
+        if operation.connected {
+            asker.connected()?;
+        }
+        if operation.needs.is_empty() || operation.conditional {
+            return Ok(());
+        }
+        match on {
+            On::Organization | On::Channel(0) => self.authorize(asker, operation.needs, None),
+            On::Channel(channel) => self.authorize(asker, operation.needs, Some(ChannelId(channel))),
+            On::Session(_) | On::Other => Ok(()),
+        }
+    }
+
+    /// Whether the asker has permissions by its roles, or on any channel at least.
+    pub fn authorize_somewhere(&self, asker: Asker<'_>, needed: Permissions) -> Result<(), Denied> {
+        let by_roles = self.authorize(asker, needed, None);
+        let on = |channel: &ChannelId| self.authorize(asker, needed, Some(*channel)).is_ok();
+        if self.channels.keys().any(on) { Ok(()) } else { by_roles }
+    }
+
     /// What the member may do on a channel.
     pub fn permissions(&self, member: &Member, channel: ChannelId) -> Permissions {
-        member.within_key(self.evaluated(&member.class, channel))
+        member.ceiling.intersection(self.evaluated(&member.class, channel))
     }
 
     /// What the member may do on a channel, or, without one, wherever no channel is meant: what its roles grant.
     pub fn permissions_on(&self, member: &Member, on: Option<ChannelId>) -> Permissions {
         match on {
             Some(channel) => self.permissions(member, channel),
-            None => member.within_key(effective(member.class.holder(), &[])),
+            None => member.ceiling.intersection(effective(member.class.holder(), &[])),
         }
     }
 }

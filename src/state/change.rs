@@ -22,6 +22,8 @@ pub struct Facts {
     pub password_fits: bool,
     /// Who else is connected and concerned: those at the addresses of a ban.
     pub affected: Vec<SessionId>,
+    /// Whoever asks, where that is an account that isn't connected: as the member that it would be.
+    pub asker: Option<Box<Member>>,
 }
 
 /// An account that a request names.
@@ -194,29 +196,6 @@ pub enum Change {
     PutChannel(Channel),
     /// Channels go: one and everything below it, deepest first.
     RemoveChannels(Vec<ChannelId>),
-    /// An account is created; nobody connected is affected.
-    CreateUser {
-        /// Its name.
-        name: String,
-        /// The role it gets.
-        role: RoleId,
-    },
-    /// Somebody does something to their own account; nobody else connected is affected.
-    OwnAccount {
-        /// Whose.
-        user: UserId,
-        /// In which session.
-        session: SessionId,
-        /// Their sessions that are connected.
-        connected: Vec<SessionId>,
-    },
-    /// Something about who comes in; what is connected follows from the store.
-    Admission {
-        /// The roles that an invite gives.
-        roles: Vec<RoleId>,
-        /// The asker's own account.
-        own: Option<UserId>,
-    },
     /// An account is disabled or enabled; disabling ends its sessions.
     SetUserDisabled {
         /// Whose.
@@ -227,6 +206,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// The identifier of what it makes, if it makes something.
+    pub fn created(&self) -> Option<u64> {
+        match self {
+            Self::CreateChannel(channel) => Some(channel.id.0),
+            Self::CreateRole(role) => Some(role.id.0),
+            _ => None,
+        }
+    }
+
     /// Whether it must be on disk before anyone learns of it.
     pub fn is_durable(&self) -> bool {
         match self {
@@ -234,7 +222,6 @@ impl Change {
             | Self::CreateChannel(_)
             | Self::PutChannel(_)
             | Self::RemoveChannels(_)
-            | Self::CreateUser { .. }
             | Self::Link { .. }
             | Self::PutLobby(_)
             | Self::CreateRole(_)
@@ -249,8 +236,6 @@ impl Change {
             | Self::Record { .. }
             | Self::SetUserDisabled { .. } => true,
             Self::Nothing
-            | Self::OwnAccount { .. }
-            | Self::Admission { .. }
             | Self::Arrive(_)
             | Self::Depart(_)
             | Self::Place { .. }
@@ -274,6 +259,9 @@ pub enum Denied {
     /// A field that must be there is missing.
     #[error("the request lacks its field `{0}`")]
     Missing(&'static str),
+    /// The asker has no session that is connected.
+    #[error("this is for a session that is connected, and you have none; log in with a client")]
+    NotConnected,
     /// The asker's session has ended meanwhile.
     #[error("the session has ended; log in again")]
     SessionEnded,
@@ -391,9 +379,12 @@ impl Denied {
     /// The code that tells a client's program the same.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unexpected | Self::NowhereIn | Self::Recorded(_) | Self::Oneself | Self::InNoChannel => {
-                ErrorCode::Unexpected
-            }
+            Self::Unexpected
+            | Self::NotConnected
+            | Self::NowhereIn
+            | Self::Recorded(_)
+            | Self::Oneself
+            | Self::InNoChannel => ErrorCode::Unexpected,
             Self::OutOfBounds(OutOfBounds::Description) | Self::TextInvalid | Self::StatusTooLong => {
                 ErrorCode::TextInvalid
             }

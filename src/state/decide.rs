@@ -1,101 +1,104 @@
-//! What a request may lead to. Nothing here changes the state.
+//! What is asked of the live state, and what it leads to. Nothing here changes the state.
 
 mod account;
 mod channel;
 mod people;
 mod role;
+mod view;
 mod voice;
 
-use super::{Actor, Change, Denied, Facts, Member, State};
-use crate::id::{ChannelId, SessionId};
-use crate::permission::Permissions;
-use crate::protocol::wire::{request, what_if};
+pub use account::Own;
+pub use view::imagined;
+
+use super::{Actor, Asker, Change, Denied, Facts, Member, State};
+use crate::id::ChannelId;
+use crate::protocol::call::{Live, On, Rights};
+use crate::protocol::operation::Operation;
+
+/// What is asked of the live state that changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// Channels, who is where, voice, text.
+    Live(Live),
+    /// Roles, grants, overwrites.
+    Rights(Rights),
+}
+
+impl From<Live> for Asked {
+    fn from(live: Live) -> Self {
+        Self::Live(live)
+    }
+}
+
+impl From<Rights> for Asked {
+    fn from(rights: Rights) -> Self {
+        Self::Rights(rights)
+    }
+}
+
+impl Asked {
+    /// What there is to say of its operation.
+    pub fn operation(&self) -> &'static Operation {
+        match self {
+            Self::Live(live) => live.operation(),
+            Self::Rights(rights) => rights.operation(),
+        }
+    }
+
+    fn on(&self) -> On {
+        match self {
+            Self::Live(live) => live.on(),
+            Self::Rights(rights) => rights.on(),
+        }
+    }
+}
 
 impl State {
-    /// Whether `actor` may do what the request asks for, and what it leads to.
-    #[expect(clippy::too_many_lines, reason = "one list of all requests, which the compiler holds complete")]
-    pub fn decide(&self, actor: Actor, request: &request::Body, facts: &Facts) -> Result<Change, Denied> {
-        use request::Body;
-        if let Actor::Session(session) = actor
-            && !self.members.contains_key(&session)
-        {
-            // Its connection may last a moment longer than its session.
-            return Err(Denied::SessionEnded);
+    /// Whether `actor` may do what is asked, and what it leads to.
+    pub fn decide(&self, actor: Actor, asked: &Asked, facts: &Facts) -> Result<Change, Denied> {
+        let asker = self.asker(actor, facts)?;
+        self.permit(asker, asked.operation(), asked.on())?;
+        match asked {
+            Asked::Live(live) => self.decide_live(asker, live, facts),
+            Asked::Rights(rights) => self.decide_rights(asker, rights, facts),
         }
-        match request {
-            Body::Join(_)
-            | Body::Leave(_)
-            | Body::SetSelf(_)
-            | Body::SendText(_)
-            | Body::MoveSession(_)
-            | Body::Moderate(_)
-            | Body::Kick(_) => self.decide_people(actor, request, facts),
-            Body::Listen(_)
-            | Body::SetVoiceTarget(_)
-            | Body::StartRecording(_)
-            | Body::StopRecording(_)
-            | Body::ListRecordings(_)
-            | Body::FetchRecording(_)
-            | Body::RemoveRecording(_) => self.decide_voice(actor, request),
-            Body::CreateChannel(_)
-            | Body::EditChannel(_)
-            | Body::MoveChannel(_)
-            | Body::RemoveChannel(_)
-            | Body::LinkChannels(_)
-            | Body::EditOrganization(_) => self.decide_channels(actor, request),
-            Body::List(_) | Body::Ping(_) | Body::ListRoles(_) | Body::GetOrganization(_) => {
-                Ok(Change::Nothing)
+    }
+
+    fn decide_live(&self, asker: Asker<'_>, live: &Live, facts: &Facts) -> Result<Change, Denied> {
+        match live {
+            Live::Join(join) => self.decide_join(asker, ChannelId(join.channel), facts),
+            Live::Leave(_) => Ok(Change::Place { session: asker.session()?, channel: None }),
+            Live::SetSelf(set) => Self::decide_set_self(asker, set),
+            Live::SendText(send) => self.decide_text(asker, send, facts),
+            Live::CreateChannel(create) => self.decide_create_channel(asker, create),
+            Live::EditChannel(edit) => self.decide_edit_channel(asker, edit),
+            Live::MoveChannel(to) => self.decide_move_channel(asker, to),
+            Live::RemoveChannel(remove) => {
+                Ok(Change::RemoveChannels(self.subtree(ChannelId(remove.channel))))
             }
-            Body::LogOut(_) => Ok(Change::End(session_of(actor)?)),
-            Body::CreateUser(_)
-            | Body::SetUserDisabled(_)
-            | Body::GetAccount(_)
-            | Body::ChangePassword(_)
-            | Body::ListDevices(_)
-            | Body::EndDevice(_)
-            | Body::EndOtherDevices(_)
-            | Body::RegisterKey(_)
-            | Body::RemoveKey(_)
-            | Body::SetUpSecondFactor(_)
-            | Body::ConfirmSecondFactor(_)
-            | Body::RemoveSecondFactor(_)
-            | Body::ListApiKeys(_)
-            | Body::SetEmail(_)
-            | Body::VerifyEmail(_)
-            | Body::RevokeApiKey(_)
-            | Body::CreateApiKey(_)
-            | Body::CreateInvite(_)
-            | Body::ListInvites(_)
-            | Body::RevokeInvite(_)
-            | Body::RequireSecondFactor(_)
-            | Body::CreateBan(_)
-            | Body::ListBans(_)
-            | Body::LiftBan(_) => self.decide_account(actor, request, facts),
-            Body::NewClaimCode(_) | Body::ServerStatus(_) | Body::Administer(_) => match actor {
-                Actor::Operator => Ok(Change::Nothing),
-                Actor::Session(_) => Err(Denied::Forbidden(Permissions::ADMINISTER)),
-            },
-            Body::CreateRole(_)
-            | Body::EditRole(_)
-            | Body::RemoveRole(_)
-            | Body::GrantRole(_)
-            | Body::RevokeRole(_)
-            | Body::ListHolders(_)
-            | Body::ListOverwrites(_)
-            | Body::SetOverwrite(_)
-            | Body::Why(_) => self.decide_rights(actor, request, facts),
-            Body::WhatIf(what_if) => self.decide_what_if(actor, what_if.change.as_ref(), facts),
-            Body::Hello(_)
-            | Body::LogInPassword(_)
-            | Body::LogInToken(_)
-            | Body::LogInGuest(_)
-            | Body::LogInKey(_)
-            | Body::LogInApiKey(_)
-            | Body::Register(_)
-            | Body::LookAtInvite(_)
-            | Body::RequestReset(_)
-            | Body::ResetPassword(_)
-            | Body::RedeemClaim(_) => Err(Denied::Unexpected),
+            Live::LinkChannels(link) => self.decide_link(asker, *link),
+            Live::EditOrganization(edit) => self.decide_lobby(asker, edit),
+            Live::LogOut(_) => Ok(Change::End(asker.session()?)),
+            Live::SetUserDisabled(set) => self.decide_disable(asker, set, facts),
+            Live::MoveSession(to) => self.decide_move_session(asker, *to),
+            Live::Listen(listen) => self.decide_listen(asker, *listen),
+            Live::SetVoiceTarget(set) => self.decide_target(asker, set),
+            Live::Moderate(moderate) => self.decide_moderate(asker, *moderate),
+            Live::Kick(kick) => self.decide_kick(asker, kick),
+            Live::StartRecording(_) => self.decide_record(asker),
+            Live::StopRecording(stop) => self.decide_stop_recording(asker, ChannelId(stop.channel)),
+        }
+    }
+
+    fn decide_rights(&self, asker: Asker<'_>, rights: &Rights, facts: &Facts) -> Result<Change, Denied> {
+        match rights {
+            Rights::CreateRole(create) => self.decide_create_role(asker, create),
+            Rights::EditRole(edit) => self.decide_edit_role(asker, edit),
+            Rights::RemoveRole(remove) => self.decide_remove_role(asker, *remove),
+            Rights::GrantRole(grant) => self.decide_grant(asker, grant, facts),
+            Rights::RevokeRole(revoke) => self.decide_revoke(asker, revoke, facts),
+            Rights::SetOverwrite(set) => self.decide_overwrite(asker, set, facts),
+            Rights::RequireSecondFactor(require) => self.decide_require_second_factor(asker, require),
         }
     }
 
@@ -107,38 +110,6 @@ impl State {
             return Err(Denied::Full(self.limits.sessions));
         }
         Ok(Change::Arrive(Box::new(member)))
-    }
-
-    /// A change that isn't made: it is allowed to who may make it, and may inspect.
-    fn decide_what_if(
-        &self,
-        actor: Actor,
-        change: Option<&what_if::Change>,
-        facts: &Facts,
-    ) -> Result<Change, Denied> {
-        use what_if::Change as If;
-        self.authorize(actor, Permissions::INSPECT, None)?;
-        let request = match change.cloned().ok_or(Denied::Missing("change"))? {
-            If::SetOverwrite(set) => request::Body::SetOverwrite(set),
-            If::EditRole(edit) => request::Body::EditRole(edit),
-            If::RemoveRole(remove) => request::Body::RemoveRole(remove),
-            If::GrantRole(grant) => request::Body::GrantRole(grant),
-            If::RevokeRole(revoke) => request::Body::RevokeRole(revoke),
-            If::MoveChannel(to) => request::Body::MoveChannel(to),
-        };
-        self.decide(actor, &request, facts)
-    }
-
-    /// The member who asks.
-    fn asker(&self, actor: Actor) -> Result<&Member, Denied> {
-        self.members.get(&session_of(actor)?).ok_or(Denied::SessionEnded)
-    }
-}
-
-fn session_of(actor: Actor) -> Result<SessionId, Denied> {
-    match actor {
-        Actor::Session(session) => Ok(session),
-        Actor::Operator => Err(Denied::Unexpected),
     }
 }
 

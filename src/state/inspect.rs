@@ -106,11 +106,9 @@ impl State {
             };
             steps.push(ExplainedStep { reason, after });
         }
-        let kept = member.within_key(has);
-        if let Some((_, scopes)) = member.key
-            && kept.intersection(asked) != has.intersection(asked)
-        {
-            steps.push(ExplainedStep { reason: Reason::Key(scopes), after: kept });
+        let kept = member.ceiling.intersection(has);
+        if kept.intersection(asked) != has.intersection(asked) {
+            steps.push(ExplainedStep { reason: Reason::Key(member.ceiling), after: kept });
         }
         Explained { has: kept, steps }
     }
@@ -142,7 +140,7 @@ impl State {
 
     /// What everybody may do everywhere, once for each class.
     fn all_rights(&self, named: Option<&Named>) -> BTreeMap<Option<SessionId>, (String, Rights)> {
-        let mut by_class: BTreeMap<(*const Class, Option<u64>), Rights> = BTreeMap::new();
+        let mut by_class: BTreeMap<(*const Class, u64), Rights> = BTreeMap::new();
         let named = named.map(|named| self.as_member(named));
         let mut all = BTreeMap::new();
         for (key, member) in self
@@ -151,7 +149,7 @@ impl State {
             .map(|(session, member)| (Some(*session), member))
             .chain(named.as_ref().map(|member| (None, member)))
         {
-            let class = (Arc::as_ptr(&member.class), member.key.map(|(_, scopes)| scopes.bits()));
+            let class = (Arc::as_ptr(&member.class), member.ceiling.bits());
             let rights = by_class.entry(class).or_insert_with(|| {
                 let channels = self.channels.keys().map(|id| Some(*id));
                 let on = |channel| (channel, self.permissions_on(member, channel));

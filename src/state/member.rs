@@ -81,8 +81,10 @@ pub struct Member {
     pub roles: Vec<Held>,
     /// Whether its account has a second factor.
     pub second_factor: bool,
-    /// The API key that it came by, and what that may do at most.
-    pub key: Option<(ApiKeyId, Permissions)>,
+    /// The API key that it came by.
+    pub key: Option<ApiKeyId>,
+    /// What it may do at most, whatever its account may: everything, but for programs.
+    pub ceiling: Permissions,
     /// Those who may do the same. [`super::State::apply`] sees to it.
     pub class: Arc<Class>,
 }
@@ -112,6 +114,7 @@ impl Member {
             roles: Vec::new(),
             second_factor: false,
             key: None,
+            ceiling: Permissions::ALL,
             class: Arc::default(),
         }
     }
@@ -124,10 +127,5 @@ impl Member {
     /// Whether it has a role, whether that grants anything or not.
     pub fn holds(&self, role: RoleId) -> bool {
         self.roles.iter().any(|held| held.role == role)
-    }
-
-    /// What its key, if it came by one, leaves of what its account may do.
-    pub(super) fn within_key(&self, has: Permissions) -> Permissions {
-        self.key.map_or(has, |(_, scopes)| has.intersection(scopes))
     }
 }

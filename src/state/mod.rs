@@ -22,9 +22,10 @@ mod view;
 
 pub use access::Access;
 pub use apply::Event;
-pub use authorize::Actor;
+pub use authorize::{Actor, Asker, Origin, Way};
 pub use change::{Change, Denied, Facts, Named};
 pub use class::Class;
+pub use decide::{Asked, Own, imagined};
 pub use hearing::{Group, Hearing, Speech};
 pub use inspect::{Difference, Explained, ExplainedStep, Reason};
 pub use member::{Held, Member, Target};
@@ -277,6 +278,11 @@ impl State {
     /// A role.
     pub fn role(&self, role: RoleId) -> Option<&Role> {
         self.roles.get(&role)
+    }
+
+    /// The roles.
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = &Role> {
+        self.roles.values()
     }
 
     /// The role of this name, upper and lower case alike.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::id::{Ssrc, Timestamp};
+use crate::protocol::call::Call;
 use crate::protocol::wire::{self, request};
 
 pub(super) fn channel(id: u64, parent: u64, name: &str) -> Channel {
@@ -91,7 +92,28 @@ pub(super) fn facts(state: &State, body: &request::Body) -> Facts {
 }
 
 pub(super) fn ask(state: &State, session: u64, body: &request::Body) -> Result<Change, Denied> {
-    state.decide(Actor::Session(SessionId(session)), body, &facts(state, body))
+    state.decide(Actor::Session(SessionId(session)), &asked(body.clone()), &facts(state, body))
+}
+
+/// A request that changes the live state; those of other groups lead to nothing here, if they are permitted.
+pub(super) fn asked(body: request::Body) -> Asked {
+    match Call::from(body) {
+        Call::Live(live) => live.into(),
+        Call::Rights(rights) => rights.into(),
+        other => panic!("this isn't asked of the live state: {other:?}"),
+    }
+}
+
+/// Whether a session may do an operation, by the table of operations alone.
+fn permitted(state: &State, session: u64, body: request::Body) -> Result<(), Denied> {
+    let facts = Facts::default();
+    let asker = state.asker(Actor::Session(SessionId(session)), &facts).unwrap();
+    let on = match Call::from(body.clone()) {
+        Call::Directory(directory) => directory.on(),
+        Call::Operator(operator) => operator.on(),
+        other => panic!("this is decided: {other:?}"),
+    };
+    state.permit(asker, Call::from(body).operation(), on)
 }
 
 fn make(state: &mut State, session: u64, body: impl std::borrow::Borrow<request::Body>) -> Vec<Event> {
@@ -117,11 +139,17 @@ fn every_request_that_needs_a_permission_is_refused_without_it() {
         request::Body::EditChannel(wire::EditChannel { channel: 1, ..Default::default() }),
         request::Body::RemoveChannel(wire::RemoveChannel { channel: 1 }),
         request::Body::MoveSession(wire::MoveSession { session: 1, channel: 1 }),
-        request::Body::CreateUser(wire::CreateUser { name: "x".to_owned(), ..Default::default() }),
         request::Body::SetUserDisabled(wire::SetUserDisabled { name: "x".to_owned(), disabled: true }),
+    ];
+    let new = wire::CreateUser { name: "x".to_owned(), ..Default::default() };
+    let elsewhere = [
+        request::Body::CreateUser(new),
         request::Body::NewClaimCode(wire::NewClaimCode {}),
         request::Body::ServerStatus(wire::ServerStatus {}),
     ];
+    for body in elsewhere {
+        assert!(matches!(permitted(&state, 2, body.clone()), Err(Denied::Forbidden(_))), "{body:?}");
+    }
     for body in denied {
         assert!(matches!(ask(&state, 2, &body), Err(Denied::Forbidden(_))), "{body:?}");
         assert!(
@@ -194,7 +222,7 @@ fn what_may_not_be_seen_is_not_there() {
     let change =
         ask(&state, 1, &request::Body::Join(wire::Join { channel: 3, ..Default::default() })).unwrap();
     state.apply(change);
-    let seen = state.snapshot(Some(SessionId(2)));
+    let seen = state.snapshot(state.member(SessionId(2)));
     assert_eq!(seen.channels.iter().map(|c| c.id).collect::<Vec<_>>(), [4]);
     assert_eq!(seen.members.iter().find(|m| m.session == 1).unwrap().channel, 0);
     let join = request::Body::Join(wire::Join { channel: 3, ..Default::default() });
@@ -205,16 +233,15 @@ fn what_may_not_be_seen_is_not_there() {
 fn nobody_hands_out_more_than_they_have() {
     let mut state = state();
     arrive(&mut state, member(3, &[2]));
+    let facts = Facts::default();
+    let asker = state.asker(Actor::Session(SessionId(3)), &facts).unwrap();
     let as_role = |role: &str| {
-        request::Body::CreateUser(wire::CreateUser {
-            name: "new".to_owned(),
-            role: role.to_owned(),
-            ..Default::default()
-        })
+        let (name, role) = ("new".to_owned(), role.to_owned());
+        state.new_account(asker, &wire::CreateUser { name, role, ..Default::default() })
     };
-    assert!(matches!(ask(&state, 3, &as_role("Admin")), Err(Denied::Forbidden(_))));
-    assert!(matches!(ask(&state, 3, &as_role("")), Ok(Change::CreateUser { .. })));
-    assert_eq!(ask(&state, 3, &as_role("King")), Err(Denied::NoSuchRole));
+    assert!(matches!(as_role("Admin"), Err(Denied::Forbidden(_))));
+    assert_eq!(as_role(""), Ok(("new".to_owned(), RoleId(3))));
+    assert_eq!(as_role("King"), Err(Denied::NoSuchRole));
 }
 
 #[test]
@@ -384,11 +411,14 @@ fn a_full_channel_and_one_with_a_password_are_entered_by_who_may() {
     let join = request::Body::Join(wire::Join { channel: 4, ..Default::default() });
     assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
     let knows = Facts { password_fits: true, ..Facts::default() };
-    let change = state.decide(Actor::Session(SessionId(2)), &join, &knows).unwrap();
+    let change = state.decide(Actor::Session(SessionId(2)), &asked(join.clone()), &knows).unwrap();
     state.apply(change);
-    let full = state.decide(Actor::Session(SessionId(4)), &join, &knows);
+    let full = state.decide(Actor::Session(SessionId(4)), &asked(join.clone()), &knows);
     assert_eq!(full, Err(Denied::ChannelFull(1)));
-    assert!(state.decide(Actor::Session(SessionId(3)), &join, &knows).is_ok(), "who may move others there");
+    assert!(
+        state.decide(Actor::Session(SessionId(3)), &asked(join.clone()), &knows).is_ok(),
+        "who may move others there"
+    );
     assert!(ask(&state, 1, &join).is_ok(), "who may edit it");
 }
 

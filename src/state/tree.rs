@@ -1,11 +1,12 @@
 //! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
 //! cycle, and the store is checked when it is loaded.
 
-use super::{Actor, Channel, Event, Facts, State};
+use super::{Actor, Asked, Channel, Event, Facts, State};
 use crate::id::{ChannelId, SessionId};
 use crate::name::folded;
 use crate::permission::Overwrite;
-use crate::protocol::wire::{self, request};
+use crate::protocol::call::Live;
+use crate::protocol::wire;
 
 impl State {
     /// The channels from the top down to `channel`, itself included; empty when there is none.
@@ -71,7 +72,7 @@ impl State {
     pub fn welcome(&mut self, session: SessionId) -> Vec<Event> {
         let Some(channel) = self.lobby.default_channel else { return Vec::new() };
         let facts = Facts { now: self.now, ..Facts::default() };
-        let join = request::Body::Join(wire::Join { channel: channel.0, ..wire::Join::default() });
+        let join = Asked::Live(Live::Join(wire::Join { channel: channel.0, ..wire::Join::default() }));
         match self.decide(Actor::Session(session), &join, &facts) {
             Ok(change) => self.apply(change),
             Err(_) => Vec::new(),

@@ -6,22 +6,17 @@ use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
 
 impl State {
-    /// All that `viewer` may see; a session that isn't connected sees nothing, and the operator,
-    /// given as `None`, everything.
-    pub fn snapshot(&self, viewer: Option<SessionId>) -> wire::Snapshot {
-        let viewer_member = viewer.and_then(|session| self.members.get(&session));
-        if viewer.is_some() && viewer_member.is_none() {
-            return wire::Snapshot::default();
-        }
+    /// All that `viewer` may see; the machine's owner, given as `None`, sees everything.
+    pub fn snapshot(&self, viewer: Option<&Member>) -> wire::Snapshot {
         wire::Snapshot {
             channels: self
                 .channels
                 .values()
-                .filter_map(|channel| self.show_channel(channel, viewer_member))
+                .filter_map(|channel| self.show_channel(channel, viewer))
                 .collect(),
-            members: self.members.values().map(|member| self.show_member(member, viewer_member)).collect(),
-            self_session: viewer.map_or(0, u64::from),
-            organization: Some(self.show_lobby(viewer_member)),
+            members: self.members.values().map(|member| self.show_member(member, viewer)).collect(),
+            self_session: viewer.map_or(0, |member| member.session.0),
+            organization: Some(self.show_lobby(viewer)),
             roles: Some(self.show_roles()),
         }
     }

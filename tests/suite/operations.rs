@@ -1,5 +1,6 @@
-//! Every operation of the protocol, tried by who may not do it, on every transport. The list is the protocol's own: an
-//! operation that is added there without a rule here fails this test.
+//! Every operation of the protocol, tried by who may not do it, on every transport. Who may is in
+//! the table of operations, of which an
+//! operation that is added there and isn't tried here fails this test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use std::sync::Arc;
 use crate::support::{PASSWORD, TestServer, channel_id, with};
 use parlour::client::Credentials;
 use parlour::permission::Permissions;
+use parlour::protocol::call::Call;
+use parlour::protocol::operation::{self, Operation, Who};
 use parlour::protocol::wire::request::Body;
 use parlour::protocol::wire::{
     self, Hello, LogInApiKey, LogInGuest, LogInPassword, Request, Response, response,
@@ -18,196 +21,158 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use web_transport_quinn as web;
 
-/// Who may do an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    /// Who isn't logged in, to become somebody.
-    Before,
-    /// Everybody who is logged in.
-    Anybody,
-    /// Who has an account, and comes as a person.
-    Own,
-    /// Who has a permission, on the channel or everywhere.
-    Needs(Permissions),
-    /// The machine's owner.
-    Operator,
-}
-
-/// An operation on a channel, with its rule. Panics for one that has none.
+/// A request for an operation, on a channel and a session where it is about one. Panics for one that has none.
 #[expect(clippy::too_many_lines, reason = "one list")]
-fn operation(name: &str, channel: u64, session: u64) -> (Body, Rule) {
-    use Rule::{Anybody, Before, Needs, Operator, Own};
+fn request_for(name: &str, channel: u64, session: u64) -> Body {
     let new = || "new".to_owned();
     match name {
-        "hello" => (Body::Hello(Hello { version_min: 1, version_max: 1, ..Hello::default() }), Before),
-        "log_in_password" => (Body::LogInPassword(LogInPassword::default()), Before),
-        "log_in_token" => (Body::LogInToken(wire::LogInToken::default()), Before),
-        "log_in_guest" => (Body::LogInGuest(LogInGuest::default()), Before),
-        "redeem_claim" => (Body::RedeemClaim(wire::RedeemClaim::default()), Before),
-        "log_in_key" => (Body::LogInKey(wire::LogInKey::default()), Before),
-        "register" => (Body::Register(wire::Register::default()), Before),
-        "log_in_api_key" => (Body::LogInApiKey(LogInApiKey::default()), Before),
-        "look_at_invite" => (Body::LookAtInvite(wire::LookAtInvite::default()), Before),
-        "request_reset" => (Body::RequestReset(wire::RequestReset::default()), Before),
-        "reset_password" => (Body::ResetPassword(wire::ResetPassword::default()), Before),
-        "set_email" => (Body::SetEmail(wire::SetEmail::default()), Own),
-        "verify_email" => (Body::VerifyEmail(wire::VerifyEmail::default()), Own),
-        "join" => (Body::Join(wire::Join { channel, ..Default::default() }), Needs(Permissions::JOIN)),
-        "leave" => (Body::Leave(wire::Leave {}), Anybody),
-        "set_self" => (Body::SetSelf(wire::SetSelf::default()), Anybody),
-        "list" => (Body::List(wire::List {}), Anybody),
+        "hello" => Body::Hello(Hello { version_min: 1, version_max: 1, ..Hello::default() }),
+        "log_in_password" => Body::LogInPassword(LogInPassword::default()),
+        "log_in_token" => Body::LogInToken(wire::LogInToken::default()),
+        "log_in_guest" => Body::LogInGuest(LogInGuest::default()),
+        "redeem_claim" => Body::RedeemClaim(wire::RedeemClaim::default()),
+        "log_in_key" => Body::LogInKey(wire::LogInKey::default()),
+        "register" => Body::Register(wire::Register::default()),
+        "log_in_api_key" => Body::LogInApiKey(LogInApiKey::default()),
+        "look_at_invite" => Body::LookAtInvite(wire::LookAtInvite::default()),
+        "request_reset" => Body::RequestReset(wire::RequestReset::default()),
+        "reset_password" => Body::ResetPassword(wire::ResetPassword::default()),
+        "set_email" => Body::SetEmail(wire::SetEmail::default()),
+        "verify_email" => Body::VerifyEmail(wire::VerifyEmail::default()),
+        "join" => Body::Join(wire::Join { channel, ..Default::default() }),
+        "leave" => Body::Leave(wire::Leave {}),
+        "set_self" => Body::SetSelf(wire::SetSelf::default()),
+        "list" => Body::List(wire::List {}),
         "send_text" => {
             let to = Some(wire::send_text::To::Channel(channel));
-            (Body::SendText(wire::SendText { to, text: "hello".to_owned() }), Needs(Permissions::TEXT))
+            Body::SendText(wire::SendText { to, text: "hello".to_owned() })
         }
         "create_channel" => {
             let create = wire::CreateChannel { parent: channel, name: new(), ..Default::default() };
-            (Body::CreateChannel(create), Needs(Permissions::CREATE_CHANNEL))
+            Body::CreateChannel(create)
         }
         "edit_channel" => {
             let edit = wire::EditChannel { channel, name: Some(new()), ..Default::default() };
-            (Body::EditChannel(edit), Needs(Permissions::EDIT_CHANNEL))
+            Body::EditChannel(edit)
         }
         "move_channel" => {
             let to = wire::MoveChannel { channel, parent: 0, position: 9 };
-            (Body::MoveChannel(to), Needs(Permissions::EDIT_CHANNEL))
+            Body::MoveChannel(to)
         }
-        "remove_channel" => {
-            (Body::RemoveChannel(wire::RemoveChannel { channel }), Needs(Permissions::EDIT_CHANNEL))
-        }
-        "log_out" => (Body::LogOut(wire::LogOut {}), Anybody),
-        "ping" => (Body::Ping(wire::Ping {}), Anybody),
+        "remove_channel" => Body::RemoveChannel(wire::RemoveChannel { channel }),
+        "log_out" => Body::LogOut(wire::LogOut {}),
+        "ping" => Body::Ping(wire::Ping {}),
         "create_user" => {
             let create =
                 wire::CreateUser { name: new(), password: PASSWORD.to_owned(), ..Default::default() };
-            (Body::CreateUser(create), Needs(Permissions::MANAGE_USERS))
+            Body::CreateUser(create)
         }
         "set_user_disabled" => {
             let set = wire::SetUserDisabled { name: "root".to_owned(), disabled: true };
-            (Body::SetUserDisabled(set), Needs(Permissions::MANAGE_USERS))
+            Body::SetUserDisabled(set)
         }
-        "move_session" => {
-            (Body::MoveSession(wire::MoveSession { session, channel: 0 }), Needs(Permissions::MOVE_OTHERS))
-        }
-        "listen" => (Body::Listen(wire::Listen { channel, on: true, volume: 0 }), Needs(Permissions::LISTEN)),
+        "move_session" => Body::MoveSession(wire::MoveSession { session, channel: 0 }),
+        "listen" => Body::Listen(wire::Listen { channel, on: true, volume: 0 }),
         "set_voice_target" => {
             let to = Some(wire::voice_target::To::Session(session));
             let targets = vec![wire::VoiceTarget { to, ..Default::default() }];
-            (Body::SetVoiceTarget(wire::SetVoiceTarget { flow: 2, targets }), Needs(Permissions::WHISPER))
+            Body::SetVoiceTarget(wire::SetVoiceTarget { flow: 2, targets })
         }
         "link_channels" => {
             let link = wire::LinkChannels { channel, other: channel + 1, linked: true };
-            (Body::LinkChannels(link), Needs(Permissions::EDIT_CHANNEL))
+            Body::LinkChannels(link)
         }
         "moderate" => {
             let moderate = wire::Moderate { session, mute: Some(true), ..Default::default() };
-            (Body::Moderate(moderate), Needs(Permissions::MUTE_OTHERS))
+            Body::Moderate(moderate)
         }
-        "kick" => (Body::Kick(wire::Kick { session, reason: new() }), Needs(Permissions::KICK)),
-        "start_recording" => (Body::StartRecording(wire::StartRecording {}), Needs(Permissions::RECORD)),
-        "stop_recording" => {
-            (Body::StopRecording(wire::StopRecording { channel }), Needs(Permissions::MUTE_OTHERS))
-        }
-        "list_recordings" => (Body::ListRecordings(wire::ListRecordings {}), Needs(Permissions::RECORD)),
-        "fetch_recording" => {
-            (Body::FetchRecording(wire::FetchRecording::default()), Needs(Permissions::RECORD))
-        }
-        "remove_recording" => {
-            (Body::RemoveRecording(wire::RemoveRecording { id: 1 }), Needs(Permissions::RECORD))
-        }
-        "get_organization" => (Body::GetOrganization(wire::GetOrganization {}), Anybody),
+        "kick" => Body::Kick(wire::Kick { session, reason: new() }),
+        "start_recording" => Body::StartRecording(wire::StartRecording {}),
+        "stop_recording" => Body::StopRecording(wire::StopRecording { channel }),
+        "list_recordings" => Body::ListRecordings(wire::ListRecordings {}),
+        "fetch_recording" => Body::FetchRecording(wire::FetchRecording::default()),
+        "remove_recording" => Body::RemoveRecording(wire::RemoveRecording { id: 1 }),
+        "get_organization" => Body::GetOrganization(wire::GetOrganization {}),
         "edit_organization" => {
             let edit = wire::EditOrganization { welcome: Some(new()), ..Default::default() };
-            (Body::EditOrganization(edit), Needs(Permissions::MANAGE_ORGANIZATION))
+            Body::EditOrganization(edit)
         }
-        "list_roles" => (Body::ListRoles(wire::ListRoles {}), Anybody),
+        "list_roles" => Body::ListRoles(wire::ListRoles {}),
         "create_role" => {
             let create = wire::CreateRole { name: new(), ..Default::default() };
-            (Body::CreateRole(create), Needs(Permissions::MANAGE_ROLES))
+            Body::CreateRole(create)
         }
         "edit_role" => {
             let edit = wire::EditRole { role: 3, name: Some(new()), ..Default::default() };
-            (Body::EditRole(edit), Needs(Permissions::MANAGE_ROLES))
+            Body::EditRole(edit)
         }
-        "remove_role" => (Body::RemoveRole(wire::RemoveRole { role: 3 }), Needs(Permissions::MANAGE_ROLES)),
+        "remove_role" => Body::RemoveRole(wire::RemoveRole { role: 3 }),
         "grant_role" => {
             let grant = wire::GrantRole { user: "alice".to_owned(), role: 1, life_ms: 0 };
-            (Body::GrantRole(grant), Needs(Permissions::MANAGE_ROLES))
+            Body::GrantRole(grant)
         }
         "revoke_role" => {
             let revoke = wire::RevokeRole { user: "root".to_owned(), role: 1 };
-            (Body::RevokeRole(revoke), Needs(Permissions::MANAGE_ROLES))
+            Body::RevokeRole(revoke)
         }
-        "list_holders" => {
-            (Body::ListHolders(wire::ListHolders { role: 1 }), Needs(Permissions::MANAGE_ROLES))
-        }
-        "list_overwrites" => {
-            (Body::ListOverwrites(wire::ListOverwrites { channel }), Needs(Permissions::MANAGE_ROLES))
-        }
+        "list_holders" => Body::ListHolders(wire::ListHolders { role: 1 }),
+        "list_overwrites" => Body::ListOverwrites(wire::ListOverwrites { channel }),
         "set_overwrite" => {
             let subject = Some(wire::set_overwrite::Subject::Role(4));
             let set = wire::SetOverwrite { channel, subject, deny: 1, ..Default::default() };
-            (Body::SetOverwrite(set), Needs(Permissions::MANAGE_ROLES))
+            Body::SetOverwrite(set)
         }
         "why" => {
             let why = wire::Why { session, channel, permissions: 1, ..Default::default() };
-            (Body::Why(why), Needs(Permissions::INSPECT))
+            Body::Why(why)
         }
         "what_if" => {
             let remove = wire::RemoveRole { role: 3 };
             let change = Some(wire::what_if::Change::RemoveRole(remove));
-            (Body::WhatIf(wire::WhatIf { change }), Needs(Permissions::INSPECT))
+            Body::WhatIf(wire::WhatIf { change })
         }
-        "get_account" => (Body::GetAccount(wire::GetAccount {}), Own),
-        "change_password" => (Body::ChangePassword(wire::ChangePassword::default()), Own),
-        "list_devices" => (Body::ListDevices(wire::ListDevices {}), Own),
-        "end_device" => (Body::EndDevice(wire::EndDevice { session }), Own),
-        "end_other_devices" => (Body::EndOtherDevices(wire::EndOtherDevices {}), Own),
-        "register_key" => (Body::RegisterKey(wire::RegisterKey::default()), Own),
-        "remove_key" => (Body::RemoveKey(wire::RemoveKey::default()), Own),
-        "set_up_second_factor" => (Body::SetUpSecondFactor(wire::SetUpSecondFactor {}), Own),
-        "confirm_second_factor" => (Body::ConfirmSecondFactor(wire::ConfirmSecondFactor::default()), Own),
-        "remove_second_factor" => (Body::RemoveSecondFactor(wire::RemoveSecondFactor::default()), Own),
-        "create_api_key" => (Body::CreateApiKey(wire::CreateApiKey::default()), Own),
-        "list_api_keys" => (Body::ListApiKeys(wire::ListApiKeys {}), Own),
-        "revoke_api_key" => (Body::RevokeApiKey(wire::RevokeApiKey { id: 1 }), Own),
-        "create_invite" => (Body::CreateInvite(wire::CreateInvite::default()), Needs(Permissions::INVITE)),
-        "list_invites" => (Body::ListInvites(wire::ListInvites {}), Needs(Permissions::INVITE)),
-        "revoke_invite" => (Body::RevokeInvite(wire::RevokeInvite { id: 1 }), Needs(Permissions::INVITE)),
+        "get_account" => Body::GetAccount(wire::GetAccount {}),
+        "change_password" => Body::ChangePassword(wire::ChangePassword::default()),
+        "list_devices" => Body::ListDevices(wire::ListDevices {}),
+        "end_device" => Body::EndDevice(wire::EndDevice { session }),
+        "end_other_devices" => Body::EndOtherDevices(wire::EndOtherDevices {}),
+        "register_key" => Body::RegisterKey(wire::RegisterKey::default()),
+        "remove_key" => Body::RemoveKey(wire::RemoveKey::default()),
+        "set_up_second_factor" => Body::SetUpSecondFactor(wire::SetUpSecondFactor {}),
+        "confirm_second_factor" => Body::ConfirmSecondFactor(wire::ConfirmSecondFactor::default()),
+        "remove_second_factor" => Body::RemoveSecondFactor(wire::RemoveSecondFactor::default()),
+        "create_api_key" => Body::CreateApiKey(wire::CreateApiKey::default()),
+        "list_api_keys" => Body::ListApiKeys(wire::ListApiKeys {}),
+        "revoke_api_key" => Body::RevokeApiKey(wire::RevokeApiKey { id: 1 }),
+        "create_invite" => Body::CreateInvite(wire::CreateInvite::default()),
+        "list_invites" => Body::ListInvites(wire::ListInvites {}),
+        "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),
         "create_ban" => {
             let subject = Some(wire::create_ban::Subject::User("root".to_owned()));
-            (Body::CreateBan(wire::CreateBan { subject, ..Default::default() }), Needs(Permissions::BAN))
+            Body::CreateBan(wire::CreateBan { subject, ..Default::default() })
         }
-        "list_bans" => (Body::ListBans(wire::ListBans {}), Needs(Permissions::BAN)),
-        "lift_ban" => (Body::LiftBan(wire::LiftBan { id: 1 }), Needs(Permissions::BAN)),
+        "list_bans" => Body::ListBans(wire::ListBans {}),
+        "lift_ban" => Body::LiftBan(wire::LiftBan { id: 1 }),
         "require_second_factor" => {
             let require = wire::RequireSecondFactor { role: "Admin".to_owned(), required: true };
-            (Body::RequireSecondFactor(require), Needs(Permissions::MANAGE_ROLES))
+            Body::RequireSecondFactor(require)
         }
-        "new_claim_code" => (Body::NewClaimCode(wire::NewClaimCode {}), Operator),
-        "server_status" => (Body::ServerStatus(wire::ServerStatus {}), Operator),
+        "new_claim_code" => Body::NewClaimCode(wire::NewClaimCode {}),
+        "server_status" => Body::ServerStatus(wire::ServerStatus {}),
         "administer" => {
             let request = r#"{"database":"stats"}"#.to_owned();
-            (Body::Administer(wire::Administer { request }), Operator)
+            Body::Administer(wire::Administer { request })
         }
-        other => panic!("the operation {other} has no rule: say here who may do it"),
+        other => panic!("the operation {other} is asked for nowhere: say here how"),
     }
 }
 
-/// The operations, by the names of the fields of `Request` in protocol.proto.
-fn operations() -> Vec<String> {
-    let proto = include_str!("../../src/protocol/protocol.proto");
-    let request = proto.split("message Request {").nth(1).unwrap().split("\n}").next().unwrap();
-    let fields = request.lines().filter(|line| !line.trim().starts_with("//") && line.contains(" = "));
-    fields.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
-}
-
 #[test]
-fn every_operation_has_a_rule() {
-    let all = operations();
-    assert!(all.len() > 40 && all.contains(&"administer".to_owned()), "{all:?}");
-    for name in all {
-        operation(&name, 1, 1);
+fn every_operation_is_tried() {
+    assert!(operation::ALL.len() > 70, "{}", operation::ALL.len());
+    for one in operation::ALL {
+        let call = Call::from(request_for(one.name, 1, 1));
+        assert_eq!(call.operation().name, one.name, "the request asks for another operation");
     }
 }
 
@@ -332,8 +297,8 @@ fn hello() -> Body {
     Body::Hello(Hello { version_min: 1, version_max: 1, client: "test".to_owned(), ..Hello::default() })
 }
 
-/// What somebody of a kind is refused, by rule: what is expected of each.
-fn expected(actor: &str, rule: Rule) -> Option<ErrorCode> {
+/// What somebody of a kind is refused for an operation, by the table of operations.
+fn expected(actor: &str, operation: &Operation) -> Option<ErrorCode> {
     let guest = Permissions::VIEW.union(Permissions::JOIN).union(Permissions::SPEAK);
     let allowed = match actor {
         "guest" => guest,
@@ -345,12 +310,11 @@ fn expected(actor: &str, rule: Rule) -> Option<ErrorCode> {
         // A key that may see, and nothing else, whatever its owner may.
         _ => Permissions::VIEW,
     };
-    match rule {
-        Rule::Before => Some(ErrorCode::Unexpected),
-        Rule::Own if actor == "member" => None,
-        Rule::Needs(permission) if !allowed.contains(permission) => Some(ErrorCode::Forbidden),
-        Rule::Own | Rule::Operator => Some(ErrorCode::Forbidden),
-        Rule::Anybody | Rule::Needs(_) => None,
+    match operation.who {
+        Who::Stranger => Some(ErrorCode::Unexpected),
+        Who::Person if actor == "member" => None,
+        Who::Person | Who::Owner => Some(ErrorCode::Forbidden),
+        Who::Anybody => (!allowed.contains(operation.needs)).then_some(ErrorCode::Forbidden),
     }
 }
 
@@ -365,9 +329,10 @@ async fn who_may_not_do_an_operation_is_refused_on_every_transport() {
     let before = root.list().await.unwrap();
     for transport in ["native", "webtransport", "websocket"] {
         // Nobody yet: everything but a greeting, and then but a log-in.
-        for name in operations().iter().filter(|name| *name != "hello") {
+        for one in operation::ALL.iter().filter(|one| one.name != "hello") {
+            let name = one.name;
             let mut link = Link::open(transport, address).await;
-            let (body, rule) = operation(name, channel.0, root.id().0);
+            let body = request_for(name, channel.0, root.id().0);
             assert_eq!(
                 link.refusal(body.clone()).await,
                 Some(ErrorCode::Unexpected),
@@ -375,7 +340,7 @@ async fn who_may_not_do_an_operation_is_refused_on_every_transport() {
             );
             let mut link = Link::open(transport, address).await;
             assert_eq!(link.refusal(hello()).await, None);
-            if rule != Rule::Before {
+            if one.who != Who::Stranger {
                 assert_eq!(
                     link.refusal(body).await,
                     Some(ErrorCode::Unexpected),
@@ -397,10 +362,11 @@ async fn who_may_not_do_an_operation_is_refused_on_every_transport() {
                 _ => Body::LogInApiKey(LogInApiKey { key: key.clone() }),
             };
             assert_eq!(link.refusal(log_in).await, None, "{transport}: {actor}");
-            for name in operations().iter().filter(|name| *name != "log_out") {
-                let (body, rule) = operation(name, channel.0, root.id().0);
+            for one in operation::ALL.iter().filter(|one| one.name != "log_out") {
+                let name = one.name;
+                let body = request_for(name, channel.0, root.id().0);
                 let refused = link.refusal(body).await;
-                match expected(actor, rule) {
+                match expected(actor, one) {
                     Some(code) => assert_eq!(refused, Some(code), "{transport}: {name} by a {actor}"),
                     // What is allowed may be refused for another reason: it was asked with nothing in it.
                     None => {

@@ -1,142 +1,104 @@
-//! Accounts, and who comes in.
+//! Accounts, and who comes in: what only the live state can say of it.
 
-use super::super::{Actor, Change, DEFAULT_ROLE, Denied, Facts, State};
-use super::session_of;
-use crate::id::{ChannelId, RoleId};
+use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, State};
+use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::Permissions;
-use crate::protocol::wire::{self, request};
+use crate::protocol::wire;
+
+/// The account of whoever asks about their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Which.
+    pub user: UserId,
+    /// The session that asks.
+    pub session: SessionId,
+    /// All sessions of the account that are connected.
+    pub connected: Vec<SessionId>,
+}
 
 impl State {
-    pub(super) fn decide_account(
-        &self,
-        actor: Actor,
-        request: &request::Body,
-        facts: &Facts,
-    ) -> Result<Change, Denied> {
-        use request::Body;
-        match request {
-            Body::CreateUser(create) => self.decide_create_user(actor, create),
-            Body::SetUserDisabled(set) => self.decide_disable(actor, set, facts),
-            Body::GetAccount(_)
-            | Body::ChangePassword(_)
-            | Body::ListDevices(_)
-            | Body::EndDevice(_)
-            | Body::EndOtherDevices(_)
-            | Body::RegisterKey(_)
-            | Body::RemoveKey(_)
-            | Body::SetUpSecondFactor(_)
-            | Body::ConfirmSecondFactor(_)
-            | Body::RemoveSecondFactor(_)
-            | Body::ListApiKeys(_)
-            | Body::SetEmail(_)
-            | Body::VerifyEmail(_)
-            | Body::RevokeApiKey(_) => self.decide_own_account(actor),
-            Body::CreateApiKey(create) => {
-                let change = self.decide_own_account(actor)?;
-                // A key may do what its owner may, at most.
-                self.authorize(actor, Permissions::from_bits(create.scopes), None)?;
-                Ok(change)
-            }
-            Body::CreateInvite(create) => self.decide_invite(actor, create),
-            Body::ListInvites(_) | Body::RevokeInvite(_) => self.decide_admission(actor, Permissions::INVITE),
-            Body::RequireSecondFactor(require) => {
-                self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
-                let role = self.role_named(&require.role).ok_or(Denied::NoSuchRole)?;
-                let role = self.outranks_role(actor, role.id)?;
-                Ok(Change::Admission { roles: vec![role.id], own: None })
-            }
-            Body::CreateBan(_) => {
-                let change = self.decide_admission(actor, Permissions::BAN)?;
-                if let Some(named) = facts.named.as_ref().filter(|named| !self.is_own(actor, named.user)) {
-                    self.outranks(actor, self.rank_of(&named.roles))?;
-                }
-                for other in facts.affected.iter().filter_map(|session| self.members.get(session)) {
-                    self.outranks_member(actor, other)?;
-                }
-                Ok(change)
-            }
-            Body::ListBans(_) | Body::LiftBan(_) => self.decide_admission(actor, Permissions::BAN),
-            _ => Err(Denied::Unexpected),
-        }
+    /// The account of an asker who may look after it: everybody may, whatever their roles.
+    pub fn own_account(&self, asker: Asker<'_>) -> Result<Own, Denied> {
+        let user = asker.user().ok_or(Denied::NoAccount)?;
+        let session = asker.session()?;
+        Ok(Own { user, session, connected: self.sessions_of(user) })
     }
 
-    fn decide_create_user(&self, actor: Actor, create: &wire::CreateUser) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_USERS, None)?;
+    /// Whether the asker may make a program a key for this: it may do what its owner may, at most.
+    pub fn may_lend(&self, asker: Asker<'_>, scopes: Permissions) -> Result<(), Denied> {
+        self.authorize(asker, scopes, None)
+    }
+
+    /// Whether an asker may keep somebody out: the account that is named, and whoever is connected and concerned.
+    pub fn may_ban(&self, asker: Asker<'_>, facts: &Facts) -> Result<(), Denied> {
+        if let Some(named) = facts.named.as_ref().filter(|named| !asker.owns(named.user)) {
+            self.outranks(asker, self.rank_of(&named.roles))?;
+        }
+        for other in facts.affected.iter().filter_map(|session| self.members.get(session)) {
+            self.outranks_member(asker, other)?;
+        }
+        Ok(())
+    }
+
+    /// The name and the role of an account that somebody makes for somebody else.
+    pub fn new_account(
+        &self,
+        asker: Asker<'_>,
+        create: &wire::CreateUser,
+    ) -> Result<(String, RoleId), Denied> {
         let name = crate::name::check_user_name(&create.name)?;
         let wanted = if create.role.is_empty() { DEFAULT_ROLE } else { &create.role };
         let role = self.role_named(wanted).ok_or(Denied::NoSuchRole)?;
-        self.may_hand_out(actor, role.id)?;
-        Ok(Change::CreateUser { name, role: role.id })
+        self.may_hand_out(asker, role.id)?;
+        Ok((name, role.id))
     }
 
-    fn decide_disable(
+    /// The roles that an invite gives.
+    pub fn invited_roles(
         &self,
-        actor: Actor,
-        set: &wire::SetUserDisabled,
-        facts: &Facts,
-    ) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_USERS, None)?;
-        let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
-        let user = named.user;
-        if let Actor::Session(session) = actor
-            && self.members.get(&session).is_some_and(|member| member.user == Some(user))
-        {
-            return Err(Denied::OwnAccount);
-        }
-        self.outranks(actor, self.rank_of(&named.roles))?;
-        if set.disabled && named.last_owner {
-            return Err(Denied::LastOwner);
-        }
-        Ok(Change::SetUserDisabled { user, disabled: set.disabled })
-    }
-
-    /// Everybody may look after their own account, whatever their roles.
-    fn decide_own_account(&self, actor: Actor) -> Result<Change, Denied> {
-        let session = session_of(actor)?;
-        let member = self.members.get(&session).ok_or(Denied::SessionEnded)?;
-        let user = member.user.ok_or(Denied::NoAccount)?;
-        if member.key.is_some() {
-            return Err(Denied::NotByKey);
-        }
-        Ok(Change::OwnAccount { user, session, connected: self.sessions_of(user) })
-    }
-
-    /// Whether somebody may decide who comes in.
-    fn decide_admission(&self, actor: Actor, needed: Permissions) -> Result<Change, Denied> {
-        self.authorize(actor, needed, None)?;
-        let own = match actor {
-            Actor::Session(session) => self.members.get(&session).and_then(|member| member.user),
-            Actor::Operator => None,
-        };
-        Ok(Change::Admission { roles: Vec::new(), own })
-    }
-
-    fn decide_invite(&self, actor: Actor, create: &wire::CreateInvite) -> Result<Change, Denied> {
-        let Change::Admission { own, .. } = self.decide_admission(actor, Permissions::INVITE)? else {
-            return Err(Denied::Unexpected);
-        };
+        asker: Asker<'_>,
+        create: &wire::CreateInvite,
+    ) -> Result<Vec<RoleId>, Denied> {
         if create.channel != 0 {
-            self.authorize(actor, Permissions::VIEW, Some(ChannelId(create.channel)))?;
+            self.authorize(asker, Permissions::VIEW, Some(ChannelId(create.channel)))?;
         }
         let default = [DEFAULT_ROLE.to_owned()];
         let names = if create.roles.is_empty() { &default[..] } else { &create.roles };
         let mut roles = Vec::new();
         for name in names {
             let role = self.role_named(name).ok_or(Denied::NoSuchRole)?;
-            self.may_hand_out(actor, role.id)?;
+            self.may_hand_out(asker, role.id)?;
             roles.push(role.id);
         }
-        Ok(Change::Admission { roles, own })
+        Ok(roles)
+    }
+
+    pub(super) fn decide_disable(
+        &self,
+        asker: Asker<'_>,
+        set: &wire::SetUserDisabled,
+        facts: &Facts,
+    ) -> Result<Change, Denied> {
+        self.authorize(asker, Permissions::MANAGE_USERS, None)?;
+        let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
+        if asker.owns(named.user) {
+            return Err(Denied::OwnAccount);
+        }
+        self.outranks(asker, self.rank_of(&named.roles))?;
+        if set.disabled && named.last_owner {
+            return Err(Denied::LastOwner);
+        }
+        Ok(Change::SetUserDisabled { user: named.user, disabled: set.disabled })
     }
 
     /// Whether somebody may give a new account this role: one that a member has who invites friends, or one
     /// below their own rank. Nobody hands out more than they have.
-    fn may_hand_out(&self, actor: Actor, role: RoleId) -> Result<(), Denied> {
+    fn may_hand_out(&self, asker: Asker<'_>, role: RoleId) -> Result<(), Denied> {
         let role = self.role(role).ok_or(Denied::NoSuchRole)?;
-        self.authorize(actor, role.allow, None)?;
+        self.authorize(asker, role.allow, None)?;
         if crate::name::folded(&role.name) == crate::name::folded(DEFAULT_ROLE) {
             return Ok(());
         }
-        self.outranks_role(actor, role.id).map(|_| ())
+        self.outranks_role(asker, role.id).map(|_| ())
     }
 }

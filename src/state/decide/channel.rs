@@ -1,41 +1,28 @@
 //! The channel tree, and what everybody meets.
 
-use super::super::{Actor, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy};
+use super::super::{Asker, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy};
 use super::optional;
 use crate::bounds::{check_bitrate, check_description, check_frame, check_last_speakers};
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
 use crate::permission::Permissions;
 use crate::protocol::MAX_TEXT;
-use crate::protocol::wire::{self, request};
+use crate::protocol::wire;
 
 /// The shortest time after which somebody counts as away from the keyboard, in milliseconds.
 const SHORTEST_AFK: u64 = 60_000;
 
 impl State {
-    pub(super) fn decide_channels(&self, actor: Actor, request: &request::Body) -> Result<Change, Denied> {
-        use request::Body;
-        match request {
-            Body::CreateChannel(create) => self.decide_create_channel(actor, create),
-            Body::EditChannel(edit) => self.decide_edit_channel(actor, edit),
-            Body::MoveChannel(to) => self.decide_move_channel(actor, to),
-            Body::RemoveChannel(remove) => {
-                let channel = ChannelId(remove.channel);
-                self.authorize(actor, Permissions::EDIT_CHANNEL, Some(channel))?;
-                Ok(Change::RemoveChannels(self.subtree(channel)))
-            }
-            Body::LinkChannels(link) => self.decide_link(actor, *link),
-            Body::EditOrganization(edit) => self.decide_lobby(actor, edit),
-            _ => Err(Denied::Unexpected),
-        }
-    }
-
-    fn decide_create_channel(&self, actor: Actor, create: &wire::CreateChannel) -> Result<Change, Denied> {
+    pub(super) fn decide_create_channel(
+        &self,
+        asker: Asker<'_>,
+        create: &wire::CreateChannel,
+    ) -> Result<Change, Denied> {
         let parent = optional(create.parent);
-        let temporary = self.authorize(actor, Permissions::CREATE_TEMPORARY, parent);
+        let temporary = self.authorize(asker, Permissions::CREATE_TEMPORARY, parent);
         if create.temporary_ms.is_none() || temporary.is_err() {
             // Who may make channels that last may make those that don't.
-            self.authorize(actor, Permissions::CREATE_CHANNEL, parent)?;
+            self.authorize(asker, Permissions::CREATE_CHANNEL, parent)?;
         }
         let name = check_channel_name(&create.name)?;
         check_description(&create.description)?;
@@ -59,8 +46,12 @@ impl State {
         }))
     }
 
-    fn decide_edit_channel(&self, actor: Actor, edit: &wire::EditChannel) -> Result<Change, Denied> {
-        let mut channel = self.editable(actor, edit.channel)?;
+    pub(super) fn decide_edit_channel(
+        &self,
+        asker: Asker<'_>,
+        edit: &wire::EditChannel,
+    ) -> Result<Change, Denied> {
+        let mut channel = self.editable(asker, edit.channel)?;
         if let Some(name) = &edit.name {
             channel.name = check_channel_name(name)?;
             self.check_sibling(channel.parent, &channel.name, Some(channel.id))?;
@@ -80,10 +71,14 @@ impl State {
         Ok(Change::PutChannel(channel))
     }
 
-    fn decide_move_channel(&self, actor: Actor, to: &wire::MoveChannel) -> Result<Change, Denied> {
-        let mut channel = self.editable(actor, to.channel)?;
+    pub(super) fn decide_move_channel(
+        &self,
+        asker: Asker<'_>,
+        to: &wire::MoveChannel,
+    ) -> Result<Change, Denied> {
+        let mut channel = self.editable(asker, to.channel)?;
         let parent = optional(to.parent);
-        self.authorize(actor, Permissions::CREATE_CHANNEL, parent)?;
+        self.authorize(asker, Permissions::CREATE_CHANNEL, parent)?;
         if parent.is_some_and(|parent| self.path(parent).contains(&channel.id)) {
             return Err(Denied::Cycle);
         }
@@ -93,9 +88,9 @@ impl State {
         Ok(Change::PutChannel(channel))
     }
 
-    fn editable(&self, actor: Actor, channel: u64) -> Result<Channel, Denied> {
+    fn editable(&self, asker: Asker<'_>, channel: u64) -> Result<Channel, Denied> {
         let channel = ChannelId(channel);
-        self.authorize(actor, Permissions::EDIT_CHANNEL, Some(channel))?;
+        self.authorize(asker, Permissions::EDIT_CHANNEL, Some(channel))?;
         self.channels.get(&channel).cloned().ok_or(Denied::NoSuchChannel)
     }
 
@@ -113,9 +108,9 @@ impl State {
         if self.has_sibling(parent, name, but) { Err(Denied::NameTaken(name.to_owned())) } else { Ok(()) }
     }
 
-    fn decide_link(&self, actor: Actor, link: wire::LinkChannels) -> Result<Change, Denied> {
+    pub(super) fn decide_link(&self, asker: Asker<'_>, link: wire::LinkChannels) -> Result<Change, Denied> {
         let wire::LinkChannels { channel, other, linked } = link;
-        let (one, two) = (self.editable(actor, channel)?, self.editable(actor, other)?);
+        let (one, two) = (self.editable(asker, channel)?, self.editable(asker, other)?);
         if one.id == two.id {
             return Err(Denied::SelfLink);
         }
@@ -128,8 +123,11 @@ impl State {
         Ok(Change::Link { channel: one.id, other: two.id, linked })
     }
 
-    fn decide_lobby(&self, actor: Actor, edit: &wire::EditOrganization) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None)?;
+    pub(super) fn decide_lobby(
+        &self,
+        asker: Asker<'_>,
+        edit: &wire::EditOrganization,
+    ) -> Result<Change, Denied> {
         let mut lobby: Lobby = self.lobby.clone();
         if let Some(welcome) = &edit.welcome {
             if welcome.len() > MAX_TEXT {
@@ -142,7 +140,7 @@ impl State {
         {
             if let Some(wanted) = wanted {
                 *kept = optional(wanted);
-                self.authorize(actor, Permissions::VIEW, *kept)?;
+                self.authorize(asker, Permissions::VIEW, *kept)?;
             }
         }
         lobby.afk_ms = edit.afk_ms.unwrap_or(lobby.afk_ms);

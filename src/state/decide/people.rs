@@ -1,45 +1,30 @@
 //! Going about, talking to others, and moderation.
 
-use super::super::{Actor, Change, Denied, Facts, Member, State};
-use super::{optional, session_of};
+use super::super::{Asker, Change, Denied, Facts, Member, State};
+use super::optional;
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
-use crate::protocol::wire::{self, request, send_text};
+use crate::protocol::wire::{self, send_text};
 use crate::protocol::{MAX_STATUS, MAX_TEXT};
 
 /// Bytes of a reason at most.
 const MAX_REASON: usize = 512;
 
 impl State {
-    pub(super) fn decide_people(
+    pub(super) fn decide_join(
         &self,
-        actor: Actor,
-        request: &request::Body,
+        asker: Asker<'_>,
+        channel: ChannelId,
         facts: &Facts,
     ) -> Result<Change, Denied> {
-        use request::Body;
-        match request {
-            Body::Join(join) => self.decide_join(actor, ChannelId(join.channel), facts),
-            Body::Leave(_) => Ok(Change::Place { session: session_of(actor)?, channel: None }),
-            Body::SetSelf(set) => self.decide_set_self(actor, set),
-            Body::SendText(send) => self.decide_text(actor, send, facts),
-            Body::MoveSession(to) => self.decide_move_session(actor, *to),
-            Body::Moderate(moderate) => self.decide_moderate(actor, *moderate),
-            Body::Kick(kick) => self.decide_kick(actor, kick),
-            _ => Err(Denied::Unexpected),
-        }
-    }
-
-    fn decide_join(&self, actor: Actor, channel: ChannelId, facts: &Facts) -> Result<Change, Denied> {
-        let session = session_of(actor)?;
-        self.authorize(actor, Permissions::JOIN, Some(channel))?;
+        let session = asker.session()?;
         let there = self.channels.get(&channel).ok_or(Denied::NoSuchChannel)?;
-        let looks_after = self.authorize(actor, Permissions::EDIT_CHANNEL, Some(channel)).is_ok();
+        let looks_after = self.authorize(asker, Permissions::EDIT_CHANNEL, Some(channel)).is_ok();
         if there.password && !looks_after && !facts.password_fits {
             return Err(Denied::ChannelPassword);
         }
         if !self.has_room(channel, session)
-            && self.authorize(actor, Permissions::MOVE_OTHERS, Some(channel)).is_err()
+            && self.authorize(asker, Permissions::MOVE_OTHERS, Some(channel)).is_err()
         {
             return Err(Denied::ChannelFull(there.user_limit));
         }
@@ -53,8 +38,8 @@ impl State {
         limit == 0 || others() < limit as usize
     }
 
-    fn decide_set_self(&self, actor: Actor, set: &wire::SetSelf) -> Result<Change, Denied> {
-        let member = self.asker(actor)?;
+    pub(super) fn decide_set_self(asker: Asker<'_>, set: &wire::SetSelf) -> Result<Change, Denied> {
+        let member = asker.connected()?;
         let too_long = |length: Option<usize>| length.is_some_and(|length| length > MAX_STATUS);
         if too_long(set.status.as_ref().map(String::len))
             || too_long(set.position_context.as_ref().map(bytes::Bytes::len))
@@ -76,20 +61,25 @@ impl State {
         })
     }
 
-    fn decide_text(&self, actor: Actor, send: &wire::SendText, facts: &Facts) -> Result<Change, Denied> {
-        let (from, at, text) = (session_of(actor)?, facts.now, send.text.clone());
+    pub(super) fn decide_text(
+        &self,
+        asker: Asker<'_>,
+        send: &wire::SendText,
+        facts: &Facts,
+    ) -> Result<Change, Denied> {
+        let (from, at, text) = (asker.session()?, facts.now, send.text.clone());
         if text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(Denied::TextInvalid);
         }
         match send.to {
             Some(send_text::To::Channel(channel)) => {
                 let channel = ChannelId(channel);
-                self.authorize(actor, Permissions::TEXT, Some(channel))?;
+                self.authorize(asker, Permissions::TEXT, Some(channel))?;
                 Ok(Change::TextChannel { from, channel, text, at })
             }
             Some(send_text::To::Session(session)) => {
                 let session = SessionId(session);
-                self.authorize(actor, Permissions::TEXT, None)?;
+                self.authorize(asker, Permissions::TEXT, None)?;
                 self.members.get(&session).ok_or(Denied::NoSuchSession)?;
                 Ok(Change::TextSession { from, session, text, at })
             }
@@ -97,10 +87,14 @@ impl State {
         }
     }
 
-    fn decide_move_session(&self, actor: Actor, to: wire::MoveSession) -> Result<Change, Denied> {
+    pub(super) fn decide_move_session(
+        &self,
+        asker: Asker<'_>,
+        to: wire::MoveSession,
+    ) -> Result<Change, Denied> {
         let (session, channel) = (SessionId(to.session), optional(to.channel));
-        let moved = self.moderated(actor, session, Permissions::MOVE_OTHERS)?;
-        self.authorize(actor, Permissions::MOVE_OTHERS, channel)?;
+        let moved = self.moderated(asker, session, Permissions::MOVE_OTHERS)?;
+        self.authorize(asker, Permissions::MOVE_OTHERS, channel)?;
         // What they may do there is evaluated anew, but nobody is put where they see nothing.
         if channel.is_some_and(|channel| !self.permissions(moved, channel).contains(Permissions::VIEW)) {
             return Err(Denied::OutOfRange("they may not see that channel; allow them to view it first"));
@@ -108,39 +102,48 @@ impl State {
         Ok(Change::Place { session, channel })
     }
 
-    /// Somebody whom an actor may moderate: by a permission where they are, and a higher rank.
-    fn moderated(&self, actor: Actor, session: SessionId, needed: Permissions) -> Result<&Member, Denied> {
+    /// Somebody whom an asker may moderate: by a permission where they are, and a higher rank.
+    fn moderated(
+        &self,
+        asker: Asker<'_>,
+        session: SessionId,
+        needed: Permissions,
+    ) -> Result<&Member, Denied> {
         let other = self.members.get(&session);
         if other.is_none() {
-            self.authorize(actor, needed, None)?;
+            self.authorize(asker, needed, None)?;
         }
         let other = other.ok_or(Denied::NoSuchSession)?;
-        match self.authorize(actor, needed, other.channel) {
+        match self.authorize(asker, needed, other.channel) {
             // The asker doesn't see where they are.
             Err(Denied::NoSuchChannel) => Err(Denied::Forbidden(needed)),
             decided => decided,
         }?;
-        self.outranks_member(actor, other)?;
+        self.outranks_member(asker, other)?;
         Ok(other)
     }
 
-    fn decide_moderate(&self, actor: Actor, moderate: wire::Moderate) -> Result<Change, Denied> {
+    pub(super) fn decide_moderate(
+        &self,
+        asker: Asker<'_>,
+        moderate: wire::Moderate,
+    ) -> Result<Change, Denied> {
         let wire::Moderate { session, mute, deaf, suppress, priority } = moderate;
         let session = SessionId(session);
-        let is_own = actor == Actor::Session(session);
+        let is_own = asker.is(session);
         if is_own {
-            let own = self.asker(actor)?;
+            let own = asker.connected()?;
             if priority == Some(true) {
-                self.authorize(actor, Permissions::PRIORITY, Some(own.channel.ok_or(Denied::NowhereIn)?))?;
+                self.authorize(asker, Permissions::PRIORITY, Some(own.channel.ok_or(Denied::NowhereIn)?))?;
             }
             if mute.is_some() || deaf.is_some() || suppress.is_some() {
                 // Nobody takes back what others laid upon them.
                 return Err(Denied::Oneself);
             }
         } else {
-            let other = self.moderated(actor, session, Permissions::MUTE_OTHERS)?;
+            let other = self.moderated(asker, session, Permissions::MUTE_OTHERS)?;
             if priority.is_some() {
-                self.authorize(actor, Permissions::PRIORITY, other.channel)?;
+                self.authorize(asker, Permissions::PRIORITY, other.channel)?;
             }
             if other.channel.is_none() && (suppress == Some(true) || priority == Some(true)) {
                 return Err(Denied::InNoChannel);
@@ -149,12 +152,12 @@ impl State {
         Ok(Change::Moderate { session, muted: mute, deafened: deaf, suppressed: suppress, priority })
     }
 
-    fn decide_kick(&self, actor: Actor, kick: &wire::Kick) -> Result<Change, Denied> {
+    pub(super) fn decide_kick(&self, asker: Asker<'_>, kick: &wire::Kick) -> Result<Change, Denied> {
         let session = SessionId(kick.session);
-        if actor == Actor::Session(session) {
+        if asker.is(session) {
             return Err(Denied::Oneself);
         }
-        self.moderated(actor, session, Permissions::KICK)?;
+        self.moderated(asker, session, Permissions::KICK)?;
         if kick.reason.len() > MAX_REASON {
             return Err(Denied::TextInvalid);
         }

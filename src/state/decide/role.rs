@@ -1,59 +1,26 @@
 //! Roles, who has them, overwrites, and questions about them.
 
-use super::super::{Actor, Change, Denied, Facts, Held, MAX_OVERWRITES, MAX_ROLES, OWNER, Role, State};
-use super::optional;
+use super::super::{
+    Asker, Change, Denied, Facts, GUEST, Held, MAX_OVERWRITES, MAX_ROLES, OWNER, Role, State,
+};
 use crate::bounds::check_colour;
-use crate::id::{ChannelId, RoleId, SessionId, UserId};
+use crate::id::{ChannelId, RoleId};
 use crate::name::{check_channel_name, folded};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
-use crate::protocol::wire::{self, request, set_overwrite};
+use crate::protocol::wire::{self, set_overwrite};
 
 impl State {
-    pub(super) fn decide_rights(
+    pub(super) fn decide_create_role(
         &self,
-        actor: Actor,
-        request: &request::Body,
-        facts: &Facts,
+        asker: Asker<'_>,
+        create: &wire::CreateRole,
     ) -> Result<Change, Denied> {
-        use request::Body;
-        match request {
-            Body::CreateRole(create) => self.decide_create_role(actor, create),
-            Body::EditRole(edit) => self.decide_edit_role(actor, edit),
-            Body::RemoveRole(remove) => {
-                self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
-                let role = RoleId(remove.role);
-                if role == OWNER || role == super::super::GUEST {
-                    return Err(Denied::Needed);
-                }
-                self.outranks_role(actor, role)?;
-                Ok(Change::RemoveRole(role))
-            }
-            Body::GrantRole(grant) => self.decide_grant(actor, grant, facts),
-            Body::RevokeRole(revoke) => self.decide_revoke(actor, revoke, facts),
-            Body::ListHolders(list) => {
-                self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
-                self.role(RoleId(list.role)).map(|_| Change::Nothing).ok_or(Denied::NoSuchRole)
-            }
-            Body::ListOverwrites(list) => {
-                let on = Some(ChannelId(list.channel));
-                let manages = self.authorize(actor, Permissions::MANAGE_ROLES, on);
-                manages.or_else(|_| self.authorize(actor, Permissions::INSPECT, on))?;
-                Ok(Change::Nothing)
-            }
-            Body::SetOverwrite(set) => self.decide_overwrite(actor, set, facts),
-            Body::Why(why) => self.decide_why(actor, why, facts),
-            _ => Err(Denied::Unexpected),
-        }
-    }
-
-    fn decide_create_role(&self, actor: Actor, create: &wire::CreateRole) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
         let id = RoleId(self.next_role);
         let wire::CreateRole { rank, colour, allow, .. } = *create;
         let name = self.check_role_name(&create.name, None)?;
-        self.outranks(actor, rank)?;
+        self.outranks(asker, rank)?;
         let allow = Permissions::from_bits(allow);
-        self.authorize(actor, allow, None)?;
+        self.authorize(asker, allow, None)?;
         if self.roles.len() >= MAX_ROLES {
             return Err(Denied::TooManyRoles);
         }
@@ -61,22 +28,21 @@ impl State {
         Ok(Change::CreateRole(Role { id, name, rank, colour, allow, second_factor: false }))
     }
 
-    fn decide_edit_role(&self, actor: Actor, edit: &wire::EditRole) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
-        let mut role = self.outranks_role(actor, RoleId(edit.role))?.clone();
+    pub(super) fn decide_edit_role(&self, asker: Asker<'_>, edit: &wire::EditRole) -> Result<Change, Denied> {
+        let mut role = self.outranks_role(asker, RoleId(edit.role))?.clone();
         if let Some(name) = &edit.name {
             role.name = self.check_role_name(name, Some(role.id))?;
         }
         if let Some(rank) = edit.rank {
             if role.id != OWNER || rank < role.rank {
-                self.outranks(actor, rank)?;
+                self.outranks(asker, rank)?;
             }
             role.rank = rank;
         }
         if let Some(allow) = edit.allow.map(Permissions::from_bits) {
             // Nobody gives, or takes, what they lack.
             let changed = Permissions::from_bits(allow.bits() ^ role.allow.bits());
-            self.authorize(actor, changed, None)?;
+            self.authorize(asker, changed, None)?;
             if role.id == OWNER && !allow.contains(Permissions::ADMINISTER) {
                 return Err(Denied::Needed);
             }
@@ -86,69 +52,94 @@ impl State {
         Ok(Change::PutRole(role))
     }
 
-    fn decide_grant(&self, actor: Actor, grant: &wire::GrantRole, facts: &Facts) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
+    pub(super) fn decide_remove_role(
+        &self,
+        asker: Asker<'_>,
+        remove: wire::RemoveRole,
+    ) -> Result<Change, Denied> {
+        let role = RoleId(remove.role);
+        if role == OWNER || role == GUEST {
+            return Err(Denied::Needed);
+        }
+        self.outranks_role(asker, role)?;
+        Ok(Change::RemoveRole(role))
+    }
+
+    pub(super) fn decide_require_second_factor(
+        &self,
+        asker: Asker<'_>,
+        require: &wire::RequireSecondFactor,
+    ) -> Result<Change, Denied> {
+        let role = self.role_named(&require.role).ok_or(Denied::NoSuchRole)?;
+        let role = self.outranks_role(asker, role.id)?;
+        Ok(Change::PutRole(Role { second_factor: require.required, ..role.clone() }))
+    }
+
+    pub(super) fn decide_grant(
+        &self,
+        asker: Asker<'_>,
+        grant: &wire::GrantRole,
+        facts: &Facts,
+    ) -> Result<Change, Denied> {
         let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
-        let role = self.outranks_role(actor, RoleId(grant.role))?;
-        self.authorize(actor, role.allow, None)?;
+        let role = self.outranks_role(asker, RoleId(grant.role))?;
+        self.authorize(asker, role.allow, None)?;
         let until =
             (grant.life_ms > 0).then(|| crate::id::Timestamp(facts.now.0.saturating_add(grant.life_ms)));
         if role.id == OWNER && until.is_some() && named.last_owner {
             return Err(Denied::LastOwner);
         }
-        self.may_regrant(actor, named)?;
+        self.may_regrant(asker, named)?;
         Ok(Change::Grant { user: named.user, held: Held { role: role.id, until } })
     }
 
-    fn decide_revoke(
+    pub(super) fn decide_revoke(
         &self,
-        actor: Actor,
+        asker: Asker<'_>,
         revoke: &wire::RevokeRole,
         facts: &Facts,
     ) -> Result<Change, Denied> {
-        self.authorize(actor, Permissions::MANAGE_ROLES, None)?;
         let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
-        let role = self.outranks_role(actor, RoleId(revoke.role))?;
+        let role = self.outranks_role(asker, RoleId(revoke.role))?;
         if !named.roles.iter().any(|held| held.role == role.id) {
             return Err(Denied::NoSuchRole);
         }
         if role.id == OWNER && named.last_owner {
             return Err(Denied::LastOwner);
         }
-        self.may_regrant(actor, named)?;
+        self.may_regrant(asker, named)?;
         Ok(Change::Revoke { user: named.user, role: role.id })
     }
 
     /// Whether somebody may change what an account has: its owner by a higher rank, themselves, and owners
     /// that of owners.
-    fn may_regrant(&self, actor: Actor, named: &super::super::Named) -> Result<(), Denied> {
-        let own = self.asker(actor).is_ok_and(|member| member.user == Some(named.user));
+    fn may_regrant(&self, asker: Asker<'_>, named: &super::super::Named) -> Result<(), Denied> {
+        let own = asker.owns(named.user);
         let among_owners =
-            named.roles.iter().any(|held| held.role == OWNER) && self.outranks_role(actor, OWNER).is_ok();
+            named.roles.iter().any(|held| held.role == OWNER) && self.outranks_role(asker, OWNER).is_ok();
         if own || among_owners {
             return Ok(());
         }
-        self.outranks(actor, self.rank_of(&named.roles))
+        self.outranks(asker, self.rank_of(&named.roles))
     }
 
-    fn decide_overwrite(
+    pub(super) fn decide_overwrite(
         &self,
-        actor: Actor,
+        asker: Asker<'_>,
         set: &wire::SetOverwrite,
         facts: &Facts,
     ) -> Result<Change, Denied> {
         let channel = ChannelId(set.channel);
-        self.authorize(actor, Permissions::MANAGE_ROLES, Some(channel))?;
         let subject = match &set.subject {
             Some(set_overwrite::Subject::Role(role)) => {
                 let role = self.role(RoleId(*role)).ok_or(Denied::NoSuchRole)?;
-                self.outranks(actor, role.rank)?;
+                self.outranks(asker, role.rank)?;
                 Subject::Role(role.id)
             }
             Some(set_overwrite::Subject::User(_)) => {
                 let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
-                if !self.is_own(actor, named.user) {
-                    self.outranks(actor, self.rank_of(&named.roles))?;
+                if !asker.owns(named.user) {
+                    self.outranks(asker, self.rank_of(&named.roles))?;
                 }
                 Subject::User(named.user)
             }
@@ -160,7 +151,7 @@ impl State {
         // Nobody gives, or takes, what they lack there. Ownership is no exception that a channel can make.
         let before = old.map_or(Permissions::NONE, |old| old.allow.union(old.deny));
         let touched = allow.union(deny).union(before).without(Permissions::ADMINISTER);
-        self.authorize(actor, touched, Some(channel))?;
+        self.authorize(asker, touched, Some(channel))?;
         if allow.union(deny).contains(Permissions::ADMINISTER) {
             return Err(Denied::Forbidden(Permissions::ADMINISTER));
         }
@@ -173,31 +164,6 @@ impl State {
         let reach = u8::try_from(set.reach).ok().and_then(Reach::from_number);
         let reach = reach.ok_or(Denied::Missing("reach"))?;
         Ok(Change::PutOverwrite(Overwrite { channel, subject, allow, deny, reach }))
-    }
-
-    fn decide_why(&self, actor: Actor, why: &wire::Why, facts: &Facts) -> Result<Change, Denied> {
-        let on = optional(why.channel);
-        let is_own = match (why.session, why.user.as_str(), actor) {
-            (0, "", _) => true,
-            (session, "", Actor::Session(own)) => SessionId(session) == own,
-            (0, _, _) => facts.named.as_ref().is_some_and(|named| self.is_own(actor, named.user)),
-            _ => false,
-        };
-        if is_own {
-            self.asker(actor)?;
-        }
-        self.authorize(actor, if is_own { Permissions::NONE } else { Permissions::INSPECT }, on)?;
-        if why.session != 0 && !self.members.contains_key(&SessionId(why.session)) {
-            return Err(Denied::NoSuchSession);
-        }
-        if !why.user.is_empty() && facts.named.is_none() {
-            return Err(Denied::NoSuchUser);
-        }
-        Ok(Change::Nothing)
-    }
-
-    pub(super) fn is_own(&self, actor: Actor, user: UserId) -> bool {
-        self.asker(actor).is_ok_and(|member| member.user == Some(user))
     }
 
     fn check_role_name(&self, name: &str, but: Option<RoleId>) -> Result<String, Denied> {

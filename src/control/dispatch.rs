@@ -1,0 +1,175 @@
+//! From a request to whoever does it: by the group of its operation, each of which is matched whole where it is done.
+
+use tokio::sync::oneshot;
+
+use super::batch::Control;
+use super::command::{Command, Given};
+use super::{Actor, Handle, Proven, Refused, Visitor};
+use crate::account::{AccountError, Shown};
+use crate::id::ChannelId;
+use crate::permission::Permissions;
+use crate::protocol::call::{Call, Entry, Live, On, Operator};
+use crate::protocol::operation::Operation;
+use crate::protocol::wire::{self, request, response};
+use crate::recording::RecordingError;
+use crate::state::{Asked, Asker, Denied, Facts, State};
+use crate::store::By;
+use crate::voice::Peer;
+
+/// What a request before the log-in comes to.
+#[derive(Debug)]
+pub enum Entered {
+    /// An answer; whoever asks is nobody yet.
+    Answer(response::Body),
+    /// Whoever asks has proven who they are.
+    Proven(Box<Proven>),
+}
+
+impl<P: Peer> Handle<P> {
+    /// Does what `actor` asks for, and answers when it has taken effect.
+    pub async fn request(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
+        match Call::from(body) {
+            Call::Entry(_) => Err(Refused::Unexpected),
+            Call::Live(live) => self.live(actor, live).await,
+            Call::View(view) => self.view(actor, view).await,
+            Call::Rights(rights) => self.change(actor, rights.into(), Given::default()).await,
+            Call::Account(account) => self.own_account(actor, account).await,
+            Call::Admission(admission) => self.admission(actor, admission).await,
+            Call::Directory(directory) => self.directory(actor, directory).await,
+            Call::Recording(recording) => self.recording(actor, recording).await,
+            Call::Operator(operator) => self.operator(actor, operator).await,
+        }
+    }
+
+    /// Does what a visitor asks for who isn't logged in.
+    pub async fn enter(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
+        let accounts = &self.0.accounts;
+        let proven = match entry {
+            Entry::Hello(_) => return Err(Refused::Unexpected),
+            Entry::LogInPassword(proof) => accounts.by_password(proof, visitor).await?,
+            Entry::LogInToken(proof) => self.by_token(&proof.token, visitor).await?,
+            Entry::LogInGuest(proof) => accounts.as_guest(proof, visitor)?,
+            Entry::LogInKey(proof) => accounts.by_device_key(proof, visitor).await?,
+            Entry::LogInApiKey(proof) => accounts.by_api_key(&proof.key, visitor)?,
+            Entry::RedeemClaim(proof) => accounts.redeem_claim(proof, visitor).await?,
+            Entry::Register(register) => accounts.register(register, visitor).await?,
+            Entry::LookAtInvite(look) => {
+                let invite = accounts.look_at_invite(&look.code, visitor.from)?;
+                return Ok(Entered::Answer(response::Body::Invite(invite)));
+            }
+            Entry::RequestReset(reset) => {
+                accounts.request_reset(reset, visitor.from)?;
+                return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
+            }
+            Entry::ResetPassword(reset) => {
+                self.follow(accounts.reset_password(reset, visitor.from).await?).await?;
+                return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
+            }
+        };
+        Ok(Entered::Proven(Box::new(proven)))
+    }
+
+    async fn by_token(&self, token: &[u8], visitor: Visitor<'_>) -> Result<Proven, Refused> {
+        match self.0.accounts.by_token(token, visitor).await? {
+            Shown::Proven(proven) => Ok(*proven),
+            Shown::Copied(changed) => {
+                self.follow(changed).await?;
+                Err(AccountError::TokenInvalid.into())
+            }
+        }
+    }
+
+    async fn operator(&self, actor: Actor, call: Operator) -> Result<response::Body, Refused> {
+        self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
+        match call {
+            Operator::NewClaimCode(_) => {
+                Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
+            }
+            Operator::ServerStatus(_) => Ok(response::Body::Status(self.status())),
+            Operator::Administer(administer) => {
+                self.administer(&administer.request).await.map(response::Body::Administered)
+            }
+        }
+    }
+
+    async fn live(&self, actor: Actor, live: Live) -> Result<response::Body, Refused> {
+        if let Live::StartRecording(_) = live {
+            self.permit(actor, live.operation(), live.on(), |_, _| Ok(())).await?;
+            let recordings = self.0.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
+            let recordings = recordings.ok_or(Denied::NoRecording)?;
+            if recordings.usage() >= recordings.quota() {
+                return Err(RecordingError::Quota.into());
+            }
+        }
+        let given = self.passwords_in(actor, &live).await?;
+        self.change(actor, live.into(), given).await
+    }
+
+    /// Has the control thread make a change, and answers when it is durable and published.
+    pub(super) async fn change(
+        &self,
+        actor: Actor,
+        asked: Asked,
+        given: Given,
+    ) -> Result<response::Body, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Command::Change { actor, asked: Box::new(asked), given, reply })?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    /// Whether a change would be made. Nothing is.
+    pub(super) async fn would(&self, actor: Actor, asked: Asked) -> Result<(), Refused> {
+        self.look(move |control| {
+            let facts = control.facts(actor, &asked, false)?;
+            Ok(control.state.decide(actor, &asked, &facts).map(drop)?)
+        })
+        .await
+    }
+
+    /// Asks the control thread something about what is live.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Control<P>) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let (reply, answer) = oneshot::channel();
+        let look = move |control: &Control<P>| {
+            // The one who asked may be gone.
+            let _ = reply.send(question(control));
+        };
+        self.enqueue(Command::Look(Box::new(look)))?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    /// Whether an actor may do an operation that is done elsewhere: by the table of operations, and by a rule of the
+    /// live state, whose answer is handed on with the author of what follows.
+    pub(super) async fn permit<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        operation: &'static Operation,
+        on: On,
+        rule: impl FnOnce(&State, Asker<'_>) -> Result<T, Denied> + Send + 'static,
+    ) -> Result<(T, By), Refused> {
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            control.state.permit(asker, operation, on)?;
+            Ok((rule(&control.state, asker)?, control.by(actor)))
+        })
+        .await
+    }
+
+    /// Whether somebody has permissions on a channel, or, without one, wherever no channel is meant.
+    pub(super) async fn authorize(
+        &self,
+        actor: Actor,
+        needed: Permissions,
+        on: Option<ChannelId>,
+    ) -> Result<(), Refused> {
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            Ok(control.state.authorize(asker, needed, on)?)
+        })
+        .await
+    }
+}
