@@ -20,7 +20,7 @@ use parlour::client::{Address, Credentials, Session, Trust, connect};
 use parlour::id::{RoleId, Timestamp, UserId};
 use parlour::protocol::wire::{Hello, LogInPassword, Request, Response, request, response};
 use parlour::protocol::{ALPN, ErrorCode, decode, encode};
-use parlour::store::write::{self, NewUser};
+use parlour::store::write::{self, Entry, NewSession, NewUser};
 use parlour::store::{By, SEEDED_ORGANIZATION, Session as Kept, Store};
 use parlour::transport;
 
@@ -69,8 +69,8 @@ fn furnish(directory: &Path) -> Vec<Token> {
             device: "bench".to_owned(),
             address: None,
         };
-        let create =
-            write::create_user(new).then(move |user| write::create_session(Kept { user: user.id, ..row }));
+        let session = move |user| NewSession::unproven(Kept { user, ..row.clone() });
+        let create = write::register(Entry::Open, new, session);
         store.run(By::server(now), create).unwrap();
         tokens.push(token);
     }

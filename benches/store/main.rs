@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use parlour::auth::{StoredPassword, TokenHash};
 use parlour::id::{RoleId, Timestamp, UserId};
-use parlour::store::write::{self, NewUser};
+use parlour::store::write::{self, NewSession, NewUser};
 use parlour::store::{
     By, Limits, SEEDED_ORGANIZATION as HOME, STORE_FILE, Seen, Session, Store, User, write::OrganizationEdit,
 };
@@ -146,7 +146,10 @@ fn fill(size: u64, directory: &Path) -> (Store, rusqlite::Connection) {
     for first in (0..size).step_by(5_000) {
         let writes = (first..(first + 5_000).min(size)).flat_map(|number| {
             let row = session(&store, number + 1, Timestamp(expires(number + 1)));
-            [write::create_user(new_user(name(number), true)).erased(), write::create_session(row).erased()]
+            [
+                write::create_user(new_user(name(number), true)).erased::<write::Rejected>(),
+                write::begin_session(NewSession::unproven(row)).erased(),
+            ]
         });
         let writes = writes.map(|write| (By::server(NOW), write)).collect();
         assert!(store.run(By::server(NOW), write::all(writes)).unwrap().iter().all(Result::is_ok));

@@ -38,7 +38,7 @@ impl Accounts {
 
     /// Somebody is kept out no more.
     pub async fn lift_ban(&self, id: BanId, by: By) -> Result<Changed, AccountError> {
-        self.run(by, write::lift_ban(id)).await?;
+        self.run(by, write::lift_ban(SEEDED_ORGANIZATION, id)).await?;
         self.read_bans()?;
         Ok(Changed::Bans)
     }
@@ -65,12 +65,9 @@ impl Accounts {
         let until = (create.life_ms > 0).then(|| by.at.plus(Duration::from_millis(create.life_ms)));
         let new =
             NewBan { organization: SEEDED_ORGANIZATION, subject, reason: sentence(&create.reason), until };
-        let ban = self.run(by, write::ban(new)).await?;
-        if let BanSubject::User(user) = subject {
-            self.run(by, write::end_sessions_of(user, None)).await?;
-        }
+        let banned = self.run(by, write::ban(new)).await?;
         self.read_bans()?;
-        Ok((ban.id, Changed::Bans))
+        Ok((banned.ban.id, Changed::Bans))
     }
 
     fn ban_subject(

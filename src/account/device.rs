@@ -6,7 +6,7 @@ use crate::auth::{DEVICE_KEY, device_fingerprint};
 use crate::id::{Fingerprint, SessionId, UserId};
 use crate::protocol::wire;
 use crate::store::write;
-use crate::store::{By, Device, DeviceKey, Seen, User};
+use crate::store::{By, DeviceKey, Seen, User};
 
 /// Devices of one account that are listed at most; an organization allows fewer.
 const LISTED: usize = 1_000;
@@ -71,10 +71,9 @@ impl Accounts {
         Ok(wire::Devices { devices, keys: keys.collect() })
     }
 
-    /// A device that isn't the asker's own is logged out, and doesn't come back by its key.
+    /// A device is logged out, and doesn't come back by its key.
     pub async fn end_device(&self, user: UserId, ended: SessionId, by: By) -> Result<Changed, AccountError> {
-        self.forget_key(user, ended, by).await?;
-        self.run(by, write::end_session(user, ended)).await?;
+        self.run(by, write::end_device(user, ended)).await?;
         Ok(Changed::User(user))
     }
 
@@ -98,20 +97,8 @@ impl Accounts {
         session: SessionId,
         by: By,
     ) -> Result<Changed, AccountError> {
-        let own = self.0.store.device(user, session)?.and_then(|device| device.key);
-        self.run(by, write::end_sessions_of(user, Some(session))).await?;
-        self.run(by, write::remove_device_keys_of(user, own)).await?;
+        self.run(by, write::end_other_devices(user, session)).await?;
         Ok(Changed::User(user))
-    }
-
-    /// A device that is logged out doesn't come back by its key.
-    pub async fn forget_key(&self, user: UserId, session: SessionId, by: By) -> Result<(), AccountError> {
-        if let Some(key) = self.0.store.device(user, session)?.and_then(|device| device.key)
-            && self.0.store.device_key(user, key)?.is_some()
-        {
-            self.run(by, write::remove_device_key(user, key, session)).await?;
-        }
-        Ok(())
     }
 
     /// The device of a session may log in by a key from now on.
@@ -134,11 +121,6 @@ impl Accounts {
             address: by.from,
             session: Some(session),
         };
-        self.run(by, write::register_device_key(row)).await?;
-        if let Some(device) = self.0.store.device(user, session)? {
-            let device = Device { key: Some(fingerprint), ..device };
-            self.run(by, write::put_device(device)).await?;
-        }
-        Ok(())
+        self.run(by, write::register_device_key(row)).await
     }
 }

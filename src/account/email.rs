@@ -7,8 +7,8 @@ use super::{AccountError, Accounts, random};
 use crate::auth::ClaimCode;
 use crate::id::UserId;
 use crate::protocol::wire;
-use crate::store::write::{self, NewToken, UserEdit};
-use crate::store::{By, Mail, OneTimeToken, Purpose, SEEDED_ORGANIZATION, User};
+use crate::store::write::{self, CodeLetter, NewMail, SetEmailError};
+use crate::store::{By, Failed, Mail, OneTimeToken, Purpose, User};
 
 /// How long a code from a letter is good.
 const LIFE: Duration = Duration::from_secs(30 * 60);
@@ -22,69 +22,36 @@ impl Accounts {
         }
         self.check_own_password(user, &set.password).await?;
         self.0.attempts.admit_email(&email)?;
-        if let Some(other) = self.0.store.user_by_email(SEEDED_ORGANIZATION, &email)?
-            && other.id != user.id
-        {
-            if other.email_verified {
-                // Whose it is learns nothing of it, nor does who asked.
-                return Ok(());
-            }
-            // Who only claims an address doesn't keep it from whose it may be.
-            let none = UserEdit { email: Some(None), ..UserEdit::default() };
-            self.run(By::server(by.at), write::edit_user(other.id, none)).await?;
-        }
-        let edit =
-            UserEdit { email: Some((!email.is_empty()).then(|| email.clone())), ..UserEdit::default() };
-        self.run(by, write::edit_user(user.id, edit)).await?;
         if email.is_empty() {
+            self.run(by, write::set_email(user.id, None)).await?;
             return Ok(());
         }
-        let code = self.code_for(Purpose::EmailVerification, user.id, Some(email.clone()), by).await?;
+        let code = ClaimCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nthis proves that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
             name = user.name,
             how = self.how("v", &code, "parlour account verify CODE"),
         );
-        self.write_letter(email, "Is this address yours?", text, by).await
+        let letter = self.letter_with(&code, email, "Is this address yours?", text, by);
+        match self.0.store.commit(by, write::set_email(user.id, Some(letter))).await {
+            Ok(_) => self.note_letter(),
+            // Whose it is learns nothing of it, nor does whoever asked.
+            Err(Failed::Refused(SetEmailError::Taken)) => (),
+            Err(refused) => return Err(refused.into()),
+        }
+        Ok(())
     }
 
     /// Proves it.
     pub async fn verify_email(&self, user: UserId, code: &str, by: By) -> Result<(), AccountError> {
-        let token = self.token_of(Purpose::EmailVerification, code)?;
-        let email =
-            token.email.clone().filter(|_| token.user == Some(user)).ok_or(AccountError::CodeInvalid)?;
-        let outcome = self.run(by, write::take_token(Purpose::EmailVerification, token.hash)).await;
-        outcome.map_err(|_| AccountError::CodeInvalid)?;
-        self.run(by, write::verify_email(user, email)).await?;
+        let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
+        self.run(by, write::verify_email(user, code.hash())).await?;
         Ok(())
     }
 
     pub(super) fn token_of(&self, purpose: Purpose, code: &str) -> Result<OneTimeToken, AccountError> {
         let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
         self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?.ok_or(AccountError::CodeInvalid)
-    }
-
-    pub(super) async fn code_for(
-        &self,
-        purpose: Purpose,
-        user: UserId,
-        email: Option<String>,
-        by: By,
-    ) -> Result<ClaimCode, AccountError> {
-        let code = ClaimCode::from_random(random()?);
-        let new = NewToken {
-            organization: SEEDED_ORGANIZATION,
-            purpose,
-            hash: code.hash(),
-            user: Some(user),
-            uses: 1,
-            expires: by.at.plus(LIFE),
-            email,
-            channel: None,
-            roles: Vec::new(),
-        };
-        self.run(by, write::create_token(new)).await?;
-        Ok(code)
     }
 
     /// How the code is used.
@@ -98,17 +65,22 @@ impl Accounts {
         }
     }
 
-    pub(super) async fn write_letter(
+    /// A letter with a code in it, which is good for as long as the letter is of use.
+    pub(super) fn letter_with(
         &self,
+        code: &ClaimCode,
         to: String,
         about: &str,
         text: String,
         by: By,
-    ) -> Result<(), AccountError> {
+    ) -> CodeLetter {
         let subject = format!("{}: {about}", self.0.settings.name);
-        self.run(by, write::put_mail(to, subject, text, by.at.plus(LIFE))).await?;
+        CodeLetter { code: code.hash(), letter: NewMail { to, subject, text, expires: by.at.plus(LIFE) } }
+    }
+
+    /// A letter that waits to be sent is told of.
+    pub(super) fn note_letter(&self) {
         self.0.written.notify_one();
-        Ok(())
     }
 
     /// Letters that wait to be sent, the oldest first.

@@ -11,12 +11,13 @@ use crate::id::Timestamp;
 use crate::name::NameError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
-    BanError, CreateApiKeyError, CreateSessionError, CreateTokenError, CreateUserError, EditUserError,
-    EndSessionError, LiftBanError, RedeemClaimError, RefreshSessionError, RegisterDeviceKeyError,
-    RegisterError, RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError,
-    SetSecondFactorError, SettingError, TakeTokenError,
+    BanError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
+    EditUserError, EndSessionError, LiftBanError, MAX_API_KEYS, RefreshSessionError, RegisterDeviceKeyError,
+    RegisterError, RemoveDeviceKeyError, RequestResetError, ResetPasswordError, RevokeApiKeyError,
+    RevokeTokenError, SecondFactorError, SetEmailError, SetSecondFactorError, SettingError, TakeTokenError,
+    VerifyEmailError,
 };
-use crate::store::{CommitError, Failed, ReadError, Rejected};
+use crate::store::{CommitError, Failed, ReadError};
 
 /// A refusal. Nothing was changed.
 #[derive(Clone, Debug, Error)]
@@ -303,38 +304,67 @@ impl From<TakeTokenError> for AccountError {
 impl From<RegisterError> for AccountError {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::Invalid => Self::InviteInvalid,
+            RegisterError::InviteInvalid => Self::InviteInvalid,
+            RegisterError::ClaimInvalid => Self::ClaimInvalid,
             RegisterError::User(error) => error.into(),
+            RegisterError::Session(error) => error.into(),
         }
     }
 }
 
-impl From<RedeemClaimError> for AccountError {
-    fn from(error: RedeemClaimError) -> Self {
+impl From<BeginSessionError> for AccountError {
+    fn from(error: BeginSessionError) -> Self {
         match error {
-            RedeemClaimError::Invalid => Self::ClaimInvalid,
-            RedeemClaimError::User(error) => error.into(),
-        }
-    }
-}
-
-impl From<CreateSessionError> for AccountError {
-    fn from(error: CreateSessionError) -> Self {
-        match error {
-            CreateSessionError::TokenTaken => Self::Busy,
-            CreateSessionError::NoSuchUser | CreateSessionError::Disabled => Self::LogInFailed,
-        }
-    }
-}
-
-impl From<Rejected> for AccountError {
-    fn from(rejected: Rejected) -> Self {
-        match rejected {
-            Rejected::CreateSession(error) => error.into(),
-            rejected => {
-                tracing::error!(%rejected, "a write of several refuses what none of them refuses");
-                Self::Internal
+            BeginSessionError::TokenTaken => Self::Busy,
+            BeginSessionError::Factor(error) => error.into(),
+            BeginSessionError::NoSuchUser | BeginSessionError::Disabled | BeginSessionError::Outdated => {
+                Self::LogInFailed
             }
+        }
+    }
+}
+
+impl From<ResetPasswordError> for AccountError {
+    fn from(ResetPasswordError::Invalid: ResetPasswordError) -> Self {
+        Self::CodeInvalid
+    }
+}
+
+impl From<ChangePasswordError> for AccountError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::NoSuchUser => Self::NoSuchUser,
+            ChangePasswordError::Changed => Self::OwnPasswordWrong,
+        }
+    }
+}
+
+impl From<RequestResetError> for AccountError {
+    fn from(error: RequestResetError) -> Self {
+        match error {
+            RequestResetError::NoSuchUser => Self::NoSuchUser,
+            RequestResetError::NoSuchAddress => Self::EmailInvalid,
+            RequestResetError::TokenTaken => Self::Busy,
+        }
+    }
+}
+
+impl From<SetEmailError> for AccountError {
+    fn from(error: SetEmailError) -> Self {
+        match error {
+            SetEmailError::NoSuchUser => Self::NoSuchUser,
+            SetEmailError::Taken => Self::EditUser(EditUserError::EmailTaken),
+            SetEmailError::TokenTaken => Self::Busy,
+        }
+    }
+}
+
+impl From<VerifyEmailError> for AccountError {
+    fn from(error: VerifyEmailError) -> Self {
+        match error {
+            // A code that proves another address proves nothing.
+            VerifyEmailError::Invalid | VerifyEmailError::EmailChanged => Self::CodeInvalid,
+            VerifyEmailError::NoSuchUser => Self::NoSuchUser,
         }
     }
 }
@@ -378,6 +408,7 @@ impl From<SecondFactorError> for AccountError {
         match error {
             SecondFactorError::NoSuchUser => Self::NoSuchUser,
             SecondFactorError::Used | SecondFactorError::Wrong => Self::SecondFactorWrong,
+            SecondFactorError::Changed => Self::Busy,
             error => Self::SecondFactor(error),
         }
     }
@@ -388,6 +419,7 @@ impl From<CreateApiKeyError> for AccountError {
         match error {
             CreateApiKeyError::NoSuchUser => Self::NoSuchUser,
             CreateApiKeyError::PrefixTaken => Self::Busy,
+            CreateApiKeyError::TooMany => Self::TooManyKeys(MAX_API_KEYS),
         }
     }
 }

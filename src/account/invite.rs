@@ -82,12 +82,8 @@ impl Accounts {
 
     /// An invite is good no more.
     pub async fn revoke_invite(&self, id: u64, by: By) -> Result<(), AccountError> {
-        let id = OneTimeTokenId(id);
-        let all = self.0.store.tokens(SEEDED_ORGANIZATION, None, usize::MAX)?;
-        if !all.iter().any(|token| token.id == id && token.purpose == Purpose::Invite) {
-            return Err(write::RevokeTokenError::NoSuchToken.into());
-        }
-        self.run(by, write::revoke_token(id)).await?;
+        let (home, id) = (SEEDED_ORGANIZATION, OneTimeTokenId(id));
+        self.run(by, write::revoke_token(home, Purpose::Invite, id)).await?;
         Ok(())
     }
 

@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{
-    ApiKeySecret, DEVICE_KEY, EXPORTED, Given, SessionToken, StoredPassword, TokenHash, device_challenge,
-    device_fingerprint, verify_device,
+    ApiKeySecret, DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash,
+    device_challenge, device_fingerprint, verify_device,
 };
-use crate::id::{ApiKeyId, Fingerprint, SessionId, Timestamp, UserId};
+use crate::id::{ApiKeyId, SessionId, Timestamp, UserId};
 use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire;
-use crate::store::write::{self, Exchange, Exchanged, NOTICE};
-use crate::store::{Author, By, Device, SEEDED_ORGANIZATION, Seen, Session, User};
+use crate::store::write::{self, Entry, Exchange, Exchanged, NOTICE, NewSession, NewUser, Proof};
+use crate::store::{Author, By, SEEDED_ORGANIZATION, Seen, Session, User};
 
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
@@ -103,13 +103,18 @@ impl Accounts {
             return Err(AccountError::LogInFailed);
         };
         self.check_bans(Some(user.id), None, None)?;
-        self.check_second_factor(user.id, &proof.code).await?;
+        let factor = self.check_second_factor(user.id, &proof.code)?;
+        let shown = Proof::Password { stored: stored.clone(), factor };
+        let begun = self.begin(&user, &proof.device, shown, visitor).await?;
+        if factor.is_some() {
+            self.0.attempts.forgive_code(user.id);
+        }
         self.0.attempts.forgive_account(&account);
         self.0.attempts.forgive(visitor.from);
         if !stored.is_current() {
             self.hash_anew(user.id, stored, &proof.password).await;
         }
-        self.begin(&user, &proof.device, None, visitor).await
+        Ok(begun)
     }
 
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
@@ -207,7 +212,7 @@ impl Accounts {
                 return Ok(proven(&account, &row, Some((token, expires)), access, notice));
             }
         }
-        self.begin(&account, &key.name, Some(fingerprint), visitor).await
+        self.begin(&account, &key.name, Proof::DeviceKey(fingerprint), visitor).await
     }
 
     fn enabled(&self, user: UserId) -> Result<User, AccountError> {
@@ -258,36 +263,63 @@ impl Accounts {
         Ok(Proven { session, user, name, token: None, access: None, notice, key })
     }
 
+    /// A new account with its first session, for whoever may make one.
+    pub(super) async fn enter(
+        &self,
+        entry: Entry,
+        user: NewUser,
+        device: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        let (accounts, random) = (self.clone(), random()?);
+        let blank = self.session(device, Proof::None, visitor);
+        let session = move |user| accounts.of_user(&blank, user, random);
+        let by = By { author: Author::Guest, from: Some(visitor.from), at: self.0.clock.wall() };
+        let (user, row) = self.run(by, write::register(entry, user, session)).await?;
+        self.begun(&user, &row, random).await
+    }
+
     /// A new session for somebody who has proven who they are.
-    pub(super) async fn begin(
+    async fn begin(
         &self,
         user: &User,
         device: &str,
-        key: Option<Fingerprint>,
+        proof: Proof,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
-        let (id, created) = (self.0.store.new_session_id(), self.0.clock.wall());
-        let token = self.0.tokens.first(user.id, id, random()?);
-        let expires = created.plus(self.0.settings.token_life);
-        let (address, name) = (Some(visitor.from), device_name(device));
-        let row = Session { id, user: user.id, token: token.hash(), created, expires, device: name, address };
-        let device = Device {
-            user: user.id,
-            session: id,
-            client: visitor.client.to_owned(),
-            address,
-            exchanged: created,
-            key,
+        let random = random()?;
+        let new = self.of_user(&self.session(device, proof, visitor), user.id, random);
+        let by = By { author: Author::User(user.id), from: Some(visitor.from), at: new.session.created };
+        let begun = self.run(by, write::begin_session(new)).await?;
+        self.begun(user, &begun.session, random).await
+    }
+
+    /// A session of a device, which is nobody's yet.
+    fn session(&self, device: &str, proof: Proof, visitor: Visitor<'_>) -> NewSession {
+        let created = self.0.clock.wall();
+        let session = Session {
+            id: self.0.store.new_session_id(),
+            user: UserId(0),
+            token: TokenHash([0; 32]),
+            created,
+            expires: created.plus(self.0.settings.token_life),
+            device: device_name(device),
+            address: Some(visitor.from),
         };
-        let by = By { author: Author::User(user.id), from: address, at: created };
-        let begin = write::create_session(row).then(move |_| write::put_device(device));
-        let (row, ()) = self.run(by, begin).await?;
-        if let Some(key) = key {
-            self.run(by, write::note_device_log_in(user.id, key, id)).await?;
-        }
+        NewSession { session, client: visitor.client.to_owned(), proof }
+    }
+
+    /// The same as an account's, with the token that is made of these random bytes.
+    fn of_user(&self, new: &NewSession, user: UserId, random: [u8; RANDOM]) -> NewSession {
+        let token = self.0.tokens.first(user, new.session.id, random).hash();
+        NewSession { session: Session { user, token, ..new.session.clone() }, ..new.clone() }
+    }
+
+    async fn begun(&self, user: &User, row: &Session, random: [u8; RANDOM]) -> Result<Proven, AccountError> {
+        let token = self.0.tokens.first(user.id, row.id, random);
         let notice = self.notice(user).await?;
-        let access = Some(self.access_token(&row));
-        Ok(proven(user, &row, Some((token, expires)), access, notice))
+        let access = Some(self.access_token(row));
+        Ok(proven(user, row, Some((token, row.expires)), access, notice))
     }
 
     /// A token that comes back to a session, for as long as the session lasts at most.

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use super::email::is_address;
-use super::{AccountError, Accounts, Changed};
-use crate::auth::{StoredPassword, check_guessing, check_password};
+use super::{AccountError, Accounts, Changed, random};
+use crate::auth::{ClaimCode, StoredPassword, check_guessing, check_password};
 use crate::id::SessionId;
 use crate::name::folded;
 use crate::protocol::wire;
-use crate::store::write::{self, UserEdit};
+use crate::store::write::{self, PasswordChange};
 use crate::store::{Author, By, Purpose, SEEDED_ORGANIZATION, User};
 
 impl Accounts {
@@ -36,9 +36,15 @@ impl Accounts {
         let email = user.email.clone().unwrap_or_default();
         self.check_new_password(&change.new, &[&user.name, &email]).await?;
         let password = self.hash(&change.new).await?;
-        let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
-        self.run(by, write::edit_user(user.id, edit)).await?;
-        self.end_others(user.id, session, by).await
+        let change = PasswordChange {
+            user: user.id,
+            old: user.password.clone(),
+            new: password,
+            session: Some(session),
+            keep_api_keys: false,
+        };
+        self.run(by, write::change_password(change)).await?;
+        Ok(Changed::User(user.id))
     }
 
     /// Writes a letter to whoever forgot the password, if there is somebody with this address. The answer doesn't wait for
@@ -65,13 +71,18 @@ impl Accounts {
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
         let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
-        let code = self.code_for(Purpose::PasswordReset, user.id, None, by).await?;
+        let code = ClaimCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,
             how = self.how("r", &code, "parlour reset CODE"),
         );
-        self.write_letter(email.to_owned(), "Another password", text, by).await
+        // As the account has it: an address is found in any case.
+        let to = user.email.unwrap_or_default();
+        let letter = self.letter_with(&code, to, "Another password", text, by);
+        self.run(by, write::request_reset(user.id, letter)).await?;
+        self.note_letter();
+        Ok(())
     }
 
     /// Another password for whoever has the code of a letter. Whoever was in is out, on every device.
@@ -90,12 +101,7 @@ impl Accounts {
         self.check_new_password(&reset.password, &[&user.name, &email]).await?;
         let password = self.hash(&reset.password).await?;
         let by = By { author: Author::User(user.id), from: Some(from), at: self.0.clock.wall() };
-        let outcome = self.run(by, write::take_token(Purpose::PasswordReset, token.hash)).await;
-        outcome.map_err(|_| AccountError::CodeInvalid)?;
-        let edit = UserEdit { password: Some(Some(password)), ..UserEdit::default() };
-        self.run(by, write::edit_user(user.id, edit)).await?;
-        self.run(by, write::end_sessions_of(user.id, None)).await?;
-        self.run(by, write::remove_device_keys_of(user.id, None)).await?;
+        self.run(by, write::reset_password(token.hash, password, false)).await?;
         self.0.attempts.forgive(from);
         self.0.attempts.forgive_account(&folded(&user.name));
         Ok(Changed::User(user.id))

@@ -8,8 +8,8 @@ use crate::auth::ClaimCode;
 use crate::id::{RoleId, UserId};
 use crate::name::{DEFAULT_ROLE, check_user_name};
 use crate::protocol::wire;
-use crate::store::write::{self, NewUser};
-use crate::store::{Author, By, Claim, OWNER, Purpose, SEEDED_ORGANIZATION};
+use crate::store::write::{self, Entry, NewUser};
+use crate::store::{By, Claim, OWNER, Purpose, SEEDED_ORGANIZATION};
 
 /// How long a claim code is good.
 const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,7 +32,8 @@ impl Accounts {
                 let code = ClaimCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
                 // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
                 let token = self.0.store.token(Purpose::Invite, &code.hash(), now)?;
-                Some((code, token.ok_or(AccountError::InviteInvalid)?))
+                token.ok_or(AccountError::InviteInvalid)?;
+                Some(code)
             }
         };
         let name = check_user_name(&register.name)?;
@@ -40,25 +41,22 @@ impl Accounts {
             return Err(AccountError::NameTaken);
         }
         self.check_new_password(&register.password, &[&name]).await?;
-        let roles = if let Some((_, token)) = &invite {
-            token.roles.clone()
+        // An invite says itself what it grants.
+        let roles = if invite.is_some() {
+            Vec::new()
         } else {
             let default = self.0.store.role_by_name(SEEDED_ORGANIZATION, DEFAULT_ROLE)?;
             default.map(|role| role.id).into_iter().collect()
         };
         let password = Some(self.hash(&register.password).await?);
         let new = NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles };
-        let by = By { author: Author::Guest, from: Some(visitor.from), at: now };
-        let user = match invite {
-            Some((code, _)) => {
-                let user = self.run(by, write::register_by_invite(code.hash(), new)).await?;
-                // An invite has a limit of its own; a club behind one address may come together.
-                self.0.attempts.forgive(visitor.from);
-                user
-            }
-            None => self.run(by, write::create_user(new)).await?,
-        };
-        self.begin(&user, &register.device, None, visitor).await
+        let entry = invite.as_ref().map_or(Entry::Open, |code| Entry::Invite(code.hash()));
+        let proven = self.enter(entry, new, &register.device, visitor).await?;
+        if invite.is_some() {
+            // An invite has a limit of its own; a club behind one address may come together.
+            self.0.attempts.forgive(visitor.from);
+        }
+        Ok(proven)
     }
 
     /// Makes the first administrator of whoever has the claim code, and logs them in.
@@ -76,10 +74,9 @@ impl Accounts {
         let name = check_user_name(&proof.name)?;
         self.check_new_password(&proof.password, &[&name]).await?;
         let new = self.new_user(name, &proof.password, OWNER).await?;
-        let by = By { author: Author::Guest, from: Some(visitor.from), at: self.0.clock.wall() };
-        let user = self.run(by, write::redeem_claim(code.hash(), new)).await?;
+        let proven = self.enter(Entry::Claim(code.hash()), new, &proof.device, visitor).await?;
         self.0.attempts.forgive(visitor.from);
-        self.begin(&user, &proof.device, None, visitor).await
+        Ok(proven)
     }
 
     /// Makes an account for somebody else, with one role.

@@ -4,36 +4,37 @@ use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{ClaimCode, TotpSecret};
 use crate::id::UserId;
 use crate::protocol::wire;
-use crate::store::{Author, By, SecondFactor, User, write};
+use crate::store::write::{self, FactorProof, RemovalProof};
+use crate::store::{By, SecondFactor, User};
 
 /// Recovery codes that an account gets.
 const RECOVERY: usize = 10;
 
 impl Accounts {
-    /// Whether the account's second factor, if it has one in force, is shown. A code is taken once.
-    pub(super) async fn check_second_factor(&self, user: UserId, code: &str) -> Result<(), AccountError> {
+    /// What is shown of the account's second factor, if it has one in force. It is used up by the write that it is
+    /// shown for.
+    pub(super) fn check_second_factor(
+        &self,
+        user: UserId,
+        code: &str,
+    ) -> Result<Option<FactorProof>, AccountError> {
         let factor = self.0.store.second_factor(user)?.filter(|factor| factor.confirmed.is_some());
-        let Some(factor) = factor else { return Ok(()) };
+        let Some(factor) = factor else { return Ok(None) };
         if code.is_empty() {
             return Err(AccountError::SecondFactorNeeded);
         }
-        self.take_code(&factor, code).await
+        self.check_code(&factor, code).map(Some)
     }
 
-    async fn take_code(&self, factor: &SecondFactor, code: &str) -> Result<(), AccountError> {
-        let (user, now) = (factor.user, self.0.clock.wall());
-        self.0.attempts.admit_code(user)?;
-        let by = By { author: Author::User(user), from: None, at: now };
+    /// Counts a try, and says what the code proves. Whether it was used before, or there is such a recovery code at all,
+    /// shows when it is used up.
+    fn check_code(&self, factor: &SecondFactor, code: &str) -> Result<FactorProof, AccountError> {
+        self.0.attempts.admit_code(factor.user)?;
         if let Some(recovery) = ClaimCode::parse(code) {
-            let left = self.run(by, write::take_recovery(user, recovery.hash())).await?;
-            tracing::info!(%user, left, "a recovery code was used");
-        } else {
-            let secret = self.secret_of(factor)?;
-            let step = secret.step_of(code, now).ok_or(AccountError::SecondFactorWrong)?;
-            self.run(by, write::take_step(user, step)).await?;
+            return Ok(FactorProof::Recovery(recovery.hash()));
         }
-        self.0.attempts.forgive_code(user);
-        Ok(())
+        let step = self.secret_of(factor)?.step_of(code, self.0.clock.wall());
+        step.map(FactorProof::Step).ok_or(AccountError::SecondFactorWrong)
     }
 
     fn secret_of(&self, factor: &SecondFactor) -> Result<TotpSecret, AccountError> {
@@ -71,8 +72,8 @@ impl Accounts {
         let step = self.secret_of(&factor)?.step_of(code, by.at).ok_or(AccountError::SecondFactorWrong)?;
         let codes = (0..RECOVERY).map(|_| Ok(ClaimCode::from_random(random()?)));
         let codes: Vec<ClaimCode> = codes.collect::<Result<_, AccountError>>()?;
-        let hashes = codes.iter().map(ClaimCode::hash).collect();
-        self.run(by, write::confirm_second_factor(user, step, hashes)).await?;
+        let hashes: Vec<_> = codes.iter().map(ClaimCode::hash).collect();
+        self.run(by, write::confirm_second_factor(user, factor.secret, step, hashes)).await?;
         // Roles that waited for it are there at once.
         let codes = codes.iter().map(ToString::to_string).collect();
         Ok((wire::RecoveryCodes { codes }, Changed::User(user)))
@@ -105,14 +106,16 @@ impl Accounts {
         let factor = self.0.store.second_factor(user.id)?;
         let factor = factor.ok_or(write::SecondFactorError::Absent)?;
         let looks_like_code = proof.trim().len() <= 7 || ClaimCode::parse(proof).is_some();
-        if factor.confirmed.is_some() {
-            if looks_like_code {
-                self.take_code(&factor, proof.trim()).await?;
-            } else {
-                self.check_own_password(user, proof).await?;
-            }
-        }
-        self.run(by, write::remove_second_factor(user.id)).await?;
+        let proof = if factor.confirmed.is_none() {
+            RemovalProof::Unconfirmed
+        } else if looks_like_code {
+            RemovalProof::Factor(self.check_code(&factor, proof.trim())?)
+        } else {
+            self.check_own_password(user, proof).await?;
+            RemovalProof::Password(user.password.clone().ok_or(AccountError::OwnPasswordWrong)?)
+        };
+        self.run(by, write::remove_second_factor(user.id, proof)).await?;
+        self.0.attempts.forgive_code(user.id);
         Ok(Changed::User(user.id))
     }
 }

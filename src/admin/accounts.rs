@@ -91,13 +91,9 @@ impl Desk<'_> {
                 let user = self.find_user(home, &name)?;
                 let rename = rename.map(|name| check_user_name(&name)).transpose()?;
                 let password = password.map(|password| hashed(&password)).transpose()?.map(Some);
-                let is_new_password = password.is_some();
                 let email = email.map(|email| Some(email).filter(|email| !email.is_empty()));
                 let edit = UserEdit { name: rename, email, password, disabled: None };
                 let made = self.write(write::edit_user(user.id, edit))?;
-                if is_new_password {
-                    self.write(write::end_sessions_of(user.id, None))?;
-                }
                 Ok(Answer::row(format!("{} is changed.", made.name), self.shown_user(&made)?))
             }
             User::Disable { name, disabled } => {

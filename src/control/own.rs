@@ -86,11 +86,12 @@ impl<P: Peer> Handle<P> {
         by: By,
     ) -> Result<response::Body, Refused> {
         let accounts = &self.0.accounts;
+        let changed = accounts.end_device(own.user, ended, by).await?;
         if own.session == ended {
-            accounts.forget_key(own.user, ended, by).await?;
+            // What is live follows by the log-out, which tells the session why it ends.
             return self.change(actor, Live::LogOut(wire::LogOut {}).into(), Given::default()).await;
         }
-        self.follow(accounts.end_device(own.user, ended, by).await?).await?;
+        self.follow(changed).await?;
         Ok(response::Body::Done(wire::Done {}))
     }
 }

@@ -133,8 +133,8 @@ impl From<Rejected> for Refused {
                 Self::Rejected(ErrorCode::LastOwner, error.to_string())
             }
             Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
-            Rejected::CreateSession(error) => AccountError::from(error).into(),
-            Rejected::RedeemClaim(error) => AccountError::from(error).into(),
+            Rejected::BeginSession(error) => AccountError::from(error).into(),
+            Rejected::Register(error) => AccountError::from(error).into(),
             Rejected::TakeToken(error) => AccountError::from(error).into(),
             Rejected::CreateUser(error) => AccountError::from(error).into(),
         }

@@ -12,8 +12,8 @@ use super::process::Process;
 use super::tally::Usage;
 use crate::auth::Token;
 use crate::id::{RoleId, Timestamp};
-use crate::store::write::{self, NewUser};
-use crate::store::{By, Failed, OpenError, SEEDED_ORGANIZATION, STORE_FILE, Session, Store};
+use crate::store::write::{self, Entry, NewSession, NewUser, Rejected};
+use crate::store::{By, Failed, OpenError, SEEDED_ORGANIZATION, STORE_FILE, Session, Store, Write};
 
 /// Why there is no server to measure.
 #[derive(Debug, Error)]
@@ -120,7 +120,8 @@ fn prepare(path: &Path, people: usize, channels: usize) -> Result<Vec<Token>, Ta
     let now = Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
     let failed = |error: &dyn std::fmt::Display| TargetError::Prepare(error.to_string());
     let store = Store::open(path, now)?;
-    let (by, mut tokens, mut writes) = (By::server(now), Vec::new(), Vec::new());
+    let (by, mut tokens) = (By::server(now), Vec::new());
+    let mut writes: Vec<(By, Write<(), Rejected>)> = Vec::new();
     for number in 0..channels {
         let channel = crate::store::Channel {
             position: 100,
@@ -139,18 +140,19 @@ fn prepare(path: &Path, people: usize, channels: usize) -> Result<Vec<Token>, Ta
             password: None,
             roles: vec![RoleId(3)],
         };
-        let session = Session {
-            id: store.new_session_id(),
-            user: crate::id::UserId(0),
-            token: token.hash(),
-            created: now,
-            expires: now.plus(Duration::from_secs(24 * 60 * 60)),
-            device: "load".to_owned(),
-            address: None,
+        let (id, hash) = (store.new_session_id(), token.hash());
+        let session = move |user| {
+            NewSession::unproven(Session {
+                id,
+                user,
+                token: hash,
+                created: now,
+                expires: now.plus(Duration::from_secs(24 * 60 * 60)),
+                device: "load".to_owned(),
+                address: None,
+            })
         };
-        let create = write::create_user(new)
-            .then(move |user| write::create_session(Session { user: user.id, ..session }));
-        writes.push((by, create.erased()));
+        writes.push((by, write::register(Entry::Open, new, session).erased()));
         tokens.push(token);
     }
     let done = store.run(by, write::all(writes)).map_err(Failed::into_commit_error);

@@ -172,8 +172,13 @@ impl Store {
 
     /// Writes what was seen now, and answers when it is durable.
     pub fn flush_seen(&self) -> Result<(), CommitError> {
-        let flush = seen::flush_now(Arc::clone(&self.touches));
-        self.run(By::server(Timestamp(0)), flush).map_err(Failed::into_commit_error)
+        let waiting: Arc<[_]> = self.touches.take().into();
+        let flush = seen::flush_now(Arc::clone(&waiting));
+        let outcome = self.run(By::server(Timestamp(0)), flush).map_err(Failed::into_commit_error);
+        if outcome.is_err() {
+            self.touches.give_back(&waiting);
+        }
+        outcome
     }
 
     /// An identifier for a session about to be created.

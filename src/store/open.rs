@@ -119,6 +119,12 @@ impl<'t> Open<'t> {
         Ok(*last)
     }
 
+    /// The identifier that is given next, which isn't given yet.
+    pub(super) fn free_id(&mut self, kind: Counted, of: OrganizationId) -> Result<u64, ReadError> {
+        let first = if of == SERVER { 0 } else { *range_of(of).start() };
+        Ok(self.ledger(of)?.last[kind as usize].max(first) + 1)
+    }
+
     /// Replaces the row `old` by `new`, either of which may be none, with its index entries and an
     /// entry in the audit trail. When a key is another row's already, nothing is written.
     pub(super) fn put<R: Stored>(

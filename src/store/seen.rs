@@ -75,25 +75,18 @@ impl Touches {
     }
 
     /// Those that couldn't be written wait again.
-    pub(super) fn give_back(&self, touches: Vec<Touch>) {
+    pub(super) fn give_back(&self, touches: &[Touch]) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, at) in touches {
-            let last = waiting.entry(key).or_insert(at);
-            *last = (*last).max(at);
+            let last = waiting.entry(*key).or_insert(*at);
+            *last = (*last).max(*at);
         }
     }
 }
 
-/// Writes all that waits, now.
-pub(super) fn flush_now(touches: std::sync::Arc<Touches>) -> Write<(), std::convert::Infallible> {
-    Write::new(move |open| {
-        let waiting = touches.take();
-        if let Err(error) = flush(open, &waiting) {
-            touches.give_back(waiting);
-            return Err(error.into());
-        }
-        Ok(())
-    })
+/// Writes these touches, now.
+pub(super) fn flush_now(touches: std::sync::Arc<[Touch]>) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| Ok(flush(open, &touches)?))
 }
 
 /// Writes touches of what is still there.

@@ -49,7 +49,7 @@ trait Task: Send {
 
 struct Pending<T, E, F> {
     by: By,
-    write: Option<Write<T, E>>,
+    write: Write<T, E>,
     outcome: Option<Result<T, E>>,
     reply: F,
 }
@@ -57,8 +57,7 @@ struct Pending<T, E, F> {
 impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<T, E, F> {
     fn run(&mut self, open: &mut Open<'_>) -> Result<(), ReadError> {
         open.by = self.by;
-        let Some(write) = self.write.take() else { return Ok(()) };
-        match (write.0)(open) {
+        match (self.write.0)(open) {
             Ok(done) => self.outcome = Some(Ok(done)),
             Err(Stop::Refused(error)) => self.outcome = Some(Err(error)),
             Err(Stop::Broken(error)) => return Err(error),
@@ -107,7 +106,7 @@ impl Writer {
         E: Send + 'static,
     {
         let queue = self.queue.as_ref().ok_or(CommitError::Stopped)?;
-        let task = Box::new(Pending { by, write: Some(write), outcome: None, reply });
+        let task = Box::new(Pending { by, write, outcome: None, reply });
         queue.send(task).map_err(|_| CommitError::Stopped)
     }
 }
@@ -211,7 +210,7 @@ impl Work {
             }
             Err(error) => {
                 tracing::error!(%error, "the database can't be written; changes are refused until it can");
-                self.touches.give_back(touches);
+                self.touches.give_back(&touches);
                 self.failed = Some(Instant::now());
                 // redb refuses everything after an error of the disk, so the file is opened anew; the
                 // lock on it goes when the last reader of the old tables is done.

@@ -80,7 +80,12 @@ impl Fixture {
     }
 
     pub(crate) fn add_session(&self, user: UserId, token: u8, expires: Timestamp) -> Session {
-        let row = Session {
+        let row = self.new_session(user, token, expires);
+        self.write(begin_session(NewSession::unproven(row))).unwrap().session
+    }
+
+    pub(crate) fn new_session(&self, user: UserId, token: u8, expires: Timestamp) -> Session {
+        Session {
             id: self.new_session_id(),
             user,
             token: TokenHash([token; 32]),
@@ -88,8 +93,7 @@ impl Fixture {
             expires,
             device: "laptop".to_owned(),
             address: Some(IpAddr::from([192, 0, 2, 7])),
-        };
-        self.write(create_session(row)).unwrap()
+        }
     }
 
     pub(crate) fn organization_named(&self, tag: &str, limits: Limits) -> Organization {

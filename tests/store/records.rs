@@ -52,7 +52,7 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
     let channels = store.channels(club.id, None, 99).unwrap();
     let mut users = Vec::new();
     for round in 0..20 {
-        let mut writes = Vec::new();
+        let mut writes: Vec<(By, Write<(), Rejected>)> = Vec::new();
         for number in 0..125 {
             let name = format!("user{round}-{number}");
             let new = NewUser { organization: club.id, roles: vec![role], ..new_user(&name) };
@@ -84,7 +84,9 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
             deny: Permissions::NONE,
             reach: parlour::permission::Reach::Both,
         };
-        store.submit(By::server(NOW), create_session(row), |done| drop(done.unwrap())).unwrap();
+        store
+            .submit(By::server(NOW), begin_session(NewSession::unproven(row)), |done| drop(done.unwrap()))
+            .unwrap();
         store.submit(By::server(NOW), set_profile(profile), |done| done.unwrap()).unwrap();
         store.submit(By::server(NOW), put_overwrite(overwrite), |done| done.unwrap()).unwrap();
         let favourite = set_favourite(user.id, channels[1].id, true);
@@ -156,11 +158,19 @@ fn accounts_change_within_their_rules() {
     let address = |email: &str| UserEdit { email: Some(Some(email.to_owned())), ..UserEdit::default() };
     let refused = store.write(edit_user(alice.id, address("Bob@Example.org"))).unwrap_err();
     assert_eq!(refused, Failed::Refused(EditUserError::EmailTaken));
-    assert!(store.write(verify_email(alice.id, "alice@example.org".to_owned())).unwrap().email_verified);
+    let proof = |hash: u8| NewToken {
+        purpose: Purpose::EmailVerification,
+        user: Some(alice.id),
+        email: Some("alice@example.org".to_owned()),
+        ..invite(hash, 1)
+    };
+    store.write(create_token(proof(1))).unwrap();
+    store.write(create_token(proof(2))).unwrap();
+    assert!(store.write(verify_email(alice.id, TokenHash([1; 32]))).unwrap().email_verified);
     let changed = store.write(edit_user(alice.id, address("new@example.org"))).unwrap();
     assert!(!changed.email_verified, "another address has to be verified anew");
-    let refused = store.write(verify_email(alice.id, "alice@example.org".to_owned())).unwrap_err();
-    assert_eq!(refused, Failed::Refused(EditUserError::EmailChanged));
+    let refused = store.write(verify_email(alice.id, TokenHash([2; 32]))).unwrap_err();
+    assert_eq!(refused, Failed::Refused(VerifyEmailError::EmailChanged));
     let password = StoredPassword { salt: [9; 16], ..StoredPassword::decoy() };
     let edit = UserEdit { password: Some(Some(password.clone())), ..UserEdit::default() };
     store.write(edit_user(alice.id, edit)).unwrap();
@@ -184,8 +194,8 @@ fn an_account_goes_with_all_that_is_theirs() {
     store.write(edit_user(alice.id, disable)).unwrap();
     assert_eq!(store.session_by_token(&TokenHash([1; 32]), NOW).unwrap(), None);
     let again = Session { id: store.new_session_id(), ..session.clone() };
-    let refused = store.write(create_session(again)).unwrap_err();
-    assert_eq!(refused, Failed::Refused(CreateSessionError::Disabled));
+    let refused = store.write(begin_session(NewSession::unproven(again))).unwrap_err();
+    assert_eq!(refused, Failed::Refused(BeginSessionError::Disabled));
     let enable = UserEdit { disabled: Some(false), ..UserEdit::default() };
     store.write(edit_user(alice.id, enable)).unwrap();
 
@@ -274,8 +284,8 @@ fn sessions_live_until_they_end() {
     assert_eq!(store.session(alice.id, session.id, later(10)).unwrap(), None);
     assert_eq!(store.last_seen(Seen::LogIn(alice.id)).unwrap(), Some(NOW));
     let twin = Session { id: store.new_session_id(), user: bob.id, ..session.clone() };
-    let refused = store.write(create_session(twin)).unwrap_err();
-    assert_eq!(refused, Failed::Refused(CreateSessionError::TokenTaken));
+    let refused = store.write(begin_session(NewSession::unproven(twin))).unwrap_err();
+    assert_eq!(refused, Failed::Refused(BeginSessionError::TokenTaken));
     let fresh = refresh_session(alice.id, session.id, TokenHash([2; 32]), later(20));
     assert_eq!(store.write(fresh).unwrap().expires, later(20));
     assert_eq!(store.valid(1, NOW), None, "the old token is good no more");
@@ -339,10 +349,10 @@ fn tokens_work_as_often_as_they_say() {
     assert_eq!(store.write(take(1)).unwrap().uses, 1);
     assert_eq!(store.write(take(1)).unwrap_err(), invalid, "used up");
     let token = store.write(create_token(invite(3, 1))).unwrap();
-    store.write(revoke_token(token.id)).unwrap();
+    store.write(revoke_token(HOME, Purpose::Invite, token.id)).unwrap();
     assert_eq!(store.write(take(3)).unwrap_err(), invalid, "revoked");
     assert_eq!(
-        store.write(revoke_token(token.id)).unwrap_err(),
+        store.write(revoke_token(HOME, Purpose::Invite, token.id)).unwrap_err(),
         Failed::Refused(RevokeTokenError::NoSuchToken)
     );
     store.write(create_token(invite(4, 1))).unwrap();
@@ -366,14 +376,18 @@ fn a_claim_makes_one_administrator() {
     store.write(set_claim(HOME, &claim(2))).unwrap();
     assert_eq!(store.claim(HOME).unwrap(), Some(claim(2)));
     let admin = |name: &str| NewUser { roles: vec![OWNER], ..new_user(name) };
-    let redeem = |hash: u8, name: &str| redeem_claim(TokenHash([hash; 32]), admin(name));
-    assert_eq!(store.write(redeem(1, "root")).unwrap_err(), Failed::Refused(RedeemClaimError::Invalid));
+    let redeem = |hash: u8, name: &str| {
+        let session = store.new_session(UserId(0), hash, later(10));
+        let session = move |user| NewSession::unproven(Session { user, ..session.clone() });
+        register(Entry::Claim(TokenHash([hash; 32])), admin(name), session)
+    };
+    assert_eq!(store.write(redeem(1, "root")).unwrap_err(), Failed::Refused(RegisterError::ClaimInvalid));
     store.add_user("taken");
     let refused = store.write(redeem(2, "taken")).unwrap_err();
-    assert_eq!(refused, Failed::Refused(RedeemClaimError::User(CreateUserError::NameTaken)));
+    assert_eq!(refused, Failed::Refused(RegisterError::User(CreateUserError::NameTaken)));
     assert!(store.claim(HOME).unwrap().is_some(), "a refusal doesn't use it up");
     store.write(redeem(2, "root")).unwrap();
-    assert_eq!(store.write(redeem(2, "again")).unwrap_err(), Failed::Refused(RedeemClaimError::Invalid));
+    assert_eq!(store.write(redeem(2, "again")).unwrap_err(), Failed::Refused(RegisterError::ClaimInvalid));
     assert_eq!((store.claim(HOME).unwrap(), store.has_administrator().unwrap()), (None, true));
 }
 
@@ -431,9 +445,14 @@ fn keys_open_until_they_are_revoked() {
     store.touch(Seen::ApiKey(alice.id, key.id), later(1));
     assert_eq!(store.last_seen(Seen::ApiKey(alice.id, key.id)).unwrap(), Some(later(1)));
     assert_eq!(store.api_keys_of(alice.id, None, 9).unwrap(), std::slice::from_ref(&key));
-    store.write(revoke_api_key(key.id)).unwrap();
     assert_eq!(
-        store.write(revoke_api_key(key.id)).unwrap_err(),
+        store.write(revoke_api_key(bob.id, key.id)).unwrap_err(),
+        Failed::Refused(RevokeApiKeyError::NoSuchKey),
+        "it is alice's"
+    );
+    store.write(revoke_api_key(alice.id, key.id)).unwrap();
+    assert_eq!(
+        store.write(revoke_api_key(alice.id, key.id)).unwrap_err(),
         Failed::Refused(RevokeApiKeyError::NoSuchKey)
     );
     assert_eq!(store.api_keys_of(alice.id, None, 9).unwrap(), []);
@@ -449,8 +468,8 @@ fn bans_keep_out_until_they_are_over() {
     assert_eq!(refused, Failed::Refused(BanError::NoSuchRange));
     let refused = store.write(ban(new(BanSubject::User(UserId(99)), None))).unwrap_err();
     assert_eq!(refused, Failed::Refused(BanError::NoSuchUser));
-    let by_range = store.write(ban(new(range([192, 0, 2, 0], 24), Some(later(5))))).unwrap();
-    let by_user = store.write(ban(new(BanSubject::User(alice.id), None))).unwrap();
+    let by_range = store.write(ban(new(range([192, 0, 2, 0], 24), Some(later(5))))).unwrap().ban;
+    let by_user = store.write(ban(new(BanSubject::User(alice.id), None))).unwrap().ban;
     let certificate = Fingerprint([3; 32]);
     store.write(ban(new(BanSubject::Certificate(certificate), None))).unwrap();
     let from = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
@@ -462,8 +481,11 @@ fn bans_keep_out_until_they_are_over() {
     assert_eq!(id(Some(alice.id), None, None, later(500)), Some(by_user.id));
     assert!(id(None, None, Some(certificate), NOW).is_some());
     assert_eq!(id(None, Some(IpAddr::from([198, 51, 100, 1])), None, NOW), None);
-    store.write(lift_ban(by_user.id)).unwrap();
-    assert_eq!(store.write(lift_ban(by_user.id)).unwrap_err(), Failed::Refused(LiftBanError::NoSuchBan));
+    store.write(lift_ban(HOME, by_user.id)).unwrap();
+    assert_eq!(
+        store.write(lift_ban(HOME, by_user.id)).unwrap_err(),
+        Failed::Refused(LiftBanError::NoSuchBan)
+    );
     assert_eq!(id(Some(alice.id), None, None, NOW), None);
     assert_eq!(store.bans(HOME, None, 9).unwrap().len(), 2);
 }
@@ -507,11 +529,18 @@ fn the_audit_trail_says_who_changed_what_and_no_secret() {
         password: Some(Some(StoredPassword { salt: [42; 16], ..StoredPassword::decoy() })),
         ..UserEdit::default()
     };
+    let secret = r#"{"password":"(not shown)"}"#;
     store.run(by_alice, edit_user(alice.id, rename)).unwrap();
     store.add_session(alice.id, 77, later(100));
     let all = store.audit(HOME, &AuditFilter::default(), None, 1_000).unwrap();
     assert!(all.windows(2).all(|pair| pair[0].number == pair[1].number + 1), "newest first");
-    let changed = &all[1];
+    // A new password is said, and not which.
+    assert_eq!(
+        (all[1].verb, all[1].subject, all[1].before.as_str()),
+        (Verb::Change, SubjectKind::User, secret)
+    );
+    assert_eq!((all[1].author, all[1].after.as_str()), (by_alice.author, secret));
+    let changed = &all[2];
     assert_eq!((changed.author, changed.from, changed.at), (by_alice.author, by_alice.from, later(60)));
     assert_eq!(
         (changed.verb, changed.subject, changed.subject_id),
@@ -524,8 +553,8 @@ fn the_audit_trail_says_who_changed_what_and_no_secret() {
         assert!(!text.contains(secret), "{secret} is in the trail");
     }
     let only = |filter: AuditFilter| store.audit(HOME, &filter, None, 1_000).unwrap().len();
-    assert_eq!(only(AuditFilter { author: Some(by_alice.author), ..AuditFilter::default() }), 1);
-    assert_eq!(only(AuditFilter { since: Some(later(60)), ..AuditFilter::default() }), 1);
+    assert_eq!(only(AuditFilter { author: Some(by_alice.author), ..AuditFilter::default() }), 2);
+    assert_eq!(only(AuditFilter { since: Some(later(60)), ..AuditFilter::default() }), 2);
     assert_eq!(only(AuditFilter { until: Some(NOW), ..AuditFilter::default() }), 0);
     let sessions = AuditFilter {
         subject: Some(SubjectKind::Session),

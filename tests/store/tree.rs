@@ -237,9 +237,9 @@ fn the_last_owner_stays() {
     disable(bob, true).unwrap();
     alone();
     disable(bob, false).unwrap();
-    let banned = keep_out(bob).unwrap();
+    let banned = keep_out(bob).unwrap().ban;
     alone();
-    store.write(lift_ban(banned.id)).unwrap();
+    store.write(lift_ban(HOME, banned.id)).unwrap();
     // Other roles and other changes are nobody's concern.
     store.write(revoke(alice, RoleId(3))).unwrap();
     own(alice, None).unwrap();

@@ -4,7 +4,7 @@ use super::disk::{Dice, Disk};
 use crate::auth::TokenHash;
 use crate::id::Timestamp;
 use crate::store::verify::verify_database;
-use crate::store::write::{self, NewUser};
+use crate::store::write::{self, NewSession, NewUser};
 use crate::store::{By, SEEDED_ORGANIZATION as HOME, Session, Store};
 
 /// Places that are tried.
@@ -28,7 +28,7 @@ fn filled() -> Disk {
             device: "a device".to_owned(),
             address: None,
         };
-        store.run(By::server(Timestamp(1)), write::create_session(row)).unwrap();
+        store.run(By::server(Timestamp(1)), write::begin_session(NewSession::unproven(row))).unwrap();
     }
     drop(store);
     disk

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::disk::Dice;
 use crate::auth::TokenHash;
 use crate::id::Timestamp;
-use crate::store::write::{self, ChannelEdit, NewToken, NewUser, UserEdit};
+use crate::store::write::{self, ChannelEdit, NewSession, NewToken, NewUser, UserEdit};
 use crate::store::{Purpose, Rejected, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
 
 /// A fact's name. The number tells apart what an operation of one kind works on.
@@ -140,7 +140,10 @@ fn on_session(store: &Store, known: &Facts, number: u64, dice: &mut Dice) -> Ste
         address: None,
     };
     let needs = user.name.strip_prefix("user").and_then(|number| number.parse().ok()).map(Fact::User);
-    Step { needs, ..made(write::create_session(row).erased(), fact, Some(user.name.clone())) }
+    Step {
+        needs,
+        ..made(write::begin_session(NewSession::unproven(row)).erased(), fact, Some(user.name.clone()))
+    }
 }
 
 fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step {

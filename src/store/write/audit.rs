@@ -1,13 +1,14 @@
-//! The audit trail's retention.
+//! The audit trail: what is noted in it that isn't kept otherwise, and how long it is kept.
 
 use std::convert::Infallible;
 
 use redb::ReadableTable;
+use serde_json::Value;
 
 use super::super::record::{AuditEntry, SubjectKind, Verb};
 use super::super::row::Record;
 use super::Write;
-use super::organization::limits_of;
+use super::rows::limits_of;
 use crate::id::{OrganizationId, Timestamp};
 
 /// Milliseconds of a day.
@@ -42,5 +43,19 @@ pub fn prune_audit(organization: OrganizationId, chunk: usize) -> Write<u64, Inf
         let after = format!("{{\"removed\":{count},\"through\":{},\"hash\":{hash}}}", last.number);
         open.audit(organization, Verb::Prune, SubjectKind::Audit, last.number, String::new(), after)?;
         Ok(count)
+    })
+}
+
+/// An entry of the audit trail, with what there is to say about it; nothing else changes.
+pub fn note(
+    organization: OrganizationId,
+    verb: Verb,
+    subject: SubjectKind,
+    subject_id: u64,
+    said: Value,
+) -> Write<(), Infallible> {
+    Write::new(move |open| {
+        open.audit(organization, verb, subject, subject_id, String::new(), said.to_string())?;
+        Ok(())
     })
 }

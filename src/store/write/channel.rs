@@ -10,7 +10,7 @@ use super::super::record::{
 };
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
-use super::organization::exists;
+use super::rows::{exists, remove_where};
 use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::bounds::{MAX_LINKS, MAX_OVERWRITES};
@@ -52,7 +52,7 @@ pub fn create_channel(channel: Channel) -> Write<Channel, PutChannelError> {
     Write::new(move |open| {
         check(open, None, &channel)?;
         let id = ChannelId(open.next_id(Counted::Channel, channel.organization)?);
-        let channel = Channel { id, created: open.by.at, links: Vec::new(), ..channel };
+        let channel = Channel { id, created: open.by.at, links: Vec::new(), ..channel.clone() };
         put(open, None, &channel)?;
         Ok(channel)
     })
@@ -69,7 +69,7 @@ pub fn add_channel(channel: Channel) -> Write<(), PutChannelError> {
         if open.get::<Channel>(channel.id.0)?.is_some() {
             return Err(Stop::Refused(PutChannelError::Exists));
         }
-        let channel = Channel { links: Vec::new(), ..channel };
+        let channel = Channel { links: Vec::new(), ..channel.clone() };
         check(open, None, &channel)?;
         put(open, None, &channel)
     })
@@ -105,11 +105,11 @@ pub fn edit_channel(id: ChannelId, edit: ChannelEdit) -> Write<Channel, PutChann
     Write::new(move |open| {
         let old: Channel = open.require(id.0, PutChannelError::NoSuchChannel)?;
         let new = Channel {
-            name: edit.name.unwrap_or_else(|| old.name.clone()),
-            description: edit.description.unwrap_or_else(|| old.description.clone()),
+            name: edit.name.clone().unwrap_or_else(|| old.name.clone()),
+            description: edit.description.clone().unwrap_or_else(|| old.description.clone()),
             position: edit.position.unwrap_or(old.position),
             parent: edit.parent.unwrap_or(old.parent),
-            password: edit.password.unwrap_or_else(|| old.password.clone()),
+            password: edit.password.clone().unwrap_or_else(|| old.password.clone()),
             user_limit: edit.user_limit.unwrap_or(old.user_limit),
             temporary_ms: edit.temporary_ms.unwrap_or(old.temporary_ms),
             bitrate: edit.bitrate.unwrap_or(old.bitrate),
@@ -277,7 +277,7 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
         open.tables.favourites.retain_in(users, |(_, channel), _| !going.contains(&ChannelId(channel)))?;
         clear_settings(open, root.organization, &going)?;
         let is_there = |token: &OneTimeToken| token.channel.is_some_and(|channel| going.contains(&channel));
-        super::user::remove_where(open, root.organization, is_there)?;
+        remove_where(open, root.organization, is_there)?;
         let ledger = open.ledger(root.organization)?;
         ledger.channels = ledger.channels.saturating_sub(going.len() as u64);
         Ok(going)
@@ -363,13 +363,4 @@ pub fn remove_overwrite(channel: ChannelId, subject: Subject) -> Write<(), Remov
         let _ = open.put(Some(&old), None)?;
         Ok(())
     })
-}
-
-/// Whether an organization has the channel.
-pub(super) fn is_channel_of(
-    open: &mut Open<'_>,
-    channel: ChannelId,
-    organization: OrganizationId,
-) -> Result<bool, ReadError> {
-    Ok(organization_of(channel.0) == organization && open.get::<Channel>(channel.0)?.is_some())
 }

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use redb::ReadableTable;
 use thiserror::Error;
 
-use super::super::error::{ReadError, Stop};
-use super::super::open::Open;
+use super::super::error::Stop;
 use super::super::record::{Device, DeviceKey, Session, Setting, SubjectKind, User, Verb};
 use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
-use super::session::{end, find, replace_token};
+use super::close::{Ended, Kept, close};
+use super::rows::{find_key, keys_of};
+use super::session::{EndSessionError, end, find, replace_token};
 use crate::auth::TokenHash;
 use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
 
@@ -58,7 +58,7 @@ pub enum Exchanged {
 pub fn exchange_token(exchange: Exchange) -> Write<Exchanged, std::convert::Infallible> {
     Write::new(move |open| {
         let now = open.by.at;
-        let Exchange { user, session, shown, next, expires, grace, client, address } = exchange;
+        let Exchange { user, session, shown, next, expires, grace, client, address } = exchange.clone();
         let Some(row) = find(open, user, session)?.filter(|row| now < row.expires) else {
             return Ok(Exchanged::Ended);
         };
@@ -105,15 +105,37 @@ pub fn take_notice(user: UserId) -> Write<Option<Setting>, std::convert::Infalli
     })
 }
 
-/// What is known of a session's device, from its beginning. A session that is gone by then has none.
-pub fn put_device(device: Device) -> Write<(), std::convert::Infallible> {
+/// A device is logged out: its session ends, and the key by which it would come back is good no more, nor does the session
+/// last that the key is in.
+pub fn end_device(user: UserId, session: SessionId) -> Write<Ended, EndSessionError> {
     Write::new(move |open| {
-        let key = (device.user.0, device.session.0);
-        if open.tables.user_sessions.get(key)?.is_some() {
-            let old: Option<Device> = open.get(key)?;
-            let _ = open.put_unaudited(old.as_ref(), Some(&device))?;
+        let row = find(open, user, session)?.ok_or(Stop::Refused(EndSessionError::NoSuchSession))?;
+        let device: Option<Device> = open.get((user.0, session.0))?;
+        let own = device.and_then(|device| device.key);
+        end(open, &row)?;
+        let mut ended = Ended { sessions: vec![session], ..Ended::default() };
+        for key in keys_of(open, user)? {
+            if Some(key.fingerprint) != own && key.session != Some(session) {
+                continue;
+            }
+            let _ = open.put(Some(&key), None)?;
+            ended.device_keys.push(key.fingerprint);
+            if let Some(other) = key.session
+                && let Some(row) = find(open, user, other)?
+            {
+                end(open, &row)?;
+                ended.sessions.push(other);
+            }
         }
-        Ok(())
+        Ok(ended)
+    })
+}
+
+/// Every device of a user is logged out but that of one session. API keys are good as before.
+pub fn end_other_devices(user: UserId, session: SessionId) -> Write<Ended, std::convert::Infallible> {
+    Write::new(move |open| {
+        let kept = Kept::device(open, user, Some(session))?;
+        Ok(close(open, user, Kept { api_keys: true, ..kept })?)
     })
 }
 
@@ -128,7 +150,7 @@ pub enum RegisterDeviceKeyError {
     TooMany,
 }
 
-/// A device may log in by its key. Registered again, it has another name.
+/// A device may log in by its key, and its session is known to be that device's. Registered again, it has another name.
 pub fn register_device_key(key: DeviceKey) -> Write<(), RegisterDeviceKeyError> {
     Write::new(move |open| {
         let _: User = open.require(key.user.0, RegisterDeviceKeyError::NoSuchUser)?;
@@ -137,21 +159,11 @@ pub fn register_device_key(key: DeviceKey) -> Write<(), RegisterDeviceKeyError> 
             return Err(Stop::Refused(RegisterDeviceKeyError::TooMany));
         }
         let _ = open.put(old.as_ref(), Some(&key))?;
-        Ok(())
-    })
-}
-
-/// A device logged in by its key to this session.
-pub fn note_device_log_in(
-    user: UserId,
-    fingerprint: Fingerprint,
-    session: SessionId,
-) -> Write<(), std::convert::Infallible> {
-    Write::new(move |open| {
-        let place = (user.0, super::super::index::first_eight(&fingerprint.0));
-        if let Some(old) = open.get::<DeviceKey>(place)? {
-            let new = DeviceKey { session: Some(session), ..old.clone() };
-            let _ = open.put_unaudited(Some(&old), Some(&new))?;
+        if let Some(session) = key.session
+            && let Some(device) = open.get::<Device>((key.user.0, session.0))?
+        {
+            let known = Device { key: Some(key.fingerprint), ..device.clone() };
+            let _ = open.put_unaudited(Some(&device), Some(&known))?;
         }
         Ok(())
     })
@@ -172,8 +184,7 @@ pub fn remove_device_key(
     but: SessionId,
 ) -> Write<DeviceKey, RemoveDeviceKeyError> {
     Write::new(move |open| {
-        let place = (user.0, super::super::index::first_eight(&fingerprint.0));
-        let old: DeviceKey = open.require(place, RemoveDeviceKeyError::NoSuchKey)?;
+        let old = find_key(open, user, fingerprint)?.ok_or(Stop::Refused(RemoveDeviceKeyError::NoSuchKey))?;
         let _ = open.put(Some(&old), None)?;
         if let Some(session) = old.session.filter(|session| *session != but)
             && let Some(row) = find(open, user, session)?
@@ -182,21 +193,4 @@ pub fn remove_device_key(
         }
         Ok(old)
     })
-}
-
-/// All keys of a user's devices are good no more, but for one that may be kept.
-pub fn remove_device_keys_of(user: UserId, but: Option<Fingerprint>) -> Write<u64, std::convert::Infallible> {
-    Write::new(move |open| {
-        let going: Vec<_> =
-            keys_of(open, user)?.into_iter().filter(|key| Some(key.fingerprint) != but).collect();
-        for key in &going {
-            let _ = open.put(Some(key), None)?;
-        }
-        Ok(going.len() as u64)
-    })
-}
-
-fn keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<DeviceKey>, ReadError> {
-    let rows = open.tables.device_keys.range((user.0, 0)..=(user.0, u64::MAX))?;
-    rows.map(|row| DeviceKey::decode(row?.1.value())).collect()
 }

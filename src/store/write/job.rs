@@ -15,7 +15,7 @@ const KEPT: u64 = 90 * 24 * 60 * 60 * 1_000;
 /// A run is this from now on; one with the identifier 0 gets one of its own. Answers with it as it is kept.
 pub fn put_job(job: Job) -> Write<Job, Infallible> {
     Write::new(move |open| {
-        let mut job = job;
+        let mut job = job.clone();
         if job.id.0 == 0 {
             job.id = JobId(open.next_id(Counted::Job, SERVER)?);
         }

@@ -6,13 +6,18 @@ use thiserror::Error;
 
 use super::super::error::Stop;
 use super::super::record::{ApiKey, Ban, BanSubject, Counted, Organization, User};
-use super::super::seen::Seen;
 use super::super::table::organization_of;
-use super::Write;
+use super::close::revoke;
 use super::owner::{LAST_OWNER, is_last_owner};
+use super::rows::api_keys_of;
+use super::session::{end, sessions_of};
+use super::{Write, taken};
 use crate::auth::TokenHash;
-use crate::id::{ApiKeyId, BanId, OrganizationId, Timestamp, UserId};
+use crate::id::{ApiKeyId, BanId, OrganizationId, SessionId, Timestamp, UserId};
 use crate::permission::Permissions;
+
+/// API keys that one account has at most.
+pub const MAX_API_KEYS: usize = 64;
 
 /// A key to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,36 +45,45 @@ pub enum CreateApiKeyError {
     /// Another key has the prefix.
     #[error("the key resembles another; draw a new one")]
     PrefixTaken,
+    /// The owner has as many as one may have.
+    #[error("an account has {MAX_API_KEYS} keys at most; revoke one first")]
+    TooMany,
 }
 
-/// A new key.
+/// A new key. Looks at every key of the organization.
 pub fn create_api_key(new: NewApiKey) -> Write<ApiKey, CreateApiKeyError> {
     Write::new(move |open| {
-        let NewApiKey { user, prefix, hash, name, scopes, expires } = new;
+        let NewApiKey { user, prefix, hash, name, scopes, expires } = new.clone();
         let owner: User = open.require(user.0, CreateApiKeyError::NoSuchUser)?;
-        let id = ApiKeyId(open.next_id(Counted::ApiKey, owner.organization)?);
-        let key = ApiKey { id, user, prefix, hash, name, scopes, created: open.by.at, expires };
-        match open.put(None, Some(&key))? {
-            Ok(()) => Ok(key),
-            Err(_) => Err(Stop::Refused(CreateApiKeyError::PrefixTaken)),
+        if api_keys_of(open, user)?.len() >= MAX_API_KEYS {
+            return Err(Stop::Refused(CreateApiKeyError::TooMany));
         }
+        let id = ApiKeyId(0);
+        let key = ApiKey { id, user, prefix, hash, name, scopes, created: open.by.at, expires };
+        if taken(open, None, &key)?.is_some() {
+            return Err(Stop::Refused(CreateApiKeyError::PrefixTaken));
+        }
+        let key = ApiKey { id: ApiKeyId(open.next_id(Counted::ApiKey, owner.organization)?), ..key };
+        // The prefix was looked at above.
+        let _ = open.put(None, Some(&key))?;
+        Ok(key)
     })
 }
 
 /// Why a key can't be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RevokeApiKeyError {
-    /// There is none.
+    /// The owner has none of this identifier.
     #[error("there is no such key")]
     NoSuchKey,
 }
 
-/// A key is good no more.
-pub fn revoke_api_key(id: ApiKeyId) -> Write<ApiKey, RevokeApiKeyError> {
+/// A key of an owner is good no more.
+pub fn revoke_api_key(owner: UserId, id: ApiKeyId) -> Write<ApiKey, RevokeApiKeyError> {
     Write::new(move |open| {
-        let key: ApiKey = open.require(id.0, RevokeApiKeyError::NoSuchKey)?;
-        let _ = open.put(Some(&key), None)?;
-        open.tables.seen.remove(Seen::ApiKey(key.user, id).key())?;
+        let key: Option<ApiKey> = open.get(id.0)?;
+        let key = key.filter(|key| key.user == owner).ok_or(Stop::Refused(RevokeApiKeyError::NoSuchKey))?;
+        revoke(open, &key)?;
         Ok(key)
     })
 }
@@ -104,10 +118,19 @@ pub enum BanError {
     LastOwner,
 }
 
-/// Somebody is kept out from now on.
-pub fn ban(new: NewBan) -> Write<Ban, BanError> {
+/// Somebody who is kept out from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Banned {
+    /// The ban.
+    pub ban: Ban,
+    /// The sessions of the account that it keeps out, which ended.
+    pub ended: Vec<SessionId>,
+}
+
+/// Somebody is kept out from now on; the sessions of an account that is end.
+pub fn ban(new: NewBan) -> Write<Banned, BanError> {
     Write::new(move |open| {
-        let NewBan { organization, subject, reason, until } = new;
+        let NewBan { organization, subject, reason, until } = new.clone();
         let _: Organization = open.require(organization.0, BanError::NoSuchOrganization)?;
         match subject {
             BanSubject::User(user) => {
@@ -128,22 +151,31 @@ pub fn ban(new: NewBan) -> Write<Ban, BanError> {
         let ban = Ban { id, organization, subject, reason, created: open.by.at, until };
         // A ban has nothing that must be unique.
         let _ = open.put(None, Some(&ban))?;
-        Ok(ban)
+        let mut ended = Vec::new();
+        if let BanSubject::User(user) = subject {
+            for session in sessions_of(open, user)? {
+                end(open, &session)?;
+                ended.push(session.id);
+            }
+        }
+        Ok(Banned { ban, ended })
     })
 }
 
 /// Why a ban can't be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LiftBanError {
-    /// There is none.
+    /// The organization has none of this identifier.
     #[error("there is no such ban")]
     NoSuchBan,
 }
 
-/// Somebody is kept out no more.
-pub fn lift_ban(id: BanId) -> Write<Ban, LiftBanError> {
+/// Somebody is kept out of an organization no more.
+pub fn lift_ban(organization: OrganizationId, id: BanId) -> Write<Ban, LiftBanError> {
     Write::new(move |open| {
-        let ban: Ban = open.require(id.0, LiftBanError::NoSuchBan)?;
+        let ban: Option<Ban> = open.get(id.0)?;
+        let ban = ban.filter(|ban| ban.organization == organization);
+        let ban = ban.ok_or(Stop::Refused(LiftBanError::NoSuchBan))?;
         let _ = open.put(Some(&ban), None)?;
         Ok(ban)
     })

@@ -2,6 +2,8 @@
 
 use redb::ReadableTable;
 
+use super::super::error::ReadError;
+use super::super::open::Open;
 use super::super::record::Mail;
 use super::super::row::Record;
 use super::Write;
@@ -10,26 +12,38 @@ use crate::id::Timestamp;
 /// Letters that wait at most; a further one takes the oldest one's place.
 pub const MAX_OUTBOX: u64 = 1_000;
 
+/// A letter to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMail {
+    /// The address.
+    pub to: String,
+    /// What it is about.
+    pub subject: String,
+    /// What it says.
+    pub text: String,
+    /// When it is of no use any more.
+    pub expires: Timestamp,
+}
+
 /// A letter waits to be sent; answers with its number.
-pub fn put_mail(
-    to: String,
-    subject: String,
-    text: String,
-    expires: Timestamp,
-) -> Write<u64, std::convert::Infallible> {
-    Write::new(move |open| {
-        let (first, last) = {
-            let outbox = &open.tables.outbox;
-            (outbox.first()?.map(|(key, _)| key.value()), outbox.last()?.map(|(key, _)| key.value()))
-        };
-        let number = last.unwrap_or(0) + 1;
-        let mail = Mail { number, to, subject, text, created: open.by.at, expires };
-        let _ = open.put_unaudited(None, Some(&mail))?;
-        if let Some(first) = first.filter(|first| number - first >= MAX_OUTBOX) {
-            open.tables.outbox.remove(first)?;
-        }
-        Ok(number)
-    })
+pub fn put_mail(new: NewMail) -> Write<u64, std::convert::Infallible> {
+    Write::new(move |open| Ok(queue(open, &new)?))
+}
+
+/// Puts a letter into the outbox, and answers with its number.
+pub(super) fn queue(open: &mut Open<'_>, new: &NewMail) -> Result<u64, ReadError> {
+    let (first, last) = {
+        let outbox = &open.tables.outbox;
+        (outbox.first()?.map(|(key, _)| key.value()), outbox.last()?.map(|(key, _)| key.value()))
+    };
+    let number = last.unwrap_or(0) + 1;
+    let NewMail { to, subject, text, expires } = new.clone();
+    let mail = Mail { number, to, subject, text, created: open.by.at, expires };
+    let _ = open.put_unaudited(None, Some(&mail))?;
+    if let Some(first) = first.filter(|first| number - first >= MAX_OUTBOX) {
+        open.tables.outbox.remove(first)?;
+    }
+    Ok(number)
 }
 
 /// A letter was sent, or is of no use any more.

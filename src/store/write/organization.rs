@@ -10,9 +10,9 @@ use super::super::record::{
     SubjectKind, User, Verb,
 };
 use super::super::seed;
-use super::super::table::{organization_of, range_of};
-use super::Write;
+use super::super::table::range_of;
 use super::session::remove_sessions_in;
+use super::{Write, taken};
 use crate::id::{OrganizationId, UserId};
 
 /// A tenant to be.
@@ -37,12 +37,16 @@ pub enum CreateOrganizationError {
 /// A new organization with the roles and channels that each begins with.
 pub fn create_organization(new: NewOrganization) -> Write<Organization, CreateOrganizationError> {
     Write::new(move |open| {
-        let id = OrganizationId(open.next_id(Counted::Organization, SERVER)?);
-        let NewOrganization { tag, name, limits } = new;
-        let organization = Organization { id, tag, name, owner: None, limits, created: open.by.at };
-        if open.put(None, Some(&organization))?.is_err() {
+        let NewOrganization { tag, name, limits } = new.clone();
+        let (id, created) = (SERVER, open.by.at);
+        let organization = Organization { id, tag, name, owner: None, limits, created };
+        if taken(open, None, &organization)?.is_some() {
             return Err(Stop::Refused(CreateOrganizationError::TagTaken));
         }
+        let id = OrganizationId(open.next_id(Counted::Organization, SERVER)?);
+        let organization = Organization { id, ..organization };
+        // The tag was looked at above.
+        let _ = open.put(None, Some(&organization))?;
         seed::furnish(open, id)?;
         Ok(organization)
     })
@@ -83,7 +87,7 @@ pub fn edit_organization(
                 .ok_or(Stop::Refused(EditOrganizationError::NoSuchUser))?;
         }
         let new = Organization {
-            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            name: edit.name.clone().unwrap_or_else(|| old.name.clone()),
             owner: edit.owner.unwrap_or(old.owner),
             limits: edit.limits.unwrap_or(old.limits),
             ..old.clone()
@@ -176,15 +180,4 @@ fn remove_rows<R: Stored<Key = u64>>(
     }
     R::table(&mut open.tables).retain_in(range_of(organization), |_, _| false)?;
     Ok(rows.len() as u64)
-}
-
-/// Whether an identifier's organization exists.
-pub(super) fn exists(open: &mut Open<'_>, id: OrganizationId) -> Result<Option<Organization>, ReadError> {
-    open.get(id.0)
-}
-
-/// The organization of a row, which has one.
-pub(super) fn limits_of(open: &mut Open<'_>, id: u64) -> Result<Limits, ReadError> {
-    let organization: Option<Organization> = open.get(organization_of(id).0)?;
-    Ok(organization.map(|organization| organization.limits).unwrap_or_default())
 }

@@ -10,7 +10,7 @@ use super::super::record::{Organization, OrganizationSettings, Restraint, Settin
 use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
-use super::channel::is_channel_of;
+use super::rows::is_channel_of;
 use crate::id::{ChannelId, UserId};
 
 /// Bytes of a setting's name and value together at most.
@@ -36,7 +36,7 @@ pub enum SettingError {
 /// A setting has this value from now on; an empty one takes it away.
 pub fn put_setting(setting: Setting) -> Write<(), SettingError> {
     Write::new(move |open| {
-        let Setting { organization, user, name, value } = setting;
+        let Setting { organization, user, name, value } = setting.clone();
         if name.len() + value.len() > MAX_SETTING {
             return Err(Stop::Refused(SettingError::TooLong));
         }

@@ -164,7 +164,7 @@ pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
     Write::new(move |open| {
         let old: Role = open.require(id.0, EditRoleError::NoSuchRole)?;
         let new = Role {
-            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            name: edit.name.clone().unwrap_or_else(|| old.name.clone()),
             rank: edit.rank.unwrap_or(old.rank),
             colour: edit.colour.unwrap_or(old.colour),
             allow: edit.allow.unwrap_or(old.allow),

@@ -1,4 +1,4 @@
-//! Sessions: log-ins that outlive connections.
+//! Sessions: log-ins that outlive connections. They begin, get other tokens, and end.
 
 use std::ops::{Bound, RangeInclusive};
 
@@ -7,17 +7,62 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Counted, SERVER, Session, SubjectKind, User, Verb};
+use super::super::record::{Counted, Device, DeviceKey, SERVER, Session, SubjectKind, User, Verb};
 use super::super::row::Record;
 use super::super::seen::Seen;
 use super::Write;
-use super::organization::limits_of;
-use crate::auth::TokenHash;
-use crate::id::{SessionId, Timestamp, UserId};
+use super::rows::{find_key, limits_of};
+use super::second_factor::{FactorProof, SecondFactorError, in_force};
+use crate::auth::{StoredPassword, TokenHash};
+use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
+
+/// A session to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its row; its identifier is from [`Store::new_session_id`](super::super::Store::new_session_id).
+    pub session: Session,
+    /// Name and version of the program.
+    pub client: String,
+    /// What was shown for it.
+    pub proof: Proof,
+}
+
+impl NewSession {
+    /// A session for which nothing was shown: that of an account just made, or one that the machine's owner makes.
+    pub fn unproven(session: Session) -> Self {
+        Self { session, client: String::new(), proof: Proof::None }
+    }
+}
+
+/// What somebody showed who logs in, and was found right. It is looked at again when the session begins, since what was
+/// checked may have been withdrawn in the meantime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The password, and something of the second factor where the account has one.
+    Password {
+        /// What is stored of the password.
+        stored: StoredPassword,
+        /// What was shown of the second factor; it is used up.
+        factor: Option<FactorProof>,
+    },
+    /// A device's key.
+    DeviceKey(Fingerprint),
+    /// Nothing, where nothing is needed.
+    None,
+}
+
+/// A session that began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its row.
+    pub session: Session,
+    /// The user's oldest sessions, which ended for it at the organization's limit.
+    pub ended: Vec<SessionId>,
+}
 
 /// Why a session can't begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum CreateSessionError {
+pub enum BeginSessionError {
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
@@ -27,33 +72,93 @@ pub enum CreateSessionError {
     /// The token isn't random enough.
     #[error("the token resembles another; draw a new one")]
     TokenTaken,
+    /// What was shown is good no more: the password was changed, the device's key removed or a second factor set up.
+    #[error("the account was changed at the same moment; log in again")]
+    Outdated,
+    /// What was shown of the second factor isn't right.
+    #[error(transparent)]
+    Factor(#[from] SecondFactorError),
 }
 
-/// A session begins; its identifier is from [`Store::new_session_id`](super::super::Store::new_session_id).
-/// At the organization's limit the user's oldest session ends for it.
-pub fn create_session(session: Session) -> Write<Session, CreateSessionError> {
+/// A session begins, with what is known of its device; what was shown for it is used up where it works once. At the
+/// organization's limit the user's oldest session ends for it.
+pub fn begin_session(new: NewSession) -> Write<Begun, BeginSessionError> {
     Write::new(move |open| {
-        let user: User = open.require(session.user.0, CreateSessionError::NoSuchUser)?;
-        if user.disabled {
-            return Err(Stop::Refused(CreateSessionError::Disabled));
-        }
-        if open.tables.sessions.get(session.key())?.is_some() {
-            return Err(Stop::Refused(CreateSessionError::TokenTaken));
-        }
-        let limit = limits_of(open, user.id.0)?.sessions_per_user.max(1);
-        let held = sessions_in(open, (user.id.0, 0)..=(user.id.0, u64::MAX), |_| true)?;
-        let surplus = (held.len() + 1).saturating_sub(limit as usize);
-        for oldest in held.iter().take(surplus) {
-            end(open, oldest)?;
-        }
-        open.tables.user_sessions.insert((user.id.0, session.id.0), session.key())?;
-        let _ = open.put(None, Some(&session))?;
-        let (user, kind, id) = Seen::LogIn(user.id).key();
-        let at = open.by.at.0;
-        open.tables.seen.insert((user, kind, id), at)?;
-        open.ledger(SERVER)?.note(Counted::Session, session.id.0);
-        Ok(session)
+        let user: User = open.require(new.session.user.0, BeginSessionError::NoSuchUser)?;
+        check_new(open, &user, &new)?;
+        Ok(put_new(open, &new)?)
     })
+}
+
+/// Whether a session may begin for a user, who may be one about to be created; nothing is written.
+pub(super) fn check_new(
+    open: &mut Open<'_>,
+    user: &User,
+    new: &NewSession,
+) -> Result<(), Stop<BeginSessionError>> {
+    if user.disabled {
+        return Err(Stop::Refused(BeginSessionError::Disabled));
+    }
+    if open.tables.sessions.get(new.session.key())?.is_some() {
+        return Err(Stop::Refused(BeginSessionError::TokenTaken));
+    }
+    match &new.proof {
+        Proof::Password { stored, factor } => {
+            if user.password.as_ref() != Some(stored) {
+                return Err(Stop::Refused(BeginSessionError::Outdated));
+            }
+            match (in_force(open, user.id)?, factor) {
+                (Some(_), None) => return Err(Stop::Refused(BeginSessionError::Outdated)),
+                (Some(row), Some(shown)) => {
+                    shown.used(&row).map_err(|error| Stop::Refused(error.into()))?;
+                }
+                (None, _) => (),
+            }
+        }
+        Proof::DeviceKey(key) if find_key(open, user.id, *key)?.is_none() => {
+            return Err(Stop::Refused(BeginSessionError::Outdated));
+        }
+        Proof::DeviceKey(_) | Proof::None => (),
+    }
+    Ok(())
+}
+
+/// Writes a session that was checked.
+pub(super) fn put_new(open: &mut Open<'_>, new: &NewSession) -> Result<Begun, ReadError> {
+    let NewSession { session, client, proof } = new.clone();
+    let (id, user, at) = (session.id, session.user, open.by.at);
+    let mut device_key = None;
+    match proof {
+        Proof::Password { factor: Some(shown), .. } => {
+            if let Some(row) = in_force(open, user)? {
+                shown.put(open, &row)?;
+            }
+        }
+        Proof::DeviceKey(key) => {
+            if let Some(old) = find_key(open, user, key)? {
+                let here = DeviceKey { session: Some(id), ..old.clone() };
+                let _ = open.put_unaudited(Some(&old), Some(&here))?;
+            }
+            device_key = Some(key);
+        }
+        Proof::Password { factor: None, .. } | Proof::None => (),
+    }
+    let limit = limits_of(open, user.0)?.sessions_per_user.max(1);
+    let held = sessions_of(open, user)?;
+    let surplus = (held.len() + 1).saturating_sub(limit as usize);
+    let mut ended = Vec::new();
+    for oldest in held.iter().take(surplus) {
+        end(open, oldest)?;
+        ended.push(oldest.id);
+    }
+    open.tables.user_sessions.insert((user.0, id.0), session.key())?;
+    let _ = open.put(None, Some(&session))?;
+    let (address, exchanged) = (session.address, session.created);
+    let device = Device { user, session: id, client, address, exchanged, key: device_key };
+    let _ = open.put_unaudited(None, Some(&device))?;
+    open.tables.seen.insert(Seen::LogIn(user).key(), at.0)?;
+    open.ledger(SERVER)?.note(Counted::Session, id.0);
+    Ok(Begun { session, ended })
 }
 
 /// Why a session can't be refreshed.
@@ -119,11 +224,14 @@ pub fn end_sessions_of(
     but: Option<SessionId>,
 ) -> Write<Vec<SessionId>, std::convert::Infallible> {
     Write::new(move |open| {
-        let going = sessions_in(open, (user.0, 0)..=(user.0, u64::MAX), |session| Some(session.id) != but)?;
-        for session in &going {
-            end(open, session)?;
+        let mut ended = Vec::new();
+        for session in sessions_of(open, user)? {
+            if Some(session.id) != but {
+                end(open, &session)?;
+                ended.push(session.id);
+            }
         }
-        Ok(going.into_iter().map(|session| session.id).collect())
+        Ok(ended)
     })
 }
 
@@ -194,6 +302,11 @@ pub(super) fn remove_sessions_in(
         remove(open, session)?;
     }
     Ok(going.len() as u64)
+}
+
+/// A user's sessions, the oldest first.
+pub(super) fn sessions_of(open: &Open<'_>, user: UserId) -> Result<Vec<Session>, ReadError> {
+    sessions_in(open, (user.0, 0)..=(user.0, u64::MAX), |_| true)
 }
 
 fn sessions_in(

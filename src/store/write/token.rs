@@ -14,8 +14,7 @@ use super::super::record::{
 use super::super::row::Record;
 use super::super::table::range_of;
 use super::Write;
-use super::channel::is_channel_of;
-use super::user::{CreateUserError, NewUser, create};
+use super::rows::is_channel_of;
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, Timestamp, UserId};
 
@@ -84,20 +83,27 @@ pub fn create_token(new: NewToken) -> Write<OneTimeToken, CreateTokenError> {
                 return Err(Stop::Refused(CreateTokenError::NoSuchRole));
             }
         }
-        insert(open, new)
+        if is_hash_taken(open, &new.hash)? {
+            return Err(Stop::Refused(CreateTokenError::TokenTaken));
+        }
+        Ok(put_new(open, new.clone())?)
     })
 }
 
-fn insert(open: &mut Open<'_>, new: NewToken) -> Result<OneTimeToken, Stop<CreateTokenError>> {
+/// Whether a token that is there has this hash, or resembles it too much.
+pub(super) fn is_hash_taken(open: &Open<'_>, hash: &TokenHash) -> Result<bool, ReadError> {
+    Ok(open.find(IndexKey::token(&hash.0))?.is_some())
+}
+
+/// Writes a new token whose hash was looked at.
+pub(super) fn put_new(open: &mut Open<'_>, new: NewToken) -> Result<OneTimeToken, ReadError> {
     let NewToken { organization, purpose, hash, user, uses, expires, email, channel, roles } = new;
     let id = OneTimeTokenId(open.next_id(Counted::Token, organization)?);
     let (uses, created) = (uses.max(1), open.by.at);
     let token =
         OneTimeToken { id, organization, purpose, hash, user, uses, created, expires, email, channel, roles };
-    match open.put(None, Some(&token))? {
-        Ok(()) => Ok(token),
-        Err(_) => Err(Stop::Refused(CreateTokenError::TokenTaken)),
-    }
+    let _ = open.put(None, Some(&token))?;
+    Ok(token)
 }
 
 /// Why a token can't be used.
@@ -111,25 +117,29 @@ pub enum TakeTokenError {
 /// Uses a token, once for each time it works, and answers with what it was. Of two at once that take the
 /// last use, one gets it.
 pub fn take_token(purpose: Purpose, hash: TokenHash) -> Write<OneTimeToken, TakeTokenError> {
-    Write::new(move |open| take(open, purpose, &hash))
+    Write::new(move |open| {
+        let token = valid(open, purpose, &hash)?.ok_or(Stop::Refused(TakeTokenError::Invalid))?;
+        take_valid(open, &token)?;
+        Ok(token)
+    })
 }
 
-fn take(
+/// Uses a token that is valid.
+pub(super) fn take_valid(open: &mut Open<'_>, token: &OneTimeToken) -> Result<(), ReadError> {
+    let left = token.uses.saturating_sub(1);
+    let used = OneTimeToken { uses: left, ..token.clone() };
+    // The hash is the same, so nothing can be taken.
+    let _ = open.put_unaudited(Some(token), (left > 0).then_some(&used))?;
+    let after = format!("{{\"uses\":{left}}}");
+    open.audit(token.organization, Verb::Take, SubjectKind::Token, token.id.0, String::new(), after)
+}
+
+/// The token of a hash, if it works now for this purpose.
+pub(super) fn valid(
     open: &mut Open<'_>,
     purpose: Purpose,
     hash: &TokenHash,
-) -> Result<OneTimeToken, Stop<TakeTokenError>> {
-    let token = valid(open, purpose, hash)?.ok_or(Stop::Refused(TakeTokenError::Invalid))?;
-    let left = token.uses - 1;
-    let used = OneTimeToken { uses: left, ..token.clone() };
-    // The hash is the same, so nothing can be taken.
-    let _ = open.put_unaudited(Some(&token), (left > 0).then_some(&used))?;
-    let after = format!("{{\"uses\":{left}}}");
-    open.audit(token.organization, Verb::Take, SubjectKind::Token, token.id.0, String::new(), after)?;
-    Ok(token)
-}
-
-fn valid(open: &mut Open<'_>, purpose: Purpose, hash: &TokenHash) -> Result<Option<OneTimeToken>, ReadError> {
+) -> Result<Option<OneTimeToken>, ReadError> {
     let Some(id) = open.find(IndexKey::token(&hash.0))? else { return Ok(None) };
     let (token, now): (Option<OneTimeToken>, _) = (open.get(id)?, open.by.at);
     Ok(token.filter(|token| {
@@ -145,10 +155,16 @@ pub enum RevokeTokenError {
     NoSuchToken,
 }
 
-/// A token is good no more.
-pub fn revoke_token(id: OneTimeTokenId) -> Write<OneTimeToken, RevokeTokenError> {
+/// A token of an organization is good no more, if it is for this purpose.
+pub fn revoke_token(
+    organization: OrganizationId,
+    purpose: Purpose,
+    id: OneTimeTokenId,
+) -> Write<OneTimeToken, RevokeTokenError> {
     Write::new(move |open| {
-        let token: OneTimeToken = open.require(id.0, RevokeTokenError::NoSuchToken)?;
+        let token: Option<OneTimeToken> = open.get(id.0)?;
+        let token = token.filter(|token| token.organization == organization && token.purpose == purpose);
+        let token = token.ok_or(Stop::Refused(RevokeTokenError::NoSuchToken))?;
         let _ = open.put(Some(&token), None)?;
         Ok(token)
     })
@@ -182,10 +198,13 @@ pub fn set_claim(organization: OrganizationId, claim: &Claim) -> Write<(), Creat
     let Claim { hash, expires } = *claim;
     Write::new(move |open| {
         let _: Organization = open.require(organization.0, CreateTokenError::NoSuchOrganization)?;
+        if is_hash_taken(open, &hash)? {
+            return Err(Stop::Refused(CreateTokenError::TokenTaken));
+        }
         for old in claims(open, organization)? {
             let _ = open.put(Some(&old), None)?;
         }
-        insert(
+        put_new(
             open,
             NewToken {
                 organization,
@@ -212,62 +231,4 @@ fn claims(open: &Open<'_>, organization: OrganizationId) -> Result<Vec<OneTimeTo
         }
     }
     Ok(found)
-}
-
-/// Why a claim can't be redeemed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RedeemClaimError {
-    /// The code is wrong, used or expired.
-    #[error("the claim code is wrong, used or expired")]
-    Invalid,
-    /// The account can't be created.
-    #[error(transparent)]
-    User(#[from] CreateUserError),
-}
-
-/// An invite is used and the account created, both or neither.
-pub fn register_by_invite(hash: TokenHash, user: NewUser) -> Write<User, RegisterError> {
-    Write::new(move |open| {
-        if valid(open, Purpose::Invite, &hash)?.is_none() {
-            return Err(Stop::Refused(RegisterError::Invalid));
-        }
-        let user = create(open, user).map_err(|stop| match stop {
-            Stop::Refused(error) => Stop::Refused(RegisterError::User(error)),
-            Stop::Broken(error) => Stop::Broken(error),
-        })?;
-        match take(open, Purpose::Invite, &hash) {
-            Err(Stop::Broken(error)) => Err(Stop::Broken(error)),
-            // Refused it isn't: it was looked at above.
-            _ => Ok(user),
-        }
-    })
-}
-
-/// Why nobody is registered by an invite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RegisterError {
-    /// The invite is wrong, used up or expired.
-    #[error("the invite is wrong, used up or expired")]
-    Invalid,
-    /// The account can't be created.
-    #[error(transparent)]
-    User(#[from] CreateUserError),
-}
-
-/// The claim is used and the account created, both or neither.
-pub fn redeem_claim(hash: TokenHash, user: NewUser) -> Write<User, RedeemClaimError> {
-    Write::new(move |open| {
-        if valid(open, Purpose::Claim, &hash)?.is_none() {
-            return Err(Stop::Refused(RedeemClaimError::Invalid));
-        }
-        let user = create(open, user).map_err(|stop| match stop {
-            Stop::Refused(error) => Stop::Refused(RedeemClaimError::User(error)),
-            Stop::Broken(error) => Stop::Broken(error),
-        })?;
-        match take(open, Purpose::Claim, &hash) {
-            Err(Stop::Broken(error)) => Err(Stop::Broken(error)),
-            // Refused it isn't: it was looked at above.
-            _ => Ok(user),
-        }
-    })
 }

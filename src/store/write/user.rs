@@ -10,9 +10,12 @@ use super::super::record::{
     ApiKey, Ban, BanSubject, Counted, Grant, OneTimeToken, Organization, Profile, Role, User, subject_key,
 };
 use super::super::table::{organization_of, range_of};
-use super::Write;
+use super::close::Kept;
 use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
+use super::password::close_after_change;
+use super::rows::remove_where;
 use super::session::remove_sessions_in;
+use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::id::{OrganizationId, RoleId, UserId};
 use crate::permission::Subject;
@@ -63,10 +66,15 @@ pub enum CreateUserError {
 
 /// A new account.
 pub fn create_user(new: NewUser) -> Write<User, CreateUserError> {
-    Write::new(move |open| create(open, new))
+    Write::new(move |open| {
+        let user = check_new(open, new.clone())?;
+        put_new(open, &user)?;
+        Ok(user)
+    })
 }
 
-pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<CreateUserError>> {
+/// The account that this makes, under the identifier that it will have, or why it can't be made; nothing is written.
+pub(super) fn check_new(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<CreateUserError>> {
     let NewUser { organization, name, email, password, roles } = new;
     let home: Organization = open.require(organization.0, CreateUserError::NoSuchOrganization)?;
     for role in &roles {
@@ -81,7 +89,7 @@ pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<Cre
     if imitates(open, organization, &name, None)? {
         return Err(Stop::Refused(CreateUserError::Imitates));
     }
-    let id = UserId(open.next_id(Counted::User, organization)?);
+    let id = UserId(open.free_id(Counted::User, organization)?);
     let grants = roles.into_iter().map(|role| Grant { role, expires: None }).collect();
     let created = open.by.at;
     let user = User {
@@ -95,16 +103,21 @@ pub(super) fn create(open: &mut Open<'_>, new: NewUser) -> Result<User, Stop<Cre
         grants,
         created,
     };
-    if let Err(taken) = open.put(None, Some(&user))? {
-        return Err(Stop::Refused(if is_email(&user, taken) {
-            CreateUserError::EmailTaken
-        } else {
-            CreateUserError::NameTaken
-        }));
+    match taken(open, None, &user)? {
+        Some(taken) if is_email(&user, taken) => Err(Stop::Refused(CreateUserError::EmailTaken)),
+        Some(_) => Err(Stop::Refused(CreateUserError::NameTaken)),
+        None => Ok(user),
     }
-    keep_look(open, &user)?;
-    open.ledger(organization)?.users += 1;
-    Ok(user)
+}
+
+/// Writes an account that was checked.
+pub(super) fn put_new(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
+    let _ = open.put(None, Some(user))?;
+    keep_look(open, user)?;
+    let ledger = open.ledger(user.organization)?;
+    ledger.note(Counted::User, user.id.0);
+    ledger.users += 1;
+    Ok(())
 }
 
 /// Whether a name of other letters looks like another account's, or that one's like it.
@@ -156,7 +169,8 @@ pub struct UserEdit {
     pub name: Option<String>,
     /// The address; another one isn't verified.
     pub email: Option<Option<String>>,
-    /// The password.
+    /// The password. Another one closes every way into the account, as
+    /// [`set_password`](super::write::set_password) does.
     pub password: Option<Option<StoredPassword>>,
     /// Whether it can't log in. Disabling ends its sessions.
     pub disabled: Option<bool>,
@@ -177,9 +191,6 @@ pub enum EditUserError {
     /// Another account has the address.
     #[error("there is an account with this e-mail address; choose another")]
     EmailTaken,
-    /// The address that was verified isn't the account's any more.
-    #[error("the account has another e-mail address by now")]
-    EmailChanged,
     /// Nobody who can log in would own the organization.
     #[error("{LAST_OWNER}")]
     LastOwner,
@@ -189,12 +200,12 @@ pub enum EditUserError {
 pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
     Write::new(move |open| {
         let old: User = open.require(id.0, EditUserError::NoSuchUser)?;
-        let email = edit.email.unwrap_or_else(|| old.email.clone());
+        let email = edit.email.clone().unwrap_or_else(|| old.email.clone());
         let new = User {
-            name: edit.name.unwrap_or_else(|| old.name.clone()),
+            name: edit.name.clone().unwrap_or_else(|| old.name.clone()),
             email_verified: old.email_verified && email == old.email,
             email,
-            password: edit.password.unwrap_or_else(|| old.password.clone()),
+            password: edit.password.clone().unwrap_or_else(|| old.password.clone()),
             disabled: edit.disabled.unwrap_or(old.disabled),
             ..old.clone()
         };
@@ -202,6 +213,9 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
             return Err(Stop::Refused(EditUserError::LastOwner));
         }
         change(open, &old, &new)?;
+        if edit.password.is_some() {
+            close_after_change(open, &old, &new, Kept::default())?;
+        }
         if new.disabled {
             remove_sessions_in(open, (id.0, 0)..=(id.0, u64::MAX), |_| true)?;
         }
@@ -209,51 +223,22 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
     })
 }
 
-/// The same password, hashed by other parameters; nothing happens when it was changed meanwhile.
-pub fn replace_password(
-    id: UserId,
-    old: StoredPassword,
-    new: StoredPassword,
-) -> Write<(), std::convert::Infallible> {
-    Write::new(move |open| {
-        let user: Option<User> = open.get(id.0)?;
-        if let Some(user) = user.filter(|user| user.password.as_ref() == Some(&old)) {
-            let hashed = User { password: Some(new), ..user.clone() };
-            // Neither name nor address changes, so nothing can be taken.
-            let _ = open.put_unaudited(Some(&user), Some(&hashed))?;
-        }
-        Ok(())
-    })
-}
-
-/// The account's address was proven to be its own.
-pub fn verify_email(id: UserId, email: String) -> Write<User, EditUserError> {
-    Write::new(move |open| {
-        let old: User = open.require(id.0, EditUserError::NoSuchUser)?;
-        if old.email.as_ref() != Some(&email) {
-            return Err(Stop::Refused(EditUserError::EmailChanged));
-        }
-        let new = User { email_verified: true, ..old.clone() };
-        change(open, &old, &new)?;
-        Ok(new)
-    })
-}
-
 fn change(open: &mut Open<'_>, old: &User, new: &User) -> Result<(), Stop<EditUserError>> {
-    if new.name != old.name {
-        if imitates(open, new.organization, &new.name, Some(new.id))? {
-            return Err(Stop::Refused(EditUserError::Imitates));
-        }
-        // Nothing is written before it is known that the name can be had.
-        let taken = open.find(IndexKey::user_name(new.organization, &new.name))?;
-        if taken.is_none_or(|user| user == new.id.0) {
-            forget_look(open, old)?;
-            keep_look(open, new)?;
-        }
+    if new.name != old.name && imitates(open, new.organization, &new.name, Some(new.id))? {
+        return Err(Stop::Refused(EditUserError::Imitates));
     }
-    open.put(Some(old), Some(new))?.map_err(|taken| {
-        Stop::Refused(if is_email(new, taken) { EditUserError::EmailTaken } else { EditUserError::NameTaken })
-    })
+    match taken(open, Some(old), new)? {
+        Some(taken) if is_email(new, taken) => return Err(Stop::Refused(EditUserError::EmailTaken)),
+        Some(_) => return Err(Stop::Refused(EditUserError::NameTaken)),
+        None => (),
+    }
+    if new.name != old.name {
+        forget_look(open, old)?;
+        keep_look(open, new)?;
+    }
+    // Name and address were looked at above.
+    let _ = open.put(Some(old), Some(new))?;
+    Ok(())
 }
 
 /// Why a profile can't be set.
@@ -337,25 +322,6 @@ fn remove_belongings(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     remove_where(open, organization, |key: &ApiKey| key.user == id)?;
     remove_where(open, organization, |ban: &Ban| ban.subject == BanSubject::User(id))?;
     remove_overwrites_of(open, organization, Subject::User(id))
-}
-
-/// Removes an organization's rows that a condition is true of, without a word in the audit trail.
-pub(super) fn remove_where<R: super::super::open::Stored<Key = u64>>(
-    open: &mut Open<'_>,
-    organization: OrganizationId,
-    goes: impl Fn(&R) -> bool,
-) -> Result<u64, ReadError> {
-    let mut going = Vec::new();
-    for row in R::table(&mut open.tables).range(range_of(organization))? {
-        let record = R::decode(row?.1.value())?;
-        if goes(&record) {
-            going.push(record);
-        }
-    }
-    for record in &going {
-        let _ = open.put_unaudited(Some(record), None)?;
-    }
-    Ok(going.len() as u64)
 }
 
 /// Removes the overwrites for somebody on any channel. There are as many to look at as the organization's

@@ -1,0 +1,82 @@
+//! The ways into an account, closed: its sessions end, and its devices' keys and API keys are good no more.
+
+use super::super::error::ReadError;
+use super::super::open::Open;
+use super::super::record::{ApiKey, Device};
+use super::super::seen::Seen;
+use super::rows::{api_keys_of, keys_of};
+use super::session::{end, sessions_of};
+use crate::id::{ApiKeyId, Fingerprint, SessionId, UserId};
+
+/// What was closed of the ways into an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Sessions that ended.
+    pub sessions: Vec<SessionId>,
+    /// Devices' keys that are good no more.
+    pub device_keys: Vec<Fingerprint>,
+    /// API keys that are good no more.
+    pub api_keys: Vec<ApiKeyId>,
+}
+
+impl Ended {
+    /// Whether there was nothing to close.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.device_keys.is_empty() && self.api_keys.is_empty()
+    }
+}
+
+/// What stays open when the other ways into an account are closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    /// The session of whoever closes the others.
+    pub(super) session: Option<SessionId>,
+    /// The key of that session's device.
+    pub(super) device_key: Option<Fingerprint>,
+    /// Every API key.
+    pub(super) api_keys: bool,
+}
+
+impl Kept {
+    /// The device of a session: the session itself and the key that the device has.
+    pub(super) fn device(
+        open: &mut Open<'_>,
+        user: UserId,
+        session: Option<SessionId>,
+    ) -> Result<Self, ReadError> {
+        let Some(id) = session else { return Ok(Self::default()) };
+        let device: Option<Device> = open.get((user.0, id.0))?;
+        Ok(Self { session, device_key: device.and_then(|device| device.key), api_keys: false })
+    }
+}
+
+/// Closes every way into an account but what is kept. Looks at every API key of the organization.
+pub(super) fn close(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<Ended, ReadError> {
+    let mut ended = Ended::default();
+    for session in sessions_of(open, user)? {
+        if Some(session.id) != kept.session {
+            end(open, &session)?;
+            ended.sessions.push(session.id);
+        }
+    }
+    for key in keys_of(open, user)? {
+        if Some(key.fingerprint) != kept.device_key {
+            let _ = open.put(Some(&key), None)?;
+            ended.device_keys.push(key.fingerprint);
+        }
+    }
+    if !kept.api_keys {
+        for key in api_keys_of(open, user)? {
+            revoke(open, &key)?;
+            ended.api_keys.push(key.id);
+        }
+    }
+    Ok(ended)
+}
+
+/// An API key is good no more.
+pub(super) fn revoke(open: &mut Open<'_>, key: &ApiKey) -> Result<(), ReadError> {
+    let _ = open.put(Some(key), None)?;
+    open.tables.seen.remove(Seen::ApiKey(key.user, key.id).key())?;
+    Ok(())
+}

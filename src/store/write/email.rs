@@ -1,0 +1,174 @@
+//! E-mail addresses and the codes that are sent to them: an address is claimed and proven, a forgotten password is asked
+//! for. A code and the letter that carries it are written together.
+
+use thiserror::Error;
+
+use super::super::error::{ReadError, Stop};
+use super::super::index::IndexKey;
+use super::super::open::{By, Open};
+use super::super::record::{Purpose, User};
+use super::Write;
+use super::mail::{NewMail, queue};
+use super::token::{NewToken, is_hash_taken, put_new, take_valid, valid};
+use crate::auth::TokenHash;
+use crate::id::UserId;
+
+/// A letter with a code in it, which is good until the letter is of no use any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeLetter {
+    /// Hash of the code.
+    pub code: TokenHash,
+    /// The letter.
+    pub letter: NewMail,
+}
+
+/// Why no letter is written to whoever forgot a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RequestResetError {
+    /// There is no such account, or it is disabled.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The letter's address isn't the account's, or wasn't proven to be.
+    #[error("the account has no such e-mail address, or it wasn't proven")]
+    NoSuchAddress,
+    /// The code isn't random enough.
+    #[error("the code resembles another; draw a new one")]
+    TokenTaken,
+}
+
+/// A code by which another password may be chosen, and the letter that carries it to the account's own address. Answers
+/// with the letter's number.
+pub fn request_reset(user: UserId, sent: CodeLetter) -> Write<u64, RequestResetError> {
+    Write::new(move |open| {
+        let user: User = open.require(user.0, RequestResetError::NoSuchUser)?;
+        if user.disabled {
+            return Err(Stop::Refused(RequestResetError::NoSuchUser));
+        }
+        if !user.email_verified || user.email.as_ref() != Some(&sent.letter.to) {
+            return Err(Stop::Refused(RequestResetError::NoSuchAddress));
+        }
+        if is_hash_taken(open, &sent.code)? {
+            return Err(Stop::Refused(RequestResetError::TokenTaken));
+        }
+        Ok(send(open, &user, Purpose::PasswordReset, None, &sent)?)
+    })
+}
+
+/// What came of another address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailSet {
+    /// The account as it is now.
+    pub user: User,
+    /// An account that had the address without having proven it, and has it no more.
+    pub freed: Option<UserId>,
+    /// The number of the letter that asks for a proof.
+    pub letter: Option<u64>,
+}
+
+/// Why an address isn't set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SetEmailError {
+    /// There is no such account.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// Another account has proven that the address is its own.
+    #[error("there is an account with this e-mail address; choose another")]
+    Taken,
+    /// The code isn't random enough.
+    #[error("the code resembles another; draw a new one")]
+    TokenTaken,
+}
+
+/// The account has the letter's address from now on, which isn't proven, and the letter carries the code that proves it;
+/// without a letter the account has no address any more. An account that only claimed the address loses it: it may not be
+/// its own.
+pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEmailError> {
+    Write::new(move |open| {
+        let old: User = open.require(user.0, SetEmailError::NoSuchUser)?;
+        let Some(sent) = &to else {
+            let user = User { email: None, email_verified: false, ..old.clone() };
+            // No address is nobody's.
+            let _ = open.put(Some(&old), Some(&user))?;
+            return Ok(EmailSet { user, freed: None, letter: None });
+        };
+        let email = &sent.letter.to;
+        let holder =
+            open.find(IndexKey::email(old.organization, email))?.filter(|holder| *holder != old.id.0);
+        let holder: Option<User> = holder.map_or(Ok(None), |holder| open.get(holder))?;
+        if holder.as_ref().is_some_and(|holder| holder.email_verified) {
+            return Err(Stop::Refused(SetEmailError::Taken));
+        }
+        if is_hash_taken(open, &sent.code)? {
+            return Err(Stop::Refused(SetEmailError::TokenTaken));
+        }
+        let freed = holder.as_ref().map(|holder| holder.id);
+        if let Some(holder) = holder {
+            let without = User { email: None, email_verified: false, ..holder.clone() };
+            let server = By::server(open.by.at);
+            let author = std::mem::replace(&mut open.by, server);
+            let _ = open.put(Some(&holder), Some(&without))?;
+            open.by = author;
+        }
+        let email_verified = old.email_verified && old.email.as_ref() == Some(email);
+        let user = User { email: Some(email.clone()), email_verified, ..old.clone() };
+        // Whoever had the address was looked at above.
+        let _ = open.put(Some(&old), Some(&user))?;
+        let letter = send(open, &user, Purpose::EmailVerification, Some(email.clone()), sent)?;
+        Ok(EmailSet { user, freed, letter: Some(letter) })
+    })
+}
+
+/// Why an address isn't proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum VerifyEmailError {
+    /// The code is unknown, used up, expired, for something else or for somebody else; it isn't said which.
+    #[error("the code is wrong, used or expired")]
+    Invalid,
+    /// There is no such account.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// The address that the code proves isn't the account's any more.
+    #[error("the account has another e-mail address by now")]
+    EmailChanged,
+}
+
+/// The account's address is proven to be its own by the code that was sent there, which is used up.
+pub fn verify_email(user: UserId, code: TokenHash) -> Write<User, VerifyEmailError> {
+    Write::new(move |open| {
+        let token = valid(open, Purpose::EmailVerification, &code)?;
+        let token = token.filter(|token| token.user == Some(user) && token.email.is_some());
+        let token = token.ok_or(Stop::Refused(VerifyEmailError::Invalid))?;
+        let old: User = open.require(user.0, VerifyEmailError::NoSuchUser)?;
+        if old.email != token.email {
+            return Err(Stop::Refused(VerifyEmailError::EmailChanged));
+        }
+        take_valid(open, &token)?;
+        let user = User { email_verified: true, ..old.clone() };
+        // Neither name nor address changes, so nothing can be taken.
+        let _ = open.put(Some(&old), Some(&user))?;
+        Ok(user)
+    })
+}
+
+/// Writes a code that nobody else has, and its letter.
+fn send(
+    open: &mut Open<'_>,
+    user: &User,
+    purpose: Purpose,
+    email: Option<String>,
+    sent: &CodeLetter,
+) -> Result<u64, ReadError> {
+    let token = NewToken {
+        organization: user.organization,
+        purpose,
+        hash: sent.code,
+        user: Some(user.id),
+        uses: 1,
+        expires: sent.letter.expires,
+        email,
+        channel: None,
+        roles: Vec::new(),
+    };
+    put_new(open, token)?;
+    queue(open, &sent.letter)
+}

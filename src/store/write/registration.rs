@@ -1,0 +1,77 @@
+//! Registration: an account and its first session, by whoever may make one.
+
+use thiserror::Error;
+
+use super::super::error::Stop;
+use super::super::record::{Author, Purpose, Session, User};
+use super::session::{BeginSessionError, NewSession, check_new as check_session, put_new as put_session};
+use super::token::{take_valid, valid};
+use super::user::{CreateUserError, NewUser, check_new, put_new};
+use super::{Write, refuse};
+use crate::auth::TokenHash;
+use crate::id::UserId;
+
+/// By what somebody may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// By nothing: everybody may.
+    Open,
+    /// By the code of an invite, whose roles the account gets besides its own.
+    Invite(TokenHash),
+    /// By the claim code of the first administrator.
+    Claim(TokenHash),
+}
+
+/// Why nobody is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RegisterError {
+    /// The invite is wrong, used up or expired.
+    #[error("the invite is wrong, used up or expired")]
+    InviteInvalid,
+    /// The claim code is wrong, used or expired.
+    #[error("the claim code is wrong, used or expired")]
+    ClaimInvalid,
+    /// The account can't be created.
+    #[error(transparent)]
+    User(#[from] CreateUserError),
+    /// The session can't begin.
+    #[error(transparent)]
+    Session(#[from] BeginSessionError),
+}
+
+/// The code is used, the account created and its first session begun. `session` says what session that is, once the
+/// account has its identifier, which its token contains; asked again, it says the same.
+pub fn register(
+    entry: Entry,
+    user: NewUser,
+    session: impl Fn(UserId) -> NewSession + Send + 'static,
+) -> Write<(User, Session), RegisterError> {
+    Write::new(move |open| {
+        let (code, invalid) = match entry {
+            Entry::Open => (None, RegisterError::InviteInvalid),
+            Entry::Invite(hash) => (Some((Purpose::Invite, hash)), RegisterError::InviteInvalid),
+            Entry::Claim(hash) => (Some((Purpose::Claim, hash)), RegisterError::ClaimInvalid),
+        };
+        let mut token = None;
+        if let Some((purpose, hash)) = code {
+            let found = valid(open, purpose, &hash)?;
+            let of_home = found.filter(|token| token.organization == user.organization);
+            token = Some(of_home.ok_or(Stop::Refused(invalid))?);
+        }
+        let mut new = user.clone();
+        let granted = token.iter().flat_map(|token| token.roles.iter().copied());
+        let missing: Vec<_> = granted.filter(|role| !user.roles.contains(role)).collect();
+        new.roles.extend(missing);
+        let user = check_new(open, new).map_err(refuse)?;
+        let session = session(user.id);
+        check_session(open, &user, &session).map_err(refuse)?;
+        if let Some(token) = &token {
+            take_valid(open, token)?;
+        }
+        put_new(open, &user)?;
+        let author = std::mem::replace(&mut open.by.author, Author::User(user.id));
+        let begun = put_session(open, &session)?;
+        open.by.author = author;
+        Ok((user, begun.session))
+    })
+}

@@ -1,0 +1,78 @@
+//! Rows that several writes look up or remove.
+
+use redb::ReadableTable;
+
+use super::super::error::ReadError;
+use super::super::index::first_eight;
+use super::super::open::{Open, Stored};
+use super::super::record::{ApiKey, Channel, DeviceKey, Limits, Organization};
+use super::super::row::Record;
+use super::super::table::{organization_of, range_of};
+use crate::id::{ChannelId, Fingerprint, OrganizationId, UserId};
+
+/// Whether an identifier's organization exists.
+pub(super) fn exists(open: &mut Open<'_>, id: OrganizationId) -> Result<Option<Organization>, ReadError> {
+    open.get(id.0)
+}
+
+/// The organization of a row, which has one.
+pub(super) fn limits_of(open: &mut Open<'_>, id: u64) -> Result<Limits, ReadError> {
+    let organization: Option<Organization> = open.get(organization_of(id).0)?;
+    Ok(organization.map(|organization| organization.limits).unwrap_or_default())
+}
+
+/// Whether an organization has the channel.
+pub(super) fn is_channel_of(
+    open: &mut Open<'_>,
+    channel: ChannelId,
+    organization: OrganizationId,
+) -> Result<bool, ReadError> {
+    Ok(organization_of(channel.0) == organization && open.get::<Channel>(channel.0)?.is_some())
+}
+
+/// A user's key of a fingerprint.
+pub(super) fn find_key(
+    open: &mut Open<'_>,
+    user: UserId,
+    fingerprint: Fingerprint,
+) -> Result<Option<DeviceKey>, ReadError> {
+    let key: Option<DeviceKey> = open.get((user.0, first_eight(&fingerprint.0)))?;
+    Ok(key.filter(|key| key.fingerprint == fingerprint))
+}
+
+/// The keys of a user's devices.
+pub(super) fn keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<DeviceKey>, ReadError> {
+    let rows = open.tables.device_keys.range((user.0, 0)..=(user.0, u64::MAX))?;
+    rows.map(|row| DeviceKey::decode(row?.1.value())).collect()
+}
+
+/// An account's API keys, those that have expired among them.
+pub(super) fn api_keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<ApiKey>, ReadError> {
+    let mut found = Vec::new();
+    for row in open.tables.api_keys.range(range_of(organization_of(user.0)))? {
+        let key = ApiKey::decode(row?.1.value())?;
+        if key.user == user {
+            found.push(key);
+        }
+    }
+    Ok(found)
+}
+
+/// Removes an organization's rows that a condition is true of, without a word in the audit trail.
+pub(super) fn remove_where<R: Stored<Key = u64>>(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    goes: impl Fn(&R) -> bool,
+) -> Result<u64, ReadError> {
+    let mut going = Vec::new();
+    for row in R::table(&mut open.tables).range(range_of(organization))? {
+        let record = R::decode(row?.1.value())?;
+        if goes(&record) {
+            going.push(record);
+        }
+    }
+    for record in &going {
+        let _ = open.put_unaudited(Some(record), None)?;
+    }
+    Ok(going.len() as u64)
+}
