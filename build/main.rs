@@ -3,6 +3,9 @@
 
 #![expect(clippy::print_stdout, reason = "it is how a build script talks to cargo")]
 
+#[path = "../src/protocol/code.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the program's own table, of which the page gets a part")]
+mod code;
 mod operations;
 mod page;
 #[path = "../src/permission/bits.rs"]
@@ -17,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "build",
         "src/protocol/protocol.proto",
         "src/protocol/options.proto",
+        "src/protocol/code.rs",
         "src/permission/bits.rs",
         page::PAGE,
     ] {
@@ -25,13 +29,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["src/protocol"])?;
     compiler.include_source_info(true).include_imports(true).open_file("protocol.proto")?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let operations = operations::read(&compiler.descriptor_pool())?;
+    let pool = compiler.descriptor_pool();
+    let operations = operations::read(&pool)?;
     operations::write(&operations, &out)?;
     let files = compiler.file_descriptor_set();
-    let schema = page::schema(&files)?;
+    page::write(&pool, &operations, &out)?;
     let mut config = prost_build::Config::new();
     // Fields of bytes share the buffer they were decoded from.
     config.bytes(["."]);
     config.compile_fds(files)?;
-    page::pack(schema)
+    Ok(())
 }

@@ -1,55 +1,55 @@
-//! The browser's page: the messages as it reads them, and its files, packed.
+//! The browser's page: what it gets from the protocol, and its files, packed.
+
+mod codes;
+mod messages;
+mod operations;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use protox::prost_reflect::DescriptorPool;
 use sha2::{Digest, Sha256};
+
+use crate::operations::Operation;
+
+/// The file of the messages.
+const PROTOCOL: &str = "protocol.proto";
 
 pub(super) const PAGE: &str = "src/http/page";
 
 /// What stands in the page for the directory that its files are in, which is named by what they hold.
 const DIRECTORY: &str = "{{directory}}";
 
-/// The messages as the page reads them: by message, each field's number, name, type, and whether it repeats or may be
-/// absent.
-pub(super) fn schema(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
-    let messages = files.file.iter().flat_map(|file| &file.message_type);
-    let all: serde_json::Map<_, _> =
-        messages.map(|message| (message.name().to_owned(), fields(message))).collect();
-    Ok(format!(
-        "// Generated from protocol.proto: for each message, [number, name, type, \"many\", \"maybe\" or \"one\"].\n\
-         export const schema = {};\n",
-        serde_json::to_string_pretty(&all)?
-    ))
-}
-
-fn fields(message: &DescriptorProto) -> serde_json::Value {
-    let field = |field: &prost_types::FieldDescriptorProto| {
-        let kind = match field.r#type() {
-            Type::Message => field.type_name().rsplit('.').next().unwrap_or_default().to_owned(),
-            Type::Enum => "uint32".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        };
-        let times = match field.label() {
-            Label::Repeated => "many",
-            _ if field.oneof_index.is_some() => "maybe",
-            _ => "one",
-        };
-        serde_json::json!([field.number(), field.json_name(), kind, times])
-    };
-    message.field.iter().map(field).collect()
+/// Writes what the page gets from the build, and packs it with the page's own files.
+///
+/// All of it is also in `page` of the build's directory, with the types of the messages, where a compiler of types finds it.
+pub(super) fn write(
+    pool: &DescriptorPool,
+    operations: &[Operation],
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let protocol = pool.get_file_by_name(PROTOCOL).ok_or_else(|| format!("{PROTOCOL} wasn't compiled"))?;
+    let generated = BTreeMap::from([
+        ("schema.js".to_owned(), messages::schema(pool, &protocol)?),
+        ("codes.js".to_owned(), codes::module(&protocol)),
+        ("operations.js".to_owned(), operations::module(operations)),
+    ]);
+    let beside = out.join("page");
+    fs::create_dir_all(&beside)?;
+    for (name, text) in &generated {
+        fs::write(beside.join(name), text)?;
+    }
+    let types = messages::types(pool, &protocol)? + &operations::answers(operations);
+    fs::write(beside.join("messages.d.ts"), types)?;
+    pack(out, generated.into_iter().map(|(name, text)| (name, text.into_bytes())).collect())
 }
 
 /// Compresses each file of the page, and names their directory by what is in all of them.
-pub(super) fn pack(schema: String) -> Result<(), Box<dyn Error>> {
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let mut files = BTreeMap::from([("schema.js".to_owned(), schema.into_bytes())]);
+fn pack(out: &Path, mut files: BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {
     collect(Path::new(PAGE), Path::new(PAGE), &mut files)?;
     let mut hash = Sha256::new();
     for (path, bytes) in &files {
