@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use parlour::audio::{Source, compare};
 use parlour::permission::Permissions;
+use parlour::protocol::{MAX_REQUEST, decode, encode, wire};
 use serde_json::Value;
 use support::Process;
 
@@ -248,13 +249,17 @@ fn a_new_user_s_journey() {
     assert_eq!(page, format!("https://{address}/"), "a page's address holds no secret");
 }
 
-/// The page's files, in a directory of their own with what only a build or a compiler of types adds.
+/// The page's files, in a directory of their own with what the build adds and what a compiler of types wants.
 fn copy_page(home: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = home.join("page");
-    for (from, to) in [("src/http/page", page.clone()), ("src/http/page/vendor", page.join("vendor"))] {
+    let own = root.join("src/http/page");
+    let generated = Path::new(env!("OUT_DIR")).join("page");
+    for (from, to) in
+        [(own.join("vendor"), page.join("vendor")), (own, page.clone()), (generated, page.clone())]
+    {
         std::fs::create_dir_all(&to).unwrap();
-        for file in std::fs::read_dir(root.join(from)).unwrap() {
+        for file in std::fs::read_dir(from).unwrap() {
             let path = file.unwrap().path();
             if path.is_file() {
                 std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
@@ -284,16 +289,34 @@ fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
     assert!(figure("clean", "waiting") < 25.0);
 }
 
-/// What the page reads from permissions, without a browser; and that its bits are the server's.
+/// What the page reads from permissions, without a browser; and that what crosses the wire means the same at both ends.
 #[test]
 fn the_page_reads_permissions_rightly() {
     let home = tempfile::tempdir().unwrap();
     let page = copy_page(home.path()).display().to_string();
-    let result = run("permission.mjs", &[("PAGE", page)], |_| ());
+    // The highest identifier of the last organization of 8192, and all the permissions there will ever be.
+    let last = (8191 << 40) | ((1 << 40) - 1);
+    let role = |id, allow| wire::Role { id, allow, ..wire::Role::default() };
+    let roles = wire::Roles { roles: vec![role(last, u64::MAX), role(1, 1 << 63), role(2, 0)] };
+    let event = wire::Event { number: 1, body: Some(wire::event::Body::RolesAre(roles)) };
+    let event = serde_json::to_string(&encode(&event).to_vec()).unwrap();
+    let result = run("permission.mjs", &[("PAGE", page), ("EVENT", event)], |_| ());
     assert_eq!(result["failed"], serde_json::json!([]), "{result:#}");
-    let bits: Vec<u32> =
-        Permissions::NAMED.iter().map(|(permission, _)| permission.bits().trailing_zeros()).collect();
-    assert_eq!(result["bits"], serde_json::json!(bits));
+    let named: Vec<String> =
+        Permissions::NAMED.iter().map(|(permission, _)| permission.bits().to_string()).collect();
+    assert_eq!(result["bits"], serde_json::json!(named));
+    assert_eq!(
+        result["roles"],
+        serde_json::json!([
+            [last.to_string(), u64::MAX.to_string()],
+            ["1", (1_u64 << 63).to_string()],
+            ["2", "0"]
+        ])
+    );
+    let asked = wire::Why { channel: last, permissions: u64::MAX, ..wire::Why::default() };
+    let asked = wire::Request { body: Some(wire::request::Body::Why(asked)) };
+    let written: Vec<u8> = serde_json::from_value(result["asked"].clone()).unwrap();
+    assert_eq!(decode::<wire::Request>(&written, MAX_REQUEST).unwrap(), asked);
 }
 
 /// What one may do shown with its reason, moderation, whispers, recordings, roles and a channel's permissions: a moderator
@@ -360,6 +383,7 @@ fn roles_and_moderation_in_the_page() {
     );
     assert!(result["inspected"].as_array().unwrap().len() >= 2, "{result}");
     assert!(text("kicked").starts_with("Too loud <img"), "{result}");
+    assert_eq!(result["reasons"], 0, "a kick without a reason shows none");
     assert_eq!(result["stayedAway"], 0, "who is kicked doesn't come back by themselves");
 }
 
@@ -446,14 +470,36 @@ fn firefox_loads_logs_in_listens_and_talks() {
     }
 }
 
-/// The page's modules have the types that their comments say.
+/// What the page's comments say of types; `any` says nothing.
+fn untyped(source: &str) -> bool {
+    let comments = source.split("/**").skip(1).filter_map(|rest| rest.split("*/").next());
+    let mut depth = 0_usize;
+    let in_braces = comments.flat_map(str::chars).map(move |letter| {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        if depth > 0 { letter } else { ' ' }
+    });
+    in_braces.collect::<String>().split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "any")
+}
+
+/// The page's modules have the types that their comments say, and each says one.
 #[test]
 fn the_page_s_types_hold() {
+    assert!(
+        untyped("/** @param {Map<number, any>} map */") && !untyped("/** For any of {them}. */ // {any}")
+    );
     let home = tempfile::tempdir().unwrap();
     let page = copy_page(home.path());
+    for file in std::fs::read_dir(&page).unwrap().map(|file| file.unwrap().path()) {
+        let own = file.extension().is_some_and(|end| end == "js");
+        let untyped = own && untyped(&std::fs::read_to_string(&file).unwrap());
+        assert!(!untyped, "{} has a type `any`: say which it is", file.display());
+    }
     let types = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    // What the build generates, and what browsers have that TypeScript's library lacks yet.
-    std::fs::write(page.join("schema.js"), "export const schema = {};\n").unwrap();
+    // What browsers have that TypeScript's library lacks yet.
     std::fs::copy(types.join("missing.d.ts"), page.join("missing.d.ts")).unwrap();
     std::fs::copy(types.join("pbf.d.ts"), page.join("vendor/pbf.d.ts")).unwrap();
     std::fs::remove_file(page.join("vendor/pbf.js")).unwrap();

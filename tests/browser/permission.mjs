@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 
 const page = process.env.PAGE;
-const { BITS, NAMED, ON_CHANNEL, PERMISSION, STEP, css, decider, difference, having, legible, may, state, stated, turned } = await import(`${page}/permission.js`);
+const { NAMED, NONE, ON_CHANNEL, PERMISSIONS, css, decider, difference, having, legible, may, setOf, state, stated, turned } = await import(`${page}/permission.js`);
+const { ErrorCode, Permission, StepKind } = await import(`${page}/codes.js`);
+const { operations } = await import(`${page}/operations.js`);
+const { decode, encode } = await import(`${page}/wire.js`);
 const { DUCKED, loudness } = await import(`${page}/loudness.js`);
 const { samples } = await import(`${page}/rtp.js`);
 const { followed } = await import(`${page}/voice.js`);
@@ -11,46 +14,66 @@ const texts = await Promise.all(['en', 'de'].map((language) => import(`${page}/t
 
 /** @type {[string, () => void][]} */
 const tests = [
-  ['bits are read, and set one by one', () => {
-    assert.ok(may(2 ** 20 + 1, 0) && may(2 ** 20 + 1, 20) && !may(2 ** 20 + 1, 19));
-    assert.equal(having(0, PERMISSION.kick, true), 2 ** 13);
-    assert.equal(having(2 ** 13 + 1, PERMISSION.kick, false), 1);
-    assert.equal(having(1, PERMISSION.view, true), 1);
-    for (const bit of BITS) assert.equal(may(NAMED, bit), bit !== PERMISSION.administer);
+  ['permissions are read, and set one by one', () => {
+    const set = setOf('view', 'createTemporary');
+    assert.ok(may(set, 'view') && may(set, 'createTemporary') && !may(set, 'inspect'));
+    assert.equal(having(NONE, 'kick', true), Permission.kick);
+    assert.equal(having(setOf('kick', 'view'), 'kick', false), Permission.view);
+    assert.equal(having(Permission.view, 'view', true), Permission.view);
+    for (const name of PERMISSIONS) assert.equal(may(NAMED, name), name !== 'administer');
   }],
   ['an owner may do everything, and stays one', () => {
-    for (const all of [2 ** 63, 2 ** 64]) {
-      assert.ok(BITS.every((bit) => may(all, bit)));
-      assert.equal(having(all, PERMISSION.kick, false), all);
+    for (const all of [1n << 63n, (1n << 64n) - 1n]) {
+      assert.ok(PERMISSIONS.every((name) => may(all, name)));
+      assert.equal(having(all, 'kick', false), all);
     }
   }],
   ['a cell goes through its three states and back', () => {
-    let cells = { allow: 0, deny: 4, reach: 1 };
-    assert.equal(state(cells, 2), 'deny');
-    assert.equal(state(cells, 1), 'inherit');
+    const { speak } = Permission;
+    let cells = { allow: NONE, deny: speak, reach: 1 };
+    assert.equal(state(cells, 'speak'), 'deny');
+    assert.equal(state(cells, 'join'), 'inherit');
     const seen = [];
     for (let i = 0; i < 3; i += 1) {
-      cells = stated(cells, 2, turned(state(cells, 2)));
-      seen.push([state(cells, 2), cells.allow, cells.deny]);
+      cells = stated(cells, 'speak', turned(state(cells, 'speak')));
+      seen.push([state(cells, 'speak'), cells.allow, cells.deny]);
     }
-    assert.deepEqual(seen, [['inherit', 0, 0], ['allow', 4, 0], ['deny', 0, 4]]);
+    assert.deepEqual(seen, [['inherit', NONE, NONE], ['allow', speak, NONE], ['deny', NONE, speak]]);
     assert.equal(cells.reach, 1);
   }],
   ['what came and went', () => {
-    assert.deepEqual(difference(0b0111, 0b1101), { gained: [3], lost: [1] });
-    assert.deepEqual(difference(5, 5), { gained: [], lost: [] });
+    assert.deepEqual(difference(setOf('view', 'join', 'speak'), setOf('view', 'speak', 'text')), { gained: ['text'], lost: ['join'] });
+    assert.deepEqual(difference(5n, 5n), { gained: [], lost: [] });
   }],
   ['the step that decided is the last that says something', () => {
-    const grant = { kind: STEP.grant, allow: 4, deny: 0 };
-    const denies = { kind: STEP.overwrite, allow: 0, deny: 4 };
-    const allows = { kind: STEP.overwrite, allow: 4, deny: 0 };
-    const unseen = { kind: STEP.unseen, allow: 0, deny: 0 };
-    assert.equal(decider({ allowed: false, steps: [] }, 2), undefined);
-    assert.equal(decider({ allowed: false, steps: [grant, denies] }, 2), denies);
-    assert.equal(decider({ allowed: true, steps: [grant, denies, allows] }, 2), allows);
-    assert.equal(decider({ allowed: true, steps: [grant] }, 2), grant);
-    assert.equal(decider({ allowed: false, steps: [grant, unseen] }, 2), unseen);
-    assert.equal(decider({ allowed: false, steps: [grant, denies, allows, unseen] }, 2), unseen);
+    const { speak } = Permission;
+    const grant = { kind: StepKind.grant, allow: speak, deny: NONE };
+    const denies = { kind: StepKind.overwrite, allow: NONE, deny: speak };
+    const allows = { kind: StepKind.overwrite, allow: speak, deny: NONE };
+    const unseen = { kind: StepKind.unseen, allow: NONE, deny: NONE };
+    assert.equal(decider({ allowed: false, steps: [] }, 'speak'), undefined);
+    assert.equal(decider({ allowed: false, steps: [grant, denies] }, 'speak'), denies);
+    assert.equal(decider({ allowed: true, steps: [grant, denies, allows] }, 'speak'), allows);
+    assert.equal(decider({ allowed: true, steps: [grant] }, 'speak'), grant);
+    assert.equal(decider({ allowed: false, steps: [grant, unseen] }, 'speak'), unseen);
+    assert.equal(decider({ allowed: false, steps: [grant, denies, allows, unseen] }, 'speak'), unseen);
+  }],
+  ['a set of permissions goes over the wire and back, and what has no end is refused', () => {
+    for (const allow of [NONE, 1n, 0x7fn, 0x80n, 1n << 53n, (1n << 53n) + 1n, 1n << 63n, (1n << 64n) - 1n]) {
+      const bytes = encode('CreateRole', { name: 'x', rank: 1, colour: 2, allow });
+      assert.deepEqual(decode('CreateRole', bytes), { message: { name: 'x', rank: 1, colour: 2, allow }, length: bytes.length });
+    }
+    // Field 4 cut short, and with more bytes than a number has.
+    for (const bytes of [[3, 0x20, 0xff, 0xff], [13, 0x20, ...Array(11).fill(0xff), 1]]) {
+      assert.throws(() => decode('CreateRole', new Uint8Array(bytes)), /without an end/);
+    }
+  }],
+  ['what an operation needs is a permission that there is', () => {
+    for (const [name, { permission, answer }] of Object.entries(operations)) {
+      assert.ok(permission === '' || permission in Permission, name);
+      assert.ok(answer, name);
+    }
+    assert.equal(operations.kick.permission, 'kick');
   }],
   ['a colour is for a name only where it can be read', () => {
     assert.ok(legible(0x000000, 0xffffff) && legible(0xffffff, 0x172225) && legible(0x0e5a63, 0xffffff));
@@ -88,7 +111,10 @@ const tests = [
     assert.deepEqual(Object.keys(en).sort(), Object.keys(de).sort());
     const words = (sentence) => [...sentence.matchAll(/\{\w+\}/g)].map(([word]) => word).sort();
     for (const key of Object.keys(en)) assert.deepEqual(words(en[key]), words(de[key]), key);
-    for (const bit of BITS) for (const { text } of texts) assert.ok(text[`permission${bit}`] && text[`permissionAbout${bit}`], bit);
+    const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
+    for (const name of PERMISSIONS) assert.ok(en[`permission${capital(name)}`] && en[`permissionAbout${capital(name)}`], name);
+    const codes = Object.keys(ErrorCode).map((name) => `error${capital(name)}`);
+    for (const key of Object.keys(en).filter((one) => /^error[A-Z]/.test(one))) assert.ok(codes.includes(key), key);
     assert.ok(ON_CHANNEL.length > 10);
   }],
 ];
@@ -100,4 +126,14 @@ for (const [name, test] of tests) {
     failed.push(`${name}: ${error.message}`);
   }
 }
-console.log(JSON.stringify({ tried: tests.length, failed, bits: BITS }));
+// What the server's own codec is compared with.
+const { rolesAre } = decode('Event', new Uint8Array(JSON.parse(process.env.EVENT))).message;
+const [first] = rolesAre.roles;
+const asked = encode('Request', { why: { session: 0, user: '', channel: first.id, permissions: first.allow } });
+console.log(JSON.stringify({
+  tried: tests.length,
+  failed,
+  bits: Object.values(Permission).map(String),
+  roles: rolesAre.roles.map(({ id, allow }) => [String(id), String(allow)]),
+  asked: [...asked],
+}));

@@ -277,6 +277,13 @@ try {
   results.stayedAway = await mod.page.locator('.member', { hasText: 'alice' }).count();
   await alice.press('Go in again');
   await alice.page.locator('#room').waitFor();
+  // Without a reason, nothing stands in its place.
+  await mod.page.locator('.member', { hasText: 'alice' }).waitFor();
+  dialog = await menu(mod, 'What you can do with alice');
+  await dialog.locator('summary', { hasText: 'Kick' }).click();
+  await dialog.getByRole('button', { name: 'Kick alice' }).click();
+  await alice.page.getByText('A moderator ended your connection. You may come back.', { exact: true }).waitFor();
+  results.reasons = await alice.page.locator('blockquote').count();
   say('was kicked');
 
   results.ran = await mod.page.evaluate(() => globalThis.ran ?? 0) + await alice.page.evaluate(() => globalThis.ran ?? 0);

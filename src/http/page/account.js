@@ -1,15 +1,13 @@
 // The dialog of one's own account: devices, password, one-time codes.
 
 import { h, fill } from './dom.js';
-import { explain } from './entry.js';
-import { PERMISSION } from './permission.js';
-import { language, t } from './text.js';
+import { setOf } from './permission.js';
+import { when } from './reason.js';
+import { explain } from './refusal.js';
+import { t } from './text.js';
 
 /** What a key that is made here may do: see, join, speak and write. */
-const SCOPES = 2 ** PERMISSION.view + 2 ** PERMISSION.join + 2 ** PERMISSION.speak + 2 ** PERMISSION.text;
-
-/** @param {number | bigint} milliseconds */
-const when = (milliseconds) => new Date(Number(milliseconds)).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+const SCOPES = setOf('view', 'join', 'speak', 'text');
 
 /** A QR code of so many modules a side, a bit each. @param {number} side @param {Uint8Array} bits @param {string} name */
 function qrCode(side, bits, name) {
@@ -52,15 +50,15 @@ export async function account(session) {
   };
   /** @param {string} name @param {() => Promise<string | void>} work */
   const button = (name, work) => h('button', { type: 'button', onclick: () => act(work) }, name);
-  /** @param {string} id @param {string} name @param {Record<string, any>} attributes */
+  /** @param {string} id @param {string} name @param {import('./dom.js').Attributes} attributes */
   const field = (id, name, attributes) => {
     const input = h('input', { id, required: true, ...attributes });
     return { input, element: h('div', { class: 'field' }, h('label', { for: id }, name), input) };
   };
 
   const showDevices = async () => {
-    const { devices: list } = (await session.request('listDevices')).devices;
-    fill(devices, ...list.map((/** @type {any} */ device) => h('li', {},
+    const { devices: list } = await session.request('listDevices', {});
+    fill(devices, ...list.map((device) => h('li', {},
       h('div', {}, h('strong', {}, device.name || device.client), device.this ? ` (${t('thisDevice')})` : ''),
       h('div', { class: 'hint' }, [device.client, device.address, when(device.usedMs)].filter(Boolean).join(' · ')),
       !device.this && h('button', {
@@ -73,7 +71,7 @@ export async function account(session) {
   };
 
   const showFactor = async () => {
-    const { account: own } = await session.request('getAccount');
+    const own = await session.request('getAccount', {});
     if (own.secondFactor) {
       const proof = field('factor-proof', t('factorProof'), { autocomplete: 'one-time-code', maxlength: 256 });
       fill(factor, h('p', {}, t('factorOn', { codes: own.recoveryCodes })), proof.element, button(t('factorRemove'), async () => {
@@ -84,12 +82,12 @@ export async function account(session) {
       return;
     }
     fill(factor, h('p', {}, t('factorOff')), button(t('factorSetUp'), async () => {
-      const { secondFactorSecret: secret } = await session.request('setUpSecondFactor');
+      const secret = await session.request('setUpSecondFactor', {});
       const code = field('factor-code', t('factorCode'), { autocomplete: 'one-time-code', inputmode: 'numeric', maxlength: 7 });
       fill(factor, h('p', {}, t('factorScan')), qrCode(secret.qrSide, secret.qr, t('factorQr')), h('p', {}, t('factorType'), ' ', h('code', {}, secret.secret)),
         code.element, button(t('factorConfirm'), async () => {
-          const { recoveryCodes } = await session.request('confirmSecondFactor', { code: code.input.value });
-          fill(factor, h('p', {}, t('recoveryLead')), h('ul', { class: 'codes' }, recoveryCodes.codes.map((/** @type {string} */ one) => h('li', {}, h('code', {}, one)))));
+          const { codes } = await session.request('confirmSecondFactor', { code: code.input.value });
+          fill(factor, h('p', {}, t('recoveryLead')), h('ul', { class: 'codes' }, codes.map((one) => h('li', {}, h('code', {}, one)))));
         }));
       code.input.focus();
     }));
@@ -97,7 +95,7 @@ export async function account(session) {
 
   const email = h('div', { class: 'factor' });
   const showEmail = async () => {
-    const { account: own } = await session.request('getAccount');
+    const own = await session.request('getAccount', {});
     const address = field('email', t('email'), { type: 'email', autocomplete: 'email', maxlength: 254, '.value': own.email });
     const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
     const code = field('email-code', t('letterCode'), { autocomplete: 'one-time-code', maxlength: 32 });
@@ -116,12 +114,12 @@ export async function account(session) {
 
   const keys = h('div', { class: 'factor' });
   const showKeys = async () => {
-    const { keys: list } = (await session.request('listApiKeys')).apiKeys;
+    const { keys: list } = await session.request('listApiKeys', {});
     const name = field('key-name', t('keyName'), { maxlength: 200 });
     fill(keys, h('p', {}, t('keysLead')),
-      list.length > 0 && h('ul', { class: 'devices' }, list.map((/** @type {any} */ key) => h('li', {},
+      list.length > 0 && h('ul', { class: 'devices' }, list.map((key) => h('li', {},
         h('div', {}, h('strong', {}, key.name || key.prefix)),
-        h('div', { class: 'hint' }, [`${key.prefix}…`, Number(key.usedMs) > 0 ? t('keyUsed', { when: when(key.usedMs) }) : t('keyNotUsed')].join(' · ')),
+        h('div', { class: 'hint' }, [`${key.prefix}…`, key.usedMs > 0 ? t('keyUsed', { when: when(key.usedMs) }) : t('keyNotUsed')].join(' · ')),
         h('button', {
           type: 'button', 'aria-label': t('keyRevoke', { key: key.name || key.prefix }),
           onclick: () => act(async () => {
@@ -130,7 +128,7 @@ export async function account(session) {
           }),
         }, t('revoke'))))),
       name.element, button(t('keyCreate'), async () => {
-        const { apiKeyMade: made } = await session.request('createApiKey', { name: name.input.value.trim(), scopes: SCOPES });
+        const made = await session.request('createApiKey', { name: name.input.value.trim(), scopes: SCOPES, lifeMs: 0 });
         await showKeys();
         keys.prepend(h('p', { role: 'status' }, t('keyMade'), ' ', h('code', {}, made.key)));
       }));
@@ -153,7 +151,7 @@ export async function account(session) {
   const dialog = h('dialog', { 'aria-labelledby': 'account-title', class: 'preferences account' },
     h('h2', { id: 'account-title' }, t('account')), problem, said,
     h('fieldset', {}, h('legend', {}, t('yourDevices')), devices, button(t('endOthers'), async () => {
-      await session.request('endOtherDevices');
+      await session.request('endOtherDevices', {});
       await showDevices();
     })),
     h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),

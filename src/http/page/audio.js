@@ -12,7 +12,7 @@ import { RATE } from './jitter.js';
  */
 
 export class Audio {
-  /** @param {Worker} worker */
+  /** @param {import('./worker.js').VoiceWorker} worker */
   constructor(worker) {
     this.worker = worker;
     /** @type {AudioContext | undefined} */
@@ -27,7 +27,7 @@ export class Audio {
     this.playback = undefined;
     /** What was told to what plays. @type {Map<number, number>} */
     this.gains = new Map();
-    /** @type {(speakers: any[]) => void} */
+    /** @type {(speakers: import('./playback.js').Played[]) => void} */
     this.onspeakers = () => {};
   }
 
@@ -86,8 +86,7 @@ export class Audio {
 
   /** @param {string} device Where the browser lets a page choose. */
   async playOn(device) {
-    const context = /** @type {any} */ (this.context);
-    if (context?.setSinkId) await context.setSinkId(device || '');
+    await this.context?.setSinkId?.(device);
   }
 
   /** How loud everybody is, by SSRC; 1 is as it came. @param {Map<number, number>} gains */

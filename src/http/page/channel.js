@@ -1,20 +1,20 @@
 // What can be done with a channel: the dialog behind the "…" of its row, its password, and the forms to make and change one.
 
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
-import { ICONS, fill, h, icon } from './dom.js';
-import { PERMISSION } from './permission.js';
+import { ICONS, fill, h, icon, print } from './dom.js';
 import { keyName } from './preferences.js';
-import { guarded, lacking, since } from './reason.js';
+import { guarded, lacking, needed, since } from './reason.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 
 /** @typedef {import('./reason.js').Need} Need */
 /** @typedef {import('./room.js').Room} Room */
+/** @typedef {import('./messages.js').Channel} Channel */
 
 /** How long a temporary channel stays empty, in milliseconds. */
 const TEMPORARY = 60_000;
 
-/** Asks for a channel's password, and goes in. @param {Room} room @param {any} channel */
+/** Asks for a channel's password, and goes in. @param {Room} room @param {Channel} channel */
 export function password(room, channel) {
   const dialog = new Dialog(t('join', { channel: channel.name }));
   const { input, element } = field(t('channelPassword'), { type: 'password', autocomplete: 'off', required: true, maxlength: 256 });
@@ -28,17 +28,18 @@ export function password(room, channel) {
   input.focus();
 }
 
-/** @param {Room} room @param {any} shown */
+/** @param {Room} room @param {Channel} shown */
 export function channelMenu(room, shown) {
   new Menu(room, shown).open();
 }
 
 class Menu {
-  /** @param {Room} room @param {any} shown */
+  /** @param {Room} room @param {Channel} shown */
   constructor(room, shown) {
     this.room = room;
     this.session = room.session;
     this.id = shown.id;
+    this.name = shown.name;
     this.dialog = new Dialog(shown.name, 'person');
     this.about = h('div', { class: 'about-person' });
     this.actions = h('div', { class: 'actions' });
@@ -52,21 +53,21 @@ class Menu {
 
   open() {
     const { dialog, session, id } = this;
-    const edit = [{ channel: id, bit: PERMISSION.editChannel }];
-    const temporary = !session.may(id, PERMISSION.createChannel) && session.may(id, PERMISSION.createTemporary);
+    const temporary = onlyTemporary(session, id);
     dialog.show(this.about, this.actions, this.listening(),
-      this.fold(t('shout'), ICONS.whisper, [{ channel: id, bit: PERMISSION.whisper }], this.shout()),
-      this.fold(t('links'), ICONS.link, edit, this.links),
-      this.fold(t('channelEdit'), ICONS.settings, edit, channelForm(session, dialog, this.channel, 0)),
-      this.fold(t('channelCreate'), ICONS.people, [{ channel: id, bit: temporary ? PERMISSION.createTemporary : PERMISSION.createChannel }], channelForm(session, dialog, undefined, id, temporary)),
-      this.fold(t('channelRemove'), ICONS.close, edit, this.removal()));
+      this.fold(t('shout'), ICONS.whisper, needed('setVoiceTarget', id), this.shout()),
+      this.fold(t('links'), ICONS.link, needed('linkChannels', id), this.links),
+      this.fold(t('channelEdit'), ICONS.settings, needed('editChannel', id), channelForm(session, dialog, this.channel, 0)),
+      this.fold(t('channelCreate'), ICONS.people, creating(session, id), channelForm(session, dialog, undefined, id, temporary)),
+      this.fold(t('channelRemove'), ICONS.close, needed('removeChannel', id), this.removal()));
     this.draw();
-    dialog.on(session, 'change', () => (this.channel ? this.draw() : dialog.close()));
+    dialog.follow(session, () => (this.channel ? this.draw() : dialog.close()));
   }
 
   draw() {
     const { channel, session, dialog } = this;
-    const facts = JSON.stringify([channel, session.me, session.everywhere, [...session.channels.keys()]]);
+    if (!channel) return;
+    const facts = print([channel, session.me, session.everywhere, [...session.channels.keys()]]);
     if (facts === this.drawn) return;
     this.drawn = facts;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
@@ -79,9 +80,9 @@ class Menu {
     if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
   }
 
-  /** @param {any} channel */
+  /** @param {Channel} channel */
   facts(channel) {
-    const { bitrate, frameMs, lastSpeakers } = channel.voice ?? {};
+    const { bitrate = 0, frameMs = 0, lastSpeakers = 0 } = channel.voice ?? {};
     return [
       channel.password && t('hasPassword'), channel.temporaryMs !== undefined && t('temporary'),
       channel.userLimit > 0 && t('limitOf', { limit: channel.userLimit }), bitrate > 0 && t('bitrateOf', { rate: bitrate / 1000 }),
@@ -89,7 +90,7 @@ class Menu {
     ].filter(Boolean);
   }
 
-  /** @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => any} act @param {boolean} [pressed] */
+  /** @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => unknown} act @param {boolean} [pressed] */
   button(key, name, drawing, needs, act, pressed) {
     const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
     return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
@@ -100,7 +101,7 @@ class Menu {
     return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
   }
 
-  /** @param {any} channel */
+  /** @param {Channel} channel */
   buttons(channel) {
     const { session, dialog, room, id } = this;
     const here = session.me?.channel === id;
@@ -111,19 +112,19 @@ class Menu {
     const recorded = !!channel.recordedBy;
     const mine = recorded && channel.recordedBy === session.me?.name;
     const recordNeeds = recorded
-      ? (mine ? [] : [{ channel: id, bit: PERMISSION.muteOthers }])
-      : [{ refused: !here && t('recordHere') }, { channel: id, bit: PERMISSION.record }];
+      ? (mine ? [] : needed('stopRecording', id))
+      : [{ refused: !here && t('recordHere') }, ...needed('startRecording', id)];
     return [
-      !here && this.button('join', t('join', { channel: channel.name }), ICONS.leave, [{ channel: id, bit: PERMISSION.join }], leave(() => room.join(channel))),
+      !here && this.button('join', t('join', { channel: channel.name }), ICONS.leave, needed('join', id), leave(() => room.join(channel))),
       this.button('record', recorded ? t('recordStop') : t('record'), ICONS.record, recordNeeds, () => dialog.act(async () => {
         if (recorded) await session.request('stopRecording', { channel: id });
-        else await session.request('startRecording');
+        else await session.request('startRecording', {});
         return recorded ? t('recordStopped') : t('recordStarted');
       }), recorded),
-      this.button('recordings', t('recordings'), ICONS.headphones, [{ channel: id, bit: PERMISSION.record }], leave(() => {
+      this.button('recordings', t('recordings'), ICONS.headphones, needed('fetchRecording', id), leave(() => {
         room.lazy(import('./recordings.js'), ({ recordings }) => recordings(session));
       })),
-      this.button('overwrites', t('channelPermissions'), ICONS.shield, [{ channel: id, bit: session.may(id, PERMISSION.inspect) ? PERMISSION.inspect : PERMISSION.manageRoles }], leave(() => {
+      this.button('overwrites', t('channelPermissions'), ICONS.shield, needed(lacking(session, needed('why', id)) ? 'listOverwrites' : 'why', id), leave(() => {
         room.lazy(import('./matrix.js'), ({ matrix }) => matrix(session, id));
       })),
       this.button('copy', t('copyLink'), ICONS.link, [], leave(() => room.copyLink(id))),
@@ -133,9 +134,9 @@ class Menu {
   /** Hearing the channel without being there. */
   listening() {
     const { session, dialog, id } = this;
-    const needs = [{ channel: id, bit: PERMISSION.listen }];
+    const needs = needed('listen', id);
     if (lacking(session, needs)) return this.button('listen', t('listen'), ICONS.ear, needs, () => {});
-    const now = session.me?.listening?.find((/** @type {any} */ one) => one.channel === id);
+    const now = session.me?.listening?.find((one) => one.channel === id);
     const shown = h('output', {}, t('percent', { value: now?.volume || 100 }));
     const volume = field(t('listenVolume'), {
       type: 'range', min: 5, max: 200, step: 5, '.value': String(now?.volume || 100),
@@ -162,25 +163,25 @@ class Menu {
   }
 
   shout() {
-    const { dialog, room, id, channel } = this;
+    const { dialog, room, id } = this;
     const below = h('input', { type: 'checkbox' });
     const linked = h('input', { type: 'checkbox' });
     const key = keyName(settings.whisperKey);
     return h('div', { class: 'folded' }, h('label', { class: 'choice' }, below, t('withBelow')), h('label', { class: 'choice' }, linked, t('withLinks')),
       dialog.button(t('shoutTo', { key }), async () => {
-        await room.whisper.to({ channel: id, subtree: below.checked, links: linked.checked }, channel.name);
-        return t('whisperReady', { name: channel.name, key });
+        await room.whisper.to({ channel: id, subtree: below.checked, links: linked.checked }, this.name);
+        return t('whisperReady', { name: this.name, key });
       }));
   }
 
-  /** @param {any} channel */
+  /** @param {Channel} channel */
   drawLinks(channel) {
     const { session, dialog, id } = this;
     const link = (/** @type {number} */ other, /** @type {boolean} */ on) => session.request('linkChannels', { channel: id, other, linked: on });
-    const others = channelOptions(session, (one) => one.id !== id && !channel.links.includes(one.id) && session.may(one.id, PERMISSION.editChannel));
+    const others = channelOptions(session, (one) => one.id !== id && !channel.links.includes(one.id) && !lacking(session, needed('linkChannels', one.id)));
     const { select, element } = choice(t('linkWith'), others);
     fill(this.links, h('p', { class: 'hint' }, t('linksLead')),
-      channel.links.length > 0 && h('ul', { class: 'devices' }, channel.links.map((/** @type {number} */ other) => h('li', {}, session.path(other) || t('unseenChannel'),
+      channel.links.length > 0 && h('ul', { class: 'devices' }, channel.links.map((other) => h('li', {}, session.path(other) || t('unseenChannel'),
         dialog.button(t('unlink'), async () => { await link(other, false); }, { 'aria-label': t('unlinkFrom', { channel: session.path(other) }) })))),
       others.length > 0 && element, others.length > 0 && dialog.button(t('linkIt'), async () => { await link(Number(select.value), true); }));
   }
@@ -192,18 +193,24 @@ class Menu {
   }
 }
 
+/** Whether one may make channels below another only for a while. @param {import('./session.js').Session} session @param {number} parent */
+export const onlyTemporary = (session, parent) => !session.may(parent, 'createChannel') && session.may(parent, 'createTemporary');
+
+/** What making one there needs. @param {import('./session.js').Session} session @param {number} parent @returns {Need[]} */
+export const creating = (session, parent) => (onlyTemporary(session, parent) ? [{ channel: parent, permission: 'createTemporary' }] : needed('createChannel', parent));
+
 /**
  * The form to change a channel, or to make one.
- * @param {import('./session.js').Session} session @param {Dialog} dialog @param {any} channel The one to change.
- * @param {number} parent Of the one to make. @param {boolean} [onlyTemporary]
+ * @param {import('./session.js').Session} session @param {Dialog} dialog @param {Channel | undefined} channel The one to change.
+ * @param {number} parent Of the one to make. @param {boolean} [temporarily]
  */
-export function channelForm(session, dialog, channel, parent, onlyTemporary = false) {
+export function channelForm(session, dialog, channel, parent, temporarily = false) {
   const name = field(t('name'), { required: true, maxlength: 64, autocomplete: 'off', '.value': channel?.name ?? '' });
   const description = area(t('description'), { maxlength: 2000, '.value': channel?.description ?? '' });
   const limit = field(t('userLimit'), { type: 'number', min: 0, max: 100_000, '.value': String(channel?.userLimit ?? 0) });
   const secret = field(channel?.password ? t('passwordOther') : t('channelPassword'), { type: 'password', autocomplete: 'new-password', maxlength: 256 });
   const open = h('input', { type: 'checkbox' });
-  const temporary = h('input', { type: 'checkbox', checked: onlyTemporary, disabled: onlyTemporary });
+  const temporary = h('input', { type: 'checkbox', checked: temporarily, disabled: temporarily });
   const rate = field(t('bitrate'), { type: 'number', min: 0, max: 510, step: 'any', '.value': String((channel?.voice?.bitrate ?? 0) / 1000) });
   const frame = choice(t('frameLength'), [[0, t('any')], [10, '10 ms'], [20, '20 ms'], [40, '40 ms'], [60, '60 ms']], channel?.voice?.frameMs ?? 0);
   const speakers = field(t('lastSpeakers'), { type: 'number', min: 0, max: 1000, '.value': String(channel?.voice?.lastSpeakers ?? 0) });

@@ -1,10 +1,13 @@
 // What the dialogs have in common: a title, what went wrong, what was done, and a way out.
 
 import { fill, h } from './dom.js';
-import { explain } from './entry.js';
+import { explain } from './refusal.js';
 import { language, t } from './text.js';
 
 const HOUR = 3_600_000;
+
+/** @typedef {import('./dom.js').Attributes} Attributes */
+/** @typedef {import('./dom.js').Part} Part */
 
 /** How long something holds, in milliseconds. */
 const LIVES = [0, HOUR, 24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR];
@@ -35,7 +38,7 @@ export class Dialog {
     });
   }
 
-  /** @param {...(import('./dom.js').Part | import('./dom.js').Part[])} parts */
+  /** @param {...(Part | Part[])} parts */
   show(...parts) {
     fill(this.body, ...parts);
     document.body.append(this.element);
@@ -69,37 +72,37 @@ export class Dialog {
     }
   }
 
-  /** @param {string} name @param {() => Promise<string | void>} work @param {Record<string, any>} [attributes] */
+  /** @param {string} name @param {() => Promise<string | void>} work @param {Attributes} [attributes] */
   button(name, work, attributes = {}) {
     return h('button', { type: 'button', onclick: () => this.act(work), ...attributes }, name);
   }
 
-  /** While it is open. @param {EventTarget} target @param {string} type @param {(event: any) => void} act */
-  on(target, type, act) {
-    target.addEventListener(type, act, { signal: this.stop.signal });
+  /** When something is different, while it is open. @param {import('./session.js').Session} session @param {() => void} act */
+  follow(session, act) {
+    session.on('change', act, this.stop.signal);
   }
 }
 
-/** An input below its name. @param {string} name @param {Record<string, any>} [attributes] */
+/** An input below its name. @param {string} name @param {Attributes} [attributes] */
 export function field(name, attributes = {}) {
-  const id = attributes.id ?? unique('field');
+  const id = String(attributes.id ?? unique('field'));
   const input = h('input', { ...attributes, id });
   return { input, element: h('div', { class: 'field' }, h('label', { for: id }, name), input) };
 }
 
-/** Several lines below their name. @param {string} name @param {Record<string, any>} [attributes] */
+/** Several lines below their name. @param {string} name @param {Attributes} [attributes] */
 export function area(name, attributes = {}) {
-  const id = attributes.id ?? unique('field');
+  const id = String(attributes.id ?? unique('field'));
   const input = h('textarea', { rows: 3, ...attributes, id });
   return { input, element: h('div', { class: 'field' }, h('label', { for: id }, name), input) };
 }
 
 /**
  * A choice below its name.
- * @param {string} name @param {[string | number, string][]} options @param {string | number} [chosen] @param {Record<string, any>} [attributes]
+ * @param {string} name @param {[string | number, string][]} options @param {string | number} [chosen] @param {Attributes} [attributes]
  */
 export function choice(name, options, chosen, attributes = {}) {
-  const id = attributes.id ?? unique('field');
+  const id = String(attributes.id ?? unique('field'));
   const select = h('select', { ...attributes, id },
     options.map(([value, label]) => h('option', { value, selected: String(value) === String(chosen) }, label)));
   return { select, element: h('div', { class: 'field' }, h('label', { for: id }, name), select) };
@@ -115,12 +118,12 @@ export function lifeChoice() {
   return choice(t('howLong'), LIVES.map((life, i) => [life, names[i]]), 0);
 }
 
-/** Something that is opened where it stands. @param {string} name @param {...(import('./dom.js').Part)} parts */
+/** Something that is opened where it stands. @param {string} name @param {...Part} parts */
 export function folded(name, ...parts) {
   return h('details', {}, h('summary', {}, name), h('div', { class: 'folded' }, ...parts));
 }
 
-/** Channels by their paths, as options. @param {import('./session.js').Session} session @param {(channel: any) => boolean} [wanted] @returns {[number, string][]} */
+/** Channels by their paths, as options. @param {import('./session.js').Session} session @param {(channel: import('./messages.js').Channel) => boolean} [wanted] @returns {[number, string][]} */
 export function channelOptions(session, wanted = () => true) {
   return [...session.channels.values()].filter(wanted)
     .map((channel) => /** @type {[number, string]} */ ([channel.id, session.path(channel.id)])).sort(([, a], [, b]) => a.localeCompare(b));

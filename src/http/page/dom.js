@@ -3,17 +3,22 @@
 /** @typedef {Node | string | number | false | undefined | null} Part */
 
 /**
- * An element with attributes, properties (`.value`) and listeners (`onclick`), and what is in it.
+ * Attributes, properties (`.value`) and listeners (`onclick`) of an element.
+ * @typedef {Record<string, string | number | boolean | null | undefined | ((event: never) => unknown)>} Attributes
+ */
+
+/**
+ * An element, and what is in it.
  * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Record<string, any>} [attributes] @param {...(Part | Part[])} parts
+ * @param {T} tag @param {Attributes} [attributes] @param {...(Part | Part[])} parts
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, attributes = {}, ...parts) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false || value === null) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else if (name.startsWith('.')) /** @type {any} */ (element)[name.slice(1)] = value;
+    if (typeof value === 'function') element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (name.startsWith('.')) Reflect.set(element, name.slice(1), value);
     else element.setAttribute(name, value === true ? '' : String(value));
   }
   fill(element, ...parts);
@@ -25,6 +30,9 @@ export function fill(element, ...parts) {
   const nodes = parts.flat().filter((part) => part !== false && part !== undefined && part !== null);
   element.replaceChildren(.../** @type {(Node | string)[]} */ (nodes.map((part) => (part instanceof Node ? part : String(part)))));
 }
+
+/** A value as text, to see whether it is another one. @param {unknown} value */
+export const print = (value) => JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part));
 
 /**
  * A drawing: paths on a field of 24 by 24.

@@ -1,8 +1,10 @@
 // The first step: who are you?
 
+import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
-import { CLOSED, REFUSED, Refusal } from './session.js';
-import { refusal, t } from './text.js';
+import { explain, isRefusal } from './refusal.js';
+import { DEVICE } from './session.js';
+import { t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {"logIn" | "guest" | "claim" | "register" | "forgot" | "reset"} Way */
@@ -25,7 +27,7 @@ export function entry(session, notice) {
   const card = h('main', { class: 'card', id: 'entry' });
   const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
 
-  /** @param {string} name @param {Record<string, any>} attributes */
+  /** @param {string} name @param {import('./dom.js').Attributes} attributes */
   const field = (name, attributes) => {
     const id = `field-${attributes.name}`;
     return h('div', { class: 'field' }, h('label', { for: id }, name), h('input', { id, required: true, ...attributes }));
@@ -41,36 +43,39 @@ export function entry(session, notice) {
   async function submit(event) {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
-    const given = Object.fromEntries(new FormData(form));
+    const fields = new FormData(form);
+    const given = (/** @type {string} */ field) => String(fields.get(field) ?? '');
+    const code = given('code').trim();
+    const [name, password, device] = [given('name'), given('password'), DEVICE];
     const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
     const label = button.textContent;
     button.disabled = true;
     fill(button, t('working'));
     fill(problem);
     try {
-      if (way === 'guest') await session.logIn('logInGuest', { name: given.name });
+      if (way === 'guest') await session.logIn('logInGuest', { name, device });
       else if (way === 'forgot') {
-        await session.before('requestReset', { email: String(given.email).trim() });
+        await session.before('requestReset', { email: given('email').trim() });
         way = 'reset';
         notice = t('letterSent');
         draw();
       } else if (way === 'reset') {
-        await session.before('resetPassword', { code: String(given.code).trim(), password: given.password });
+        await session.before('resetPassword', { code, password });
         history.replaceState(null, '', '/');
         way = 'logIn';
         notice = t('resetDone');
         draw();
       } else if (way === 'register') {
-        await session.logIn('register', { invite: String(given.invite).trim(), name: given.name, password: given.password });
+        await session.logIn('register', { invite: given('invite').trim(), name, password, device });
         // The code is used, and the address keeps no secret.
         history.replaceState(null, '', path ? `/#/${path.split('/').map(encodeURIComponent).join('/')}` : '/');
-      } else if (way === 'claim') await session.logIn('redeemClaim', { code: String(given.code).trim(), name: given.name, password: given.password });
-      else await session.logIn('logInPassword', { name: given.name, password: given.password, code: String(given.factor ?? '').trim() });
+      } else if (way === 'claim') await session.logIn('redeemClaim', { code, name, password, device });
+      else await session.logIn('logInPassword', { name, password, device, code: given('factor').trim() });
     } catch (error) {
       fill(problem, explain(error));
       button.disabled = false;
       fill(button, label);
-      if (error instanceof Refusal && error.code === REFUSED.factor && !form.elements.namedItem('factor')) {
+      if (isRefusal(error, ErrorCode.secondFactorNeeded) && !form.elements.namedItem('factor')) {
         problem.before(field(t('oneTimeCode'), { name: 'factor', autocomplete: 'one-time-code', inputmode: 'text', maxlength: 32 }));
       }
       const first = form.querySelector('input[name=factor]') ?? form.querySelector('input[type=password]') ?? form.querySelector('input');
@@ -123,34 +128,10 @@ export function entry(session, notice) {
   }
   draw();
   if (invite) {
-    session.before('lookAtInvite', { code: invite }).then((answer) => {
-      path = answer.invite.channelPath;
+    session.before('lookAtInvite', { code: invite }).then(({ channelPath }) => {
+      path = channelPath;
       draw();
     }, (error) => fill(problem, explain(error)));
   }
   return card;
-}
-
-/** What went wrong, for a person. @param {unknown} error @returns {string} */
-export function explain(error) {
-  if (!(error instanceof Refusal)) return t('failed', { reason: String(/** @type {Error} */ (error).message ?? error) });
-  if (error.code === 0) return t('unreachable');
-  const wait = error.retryAfter > 0 ? ` ${t('retryIn', { seconds: Math.ceil(error.retryAfter / 1000) })}` : '';
-  const known = refusal(error.code);
-  if (known) return known + (error.code === REFUSED.attempts ? wait : '');
-  // What it says is in English; better than nothing.
-  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
-}
-
-/** Why a session ended, for a person. @param {Session} session */
-export function ending(session) {
-  switch (session.end?.code) {
-    case CLOSED.replaced: return t('endedReplaced');
-    case CLOSED.disabled: return t('endedDisabled');
-    case CLOSED.kicked: return session.end.reason ? t('endedKickedFor') : t('endedKicked');
-    case REFUSED.banned: return explain(new Refusal({ code: REFUSED.banned, message: session.end.reason }));
-    case CLOSED.version: return t('endedVersion');
-    case CLOSED.loggedOut: return t('endedLoggedOut');
-    default: return t('endedGuest');
-  }
 }

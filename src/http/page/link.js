@@ -5,7 +5,7 @@
  * @property {"webtransport" | "websocket"} kind
  * @property {(bytes: Uint8Array) => Promise<Uint8Array>} request
  * @property {(datagram: Uint8Array) => void} send
- * @property {Promise<{code: number | undefined, reason: string}>} closed A code when the server said one.
+ * @property {Promise<number | undefined>} closed With the server's code, when it said one.
  * @property {() => void} close
  */
 
@@ -26,7 +26,7 @@ function within(promise, time) {
   });
 }
 
-/** @param {ReadableStream<Uint8Array>} stream @param {(bytes: Uint8Array) => void} take */
+/** @template T @param {ReadableStream<T>} stream @param {(part: T) => void} take */
 async function drain(stream, take) {
   const reader = stream.getReader();
   for (;;) {
@@ -57,12 +57,12 @@ export async function webTransport(url, hashes, ears) {
   // What waits for longer is too late to be heard.
   datagrams.outgoingMaxAge = 200;
   datagrams.incomingMaxAge = 500;
-  const writable = /** @type {WritableStream<Uint8Array>} */ (/** @type {any} */ (datagrams).createWritable?.() ?? datagrams.writable);
+  const writable = datagrams.createWritable?.() ?? datagrams.writable;
   const voice = writable.getWriter();
   voice.closed.catch(() => {});
   drain(datagrams.readable, ears.voice).catch(() => {});
-  drain(/** @type {any} */ (transport.incomingUnidirectionalStreams), (stream) => {
-    drain(/** @type {any} */ (stream), ears.events).catch(() => {});
+  drain(/** @type {ReadableStream<ReadableStream<Uint8Array>>} */ (transport.incomingUnidirectionalStreams), (stream) => {
+    drain(stream, ears.events).catch(() => {});
   }).catch(() => {});
   return {
     kind: 'webtransport',
@@ -70,17 +70,14 @@ export async function webTransport(url, hashes, ears) {
       const stream = await transport.createBidirectionalStream();
       const writer = stream.writable.getWriter();
       // The answer says whether it arrived.
-      writer.write(/** @type {any} */ (bytes)).catch(() => {});
+      writer.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes)).catch(() => {});
       writer.close().catch(() => {});
-      return new Uint8Array(await new Response(/** @type {any} */ (stream.readable)).arrayBuffer());
+      return new Uint8Array(await new Response(stream.readable).arrayBuffer());
     },
     send(datagram) {
       voice.write(datagram).catch(() => {});
     },
-    closed: transport.closed.then(
-      ({ closeCode, reason }) => ({ code: closeCode, reason: reason ?? '' }),
-      (error) => ({ code: undefined, reason: String(error.message ?? error) }),
-    ),
+    closed: transport.closed.then(({ closeCode }) => closeCode, () => undefined),
     close() {
       try { transport.close({ closeCode: 0, reason: '' }); } catch { /* It is closed already. */ }
     },
@@ -105,12 +102,12 @@ export async function webSocket(url, ears) {
   /** @type {Map<number, {resolve: (bytes: Uint8Array) => void, reject: (error: Error) => void}>} */
   const waiting = new Map();
   let number = 0;
-  /** @type {Promise<{code: number | undefined, reason: string}>} */
+  /** @type {Promise<number | undefined>} */
   const closed = new Promise((resolve) => {
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code }) => {
       for (const { reject } of waiting.values()) reject(new Error('the connection is gone'));
       waiting.clear();
-      resolve({ code: code >= CODES ? code - CODES : undefined, reason });
+      resolve(code >= CODES ? code - CODES : undefined);
     };
   });
   socket.onmessage = ({ data }) => {

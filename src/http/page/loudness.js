@@ -4,18 +4,20 @@
 /** What others are turned down by: 12 dB. */
 export const DUCKED = 10 ** (-12 / 20);
 
+/** @typedef {import('./messages.js').Member} Member */
+
 /**
  * @param {object} now
- * @param {Iterable<any>} now.members
- * @param {any} now.me
- * @param {any} now.here The channel that one is in.
+ * @param {Iterable<Member>} now.members
+ * @param {Member | undefined} now.me
+ * @param {import('./messages.js').Channel | undefined} now.here The channel that one is in.
  * @param {Set<number>} now.talking SSRCs of those who are heard.
  * @param {Set<number>} now.whispering Of those, who speaks to chosen people.
- * @param {(member: any) => number} now.own What one chose for a person; 1 is as it came.
+ * @param {(member: Member) => number} now.own What one chose for a person; 1 is as it came.
  * @returns {Map<number, number>} Gains, by SSRC.
  */
 export function loudness({ members, me, here, talking, whispering, own }) {
-  const listened = new Map((me?.listening ?? []).map((/** @type {any} */ one) => [one.channel, (one.volume || 100) / 100]));
+  const listened = new Map((me?.listening ?? []).map((one) => [one.channel, (one.volume || 100) / 100]));
   const near = new Set([here?.id, ...(here?.links ?? [])]);
   const all = [...members];
   const first = all.some((member) => member.priority && member.session !== me?.session && talking.has(member.ssrc));

@@ -1,11 +1,13 @@
 // Begins the page, and shows one view after the other.
 
 import { Audio } from './audio.js';
+import { CloseCode } from './codes.js';
 import { h, fill } from './dom.js';
-import { ending, entry, explain } from './entry.js';
+import { entry } from './entry.js';
 import { microphone } from './microphone.js';
 import { Room } from './room.js';
-import { CLOSED, Session } from './session.js';
+import { ending, explain } from './refusal.js';
+import { Session } from './session.js';
 import { language, t } from './text.js';
 
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -110,17 +112,17 @@ async function begin() {
       room?.close();
       room = undefined;
       worker.postMessage({ kind: 'close' });
-      if (session.end?.code === CLOSED.replaced) {
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
+      if (session.end?.code === CloseCode.replaced) {
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)),
           h('button', { type: 'button', class: 'primary', onclick: () => start() }, t('comeHere')));
-      } else if (session.end?.code === CLOSED.kicked) {
+      } else if (session.end?.code === CloseCode.kicked) {
         const { reason } = session.end;
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)), reason && h('blockquote', {}, reason),
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)), reason && h('blockquote', {}, reason),
           h('button', { type: 'button', class: 'primary', onclick: () => (session.knowsToken ? start() : ask()) }, t('goInAgain')));
-      } else if (session.end?.code === CLOSED.version) {
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session)),
+      } else if (session.end?.code === CloseCode.versionRefused) {
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)),
           h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('reload')));
-      } else ask(ending(session));
+      } else ask(ending(session.end));
     }
   });
   await start();

@@ -1,16 +1,25 @@
 // The permissions of a channel: a matrix of roles and people by permissions, with the inspector beside it. Nothing is changed
 // before it is saved, and what would be different can be looked at first.
 
+import { Reach } from './codes.js';
 import { Dialog, choice, field, unique } from './dialog.js';
 import { fill, h } from './dom.js';
 import { Inspector, preview } from './inspector.js';
-import { ON_CHANNEL, PERMISSION, state, stated, turned } from './permission.js';
+import { NONE, ON_CHANNEL, state, stated, turned } from './permission.js';
 import { badge } from './person.js';
-import { guarded, lacking, permissionName, reachName } from './reason.js';
+import { guarded, lacking, needed, permissionAbout, permissionName, reaches } from './reason.js';
 import { t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
-/** @typedef {{role?: number, user?: string, name: string, allow: number, deny: number, reach: number, before: string}} Row */
+/** @typedef {import('./messages.js').SetOverwrite} SetOverwrite */
+
+/** Whom a row is for. @typedef {{role: number, user?: undefined} | {role?: undefined, user: string}} Subject */
+/** What the channel says for them, and what it said when that was read. @typedef {Subject & {name: string, now: Cells, before: Cells}} Row */
+/** @typedef {import('./permission.js').Cells} Cells */
+/** @typedef {import('./permission.js').PermissionName} PermissionName */
+
+/** @type {Cells} */
+const NOTHING = { allow: NONE, deny: NONE, reach: Reach.both };
 
 const SIGN = { inherit: '·', allow: '✓', deny: '✕' };
 
@@ -40,7 +49,7 @@ class Matrix {
 
   /** What changing needs. @returns {import('./reason.js').Need[]} */
   get needs() {
-    return [{ channel: this.channel, bit: PERMISSION.manageRoles }];
+    return needed('setOverwrite', this.channel);
   }
 
   async open() {
@@ -52,7 +61,7 @@ class Matrix {
     const add = guarded(h('button', { type: 'button' }, t('add')), session, this.needs, () => {
       const name = person.input.value.trim();
       if (!name) return;
-      if (!this.rows.some((row) => row.user === name)) this.rows.push(known({ user: name, name, allow: 0, deny: 0, reach: 0 }));
+      if (!this.rows.some((row) => row.user === name)) this.rows.push({ user: name, name, now: NOTHING, before: NOTHING });
       person.input.value = '';
       this.at = [this.rows.length - 1, 0];
       this.draw(true);
@@ -72,14 +81,14 @@ class Matrix {
 
   async load() {
     const { session, channel } = this;
-    const { overwrites } = (await session.request('listOverwrites', { channel })).overwrites;
-    const forRole = new Map(overwrites.filter((/** @type {any} */ one) => one.role !== undefined).map((/** @type {any} */ one) => [one.role, one]));
-    const nothing = { allow: 0, deny: 0, reach: 0 };
-    const pick = (/** @type {any} */ { allow, deny, reach }) => ({ allow, deny, reach });
+    const { overwrites } = await session.request('listOverwrites', { channel });
+    const forRole = new Map(overwrites.map((one) => [one.role, one]));
     const ranked = [...session.roles.values()].sort((a, b) => b.rank - a.rank || a.name.localeCompare(b.name));
+    /** @param {Subject & {name: string}} whom @param {Cells} [says] @returns {Row} */
+    const row = (whom, { allow, deny, reach } = NOTHING) => ({ ...whom, now: { allow, deny, reach }, before: { allow, deny, reach } });
     this.rows = [
-      ...ranked.map((role) => known({ role: role.id, name: role.name, ...pick(forRole.get(role.id) ?? nothing) })),
-      ...overwrites.filter((/** @type {any} */ one) => one.user !== undefined).map((/** @type {any} */ one) => known({ user: one.name, name: one.name, ...pick(one) })),
+      ...ranked.map(({ id, name }) => row({ role: id, name }, forRole.get(id))),
+      ...overwrites.filter((one) => one.user !== undefined).map((one) => row({ user: one.name, name: one.name }, one)),
     ];
     this.draw();
   }
@@ -88,7 +97,7 @@ class Matrix {
   draw(focus = false) {
     fill(this.grid, h('table', { role: 'grid', 'aria-label': t('permissionsOf', { channel: this.session.path(this.channel) }) },
       h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('whom')),
-        ON_CHANNEL.map((bit) => h('th', { scope: 'col', class: 'upright', title: t(/** @type {any} */ (`permissionAbout${bit}`)) }, h('span', {}, permissionName(bit)))),
+        ON_CHANNEL.map((name) => h('th', { scope: 'col', class: 'upright', title: permissionAbout(name) }, h('span', {}, permissionName(name)))),
         h('th', { scope: 'col' }, t('reach')))),
       h('tbody', {}, this.rows.map((row, y) => this.row(row, y)))));
     if (focus) this.focus();
@@ -97,43 +106,44 @@ class Matrix {
   /** @param {Row} row @param {number} y */
   row(row, y) {
     const role = row.role ? this.session.roles.get(row.role) : undefined;
-    const { select } = choice(t('reach'), [0, 1, 2].map((reach) => [reach, reachName(reach)]), row.reach, {
+    const { select } = choice(t('reach'), reaches(), row.now.reach, {
       'aria-label': t('reachOf', { name: row.name }), disabled: !!this.fixed(row),
       onchange: () => {
-        this.rows[y] = { ...this.rows[y], reach: Number(select.value) };
+        this.rows[y].now = { ...this.rows[y].now, reach: Number(select.value) };
         this.mark(y);
       },
     });
     return h('tr', { class: changed(row) ? 'changed' : undefined }, h('th', { scope: 'row' }, role ? badge(role) : row.name),
-      ON_CHANNEL.map((bit, x) => h('td', {}, this.cell(row, bit, y, x))), h('td', {}, select));
+      ON_CHANNEL.map((name, x) => h('td', {}, this.cell(row, name, y, x))), h('td', {}, select));
   }
 
   /** Why a row stays as it is. @param {Row} row */
   fixed(row) {
-    const role = row.role ? this.session.roles.get(row.role) : undefined;
-    const above = role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name });
-    return lacking(this.session, [...this.needs, { refused: above }]);
+    return lacking(this.session, this.needsOf(row));
   }
 
-  /** @param {Row} row @param {number} bit @param {number} y @param {number} x */
-  cell(row, bit, y, x) {
-    const now = state(row, bit);
+  /** What changing a row needs: a role has to be below one's own. @param {Row} row @returns {import('./reason.js').Need[]} */
+  needsOf(row) {
     const role = row.role ? this.session.roles.get(row.role) : undefined;
-    const above = role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name });
+    return [...this.needs, { refused: role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name }) }];
+  }
+
+  /** @param {Row} row @param {PermissionName} permission @param {number} y @param {number} x */
+  cell(row, permission, y, x) {
+    const now = state(row.now, permission);
     const button = h('button', {
       type: 'button', class: `cell ${now}`, 'data-cell': `${y} ${x}`, tabindex: this.at[0] === y && this.at[1] === x ? 0 : -1,
-      'aria-label': t('cell', { name: row.name, permission: permissionName(bit), state: stateName(now) }),
+      'aria-label': t('cell', { name: row.name, permission: permissionName(permission), state: stateName(now) }),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, y, x),
       onfocus: () => this.go(y, x),
     }, SIGN[now]);
-    /** @type {import('./reason.js').Need[]} */
-    const needs = [...this.needs, { refused: above }, { channel: this.channel, bit }];
-    return guarded(button, this.session, needs, () => this.set(y, x, turned(state(this.rows[y], bit))), (sentence) => this.dialog.say(sentence));
+    const needs = [...this.needsOf(row), { channel: this.channel, permission }];
+    return guarded(button, this.session, needs, () => this.set(y, x, turned(state(this.rows[y].now, permission))), (sentence) => this.dialog.say(sentence));
   }
 
   /** @param {number} y @param {number} x @param {import('./permission.js').State} to */
   set(y, x, to) {
-    this.rows[y] = stated(this.rows[y], ON_CHANNEL[x], to);
+    this.rows[y].now = stated(this.rows[y].now, ON_CHANNEL[x], to);
     this.mark(y);
     this.at = [y, x];
     this.focus();
@@ -176,9 +186,10 @@ class Matrix {
     this.focus();
   }
 
-  /** What is sent for a row. @param {Row} row */
-  request({ role, user, allow, deny, reach }) {
-    return { channel: this.channel, ...(role ? { role } : { user }), allow, deny, reach };
+  /** What is sent for a row. @param {Row} row @returns {SetOverwrite} */
+  request({ role, user, now }) {
+    const said = { channel: this.channel, ...now };
+    return role === undefined ? { ...said, user } : { ...said, role };
   }
 
   async look() {
@@ -202,15 +213,9 @@ class Matrix {
   }
 }
 
-/** @param {Omit<Row, "before">} row @returns {Row} */
-function known(row) {
-  return { ...row, before: JSON.stringify([row.allow, row.deny, row.reach]) };
-}
-
 /** @param {Row} row */
-function changed(row) {
-  const { allow, deny, reach, before } = row;
+function changed({ now, before }) {
+  if (now.allow !== before.allow || now.deny !== before.deny) return true;
   // Where nothing is said, the reach says nothing either.
-  if (allow === 0 && deny === 0 && before.startsWith('[0,0,')) return false;
-  return JSON.stringify([allow, deny, reach]) !== before;
+  return (now.allow | now.deny) !== NONE && now.reach !== before.reach;
 }

@@ -34,7 +34,7 @@ export function microphoneProblem(error) {
 }
 
 /**
- * @param {import('./session.js').Session} session @param {import('./audio.js').Audio} audio @param {Worker} worker
+ * @param {import('./session.js').Session} session @param {import('./audio.js').Audio} audio @param {import('./worker.js').VoiceWorker} worker
  * @param {() => void} done
  * @returns {HTMLElement}
  */
@@ -45,16 +45,14 @@ export function microphone(session, audio, worker, done) {
   const controls = h('div', { class: 'column' });
   let echo = false;
 
-  /** @param {Event} event */
-  const hear = (event) => {
-    const { level: db } = /** @type {CustomEvent} */ (event).detail;
+  const stop = new AbortController();
+  session.on('mouth', ({ level: db }) => {
     level.set(db);
     if (db > settings.threshold) fill(hint, t('heardWell'));
-  };
-  session.addEventListener('mouth', hear);
+  }, stop.signal);
 
   const leave = () => {
-    session.removeEventListener('mouth', hear);
+    stop.abort();
     worker.postMessage({ kind: 'gate', gate: { echo: false } });
     done();
   };

@@ -1,10 +1,9 @@
 // What everybody meets: the welcome, where one is put; and the ways to roles, recordings and channels at the top.
 
-import { channelForm } from './channel.js';
+import { channelForm, creating, onlyTemporary } from './channel.js';
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
 import { h } from './dom.js';
-import { PERMISSION } from './permission.js';
-import { guarded, lacking } from './reason.js';
+import { guarded, lacking, needed } from './reason.js';
 import { t } from './text.js';
 
 const MINUTE = 60_000;
@@ -13,15 +12,15 @@ const MINUTE = 60_000;
 export async function organization(session) {
   const dialog = new Dialog(t('organization'));
   const say = (/** @type {string} */ sentence) => dialog.say(sentence);
-  const now = session.organization ?? {};
-  const manages = [{ channel: 0, bit: PERMISSION.manageOrganization }];
+  const now = session.organization;
+  const manages = needed('editOrganization');
   const may = !lacking(session, manages);
   const channels = channelOptions(session);
   const places = /** @type {[number, string][]} */ ([[0, t('nowhere')], ...channels]);
-  const welcome = area(t('welcomeText'), { maxlength: 4096, readonly: !may, '.value': now.welcome ?? '' });
-  const first = choice(t('defaultChannel'), places, now.defaultChannel ?? 0, { disabled: !may });
-  const idle = choice(t('afkChannel'), places, now.afkChannel ?? 0, { disabled: !may });
-  const minutes = field(t('afkMinutes'), { type: 'number', min: 1, max: 1440, readonly: !may, '.value': String(Math.max(1, Math.round((now.afkMs || 15 * MINUTE) / MINUTE))) });
+  const welcome = area(t('welcomeText'), { maxlength: 4096, readonly: !may, '.value': now?.welcome ?? '' });
+  const first = choice(t('defaultChannel'), places, now?.defaultChannel ?? 0, { disabled: !may });
+  const idle = choice(t('afkChannel'), places, now?.afkChannel ?? 0, { disabled: !may });
+  const minutes = field(t('afkMinutes'), { type: 'number', min: 1, max: 1440, readonly: !may, '.value': String(Math.max(1, Math.round((now?.afkMs || 15 * MINUTE) / MINUTE))) });
   const save = guarded(h('button', { type: 'button' }, t('save')), session, manages, () => dialog.act(async () => {
     await session.request('editOrganization', {
       welcome: welcome.input.value, defaultChannel: Number(first.select.value), afkChannel: Number(idle.select.value), afkMs: Number(minutes.input.value) * MINUTE,
@@ -29,18 +28,18 @@ export async function organization(session) {
     return t('saved');
   }), say);
 
-  const create = [{ channel: 0, bit: session.may(0, PERMISSION.createTemporary) && !session.may(0, PERMISSION.createChannel) ? PERMISSION.createTemporary : PERMISSION.createChannel }];
+  const create = creating(session, 0);
   const instead = (/** @type {() => void} */ act) => () => {
     dialog.close();
     act();
   };
-  const records = [...session.channels.values()].some((channel) => session.may(channel.id, PERMISSION.record));
+  const records = [...session.channels.values()].some((channel) => !lacking(session, needed('fetchRecording', channel.id)));
   dialog.show(
     h('div', { class: 'actions' },
       h('button', { type: 'button', onclick: instead(() => import('./roles.js').then(({ roles }) => roles(session))) }, t('roles')),
-      guarded(h('button', { type: 'button' }, t('recordings')), session, records ? [] : [{ channel: 0, bit: PERMISSION.record }],
+      guarded(h('button', { type: 'button' }, t('recordings')), session, records ? [] : needed('listRecordings'),
         instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say)),
     lacking(session, create) ? guarded(h('button', { type: 'button' }, t('channelCreateTop')), session, create, () => {}, say)
-      : folded(t('channelCreateTop'), channelForm(session, dialog, undefined, 0, create[0].bit === PERMISSION.createTemporary)),
+      : folded(t('channelCreateTop'), channelForm(session, dialog, undefined, 0, onlyTemporary(session, 0))),
     h('fieldset', {}, h('legend', {}, t('whatAllMeet')), welcome.element, first.element, idle.element, minutes.element, save));
 }

@@ -1,61 +1,64 @@
-// What one may do, as bits, and what is read from them. Nothing here knows the page, so that it is tested alone.
+// What one may do, and what is read from it: permissions by name, and sets of them as BigInt. Nothing here knows the page,
+// so that it is tested alone.
 
-/** Permission bits, as docs/protocol.md lists them. */
-export const PERMISSION = {
-  view: 0, join: 1, speak: 2, text: 3, createChannel: 4, editChannel: 5, moveOthers: 6, manageUsers: 7, invite: 8, ban: 9, whisper: 10,
-  listen: 11, muteOthers: 12, kick: 13, manageRoles: 14, manageOrganization: 15, record: 16, priority: 17, share: 18, inspect: 19,
-  createTemporary: 20, administer: 63,
-};
+import { Permission, StepKind } from './codes.js';
 
-/** All of them, the lowest first. */
-export const BITS = Object.values(PERMISSION);
+/** @typedef {import('./messages.js').Step} Step */
+/** @typedef {keyof typeof Permission} PermissionName */
 
-/** Those that are asked about the organization and never about a channel. */
-const ELSEWHERE = [PERMISSION.manageUsers, PERMISSION.invite, PERMISSION.ban, PERMISSION.manageOrganization, PERMISSION.administer];
+/** All of them, the lowest bit first. */
+export const PERMISSIONS = /** @type {PermissionName[]} */ (Object.keys(Permission));
+
+/** Those that are asked about the organization and never about a channel. @type {PermissionName[]} */
+const ELSEWHERE = ['manageUsers', 'invite', 'ban', 'manageOrganization', 'administer'];
 
 /** Those that mean something on a channel. */
-export const ON_CHANNEL = BITS.filter((bit) => !ELSEWHERE.includes(bit));
+export const ON_CHANNEL = PERMISSIONS.filter((name) => !ELSEWHERE.includes(name));
 
-/** Every bit but that of an owner. */
-export const NAMED = BITS.filter((bit) => bit < 63).reduce((all, bit) => all + 2 ** bit, 0);
+/** No permission. */
+export const NONE = 0n;
 
-/**
- * Whether permissions have a bit; those of an owner (bit 63) have all.
- * @param {number} permissions @param {number} bit
- */
-export function may(permissions, bit) {
-  return permissions >= 2 ** 63 || Math.floor(permissions / 2 ** bit) % 2 === 1;
+/** A set of them. @param {PermissionName[]} names */
+export const setOf = (...names) => names.reduce((all, name) => all | Permission[name], NONE);
+
+/** Every permission but that of an owner. */
+export const NAMED = setOf(...PERMISSIONS.filter((name) => name !== 'administer'));
+
+/** Whether a set is an owner's, who may do everything. @param {bigint} set */
+const owns = (set) => (set & Permission.administer) !== NONE;
+
+/** Whether a set has a permission; an owner's has all. @param {bigint} set @param {PermissionName} name */
+export const may = (set, name) => owns(set) || (set & Permission[name]) !== NONE;
+
+/** A set with a permission, or without; an owner's stays as it is. @param {bigint} set @param {PermissionName} name @param {boolean} on */
+export function having(set, name, on) {
+  if (owns(set)) return set;
+  return on ? set | Permission[name] : set & ~Permission[name];
 }
 
-/** Permissions with a bit, or without. @param {number} permissions @param {number} bit @param {boolean} on */
-export function having(permissions, bit, on) {
-  if (may(permissions, bit) === on || permissions >= 2 ** 63) return permissions;
-  return on ? permissions + 2 ** bit : permissions - 2 ** bit;
-}
-
-/** What came and what went. @param {number} before @param {number} after */
+/** What came and what went. @param {bigint} before @param {bigint} after */
 export function difference(before, after) {
   return {
-    gained: BITS.filter((bit) => !may(before, bit) && may(after, bit)),
-    lost: BITS.filter((bit) => may(before, bit) && !may(after, bit)),
+    gained: PERMISSIONS.filter((name) => !may(before, name) && may(after, name)),
+    lost: PERMISSIONS.filter((name) => may(before, name) && !may(after, name)),
   };
 }
 
 /** @typedef {"inherit" | "allow" | "deny"} State */
-/** @typedef {{allow: number, deny: number, reach: number}} Cells What an overwrite says. */
+/** @typedef {{allow: bigint, deny: bigint, reach: number}} Cells What an overwrite says. */
 
-/** What an overwrite says about a permission. @param {{allow: number, deny: number}} cells @param {number} bit @returns {State} */
-export function state({ allow, deny }, bit) {
-  if (may(allow, bit)) return 'allow';
-  return may(deny, bit) ? 'deny' : 'inherit';
+/** What an overwrite says about a permission. @param {{allow: bigint, deny: bigint}} cells @param {PermissionName} name @returns {State} */
+export function state({ allow, deny }, name) {
+  if (may(allow, name)) return 'allow';
+  return may(deny, name) ? 'deny' : 'inherit';
 }
 
 /**
  * The same overwrite with another state.
- * @template {Cells} T @param {T} cells @param {number} bit @param {State} to @returns {T}
+ * @template {Cells} T @param {T} cells @param {PermissionName} name @param {State} to @returns {T}
  */
-export function stated(cells, bit, to) {
-  return { ...cells, allow: having(cells.allow, bit, to === 'allow'), deny: having(cells.deny, bit, to === 'deny') };
+export function stated(cells, name, to) {
+  return { ...cells, allow: having(cells.allow, name, to === 'allow'), deny: having(cells.deny, name, to === 'deny') };
 }
 
 /** The state that comes after another. @param {State} now @returns {State} */
@@ -63,19 +66,23 @@ export function turned(now) {
   return now === 'inherit' ? 'allow' : now === 'allow' ? 'deny' : 'inherit';
 }
 
-/** Kinds of a step that decided, by their numbers. */
-export const STEP = { grant: 1, factorLacking: 2, owner: 3, overwrite: 4, unseen: 5, key: 6 };
-
 /**
  * The step that decided about one permission: the last that changed whether it is allowed. None when no role grants it.
- * @param {{allowed: boolean, steps: any[]}} explanation @param {number} bit
+ * @template {Pick<Step, "kind" | "allow" | "deny">} T
+ * @param {{allowed: boolean, steps: T[]}} explanation @param {PermissionName} name
  */
-export function decider({ allowed, steps }, bit) {
-  const decides = (/** @type {any} */ step) => {
-    if (allowed) return step.kind === STEP.owner || ([STEP.grant, STEP.overwrite].includes(step.kind) && may(step.allow, bit));
-    return [STEP.unseen, STEP.key, STEP.factorLacking].includes(step.kind) || (step.kind === STEP.overwrite && may(step.deny, bit));
-  };
-  return steps.findLast(decides);
+export function decider({ allowed, steps }, name) {
+  return steps.findLast(({ kind, allow, deny }) => {
+    switch (kind) {
+      case StepKind.owner: return allowed;
+      case StepKind.grant: return allowed && may(allow, name);
+      case StepKind.overwrite: return may(allowed ? allow : deny, name);
+      case StepKind.unseen:
+      case StepKind.key:
+      case StepKind.factorLacking: return !allowed;
+      default: return false;
+    }
+  });
 }
 
 /** How bright a colour is (WCAG 2, relative luminance). @param {number} colour 0xRRGGBB */

@@ -1,35 +1,36 @@
 // What can be done with a person, or about oneself: the dialog behind the "…" of a row.
 
 import { Dialog, choice, field, folded, lifeChoice } from './dialog.js';
-import { ICONS, fill, h, icon } from './dom.js';
-import { PERMISSION, css } from './permission.js';
+import { ICONS, fill, h, icon, print } from './dom.js';
+import { css } from './permission.js';
 import { keyName } from './preferences.js';
-import { guarded, lacking } from './reason.js';
+import { guarded, lacking, needed } from './reason.js';
 import { choose, settings } from './settings.js';
 import { language, t } from './text.js';
 
 /** @typedef {import('./reason.js').Need} Need */
 /** @typedef {import('./room.js').Room} Room */
+/** @typedef {import('./messages.js').Member} Member */
 
 /** What the server takes as a status and as a reason. */
 const STATUS = 128;
 const REASON = 200;
 
-/** A role, with its colour before it. @param {any} role */
+/** A role, with its colour before it. @param {import('./messages.js').Role} role */
 export const badge = (role) => {
   const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
   if (role.colour) dot.style.setProperty('--dot', css(role.colour));
   return h('span', { class: 'badge' }, role.colour > 0 && dot, role.name);
 };
 
-/** @param {Room} room @param {any} shown */
+/** @param {Room} room @param {Member} shown */
 export function person(room, shown) {
   if (shown.session === room.session.self) self(room);
   else new Menu(room, shown).open();
 }
 
 class Menu {
-  /** @param {Room} room @param {any} shown */
+  /** @param {Room} room @param {Member} shown */
   constructor(room, shown) {
     this.room = room;
     this.session = room.session;
@@ -49,11 +50,12 @@ class Menu {
 
   open() {
     const { dialog, member } = this;
+    if (!member) return;
     dialog.show(this.about, this.volume(member), this.moving(member), this.actions, this.message(member), this.kick(member), this.ban(member), this.roles(member));
     this.draw();
-    dialog.on(this.session, 'change', () => (this.member ? this.draw() : dialog.close()));
-    this.session.request('list').then(({ listing }) => {
-      const idle = Number(listing.snapshot.members.find((/** @type {any} */ one) => one.session === this.id)?.idleMs ?? 0);
+    dialog.follow(this.session, () => (this.member ? this.draw() : dialog.close()));
+    this.session.request('list', {}).then(({ snapshot }) => {
+      const idle = snapshot?.members.find((one) => one.session === this.id)?.idleMs ?? 0;
       if (idle < 60_000) return;
       const minutes = new Intl.NumberFormat(language(), { style: 'unit', unit: 'minute', unitDisplay: 'long' }).format(Math.floor(idle / 60_000));
       this.idle = t('idleFor', { time: minutes });
@@ -63,11 +65,12 @@ class Menu {
 
   draw() {
     const { member, session, dialog } = this;
-    const facts = JSON.stringify([member, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
+    if (!member) return;
+    const facts = print([member, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
     if (facts === this.drawn) return;
     this.drawn = facts;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    const roles = member.roles.map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
+    const roles = session.rolesOf(member);
     fill(this.about, roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
       member.status && h('p', { class: 'status' }, member.status),
       h('p', { class: 'hint' }, [member.away && t('away'), this.idle, member.muted && t('mutedByOthers'), member.deafened && t('deafenedByOthers'), member.client].filter(Boolean).join(' · ')));
@@ -75,7 +78,7 @@ class Menu {
     if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   volume(member) {
     const who = this.room.person(member);
     const gain = settings.volumes[who] ?? 1;
@@ -94,30 +97,30 @@ class Menu {
     return element;
   }
 
-  /** A button that is greyed with its reason where one may not. @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => any} act @param {boolean} [pressed] */
+  /** A button that is greyed with its reason where one may not. @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => unknown} act @param {boolean} [pressed] */
   button(key, name, drawing, needs, act, pressed) {
     const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
     return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
   }
 
-  /** Who has a rank that one can't act on. @param {any} member @returns {Need} */
+  /** Who has a rank that one can't act on. @param {Member} member @returns {Need} */
   outranked(member) {
     return { refused: this.session.outranks(member) && t('outranked', { name: member.name }) };
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   buttons(member) {
     const { session, dialog, room } = this;
     const { channel } = member;
-    const set = (/** @type {string} */ what, /** @type {boolean} */ now) => () => dialog.act(async () => {
+    const set = (/** @type {"mute" | "deaf" | "suppress" | "priority"} */ what, /** @type {boolean} */ now) => () => dialog.act(async () => {
       await session.request('moderate', { session: member.session, [what]: !now });
     });
-    const others = [{ channel, bit: PERMISSION.muteOthers }, this.outranked(member)];
+    const others = [...needed('moderate', channel), this.outranked(member)];
     const whispers = room.whisper.target?.session === member.session;
     return [
-      this.button('whisper', whispers ? t('whisperEnd') : t('whisperTo', { key: keyName(settings.whisperKey) }), ICONS.whisper, [{ channel, bit: PERMISSION.whisper }],
+      this.button('whisper', whispers ? t('whisperEnd') : t('whisperTo', { key: keyName(settings.whisperKey) }), ICONS.whisper, needed('setVoiceTarget', channel),
         () => dialog.act(async () => {
-          await room.whisper.to(whispers ? undefined : { session: member.session }, member.name);
+          await room.whisper.to(whispers ? undefined : { session: member.session, subtree: false, links: false }, member.name);
           this.draw();
           return whispers ? undefined : t('whisperReady', { name: member.name, key: keyName(settings.whisperKey) });
         }), whispers),
@@ -125,21 +128,21 @@ class Menu {
       this.button('deaf', member.deafened ? t('undeafenOther') : t('deafenOther'), ICONS.deaf, others, set('deaf', member.deafened), member.deafened),
       this.button('suppress', member.suppressed ? t('unsuppressOther') : t('suppressOther'), ICONS.forbidden, others, set('suppress', member.suppressed), member.suppressed),
       this.button('priority', member.priority ? t('priorityOff') : t('priorityOn'), ICONS.priority,
-        [{ channel, bit: PERMISSION.muteOthers }, { channel, bit: PERMISSION.priority }, this.outranked(member)], set('priority', member.priority), member.priority),
-      this.button('why', t('whyPerson', { name: member.name }), ICONS.shield, [{ channel, bit: PERMISSION.inspect }], () => {
+        [...others, { channel, permission: 'priority' }], set('priority', member.priority), member.priority),
+      this.button('why', t('whyPerson', { name: member.name }), ICONS.shield, needed('why', channel), () => {
         dialog.close();
         room.lazy(import('./inspector.js'), ({ inspectorDialog }) => inspectorDialog(session, { name: member.name, session: member.session, channel }));
       }),
     ];
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   moving(member) {
     const { session, room, dialog } = this;
     const places = room.destinations(member);
     if (places.length === 0) {
-      const refused = [...session.channels.values()].find((channel) => channel.id !== member.channel && !session.may(channel.id, PERMISSION.moveOthers));
-      const needs = [{ channel: member.channel, bit: PERMISSION.moveOthers }, refused ? { channel: refused.id, bit: PERMISSION.moveOthers } : { refused: t('nowhereElse') }];
+      const refused = [...session.channels.values()].find(({ id }) => id !== member.channel && lacking(session, needed('moveSession', id)));
+      const needs = [...needed('moveSession', member.channel), ...(refused ? needed('moveSession', refused.id) : [{ refused: t('nowhereElse') }])];
       return this.button('move', t('moveTo', { name: member.name }), ICONS.people, needs, () => {});
     }
     const { select, element } = choice(t('moveTo', { name: member.name }), [['', t('chooseChannel')],
@@ -162,10 +165,10 @@ class Menu {
     return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   message(member) {
     const { session, dialog } = this;
-    const needs = session.roles.size === 0 || session.may(0, PERMISSION.text) ? [] : [{ channel: member.channel, bit: PERMISSION.text }];
+    const needs = session.roles.size === 0 || !lacking(session, needed('sendText')) ? [] : needed('sendText', member.channel);
     const { input, element } = field(t('messageTo', { name: member.name }), { maxlength: 2000, autocomplete: 'off', required: true });
     const form = h('form', {
       onsubmit: (/** @type {Event} */ event) => {
@@ -180,10 +183,10 @@ class Menu {
     return this.fold(t('message'), ICONS.send, needs, form);
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   kick(member) {
     const { session, dialog } = this;
-    const needs = [{ channel: member.channel, bit: PERMISSION.kick }, this.outranked(member)];
+    const needs = [...needed('kick', member.channel), this.outranked(member)];
     const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
     const form = h('form', {
       onsubmit: async (/** @type {Event} */ event) => {
@@ -194,10 +197,10 @@ class Menu {
     return this.fold(t('kick'), ICONS.leave, needs, form);
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   ban(member) {
     const { session, dialog } = this;
-    const needs = [{ channel: 0, bit: PERMISSION.ban }, { refused: !member.user && t('guestsHaveNone') }, this.outranked(member)];
+    const needs = [...needed('createBan'), { refused: !member.user && t('guestsHaveNone') }, this.outranked(member)];
     const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
     const life = lifeChoice();
     const form = h('form', {
@@ -209,16 +212,16 @@ class Menu {
     return this.fold(t('ban'), ICONS.forbidden, needs, form);
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   roles(member) {
     const { session, dialog } = this;
-    const needs = [{ channel: 0, bit: PERMISSION.manageRoles }, { refused: !member.user && t('guestsNoRoles') }, this.outranked(member)];
+    const needs = [...needed('grantRole'), { refused: !member.user && t('guestsNoRoles') }, this.outranked(member)];
     const list = h('ul', { class: 'devices' });
     const place = h('div', { class: 'folded' });
     const life = lifeChoice();
     const draw = () => {
-      const has = (this.member?.roles ?? []).map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
-      fill(list, has.map((/** @type {any} */ role) => h('li', {}, badge(role), dialog.button(t('revoke'), async () => {
+      const has = session.rolesOf(this.member);
+      fill(list, has.map((role) => h('li', {}, badge(role), dialog.button(t('revoke'), async () => {
         await session.request('revokeRole', { user: member.name, role: role.id });
       }, { 'aria-label': t('revokeRole', { role: role.name, name: member.name }) }))));
       const grants = [...session.roles.values()].filter((role) => !has.includes(role));
@@ -230,7 +233,7 @@ class Menu {
     };
     draw();
     let before = String(member.roles);
-    dialog.on(session, 'change', () => {
+    dialog.follow(session, () => {
       const now = `${this.member?.roles} ${[...session.roles.keys()]}`;
       if (now === before) return;
       before = now;
@@ -246,14 +249,16 @@ function self(room) {
   const dialog = new Dialog(t('ownActions'), 'person');
   const { me } = session;
   const status = field(t('statusLine'), { maxlength: STATUS, autocomplete: 'off', '.value': me?.status ?? session.ownState.status });
-  const roles = (me?.roles ?? []).map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
+  const roles = session.rolesOf(me);
   const away = h('input', {
     type: 'checkbox', checked: !!me?.away,
-    onchange: () => dialog.act(async () => session.setSelf({ away: away.checked })),
+    onchange: () => {
+      dialog.act(() => session.setSelf({ away: away.checked }));
+    },
   });
   const priority = h('button', { type: 'button', 'aria-pressed': String(!!me?.priority) }, icon(ICONS.priority), h('span', {}, me?.priority ? t('priorityOff') : t('priorityOn')));
   const channel = me?.channel ?? 0;
-  guarded(priority, session, [{ channel, bit: PERMISSION.priority }], () => dialog.act(async () => {
+  guarded(priority, session, [{ channel, permission: 'priority' }], () => dialog.act(async () => {
     const on = !session.me?.priority;
     await session.request('moderate', { session: session.self, priority: on });
     priority.setAttribute('aria-pressed', String(on));

@@ -8,6 +8,8 @@ const SPEAKERS = 64;
 /** How far a volume goes in one block of samples towards what it is to be, so that it doesn't crack. */
 const STEP = 0.2;
 
+/** How somebody is played: milliseconds that wait and that are to wait. @typedef {{ssrc: number, waiting: number, target: number, active: boolean}} Played */
+
 class Playback extends AudioWorkletProcessor {
   constructor() {
     super();

@@ -18,7 +18,7 @@ export async function preferences(session, audio, changed) {
   const problem = h('p', { class: 'problem', role: 'alert' });
   const level = meter(t('level'));
   const stop = new AbortController();
-  session.addEventListener('mouth', (event) => level.set(/** @type {CustomEvent} */ (event).detail.level), { signal: stop.signal });
+  session.on('mouth', (spoken) => level.set(spoken.level), stop.signal);
 
   const listenAgain = async () => {
     fill(problem);
@@ -70,7 +70,7 @@ export async function preferences(session, audio, changed) {
   const { microphones, loudspeakers } = await Audio.devices();
   /** @param {string} id @param {string} name @param {MediaDeviceInfo[]} devices @param {string} chosen @param {(id: string) => void} act */
   const device = (id, name, devices, chosen, act) => {
-    const select = h('select', { id, onchange: () => act(select.value) }, h('option', { value: '' }, t('usual')),
+    const select = h('select', { id, onchange: () => { act(select.value); } }, h('option', { value: '' }, t('usual')),
       devices.filter(({ label }) => label).map(({ deviceId, label }) => h('option', { value: deviceId, selected: deviceId === chosen }, label)));
     return h('div', { class: 'field' }, h('label', { for: id }, name), select);
   };

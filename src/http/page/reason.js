@@ -1,21 +1,39 @@
 // Why one may do something or may not, in words; and what one may not do shown greyed, with the reason on asking.
 
-import { explain } from './entry.js';
-import { STEP, decider } from './permission.js';
-import { language, t } from './text.js';
+import { Permission, Reach, StepKind } from './codes.js';
+import { operations } from './operations.js';
+import { decider } from './permission.js';
+import { explain } from './refusal.js';
+import { capital, language, t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
+/** @typedef {import('./permission.js').PermissionName} PermissionName */
+/** @typedef {import('./messages.js').Explanation} Explanation */
+/** @typedef {import('./messages.js').Step} Step */
 
 /**
  * What an action needs: a permission in a channel (0: wherever none is meant), or something else that one lacks or not.
- * @typedef {{channel: number, bit: number} | {refused: string | false | undefined}} Need
+ * @typedef {{channel: number, permission: PermissionName} | {refused: string | false | undefined}} Need
  */
 
-/** What a permission is called. @param {number} bit */
-export const permissionName = (bit) => t(/** @type {any} */ (`permission${bit}`));
+/**
+ * What an operation needs, by the protocol's table: its permission where it acts.
+ * @param {keyof typeof operations} name @param {number} [channel] The channel that it acts on, or in which somebody is on whom it acts.
+ * @returns {Need[]}
+ */
+export function needed(name, channel = 0) {
+  const { permission, on } = operations[name];
+  return permission ? [{ channel: on ? channel : 0, permission }] : [];
+}
 
-/** @param {number | bigint} milliseconds */
-export const when = (milliseconds) => new Date(Number(milliseconds)).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+/** What a permission is called. @param {PermissionName} name */
+export const permissionName = (name) => t(/** @type {const} */ (`permission${capital(name)}`));
+
+/** What it is for. @param {PermissionName} name */
+export const permissionAbout = (name) => t(/** @type {const} */ (`permissionAbout${capital(name)}`));
+
+/** @param {number} milliseconds */
+export const when = (milliseconds) => new Date(milliseconds).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
 
 /** The same, where today needs no date. @param {number} milliseconds */
 export function since(milliseconds) {
@@ -24,20 +42,23 @@ export function since(milliseconds) {
   return time.toLocaleTimeString(language(), { timeStyle: 'short' });
 }
 
-/** Where an overwrite holds. @param {number} reach */
-export const reachName = (reach) => [t('reachBoth'), t('reachThis'), t('reachBelow')][reach] ?? '';
+/** Where an overwrite holds, as options. @returns {[number, string][]} */
+export const reaches = () => [[Reach.both, t('reachBoth')], [Reach.thisChannel, t('reachThis')], [Reach.below, t('reachBelow')]];
 
-/** A step of a decision, for a person. @param {any} step @param {number} bit */
-export function stepWords(step, bit) {
+/** Where an overwrite holds. @param {number} reach */
+const reachName = (reach) => reaches().find(([one]) => one === reach)?.[1] ?? '';
+
+/** A step of a decision, for a person. @param {Step} step @param {PermissionName} permission */
+export function stepWords(step, permission) {
   const words = { role: step.role, user: step.user, channel: step.channelPath, reach: reachName(step.reach) };
   switch (step.kind) {
-    case STEP.grant: return Number(step.untilMs) > 0 ? t('stepGrantUntil', { ...words, when: when(step.untilMs) }) : t('stepGrant', words);
-    case STEP.factorLacking: return t('stepFactor', words);
-    case STEP.owner: return t('stepOwner');
-    case STEP.unseen: return t('stepUnseen', words);
-    case STEP.key: return t('stepKey');
-    case STEP.overwrite: {
-      const allows = decider({ allowed: true, steps: [step] }, bit) !== undefined;
+    case StepKind.grant: return step.untilMs > 0 ? t('stepGrantUntil', { ...words, when: when(step.untilMs) }) : t('stepGrant', words);
+    case StepKind.factorLacking: return t('stepFactor', words);
+    case StepKind.owner: return t('stepOwner');
+    case StepKind.unseen: return t('stepUnseen', words);
+    case StepKind.key: return t('stepKey');
+    case StepKind.overwrite: {
+      const allows = decider({ allowed: true, steps: [step] }, permission) !== undefined;
       if (step.role) return allows ? t('stepAllowRole', words) : t('stepDenyRole', words);
       return allows ? t('stepAllowUser', words) : t('stepDenyUser', words);
     }
@@ -45,34 +66,34 @@ export function stepWords(step, bit) {
   }
 }
 
-/** What decided, in a sentence. @param {any} explanation @param {number} bit @param {boolean} [own] Whether it is about oneself. */
-export function verdict(explanation, bit, own = true) {
-  const step = decider(explanation, bit);
+/** What decided, in a sentence. @param {Explanation} explanation @param {PermissionName} permission @param {boolean} [own] Whether it is about oneself. */
+export function verdict(explanation, permission, own = true) {
+  const step = decider(explanation, permission);
   if (!step) return own ? t('noRoleGrants') : t('noRoleGrantsThem');
   const words = { role: step.role, user: step.user, channel: step.channelPath };
-  if (step.kind !== STEP.overwrite) return stepWords(step, bit);
+  if (step.kind !== StepKind.overwrite) return stepWords(step, permission);
   if (explanation.allowed) return step.role ? t('allowedByRole', words) : t('allowedByUser', words);
   return step.role ? t('deniedByRole', words) : t('deniedByUser', words);
 }
 
 /**
  * Asks why one may not do something. Answers with a sentence.
- * @param {Session} session @param {number} channel @param {number} bit @returns {Promise<string>}
+ * @param {Session} session @param {number} channel @param {PermissionName} permission @returns {Promise<string>}
  */
-export async function whyNot(session, channel, bit) {
+export async function whyNot(session, channel, permission) {
+  const name = permissionName(permission);
   try {
-    const { explanation } = await session.request('why', { channel, permissions: 2 ** bit });
-    const what = channel && explanation.channelPath
-      ? t('mayNotIn', { permission: permissionName(bit), channel: explanation.channelPath }) : t('mayNot', { permission: permissionName(bit) });
-    return explanation.allowed ? t('mayNow') : `${what} ${verdict(explanation, bit)}`;
+    const explanation = await session.why({ channel, permissions: Permission[permission] });
+    const what = channel && explanation.channelPath ? t('mayNotIn', { permission: name, channel: explanation.channelPath }) : t('mayNot', { permission: name });
+    return explanation.allowed ? t('mayNow') : `${what} ${verdict(explanation, permission)}`;
   } catch (error) {
-    return `${t('mayNot', { permission: permissionName(bit) })} ${explain(error)}`;
+    return `${t('mayNot', { permission: name })} ${explain(error)}`;
   }
 }
 
 /** What of some needs is lacking. @param {Session} session @param {Need[]} needs */
 export function lacking(session, needs) {
-  return needs.find((need) => ('bit' in need ? !session.may(need.channel, need.bit) : need.refused));
+  return needs.find((need) => ('permission' in need ? !session.may(need.channel, need.permission) : need.refused));
 }
 
 /**
@@ -86,7 +107,7 @@ export function guarded(button, session, needs, act, say) {
   const shown = lacking(session, needs);
   if (shown) {
     button.setAttribute('aria-disabled', 'true');
-    const short = 'bit' in shown ? t('mayNot', { permission: permissionName(shown.bit) }) : String(shown.refused);
+    const short = 'permission' in shown ? t('mayNot', { permission: permissionName(shown.permission) }) : String(shown.refused);
     button.setAttribute('aria-description', `${short} ${t('askWhy')}`);
     button.title = short;
   }
@@ -97,7 +118,7 @@ export function guarded(button, session, needs, act, say) {
       return;
     }
     event.preventDefault();
-    if ('bit' in lack) say(await whyNot(session, lack.channel, lack.bit));
+    if ('permission' in lack) say(await whyNot(session, lack.channel, lack.permission));
     else say(String(lack.refused));
   });
   return button;

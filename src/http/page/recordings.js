@@ -1,13 +1,14 @@
 // The recordings of channels: what there is, downloads, and removing.
 
+import { ErrorCode } from './codes.js';
 import { Dialog } from './dialog.js';
 import { fill, h } from './dom.js';
 import { when } from './reason.js';
-import { Refusal } from './session.js';
+import { isRefusal } from './refusal.js';
 import { language, t } from './text.js';
 
-/** The code of "too many requests". */
-const RATE_LIMITED = 6;
+/** @typedef {import('./messages.js').Recording} Recording */
+/** @typedef {import('./messages.js').RecordingFile} RecordingFile */
 
 /** @param {number} bytes */
 function size(bytes) {
@@ -31,13 +32,13 @@ async function fetched(session, id, file, progress) {
   for (;;) {
     let part;
     try {
-      ({ recordingPart: part } = await session.request('fetchRecording', { id, file, offset }));
+      part = await session.request('fetchRecording', { id, file, offset });
     } catch (error) {
-      if (!(error instanceof Refusal && error.code === RATE_LIMITED)) throw error;
+      if (!isRefusal(error, ErrorCode.rateLimited)) throw error;
       await new Promise((resolve) => setTimeout(resolve, error.retryAfter || 1000));
       continue;
     }
-    if (part.bytes.length === 0) return new Blob(parts, { type: 'audio/ogg' });
+    if (part.bytes.length === 0) return new Blob(/** @type {Uint8Array<ArrayBuffer>[]} */ (parts), { type: 'audio/ogg' });
     parts.push(part.bytes);
     offset += part.bytes.length;
     progress(offset / Math.max(1, part.size));
@@ -50,7 +51,7 @@ export async function recordings(session) {
   const list = h('ul', { class: 'recordings' });
   const room = h('p', { class: 'hint' });
 
-  /** @param {any} recording @param {any} file */
+  /** @param {Recording} recording @param {RecordingFile} file */
   const fileRow = (recording, file) => {
     const name = `${recording.channelPath.replaceAll('/', '-')} ${file.name}`;
     const progress = h('progress', { max: 1, '.value': 0, hidden: true, 'aria-label': t('downloading', { file: file.name }) });
@@ -70,9 +71,9 @@ export async function recordings(session) {
   };
 
   const draw = async () => {
-    const { recordings: all } = await session.request('listRecordings');
-    fill(room, t('recordingsRoom', { used: size(all.used), quota: size(all.quota) }));
-    fill(list, all.recordings.length === 0 && h('li', { class: 'hint' }, t('recordingsNone')), all.recordings.map((/** @type {any} */ recording) => {
+    const { recordings: all, used, quota } = await session.request('listRecordings', {});
+    fill(room, t('recordingsRoom', { used: size(used), quota: size(quota) }));
+    fill(list, all.length === 0 && h('li', { class: 'hint' }, t('recordingsNone')), all.map((recording) => {
       const runs = recording.endedMs === 0;
       const title = `${recording.channelPath}, ${when(recording.startedMs)}`;
       return h('li', {}, h('div', { class: 'row' },
@@ -81,7 +82,7 @@ export async function recordings(session) {
           await session.request('removeRecording', { id: recording.id });
           await draw();
         }, { 'aria-label': t('removeRecording', { recording: title }) })),
-      h('ul', { class: 'files' }, recording.files.map((/** @type {any} */ file) => fileRow(recording, file))));
+      h('ul', { class: 'files' }, recording.files.map((file) => fileRow(recording, file))));
     }));
   };
   dialog.show(h('p', { class: 'lead' }, t('recordingsLead')), room, list);

@@ -1,15 +1,17 @@
 // The roles: what each grants and who has it, for everybody to see; and to change, for who may.
 
 import { Dialog, field, lifeChoice } from './dialog.js';
-import { fill, h } from './dom.js';
+import { fill, h, print } from './dom.js';
 import { preview } from './inspector.js';
-import { BITS, PERMISSION, css, having, may } from './permission.js';
+import { PERMISSIONS, css, having, may, setOf } from './permission.js';
 import { badge } from './person.js';
-import { guarded, lacking, permissionName, when } from './reason.js';
+import { guarded, lacking, needed, permissionAbout, permissionName, when } from './reason.js';
 import { t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./reason.js').Need} Need */
+/** @typedef {import('./messages.js').Role} Role */
+/** @typedef {import('./permission.js').PermissionName} PermissionName */
 
 /** @param {Session} session */
 export function roles(session) {
@@ -28,10 +30,6 @@ class Roles {
     this.listed = '';
   }
 
-  get manages() {
-    return /** @type {Need} */ ({ channel: 0, bit: PERMISSION.manageRoles });
-  }
-
   /** The roles, the highest rank first. */
   get sorted() {
     return [...this.session.roles.values()].sort((a, b) => b.rank - a.rank || a.name.localeCompare(b.name));
@@ -39,16 +37,16 @@ class Roles {
 
   open() {
     const { session, dialog } = this;
-    const create = guarded(h('button', { type: 'button' }, t('roleNew')), session, [this.manages], () => this.choose(0), (sentence) => dialog.say(sentence));
+    const create = guarded(h('button', { type: 'button' }, t('roleNew')), session, needed('createRole'), () => this.choose(0), (sentence) => dialog.say(sentence));
     dialog.show(h('p', { class: 'lead' }, t('rolesLead')), h('div', { class: 'beside' }, h('div', { class: 'column' }, this.list, create), this.editor));
-    dialog.on(session, 'change', () => this.drawList());
+    dialog.follow(session, () => this.drawList());
     const first = this.sorted[0];
     this.drawList();
     if (first) this.choose(first.id);
   }
 
   drawList() {
-    const facts = JSON.stringify([this.sorted, this.chosen]);
+    const facts = print([this.sorted, this.chosen]);
     if (facts === this.listed) return;
     this.listed = facts;
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
@@ -65,20 +63,20 @@ class Roles {
     this.drawEditor(this.session.roles.get(id));
   }
 
-  /** @param {any} role The one to change; none for a new one. */
+  /** @param {Role} [role] The one to change; none for a new one. */
   drawEditor(role) {
     const { session, dialog } = this;
     const say = (/** @type {string} */ sentence) => dialog.say(sentence);
     const own = session.rank(session.me);
     /** @type {Need[]} */
-    const needs = [this.manages, { refused: role && role.rank >= own && t('roleAbove', { role: role.name }) }];
+    const needs = [...needed(role ? 'editRole' : 'createRole'), { refused: role && role.rank >= own && t('roleAbove', { role: role.name }) }];
     const fixed = !!lacking(session, needs);
     const name = field(t('name'), { required: true, maxlength: 64, autocomplete: 'off', readonly: fixed, '.value': role?.name ?? '' });
     const rank = field(t('rank'), { type: 'number', min: 0, max: 999, readonly: fixed, '.value': String(role?.rank ?? Math.max(0, Math.min(20, own - 1))) });
     const colour = field(t('colour'), { type: 'color', disabled: fixed, '.value': css(role?.colour || 0x0e5a63) });
     const plain = h('input', { type: 'checkbox', disabled: fixed, checked: !role?.colour });
-    let allow = role?.allow ?? 2 ** PERMISSION.view;
-    const boxes = this.boxes(allow, needs, (bit, on) => { allow = having(allow, bit, on); });
+    let allow = role?.allow ?? setOf('view');
+    const boxes = this.boxes(allow, needs, (name, on) => { allow = having(allow, name, on); });
     const said = () => ({ name: name.input.value.trim(), rank: Number(rank.input.value), colour: plain.checked ? 0 : Number.parseInt(colour.input.value.slice(1), 16), allow });
     const changes = h('div', { class: 'preview', role: 'status' });
     const form = h('form', {
@@ -86,7 +84,7 @@ class Roles {
         event.preventDefault();
         dialog.act(async () => {
           if (role) await session.request('editRole', { role: role.id, ...changed(role, said()) });
-          else this.chosen = (await session.request('createRole', said())).created.id;
+          else this.chosen = (await session.request('createRole', said())).id;
           fill(changes);
           return role ? t('saved') : t('roleMade', { role: name.input.value.trim() });
         });
@@ -102,25 +100,21 @@ class Roles {
   /** @param {Need[]} needs */
   whyFixed(needs) {
     const lack = /** @type {Need} */ (lacking(this.session, needs));
-    return ['bit' in lack ? t('mayNot', { permission: permissionName(lack.bit) }) : String(lack.refused)];
+    return ['permission' in lack ? t('mayNot', { permission: permissionName(lack.permission) }) : String(lack.refused)];
   }
 
-  /** What a role grants, to be ticked. @param {number} allow @param {Need[]} needs @param {(bit: number, on: boolean) => void} change */
+  /** What a role grants, to be ticked. @param {bigint} allow @param {Need[]} needs @param {(name: PermissionName, on: boolean) => void} change */
   boxes(allow, needs, change) {
     const { session, dialog } = this;
-    return h('fieldset', { class: 'permissions' }, h('legend', {}, t('roleGrants')), BITS.map((bit) => {
-      const box = h('input', {
-        type: 'checkbox', 'data-bit': bit, checked: may(allow, bit),
-        onchange: () => change(bit, box.checked),
-      });
-      /** @type {Need[]} */
-      const own = [...needs, { refused: bit === PERMISSION.administer && t('ownerOnly') }, { channel: 0, bit }];
+    return h('fieldset', { class: 'permissions' }, h('legend', {}, t('roleGrants')), PERMISSIONS.map((permission) => {
+      const box = h('input', { type: 'checkbox', checked: may(allow, permission), onchange: () => { change(permission, box.checked); } });
+      const own = [...needs, { refused: permission === 'administer' && t('ownerOnly') }, { channel: 0, permission }];
       guarded(box, session, own, () => {}, (sentence) => dialog.say(sentence));
-      return h('label', { class: 'permission' }, box, h('span', {}, h('strong', {}, permissionName(bit)), h('span', { class: 'hint' }, t(/** @type {any} */ (`permissionAbout${bit}`)))));
+      return h('label', { class: 'permission' }, box, h('span', {}, h('strong', {}, permissionName(permission)), h('span', { class: 'hint' }, permissionAbout(permission))));
     }));
   }
 
-  /** The second factor, who has the role, and removing it. @param {any} role @param {Need[]} needs @param {(sentence: string) => void} say */
+  /** The second factor, who has the role, and removing it. @param {Role} role @param {Need[]} needs @param {(sentence: string) => void} say */
   more(role, needs, say) {
     const { session, dialog } = this;
     const factor = h('input', {
@@ -130,15 +124,15 @@ class Roles {
         return t('saved');
       }),
     });
-    guarded(factor, session, [this.manages], () => {}, say);
+    guarded(factor, session, needed('requireSecondFactor'), () => {}, say);
     const holders = h('ul', { class: 'devices' });
     const user = field(t('accountName'), { autocomplete: 'off', maxlength: 64, list: 'role-people' });
     const people = h('datalist', { id: 'role-people' }, [...session.members.values()].filter((member) => member.user).map((member) => h('option', { value: member.name })));
     const life = lifeChoice();
     const draw = async () => {
-      const { holders: answer } = await session.request('listHolders', { role: role.id });
-      fill(holders, answer.holders.length === 0 && h('li', { class: 'hint' }, t('holdersNone')), answer.holders.map((/** @type {any} */ holder) => h('li', {},
-        h('div', {}, h('strong', {}, holder.name)), h('div', { class: 'hint' }, Number(holder.untilMs) > 0 ? t('until', { when: when(holder.untilMs) }) : t('forGood')),
+      const { holders: all } = await session.request('listHolders', { role: role.id });
+      fill(holders, all.length === 0 && h('li', { class: 'hint' }, t('holdersNone')), all.map((holder) => h('li', {},
+        h('div', {}, h('strong', {}, holder.name)), h('div', { class: 'hint' }, holder.untilMs > 0 ? t('until', { when: when(holder.untilMs) }) : t('forGood')),
         guarded(h('button', { type: 'button', 'aria-label': t('revokeRole', { role: role.name, name: holder.name }) }, t('revoke')), session, needs, () => dialog.act(async () => {
           await session.request('revokeRole', { user: holder.name, role: role.id });
           await draw();
@@ -152,7 +146,7 @@ class Roles {
         await draw();
         return t('granted');
       }), say));
-    const seen = !lacking(session, [this.manages]);
+    const seen = !lacking(session, needed('listHolders'));
     if (seen) dialog.act(draw);
     return h('div', { class: 'column' }, h('label', { class: 'choice' }, factor, t('roleFactor')),
       seen && h('fieldset', {}, h('legend', {}, t('holders')), holders, granting),
@@ -165,7 +159,10 @@ class Roles {
   }
 }
 
-/** What of a role is to be different. @param {any} role @param {Record<string, any>} said */
-function changed(role, said) {
-  return Object.fromEntries(Object.entries(said).filter(([name, value]) => role[name] !== value));
+/** What of a role is to be different. @param {Role} role @param {Omit<import('./messages.js').CreateRole, "id">} said */
+function changed(role, { name, rank, colour, allow }) {
+  return {
+    ...(name !== role.name && { name }), ...(rank !== role.rank && { rank }),
+    ...(colour !== role.colour && { colour }), ...(allow !== role.allow && { allow }),
+  };
 }

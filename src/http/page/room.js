@@ -2,14 +2,13 @@
 
 import { account } from './account.js';
 import { Quality } from './chart.js';
+import { ErrorCode } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
-import { explain } from './entry.js';
 import { meter } from './microphone.js';
 import { keyName, preferences } from './preferences.js';
 import { loudness } from './loudness.js';
-import { PERMISSION, may } from './permission.js';
-import { since } from './reason.js';
-import { REFUSED, Refusal } from './session.js';
+import { lacking, needed, since } from './reason.js';
+import { explain, isRefusal } from './refusal.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 import { Tree } from './tree.js';
@@ -21,11 +20,14 @@ const KEPT = 300;
 /** The welcome that was shown since the log-in. */
 const WELCOMED = 'parlour.welcomed';
 
+/** @typedef {import('./messages.js').Channel} Channel */
+/** @typedef {import('./messages.js').Member} Member */
+
 /** @typedef {{from: string, text: string, at: number, own: boolean, notice: boolean, aside?: string}} Line */
 
 export class Room {
   /**
-   * @param {import('./session.js').Session} session @param {import('./audio.js').Audio} audio @param {Worker} worker
+   * @param {import('./session.js').Session} session @param {import('./audio.js').Audio} audio @param {import('./worker.js').VoiceWorker} worker
    */
   constructor(session, audio, worker) {
     this.session = session;
@@ -86,9 +88,8 @@ export class Room {
 
   follow() {
     const { signal } = this.stop;
-    const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ act) => {
-      this.session.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail), { signal });
-    };
+    /** @type {import('./session.js').Session["on"]} */
+    const on = (type, act) => this.session.on(type, act, signal);
     on('change', () => this.drawSoon());
     on('talking', ({ ssrc, talking, whisper }) => {
       this.tree.talking(ssrc, talking, whisper);
@@ -175,7 +176,7 @@ export class Room {
         muted: mute || !!me?.muted, open: !!me?.channel && !me?.suppressed,
       },
     });
-    this.worker.postMessage({ kind: 'policy', policy: this.session.channels.get(me?.channel)?.voice });
+    this.worker.postMessage({ kind: 'policy', policy: this.session.channels.get(me?.channel ?? 0)?.voice });
   }
 
   settled() {
@@ -207,7 +208,7 @@ export class Room {
     const label = here ? t('writeTo', { channel: here.name }) : t('noChannel');
     this.input.placeholder = label;
     this.input.setAttribute('aria-label', label);
-    this.input.disabled = !here || !may(here.permissions, PERMISSION.text);
+    this.input.disabled = !here || !!lacking(session, needed('sendText', here.id));
     this.log.setAttribute('aria-label', here ? t('messages', { channel: here.name }) : t('noChannel'));
     this.drawLines();
     const { mute, deaf } = session.ownState;
@@ -250,38 +251,38 @@ export class Room {
     fill(button, icon(drawing), h('span', {}, name));
   }
 
-  /** What a person is remembered by. @param {any} member */
+  /** What a person is remembered by. @param {Member} member */
   person(member) {
     return member.user ? `user ${member.user}` : `guest ${member.name}`;
   }
 
-  /** Channels that a member can be moved to. @param {any} member */
+  /** Channels that a member can be moved to. @param {Member} member */
   destinations(member) {
-    const { channels } = this.session;
-    const from = channels.get(member.channel);
-    if (from && !may(from.permissions, PERMISSION.moveOthers)) return [];
-    return [...channels.values()].filter((channel) => channel.id !== member.channel && may(channel.permissions, PERMISSION.moveOthers));
+    const { session } = this;
+    const movable = (/** @type {number} */ channel) => !lacking(session, needed('moveSession', channel));
+    if (session.channels.has(member.channel) && !movable(member.channel)) return [];
+    return [...session.channels.values()].filter(({ id }) => id !== member.channel && movable(id));
   }
 
-  /** What can be done with somebody. @param {any} member */
+  /** What can be done with somebody. @param {Member} member */
   menu(member) {
     this.lazy(import('./person.js'), ({ person }) => person(this, member));
   }
 
-  /** What can be done with a channel. @param {any} channel */
+  /** What can be done with a channel. @param {Channel} channel */
   channelMenu(channel) {
     this.lazy(import('./channel.js'), ({ channelMenu }) => channelMenu(this, channel));
   }
 
-  /** What is loaded only when it is wanted. @template T @param {Promise<T>} loading @param {(module: T) => any} open */
+  /** What is loaded only when it is wanted. @template T @param {Promise<T>} loading @param {(module: T) => unknown} open */
   lazy(loading, open) {
     this.act(loading.then(open));
   }
 
-  /** Goes into a channel, and asks for its password where there is one. @param {any} channel */
+  /** Goes into a channel, and asks for its password where there is one. @param {Channel} channel */
   async join(channel) {
     const { session } = this;
-    const known = session.passwords.has(channel.id) || may(channel.permissions, PERMISSION.editChannel);
+    const known = session.passwords.has(channel.id) || !lacking(session, needed('editChannel', channel.id));
     const ask = () => this.lazy(import('./channel.js'), ({ password }) => password(this, channel));
     if (channel.password && !known) {
       ask();
@@ -290,7 +291,7 @@ export class Room {
     try {
       await session.join(channel.id);
     } catch (error) {
-      if (error instanceof Refusal && error.code === REFUSED.channelPassword) {
+      if (isRefusal(error, ErrorCode.channelPassword)) {
         session.passwords.delete(channel.id);
         ask();
       } else this.say(explain(error), 6000);
@@ -309,7 +310,7 @@ export class Room {
     this.act(done);
   }
 
-  /** @param {Promise<any>} doing */
+  /** @param {Promise<unknown>} doing */
   async act(doing) {
     try {
       await doing;
@@ -349,7 +350,7 @@ export class Room {
     }));
   }
 
-  /** @param {any} text */
+  /** @param {import('./messages.js').Text} text */
   write(text) {
     const { session } = this;
     const channel = text.channel ?? session.me?.channel ?? 0;
@@ -367,21 +368,21 @@ export class Room {
     this.drawLines();
   }
 
-  /** @param {{before: any, after: any}} change */
+  /** @param {import('./view.js').Moved} change */
   moved({ before, after }) {
     const here = this.session.me?.channel;
     const member = after ?? before;
-    if (before && after?.session === this.session.self) this.silenced(before, after);
+    if (before && after && after.session === this.session.self) this.silenced(before, after);
     if (!member || before?.channel === after?.channel) return;
     const notice = (/** @type {string} */ text) => ({ from: '', text, at: Date.now(), own: false, notice: true });
     if (member.session === this.session.self) {
-      const channel = this.session.channels.get(here);
+      const channel = this.session.channels.get(here ?? 0);
       if (channel) this.line(channel.id, notice(t('youWereMoved', { channel: channel.name })));
     } else if (here && after?.channel === here) this.line(here, notice(t('came', { name: member.name })));
     else if (here && before?.channel === here) this.line(here, notice(t('went', { name: member.name })));
   }
 
-  /** Says what somebody else did to one's voice. @param {any} before @param {any} after */
+  /** Says what somebody else did to one's voice. @param {Member} before @param {Member} after */
   silenced(before, after) {
     if (after.muted !== before.muted) this.say(after.muted ? t('youSilenced') : t('youSpeakAgain'), 8000);
     else if (after.deafened !== before.deafened) this.say(after.deafened ? t('youDeafened') : t('youHearAgain'), 8000);
@@ -403,7 +404,7 @@ export class Room {
       if (this.session.phase === 'in') {
         const asked = performance.now();
         try {
-          await this.session.request('ping');
+          await this.session.request('ping', {});
           this.quality.point(performance.now() - asked);
         } catch { /* Coming back is the session's affair. */ }
         this.worker.postMessage({ kind: 'counts' });

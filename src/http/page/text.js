@@ -1,5 +1,6 @@
 // The page's language: what was chosen, else what the browser prefers, else English.
 
+import { ErrorCode } from './codes.js';
 import { text as de } from './text.de.js';
 import { text as en } from './text.en.js';
 import { settings } from './settings.js';
@@ -13,12 +14,18 @@ export function language() {
   return wanted.find((one) => one in LANGUAGES) ?? 'en';
 }
 
+/** @template {string} T @param {T} word @returns {Capitalize<T>} */
+export const capital = (word) => /** @type {Capitalize<T>} */ (word.charAt(0).toUpperCase() + word.slice(1));
+
 /**
  * What an error code of the server means; nothing for one that has no sentence of its own here.
- * @param {number} code
+ * @param {number} code @returns {string | undefined}
  */
 export function refusal(code) {
-  return /** @type {Record<string, string>} */ (LANGUAGES[language()])[`error${code}`];
+  const name = Object.keys(ErrorCode).find((one) => ErrorCode[/** @type {keyof typeof ErrorCode} */ (one)] === code);
+  /** @type {Record<string, string>} */
+  const sentences = LANGUAGES[language()];
+  return name && sentences[`error${capital(name)}`];
 }
 
 /**

@@ -1,15 +1,16 @@
 // The tree of channels and who is in them, as it is drawn.
 
+import { MemberKind } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
-import { PERMISSION, css, legible } from './permission.js';
-import { guarded, since } from './reason.js';
+import { css, legible } from './permission.js';
+import { guarded, lacking, needed, since } from './reason.js';
 import { t } from './text.js';
 
 /** The kind of a dragged person. */
 const PERSON = 'application/x-parlour-session';
 
-/** Kinds of a member. */
-const BROWSER = 2;
+/** @typedef {import('./messages.js').Channel} Channel */
+/** @typedef {import('./messages.js').Member} Member */
 
 /** What names stand on: `--sheet` of main.css, by day and by night. */
 const GROUND = { light: 0xffffff, dark: 0x172225 };
@@ -37,11 +38,11 @@ export class Tree {
     return h('ul', {}, channels.map((channel) => this.channel(channel)));
   }
 
-  /** @param {any} channel @param {any[]} members */
+  /** @param {Channel} channel @param {Member[]} members */
   signs(channel, members) {
     const { session } = this;
-    const linked = channel.links.map((/** @type {number} */ id) => session.path(id)).filter(Boolean);
-    const listened = session.me?.listening?.some((/** @type {any} */ one) => one.channel === channel.id);
+    const linked = channel.links.map((id) => session.path(id)).filter(Boolean);
+    const listened = session.me?.listening?.some((one) => one.channel === channel.id);
     const count = channel.userLimit ? `${members.length}/${channel.userLimit}` : members.length;
     return [
       channel.recordedBy && h('span', { class: 'recorded' }, icon(ICONS.record, t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) }))),
@@ -54,17 +55,17 @@ export class Tree {
     ];
   }
 
-  /** @param {any} channel */
+  /** @param {Channel} channel */
   channel(channel) {
     const { session, room } = this;
     const here = session.me?.channel === channel.id;
     const members = [...session.members.values()].filter((member) => member.channel === channel.id);
     members.sort((a, b) => a.name.localeCompare(b.name));
-    const full = channel.userLimit > 0 && members.length >= channel.userLimit && !session.may(channel.id, PERMISSION.moveOthers);
+    const full = channel.userLimit > 0 && members.length >= channel.userLimit && !!lacking(session, needed('moveSession', channel.id));
     const button = h('button', {
       type: 'button', class: 'channel', 'data-key': `channel ${channel.id}`, 'aria-current': here ? 'true' : undefined,
     }, h('span', { class: 'name' }, channel.name), this.signs(channel, members));
-    const needs = here ? [] : [{ channel: channel.id, bit: PERMISSION.join }, { refused: full && t('error36') }];
+    const needs = here ? [] : [...needed('join', channel.id), { refused: full && t('errorChannelFull') }];
     guarded(button, session, needs, () => !here && room.join(channel), (sentence) => room.say(sentence, 12_000));
     const more = h('button', {
       type: 'button', class: 'more', 'data-key': `menu ${channel.id}`, 'aria-label': t('channelActions', { channel: channel.name }), 'aria-haspopup': 'dialog',
@@ -80,7 +81,7 @@ export class Tree {
       members.length > 0 && h('ul', { class: 'members' }, members.map((member) => this.member(member))), this.branch(channel.id));
   }
 
-  /** @param {HTMLElement} button @param {any} channel */
+  /** @param {HTMLElement} button @param {Channel} channel */
   takesPeople(button, channel) {
     button.addEventListener('dragover', (event) => {
       if (event.dataTransfer?.types.includes(PERSON)) {
@@ -97,9 +98,9 @@ export class Tree {
     });
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   states(member) {
-    const listening = member.listening.map((/** @type {any} */ one) => this.session.path(one.channel)).filter(Boolean);
+    const listening = member.listening.map((one) => this.session.path(one.channel)).filter(Boolean);
     return [
       member.priority && h('span', { class: 'good' }, icon(ICONS.priority, t('prioritySpeaker'))),
       member.mute && icon(ICONS.muted, t('muted')), member.deaf && icon(ICONS.deaf, t('deafened')),
@@ -111,20 +112,20 @@ export class Tree {
     ];
   }
 
-  /** @param {any} member */
+  /** @param {Member} member */
   member(member) {
     const { session, room } = this;
     const own = member.session === session.self;
     const movable = !own && room.destinations(member).length > 0;
-    const roles = member.roles.map((/** @type {number} */ id) => session.roles.get(id)).filter(Boolean);
-    const names = roles.map((/** @type {any} */ role) => role.name).join(', ');
+    const roles = session.rolesOf(member);
+    const names = roles.map((role) => role.name).join(', ');
     const talking = session.talking.has(member.ssrc);
     const name = h('span', { class: 'name' }, h('span', { class: 'who' }, member.name), own && h('span', { class: 'you' }, ` (${t('you')})`));
-    const dot = coloured(/** @type {HTMLElement} */ (name.firstElementChild), roles.find((/** @type {any} */ role) => role.colour)?.colour ?? 0);
+    const dot = coloured(/** @type {HTMLElement} */ (name.firstElementChild), roles.find((role) => role.colour)?.colour ?? 0);
     if (dot) name.append(dot);
     const element = h('li', {
       class: talking ? 'member talking' : 'member', 'data-ssrc': member.ssrc, draggable: movable ? 'true' : undefined,
-      title: [names, member.kind === BROWSER ? t('viaBrowser') : member.client].filter(Boolean).join(' · '),
+      title: [names, member.kind === MemberKind.browser ? t('viaBrowser') : member.client].filter(Boolean).join(' · '),
     },
     h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), name,
       names && h('span', { class: 'visually-hidden' }, names),

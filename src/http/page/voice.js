@@ -99,10 +99,10 @@ export class Mouth {
   configure(encoder) {
     // As in our native clients: "voip" would filter low frequencies, which the browser's own processing does better,
     // and turns their phase.
-    encoder.configure(/** @type {any} */ ({
+    encoder.configure({
       codec: 'opus', sampleRate: RATE, numberOfChannels: 1, bitrate: this.policy.bitrate,
       opus: { application: 'audio', signal: 'voice', frameDuration: this.policy.frameMs * 1000, useinbandfec: true, packetlossperc: LOSS, complexity: 9 },
-    }));
+    });
   }
 
   /** From the next packet on. @param {Partial<Policy>} [policy] */
@@ -156,7 +156,7 @@ export class Mouth {
     this.filled = (this.filled + 1) % Math.max(1, this.policy.frameMs / 20);
     const data = new AudioData({
       format: 'f32', sampleRate: RATE, numberOfFrames: FRAME, numberOfChannels: 1,
-      timestamp: number * MICROSECONDS, data: /** @type {any} */ (sound),
+      timestamp: number * MICROSECONDS, data: /** @type {Float32Array<ArrayBuffer>} */ (sound),
     });
     this.encoder.encode(data);
     data.close();
@@ -253,7 +253,7 @@ class Decoding {
     this.under.set(place(time), packet);
     if (this.under.size > 64) this.under.delete(this.under.keys().next().value ?? 0);
     try {
-      this.decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: time, data: /** @type {any} */ (packet.payload) }));
+      this.decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: time, data: /** @type {Uint8Array<ArrayBuffer>} */ (packet.payload) }));
     } catch {
       this.decoder = this.make();
     }

@@ -6,10 +6,10 @@ import { FLOW } from './rtp.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 
-/** @typedef {{session?: number, channel?: number, subtree?: boolean, links?: boolean}} Target */
+/** @typedef {import('./messages.js').VoiceTarget} Target */
 
 export class Whisper {
-  /** @param {import('./session.js').Session} session @param {() => void} changed @param {(doing: Promise<any>) => void} act */
+  /** @param {import('./session.js').Session} session @param {() => void} changed @param {(doing: Promise<unknown>) => void} act */
   constructor(session, changed, act) {
     this.session = session;
     this.changed = changed;

@@ -4,15 +4,47 @@ import { webSocket, webTransport } from './link.js';
 import { FLOW, read } from './rtp.js';
 import { Ears, Mouth } from './voice.js';
 import { decode, encode } from './wire.js';
+import { wordsOf } from './words.js';
 
 /** @typedef {import('./link.js').Link} Link */
+/** @typedef {import('./messages.js').Request} Request */
+/** @typedef {import('./messages.js').Response} Response */
+
+/** The way that was found, and why WebTransport wasn't it. @typedef {{way: Link["kind"], blocked: string}} Made */
+/** @typedef {{url: string, hashes: Uint8Array<ArrayBuffer>[], way: "auto" | "websocket"}} Address */
+
+/** What is answered. @typedef {({kind: "connect"} & Address) | {kind: "request", request: Request}} Question */
+/** @typedef {{made?: Made, response?: Response, failed?: string}} Answered */
+
+/**
+ * What the page tells the worker.
+ * @typedef {(Question & {id: number}) | {kind: "close" | "counts"} | {kind: "microphone" | "loudspeaker", port: MessagePort}
+ *   | {kind: "identity", ssrc: number} | {kind: "gate", gate: Partial<import('./voice.js').Gate>}
+ *   | {kind: "policy", policy?: import('./voice.js').Policy} | {kind: "deaf", deaf: boolean}} ToWorker
+ */
+
+/** Somebody begins to talk, or ends. @typedef {{ssrc: number, talking: boolean, whisper: boolean}} Talking */
+/** One's own voice: in dB below full scale, and whether it is sent. @typedef {{level: number, speaking: boolean, whisper: boolean}} Spoken */
+/** Packets that should have come since the last time, and those that did. @typedef {{expected: number, received: number}} Counts */
+
+/**
+ * What the worker tells the page.
+ * @typedef {({kind: "answer", id: number} & Answered) | {kind: "event", event: import('./messages.js').Event} | {kind: "ready" | "busy"}
+ *   | ({kind: "talking"} & Talking) | ({kind: "mouth"} & Spoken) | ({kind: "counts"} & Counts)
+ *   | {kind: "closed", code: number | undefined}} FromWorker
+ */
+
+/**
+ * The worker, for the page.
+ * @typedef {Omit<Worker, "postMessage"> & {postMessage(message: ToWorker, transfer?: Transferable[]): void}} VoiceWorker
+ */
 
 /** @type {Link | undefined} */
 let link;
 /** The connection that messages belong to: what an earlier one still says is not heard. */
 let generation = 0;
 
-/** @param {any} message */
+/** @param {FromWorker} message */
 const tell = (message) => postMessage(message);
 
 const mouth = new Mouth((datagram) => link?.send(datagram), (now) => tell({ kind: 'mouth', ...now }));
@@ -49,7 +81,7 @@ function eventReader(own) {
   };
 }
 
-/** @param {{url: string, hashes: Uint8Array<ArrayBuffer>[], way: "auto" | "websocket"}} asked */
+/** @param {Address} address @returns {Promise<Made | undefined>} */
 async function connect({ url, hashes, way }) {
   generation += 1;
   const own = generation;
@@ -69,7 +101,7 @@ async function connect({ url, hashes, way }) {
     try {
       made = await webTransport(address, hashes, heard);
     } catch (error) {
-      blocked = String(/** @type {Error} */ (error).message ?? error);
+      blocked = wordsOf(error);
     }
   }
   made ??= await webSocket(address, heard);
@@ -78,29 +110,34 @@ async function connect({ url, hashes, way }) {
     return undefined;
   }
   link = made;
-  made.closed.then((end) => {
-    if (own === generation) tell({ kind: 'closed', ...end });
+  made.closed.then((code) => {
+    if (own === generation) tell({ kind: 'closed', code });
   });
   return { way: made.kind, blocked };
 }
 
-/** @param {{name: string, body: any}} asked */
-async function request({ name, body }) {
+/** @param {Request} asked */
+async function request(asked) {
   if (!link) throw new Error('not connected');
-  const answer = decode('Response', await link.request(encode('Request', { [name]: body })));
+  const answer = decode('Response', await link.request(encode('Request', asked)));
   if (!answer) throw new Error('the connection is gone');
   return answer.message;
 }
 
-onmessage = async ({ data }) => {
+/** @param {Question} question @returns {Promise<Answered>} */
+async function answer(question) {
+  try {
+    return question.kind === 'connect' ? { made: await connect(question) } : { response: await request(question.request) };
+  } catch (error) {
+    return { failed: wordsOf(error) };
+  }
+}
+
+onmessage = async (/** @type {MessageEvent<ToWorker>} */ { data }) => {
   switch (data.kind) {
     case 'connect':
     case 'request':
-      try {
-        tell({ kind: 'answer', id: data.id, answer: await (data.kind === 'connect' ? connect(data) : request(data)) });
-      } catch (error) {
-        tell({ kind: 'answer', id: data.id, failed: String(/** @type {Error} */ (error).message ?? error) });
-      }
+      tell({ kind: 'answer', id: data.id, ...await answer(data) });
       break;
     case 'close':
       generation += 1;
