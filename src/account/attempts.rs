@@ -54,7 +54,7 @@ impl Attempts {
 
     /// Counts a try against the account and the address, unless one of them must wait.
     pub(super) fn admit(&self, account: Option<&String>, from: IpAddr) -> Result<(), AccountError> {
-        let (now, address) = (self.clock.wall(), AddressKey::of(from));
+        let (now, address) = (self.clock.monotonic(), AddressKey::of(from));
         let (mut accounts, mut addresses) = (lock(&self.accounts), lock(&self.addresses));
         let by_account = account.map_or(Duration::ZERO, |account| accounts.delay(account, now));
         let delay = by_account.max(addresses.delay(&address, now));
@@ -70,7 +70,7 @@ impl Attempts {
 
     /// Counts a try against an account by somebody who is in it already.
     pub(super) fn admit_account(&self, account: &str) -> Result<(), AccountError> {
-        let (now, account) = (self.clock.wall(), account.to_owned());
+        let (now, account) = (self.clock.monotonic(), account.to_owned());
         let mut accounts = lock(&self.accounts);
         let delay = accounts.delay(&account, now);
         if !delay.is_zero() {
@@ -82,7 +82,7 @@ impl Attempts {
 
     /// Counts a one-time code that an account is shown: six digits are soon guessed by whoever may try them all.
     pub(super) fn admit_code(&self, user: UserId) -> Result<(), AccountError> {
-        let now = self.clock.wall();
+        let now = self.clock.monotonic();
         let mut codes = lock(&self.codes);
         let delay = codes.delay(&user, now);
         if !delay.is_zero() {
@@ -94,7 +94,7 @@ impl Attempts {
 
     /// Counts an e-mail to an address, unless it has to wait.
     pub(super) fn admit_email(&self, to: &str) -> Result<(), AccountError> {
-        let (now, to) = (self.clock.wall(), to.to_lowercase());
+        let (now, to) = (self.clock.monotonic(), to.to_lowercase());
         let mut emails = lock(&self.emails);
         let delay = emails.delay(&to, now);
         if !delay.is_zero() {
@@ -106,7 +106,7 @@ impl Attempts {
 
     /// Counts a password that somebody shows for a channel, under a name for both.
     pub(super) fn admit_channel(&self, guesser: &str) -> Result<(), AccountError> {
-        let (now, guesser) = (self.clock.wall(), guesser.to_owned());
+        let (now, guesser) = (self.clock.monotonic(), guesser.to_owned());
         let mut channels = lock(&self.channels);
         let delay = channels.delay(&guesser, now);
         if !delay.is_zero() {
@@ -139,4 +139,66 @@ impl Attempts {
 
 fn lock<K>(tries: &Mutex<Lockout<K>>) -> MutexGuard<'_, Lockout<K>> {
     tries.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Registration, Secret};
+    use crate::id::Timestamp;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn attempts(clock: Clock) -> Attempts {
+        let settings = Settings {
+            name: "test".to_owned(),
+            token_life: DAY,
+            access_life: DAY,
+            secret: Secret(Vec::new()),
+            guests: false,
+            registration: Registration::Closed,
+            page: String::new(),
+            account_tries: 3,
+            address_tries: 3,
+            longest_delay: Duration::from_secs(60),
+            hash_threads: 1,
+            hash_queue: 1,
+        };
+        Attempts::new(&settings, clock)
+    }
+
+    /// Tries until there is a delay.
+    fn exhaust(mut attempt: impl FnMut() -> Result<(), AccountError>) -> Duration {
+        loop {
+            match attempt() {
+                Ok(()) => (),
+                Err(AccountError::TooManyAttempts(delay) | AccountError::RateLimited(delay)) => return delay,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_locks_nobody_out_and_lets_nobody_guess() {
+        let now = Timestamp(0).plus(1_000 * DAY);
+        let (alice, from, user) = ("alice".to_owned(), "192.0.2.1".parse().unwrap(), UserId(1));
+        type Attempt<'a> = Box<dyn Fn(&Attempts) -> Result<(), AccountError> + 'a>;
+        let ways: [Attempt; 5] = [
+            Box::new(|attempts| attempts.admit(Some(&alice), from)),
+            Box::new(|attempts| attempts.admit_account(&alice)),
+            Box::new(|attempts| attempts.admit_code(user)),
+            Box::new(|attempts| attempts.admit_email("alice@example.org")),
+            Box::new(|attempts| attempts.admit_channel("1 alice")),
+        ];
+        for attempt in ways {
+            let (clock, turned) = Clock::turned(now);
+            let attempts = attempts(clock);
+            let delay = exhaust(|| attempt(&attempts));
+            turned.set_wall(now.plus(DAY));
+            assert!(attempt(&attempts).is_err(), "set forward, it is as early as before");
+            turned.set_wall(Timestamp(0).plus(999 * DAY));
+            turned.advance(delay);
+            attempt(&attempts).unwrap();
+        }
+    }
 }

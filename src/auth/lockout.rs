@@ -1,12 +1,11 @@
 //! How often one may try to log in: a delay that doubles with each failure, per account and per
-//! address, and is forgotten after a while. Nobody is locked out for good.
+//! address, and is forgotten after a while. Nobody is locked out for good. Times are monotonic, since any fixed moment: by a
+//! wall clock that is set back, everybody would wait for as long as it was set back by.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use crate::id::Timestamp;
 
 /// How a [`Lockout`] reacts to failures.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +41,7 @@ impl AddressKey {
 #[derive(Clone, Copy, Debug)]
 struct Record {
     failures: u32,
-    last: Timestamp,
+    last: Duration,
 }
 
 /// Failures by key. A try counts as failed from the moment it is admitted, so many at once don't all
@@ -60,9 +59,9 @@ impl<K: Hash + Eq + Clone> Lockout<K> {
     }
 
     /// How long until a try is admitted; zero for at once. Asking changes nothing.
-    pub fn delay(&self, key: &K, now: Timestamp) -> Duration {
+    pub fn delay(&self, key: &K, now: Duration) -> Duration {
         let Some(record) = self.records.get(key) else { return Duration::ZERO };
-        let quiet = now.since(record.last);
+        let quiet = now.saturating_sub(record.last);
         if quiet >= self.policy.forget {
             return Duration::ZERO;
         }
@@ -70,12 +69,12 @@ impl<K: Hash + Eq + Clone> Lockout<K> {
     }
 
     /// Counts a try that was admitted.
-    pub fn tried(&mut self, key: K, now: Timestamp) {
+    pub fn tried(&mut self, key: K, now: Duration) {
         if self.records.len() >= self.policy.capacity && !self.records.contains_key(&key) {
             self.make_room(now);
         }
         let record = self.records.entry(key).or_insert(Record { failures: 0, last: now });
-        if now.since(record.last) >= self.policy.forget {
+        if now.saturating_sub(record.last) >= self.policy.forget {
             record.failures = 0;
         }
         record.failures = record.failures.saturating_add(1);
@@ -93,9 +92,9 @@ impl<K: Hash + Eq + Clone> Lockout<K> {
         self.policy.first.saturating_mul(factor).min(self.policy.longest)
     }
 
-    fn make_room(&mut self, now: Timestamp) {
+    fn make_room(&mut self, now: Duration) {
         let forget = self.policy.forget;
-        self.records.retain(|_, record| now.since(record.last) < forget);
+        self.records.retain(|_, record| now.saturating_sub(record.last) < forget);
         if self.records.len() >= self.policy.capacity
             && let Some(oldest) =
                 self.records.iter().min_by_key(|(_, record)| record.last).map(|(key, _)| key.clone())
@@ -122,17 +121,17 @@ mod tests {
     #[test]
     fn delays_double_after_the_free_failures_up_to_the_longest() {
         let mut lockout = Lockout::new(POLICY);
-        let mut now = Timestamp(1_000_000);
+        let mut now = Duration::from_secs(1_000);
         let mut delays = Vec::new();
         for _ in 0..14 {
             lockout.tried("alice", now);
             let delay = lockout.delay(&"alice", now);
             delays.push(delay.as_secs());
-            now = now.plus(delay);
+            now += delay;
         }
         assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
         assert_eq!(lockout.delay(&"bob", now), Duration::ZERO);
-        assert_eq!(lockout.delay(&"alice", now.plus(POLICY.forget)), Duration::ZERO);
+        assert_eq!(lockout.delay(&"alice", now + POLICY.forget), Duration::ZERO);
         lockout.succeeded(&"alice");
         assert_eq!(lockout.delay(&"alice", now), Duration::ZERO);
     }
@@ -150,9 +149,9 @@ mod tests {
         #[test]
         fn memory_is_bounded_and_delays_are_too(tries in proptest::collection::vec((0..20_u8, 0..100_000_u64), 0..200)) {
             let mut lockout = Lockout::new(POLICY);
-            let mut now = Timestamp(0);
+            let mut now = Duration::ZERO;
             for (key, gap) in tries {
-                now = Timestamp(now.0 + gap);
+                now += Duration::from_millis(gap);
                 lockout.tried(key, now);
                 prop_assert!(lockout.records.len() <= POLICY.capacity);
                 prop_assert!(lockout.delay(&key, now) <= POLICY.longest);
