@@ -147,6 +147,9 @@ mod tests {
     use crate::account::{Registration, Secret};
     use crate::id::Timestamp;
 
+    /// Something that is tried.
+    type Attempt<'a> = Box<dyn Fn(&Attempts) -> Result<(), AccountError> + 'a>;
+
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn attempts(clock: Clock) -> Attempts {
@@ -182,8 +185,7 @@ mod tests {
     fn a_clock_that_is_set_locks_nobody_out_and_lets_nobody_guess() {
         let now = Timestamp(0).plus(1_000 * DAY);
         let (alice, from, user) = ("alice".to_owned(), "192.0.2.1".parse().unwrap(), UserId(1));
-        type Attempt<'a> = Box<dyn Fn(&Attempts) -> Result<(), AccountError> + 'a>;
-        let ways: [Attempt; 5] = [
+        let ways: [Attempt<'_>; 5] = [
             Box::new(|attempts| attempts.admit(Some(&alice), from)),
             Box::new(|attempts| attempts.admit_account(&alice)),
             Box::new(|attempts| attempts.admit_code(user)),

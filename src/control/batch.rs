@@ -14,8 +14,8 @@ use crate::account::AccountError;
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, response};
-use crate::state::{Actor, Asked, Change, Event, Held, Member, Standing, State};
-use crate::store::{Author, By, Failed, GUEST, Rejected, SEEDED_ORGANIZATION, Seen, Write, ban_on, write};
+use crate::state::{Actor, Asked, Change, Event, Held, Member, State};
+use crate::store::{Author, By, Failed, GUEST, Rejected, Seen, Write, write};
 use crate::voice::{Activity, Peer, Stage};
 
 /// Commands of one batch at most.
@@ -86,7 +86,7 @@ impl<P: Peer> Control<P> {
         let mut pending =
             Pending { events: self.state.advance(self.shared.clock.wall()), ..Pending::default() };
         let mut before: Option<State> = None;
-        let (mut stop, mut refreshes) = (None, Vec::new());
+        let (mut stop, mut followers) = (None, Vec::new());
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -109,7 +109,7 @@ impl<P: Peer> Control<P> {
                     }
                     self.broken.clear();
                 }
-                Command::Refresh { reply } => refreshes.push(reply),
+                Command::Follow { what, reply } => followers.push((what, reply)),
                 Command::Stop { reply } => stop = Some(reply),
             }
         }
@@ -118,12 +118,9 @@ impl<P: Peer> Control<P> {
             None => self.publish_pending(pending),
         }
         self.set_due();
-        // What a refresh reads has the whole batch in it.
-        if !refreshes.is_empty() {
-            let outcome = self.refresh();
-            for reply in refreshes {
-                let _ = reply.send(outcome.clone());
-            }
+        // What is read has the whole batch in it.
+        for (what, reply) in followers {
+            let _ = reply.send(self.follow(what));
         }
         stop
     }
@@ -164,42 +161,6 @@ impl<P: Peer> Control<P> {
         let by = self.by(actor);
         self.make(by, change, &given.password, pending, before);
         pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
-    }
-
-    /// Brings what is live to what the store holds by now.
-    fn refresh(&mut self) -> Result<(), Refused> {
-        let (store, now) = (&self.shared.store, self.shared.clock.wall());
-        let stored = load::stored(store, self.shared.settings.max_sessions)?;
-        let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
-        let standing = |member: &Member| {
-            let address = self.seats.get(&member.session).map(|place| place.address);
-            if ban_on(&bans, member.user, address, None, now).is_some() {
-                return None;
-            }
-            let Some(user) = member.user else {
-                let (name, roles) = (member.name.clone(), member.roles.clone());
-                return Some(Standing { name, roles, second_factor: false });
-            };
-            let device = store.device(user, member.session).ok()?;
-            if ban_on(&bans, None, None, device.and_then(|device| device.key), now).is_some() {
-                return None;
-            }
-            match member.key {
-                Some(key) => drop(store.api_key_by_id(key, now).ok().flatten()?),
-                None => drop(store.session(user, member.session, now).ok().flatten()?),
-            }
-            let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
-            let second_factor = load::has_second_factor(store, user.id).ok()?;
-            Some(Standing { roles: load::held(&user, now), second_factor, name: user.name })
-        };
-        let (events, removed) = self.state.refresh(stored, standing);
-        self.publish(&events, &[]);
-        for session in removed {
-            if let Some(place) = self.seats.remove(&session) {
-                place.send_away(CloseCode::LoggedOut, "");
-            }
-        }
-        Ok(())
     }
 
     /// Makes a change, which is published and written later. `before` is the state as it was before the first that
@@ -401,11 +362,8 @@ impl<P: Peer> Control<P> {
     /// The channels as the store has them, with everybody where they were, if that is still there.
     fn reload(&mut self) -> Result<(), crate::store::ReadError> {
         let stored = load::stored(&self.shared.store, self.shared.settings.max_sessions)?;
-        let standing = |member: &Member| {
-            let (name, roles) = (member.name.clone(), member.roles.clone());
-            Some(Standing { name, roles, second_factor: member.second_factor })
-        };
-        let _ = self.state.refresh(stored, standing);
+        // Nobody was told of what didn't come to be.
+        let _ = self.state.refresh(stored);
         Ok(())
     }
 

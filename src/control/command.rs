@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Control;
+use super::follow::Followed;
 use super::{Actor, Attached, Newcomer, Proven, Refused};
 use crate::auth::StoredPassword;
 use crate::id::SessionId;
@@ -30,8 +31,9 @@ pub(super) enum Command<P> {
     },
     /// A look at the live state, and whatever is asked about it.
     Look(Look<P>),
-    /// The store was changed by other ways; what is live follows.
-    Refresh {
+    /// Something was written past the live state, which follows.
+    Follow {
+        what: Followed,
         reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// It is time for something.

@@ -14,6 +14,7 @@ mod counts;
 mod dispatch;
 mod due;
 mod facts;
+mod follow;
 mod load;
 mod own;
 mod recorder;
@@ -38,7 +39,7 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::account::{self, Accounts, Changed};
+use crate::account::{self, Accounts};
 use crate::clock::Clock;
 use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
 use crate::protocol::CloseCode;
@@ -263,21 +264,6 @@ impl<P: Peer> Handle<P> {
     /// Sessions connected now.
     pub fn connected(&self) -> u32 {
         self.0.connected.load(Ordering::Relaxed)
-    }
-
-    /// Has those who are connected follow what a use case of `account` changed.
-    async fn follow(&self, changed: Changed) -> Result<(), Refused> {
-        match changed {
-            Changed::User(_) | Changed::Bans => self.refresh().await,
-        }
-    }
-
-    /// Has what is live follow what the store holds.
-    async fn refresh(&self) -> Result<(), Refused> {
-        self.0.accounts.read_bans()?;
-        let (reply, done) = oneshot::channel();
-        self.enqueue(Command::Refresh { reply })?;
-        done.await.map_err(|_| Refused::Stopping)?
     }
 
     fn enqueue(&self, command: Command<P>) -> Result<(), Refused> {

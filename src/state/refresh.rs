@@ -1,5 +1,7 @@
 //! Taking over what was changed in the store by other ways than requests of members.
 
+use std::collections::HashSet;
+
 use super::{Event, Held, Member, State, Stored};
 use crate::id::SessionId;
 
@@ -15,14 +17,9 @@ pub struct Standing {
 }
 
 impl State {
-    /// Takes channels, roles and overwrites from `stored`, and each member's name and roles from
-    /// `standing`; whom that has nothing for is removed. Answers with what others are to be told, and with
-    /// those who were removed.
-    pub fn refresh(
-        &mut self,
-        stored: Stored,
-        standing: impl Fn(&Member) -> Option<Standing>,
-    ) -> (Vec<Event>, Vec<SessionId>) {
+    /// Takes channels, roles and overwrites from `stored`, and answers with what others are to be told. Members stay who they
+    /// are; [`State::stand`] says what they are by now.
+    pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
         let before = self.rated();
         let Self { channels, roles, overwrites, lobby, named, limits, next_channel, next_role, .. } =
             Self::new(stored, self.now);
@@ -42,23 +39,75 @@ impl State {
         (self.lobby, self.named, self.limits) = (lobby, named, limits);
         self.next_channel = self.next_channel.max(next_channel);
         self.next_role = self.next_role.max(next_role);
-        let mut removed = Vec::new();
-        for member in self.members.values_mut() {
-            let Some(Standing { name, roles, second_factor }) = standing(member) else {
-                removed.push(member.session);
-                continue;
-            };
-            let is = Member { name, roles, second_factor, ..member.clone() };
-            if is != *member {
-                events.push(Event::Member(member.session));
-            }
-            *member = is;
-        }
         self.classes.clear();
         self.classify(|_| true);
-        events.extend(removed.iter().flat_map(|session| self.remove_member(*session)));
         self.note_emptiness();
         events.extend(self.told_of(&before));
+        events
+    }
+
+    /// Members stand so from now on; whoever has no standing any more is removed. Answers with what others are to be told,
+    /// and with those who were removed.
+    pub fn stand(&mut self, standing: Vec<(SessionId, Option<Standing>)>) -> (Vec<Event>, Vec<SessionId>) {
+        let (mut differ, mut removed) = (Vec::new(), Vec::new());
+        for (session, standing) in standing {
+            match (self.members.get(&session), standing) {
+                (None, _) => (),
+                (Some(_), None) => removed.push(session),
+                (Some(member), Some(standing)) => {
+                    let Standing { name, roles, second_factor } = standing;
+                    let is = Member { name, roles, second_factor, ..member.clone() };
+                    if is != *member {
+                        differ.push(is);
+                    }
+                }
+            }
+        }
+        let mut events: Vec<_> = removed.iter().flat_map(|session| self.remove_member(*session)).collect();
+        if differ.is_empty() {
+            return (events, removed);
+        }
+        let before = self.rated();
+        let who: HashSet<_> = differ.iter().map(|member| member.session).collect();
+        events.extend(differ.iter().map(|member| Event::Member(member.session)));
+        self.members.extend(differ.into_iter().map(|member| (member.session, member)));
+        self.classify(|member| who.contains(&member.session));
+        events.extend(self.told_of(&before));
         (events, removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{arrive, member, stored};
+    use super::*;
+    use crate::id::{ChannelId, Timestamp};
+    use crate::permission::Permissions;
+
+    fn standing(member: &Member) -> (SessionId, Option<Standing>) {
+        let (name, roles) = (member.name.clone(), member.roles.clone());
+        (member.session, Some(Standing { name, roles, second_factor: member.second_factor }))
+    }
+
+    #[test]
+    fn who_stands_otherwise_may_otherwise_and_whoever_stands_as_before_is_not_talked_of() {
+        let mut state = State::new(stored(), Timestamp(1));
+        for (session, role) in [(1, 1), (2, 3), (3, 3)] {
+            arrive(&mut state, member(session, &[role]));
+        }
+        let as_is: Vec<_> = state.members().map(standing).collect();
+        let (events, removed) = state.stand(as_is);
+        assert!(events.is_empty() && removed.is_empty(), "{events:?} {removed:?}");
+
+        let (session, changed) = standing(&member(2, &[2]));
+        let (events, removed) =
+            state.stand(vec![(session, changed), (SessionId(3), None), (SessionId(9), None)]);
+        assert_eq!(removed, [SessionId(3)]);
+        assert!(state.member(SessionId(3)).is_none());
+        assert!(events.iter().any(|event| matches!(event, Event::MemberGone(SessionId(3)))), "{events:?}");
+        assert!(events.iter().any(|event| matches!(event, Event::Member(SessionId(2)))), "{events:?}");
+        assert!(!events.iter().any(|event| matches!(event, Event::Member(SessionId(1)))), "{events:?}");
+        let promoted = state.member(SessionId(2)).unwrap();
+        assert!(state.permissions(promoted, ChannelId(1)).contains(Permissions::KICK));
     }
 }
