@@ -173,8 +173,8 @@ impl Endpoint {
         self.intake.clone()
     }
 
-    /// Accepts connections until `stop` completes, then closes them all and waits until they had
-    /// their farewell, 1.5 s at most.
+    /// Accepts connections until `stop` completes, then closes them all and waits until they had their farewell, 1.5 s at
+    /// most, and its threads hold nothing any more, as long again.
     pub async fn run(
         self,
         handle: Handle<LinkPeer>,

@@ -61,20 +61,26 @@ impl Shard {
                 // Whoever started this thread waits for the answer.
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            runtime.block_on(async {
+            let stopped = runtime.block_on(async {
                 let endpoints = listen(sockets, &endpoint, &server);
                 let addresses = |endpoints: &Vec<quinn::Endpoint>| -> io::Result<Vec<SocketAddr>> {
                     endpoints.iter().map(quinn::Endpoint::local_addr).collect()
                 };
                 let endpoints = match endpoints {
                     Ok(endpoints) => endpoints,
-                    Err(error) => return drop(ready.send(Err(error))),
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                        return None;
+                    }
                 };
                 let _ = ready.send(addresses(&endpoints));
-                if let Ok(begin) = order.await {
-                    serve(endpoints, begin).await;
-                }
+                Some(serve(endpoints, order.await.ok()?).await)
             });
+            // Tasks that are left hold the database open, and go with the runtime.
+            runtime.shutdown_timeout(FAREWELL);
+            if let Some(stopped) = stopped {
+                let _ = stopped.send(());
+            }
         };
         thread::Builder::new().name(format!("voice-{number}")).spawn(work)?;
         let addresses = is_ready.recv().map_err(|_| io::Error::other("the thread of a shard ended"))??;
@@ -97,7 +103,7 @@ impl Shard {
 }
 
 impl Serving {
-    /// Tells it to stop; the future it answers with ends when it has, after 1.5 s at most.
+    /// Tells it to stop; the future it answers with ends when it has and holds nothing any more, after 3 s at most.
     pub(super) fn stop(self) -> impl Future<Output = ()> {
         let _ = self.stop.send(());
         async {
@@ -116,7 +122,8 @@ fn listen(
     sockets.into_iter().map(listen).collect()
 }
 
-async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
+/// Serves until it is told to stop, and answers with whom to tell that it has.
+async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) -> oneshot::Sender<()> {
     let Begin { shared, inbox, arrivals, stop, stopped } = begin;
     let mut tasks = JoinSet::new();
     for endpoint in &endpoints {
@@ -140,7 +147,7 @@ async fn serve(endpoints: Vec<quinn::Endpoint>, begin: Begin) {
     if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
         tracing::info!("some clients didn't confirm the end of their connection in time");
     }
-    let _ = stopped.send(());
+    stopped
 }
 
 /// How often the log says that connections are refused: strangers must not be able to fill it.
