@@ -24,7 +24,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Another password for somebody who knows the present one. Every other device has to log in again.
+    /// Another password for somebody who knows the present one. Every other device has to log in again, and API keys end
+    /// unless they are to stay.
     pub async fn change_password(
         &self,
         user: &User,
@@ -41,7 +42,7 @@ impl Accounts {
             old: user.password.clone(),
             new: password,
             session: Some(session),
-            keep_api_keys: false,
+            keep_api_keys: change.keep_keys,
         };
         self.run(by, write::change_password(change)).await?;
         Ok(Changed::User(user.id))
@@ -73,7 +74,7 @@ impl Accounts {
         let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
         let code = ClaimCode::from_random(random()?);
         let text = format!(
-            "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
+            "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,
             how = self.how("r", &code, "parlour reset CODE"),
         );
@@ -85,7 +86,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Another password for whoever has the code of a letter. Whoever was in is out, on every device.
+    /// Another password for whoever has the code of a letter. Whoever was in is out, on every device, and by API keys
+    /// unless they are to stay.
     pub async fn reset_password(
         &self,
         reset: &wire::ResetPassword,
@@ -101,7 +103,7 @@ impl Accounts {
         self.check_new_password(&reset.password, &[&user.name, &email]).await?;
         let password = self.hash(&reset.password).await?;
         let by = By { author: Author::User(user.id), from: Some(from), at: self.0.clock.wall() };
-        self.run(by, write::reset_password(token.hash, password, false)).await?;
+        self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
         self.0.attempts.forgive(from);
         self.0.attempts.forgive_account(&folded(&user.name));
         Ok(Changed::User(user.id))

@@ -23,8 +23,11 @@ pub(super) struct Account {
 enum Command {
     /// Show what the server knows of you.
     Show,
-    /// Choose another password. Every other device is logged out.
+    /// Choose another password. Every other device is logged out, and your API keys end.
     Password {
+        /// Leave your API keys as they are.
+        #[arg(long)]
+        keep_keys: bool,
         /// Read the present and the new password from standard input, a line each.
         #[arg(long)]
         password_stdin: bool,
@@ -83,11 +86,15 @@ impl Account {
         let session = self.server.enter().await?;
         match self.command {
             Command::Show => show(&session, output).await?,
-            Command::Password { password_stdin } => {
+            Command::Password { keep_keys, password_stdin } => {
                 let old = password(password_stdin, "Your present password", false)?;
                 let new = password(password_stdin, "The new one (10 characters or more)", true)?;
-                session.change_password(&old, &new).await?;
-                output.line("The password is changed. Other devices are logged out.");
+                session.change_password(&old, &new, keep_keys).await?;
+                output.line(if keep_keys {
+                    "The password is changed. Other devices are logged out."
+                } else {
+                    "The password is changed. Other devices are logged out, and your API keys have ended."
+                });
                 output.object(&json!({ "changed": true }));
             }
             Command::Email { email, password_stdin } => {

@@ -17,6 +17,9 @@ pub(super) struct Reset {
     /// Your e-mail address, where the letter goes. Default: asked for.
     #[arg(long)]
     email: Option<String>,
+    /// Leave your API keys as they are. Without this they end, as every log-in does.
+    #[arg(long)]
+    keep_keys: bool,
     /// Read the new password from standard input.
     #[arg(long)]
     password_stdin: bool,
@@ -27,7 +30,7 @@ impl Reset {
         let place = Place::find(self.address.as_deref())?;
         if let Some(code) = &self.code {
             let new = password(self.password_stdin, "The new password (10 characters or more)", true)?;
-            place.connect(None).await?.reset_password(code, &new).await?;
+            place.connect(None).await?.reset_password(code, &new, self.keep_keys).await?;
             output.line(format!("The password is changed. Log in with: parlour login {}", place.address));
             output.object(&json!({ "changed": true }));
         } else {

@@ -19,9 +19,9 @@ impl Session {
     }
 
     /// Chooses another password; every other session of the account ends.
-    pub async fn change_password(&self, old: &str, new: &str) -> Result<(), RequestError> {
+    pub async fn change_password(&self, old: &str, new: &str, keep_keys: bool) -> Result<(), RequestError> {
         let (old, new) = (old.to_owned(), new.to_owned());
-        self.done(request::Body::ChangePassword(wire::ChangePassword { old, new })).await
+        self.done(request::Body::ChangePassword(wire::ChangePassword { old, new, keep_keys })).await
     }
 
     /// The account's e-mail address, empty for none. A letter with a code goes there.

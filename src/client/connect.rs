@@ -282,9 +282,14 @@ impl Connected {
     }
 
     /// Chooses another password by the code of such a letter. Every session of the account ends.
-    pub async fn reset_password(&self, code: &str, password: &str) -> Result<(), RequestError> {
+    pub async fn reset_password(
+        &self,
+        code: &str,
+        password: &str,
+        keep_keys: bool,
+    ) -> Result<(), RequestError> {
         let (code, password) = (code.to_owned(), password.to_owned());
-        self.done(request::Body::ResetPassword(wire::ResetPassword { code, password })).await
+        self.done(request::Body::ResetPassword(wire::ResetPassword { code, password, keep_keys })).await
     }
 
     async fn done(&self, body: request::Body) -> Result<(), RequestError> {

@@ -9,6 +9,7 @@ use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::clock::Clock;
 use parlour::id::{Fingerprint, SessionId};
+use parlour::permission::Permissions;
 use parlour::protocol::wire::{Hello, LogInKey, Request, Response, request, response};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, decode, encode};
 use parlour::transport;
@@ -76,12 +77,23 @@ async fn another_password_ends_every_other_session() {
     let key = DeviceSecret::random().unwrap();
     other.register_key(&key, "phone").await.unwrap();
     let new = "quite another one 7";
-    assert_eq!(code(alice.change_password("not the present", new).await), ErrorCode::LogInFailed);
+    assert_eq!(code(alice.change_password("not the present", new, false).await), ErrorCode::LogInFailed);
     for weak in ["short", "password123", "alice-alice", &"x".repeat(300)] {
-        assert_eq!(code(alice.change_password(PASSWORD, weak).await), ErrorCode::PasswordInvalid, "{weak}");
+        assert_eq!(
+            code(alice.change_password(PASSWORD, weak, false).await),
+            ErrorCode::PasswordInvalid,
+            "{weak}"
+        );
     }
     other.list().await.unwrap();
-    alice.change_password(PASSWORD, new).await.unwrap();
+    let program = alice.create_api_key("music", Permissions::VIEW, None).await.unwrap().key;
+    let bot = with(&server, Credentials::api_key(&program)).await.unwrap();
+    alice.change_password(PASSWORD, new, true).await.unwrap();
+    bot.list().await.unwrap();
+    alice.change_password(new, "yet another one 8", false).await.unwrap();
+    assert_eq!(bot.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert_eq!(code(with(&server, Credentials::api_key(&program)).await), ErrorCode::LogInFailed);
+    let new = "yet another one 8";
     assert_eq!(other.closed().await, Ended::ByServer(CloseCode::LoggedOut));
     alice.list().await.unwrap();
     assert_eq!(code(log_in(&server.address(), "alice", PASSWORD).await), ErrorCode::LogInFailed);

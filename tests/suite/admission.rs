@@ -168,7 +168,7 @@ async fn a_program_may_what_its_key_allows_and_its_owner_may() {
     alice.text_channel(general, "I may").await.unwrap();
     assert_eq!(code(bot.text_channel(general, "I may not").await), ErrorCode::Forbidden);
     // What is its owner's is none of its business.
-    assert_eq!(code(bot.change_password(PASSWORD, NEW).await), ErrorCode::Forbidden);
+    assert_eq!(code(bot.change_password(PASSWORD, NEW, false).await), ErrorCode::Forbidden);
     assert_eq!(code(bot.create_api_key("more", Permissions::NONE, None).await), ErrorCode::Forbidden);
     assert_eq!(code(bot.devices().await), ErrorCode::Forbidden);
     let keys = alice.api_keys().await.unwrap();

@@ -57,7 +57,7 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     assert_eq!((letter.len(), letter[0]["to"].as_str()), (1, Some("a@example.org")));
     let proof = code_in(letter[0]["text"].as_str().unwrap());
     assert_eq!(code(bob.verify_email(&proof).await), ErrorCode::CodeInvalid, "it is alice's");
-    assert_eq!(code(visitor(&server).await.reset_password(&proof, NEW).await), ErrorCode::CodeInvalid);
+    assert_eq!(code(visitor(&server).await.reset_password(&proof, NEW, false).await), ErrorCode::CodeInvalid);
     alice.verify_email(&proof).await.unwrap();
     assert_eq!(code(alice.verify_email(&proof).await), ErrorCode::CodeInvalid, "once");
     assert!(alice.account().await.unwrap().email_verified);
@@ -73,10 +73,10 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     let reset = code_in(letters(&server, 2).await[1]["text"].as_str().unwrap());
     assert_eq!(outbox(&server).await.len(), 2, "nobody gets no letter");
     assert_eq!(
-        code(visitor(&server).await.reset_password(&reset, "alice-alice").await),
+        code(visitor(&server).await.reset_password(&reset, "alice-alice", false).await),
         ErrorCode::PasswordInvalid
     );
-    visitor(&server).await.reset_password(&reset, NEW).await.unwrap();
+    visitor(&server).await.reset_password(&reset, NEW, false).await.unwrap();
     assert_eq!(alice.closed().await, Ended::ByServer(CloseCode::LoggedOut));
     assert_eq!(code(log_in(&server.address(), "alice", PASSWORD).await), ErrorCode::LogInFailed);
     let user = alice.logged_in().user;
@@ -87,7 +87,7 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     );
     log_in(&server.address(), "alice", NEW).await.unwrap();
     assert_eq!(
-        code(visitor(&server).await.reset_password(&reset, NEW).await),
+        code(visitor(&server).await.reset_password(&reset, NEW, false).await),
         ErrorCode::CodeInvalid,
         "once"
     );

@@ -146,7 +146,7 @@ export const text = {
   passwordOld: 'Jetziges Passwort',
   passwordNew: 'Neues Passwort (10 Zeichen oder mehr)',
   passwordChange: 'Ändern',
-  passwordChanged: 'Das Passwort ist geändert, und jedes andere Gerät abgemeldet.',
+  passwordChanged: 'Das Passwort ist geändert, jedes andere Gerät abgemeldet, und deine API-Schlüssel gelten nicht mehr.',
   register: 'Lege dein Konto an',
   registerLead: 'Du bist eingeladen. Wähle einen Namen und ein Passwort.',
   registerIt: 'Hinein',

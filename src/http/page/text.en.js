@@ -146,7 +146,7 @@ export const text = {
   passwordOld: 'Present password',
   passwordNew: 'New password (10 characters or more)',
   passwordChange: 'Change it',
-  passwordChanged: 'The password is changed, and every other device logged out.',
+  passwordChanged: 'The password is changed, every other device logged out, and your API keys have ended.',
   register: 'Make your account',
   registerLead: 'You were invited. Choose a name and a password.',
   registerIt: 'Come in',
