@@ -1,5 +1,6 @@
 //! The store on a disk that fails: what was acknowledged is there afterwards, and nothing half done.
 
+mod account;
 mod damage;
 mod disk;
 mod model;

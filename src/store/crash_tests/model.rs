@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::account;
 use super::disk::Dice;
 use crate::auth::TokenHash;
-use crate::id::Timestamp;
+use crate::id::{ChannelId, RoleId, Timestamp};
+use crate::permission::Permissions;
 use crate::store::write::{self, ChannelEdit, NewSession, NewToken, NewUser, UserEdit};
-use crate::store::{Purpose, Rejected, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
+use crate::store::{Purpose, Rejected, Role, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
 
 /// A fact's name. The number tells apart what an operation of one kind works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +24,10 @@ pub(super) enum Fact {
     Channel(u64),
     /// How often a token still works.
     Token(u64),
+    /// The rank of a role.
+    Role(u64),
+    /// All that there is to an account (see `account`).
+    Account(u64),
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -37,7 +43,7 @@ pub(super) struct Step {
     pub(super) needs: Option<Fact>,
 }
 
-fn hash(number: u64) -> TokenHash {
+pub(super) fn hash(number: u64) -> TokenHash {
     let mut bytes = [0xa5; 32];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     TokenHash(bytes)
@@ -60,6 +66,8 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
             let token = store.token(Purpose::Invite, &hash(number), Timestamp(1)).unwrap();
             token.map(|token| token.uses.to_string())
         }
+        Fact::Role(number) => role(store, number).map(|role| role.rank.to_string()),
+        Fact::Account(number) => account::look(store, number),
     }
 }
 
@@ -72,10 +80,14 @@ fn channel(store: &Store, number: u64) -> Option<crate::store::Channel> {
     all.into_iter().find(|channel| channel.name == format!("channel{number}"))
 }
 
+fn role(store: &Store, number: u64) -> Option<Role> {
+    store.role_by_name(HOME, &format!("role{number}")).unwrap()
+}
+
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(6) {
+    match dice.roll(13) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -85,6 +97,8 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
             made(write::put_setting(setting).or_nothing(), Fact::Setting(number), value)
         }
         4 => on_channel(store, number, dice, serial),
+        5 => on_role(store, number, dice, serial),
+        6..12 => account::step(store, known, dice, number % 4, serial),
         _ => on_token(known, number),
     }
 }
@@ -155,7 +169,13 @@ fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step 
                 description: description.clone(),
                 ..crate::store::Channel::new(HOME, None, format!("channel{number}"))
             };
-            made(write::create_channel(new).erased(), fact, Some(description))
+            if dice.roll(2) == 0 {
+                return made(write::create_channel(new).erased(), fact, Some(description));
+            }
+            // As the live state gives identifiers: higher than any that was given.
+            let id = ChannelId(store.first_free_channel(HOME).unwrap().0 + 100 * serial);
+            let new = crate::store::Channel { id, ..new };
+            made(write::add_channel(new).erased(), fact, Some(description))
         }
         Some(channel) if dice.roll(2) == 0 => {
             let edit = ChannelEdit { description: Some(description.clone()), ..ChannelEdit::default() };
@@ -165,7 +185,24 @@ fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step 
     }
 }
 
-fn on_token(known: &Facts, number: u64) -> Step {
+fn on_role(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step {
+    let (fact, rank) = (Fact::Role(number), serial as u32);
+    match role(store, number) {
+        None => {
+            let id = RoleId(store.first_free_role(HOME).unwrap().0 + 100 * serial);
+            let name = format!("role{number}");
+            let (colour, allow, second_factor) = (0, Permissions::NONE, false);
+            let role = Role { id, organization: HOME, name, rank, colour, allow, second_factor };
+            made(write::add_role(role).erased(), fact, Some(rank.to_string()))
+        }
+        Some(role) if dice.roll(2) == 0 => {
+            made(write::put_role(Role { rank, ..role }).erased(), fact, Some(rank.to_string()))
+        }
+        Some(role) => made(write::delete_role(role.id).erased(), fact, None),
+    }
+}
+
+pub(super) fn on_token(known: &Facts, number: u64) -> Step {
     let fact = Fact::Token(number);
     if let Some(uses) = known.get(&fact).cloned().flatten() {
         let left: u32 = uses.parse::<u32>().unwrap() - 1;
