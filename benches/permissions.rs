@@ -187,7 +187,8 @@ async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let now = Timestamp(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64);
     let store = Arc::new(Store::open(&directory.path().join("bench.redb"), now).unwrap());
-    let (handle, thread) = start::<Nowhere>(store, settings(), Clock::system()).unwrap();
+    let (handle, thread) =
+        start::<Nowhere>(store, OrganizationId::FIRST, settings(), Clock::system()).unwrap();
     for number in 0..CHANNELS {
         let create = wire::CreateChannel { name: format!("place {number}"), ..Default::default() };
         handle.request(Actor::Operator, request::Body::CreateChannel(create)).await.unwrap();

@@ -4,6 +4,7 @@
 //! zero is never given out. [`Ssrc`] is the one identifier that another document defines.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -101,6 +102,35 @@ id! {
     /// section 5.1). Flow 0 speaks to the current channel. A QUIC variable-length integer, so at
     /// most 2^62 - 1.
     FlowId(u64)
+}
+
+/// Bits of an identifier that count within its organization: a million million of each kind.
+const COUNTED: u32 = 40;
+
+impl OrganizationId {
+    /// The organization that whoever names none means. It is made with the database.
+    pub const FIRST: Self = Self(1);
+
+    /// The identifiers that its users, roles, channels, tokens, keys and bans can have. They begin with its number.
+    pub fn identifiers(self) -> RangeInclusive<u64> {
+        let first = self.0.saturating_sub(1) << COUNTED;
+        first..=first | ((1 << COUNTED) - 1)
+    }
+
+    /// The organization to which the user, role, channel, token, key or ban of this identifier belongs.
+    pub fn of(identifier: u64) -> Self {
+        Self((identifier >> COUNTED) + 1)
+    }
+
+    /// Whether an identifier is of something of this organization.
+    pub fn has(self, identifier: impl Into<u64>) -> bool {
+        Self::of(identifier.into()) == self
+    }
+
+    /// The role of this organization that is `role` in the first one.
+    pub fn role(self, role: RoleId) -> RoleId {
+        RoleId(self.identifiers().start() + role.0)
+    }
 }
 
 impl FlowId {

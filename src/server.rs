@@ -23,7 +23,7 @@ use crate::endpoint::{
     LocalSocket,
 };
 use crate::http::{self, Http, HttpError, Parts};
-use crate::id::{Fingerprint, Timestamp};
+use crate::id::{Fingerprint, OrganizationId, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
@@ -138,7 +138,7 @@ impl Server {
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let settings =
             Settings { recordings: Some(recordings(config)?), ..settings(config, &identity, &addresses) };
-        let (handle, thread) = control::start(store, settings, clock)?;
+        let (handle, thread) = control::start(store, OrganizationId::FIRST, settings, clock)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = endpoint.run(handle.clone(), limits, welcome(config), async {

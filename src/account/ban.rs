@@ -8,7 +8,7 @@ use super::{AccountError, Accounts, Changed, sentence};
 use crate::id::{BanId, Fingerprint, UserId};
 use crate::protocol::wire::{self, create_ban};
 use crate::store::write::{self, NewBan};
-use crate::store::{Ban, BanSubject, By, SEEDED_ORGANIZATION, ban_on};
+use crate::store::{Ban, BanSubject, By, ban_on};
 
 /// Bans that one list has at most.
 const LISTED: usize = 1_000;
@@ -30,7 +30,7 @@ impl Accounts {
     /// The bans that hold.
     pub fn bans(&self) -> Result<wire::Bans, AccountError> {
         let now = self.0.clock.wall();
-        let bans = self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
+        let bans = self.0.store.bans(self.0.organization, None, usize::MAX)?;
         let holds = |ban: &&Ban| ban.until.is_none_or(|until| now < until);
         let bans = bans.iter().filter(holds).take(LISTED).map(|ban| self.shown_ban(ban));
         Ok(wire::Bans { bans: bans.collect::<Result<_, _>>()? })
@@ -38,14 +38,14 @@ impl Accounts {
 
     /// Somebody is kept out no more.
     pub async fn lift_ban(&self, id: BanId, by: By) -> Result<Changed, AccountError> {
-        self.run(by, write::lift_ban(SEEDED_ORGANIZATION, id)).await?;
+        self.run(by, write::lift_ban(self.0.organization, id)).await?;
         self.read_bans()?;
         Ok(Changed::Bans)
     }
 
     /// Goes by the bans that the store has by now.
     pub fn read_bans(&self) -> Result<(), AccountError> {
-        self.0.bans.store(Arc::new(self.0.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?));
+        self.0.bans.store(Arc::new(self.0.store.bans(self.0.organization, None, usize::MAX)?));
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Accounts {
         let subject = self.ban_subject(create.subject, own, by)?;
         let until = (create.life_ms > 0).then(|| by.at.plus(Duration::from_millis(create.life_ms)));
         let new =
-            NewBan { organization: SEEDED_ORGANIZATION, subject, reason: sentence(&create.reason), until };
+            NewBan { organization: self.0.organization, subject, reason: sentence(&create.reason), until };
         let banned = self.run(by, write::ban(new)).await?;
         self.read_bans()?;
         Ok((banned.ban.id, Changed::Bans))
@@ -78,7 +78,7 @@ impl Accounts {
     ) -> Result<BanSubject, AccountError> {
         match subject {
             Some(create_ban::Subject::User(name)) => {
-                let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?;
+                let user = self.0.store.user_by_name(self.0.organization, &name)?;
                 let user = user.ok_or(AccountError::NoSuchUser)?;
                 if own == Some(user.id) {
                     return Err(AccountError::BansOneself);

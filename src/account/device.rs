@@ -14,7 +14,7 @@ const LISTED: usize = 1_000;
 impl Accounts {
     /// An account, as it is now.
     pub fn account(&self, user: UserId) -> Result<User, AccountError> {
-        self.0.store.user(user)?.ok_or(AccountError::TokenInvalid)
+        self.user(user)?.ok_or(AccountError::TokenInvalid)
     }
 
     /// What somebody is shown of their own account.

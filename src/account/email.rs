@@ -51,7 +51,7 @@ impl Accounts {
 
     pub(super) fn token_of(&self, purpose: Purpose, code: &str) -> Result<OneTimeToken, AccountError> {
         let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
-        self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?.ok_or(AccountError::CodeInvalid)
+        self.token(purpose, &code)?.ok_or(AccountError::CodeInvalid)
     }
 
     /// How the code is used.

@@ -8,7 +8,7 @@ use crate::auth::ClaimCode;
 use crate::id::{ChannelId, OneTimeTokenId, RoleId};
 use crate::protocol::wire;
 use crate::store::write::{self, NewToken};
-use crate::store::{By, OneTimeToken, Purpose, SEEDED_ORGANIZATION};
+use crate::store::{By, OneTimeToken, Purpose};
 
 /// How long an invite is good when nothing is said.
 const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -30,7 +30,7 @@ impl Accounts {
         let code = ClaimCode::from_random(random()?);
         let life = if create.life_ms == 0 { INVITE_LIFE } else { Duration::from_millis(create.life_ms) };
         let new = NewToken {
-            organization: SEEDED_ORGANIZATION,
+            organization: self.0.organization,
             purpose: Purpose::Invite,
             hash: code.hash(),
             user: None,
@@ -74,7 +74,7 @@ impl Accounts {
     /// The invites that are good.
     pub fn invites(&self) -> Result<wire::Invites, AccountError> {
         let now = self.0.clock.wall();
-        let all = self.0.store.tokens(SEEDED_ORGANIZATION, None, usize::MAX)?;
+        let all = self.0.store.tokens(self.0.organization, None, usize::MAX)?;
         let good = |token: &&OneTimeToken| token.purpose == Purpose::Invite && now < token.expires;
         let invites = all.iter().filter(good).take(LISTED).map(|token| self.invite(token));
         Ok(wire::Invites { invites: invites.collect::<Result<_, _>>()? })
@@ -82,7 +82,7 @@ impl Accounts {
 
     /// An invite is good no more.
     pub async fn revoke_invite(&self, id: u64, by: By) -> Result<(), AccountError> {
-        let (home, id) = (SEEDED_ORGANIZATION, OneTimeTokenId(id));
+        let (home, id) = (self.0.organization, OneTimeTokenId(id));
         self.run(by, write::revoke_token(home, Purpose::Invite, id)).await?;
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Accounts {
         self.check_address(from)?;
         self.0.attempts.admit(None, from)?;
         let code = ClaimCode::parse(code).ok_or(AccountError::InviteInvalid)?;
-        let token = self.0.store.token(Purpose::Invite, &code.hash(), self.0.clock.wall())?;
+        let token = self.token(Purpose::Invite, &code)?;
         let token = token.ok_or(AccountError::InviteInvalid)?;
         self.0.attempts.forgive(from);
         Ok(wire::Invite { id: 0, ..self.invite(&token)? })

@@ -16,7 +16,7 @@ use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire;
 use crate::store::write::{self, Entry, Exchange, Exchanged, NOTICE, NewSession, NewUser, Proof};
-use crate::store::{Author, By, SEEDED_ORGANIZATION, Seen, Session, User};
+use crate::store::{Author, By, Seen, Session, User};
 
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
@@ -95,7 +95,7 @@ impl Accounts {
         self.check_address(visitor.from)?;
         let account = folded(&proof.name.chars().take(256).collect::<String>());
         self.0.attempts.admit(Some(&account), visitor.from)?;
-        let user = self.0.store.user_by_name(SEEDED_ORGANIZATION, &account)?;
+        let user = self.0.store.user_by_name(self.0.organization, &account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
         let matches = self.verify(stored.clone(), &proof.password).await?;
@@ -217,7 +217,7 @@ impl Accounts {
 
     fn enabled(&self, user: UserId) -> Result<User, AccountError> {
         self.check_bans(Some(user), None, None)?;
-        self.0.store.user(user)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)
+        self.user(user)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)
     }
 
     /// Whether the key of a session's device is kept out.
@@ -240,7 +240,7 @@ impl Accounts {
             return Err(AccountError::GuestsRefused);
         }
         let name = check_user_name(&proof.name)?;
-        if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
+        if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
         let (session, notice) = (self.0.store.new_session_id(), String::new());
@@ -331,7 +331,7 @@ impl Accounts {
     /// What the person has to be told, once.
     async fn notice(&self, user: &User) -> Result<String, AccountError> {
         let dormant = self.dormant_roles(user)?;
-        let settings = self.0.store.settings(SEEDED_ORGANIZATION, Some(user.id))?;
+        let settings = self.0.store.settings(self.0.organization, Some(user.id))?;
         if !settings.iter().any(|setting| setting.name == NOTICE) {
             return Ok(dormant);
         }

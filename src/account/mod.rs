@@ -28,10 +28,10 @@ use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use crate::auth::{SealKey, StoredPassword, TokenKey};
+use crate::auth::{ClaimCode, SealKey, StoredPassword, TokenKey};
 use crate::clock::Clock;
-use crate::id::UserId;
-use crate::store::{Ban, By, ReadError, SEEDED_ORGANIZATION, Store, Write};
+use crate::id::{OrganizationId, UserId};
+use crate::store::{Ban, By, OneTimeToken, Purpose, ReadError, Store, User, Write};
 use attempts::Attempts;
 use hashing::Hashing;
 
@@ -70,6 +70,7 @@ impl std::fmt::Debug for Accounts {
 }
 
 struct Inner {
+    organization: OrganizationId,
     store: Arc<Store>,
     hashing: Hashing,
     attempts: Attempts,
@@ -82,12 +83,18 @@ struct Inner {
 }
 
 impl Accounts {
-    /// Serves the accounts that `store` holds.
-    pub fn start(store: Arc<Store>, settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        let bans = store.bans(SEEDED_ORGANIZATION, None, usize::MAX)?;
+    /// Serves the accounts that `store` holds of an organization.
+    pub fn start(
+        store: Arc<Store>,
+        organization: OrganizationId,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let bans = store.bans(organization, None, usize::MAX)?;
         let hashing =
             Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
         Ok(Self(Arc::new(Inner {
+            organization,
             store,
             hashing,
             attempts: Attempts::new(&settings, clock.clone()),
@@ -112,6 +119,18 @@ impl Accounts {
         let password = password.to_owned();
         let matches = self.0.hashing.run(move || stored.verify(&password)).await?;
         matches.map_err(|_| AccountError::Busy)
+    }
+
+    /// An account of this organization. Those of others are as if they weren't there, whoever shows what opens them.
+    fn user(&self, user: UserId) -> Result<Option<User>, AccountError> {
+        let user = if self.0.organization.has(user) { self.0.store.user(user)? } else { None };
+        Ok(user)
+    }
+
+    /// A one-time token of this organization, while it is good; not used up by that.
+    fn token(&self, purpose: Purpose, code: &ClaimCode) -> Result<Option<OneTimeToken>, AccountError> {
+        let token = self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?;
+        Ok(token.filter(|token| token.organization == self.0.organization))
     }
 
     /// Does a write.

@@ -9,7 +9,7 @@ use crate::id::SessionId;
 use crate::name::folded;
 use crate::protocol::wire;
 use crate::store::write::{self, PasswordChange};
-use crate::store::{Author, By, Purpose, SEEDED_ORGANIZATION, User};
+use crate::store::{Author, By, Purpose, User};
 
 impl Accounts {
     /// Whether this is the account's password. Tries are counted as log-ins are.
@@ -68,7 +68,7 @@ impl Accounts {
     }
 
     async fn write_reset(&self, email: &str, from: IpAddr) -> Result<(), AccountError> {
-        let user = self.0.store.user_by_email(SEEDED_ORGANIZATION, email)?;
+        let user = self.0.store.user_by_email(self.0.organization, email)?;
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
         let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
@@ -96,7 +96,7 @@ impl Accounts {
         self.check_address(from)?;
         self.0.attempts.admit(None, from)?;
         let token = self.token_of(Purpose::PasswordReset, &reset.code)?;
-        let user = token.user.map(|user| self.0.store.user(user)).transpose()?.flatten();
+        let user = token.user.map(|user| self.user(user)).transpose()?.flatten();
         let user = user.ok_or(AccountError::CodeInvalid)?;
         let email = user.email.clone().unwrap_or_default();
         // A password that can't be had uses nothing up.

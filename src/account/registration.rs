@@ -9,7 +9,7 @@ use crate::id::{RoleId, UserId};
 use crate::name::{DEFAULT_ROLE, check_user_name};
 use crate::protocol::wire;
 use crate::store::write::{self, Entry, NewUser};
-use crate::store::{By, Claim, OWNER, Purpose, SEEDED_ORGANIZATION};
+use crate::store::{By, Claim, OWNER, Purpose};
 
 /// How long a claim code is good.
 const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,20 +24,19 @@ impl Accounts {
         self.check_address(visitor.from)?;
         // Whoever makes one account after the other without an invite has to wait, as whoever guesses has.
         self.0.attempts.admit(None, visitor.from)?;
-        let now = self.0.clock.wall();
         let invite = match self.0.settings.registration {
             Registration::Closed => return Err(AccountError::RegistrationClosed),
             Registration::Open if register.invite.trim().is_empty() => None,
             Registration::Open | Registration::Invited => {
                 let code = ClaimCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
                 // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
-                let token = self.0.store.token(Purpose::Invite, &code.hash(), now)?;
+                let token = self.token(Purpose::Invite, &code)?;
                 token.ok_or(AccountError::InviteInvalid)?;
                 Some(code)
             }
         };
         let name = check_user_name(&register.name)?;
-        if self.0.store.user_by_name(SEEDED_ORGANIZATION, &name)?.is_some() {
+        if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
         self.check_new_password(&register.password, &[&name]).await?;
@@ -45,11 +44,11 @@ impl Accounts {
         let roles = if invite.is_some() {
             Vec::new()
         } else {
-            let default = self.0.store.role_by_name(SEEDED_ORGANIZATION, DEFAULT_ROLE)?;
+            let default = self.0.store.role_by_name(self.0.organization, DEFAULT_ROLE)?;
             default.map(|role| role.id).into_iter().collect()
         };
         let password = Some(self.hash(&register.password).await?);
-        let new = NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles };
+        let new = NewUser { organization: self.0.organization, name, email: None, password, roles };
         let entry = invite.as_ref().map_or(Entry::Open, |code| Entry::Invite(code.hash()));
         let proven = self.enter(entry, new, &register.device, visitor).await?;
         if invite.is_some() {
@@ -68,12 +67,12 @@ impl Accounts {
         self.check_address(visitor.from)?;
         self.0.attempts.admit(None, visitor.from)?;
         let code = ClaimCode::parse(&proof.code).ok_or(AccountError::ClaimInvalid)?;
-        let claim = self.0.store.claim(SEEDED_ORGANIZATION)?.filter(|claim| claim.hash == code.hash());
+        let claim = self.0.store.claim(self.0.organization)?.filter(|claim| claim.hash == code.hash());
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(AccountError::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
         self.check_new_password(&proof.password, &[&name]).await?;
-        let new = self.new_user(name, &proof.password, OWNER).await?;
+        let new = self.new_user(name, &proof.password, self.0.organization.role(OWNER)).await?;
         let proven = self.enter(Entry::Claim(code.hash()), new, &proof.device, visitor).await?;
         self.0.attempts.forgive(visitor.from);
         Ok(proven)
@@ -95,7 +94,7 @@ impl Accounts {
     /// Hashes the password of an account to be.
     async fn new_user(&self, name: String, password: &str, role: RoleId) -> Result<NewUser, AccountError> {
         let password = Some(self.hash(password).await?);
-        Ok(NewUser { organization: SEEDED_ORGANIZATION, name, email: None, password, roles: vec![role] })
+        Ok(NewUser { organization: self.0.organization, name, email: None, password, roles: vec![role] })
     }
 
     /// Makes a claim code for the first administrator; one made before is good no more.
@@ -103,18 +102,18 @@ impl Accounts {
         let (code, now) = (ClaimCode::from_random(random()?), self.0.clock.wall());
         let expires = now.plus(CLAIM_LIFE);
         let claim = Claim { hash: code.hash(), expires };
-        self.run(By::server(now), write::set_claim(SEEDED_ORGANIZATION, &claim)).await?;
+        self.run(By::server(now), write::set_claim(self.0.organization, &claim)).await?;
         Ok(wire::ClaimCode { code: code.to_string(), expires_ms: expires.0 })
     }
 
-    /// Whether the server waits for its first administrator.
+    /// Whether the organization has an administrator.
     pub fn has_administrator(&self) -> Result<bool, AccountError> {
-        Ok(self.0.store.has_administrator()?)
+        Ok(self.0.store.has_administrator(self.0.organization)?)
     }
 
     /// Whether a claim code waits to be used.
     pub fn is_unclaimed(&self) -> bool {
-        let claim = self.0.store.claim(SEEDED_ORGANIZATION).ok().flatten();
+        let claim = self.0.store.claim(self.0.organization).ok().flatten();
         claim.is_some_and(|claim| self.0.clock.wall() < claim.expires)
     }
 }

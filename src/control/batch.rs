@@ -15,7 +15,7 @@ use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, response};
 use crate::state::{Actor, Asked, Change, Event, Held, Member, State};
-use crate::store::{Author, By, Failed, GUEST, Rejected, Seen, Write, write};
+use crate::store::{Author, By, Failed, Rejected, Seen, Write, write};
 use crate::voice::{Activity, Peer, Stage};
 
 /// Commands of one batch at most.
@@ -280,7 +280,7 @@ impl<P: Peer> Control<P> {
             (member.key, member.ceiling) = (Some(key), scopes);
         }
         let Some(id) = proven.user else {
-            member.roles = vec![Held { role: GUEST, until: None }];
+            member.roles = vec![Held { role: self.state.guest_role(), until: None }];
             member.kind = wire::MemberKind::Guest;
             (member.muted, member.deafened) = self.restrained.get(&address).copied().unwrap_or_default();
             return Ok(member);
@@ -361,7 +361,8 @@ impl<P: Peer> Control<P> {
 
     /// The channels as the store has them, with everybody where they were, if that is still there.
     fn reload(&mut self) -> Result<(), crate::store::ReadError> {
-        let stored = load::stored(&self.shared.store, self.shared.settings.max_sessions)?;
+        let stored =
+            load::stored(&self.shared.store, self.shared.organization, self.shared.settings.max_sessions)?;
         // Nobody was told of what didn't come to be.
         let _ = self.state.refresh(stored);
         Ok(())

@@ -109,8 +109,9 @@ fn is_last_owner(
     user: UserId,
     now: Timestamp,
 ) -> Result<bool, ReadError> {
+    let owner = home.role(OWNER);
     let owns = |user: &User| {
-        !user.disabled && user.grants.iter().any(|grant| grant.role == OWNER && grant.expires.is_none())
+        !user.disabled && user.grants.iter().any(|grant| grant.role == owner && grant.expires.is_none())
     };
     if !store.user(user)?.is_some_and(|user| owns(&user)) {
         return Ok(false);

@@ -8,7 +8,7 @@ use crate::account::Changed;
 use crate::id::{SessionId, Timestamp, UserId};
 use crate::protocol::CloseCode;
 use crate::state::{Member, Standing};
-use crate::store::{Ban, ReadError, SEEDED_ORGANIZATION, ban_on};
+use crate::store::{Ban, ReadError, ban_on};
 use crate::voice::Peer;
 
 /// What is followed.
@@ -60,7 +60,11 @@ impl<P: Peer> Control<P> {
                 self.stand(gone);
             }
             Followed::Everything => {
-                let stored = load::stored(&self.shared.store, self.shared.settings.max_sessions)?;
+                let stored = load::stored(
+                    &self.shared.store,
+                    self.shared.organization,
+                    self.shared.settings.max_sessions,
+                )?;
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
                 let standing = |member: &Member| (member.session, self.standing(&bans, member, now));
                 let stand: Vec<_> = self.state.members().map(standing).collect();
@@ -73,7 +77,7 @@ impl<P: Peer> Control<P> {
     }
 
     fn bans(&self) -> Result<Vec<Ban>, ReadError> {
-        self.shared.store.bans(SEEDED_ORGANIZATION, None, usize::MAX)
+        self.shared.store.bans(self.shared.organization, None, usize::MAX)
     }
 
     /// Whether somebody is kept out by now: by account, by address or by the key of the device.

@@ -11,8 +11,7 @@ use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{
-    self, OrganizationSettings, ReadError, Rejected, Restraint, SEEDED_ORGANIZATION, Store, SubjectKind,
-    Verb, Write,
+    self, OrganizationSettings, ReadError, Rejected, Restraint, Store, SubjectKind, Verb, Write,
 };
 
 /// Why control can't start.
@@ -29,9 +28,13 @@ pub enum StartError {
     Thread(io::Error),
 }
 
-/// What the store holds of the organization.
-pub(super) fn stored(store: &Store, max_sessions: usize) -> Result<Stored, ReadError> {
-    let home = store.organization(SEEDED_ORGANIZATION)?.ok_or(ReadError::NoOrganization)?;
+/// What the store holds of an organization.
+pub(super) fn stored(
+    store: &Store,
+    organization: OrganizationId,
+    max_sessions: usize,
+) -> Result<Stored, ReadError> {
+    let home = store.organization(organization)?.ok_or(ReadError::NoOrganization)?;
     let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
     let role = |role: store::Role| state::Role {
         second_factor: role.second_factor,

@@ -41,7 +41,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::account::{self, Accounts};
 use crate::clock::Clock;
-use crate::id::{Fingerprint, SessionId, Ssrc, Timestamp};
+use crate::id::{Fingerprint, OrganizationId, SessionId, Ssrc, Timestamp};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, MemberKind};
 use crate::recording::Recordings;
@@ -106,6 +106,7 @@ pub struct Attached {
 }
 
 struct Shared<P> {
+    organization: OrganizationId,
     queue: mpsc::Sender<Command<P>>,
     table: ArcSwap<ForwardTable<P>>,
     store: Arc<Store>,
@@ -160,16 +161,19 @@ impl Drop for AbortOnPanic {
     }
 }
 
-/// Starts the control thread on what the store holds. It goes by `clock`.
+/// Starts the control thread on what the store holds of an organization. It goes by `clock`.
 pub fn start<P: Peer>(
     store: Arc<Store>,
+    organization: OrganizationId,
     settings: Settings,
     clock: Clock,
 ) -> Result<(Handle<P>, Thread), StartError> {
-    let state = State::new(load::stored(&store, settings.max_sessions)?, clock.wall());
-    let accounts = Accounts::start(Arc::clone(&store), settings.accounts.clone(), clock.clone())?;
+    let state = State::new(load::stored(&store, organization, settings.max_sessions)?, clock.wall());
+    let accounts =
+        Accounts::start(Arc::clone(&store), organization, settings.accounts.clone(), clock.clone())?;
     let (queue, commands) = mpsc::channel(QUEUE);
     let shared = Arc::new(Shared {
+        organization,
         queue,
         table: ArcSwap::from_pointee(ForwardTable::default()),
         store,

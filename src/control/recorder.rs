@@ -13,7 +13,7 @@ use crate::protocol::call::{self, On};
 use crate::protocol::wire::{self, response};
 use crate::recording::{About, RecordingError, Recordings, Tap as Writer};
 use crate::state::{Asker, Denied, State};
-use crate::store::{SEEDED_ORGANIZATION, SubjectKind, Verb, write};
+use crate::store::{SubjectKind, Verb, write};
 use crate::voice::{Peer, Tap};
 
 /// Everybody is told for so long before the first frame is written.
@@ -131,7 +131,7 @@ impl<P: Peer> Handle<P> {
         match call {
             call::Recording::ListRecordings(_) => {
                 let (mut shown, mut files) = (Vec::new(), 0);
-                for about in all(recordings).await? {
+                for about in all(recordings).await?.into_iter().filter(|about| self.has(about)) {
                     files += 1 + about.files.len();
                     if files > LISTED {
                         break;
@@ -161,7 +161,7 @@ impl<P: Peer> Handle<P> {
                 let remove = move || recordings.remove(id);
                 tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
                 let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
-                let (home, kind) = (SEEDED_ORGANIZATION, SubjectKind::Recording);
+                let (home, kind) = (self.0.organization, SubjectKind::Recording);
                 self.0.store.commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
@@ -175,8 +175,14 @@ impl<P: Peer> Handle<P> {
         }
     }
 
+    /// Whether a recording is of a channel of this organization. Those of all are in one place.
+    fn has(&self, about: &About) -> bool {
+        self.0.organization.has(about.channel)
+    }
+
     async fn audible(&self, actor: Actor, recordings: &Recordings, id: u64) -> Result<About, Refused> {
-        let found = all(recordings).await?.into_iter().find(|about| about.id == RecordingId(id));
+        let mut all = all(recordings).await?.into_iter();
+        let found = all.find(|about| about.id == RecordingId(id) && self.has(about));
         let about = found.ok_or(RecordingError::Unknown)?;
         self.may_hear(actor, &about).await?;
         Ok(about)

@@ -13,7 +13,6 @@ use crate::protocol::wire::{self, overwrite, response};
 use crate::state::{
     Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Named, Reason, State, imagined,
 };
-use crate::store::SEEDED_ORGANIZATION;
 use crate::voice::Peer;
 
 /// Rows of a list at most.
@@ -150,7 +149,7 @@ impl<P: Peer> Handle<P> {
     fn holders(&self, role: RoleId) -> Result<wire::Holders, Refused> {
         let now = self.0.clock.wall();
         let mut holders = Vec::new();
-        for user in self.0.store.users(SEEDED_ORGANIZATION, None, usize::MAX)? {
+        for user in self.0.store.users(self.0.organization, None, usize::MAX)? {
             if let Some(grant) = user.grants.iter().find(|grant| grant.role == role && grant.holds(now)) {
                 let until_ms = grant.expires.map_or(0, |until| until.0);
                 holders.push(wire::Holder { user: user.id.0, name: user.name, until_ms });

@@ -43,10 +43,10 @@ pub const MAX_DEPTH: usize = crate::name::MAX_CHANNEL_DEPTH;
 /// The role of a new account, when no other is asked for.
 pub const DEFAULT_ROLE: &str = crate::name::DEFAULT_ROLE;
 
-/// The role that owns the server. Its grants are above every rank.
+/// The role that owns the first organization. Its grants are above every rank.
 pub const OWNER: RoleId = RoleId(1);
 
-/// The role of who has no account.
+/// The role of those in the first organization who have no account.
 pub const GUEST: RoleId = RoleId(4);
 
 /// Roles of an organization at most.
@@ -243,6 +243,16 @@ impl State {
     /// The organization whose state this is.
     pub fn organization(&self) -> OrganizationId {
         self.organization
+    }
+
+    /// The role that owns the organization.
+    pub fn owner_role(&self) -> RoleId {
+        self.organization.role(OWNER)
+    }
+
+    /// The role of those who have no account.
+    pub fn guest_role(&self) -> RoleId {
+        self.organization.role(GUEST)
     }
 
     /// Everyone connected, in order of session.

@@ -1,6 +1,6 @@
 //! Ranks: nobody acts on a role, or on a person, at or above their own.
 
-use super::{Asker, Denied, Held, Member, OWNER, Role, State};
+use super::{Asker, Denied, Held, Member, Role, State};
 use crate::id::RoleId;
 use crate::permission::Permissions;
 
@@ -39,7 +39,7 @@ impl State {
     /// hand out and take back ownership, too.
     pub(super) fn outranks_role(&self, asker: Asker<'_>, role: RoleId) -> Result<&Role, Denied> {
         let role = self.roles.get(&role).ok_or(Denied::NoSuchRole)?;
-        if !(role.id == OWNER && self.is_owner(asker)) {
+        if !(role.id == self.owner_role() && self.is_owner(asker)) {
             self.outranks(asker, role.rank)?;
         }
         Ok(role)

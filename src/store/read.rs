@@ -7,7 +7,7 @@ pub use access::ban_on;
 
 use std::ops::Bound;
 
-use redb::{ReadOnlyTable, ReadableTable};
+use redb::ReadOnlyTable;
 
 use super::error::ReadError;
 use super::index::{IndexKey, Indexed};
@@ -166,12 +166,13 @@ impl Store {
         Ok(RoleId(last.max(first) + 1))
     }
 
-    /// Whether somebody has the owner's role for good.
-    pub fn has_administrator(&self) -> Result<bool, ReadError> {
+    /// Whether somebody has the role of an organization's owner for good.
+    pub fn has_administrator(&self, home: OrganizationId) -> Result<bool, ReadError> {
+        let owner = home.role(OWNER);
         self.look(|tables| {
-            for row in tables.users.iter()? {
+            for row in tables.users.range(range_of(home))? {
                 let user = User::decode(row?.1.value())?;
-                if user.grants.iter().any(|grant| grant.role == OWNER && grant.expires.is_none()) {
+                if user.grants.iter().any(|grant| grant.role == owner && grant.expires.is_none()) {
                     return Ok(true);
                 }
             }

@@ -27,23 +27,19 @@ pub(super) const META_SCHEMA: u8 = 0;
 pub(super) const META_LAST_BACKUP: u8 = 10;
 pub(super) const META_LAST_VERIFY: u8 = 11;
 
-/// Bits of an identifier that count within its organization: a million million of each kind.
-const COUNTED: u32 = 40;
-
 /// The identifiers that an organization's rows can have.
 pub(super) fn range_of(organization: OrganizationId) -> RangeInclusive<u64> {
-    let first = organization.0.saturating_sub(1) << COUNTED;
-    first..=first | ((1 << COUNTED) - 1)
+    organization.identifiers()
 }
 
 /// The organization of an identifier.
 pub(super) fn organization_of(id: u64) -> OrganizationId {
-    OrganizationId((id >> COUNTED) + 1)
+    OrganizationId::of(id)
 }
 
 /// The role of an organization that is this one in the first organization.
 pub(super) fn role_of(organization: OrganizationId, role: RoleId) -> RoleId {
-    RoleId(*range_of(organization).start() + role.0)
+    organization.role(role)
 }
 
 /// How large a table is.

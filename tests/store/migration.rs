@@ -95,7 +95,7 @@ fn assert_golden(store: &Store) {
     let code = ClaimCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
     let claim = store.token(Purpose::Claim, &code.hash(), NOW).unwrap().unwrap();
     assert_eq!((claim.created.0, claim.expires.0), (THEN, 1_760_086_400_000));
-    assert!(store.has_administrator().unwrap());
+    assert!(store.has_administrator(HOME).unwrap());
     // Nobody changed the roles, so they are those of a new database.
     assert_eq!(store.roles(HOME, None, 100).unwrap(), new_roles());
 }

@@ -388,7 +388,7 @@ fn a_claim_makes_one_administrator() {
     assert!(store.claim(HOME).unwrap().is_some(), "a refusal doesn't use it up");
     store.write(redeem(2, "root")).unwrap();
     assert_eq!(store.write(redeem(2, "again")).unwrap_err(), Failed::Refused(RegisterError::ClaimInvalid));
-    assert_eq!((store.claim(HOME).unwrap(), store.has_administrator().unwrap()), (None, true));
+    assert_eq!((store.claim(HOME).unwrap(), store.has_administrator(HOME).unwrap()), (None, true));
 }
 
 /// Of several that do the same at once, one wins.

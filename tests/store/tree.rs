@@ -61,9 +61,9 @@ fn roles_are_granted_for_good_or_for_a_time() {
     assert_eq!(store.overwrites(HOME, None, 9).unwrap(), []);
     assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].roles, [RoleId(3)]);
     assert_eq!(store.write(delete_role(OWNER)).unwrap_err(), Failed::Refused(DeleteRoleError::Needed));
-    assert!(!store.has_administrator().unwrap());
+    assert!(!store.has_administrator(HOME).unwrap());
     store.write(grant(alice.id, Grant { role: OWNER, expires: None })).unwrap();
-    assert!(store.has_administrator().unwrap());
+    assert!(store.has_administrator(HOME).unwrap());
 }
 
 #[test]

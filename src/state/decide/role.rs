@@ -1,8 +1,6 @@
 //! Roles, who has them, overwrites, and questions about them.
 
-use super::super::{
-    Asker, Change, Denied, Facts, GUEST, Held, MAX_OVERWRITES, MAX_ROLES, OWNER, Role, State,
-};
+use super::super::{Asker, Change, Denied, Facts, Held, MAX_OVERWRITES, MAX_ROLES, Role, State};
 use crate::bounds::check_colour;
 use crate::id::{ChannelId, RoleId};
 use crate::name::{check_channel_name, folded};
@@ -34,7 +32,7 @@ impl State {
             role.name = self.check_role_name(name, Some(role.id))?;
         }
         if let Some(rank) = edit.rank {
-            if role.id != OWNER || rank < role.rank {
+            if role.id != self.owner_role() || rank < role.rank {
                 self.outranks(asker, rank)?;
             }
             role.rank = rank;
@@ -43,7 +41,7 @@ impl State {
             // Nobody gives, or takes, what they lack.
             let changed = Permissions::from_bits(allow.bits() ^ role.allow.bits());
             self.authorize(asker, changed, None)?;
-            if role.id == OWNER && !allow.contains(Permissions::ADMINISTER) {
+            if role.id == self.owner_role() && !allow.contains(Permissions::ADMINISTER) {
                 return Err(Denied::Needed);
             }
             role.allow = allow;
@@ -58,7 +56,7 @@ impl State {
         remove: wire::RemoveRole,
     ) -> Result<Change, Denied> {
         let role = RoleId(remove.role);
-        if role == OWNER || role == GUEST {
+        if role == self.owner_role() || role == self.guest_role() {
             return Err(Denied::Needed);
         }
         self.outranks_role(asker, role)?;
@@ -86,7 +84,7 @@ impl State {
         self.authorize(asker, role.allow, None)?;
         let until =
             (grant.life_ms > 0).then(|| crate::id::Timestamp(facts.now.0.saturating_add(grant.life_ms)));
-        if role.id == OWNER && until.is_some() && named.last_owner {
+        if role.id == self.owner_role() && until.is_some() && named.last_owner {
             return Err(Denied::LastOwner);
         }
         self.may_regrant(asker, named)?;
@@ -104,7 +102,7 @@ impl State {
         if !named.roles.iter().any(|held| held.role == role.id) {
             return Err(Denied::NoSuchRole);
         }
-        if role.id == OWNER && named.last_owner {
+        if role.id == self.owner_role() && named.last_owner {
             return Err(Denied::LastOwner);
         }
         self.may_regrant(asker, named)?;
@@ -115,8 +113,8 @@ impl State {
     /// that of owners.
     fn may_regrant(&self, asker: Asker<'_>, named: &super::super::Named) -> Result<(), Denied> {
         let own = asker.owns(named.user);
-        let among_owners =
-            named.roles.iter().any(|held| held.role == OWNER) && self.outranks_role(asker, OWNER).is_ok();
+        let among_owners = named.roles.iter().any(|held| held.role == self.owner_role())
+            && self.outranks_role(asker, self.owner_role()).is_ok();
         if own || among_owners {
             return Ok(());
         }

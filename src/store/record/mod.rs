@@ -29,12 +29,13 @@ use thiserror::Error;
 use crate::id::{OrganizationId, RoleId};
 
 /// The one organization of a new database.
-pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId(1);
+pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId::FIRST;
 
-/// The role of the owner: whoever has it may do everything.
+/// The role of the first organization's owner: whoever has it may do everything. Another organization's is
+/// [`OrganizationId::role`] of it.
 pub const OWNER: RoleId = RoleId(1);
 
-/// The role of guests.
+/// The role of the first organization's guests.
 pub const GUEST: RoleId = RoleId(4);
 
 /// Archives a value as its layout `L`: an identifier as its number, a hash as its bytes.
