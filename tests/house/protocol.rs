@@ -1,11 +1,14 @@
 //! `docs/protocol.md` says what the program does: codes, permissions and counters are compared.
 
 use parlour::permission::Permissions;
+use parlour::protocol::operation::{self, Operation, Who};
 use parlour::protocol::{CloseCode, ErrorCode, MAX_EVENT, MAX_PACKET, MAX_REQUEST};
 use parlour::voice::Fate;
 
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md");
+
 fn document() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md")).unwrap()
+    std::fs::read_to_string(PATH).unwrap()
 }
 
 /// The rows of the first table below a heading.
@@ -57,4 +60,45 @@ fn sizes_are_those_of_the_program() {
     ] {
         assert!(document.contains(&text), "{text}");
     }
+}
+
+/// The list of requests is written from the table of operations: with `PARLOUR_WRITE=1` this test writes it.
+#[test]
+fn requests_are_those_of_the_program() {
+    let list = operations();
+    let document = document();
+    let (begin, end) = ("<!-- the list of requests -->\n", "<!-- its end -->");
+    let (before, rest) = document.split_once(begin).unwrap();
+    let (present, after) = rest.split_once(end).unwrap();
+    if present != list && std::env::var_os("PARLOUR_WRITE").is_some() {
+        std::fs::write(PATH, format!("{before}{begin}{list}{end}{after}")).unwrap();
+        return;
+    }
+    assert!(present == list, "docs/protocol.md lists other requests; write it with PARLOUR_WRITE=1:\n{list}");
+}
+
+fn operations() -> String {
+    let rows = operation::ALL.iter().map(row);
+    let head = "| request | who may | permission | answer | is |\n|---|---|---|---|---|\n";
+    rows.fold(head.to_owned(), |all, row| all + &row)
+}
+
+fn row(one: &Operation) -> String {
+    let who = match one.who {
+        Who::Stranger => "whoever isn't logged in",
+        Who::Anybody => "whoever is logged in",
+        Who::Person => "a person with an account",
+        Who::Owner => "the machine's owner",
+    };
+    let needs = if one.needs.is_empty() { String::new() } else { one.needs.to_string() };
+    let on = match one.on {
+        "" => String::new(),
+        "own" => ", in the session's channel".to_owned(),
+        field => format!(", by `{field}`"),
+    };
+    let more = if one.conditional { "; not always" } else { "" };
+    let needs = if needs.is_empty() { needs } else { format!("{needs}{on}{more}") };
+    let is = [(one.writes, "kept"), (one.connected, "for a connected session")];
+    let is: Vec<_> = is.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+    format!("| `{}` | {who} | {needs} | `{}` | {} |\n", one.name, one.answer, is.join(", "))
 }
