@@ -16,6 +16,7 @@ pub mod config;
 pub mod control;
 pub mod discovery;
 pub mod endpoint;
+pub mod feed;
 pub mod http;
 pub mod id;
 pub mod load;

@@ -8,9 +8,11 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audience::Place;
+use super::news::Attachment;
 use super::recorder::Running;
 use super::{Attached, Command, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load};
 use crate::account::AccountError;
+use crate::feed::{Doer, Feed, Happened};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, response};
@@ -32,6 +34,10 @@ pub(super) struct Control<P> {
     pub(super) running: HashMap<ChannelId, Running>,
     /// Channels whose recording couldn't begin.
     pub(super) broken: Vec<ChannelId>,
+    /// What happened, for those who follow it.
+    pub(super) feed: Feed,
+    /// What belongs to an event on disk, and is written in its transaction.
+    pub(super) attached: Vec<Attachment>,
     /// Guests whom moderators muted or deafened, by their address: they have nothing else that stays.
     restrained: HashMap<IpAddr, (bool, bool)>,
 }
@@ -42,6 +48,8 @@ const RESTRAINED: usize = 1_024;
 /// What was done in a batch and isn't published yet.
 #[derive(Default)]
 struct Pending {
+    /// What happened, numbered, and what it means to those who are connected.
+    happened: Vec<Happened>,
     events: Vec<Event>,
     arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published.
@@ -54,6 +62,7 @@ type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
 
 impl<P: Peer> Control<P> {
     pub(super) fn new(state: State, shared: Arc<Shared<P>>) -> Self {
+        let feed = Feed::new(state.organization(), shared.clock.wall());
         Self {
             state,
             seats: HashMap::new(),
@@ -62,6 +71,8 @@ impl<P: Peer> Control<P> {
             stages: HashMap::new(),
             running: HashMap::new(),
             broken: Vec::new(),
+            feed,
+            attached: Vec::new(),
             restrained: HashMap::new(),
         }
     }
@@ -97,10 +108,14 @@ impl<P: Peer> Control<P> {
                     self.take_change((actor, &asked, &given), reply, &mut pending, &mut before);
                 }
                 Command::Look(look) => look(self),
+                Command::Subscribe { actor, from, filter, reply } => {
+                    let _ = reply.send(self.subscribe(actor, from, filter));
+                }
+                Command::Attach(attachment) => self.attached.push(attachment),
                 Command::Tick => {
                     for change in self.due() {
                         self.make(
-                            By::server(self.shared.clock.wall()),
+                            (By::server(self.shared.clock.wall()), Doer::Server),
                             change,
                             &NewPassword::Kept,
                             &mut pending,
@@ -158,7 +173,7 @@ impl<P: Peer> Control<P> {
             Some(id) => response::Body::Created(wire::Created { id }),
             None => response::Body::Done(wire::Done {}),
         };
-        let by = self.by(actor);
+        let by = (self.by(actor), self.doer(actor));
         self.make(by, change, &given.password, pending, before);
         pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
     }
@@ -167,7 +182,7 @@ impl<P: Peer> Control<P> {
     /// must be on disk.
     fn make(
         &mut self,
-        by: By,
+        (by, doer): (By, Doer),
         change: Change,
         password: &NewPassword,
         pending: &mut Pending,
@@ -180,6 +195,13 @@ impl<P: Peer> Control<P> {
         }
         let writes = load::writes(&change, password, &self.state, by.at).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
+        if let Some(happened) = self.note(&change, by.at, doer) {
+            if change.is_durable() {
+                let rows = self.attached.iter().flat_map(|attachment| attachment(&happened));
+                pending.writes.extend(rows.map(|write| (by, write)));
+            }
+            pending.happened.push(happened);
+        }
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
                 let ended = self.state.sessions_of(*user);
@@ -256,7 +278,10 @@ impl<P: Peer> Control<P> {
             replaced.send_away(CloseCode::Replaced, "");
         }
         self.touch(&member);
-        pending.events.extend(self.state.apply(Change::Arrive(member)));
+        let doer = Doer::Member { session, user: member.user, name: member.name.clone() };
+        let arrival = Change::Arrive(member);
+        pending.happened.extend(self.note(&arrival, self.shared.clock.wall(), doer));
+        pending.events.extend(self.state.apply(arrival));
         pending.events.extend(self.state.welcome(session));
         pending.arrived.push(session);
         pending.replies.push(Box::new(move |outcome| {
@@ -312,7 +337,9 @@ impl<P: Peer> Control<P> {
             if let Some(member) = self.state.member(session) {
                 self.touch(member);
             }
-            pending.events.extend(self.state.apply(Change::Depart(session)));
+            let (departure, doer) = (Change::Depart(session), self.doer(Actor::Session(session)));
+            pending.happened.extend(self.note(&departure, self.shared.clock.wall(), doer));
+            pending.events.extend(self.state.apply(departure));
         }
     }
 
@@ -337,6 +364,9 @@ impl<P: Peer> Control<P> {
             Err(error) => Some(error.into()),
         };
         let Some(failure) = failure else { return self.publish_pending(pending) };
+        if let Some(first) = pending.happened.first() {
+            self.feed.take_back(first.number);
+        }
         self.state = before;
         if matches!(failure, Refused::ReadOnly) {
             // Nothing of it is on disk, so the state before is right.
@@ -369,8 +399,9 @@ impl<P: Peer> Control<P> {
     }
 
     fn publish_pending(&mut self, pending: Pending) {
-        let Pending { events, arrived, dismissed, replies, .. } = pending;
+        let Pending { happened, events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
+        self.make_known(happened);
         for (session, code, words) in dismissed {
             if let Some(place) = self.seats.remove(&session) {
                 place.send_away(code, &words);

@@ -5,8 +5,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Control;
 use super::follow::Followed;
+use super::news::Attachment;
 use super::{Actor, Attached, Newcomer, Proven, Refused};
 use crate::auth::StoredPassword;
+use crate::feed::{Filter, Subscription};
 use crate::id::SessionId;
 use crate::protocol::wire::response;
 use crate::state::Asked;
@@ -31,6 +33,15 @@ pub(super) enum Command<P> {
     },
     /// A look at the live state, and whatever is asked about it.
     Look(Look<P>),
+    /// Somebody follows what happens.
+    Subscribe {
+        actor: Actor,
+        from: Option<u64>,
+        filter: Filter,
+        reply: oneshot::Sender<Result<Subscription, Refused>>,
+    },
+    /// Rows are written with events from now on.
+    Attach(Attachment),
     /// Something was written past the live state, which follows.
     Follow {
         what: Followed,

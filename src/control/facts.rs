@@ -1,12 +1,12 @@
 //! What a decision depends on besides the state: the account that a request names.
 
 use super::batch::Control;
-use super::{Refused, load};
+use super::{Refused, Shared, load};
 use crate::account::{AccountError, network_of};
 use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
 use crate::protocol::call::{Live, Rights};
 use crate::protocol::wire::{self, create_ban, set_overwrite};
-use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, Way};
+use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, State, Way};
 use crate::store::{ReadError, Store, User, ban_on};
 use crate::voice::Peer;
 
@@ -39,15 +39,30 @@ impl<P: Peer> Control<P> {
         Ok(Facts { now: self.shared.clock.wall(), named, password_fits: false, affected, asker })
     }
 
-    /// An account that asks without being connected, as the member that it would be. One that can't log in can't ask.
+    /// An account that asks without being connected, as the member that it would be.
     pub(super) fn unconnected(&self, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
+        self.shared.unconnected(&self.state, actor)
+    }
+
+    /// Who is connected from the addresses that a ban is about.
+    fn within(&self, subject: Option<&create_ban::Subject>) -> Vec<SessionId> {
+        let Some(create_ban::Subject::Network(network)) = subject else { return Vec::new() };
+        let Some(range) = network_of(network) else { return Vec::new() };
+        let within = self.seats.iter().filter(|(_, place)| range.covers(place.address));
+        within.map(|(session, _)| *session).collect()
+    }
+}
+
+impl<P> Shared<P> {
+    /// An account that asks without being connected, as the member that it would be. One that can't log in can't ask.
+    pub(super) fn unconnected(&self, state: &State, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
         let Actor::Account { user, ceiling, origin } = actor else { return Ok(None) };
-        let (store, now) = (&self.shared.store, self.shared.clock.wall());
-        let home = self.state.organization();
+        let (store, now) = (&self.store, self.clock.wall());
+        let home = state.organization();
         let user = store.user(user)?.filter(|user| !user.disabled && user.organization == home);
         let user = user.ok_or(AccountError::TokenInvalid)?;
-        self.shared.accounts.check_bans(Some(user.id), origin.address, None)?;
-        let mut member = self.state.as_member(&describe(store, &user, false, now)?);
+        self.accounts.check_bans(Some(user.id), origin.address, None)?;
+        let mut member = state.as_member(&describe(store, &user, false, now)?);
         member.ceiling = ceiling;
         match origin.way {
             Way::Key(key) => {
@@ -59,14 +74,6 @@ impl<P: Peer> Control<P> {
             }
         }
         Ok(Some(Box::new(member)))
-    }
-
-    /// Who is connected from the addresses that a ban is about.
-    fn within(&self, subject: Option<&create_ban::Subject>) -> Vec<SessionId> {
-        let Some(create_ban::Subject::Network(network)) = subject else { return Vec::new() };
-        let Some(range) = network_of(network) else { return Vec::new() };
-        let within = self.seats.iter().filter(|(_, place)| range.covers(place.address));
-        within.map(|(session, _)| *session).collect()
     }
 }
 

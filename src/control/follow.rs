@@ -44,6 +44,9 @@ impl<P: Peer> Handle<P> {
 impl<P: Peer> Control<P> {
     /// Brings what is live to what the store holds by now, as far as `what` says.
     pub(super) fn follow(&mut self, what: Followed) -> Result<(), Refused> {
+        if let Followed::Account(changed) = what {
+            self.make_account_known(changed);
+        }
         match what {
             Followed::Account(Changed::User(user)) => {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());

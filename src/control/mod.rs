@@ -16,6 +16,7 @@ mod due;
 mod facts;
 mod follow;
 mod load;
+mod news;
 mod own;
 mod recorder;
 mod refused;
@@ -27,6 +28,7 @@ pub use crate::state::{Actor, Origin, Way};
 pub use counts::Counts;
 pub use dispatch::Entered;
 pub use load::StartError;
+pub use news::Attachment;
 pub use refused::Refused;
 
 use std::net::IpAddr;

@@ -12,6 +12,7 @@ mod db;
 mod discover;
 mod doctor;
 mod durability;
+mod feed;
 mod independent;
 mod letters;
 mod operating;

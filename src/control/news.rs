@@ -1,0 +1,115 @@
+//! The feed of the organization: what happened is numbered before its transaction and published after it.
+
+use tokio::sync::oneshot;
+
+use super::batch::Control;
+use super::{Actor, Command, Handle, Refused};
+use crate::account::Changed;
+use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription};
+use crate::id::Timestamp;
+use crate::protocol::ErrorCode;
+use crate::state::{Change, Denied, Member, State};
+use crate::store::{Rejected, Write};
+use crate::voice::Peer;
+
+/// What belongs to an event on disk: it is written in the event's transaction, so that both are there after a crash, or
+/// neither is. It is asked about events of what is kept, and about nothing else. Runs on the control thread: it only makes
+/// the writes.
+pub type Attachment = Box<dyn Fn(&Happened) -> Vec<Write<(), Rejected>> + Send>;
+
+impl<P: Peer> Handle<P> {
+    /// Follows what happens, as far as `actor` may know of it at the moment at which it happens: from the event of a
+    /// number on, or from now on.
+    pub async fn subscribe(
+        &self,
+        actor: Actor,
+        from: Option<u64>,
+        filter: Filter,
+    ) -> Result<Subscription, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Command::Subscribe { actor, from, filter, reply })?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    /// From now on the rows of `attachment` are written with each event that is kept.
+    pub fn attach(&self, attachment: Attachment) -> Result<(), Refused> {
+        self.enqueue(Command::Attach(attachment))
+    }
+}
+
+impl<P: Peer> Control<P> {
+    /// Numbers what a change is for others, before it is made.
+    pub(super) fn note(&mut self, change: &Change, at: Timestamp, by: Doer) -> Option<Happened> {
+        let event = Event::of(change, &self.state)?;
+        Some(self.feed.number(at, by, event))
+    }
+
+    /// Makes known what was committed.
+    pub(super) fn make_known(&mut self, happened: Vec<Happened>) {
+        if happened.is_empty() {
+            return;
+        }
+        let Self { feed, state, shared, .. } = self;
+        feed.publish(happened, |actor, event| {
+            let asker = shared.unconnected(state, actor).ok()?;
+            event.shown(state, viewer(state, actor, asker.as_deref())?)
+        });
+    }
+
+    /// The same for what a use case of `account` committed by itself.
+    pub(super) fn make_account_known(&mut self, changed: Changed) {
+        let event = match changed {
+            Changed::User(user) => Event::AccountChanged { user },
+            Changed::Bans => Event::BansChanged,
+        };
+        let one = self.feed.number(self.shared.clock.wall(), Doer::Server, event);
+        self.make_known(vec![one]);
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        actor: Actor,
+        from: Option<u64>,
+        filter: Filter,
+    ) -> Result<Subscription, Refused> {
+        // Whoever may not ask may not follow.
+        let asker = self.shared.unconnected(&self.state, actor)?;
+        let Self { feed, state, .. } = self;
+        let member = viewer(state, actor, asker.as_deref()).ok_or(Denied::SessionEnded)?;
+        Ok(feed.subscribe(actor, from, filter, |_, event| event.shown(state, member))?)
+    }
+
+    /// Who an actor is to those who read what it did.
+    pub(super) fn doer(&self, actor: Actor) -> Doer {
+        match actor {
+            Actor::Operator => Doer::Operator,
+            Actor::Account { user, origin, .. } => Doer::Account { user, way: origin.way },
+            Actor::Session(session) => {
+                let member = self.state.member(session);
+                let (user, name) = member.map_or((None, String::new()), |one| (one.user, one.name.clone()));
+                Doer::Member { session, user, name }
+            }
+        }
+    }
+}
+
+/// Whose eyes an actor sees with: `None` for an actor that isn't there, and `Some(None)` for the machine's owner, who sees
+/// everything.
+#[expect(clippy::option_option, reason = "who isn't there sees nothing, and the owner everything")]
+fn viewer<'a>(state: &'a State, actor: Actor, asker: Option<&'a Member>) -> Option<Option<&'a Member>> {
+    match actor {
+        Actor::Operator => Some(None),
+        Actor::Session(session) => state.member(session).map(Some),
+        Actor::Account { .. } => asker.map(Some),
+    }
+}
+
+impl From<SubscribeError> for Refused {
+    fn from(error: SubscribeError) -> Self {
+        let code = match error {
+            SubscribeError::Gone => ErrorCode::NotFound,
+            SubscribeError::TooMany => ErrorCode::TooMany,
+        };
+        Self::Rejected(code, error.to_string())
+    }
+}

@@ -1,0 +1,7 @@
+//! What happened, typed and numbered, after it was committed; and those who follow it, each told what they may know.
+
+mod event;
+mod ring;
+
+pub use event::{Doer, Event, Happened, Kind, To};
+pub use ring::{Feed, Filter, KEPT, SUBSCRIBERS, SubscribeError, Subscription, WAITING};
