@@ -18,7 +18,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("cli", &["recording", "recording/fetch"]),
     ("cli", &["role", "role/live"]),
     ("client", &["account", "channel", "role", "session", "view", "voice"]),
-    ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "recorder"]),
+    ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "news", "recorder"]),
     ("endpoint", &["connection", "handshake", "mod", "session", "shard"]),
     ("http", &["headers", "listener", "metrics", "mod", "page", "socket"]),
     ("load", &["chart", "count", "crowd", "link", "mod", "process", "tally", "target"]),
