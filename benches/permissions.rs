@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parlour::account::{self, Registration, Secret, Visitor};
+use parlour::account::{self, Registration, Secret, Secrets, Visitor};
 use parlour::clock::Clock;
 use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, start};
 use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
@@ -107,7 +107,12 @@ fn settings() -> Settings {
             name: "bench".to_owned(),
             token_life: day,
             access_life: day,
-            secret: Secret(vec![7; 32]),
+            secrets: Secrets {
+                tokens: Secret(vec![7; 32]),
+                tokens_are_new: false,
+                sealing: Secret(vec![8; 32]),
+                former: Secret(vec![9; 32]),
+            },
             guests: true,
             registration: Registration::Closed,
             page: String::new(),

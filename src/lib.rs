@@ -25,6 +25,7 @@ pub mod name;
 pub mod permission;
 pub mod protocol;
 pub mod recording;
+pub mod secrets;
 pub mod server;
 pub mod state;
 pub mod store;

@@ -28,6 +28,7 @@ use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request};
 use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
 use crate::recording::Recordings;
+use crate::secrets::{Secrets, SecretsError};
 use crate::store::{OpenError, Opening, STORE_FILE, Store};
 use crate::voice::Rates;
 
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The identity can't be loaded or made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The keys of tokens and of sealing can't be loaded or made.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// A certificate can't be used or made.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -131,13 +135,14 @@ impl Server {
         let post = Post::new(config)?;
         let store = Arc::new(open_store(config, listen, clock.wall()).await?);
         let identity = Identity::load_or_create(&directory)?;
+        let secrets = Secrets::load_or_create(&directory)?;
         let limits = limits(config);
         let certificates = Arc::new(Certificates::load(&identity, &directory, config.certificate())?);
         let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
-        let settings =
-            Settings { recordings: Some(recordings(config)?), ..settings(config, &identity, &addresses) };
+        let recordings = Some(recordings(config)?);
+        let settings = Settings { recordings, ..settings(config, &identity, &secrets, &addresses) };
         let (handle, thread) = control::start(store, OrganizationId::FIRST, settings, clock)?;
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -420,13 +425,18 @@ fn recordings(config: &Config) -> Result<Recordings, StartError> {
     opened.map_err(|source| StartError::Recordings { path, source })
 }
 
-fn settings(config: &Config, identity: &Identity, addresses: &[SocketAddr]) -> Settings {
+fn settings(config: &Config, identity: &Identity, secrets: &Secrets, addresses: &[SocketAddr]) -> Settings {
     Settings {
         accounts: account::Settings {
             name: config.name(),
             token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
             access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
-            secret: Secret(identity.key().secret_der().to_vec()),
+            secrets: account::Secrets {
+                tokens: Secret(secrets.tokens.as_bytes().to_vec()),
+                tokens_are_new: secrets.tokens_are_new,
+                sealing: Secret(secrets.sealing.as_bytes().to_vec()),
+                former: Secret(identity.key().secret_der().to_vec()),
+            },
             guests: config.guests(),
             registration: match config.registration().as_str() {
                 "open" => Registration::Open,

@@ -144,7 +144,7 @@ fn lock<K>(tries: &Mutex<Lockout<K>>) -> MutexGuard<'_, Lockout<K>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Registration, Secret};
+    use crate::account::{Registration, Secret, Secrets};
     use crate::id::Timestamp;
 
     /// Something that is tried.
@@ -153,11 +153,17 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn attempts(clock: Clock) -> Attempts {
+        let nothing = Secret(Vec::new());
         let settings = Settings {
             name: "test".to_owned(),
             token_life: DAY,
             access_life: DAY,
-            secret: Secret(Vec::new()),
+            secrets: Secrets {
+                tokens: nothing.clone(),
+                tokens_are_new: false,
+                sealing: nothing.clone(),
+                former: nothing,
+            },
             guests: false,
             registration: Registration::Closed,
             page: String::new(),

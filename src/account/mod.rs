@@ -13,13 +13,15 @@ mod invite;
 mod log_in;
 mod password;
 mod registration;
+mod reseal;
 mod second_factor;
 mod settings;
 
 pub use ban::network_of;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
-pub use settings::{Registration, Secret, Settings};
+pub use reseal::ResealError;
+pub use settings::{Registration, Secret, Secrets, Settings};
 
 use std::io;
 use std::sync::Arc;
@@ -30,10 +32,11 @@ use tokio::sync::Notify;
 
 use crate::auth::{ClaimCode, SealKey, StoredPassword, TokenKey};
 use crate::clock::Clock;
-use crate::id::{OrganizationId, UserId};
+use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::store::{Ban, By, OneTimeToken, Purpose, ReadError, Store, User, Write};
 use attempts::Attempts;
 use hashing::Hashing;
+use reseal::reseal;
 
 /// Characters of a sentence that are kept.
 const WORDS: usize = 200;
@@ -54,6 +57,9 @@ pub enum StartError {
     /// The store can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Second factors can't be sealed anew.
+    #[error(transparent)]
+    Reseal(#[from] ResealError),
     /// A thread can't be started.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),
@@ -91,6 +97,13 @@ impl Accounts {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let bans = store.bans(organization, None, usize::MAX)?;
+        let Secrets { tokens, tokens_are_new, sealing, former } = &settings.secrets;
+        let now = clock.wall();
+        // The longest that a short token of the former secret can still be good.
+        let short_until = if *tokens_are_new { now.plus(settings.access_life) } else { Timestamp(0) };
+        let tokens = TokenKey::new(&tokens.0).after(&former.0, short_until);
+        let seal = SealKey::new(&sealing.0);
+        reseal(&store, organization, &seal, &SealKey::new(&former.0), By::server(now))?;
         let hashing =
             Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
         Ok(Self(Arc::new(Inner {
@@ -98,8 +111,8 @@ impl Accounts {
             store,
             hashing,
             attempts: Attempts::new(&settings, clock.clone()),
-            tokens: TokenKey::new(&settings.secret.0),
-            seal: SealKey::new(&settings.secret.0),
+            tokens,
+            seal,
             bans: ArcSwap::from_pointee(bans),
             written: Notify::new(),
             settings,

@@ -40,7 +40,7 @@ impl Accounts {
     fn secret_of(&self, factor: &SecondFactor) -> Result<TotpSecret, AccountError> {
         let opened = self.0.seal.open(factor.user.0, &factor.secret);
         opened.and_then(|bytes| TotpSecret::from_bytes(&bytes)).ok_or_else(|| {
-            tracing::error!(user = %factor.user, "a second factor was sealed by another identity; restore identity.key, or remove the factor");
+            tracing::error!(user = %factor.user, "a second factor was sealed by another key; restore sealing.key from a backup, or remove the factor");
             AccountError::Internal
         })
     }

@@ -12,7 +12,7 @@ pub struct Settings {
     /// How long its access tokens are good.
     pub access_life: Duration,
     /// What keys are made of that the database must not hold.
-    pub secret: Secret,
+    pub secrets: Secrets,
     /// Whether guests are let in.
     pub guests: bool,
     /// Who may make an account.
@@ -40,6 +40,19 @@ pub enum Registration {
     Open,
     /// Nobody; administrators make accounts.
     Closed,
+}
+
+/// What tokens are made with, and what seals secrets in the database.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Makes sessions' tokens.
+    pub tokens: Secret,
+    /// Whether that one is new: what the former one made a moment ago is then accepted for as long as it would have been.
+    pub tokens_are_new: bool,
+    /// Seals second factors.
+    pub sealing: Secret,
+    /// What versions before these two secrets used for both: the key of the server's identity.
+    pub former: Secret,
 }
 
 /// Bytes that last and that nobody learns, not even by a log of the settings.

@@ -27,7 +27,16 @@ const LONG: u8 = 1;
 const SHORT: u8 = 2;
 
 /// Makes tokens and knows them again.
-pub struct TokenKey(Key);
+pub struct TokenKey {
+    key: Key,
+    former: Option<Former>,
+}
+
+/// The key of before, and until when its short tokens can be good.
+struct Former {
+    key: Key,
+    short_until: Timestamp,
+}
 
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,8 +92,14 @@ pub enum Given {
 impl TokenKey {
     /// A key made of a secret that lasts.
     pub fn new(secret: &[u8]) -> Self {
-        let derived = Sha256::new().chain_update("parlour session tokens").chain_update(secret).finalize();
-        Self(Key::new(HMAC_SHA256, &derived))
+        Self { key: derived(secret), former: None }
+    }
+
+    /// The same, which also knows the tokens that were made of a former secret: long ones until they are exchanged, for
+    /// one that this key makes; short ones as far as they end before `short_until`.
+    #[must_use]
+    pub fn after(self, former: &[u8], short_until: Timestamp) -> Self {
+        Self { former: Some(Former { key: derived(former), short_until }), ..self }
     }
 
     /// The first long token of a session, of bytes that must be random.
@@ -105,7 +120,7 @@ impl TokenKey {
         token[1..9].copy_from_slice(&user.0.to_be_bytes());
         token[9..17].copy_from_slice(&session.0.to_be_bytes());
         token[17..BODY].copy_from_slice(&rest);
-        let tag = sign(&self.0, &token[..BODY]);
+        let tag = sign(&self.key, &token[..BODY]);
         token[BODY..].copy_from_slice(&tag.as_ref()[..TAG]);
         SessionToken(token)
     }
@@ -113,11 +128,12 @@ impl TokenKey {
     /// What a token is, if this server gave it.
     pub fn read(&self, shown: &[u8]) -> Option<Given> {
         let token: &[u8; SESSION_TOKEN] = shown.try_into().ok()?;
-        let whole = sign(&self.0, &token[..BODY]);
-        // The tag is the first half of what the key makes; compared in constant time.
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(&token[BODY..], &whole.as_ref()[..TAG])) {
-            return None;
-        }
+        let former = self.former.as_ref();
+        let (key, short_until) = if is_tagged(&self.key, token) {
+            (&self.key, None)
+        } else {
+            former.filter(|former| is_tagged(&former.key, token)).map(|f| (&f.key, Some(f.short_until)))?
+        };
         let number = |at: usize| {
             let mut eight = [0; 8];
             eight.copy_from_slice(&token[at..at + 8]);
@@ -127,14 +143,30 @@ impl TokenKey {
         match token[0] {
             LONG => {
                 let mut next = [0; RANDOM];
-                let derived = sign(&self.0, &[b"parlour successor", &token[..]].concat());
+                let derived = sign(key, &[b"parlour successor", &token[..]].concat());
                 next.copy_from_slice(&derived.as_ref()[..RANDOM]);
                 Some(Given::Long { user, session, next: self.make(LONG, user, session, next) })
             }
-            SHORT => Some(Given::Short { user, session, expires: Timestamp(number(17)) }),
+            SHORT => {
+                let expires = Timestamp(number(17));
+                let is_known = short_until.is_none_or(|until| expires <= until);
+                is_known.then_some(Given::Short { user, session, expires })
+            }
             _ => None,
         }
     }
+}
+
+fn derived(secret: &[u8]) -> Key {
+    let derived = Sha256::new().chain_update("parlour session tokens").chain_update(secret).finalize();
+    Key::new(HMAC_SHA256, &derived)
+}
+
+/// Whether a token's tag is of a key.
+fn is_tagged(key: &Key, token: &[u8; SESSION_TOKEN]) -> bool {
+    let whole = sign(key, &token[..BODY]);
+    // The tag is the first half of what the key makes; compared in constant time.
+    subtle::ConstantTimeEq::ct_eq(&token[BODY..], &whole.as_ref()[..TAG]).into()
 }
 
 #[cfg(test)]
@@ -155,6 +187,24 @@ mod tests {
         let expected = Given::Short { user: UserId(7), session: SessionId(9), expires: Timestamp(55) };
         assert_eq!(key.read(short.as_bytes()), Some(expected));
         assert_eq!(TokenKey::new(b"other").read(first.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_former_key_s_tokens_are_known_until_they_are_exchanged() {
+        let (user, session) = (UserId(7), SessionId(9));
+        let before = TokenKey::new(b"identity");
+        let key = TokenKey::new(b"tokens").after(b"identity", Timestamp(100));
+        let old = before.first(user, session, [3; RANDOM]);
+        let Some(Given::Long { next, .. }) = key.read(old.as_bytes()) else { panic!("long") };
+        let Some(Given::Long { next: again, .. }) = key.read(old.as_bytes()) else { panic!("long") };
+        assert!(next == again, "an answer that was lost is the same again");
+        assert_eq!(before.read(next.as_bytes()), None, "the next one is of the new key");
+        assert!(matches!(TokenKey::new(b"tokens").read(next.as_bytes()), Some(Given::Long { .. })));
+        let short = |until| before.short(user, session, Timestamp(until));
+        assert!(matches!(key.read(short(100).as_bytes()), Some(Given::Short { .. })));
+        assert_eq!(key.read(short(101).as_bytes()), None, "none was given that lasts longer");
+        let made = key.short(user, session, Timestamp(500));
+        assert!(matches!(key.read(made.as_bytes()), Some(Given::Short { .. })));
     }
 
     proptest! {

@@ -2,8 +2,7 @@
 //! its SHA-256, so it lasts, and losing it looks to them like an impostor.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
@@ -12,6 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::id::Fingerprint;
+use crate::secrets;
 
 /// File of the certificate in the data directory.
 const CERTIFICATE: &str = "identity.crt";
@@ -109,15 +109,8 @@ fn create(certificate: &Path, key: &Path) -> Result<(), IdentityError> {
 
 /// Writes a file that only its owner may read, whole or not at all.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), IdentityError> {
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|source| IdentityError::File { path: path.into(), source })
+    secrets::write_private(path, text.as_bytes())
+        .map_err(|source| IdentityError::File { path: path.into(), source })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
-use super::error::{Failed, OpenError, ReadError};
+use super::error::{BackupError, Failed, OpenError, ReadError};
 use super::open::By;
 use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, SCHEMA};
 use super::verify::verify_file;
@@ -28,25 +28,6 @@ const PREFIX: &str = "parlour-";
 
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
-
-/// Why a backup isn't made.
-#[derive(Debug, Error)]
-pub enum BackupError {
-    /// There is a file already.
-    #[error("{} is there already; choose another name for the backup", .0.display())]
-    Exists(PathBuf),
-    /// The copy can't be written.
-    #[error("can't write the backup {}: {source}; make room there, or choose another place", path.display())]
-    Write {
-        /// Where.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The database can't be read, or the copy not written.
-    #[error("can't make the backup: {0}")]
-    Store(#[from] ReadError),
-}
 
 /// Why a backup isn't put back. The database is what it was.
 #[derive(Debug, Error)]

@@ -55,7 +55,7 @@ pub enum OpenError {
     },
     /// The backup before a migration can't be made.
     #[error(transparent)]
-    Backup(#[from] Box<super::backup::BackupError>),
+    Backup(#[from] Box<BackupError>),
     /// It isn't a Parlour database, or is damaged.
     #[error("{} is not a sound Parlour database ({problem}): restore it from a backup with `parlour db restore`, or move it away to start anew", path.display())]
     Damaged {
@@ -67,6 +67,25 @@ pub enum OpenError {
     /// The writer's thread can't be started.
     #[error("can't start the thread that writes the database: {0}")]
     Thread(io::Error),
+}
+
+/// Why a backup isn't made.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// There is a file already.
+    #[error("{} is there already; choose another name for the backup", .0.display())]
+    Exists(PathBuf),
+    /// The copy can't be written.
+    #[error("can't write the backup {}: {source}; make room there, or choose another place", path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The database can't be read, or the copy not written.
+    #[error("can't make the backup: {0}")]
+    Store(#[from] ReadError),
 }
 
 impl OpenError {

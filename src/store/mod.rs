@@ -27,10 +27,8 @@ mod crash_tests;
 #[cfg(test)]
 mod golden_tests;
 
-pub use backup::{
-    BACKUPS, BackupError, RestoreError, backup_name, compact, peek, prune_backups, restore, rollback,
-};
-pub use error::{CommitError, Failed, OpenError, ReadError};
+pub use backup::{BACKUPS, RestoreError, backup_name, compact, peek, prune_backups, restore, rollback};
+pub use error::{BackupError, CommitError, Failed, OpenError, ReadError};
 pub use export::{ExportError, ImportError};
 pub use migrate::{Applied, Opening, Pending};
 pub use open::By;

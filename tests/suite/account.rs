@@ -232,7 +232,7 @@ async fn a_device_s_signature_is_good_on_its_own_connection_only() {
 }
 
 /// A code as an independent implementation makes it: pyotp, for so many seconds from the time that a clock shows.
-fn otp(secret: &str, clock: &Clock, shift: i64) -> String {
+pub(crate) fn otp(secret: &str, clock: &Clock, shift: i64) -> String {
     let at = i64::try_from(clock.wall().0 / 1_000).unwrap() + shift;
     let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
     let script = format!("import pyotp;print(pyotp.TOTP('{secret}').at({at}))");

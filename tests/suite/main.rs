@@ -21,6 +21,7 @@ mod recording;
 mod regressions;
 mod restart;
 mod roles;
+mod secrets;
 mod session;
 mod targets;
 mod voice;

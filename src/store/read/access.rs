@@ -75,6 +75,16 @@ impl Store {
         self.look(|tables| get(&tables.second_factors, user.0))
     }
 
+    /// A page of the one-time codes of an organization's accounts, in force or waiting to be confirmed.
+    pub fn second_factors(
+        &self,
+        home: OrganizationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<SecondFactor>, ReadError> {
+        self.look(|tables| page_of(&tables.second_factors, home, after.map(u64::from), limit, |_| true))
+    }
+
     /// Letters that wait to be sent, the oldest first.
     pub fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Mail>, ReadError> {
         self.look(|tables| {

@@ -64,7 +64,7 @@ pub use role::{
 };
 pub use second_factor::{
     FactorProof, RemovalProof, SecondFactorError, begin_second_factor, confirm_second_factor,
-    remove_second_factor,
+    remove_second_factor, reseal_second_factors,
 };
 pub use session::{
     BeginSessionError, Begun, EndSessionError, NewSession, Proof, RefreshSessionError, begin_session,
