@@ -9,7 +9,7 @@ use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
     OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
 };
-use super::row::Record;
+use super::row::{Record, first_eight};
 use crate::id::{ChannelId, OrganizationId};
 use crate::name::folded;
 
@@ -87,13 +87,6 @@ impl IndexKey {
     pub(super) fn key_prefix(prefix: &str) -> Self {
         Self::of(Unique::KeyPrefix, &[], prefix.as_bytes())
     }
-}
-
-/// The key of a session's row, by its token's hash.
-pub(super) fn first_eight(hash: &[u8; 32]) -> u64 {
-    let mut eight = [0; 8];
-    eight.copy_from_slice(&hash[..8]);
-    u64::from_be_bytes(eight)
 }
 
 /// A record with what must be unique about it. Each key leads to the row's identifier.

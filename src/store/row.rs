@@ -14,7 +14,6 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::error::ReadError;
-use super::index::first_eight;
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
     OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
@@ -121,6 +120,13 @@ impl<R: Record> Value for Row<R> {
     fn type_name() -> TypeName {
         TypeName::new(&format!("parlour::{}", R::LAYOUT))
     }
+}
+
+/// The first eight bytes of a hash as a key: a session's by its token, a device's key by its fingerprint, all of the index.
+pub(super) fn first_eight(hash: &[u8; 32]) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&hash[..8]);
+    u64::from_be_bytes(eight)
 }
 
 macro_rules! records {

@@ -4,7 +4,7 @@ use redb::TableDefinition;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::super::error::ReadError;
-use super::super::index::first_eight;
+use super::super::row::first_eight;
 use super::super::row::{Record, Row, decode, encode, records};
 use super::frozen::frozen;
 

@@ -8,11 +8,11 @@ use crate::auth::TokenHash;
 use crate::id::{ApiKeyId, Fingerprint, OneTimeTokenId, OrganizationId, SessionId, Timestamp, UserId};
 use crate::store::Store;
 use crate::store::error::ReadError;
-use crate::store::index::{IndexKey, first_eight};
+use crate::store::index::IndexKey;
 use crate::store::record::{
     ApiKey, Ban, BanSubject, Claim, Device, DeviceKey, Mail, OneTimeToken, Purpose, SecondFactor, Session,
 };
-use crate::store::row::Record;
+use crate::store::row::{Record, first_eight};
 
 /// Sessions, tokens, keys and bans.
 impl Store {

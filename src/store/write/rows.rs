@@ -3,10 +3,10 @@
 use redb::ReadableTable;
 
 use super::super::error::ReadError;
-use super::super::index::first_eight;
 use super::super::open::{Open, Stored};
 use super::super::record::{ApiKey, Channel, DeviceKey, Limits, Organization};
 use super::super::row::Record;
+use super::super::row::first_eight;
 use super::super::table::{organization_of, range_of};
 use crate::id::{ChannelId, Fingerprint, OrganizationId, UserId};
 
