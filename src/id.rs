@@ -263,6 +263,21 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// What acts for an account that doesn't do something itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// One of its API keys.
+    Key(ApiKeyId),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "key {key}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

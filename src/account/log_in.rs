@@ -120,7 +120,7 @@ impl Accounts {
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
     async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
         let Ok(new) = self.hash(password).await else { return };
-        let by = By { author: Author::Server, from: None, at: self.0.clock.wall() };
+        let by = By::new(Author::Server, None, self.0.clock.wall());
         if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
             tracing::warn!(%error, "a password keeps its old parameters");
         }
@@ -161,7 +161,7 @@ impl Accounts {
             client: visitor.client.to_owned(),
             address: Some(visitor.from),
         };
-        let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+        let by = By::new(Author::User(user), Some(visitor.from), now);
         match self.run(by, write::exchange_token(exchange)).await? {
             Exchanged::Good(row) => {
                 let notice = self.notice(&account).await?;
@@ -204,7 +204,7 @@ impl Accounts {
             // Its session lasts: the key takes the place of the token that it would have come back with.
             let token = self.0.tokens.first(user, session.id, random()?);
             let expires = now.plus(self.0.settings.token_life);
-            let by = By { author: Author::User(user), from: Some(visitor.from), at: now };
+            let by = By::new(Author::User(user), Some(visitor.from), now);
             let renew = write::refresh_session(user, session.id, token.hash(), expires);
             if let Ok(row) = self.run(by, renew).await {
                 let notice = self.notice(&account).await?;
@@ -274,7 +274,7 @@ impl Accounts {
         let (accounts, random) = (self.clone(), random()?);
         let blank = self.session(device, Proof::None, visitor);
         let session = move |user| accounts.of_user(&blank, user, random);
-        let by = By { author: Author::Guest, from: Some(visitor.from), at: self.0.clock.wall() };
+        let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall());
         let (user, row) = self.run(by, write::register(entry, user, session)).await?;
         self.begun(&user, &row, random).await
     }
@@ -289,7 +289,7 @@ impl Accounts {
     ) -> Result<Proven, AccountError> {
         let random = random()?;
         let new = self.of_user(&self.session(device, proof, visitor), user.id, random);
-        let by = By { author: Author::User(user.id), from: Some(visitor.from), at: new.session.created };
+        let by = By::new(Author::User(user.id), Some(visitor.from), new.session.created);
         let begun = self.run(by, write::begin_session(new)).await?;
         self.begun(user, &begun.session, random).await
     }

@@ -71,7 +71,7 @@ impl Accounts {
         let user = self.0.store.user_by_email(self.0.organization, email)?;
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
-        let by = By { author: Author::Guest, from: Some(from), at: self.0.clock.wall() };
+        let by = By::new(Author::Guest, Some(from), self.0.clock.wall());
         let code = ClaimCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
@@ -102,7 +102,7 @@ impl Accounts {
         // A password that can't be had uses nothing up.
         self.check_new_password(&reset.password, &[&user.name, &email]).await?;
         let password = self.hash(&reset.password).await?;
-        let by = By { author: Author::User(user.id), from: Some(from), at: self.0.clock.wall() };
+        let by = By::new(Author::User(user.id), Some(from), self.0.clock.wall());
         self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
         self.0.attempts.forgive(from);
         self.0.attempts.forgive_account(&folded(&user.name));

@@ -48,7 +48,7 @@ impl Place {
         let progress = bar.clone();
         let work = tokio::task::spawn_blocking(move || {
             let store = open(&path)?;
-            let by = By { author: Author::Operator, from: None, at: now() };
+            let by = By::new(Author::Operator, None, now());
             Ok::<_, anyhow::Error>(admin::run(&store, by, request, &|what, done| progress.show(what, done))?)
         });
         let answer = work.await?;

@@ -12,7 +12,7 @@ impl<P: Peer> Handle<P> {
         let request: Request = serde_json::from_str(request).map_err(|_| Refused::Unsupported)?;
         let is_live = request.changes_what_is_live();
         let store = std::sync::Arc::clone(&self.0.store);
-        let by = By { author: Author::Operator, from: None, at: self.0.clock.wall() };
+        let by = By::new(Author::Operator, None, self.0.clock.wall());
         let work = move || admin::run(&store, by, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
         if is_live {

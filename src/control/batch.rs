@@ -13,7 +13,7 @@ use super::recorder::Running;
 use super::{Attached, Command, EVENTS, Given, NewPassword, Newcomer, Proven, Refused, Shared, load};
 use crate::account::AccountError;
 use crate::feed::{Doer, Feed, Happened};
-use crate::id::{ChannelId, SessionId, Ssrc};
+use crate::id::{ChannelId, SessionId, Ssrc, Way};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, response};
 use crate::state::{Actor, Asked, Change, Event, Held, Member, State};
@@ -234,14 +234,15 @@ impl<P: Peer> Control<P> {
     pub(super) fn by(&self, actor: Actor) -> By {
         let at = self.shared.clock.wall();
         match actor {
-            Actor::Operator => By { author: Author::Operator, from: None, at },
+            Actor::Operator => By::new(Author::Operator, None, at),
             Actor::Account { user, origin, .. } => {
-                By { author: Author::User(user), from: origin.address, at }
+                By::new(Author::User(user), origin.address, at).by_way_of(Some(origin.way))
             }
             Actor::Session(session) => {
-                let user = self.state.member(session).and_then(|member| member.user);
-                let author = user.map_or(Author::Guest, Author::User);
-                By { author, from: self.seats.get(&session).map(|place| place.address), at }
+                let member = self.state.member(session);
+                let author = member.and_then(|member| member.user).map_or(Author::Guest, Author::User);
+                let way = member.and_then(|member| member.key).map(Way::Key);
+                By::new(author, self.seats.get(&session).map(|place| place.address), at).by_way_of(way)
             }
         }
     }

@@ -3,10 +3,10 @@
 use super::batch::Control;
 use super::{Refused, Shared, load};
 use crate::account::{AccountError, network_of};
-use crate::id::{OrganizationId, SessionId, Timestamp, UserId};
+use crate::id::{OrganizationId, SessionId, Timestamp, UserId, Way};
 use crate::protocol::call::{Live, Rights};
 use crate::protocol::wire::{self, create_ban, set_overwrite};
-use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, State, Way};
+use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, State};
 use crate::store::{ReadError, Store, User, ban_on};
 use crate::voice::Peer;
 

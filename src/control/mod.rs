@@ -24,7 +24,8 @@ mod rights;
 mod texts;
 
 pub use crate::account::{Proven, Visitor};
-pub use crate::state::{Actor, Origin, Way};
+pub use crate::id::Way;
+pub use crate::state::{Actor, Origin};
 pub use counts::Counts;
 pub use dispatch::Entered;
 pub use load::StartError;

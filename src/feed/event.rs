@@ -1,8 +1,8 @@
 //! What can happen, and who may know of it.
 
-use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
+use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId, Way};
 use crate::permission::{Permissions, Subject};
-use crate::state::{Change, Member, State, Way};
+use crate::state::{Change, Member, State};
 
 /// Something that happened, after it was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Denied, Facts, Member, State};
-use crate::id::{ApiKeyId, ChannelId, SessionId, UserId};
+use crate::id::{ChannelId, SessionId, UserId, Way};
 use crate::permission::{Permissions, effective};
 use crate::protocol::call::On;
 use crate::protocol::operation::{Operation, Who};
@@ -35,13 +35,6 @@ pub struct Origin {
     pub way: Way,
     /// Where the request came from; `None` for what the server does by itself.
     pub address: Option<IpAddr>,
-}
-
-/// What acts for an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// One of its API keys.
-    Key(ApiKeyId),
 }
 
 /// Whoever asks, looked up: the member that they are, or would be if they were connected.

@@ -22,7 +22,7 @@ mod view;
 
 pub use access::Access;
 pub use apply::Event;
-pub use authorize::{Actor, Asker, Origin, Way};
+pub use authorize::{Actor, Asker, Origin};
 pub use change::{Change, Denied, Facts, Named};
 pub use class::Class;
 pub use decide::{Asked, Own, imagined};

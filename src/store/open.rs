@@ -17,7 +17,7 @@ use super::record::{
 use super::row::{Record, Row};
 use super::table::{WriteTables, organization_of, range_of};
 use crate::auth::TokenHash;
-use crate::id::{OrganizationId, Timestamp};
+use crate::id::{OrganizationId, Timestamp, Way};
 
 /// On whose behalf something is written; the audit trail says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,25 @@ pub struct By {
     pub from: Option<IpAddr>,
     /// When: also the time that expiries are compared with.
     pub at: Timestamp,
+    /// What acted for them; nothing where they did it themselves.
+    pub way: Option<Way>,
 }
 
 impl By {
+    /// Somebody, from an address, by themselves.
+    pub fn new(author: Author, from: Option<IpAddr>, at: Timestamp) -> Self {
+        Self { author, from, at, way: None }
+    }
+
     /// The server itself.
     pub fn server(at: Timestamp) -> Self {
-        Self { author: Author::Server, from: None, at }
+        Self::new(Author::Server, None, at)
+    }
+
+    /// The same, by way of something that acts for them.
+    #[must_use]
+    pub fn by_way_of(self, way: Option<Way>) -> Self {
+        Self { way, ..self }
     }
 }
 
@@ -207,7 +220,11 @@ impl<'t> Open<'t> {
         before: String,
         after: String,
     ) -> Result<(), ReadError> {
-        let By { author, from, at } = self.by;
+        let By { author, from, at, way } = self.by;
+        let after = match way {
+            Some(way) => with_way(&after, way),
+            None => after,
+        };
         let ledger = self.ledger(organization)?;
         let number = ledger.audit_last + 1;
         let hash = TokenHash([0; 32]);
@@ -229,6 +246,13 @@ impl<'t> Open<'t> {
         self.tables.audit.insert(entry.key(), entry.encode()?.as_slice())?;
         Ok(())
     }
+}
+
+/// What an entry says after a change, with what acted for its author.
+fn with_way(after: &str, way: Way) -> String {
+    let mut facts = serde_json::from_str::<Map<String, Value>>(after).unwrap_or_default();
+    facts.insert("by way of".to_owned(), Value::String(way.to_string()));
+    Value::Object(facts).to_string()
 }
 
 /// What the audit trail shows of a record.

@@ -57,7 +57,7 @@ impl Fixture {
         at: Timestamp,
         write: Write<T, E>,
     ) -> Result<T, Failed<E>> {
-        self.run(By { author: Author::Operator, from: None, at }, write)
+        self.run(By::new(Author::Operator, None, at), write)
     }
 
     pub(crate) fn write<T: Send + 'static, E: Send + 'static>(

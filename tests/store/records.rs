@@ -522,8 +522,7 @@ fn settings_and_favourites_are_kept() {
 fn the_audit_trail_says_who_changed_what_and_no_secret() {
     let store = Fixture::new();
     let alice = store.add_user("alice");
-    let by_alice =
-        By { author: Author::User(alice.id), from: Some(IpAddr::from([192, 0, 2, 7])), at: later(60) };
+    let by_alice = By::new(Author::User(alice.id), Some(IpAddr::from([192, 0, 2, 7])), later(60));
     let rename = UserEdit {
         name: Some("alicia".to_owned()),
         password: Some(Some(StoredPassword { salt: [42; 16], ..StoredPassword::decoy() })),

@@ -8,10 +8,11 @@ use crate::support::{self, PASSWORD, Process, TestServer, code, log_in, with};
 use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::clock::Clock;
-use parlour::id::{Fingerprint, SessionId};
+use parlour::id::{ChannelId, Fingerprint, SessionId, Timestamp};
 use parlour::permission::Permissions;
 use parlour::protocol::wire::{Hello, LogInKey, Request, Response, request, response};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, decode, encode};
+use parlour::store::{AuditEntry, AuditFilter, SEEDED_ORGANIZATION, Store, SubjectKind, Verb};
 use parlour::transport;
 use ring::signature::Ed25519KeyPair;
 
@@ -360,4 +361,28 @@ fn the_commands_log_in_by_key_list_devices_and_set_a_second_factor_up() {
     let changed =
         run("two", &["account", "password", "--password-stdin"], "parlour-demo\nanother long 1 here\n");
     assert_eq!(changed[0]["changed"], true, "{changed:?}");
+}
+
+#[tokio::test]
+async fn the_audit_trail_says_by_way_of_what_a_program_acts() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let scopes = Permissions::VIEW.union(Permissions::CREATE_CHANNEL);
+    let made = root.create_api_key("builder", scopes, None).await.unwrap();
+    let program = with(&server, Credentials::api_key(&made.key)).await.unwrap();
+    let channel = program.create_channel(None, "Built").await.unwrap();
+    let by_hand = root.create_channel(None, "By hand").await.unwrap();
+    drop((root, program));
+    let directory = server.stop().await;
+    let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
+    let trail = store.audit(SEEDED_ORGANIZATION, &AuditFilter::default(), None, 100).unwrap();
+    let of = |id: ChannelId| {
+        let made = |entry: &&AuditEntry| {
+            (entry.verb, entry.subject, entry.subject_id) == (Verb::Create, SubjectKind::Channel, id.0)
+        };
+        trail.iter().find(made).unwrap()
+    };
+    assert_eq!(of(channel).author, of(by_hand).author);
+    assert!(of(channel).after.contains(&format!(r#""by way of":"key {}""#, made.id)), "{:?}", of(channel));
+    assert!(!of(by_hand).after.contains("by way of"));
 }
