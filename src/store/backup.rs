@@ -1,7 +1,7 @@
 //! Copies of the database: made while it runs, kept for days and weeks, put back when needed.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,15 +9,13 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
 use super::error::{BackupError, Failed, OpenError, ReadError};
+use super::file::{guarded, open_file, partial, put_in_place, stamp};
 use super::open::By;
 use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, SCHEMA};
 use super::verify::verify_file;
 use super::write::Write;
 use super::{Store, migrate};
 use crate::id::Timestamp;
-
-/// Folder of the backups in the data directory.
-pub const BACKUPS: &str = "backups";
 
 /// Backups that are kept: the newest of each of so many days, and of so many weeks.
 const DAYS: usize = 7;
@@ -61,12 +59,6 @@ pub fn backup_name(now: Timestamp) -> String {
     format!("{PREFIX}{}.redb", stamp(now))
 }
 
-/// A time as file names have it, to the second.
-fn stamp(now: Timestamp) -> String {
-    let seconds = Timestamp(now.0 / 1_000 * 1_000);
-    seconds.to_string().replace(':', "-")
-}
-
 impl Store {
     /// Copies the latest commit into a fresh, compact file, which is there whole or not at all. Others
     /// read and write meanwhile. `progress` is told how far it is, from 0 to 1. Answers with its bytes.
@@ -108,7 +100,7 @@ fn note(name: u8, now: Timestamp) -> Write<(), std::convert::Infallible> {
 }
 
 fn copy(snapshot: &super::table::Tables, to: &Path, progress: &dyn Fn(f64)) -> Result<(), BackupError> {
-    let mut database = super::open_file(to, true).map_err(|error| match error {
+    let mut database = open_file(to, true).map_err(|error| match error {
         OpenError::File { path, source } => BackupError::Write { path, source },
         error => BackupError::Store(ReadError::Damaged(error.to_string())),
     })?;
@@ -135,45 +127,6 @@ fn copy(snapshot: &super::table::Tables, to: &Path, progress: &dyn Fn(f64)) -> R
 
 /// Between two parts of a copy.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
-
-fn partial(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    to.with_file_name(name)
-}
-
-/// Makes a finished file durable and gives it its name, over whatever has it.
-pub(super) fn put_in_place(finished: &Path, to: &Path) -> io::Result<()> {
-    File::open(finished)?.sync_all()?;
-    fs::rename(finished, to)?;
-    sync_directory(to)
-}
-
-fn sync_directory(of: &Path) -> io::Result<()> {
-    match of.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
-/// Copies a file whole, durably, readable to its owner only.
-fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
-    let partial = partial(to);
-    fs::copy(from, &partial)?;
-    put_in_place(&partial, to)
-}
-
-/// Keeps a file as it is before a migration; nobody writes to it meanwhile, as the caller has it open.
-pub(super) fn before_migration(path: &Path, schema: u64, now: Timestamp) -> Result<PathBuf, BackupError> {
-    let directory = path.parent().unwrap_or(Path::new(".")).join(BACKUPS);
-    let to = directory.join(format!("before-schema-{}-{}.redb", schema + 1, stamp(now)));
-    let keep = || {
-        fs::create_dir_all(&directory)?;
-        copy_file(path, &to)
-    };
-    keep().map_err(|source| BackupError::Write { path: to.clone(), source })?;
-    Ok(to)
-}
 
 /// Removes regular backups that neither are the newest of one of seven days nor of one of four weeks.
 /// Answers with those that went. Other files in the folder are left alone.
@@ -248,7 +201,7 @@ fn set_aside(path: &Path, why: &str, now: Timestamp) -> Result<Option<PathBuf>, 
         return Ok(None);
     }
     // A damaged file is a reason to restore; one in use is a reason not to.
-    let held: Option<Database> = match super::open_file(path, false) {
+    let held: Option<Database> = match open_file(path, false) {
         Ok(database) => Some(database),
         Err(error @ OpenError::InUse(_)) => return Err(error.into()),
         Err(_) => None,
@@ -268,7 +221,7 @@ pub fn rollback(
     now: Timestamp,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(PathBuf, u64), RestoreError> {
-    let database = super::open_file(path, false)?;
+    let database = open_file(path, false)?;
     let applied = migrate::applied(&database).map_err(|error| OpenError::read(path, error))?;
     drop(database);
     let last = applied.into_iter().next_back().filter(|last| last.to <= SCHEMA);
@@ -285,8 +238,8 @@ pub fn rollback(
 pub fn compact(path: &Path) -> Result<(u64, u64), OpenError> {
     let size = || fs::metadata(path).map_or(0, |data| data.len());
     let before = size();
-    let mut database = super::open_file(path, false)?;
-    super::guarded(path, || {
+    let mut database = open_file(path, false)?;
+    guarded(path, || {
         // Each pass frees what the one before moved.
         while database.compact().map_err(|error| OpenError::read(path, error.into()))? {}
         Ok(())
@@ -297,7 +250,7 @@ pub fn compact(path: &Path) -> Result<(u64, u64), OpenError> {
 
 /// The schema of a file that nobody has open, and what ran on it; changes nothing.
 pub fn peek(path: &Path) -> Result<(u64, Vec<migrate::Applied>, Vec<migrate::Pending>), OpenError> {
-    let database = super::open_file(path, false)?;
+    let database = open_file(path, false)?;
     let read = |error: ReadError| OpenError::read(path, error);
     let schema = migrate::schema(&database).map_err(read)?.unwrap_or(0);
     let applied = migrate::applied(&database).map_err(read)?;

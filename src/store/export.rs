@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::{OpenError, ReadError};
+use super::file::{open_file, put_in_place};
 use super::open::{By, Open};
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Favourite, Job, Ledger, Mail, OneTimeToken,
@@ -128,7 +129,7 @@ impl Store {
         let outcome = load(&partial, input, now);
         match outcome {
             Ok(rows) => {
-                super::backup::put_in_place(&partial, path)?;
+                put_in_place(&partial, path)?;
                 Ok(rows)
             }
             Err(error) => {
@@ -207,7 +208,7 @@ fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, Imp
         Some(Line::Parlour { schema, .. }) => return Err(ImportError::Newer { found: schema }),
         _ => return Err(ImportError::NoExport),
     };
-    let mut database = super::open_file(path, true)?;
+    let mut database = open_file(path, true)?;
     let (mut rows, mut ended) = (0, None);
     while ended.is_none() {
         let transaction = database.begin_write().map_err(ReadError::from)?;

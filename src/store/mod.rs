@@ -9,6 +9,7 @@ mod backup;
 mod caught;
 mod error;
 mod export;
+mod file;
 mod index;
 mod migrate;
 mod open;
@@ -27,9 +28,10 @@ mod crash_tests;
 #[cfg(test)]
 mod golden_tests;
 
-pub use backup::{BACKUPS, RestoreError, backup_name, compact, peek, prune_backups, restore, rollback};
+pub use backup::{RestoreError, backup_name, compact, peek, prune_backups, restore, rollback};
 pub use error::{BackupError, CommitError, Failed, OpenError, ReadError};
 pub use export::{ExportError, ImportError};
+pub use file::{BACKUPS, STORE_FILE};
 pub use migrate::{Applied, Opening, Pending};
 pub use open::By;
 pub use read::{AuditFilter, Stats, ban_on};
@@ -39,26 +41,19 @@ pub use table::TableSize;
 pub use verify::{Problem, verify_file};
 pub use write::{Rejected, Write};
 
-use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend};
+use redb::{Database, ReadableDatabase, StorageBackend};
 
 use crate::id::{SessionId, Timestamp};
 use caught::catch;
+use file::{builder, guarded, open_file};
 use seen::Touches;
 use table::Tables;
 use writer::{Latest, Reopen, Writer};
-
-/// File of the database in the data directory.
-pub const STORE_FILE: &str = "parlour.redb";
-
-/// Memory for pages, in bytes. redb's own default of a gigabyte would make a small box swap.
-const CACHE: usize = 256 * 1024 * 1024;
 
 /// The open database. Dropping it finishes what is queued and closes the file.
 #[derive(Debug)]
@@ -196,27 +191,4 @@ impl Store {
         // redb may panic on pages that the disk changed.
         catch(|| read(tables)).unwrap_or_else(|words| Err(ReadError::Damaged(words)))
     }
-}
-
-fn open_file(path: &Path, create: bool) -> Result<Database, OpenError> {
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| OpenError::File { path: path.into(), source })?;
-    guarded(path, || builder().create_file(file).map_err(|error| OpenError::of(path, error)))
-}
-
-/// Does something with a file that may be damaged, on which redb may panic.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
-    catch(work).unwrap_or_else(|problem| Err(OpenError::Damaged { path: path.into(), problem }))
-}
-
-fn builder() -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    builder
 }

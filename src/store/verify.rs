@@ -10,6 +10,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 use super::Store;
 use super::caught::catch;
 use super::error::{OpenError, ReadError};
+use super::file::{guarded, open_file};
 use super::index::{IndexKey, Indexed};
 use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};
@@ -47,10 +48,8 @@ impl Store {
 /// Checks a file that nobody has open: its pages against their checksums, and then every row of it. An
 /// older schema's rows are not looked at, as migrating them will.
 pub fn verify_file(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Problem>, OpenError> {
-    let mut database = super::open_file(path, false)?;
-    super::guarded(path, || {
-        verify_database(&mut database, progress).map_err(|error| OpenError::read(path, error))
-    })
+    let mut database = open_file(path, false)?;
+    guarded(path, || verify_database(&mut database, progress).map_err(|error| OpenError::read(path, error)))
 }
 
 pub(super) fn verify_database(

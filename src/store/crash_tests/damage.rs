@@ -43,12 +43,12 @@ fn content(store: &Store) -> Vec<u8> {
 
 /// Whether anything names the damage; if not, what the store then says it holds.
 fn named_or_content(disk: &Disk) -> Option<Vec<u8>> {
-    let mut database = crate::store::guarded(std::path::Path::new("(memory)"), || {
+    let mut database = crate::store::file::guarded(std::path::Path::new("(memory)"), || {
         let opened = redb::Database::builder().create_with_backend(disk.clone());
         opened.map_err(|error| crate::store::OpenError::of(std::path::Path::new("(memory)"), error))
     })
     .ok()?;
-    let problems = crate::store::guarded(std::path::Path::new("(memory)"), || {
+    let problems = crate::store::file::guarded(std::path::Path::new("(memory)"), || {
         verify_database(&mut database, &mut |_| ())
             .map_err(|error| crate::store::OpenError::read(std::path::Path::new("(memory)"), error))
     });

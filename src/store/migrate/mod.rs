@@ -21,8 +21,8 @@ use std::time::Instant;
 use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-use super::backup;
 use super::error::{OpenError, ReadError};
+use super::file::before_migration;
 use super::open::Open;
 use super::record::{Counted, OrganizationSettings, Restraint, Role};
 use super::row::Record;
@@ -189,7 +189,7 @@ pub(super) fn prepare(
     })?;
     let backup = if is_file {
         (opening.progress)("keeping a backup of the file as it is", 0.0);
-        Some(backup::before_migration(path, found, now).map_err(Box::new)?)
+        Some(before_migration(path, found, now).map_err(Box::new)?)
     } else {
         None
     };
