@@ -4,6 +4,7 @@
 
 mod book;
 mod frozen;
+mod history;
 mod to_2;
 mod to_3;
 mod to_4;
@@ -14,12 +15,15 @@ mod v3;
 mod v4;
 mod v5;
 
+pub use history::Applied;
+pub(super) use history::{applied, read_applied, record_creation, schema};
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
-use serde::{Deserialize, Serialize};
+use redb::{Database, ReadableTable, WriteTransaction};
+use serde::Serialize;
 
 use super::error::{OpenError, ReadError};
 use super::file::before_migration;
@@ -30,6 +34,7 @@ use super::seed;
 use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, range_of};
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
+use history::{has_tables, record};
 
 /// What may happen to a file that is opened.
 pub struct Opening<'a> {
@@ -50,37 +55,6 @@ impl Default for Opening<'_> {
 impl std::fmt::Debug for Opening<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opening").field("create", &self.create).field("migrate", &self.migrate).finish()
-    }
-}
-
-/// A migration that ran on a file, as it is recorded there: in JSON, which every version can read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied {
-    /// The schema it led to.
-    #[serde(skip)]
-    pub to: u64,
-    /// What it is called; `created` for the schema that the file began with.
-    pub name: String,
-    /// Its identifier; empty for `created`, and where a version ran it that recorded a checksum instead.
-    #[serde(default)]
-    pub id: String,
-    /// What earlier versions recorded in place of an identifier: SHA-256 of its source.
-    #[serde(default)]
-    pub checksum: String,
-    /// The version of Parlour that ran it.
-    pub parlour: String,
-    /// When.
-    pub at: Timestamp,
-    /// How long it took.
-    pub milliseconds: u64,
-    /// Where the file from before is, if there is one.
-    pub backup: Option<PathBuf>,
-}
-
-impl Applied {
-    /// Whether the file was made with this schema, rather than brought to it.
-    fn created(&self) -> bool {
-        self.id.is_empty() && self.checksum.is_empty()
     }
 }
 
@@ -312,61 +286,6 @@ fn run(
     (opening.progress)(&words, 1.0);
     tracing::info!(schema = migration.to, milliseconds, "the database was migrated");
     Ok(())
-}
-
-/// Records the schema that a new file begins with.
-pub(super) fn record_creation(tables: &mut WriteTables<'_>, now: Timestamp) -> Result<(), ReadError> {
-    tables.meta.insert(META_SCHEMA, SCHEMA)?;
-    let created = Applied {
-        to: SCHEMA,
-        name: "created".to_owned(),
-        id: String::new(),
-        checksum: String::new(),
-        parlour: env!("CARGO_PKG_VERSION").to_owned(),
-        at: now,
-        milliseconds: 0,
-        backup: None,
-    };
-    record(&mut tables.migrations, &created)
-}
-
-fn record(table: &mut redb::Table<'_, u64, &'static str>, applied: &Applied) -> Result<(), ReadError> {
-    let json = serde_json::to_string(applied).unwrap_or_default();
-    table.insert(applied.to, json.as_str())?;
-    Ok(())
-}
-
-/// The schema of a file; none for an empty one.
-pub(super) fn schema(database: &Database) -> Result<Option<u64>, ReadError> {
-    match database.begin_read()?.open_table(definition::meta) {
-        Ok(meta) => Ok(Some(meta.get(META_SCHEMA)?.map_or(0, |version| version.value()))),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn has_tables(database: &Database) -> Result<bool, ReadError> {
-    Ok(database.begin_read()?.list_tables()?.next().is_some())
-}
-
-/// The migrations that ran on a file, the first one first.
-pub(super) fn applied(database: &Database) -> Result<Vec<Applied>, ReadError> {
-    match database.begin_read()?.open_table(definition::migrations) {
-        Ok(table) => read_applied(&table),
-        Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(super) fn read_applied(table: &impl ReadableTable<u64, &'static str>) -> Result<Vec<Applied>, ReadError> {
-    let mut found = Vec::new();
-    for row in table.iter()? {
-        let (to, json) = row?;
-        let applied: Applied =
-            serde_json::from_str(json.value()).map_err(|_| ReadError::Row { table: "migrations" })?;
-        found.push(Applied { to: to.value(), ..applied });
-    }
-    Ok(found)
 }
 
 /// What a file of a schema still needs.
