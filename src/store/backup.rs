@@ -10,11 +10,12 @@ use thiserror::Error;
 
 use super::error::{BackupError, Failed, OpenError, ReadError};
 use super::file::{guarded, open_file, partial, put_in_place, stamp};
+use super::handle::Store;
+use super::migrate;
 use super::open::By;
 use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, SCHEMA};
 use super::verify::verify_file;
 use super::write::Write;
-use super::{Store, migrate};
 use crate::id::Timestamp;
 
 /// Backups that are kept: the newest of each of so many days, and of so many weeks.

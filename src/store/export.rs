@@ -9,6 +9,8 @@ use thiserror::Error;
 
 use super::error::{OpenError, ReadError};
 use super::file::{open_file, put_in_place};
+use super::handle::Store;
+use super::migrate;
 use super::open::{By, Open};
 use super::record::{
     ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Favourite, Job, Ledger, Mail, OneTimeToken,
@@ -17,7 +19,6 @@ use super::record::{
 };
 use super::row::Record;
 use super::table::{SCHEMA, Tables};
-use super::{Store, migrate};
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 
 /// A line of an export. Names of lines and fields are kept from version to version.

@@ -10,6 +10,7 @@ mod caught;
 mod error;
 mod export;
 mod file;
+mod handle;
 mod index;
 mod migrate;
 mod open;
@@ -32,6 +33,7 @@ pub use backup::{RestoreError, backup_name, compact, peek, prune_backups, restor
 pub use error::{BackupError, CommitError, Failed, OpenError, ReadError};
 pub use export::{ExportError, ImportError};
 pub use file::{BACKUPS, STORE_FILE};
+pub use handle::Store;
 pub use migrate::{Applied, Opening, Pending};
 pub use open::By;
 pub use read::{AuditFilter, Stats, ban_on};
@@ -40,155 +42,3 @@ pub use seen::Seen;
 pub use table::TableSize;
 pub use verify::{Problem, verify_file};
 pub use write::{Rejected, Write};
-
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use arc_swap::ArcSwapOption;
-use redb::{Database, ReadableDatabase, StorageBackend};
-
-use crate::id::{SessionId, Timestamp};
-use caught::catch;
-use file::{builder, guarded, open_file};
-use seen::Touches;
-use table::Tables;
-use writer::{Latest, Reopen, Writer};
-
-/// The open database. Dropping it finishes what is queued and closes the file.
-#[derive(Debug)]
-pub struct Store {
-    writer: Writer,
-    latest: Latest,
-    touches: Arc<Touches>,
-    next_session: AtomicU64,
-    path: PathBuf,
-}
-
-impl Store {
-    /// Opens the file, or makes it, readable to its owner only. An empty one gets an organization with
-    /// its roles and channels; an older one is migrated after a backup.
-    pub fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        Self::open_with(path, now, &Opening::default())
-    }
-
-    /// The same with a say in what happens to an older file.
-    pub fn open_with(path: &Path, now: Timestamp, opening: &Opening<'_>) -> Result<Self, OpenError> {
-        let database = open_file(path, opening.create)?;
-        migrate::prepare(&database, path, now, opening, true)?;
-        let again = path.to_owned();
-        Self::start(database, path, Some(Box::new(move || open_file(&again, false))))
-    }
-
-    /// The same on bytes kept elsewhere than in a file. There is no backup before a migration, and after
-    /// an error of the backend nothing more is written.
-    pub fn open_on(backend: impl StorageBackend, now: Timestamp) -> Result<Self, OpenError> {
-        let path = Path::new("(memory)");
-        let opened = || {
-            let database =
-                builder().create_with_backend(backend).map_err(|error| OpenError::of(path, error))?;
-            migrate::prepare(&database, path, now, &Opening::default(), false)?;
-            Ok(database)
-        };
-        Self::start(guarded(path, opened)?, path, None)
-    }
-
-    fn start(database: Database, path: &Path, reopen: Option<Reopen>) -> Result<Self, OpenError> {
-        let (tables, last_session) = guarded(path, || {
-            let snapshot = database.begin_read().map_err(|error| OpenError::of(path, error))?;
-            let tables = Tables::open(&snapshot).map_err(|error| OpenError::of(path, error))?;
-            let last = read::last_session(&tables).map_err(|error| OpenError::read(path, error))?;
-            Ok((tables, last))
-        })?;
-        let latest: Latest = Arc::new(ArcSwapOption::from_pointee(tables));
-        let touches = Arc::new(Touches::default());
-        let writer = Writer::start(database, Arc::clone(&latest), Arc::clone(&touches), reopen)
-            .map_err(OpenError::Thread)?;
-        let next_session = AtomicU64::new(last_session + 1);
-        Ok(Self { writer, latest, touches, next_session, path: path.to_owned() })
-    }
-
-    /// Does a write and answers when it is on disk. A refused one changes nothing, and doesn't keep others
-    /// of its group from being done. Blocks for a few milliseconds; from an async task, use
-    /// [`Store::commit`].
-    pub fn run<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Failed<E>>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.submit(by, write, move |outcome| {
-            // The receiver waits below until this is called.
-            let _ = sender.send(outcome);
-        })?;
-        receiver.recv().unwrap_or(Err(Failed::Commit(CommitError::Stopped)))
-    }
-
-    /// The same for an async task, without blocking unless the queue is full.
-    pub async fn commit<T, E>(&self, by: By, write: Write<T, E>) -> Result<T, Failed<E>>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.submit(by, write, move |outcome| {
-            // The one who asked may be gone; what is written stays.
-            let _ = sender.send(outcome);
-        })?;
-        receiver.await.unwrap_or(Err(Failed::Commit(CommitError::Stopped)))
-    }
-
-    /// Queues a write and calls `reply` from the writer's thread when it is durable, refused or failed.
-    /// At the queue's bound, 1024 calls, it blocks until there is room.
-    pub fn submit<T, E>(
-        &self,
-        by: By,
-        write: Write<T, E>,
-        reply: impl FnOnce(Result<T, Failed<E>>) + Send + 'static,
-    ) -> Result<(), CommitError>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        self.writer.submit(by, write, reply)
-    }
-
-    /// Whether it can be read and written: not after the disk failed, until it does its work again.
-    pub fn is_open(&self) -> bool {
-        self.latest.load().is_some()
-    }
-
-    /// Notes that something was seen; on disk within half a minute, or when the store is closed.
-    pub fn touch(&self, seen: Seen, at: Timestamp) {
-        self.touches.note(seen, at);
-    }
-
-    /// Writes what was seen now, and answers when it is durable.
-    pub fn flush_seen(&self) -> Result<(), CommitError> {
-        let waiting: Arc<[_]> = self.touches.take().into();
-        let flush = seen::flush_now(Arc::clone(&waiting));
-        let outcome = self.run(By::server(Timestamp(0)), flush).map_err(Failed::into_commit_error);
-        if outcome.is_err() {
-            self.touches.give_back(&waiting);
-        }
-        outcome
-    }
-
-    /// An identifier for a session about to be created.
-    pub fn new_session_id(&self) -> SessionId {
-        SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Reads from the tables of the latest commit.
-    fn look<T>(&self, read: impl FnOnce(&Tables) -> Result<T, ReadError>) -> Result<T, ReadError> {
-        let latest = self.latest.load();
-        let tables = latest.as_ref().ok_or(ReadError::Reopening)?;
-        // redb may panic on pages that the disk changed.
-        catch(|| read(tables)).unwrap_or_else(|words| Err(ReadError::Damaged(words)))
-    }
-}

@@ -10,16 +10,16 @@ use std::ops::Bound;
 use redb::ReadOnlyTable;
 
 use super::error::ReadError;
+use super::handle::Store;
 use super::index::{IndexKey, Indexed};
-use super::migrate::{Applied, Pending};
+use super::migrate::{self, Applied, Pending};
 use super::record::{
     AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, OrganizationSettings,
-    Profile, Restraint, Role, SERVER, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    Profile, Restraint, Role, Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
 use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, META_SCHEMA, TableSize, Tables, range_of};
-use super::{Store, migrate};
 use crate::id::{ChannelId, JobId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Overwrite;
 
@@ -339,11 +339,6 @@ impl Store {
             })
         })
     }
-}
-
-/// The highest session identifier ever given.
-pub(super) fn last_session(tables: &Tables) -> Result<u64, ReadError> {
-    Ok(ledger(tables, SERVER)?.last[Counted::Session as usize])
 }
 
 fn ledger(tables: &Tables, organization: OrganizationId) -> Result<Ledger, ReadError> {

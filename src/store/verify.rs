@@ -7,10 +7,10 @@ use std::path::Path;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
 
-use super::Store;
 use super::caught::catch;
 use super::error::{OpenError, ReadError};
 use super::file::{guarded, open_file};
+use super::handle::Store;
 use super::index::{IndexKey, Indexed};
 use super::migrate;
 use super::record::{AuditEntry, Channel, Ledger, Role, User};

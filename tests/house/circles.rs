@@ -25,7 +25,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("recording", &["found", "ledger", "mod", "writer"]),
     ("state", &["access", "apply"]),
     ("state", &["class", "member", "mod"]),
-    ("store", &["backup", "migrate/mod", "mod", "read", "seed", "verify"]),
 ];
 
 /// A module by its path in the crate.
