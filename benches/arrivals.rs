@@ -181,7 +181,7 @@ async fn raw(
 
 async fn ask(connection: &quinn::Connection, body: request::Body) -> Option<response::Body> {
     let (mut send, mut recv) = connection.open_bi().await.ok()?;
-    send.write_all(&encode(&Request { body: Some(body) })).await.ok()?;
+    send.write_all(&encode(&Request::from(body))).await.ok()?;
     send.finish().ok()?;
     decode::<Response>(&recv.read_to_end(1 << 16).await.ok()?, 1 << 16).ok()?.body
 }

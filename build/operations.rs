@@ -47,7 +47,9 @@ pub(super) fn read(pool: &DescriptorPool) -> Result<Vec<Operation>, Box<dyn Erro
         pool.get_message_by_name(&full).ok_or_else(|| format!("protocol.proto has no message {name}"))
     };
     let answers: Vec<_> = message("Response")?.fields().map(|field| field.name().to_owned()).collect();
-    message("Request")?.fields().map(|field| operation(pool, &field, &answers)).collect()
+    let request = message("Request")?;
+    let body = request.oneofs().find(|one| one.name() == "body").ok_or("Request has no `body`")?;
+    body.fields().map(|field| operation(pool, &field, &answers)).collect()
 }
 
 fn operation(

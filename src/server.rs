@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::account::{self, Registration, Secret};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{self, Actor, Handle, Refused, Settings};
+use crate::control::{self, Actor, Handle, Nobody, Refused, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
@@ -25,7 +25,7 @@ use crate::endpoint::{
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, OrganizationId, Timestamp};
 use crate::mail::{MailError, Post};
-use crate::protocol::wire::{self, request};
+use crate::protocol::wire::{self, request, response};
 use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
 use crate::recording::Recordings;
 use crate::secrets::{Secrets, SecretsError};
@@ -249,6 +249,42 @@ impl Server {
         if let Some(http) = self.http {
             let _ = http.await;
         }
+        drop(self.handle);
+        // The thread has answered `stop`, so this doesn't wait.
+        self.thread.join();
+    }
+}
+
+/// The database of a server that doesn't run, opened for the person who owns the machine. It answers what a server would
+/// answer them, and nobody can connect.
+#[derive(Debug)]
+pub struct Alone {
+    handle: Handle<Nobody>,
+    thread: control::Thread,
+}
+
+impl Alone {
+    /// Takes an open database over, by the settings of its server, for the organization of a tag; for the first one when
+    /// the tag is empty or nobody's, about which requests are told then.
+    pub fn start(config: &Config, store: Store, tag: &str) -> Result<Self, StartError> {
+        let directory = config.data_dir();
+        let (identity, secrets) =
+            (Identity::load_or_create(&directory)?, Secrets::load_or_create(&directory)?);
+        let settings = settings(config, &identity, &secrets, &[]);
+        let named = store.organization_by_tag(tag).map_err(control::StartError::from)?;
+        let organization = named.map_or(OrganizationId::FIRST, |named| named.id);
+        let (handle, thread) = control::start(Arc::new(store), organization, settings, Clock::system())?;
+        Ok(Self { handle, thread })
+    }
+
+    /// Does what the machine's owner asks for, and answers when it is on disk.
+    pub async fn ask(&self, request: wire::Request) -> Result<response::Body, Refused> {
+        self.handle.operate(request).await
+    }
+
+    /// Closes the database.
+    pub async fn stop(self) {
+        self.handle.stop().await;
         drop(self.handle);
         // The thread has answered `stop`, so this doesn't wait.
         self.thread.join();

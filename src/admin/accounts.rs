@@ -143,6 +143,11 @@ impl Desk<'_> {
         self.store.user_by_name(home.id, name)?.ok_or_else(unknown)
     }
 
+    fn find_role(&self, home: &store::Organization, name: &str) -> Result<store::Role, AdminError> {
+        let unknown = || AdminError::Unknown { what: "role", name: name.to_owned() };
+        self.store.role_by_name(home.id, name)?.ok_or_else(unknown)
+    }
+
     pub(super) fn session(&self, home: &store::Organization, request: Session) -> Result<Answer, AdminError> {
         match request {
             Session::List { user, limit } => {
@@ -176,11 +181,6 @@ impl Desk<'_> {
 /// A person's chosen password, hashed.
 fn hashed(password: &str) -> Result<StoredPassword, AdminError> {
     check_password(password).map_err(|error| AdminError::Refused(error.to_string()))?;
-    salted(password)
-}
-
-/// A password of any length, hashed.
-pub(super) fn salted(password: &str) -> Result<StoredPassword, AdminError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| {
         AdminError::Refused(format!("the operating system gives no random bytes: {error}"))

@@ -5,14 +5,9 @@
 mod accounts;
 mod database;
 mod request;
-mod roles;
-mod tree;
 
 pub use database::backup_is_due;
-pub use request::{
-    Audit, Channel, ChannelOptions, Database, Limit, Organization as OrganizationRequest, Request, Role,
-    Session, User,
-};
+pub use request::{Audit, Database, Limit, Organization as OrganizationRequest, Request, Session, User};
 
 use std::fmt::Display;
 
@@ -106,8 +101,6 @@ pub fn run(
     match request {
         Request::User { organization, user } => desk.user(&desk.home(organization)?, user),
         Request::Session { organization, session } => desk.session(&desk.home(organization)?, session),
-        Request::Role { organization, role } => desk.role(&desk.home(organization)?, role),
-        Request::Channel { organization, channel } => desk.channel(&desk.home(organization)?, channel),
         Request::Organization(organization) => desk.organization(organization),
         Request::Audit(audit) => desk.audit(&audit),
         Request::Database(database) => desk.database(database),

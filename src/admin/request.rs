@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{SessionId, Timestamp};
-use crate::permission::{Permissions, Reach};
 
 /// Rows of a page when nothing else is said.
 const PAGE: usize = 100;
@@ -15,8 +14,6 @@ const PAGE: usize = 100;
 pub enum Request {
     User { organization: Option<String>, user: User },
     Session { organization: Option<String>, session: Session },
-    Role { organization: Option<String>, role: Role },
-    Channel { organization: Option<String>, channel: Channel },
     Organization(Organization),
     Audit(Audit),
     Database(Database),
@@ -28,10 +25,6 @@ impl Request {
         match self {
             Self::User { user, .. } => !matches!(user, User::List { .. } | User::Show { .. }),
             Self::Session { session, .. } => !matches!(session, Session::List { .. }),
-            Self::Role { role, .. } => !matches!(role, Role::List(_) | Role::Holders { .. }),
-            Self::Channel { channel, .. } => {
-                !matches!(channel, Channel::List(_) | Channel::Overwrites { .. })
-            }
             Self::Organization(organization) => !matches!(organization, Organization::List(_)),
             Self::Audit(_) | Self::Database(_) => false,
         }
@@ -72,87 +65,6 @@ pub enum Session {
     List { user: String, limit: Limit },
     End { user: String, session: SessionId },
     EndAll { user: String },
-}
-
-/// Roles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub enum Role {
-    List(Limit),
-    Create {
-        name: String,
-        rank: u32,
-        colour: u32,
-        allow: Permissions,
-    },
-    Edit {
-        name: String,
-        rename: Option<String>,
-        rank: Option<u32>,
-        colour: Option<u32>,
-        allow: Option<Permissions>,
-    },
-    Delete {
-        name: String,
-    },
-    Holders {
-        name: String,
-    },
-}
-
-/// What may be said of a channel beside its name and its place; what is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub struct ChannelOptions {
-    pub password: Option<String>,
-    pub limit: Option<u32>,
-    pub bitrate: Option<u32>,
-    pub frame: Option<u32>,
-    pub last_speakers: Option<u32>,
-}
-
-/// Channels, by their path from the top: `Operations/Alpha Squad`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub enum Channel {
-    List(Limit),
-    Create {
-        path: String,
-        description: String,
-        position: i32,
-        temporary_ms: Option<u64>,
-        options: ChannelOptions,
-    },
-    Edit {
-        path: String,
-        rename: Option<String>,
-        description: Option<String>,
-        position: Option<i32>,
-        below: Option<String>,
-        options: ChannelOptions,
-    },
-    Delete {
-        path: String,
-    },
-    Allow {
-        path: String,
-        role: Option<String>,
-        user: Option<String>,
-        allow: Permissions,
-        deny: Permissions,
-        reach: Reach,
-    },
-    Overwrites {
-        path: String,
-    },
-    Link {
-        path: String,
-        other: String,
-        linked: bool,
-    },
 }
 
 /// Organizations.

@@ -1,175 +1,21 @@
-//! `parlour channel`: as the person who is logged in, or as the machine's owner on the database.
+//! `parlour channel`.
 
-mod live;
+mod flags;
 
-use anyhow::bail;
-use clap::{Args, Subcommand};
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
 
-use super::connect::{Acting, channel_password, password};
+use super::caller::Caller;
 use super::operate;
-use super::output::Output;
-use super::span::Span;
-use super::words::{bitrate, frame, known_permissions, permissions, reach};
-use crate::admin::{self, Answer, ChannelOptions, Limit, Request};
-use crate::permission::{Permissions, Reach};
-use crate::protocol::wire::VoicePolicy;
-
-/// The channel tree, and who may do what in it.
-#[derive(Debug, Args)]
-pub(super) struct Channel {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    acting: Acting,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List them.
-    List(Limit),
-    /// Create one.
-    Create {
-        /// Its path from the top: `Operations/Charlie Squad`.
-        path: String,
-        /// A text about it.
-        #[arg(long, default_value = "")]
-        description: String,
-        /// Order among its siblings, ascending.
-        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-        position: i32,
-        /// Remove it once it has been empty for so long: 10m, 1h.
-        #[arg(long, value_name = "TIME")]
-        temporary: Option<Span>,
-        #[command(flatten)]
-        options: Options,
-    },
-    /// Change one, or move it in the tree.
-    Edit {
-        /// Its path.
-        path: String,
-        /// Another name.
-        #[arg(long, value_name = "NAME")]
-        rename: Option<String>,
-        /// Another text about it.
-        #[arg(long)]
-        description: Option<String>,
-        /// Another place among its siblings.
-        #[arg(long, allow_negative_numbers = true)]
-        position: Option<i32>,
-        /// The channel to be below from now on; `/` for the top.
-        #[arg(long, value_name = "PATH")]
-        below: Option<String>,
-        #[command(flatten)]
-        options: Options,
-    },
-    /// Delete one with everything below it.
-    Delete {
-        /// Its path.
-        path: String,
-    },
-    /// Make an exception for a role or a user in a channel; without permissions, take it away.
-    #[command(after_help = known_permissions())]
-    Allow(Exception),
-    /// Show the exceptions that a channel makes.
-    Overwrites {
-        /// The channel's path.
-        path: String,
-    },
-    /// Let two channels hear each other.
-    Link {
-        /// A channel's path.
-        path: String,
-        /// The other one's.
-        other: String,
-        /// No longer.
-        #[arg(long)]
-        remove: bool,
-    },
-    /// Hear a channel without being in it.
-    Listen {
-        /// The channel's path.
-        path: String,
-        /// How loud, in percent.
-        #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200))]
-        volume: u32,
-        /// No longer.
-        #[arg(long)]
-        off: bool,
-    },
-}
-
-/// What may be said of a channel beside its name.
-#[derive(Clone, Debug, Default, Args)]
-struct Options {
-    /// What must be known to join; an empty one is none. Asked for when the value is left out or is `-`.
-    #[arg(long, value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
-    password: Option<String>,
-    /// Read it from standard input.
-    #[arg(long, conflicts_with = "password")]
-    password_stdin: bool,
-    /// People at most; 0 for any number.
-    #[arg(long, value_name = "COUNT")]
-    limit: Option<u32>,
-    /// Bits a second of each speaker at most: 64k; 0 for any.
-    #[arg(long, value_name = "RATE", value_parser = bitrate)]
-    bitrate: Option<u32>,
-    /// Length of a frame of voice in milliseconds: 10, 20, 40 or 60; 0 for any.
-    #[arg(long, value_name = "MS", value_parser = frame)]
-    frame: Option<u32>,
-    /// How many speakers are heard at once, the loudest ones; 0 for all.
-    #[arg(long, value_name = "COUNT")]
-    last_speakers: Option<u32>,
-}
-
-impl Options {
-    /// The password, which is asked for where it isn't given.
-    fn password(&self) -> anyhow::Result<Option<String>> {
-        let question = "The channel's password";
-        if self.password_stdin {
-            return password(true, question, false).map(Some);
-        }
-        channel_password(self.password.as_deref(), question, true)
-    }
-
-    /// The same for the machine's owner.
-    fn for_database(&self) -> anyhow::Result<ChannelOptions> {
-        let password = self.password()?;
-        let Self { limit, bitrate, frame, last_speakers, .. } = *self;
-        Ok(ChannelOptions { password, limit, bitrate, frame, last_speakers })
-    }
-
-    /// The voice policy with what is given; `None` where nothing is.
-    fn voice(&self, present: VoicePolicy) -> Option<VoicePolicy> {
-        let given = [self.bitrate, self.frame, self.last_speakers].iter().any(Option::is_some);
-        given.then(|| VoicePolicy {
-            bitrate: self.bitrate.unwrap_or(present.bitrate),
-            frame_ms: self.frame.unwrap_or(present.frame_ms),
-            last_speakers: self.last_speakers.unwrap_or(present.last_speakers),
-        })
-    }
-}
-
-/// An exception for a role or a user in a channel.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Exception {
-    /// The channel's path.
-    path: String,
-    /// For everyone with this role.
-    #[arg(long, conflicts_with = "user", required_unless_present = "user")]
-    role: Option<String>,
-    /// For this user.
-    #[arg(long)]
-    user: Option<String>,
-    /// What is allowed, as words.
-    #[arg(long, default_value = "", value_name = "PERMISSIONS", value_parser = permissions)]
-    allow: Permissions,
-    /// What is denied, as words.
-    #[arg(long, default_value = "", value_name = "PERMISSIONS", value_parser = permissions)]
-    deny: Permissions,
-    /// Where it holds: both (this channel and those below), this-channel or below.
-    #[arg(long, default_value = "both", value_name = "WHERE", value_parser = reach)]
-    reach: Reach,
-}
+use super::output::{Output, counted};
+use super::role::named;
+use crate::admin::{Answer, Limit};
+use crate::client::{ChannelEdit, NamedOverwrite, NewChannel, NewOverwrite, OverwriteFor, View};
+use crate::id::ChannelId;
+use crate::permission::{Permissions, Subject};
+use crate::protocol::wire::{self, request};
+pub(super) use flags::{Channel, Exception};
+use flags::{Command, Options};
 
 /// The columns of a list of channels.
 const COLUMNS: &[(&str, &str)] = &[
@@ -188,55 +34,211 @@ const OVERWRITES: &[(&str, &str)] =
 
 impl Channel {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let overwrites = matches!(self.command, Command::Overwrites { .. });
-        let answer = match self.acting.session().await? {
-            Some(session) => {
-                let answer = live::run(&session, self.command).await?;
-                session.close().await;
-                answer
-            }
-            None => self.on_database(output).await?,
-        };
-        operate::print(&answer, if overwrites { OVERWRITES } else { COLUMNS }, output);
+        let columns = if matches!(self.command, Command::Overwrites { .. }) { OVERWRITES } else { COLUMNS };
+        let caller = Caller::of(&self.acting).await?;
+        let answer = self.command.run(&caller).await;
+        caller.close().await;
+        operate::print(&answer?, columns, output);
         Ok(())
-    }
-
-    /// As the machine's owner.
-    async fn on_database(self, output: Output) -> anyhow::Result<Answer> {
-        use admin::Channel as R;
-        let channel = match self.command {
-            Command::List(limit) => R::List(limit),
-            Command::Create { path, description, position, temporary, options } => {
-                let temporary_ms = temporary.map(Span::milliseconds);
-                R::Create { path, description, position, temporary_ms, options: options.for_database()? }
-            }
-            Command::Edit { path, rename, description, position, below, options } => {
-                R::Edit { path, rename, description, position, below, options: options.for_database()? }
-            }
-            Command::Delete { path } => R::Delete { path },
-            Command::Allow(Exception { path, role, user, allow, deny, reach }) => {
-                R::Allow { path, role, user, allow, deny, reach }
-            }
-            Command::Overwrites { path } => R::Overwrites { path },
-            Command::Link { path, other, remove } => R::Link { path, other, linked: !remove },
-            Command::Listen { .. } => bail!(
-                "it is somebody who listens: log in with `parlour login`, and leave --data-dir and --organization out"
-            ),
-        };
-        let Acting { organization, place, .. } = self.acting;
-        place.operate(Request::Channel { organization: organization.tag, channel }, output).await
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_voice_policy_keeps_what_isn_t_given() {
-        let present = VoicePolicy { bitrate: 1, frame_ms: 2, last_speakers: 3 };
-        assert_eq!(Options::default().voice(present), None);
-        let options = Options { frame: Some(20), ..Options::default() };
-        assert_eq!(options.voice(present), Some(VoicePolicy { bitrate: 1, frame_ms: 20, last_speakers: 3 }));
+impl Command {
+    async fn run(self, caller: &Caller) -> anyhow::Result<Answer> {
+        let view = caller.view().await?;
+        match self {
+            Self::List(limit) => list(caller, &view, limit).await,
+            Self::Create { path, description, position, temporary, options } => {
+                let (parent, name) = place_of(&view, &path)?;
+                let new = NewChannel {
+                    parent,
+                    name,
+                    description,
+                    position,
+                    password: options.password()?.unwrap_or_default(),
+                    user_limit: options.limit.unwrap_or(0),
+                    temporary: temporary.map(|span| span.0),
+                    voice: options.voice(wire::VoicePolicy::default()).unwrap_or_default(),
+                };
+                let id = caller.created(request::Body::CreateChannel(new.into())).await?;
+                shown(caller, ChannelId(id), "created").await
+            }
+            Self::Edit { path, rename, description, position, below, options } => {
+                let edit = ChannelEdit { name: rename, description, position, ..ChannelEdit::default() };
+                edit_channel(caller, &view, &path, edit, below.as_deref(), &options).await
+            }
+            Self::Delete { path } => {
+                let channel = view.find(&path)?;
+                let (path, below) = (view.path(channel), below(&view, ChannelId(channel.id)));
+                let remove = wire::RemoveChannel { channel: channel.id };
+                caller.done(request::Body::RemoveChannel(remove)).await?;
+                let below = counted(below as u64, "channel");
+                Ok(Answer { text: format!("{path} is deleted, with {below} below it."), rows: Vec::new() })
+            }
+            Self::Allow(exception) => allow(caller, &view, exception).await,
+            Self::Overwrites { path } => {
+                let found = caller.overwrites(ChannelId(view.find(&path)?.id)).await?;
+                Ok(Answer { text: String::new(), rows: found.iter().map(overwrite_row).collect() })
+            }
+            Self::Link { path, other, remove } => {
+                let (one, other) = (view.find(&path)?, view.find(&other)?);
+                let link = wire::LinkChannels { channel: one.id, other: other.id, linked: !remove };
+                caller.done(request::Body::LinkChannels(link)).await?;
+                let (one, other) = (view.path(one), view.path(other));
+                let text = if remove {
+                    format!("{one} and {other} don't hear each other any more.")
+                } else {
+                    format!("{one} and {other} hear each other.")
+                };
+                Ok(Answer { text, rows: vec![json!({ "channel": one, "other": other, "linked": !remove })] })
+            }
+            Self::Listen { path, volume, off } => listen(caller, &view, &path, volume, off).await,
+        }
     }
+}
+
+/// The channel that a new one of this path is below, and its name.
+fn place_of(view: &View, path: &str) -> anyhow::Result<(Option<ChannelId>, String)> {
+    match path.trim_matches('/').rsplit_once('/') {
+        Some((above, name)) => {
+            let found = view.find(above).with_context(|| format!("create {above} first"))?;
+            Ok((Some(ChannelId(found.id)), name.to_owned()))
+        }
+        None => Ok((None, path.trim_matches('/').to_owned())),
+    }
+}
+
+async fn list(caller: &Caller, view: &View, limit: Limit) -> anyhow::Result<Answer> {
+    let mut rows = Vec::new();
+    let after = view.channels.values().filter(|channel| limit.after.is_none_or(|after| channel.id > after));
+    for channel in after.take(limit.limit) {
+        rows.push(row(caller, view, channel).await);
+    }
+    Ok(Answer { text: String::new(), rows })
+}
+
+async fn edit_channel(
+    caller: &Caller,
+    view: &View,
+    path: &str,
+    edit: ChannelEdit,
+    below: Option<&str>,
+    options: &Options,
+) -> anyhow::Result<Answer> {
+    let channel = view.find(path)?;
+    let id = ChannelId(channel.id);
+    let parent = match below {
+        None => None,
+        Some("" | "/") => Some(0),
+        Some(path) => Some(view.find(path)?.id),
+    };
+    let edit = ChannelEdit {
+        password: options.password()?,
+        user_limit: options.limit,
+        voice: options.voice(channel.voice.unwrap_or_default()),
+        ..edit
+    };
+    let position = edit.position.unwrap_or(channel.position);
+    if edit != ChannelEdit::default() {
+        caller.done(request::Body::EditChannel(edit.of(id))).await?;
+    }
+    if let Some(parent) = parent {
+        let to = wire::MoveChannel { channel: id.0, parent, position };
+        caller.done(request::Body::MoveChannel(to)).await?;
+    }
+    shown(caller, id, "changed").await
+}
+
+async fn allow(caller: &Caller, view: &View, exception: Exception) -> anyhow::Result<Answer> {
+    let path = view.path(view.find(&exception.path)?);
+    let (whom, allow, deny) = (exception.whom().to_owned(), exception.allow, exception.deny);
+    let reach = exception.reach;
+    caller.done(request::Body::SetOverwrite(exception.resolved(view)?.into())).await?;
+    if allow.is_empty() && deny.is_empty() {
+        let text = format!("{path} makes no exception for {whom} any more.");
+        return Ok(Answer { text, rows: Vec::new() });
+    }
+    let text = format!("In {path}, {whom} is allowed {allow} and denied {deny} ({reach}).");
+    let row = json!({ "channel": path, "name": whom, "allow": allow, "deny": deny, "reach": reach });
+    Ok(Answer { text, rows: vec![row] })
+}
+
+async fn listen(caller: &Caller, view: &View, path: &str, volume: u32, off: bool) -> anyhow::Result<Answer> {
+    if matches!(caller, Caller::Owner(_)) {
+        bail!(
+            "it is somebody who listens: log in with `parlour login`, and leave --data-dir and --organization out"
+        );
+    }
+    let channel = view.find(path)?;
+    let (id, path) = (channel.id, view.path(channel));
+    let listen = wire::Listen { channel: id, on: !off, volume: if off { 0 } else { volume } };
+    caller.done(request::Body::Listen(listen)).await?;
+    let text = if off {
+        format!("You don't hear {path} any more unless you are there.")
+    } else {
+        format!("You hear {path} without being there, at {volume} %.")
+    };
+    Ok(Answer { text, rows: vec![json!({ "channel": path, "listening": !off, "volume": volume })] })
+}
+
+impl Exception {
+    fn whom(&self) -> &str {
+        self.role.as_deref().or(self.user.as_deref()).unwrap_or_default()
+    }
+
+    /// The overwrite with numbers in place of names.
+    pub(super) fn resolved(self, view: &View) -> anyhow::Result<NewOverwrite> {
+        let channel = ChannelId(view.find(&self.path)?.id);
+        let subject = match (self.role, self.user) {
+            (Some(role), _) => OverwriteFor::Role(named(&view.roles, &role)?.id),
+            (None, user) => OverwriteFor::User(user.unwrap_or_default()),
+        };
+        Ok(NewOverwrite { channel, subject, allow: self.allow, deny: self.deny, reach: self.reach })
+    }
+}
+
+/// How many channels are below one.
+fn below(view: &View, channel: ChannelId) -> usize {
+    view.children(Some(channel)).iter().map(|child| 1 + below(view, ChannelId(child.id))).sum()
+}
+
+/// Says what became of a channel, and shows it as it is now.
+async fn shown(caller: &Caller, id: ChannelId, what: &str) -> anyhow::Result<Answer> {
+    let view = caller.view().await?;
+    // Whoever may make a channel need not see it, and somebody else may have deleted it meanwhile.
+    let Some(channel) = view.channels.get(&id.0) else {
+        return Ok(Answer { text: format!("Channel {id} is {what}."), rows: vec![json!({ "id": id })] });
+    };
+    let text = format!("{} is {what}.", view.path(channel));
+    Ok(Answer { text, rows: vec![row(caller, &view, channel).await] })
+}
+
+async fn row(caller: &Caller, view: &View, channel: &wire::Channel) -> Value {
+    let voice = channel.voice.unwrap_or_default();
+    let links: Vec<_> =
+        channel.links.iter().filter_map(|id| view.channels.get(id)).map(|other| view.path(other)).collect();
+    let asks = Permissions::MANAGE_ROLES.bits() | Permissions::INSPECT.bits();
+    let overwrites = match channel.permissions & asks {
+        0 => None,
+        _ => caller.overwrites(ChannelId(channel.id)).await.ok().map(|overwrites| overwrites.len()),
+    };
+    json!({
+        "id": channel.id, "path": view.path(channel), "description": channel.description,
+        "position": channel.position, "password": channel.password,
+        "limit": (channel.user_limit > 0).then_some(channel.user_limit), "links": links,
+        "temporary_ms": channel.temporary_ms, "bitrate": voice.bitrate, "frame_ms": voice.frame_ms,
+        "last_speakers": voice.last_speakers, "overwrites": overwrites,
+        "permissions": Permissions::from_bits(channel.permissions),
+    })
+}
+
+fn overwrite_row(NamedOverwrite { name, overwrite }: &NamedOverwrite) -> Value {
+    let kind = match overwrite.subject {
+        Subject::Role(_) => "role",
+        Subject::User(_) => "user",
+    };
+    json!({
+        "for": kind, "name": name, "allow": overwrite.allow, "deny": overwrite.deny,
+        "where": overwrite.reach.to_string(), "reach": overwrite.reach,
+    })
 }

@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod ban;
 mod bench;
+mod caller;
 mod channel;
 mod channels;
 mod claim;

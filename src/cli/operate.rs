@@ -29,9 +29,14 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
+    /// The settings of the server.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
         let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();
-        Ok(Config::load(&super::config::sources(None, flags))?.data_dir())
+        Ok(Config::load(&super::config::sources(None, flags))?)
+    }
+
+    pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.config()?.data_dir())
     }
 
     pub(super) fn file(&self) -> anyhow::Result<PathBuf> {

@@ -1,20 +1,20 @@
-//! `parlour role`: as the person who is logged in, or as the machine's owner on the database.
-
-pub(super) mod live;
+//! `parlour role`.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::connect::Acting;
 use super::operate;
 use super::output::Output;
 use super::span::Span;
 use super::words::{colour, known_permissions, permissions};
-use crate::admin::{self, Answer, Limit, Request};
-use crate::client::RoleEdit;
-use crate::id::Timestamp;
+use crate::admin::{Answer, Limit};
+use crate::client::{Holder, RequestError, Role as Told, RoleEdit};
+use crate::id::RoleId;
 use crate::permission::Permissions;
+use crate::protocol::wire::{self, request, response};
 
 /// Roles: named sets of permissions.
 #[derive(Debug, Args)]
@@ -124,72 +124,109 @@ const HOLDERS: &[(&str, &str)] = &[("id", "User"), ("name", "Name"), ("until", "
 
 impl Role {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let holders = matches!(self.command, Command::Holders { .. });
-        let answer = match self.acting.session().await? {
-            Some(session) => {
-                let answer = live::run(&session, self.command).await?;
-                session.close().await;
-                answer
-            }
-            None => self.on_database(output).await?,
-        };
-        operate::print(&answer, if holders { HOLDERS } else { COLUMNS }, output);
+        let columns = if matches!(self.command, Command::Holders { .. }) { HOLDERS } else { COLUMNS };
+        let caller = Caller::of(&self.acting).await?;
+        let answer = self.command.run(&caller).await;
+        caller.close().await;
+        operate::print(&answer?, columns, output);
         Ok(())
     }
+}
 
-    /// As the machine's owner.
-    async fn on_database(self, output: Output) -> anyhow::Result<Answer> {
-        use admin::Role as R;
-        let Self { command, acting } = self;
-        let (organization, place) = (acting.organization.tag, acting.place);
-        let of_roles = |role| Request::Role { organization: organization.clone(), role };
-        let of_users = |user| Request::User { organization: organization.clone(), user };
-        let every = Limit { limit: 1_000_000, after: None };
-        let request = match command {
-            Command::List(limit) => of_roles(R::List(limit)),
-            Command::Create { name, rank, allow, colour } => {
-                of_roles(R::Create { name, rank, colour: colour.unwrap_or(0), allow })
+impl Command {
+    async fn run(self, caller: &Caller) -> anyhow::Result<Answer> {
+        let roles = caller.roles().await?;
+        match self {
+            Self::List(limit) => {
+                let mut rest = roles.as_slice();
+                if let Some(after) = limit.after {
+                    let before = rest.iter().position(|role| role.id.0 == after);
+                    rest = before.and_then(|before| rest.get(before + 1..)).unwrap_or_default();
+                }
+                let rows = rest.iter().take(limit.limit).map(row).collect();
+                Ok(Answer { text: String::new(), rows })
             }
-            Command::Edit { name, edit } => {
-                let present = if edit.add.is_some() || edit.take.is_some() {
-                    let roles = place.operate(of_roles(R::List(every)), output).await?.rows;
-                    allowed_by(&roles, &name)?
-                } else {
-                    Permissions::NONE
+            Self::Create { name, rank, allow, colour } => {
+                let colour = colour.unwrap_or(0);
+                let create = wire::CreateRole { name, rank, colour, allow: allow.bits() };
+                let id = caller.created(request::Body::CreateRole(create)).await?;
+                shown(caller, RoleId(id), "created").await
+            }
+            Self::Edit { name, edit } => {
+                let role = named(&roles, &name)?;
+                caller.done(request::Body::EditRole(edit.of(role.allow).of(role.id))).await?;
+                shown(caller, role.id, "changed").await
+            }
+            Self::Delete { name } => {
+                let role = named(&roles, &name)?;
+                caller.done(request::Body::RemoveRole(wire::RemoveRole { role: role.id.0 })).await?;
+                Ok(said(format!("Role {} is deleted, and nobody has it any more.", role.name)))
+            }
+            Self::Grant { user, role, life } => grant(caller, user, named(&roles, &role)?, life).await,
+            Self::Revoke { user, role } => revoke(caller, user, named(&roles, &role)?).await,
+            Self::Holders { role } => {
+                let list = wire::ListHolders { role: named(&roles, &role)?.id.0 };
+                let response::Body::Holders(told) = caller.ask(request::Body::ListHolders(list)).await?
+                else {
+                    return Err(RequestError::Misfit.into());
                 };
-                let RoleEdit { name: rename, rank, colour, allow } = edit.of(present);
-                of_roles(R::Edit { name, rename, rank, colour, allow })
+                let rows = told.holders.into_iter().map(|one| holder_row(&one.into())).collect();
+                Ok(Answer { text: String::new(), rows })
             }
-            Command::Delete { name } => of_roles(R::Delete { name }),
-            Command::Grant { user: name, role, life } => {
-                let until = life.map(|life| operate::now().plus(life.0));
-                let row = grant_row(&name, &role, until);
-                let done = place.operate(of_users(admin::User::Grant { name, role, until }), output).await?;
-                return Ok(Answer { rows: vec![row], ..done });
-            }
-            Command::Revoke { user: name, role } => {
-                let done = place.operate(of_users(admin::User::Revoke { name, role }), output).await?;
-                return Ok(Answer { rows: Vec::new(), ..done });
-            }
-            Command::Holders { role: name } => of_roles(R::Holders { name }),
-        };
-        place.operate(request, output).await
+        }
     }
 }
 
-/// What the role of a name allows, in rows of roles.
-fn allowed_by(roles: &[Value], name: &str) -> anyhow::Result<Permissions> {
-    let called =
-        |role: &&Value| role["name"].as_str().is_some_and(|it| it.to_lowercase() == name.to_lowercase());
-    let role = roles.iter().find(called);
-    let role =
-        role.with_context(|| format!("there is no role \"{name}\"; list them with `parlour role list`"))?;
-    Ok(role["allow"].as_str().unwrap_or_default().parse()?)
+async fn grant(caller: &Caller, user: String, role: &Told, life: Option<Span>) -> anyhow::Result<Answer> {
+    let life_ms = life.map_or(0, Span::milliseconds);
+    let grant = wire::GrantRole { user: user.clone(), role: role.id.0, life_ms };
+    caller.done(request::Body::GrantRole(grant)).await?;
+    let until = life.map(|life| operate::now().plus(life.0));
+    let shown = until.map_or(String::new(), |until| format!(" until {until}"));
+    let row = json!({ "name": user, "role": role.name, "until": until });
+    Ok(Answer { text: format!("{user} is {}{shown}.", role.name), rows: vec![row] })
 }
 
-/// Who has a role from now on.
-fn grant_row(user: &str, role: &str, until: Option<Timestamp>) -> Value {
-    json!({ "name": user, "role": role, "until": until })
+async fn revoke(caller: &Caller, user: String, role: &Told) -> anyhow::Result<Answer> {
+    let revoke = wire::RevokeRole { user: user.clone(), role: role.id.0 };
+    caller.done(request::Body::RevokeRole(revoke)).await?;
+    Ok(said(format!("{user} is {} no more.", role.name)))
+}
+
+/// The role of a name, upper and lower case alike.
+pub(super) fn named<'a>(roles: &'a [Told], name: &str) -> anyhow::Result<&'a Told> {
+    let found = roles.iter().find(|role| role.name.to_lowercase() == name.to_lowercase());
+    found.with_context(|| {
+        let names: Vec<_> = roles.iter().map(|role| role.name.as_str()).collect();
+        format!("there is no role \"{name}\"; there are: {}", names.join(", "))
+    })
+}
+
+fn said(text: String) -> Answer {
+    Answer { text, rows: Vec::new() }
+}
+
+/// Says what became of a role, and shows it as it is now.
+async fn shown(caller: &Caller, id: RoleId, what: &str) -> anyhow::Result<Answer> {
+    let roles = caller.roles().await?;
+    // Somebody else may have deleted it meanwhile.
+    Ok(match roles.iter().find(|role| role.id == id) {
+        Some(role) => Answer { text: format!("Role {} is {what}.", role.name), rows: vec![row(role)] },
+        None => Answer { text: format!("Role {id} is {what}."), rows: vec![json!({ "id": id })] },
+    })
+}
+
+fn row(role: &Told) -> Value {
+    json!({
+        "id": role.id, "name": role.name, "rank": role.rank,
+        "colour": role.colour.filter(|colour| *colour != 0).map(|colour| format!("{colour:06x}")),
+        "allow": role.allow, "second_factor": role.second_factor,
+    })
+}
+
+fn holder_row(holder: &Holder) -> Value {
+    let until = holder.until.map_or("for good".to_owned(), |until| until.to_string());
+    json!({ "id": holder.user, "name": holder.name, "until": until })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::channel::Exception;
 use super::connect::Server;
 use super::output::{Output, counted};
-use super::role::{Changes, live::named};
+use super::role::{Changes, named};
 use super::span::Span;
 use super::words::all_of;
 use crate::client::{Change, Differences, Session};
@@ -98,7 +98,7 @@ impl Command {
                 Change::GrantRole { user, role: named(&roles, &role)?.id, life: life.map(|life| life.0) }
             }
             Self::Revoke { user, role } => Change::RevokeRole { user, role: named(&roles, &role)?.id },
-            Self::Allow(exception) => Change::SetOverwrite(exception.resolved(session).await?),
+            Self::Allow(exception) => Change::SetOverwrite(exception.resolved(&view)?),
             Self::Move { channel, parent } => {
                 let channel = view.find(&channel)?;
                 let parent = match parent.as_str() {

@@ -10,7 +10,7 @@ use super::connect::{Place, Server};
 use super::output::Output;
 use super::person::find;
 use super::play::{Player, report};
-use super::role::live::named;
+use super::role::named;
 use crate::audio::Source;
 use crate::client::{Session, Target};
 use crate::id::{ChannelId, SessionId};

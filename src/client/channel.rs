@@ -86,10 +86,9 @@ pub struct OrganizationEdit {
     pub afk_after: Option<Duration>,
 }
 
-impl Session {
-    /// Creates a channel with everything that can be said of it.
-    pub async fn create_channel_with(&self, new: NewChannel) -> Result<ChannelId, RequestError> {
-        let create = wire::CreateChannel {
+impl From<NewChannel> for wire::CreateChannel {
+    fn from(new: NewChannel) -> Self {
+        Self {
             parent: new.parent.map_or(0, u64::from),
             name: new.name,
             description: new.description,
@@ -98,16 +97,27 @@ impl Session {
             user_limit: new.user_limit,
             temporary_ms: new.temporary.map(|empty| milliseconds(Some(empty))),
             voice: (new.voice != VoicePolicy::default()).then_some(new.voice),
-        };
-        self.created(request::Body::CreateChannel(create)).await.map(ChannelId)
+        }
+    }
+}
+
+impl ChannelEdit {
+    /// The request to edit this channel.
+    pub fn of(self, channel: ChannelId) -> wire::EditChannel {
+        let Self { name, description, position, password, user_limit, voice } = self;
+        wire::EditChannel { channel: channel.0, name, description, position, password, user_limit, voice }
+    }
+}
+
+impl Session {
+    /// Creates a channel with everything that can be said of it.
+    pub async fn create_channel_with(&self, new: NewChannel) -> Result<ChannelId, RequestError> {
+        self.created(request::Body::CreateChannel(new.into())).await.map(ChannelId)
     }
 
     /// Changes what is given of a channel.
     pub async fn edit_channel_with(&self, channel: ChannelId, edit: ChannelEdit) -> Result<(), RequestError> {
-        let ChannelEdit { name, description, position, password, user_limit, voice } = edit;
-        let channel = channel.0;
-        let edit = wire::EditChannel { channel, name, description, position, password, user_limit, voice };
-        self.done(request::Body::EditChannel(edit)).await
+        self.done(request::Body::EditChannel(edit.of(channel))).await
     }
 
     /// Enters a channel that asks for a password. It is asked for by the server in the form of a refusal,

@@ -5,7 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::id::Fingerprint;
-use crate::protocol::{CloseCode, ErrorCode, FrameError};
+use crate::protocol::{CloseCode, ErrorCode, FrameError, wire};
 use crate::transport::TlsError;
 
 /// Why a server can't be reached.
@@ -121,6 +121,12 @@ pub enum RequestError {
     /// The answer isn't one to this request.
     #[error("the server's answer doesn't fit the request; is the client up to date?")]
     Misfit,
+}
+
+impl From<wire::Error> for RequestError {
+    fn from(wire::Error { code, message, retry_after_ms }: wire::Error) -> Self {
+        Self::Refused { code: ErrorCode::from_number(code), message, retry_after_ms }
+    }
 }
 
 impl RequestError {

@@ -57,6 +57,24 @@ pub struct NamedOverwrite {
     pub overwrite: Overwrite,
 }
 
+impl NamedOverwrite {
+    /// An overwrite as a server tells it; `None` for one that only a later version knows.
+    pub fn read(told: wire::Overwrite) -> Option<Self> {
+        let subject = match told.subject? {
+            wire::overwrite::Subject::Role(role) => Subject::Role(RoleId(role)),
+            wire::overwrite::Subject::User(user) => Subject::User(UserId(user)),
+        };
+        let overwrite = Overwrite {
+            channel: ChannelId(told.channel),
+            subject,
+            allow: Permissions::from_bits(told.allow),
+            deny: Permissions::from_bits(told.deny),
+            reach: reach(told.reach)?,
+        };
+        Some(Self { name: told.name, overwrite })
+    }
+}
+
 /// Whom a question is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum About {
@@ -213,7 +231,7 @@ impl Session {
             response::Body::Overwrites(overwrites) => overwrites.overwrites,
             _ => return Err(RequestError::Misfit),
         };
-        overwrites.into_iter().map(|overwrite| named(overwrite).ok_or(RequestError::Misfit)).collect()
+        overwrites.into_iter().map(|one| NamedOverwrite::read(one).ok_or(RequestError::Misfit)).collect()
     }
 
     /// The channel has this overwrite from now on.
@@ -280,21 +298,6 @@ impl From<Change> for what_if::Change {
 /// `None` for a number that this version doesn't know.
 fn reach(number: i32) -> Option<Reach> {
     u8::try_from(number).ok().and_then(Reach::from_number)
-}
-
-fn named(overwrite: wire::Overwrite) -> Option<NamedOverwrite> {
-    let subject = match overwrite.subject? {
-        wire::overwrite::Subject::Role(role) => Subject::Role(RoleId(role)),
-        wire::overwrite::Subject::User(user) => Subject::User(UserId(user)),
-    };
-    let overwrite_there = Overwrite {
-        channel: ChannelId(overwrite.channel),
-        subject,
-        allow: Permissions::from_bits(overwrite.allow),
-        deny: Permissions::from_bits(overwrite.deny),
-        reach: reach(overwrite.reach)?,
-    };
-    Some(NamedOverwrite { name: overwrite.name, overwrite: overwrite_there })
 }
 
 fn explained(explanation: wire::Explanation) -> Explanation {

@@ -127,7 +127,7 @@ async fn greet_web(place: SocketAddr, host: &str, client: &str) -> Result<Web, P
         features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
         client: client.to_owned(),
     };
-    send.write_all(&encode(&Request { body: Some(request::Body::Hello(hello)) })).await.map_err(broken)?;
+    send.write_all(&encode(&Request::from(request::Body::Hello(hello)))).await.map_err(broken)?;
     send.finish().map_err(broken)?;
     let answer = recv.read_to_end(LARGEST_PAGE).await.map_err(broken)?;
     session.close(0, b"");

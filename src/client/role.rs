@@ -51,7 +51,8 @@ pub struct RoleEdit {
 }
 
 impl RoleEdit {
-    pub(super) fn of(self, role: RoleId) -> wire::EditRole {
+    /// The request to edit this role.
+    pub fn of(self, role: RoleId) -> wire::EditRole {
         let Self { name, rank, colour, allow } = self;
         wire::EditRole { role: role.0, name, rank, colour, allow: allow.map(Permissions::bits) }
     }
@@ -66,6 +67,12 @@ pub struct Holder {
     pub name: String,
     /// When it has the role no longer; `None` for good.
     pub until: Option<Timestamp>,
+}
+
+impl From<wire::Holder> for Holder {
+    fn from(wire::Holder { user, name, until_ms }: wire::Holder) -> Self {
+        Self { user: UserId(user), name, until: (until_ms > 0).then_some(Timestamp(until_ms)) }
+    }
 }
 
 impl Session {
@@ -116,17 +123,10 @@ impl Session {
 
     /// The accounts that have a role, 1000 at most.
     pub async fn holders(&self, role: RoleId) -> Result<Vec<Holder>, RequestError> {
-        let holders =
-            match self.request(request::Body::ListHolders(wire::ListHolders { role: role.0 })).await? {
-                response::Body::Holders(holders) => holders.holders,
-                _ => return Err(RequestError::Misfit),
-            };
-        let holder = |wire::Holder { user, name, until_ms }| Holder {
-            user: UserId(user),
-            name,
-            until: (until_ms > 0).then_some(Timestamp(until_ms)),
-        };
-        Ok(holders.into_iter().map(holder).collect())
+        match self.request(request::Body::ListHolders(wire::ListHolders { role: role.0 })).await? {
+            response::Body::Holders(holders) => Ok(holders.holders.into_iter().map(Holder::from).collect()),
+            _ => Err(RequestError::Misfit),
+        }
     }
 }
 

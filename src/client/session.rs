@@ -10,7 +10,7 @@ use super::voice::{Notices, Speaker, VoiceIn};
 use super::{Ended, RequestError, View};
 use crate::id::{ChannelId, FlowId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
-use crate::protocol::{CloseCode, ErrorCode, Framed, MAX_EVENT, decode, encode};
+use crate::protocol::{CloseCode, Framed, MAX_EVENT, decode, encode};
 
 /// Events that a receiver can fall behind; then it misses the oldest and is told how many.
 const EVENTS: usize = 256;
@@ -336,7 +336,7 @@ pub(super) async fn exchange(
     connection: &quinn::Connection,
     body: request::Body,
 ) -> Result<response::Body, RequestError> {
-    exchange_bytes(connection, &encode(&Request { body: Some(body) })).await
+    exchange_bytes(connection, &encode(&Request::from(body))).await
 }
 
 async fn exchange_bytes(
@@ -356,9 +356,7 @@ async fn exchange_bytes(
         Err(error) => return Err(RequestError::Ended(Ended::Lost(error.to_string()))),
     };
     match decode::<Response>(&answer, MAX_EVENT)?.body {
-        Some(response::Body::Error(wire::Error { code, message, retry_after_ms })) => {
-            Err(RequestError::Refused { code: ErrorCode::from_number(code), message, retry_after_ms })
-        }
+        Some(response::Body::Error(error)) => Err(error.into()),
         Some(body) => Ok(body),
         None => Err(RequestError::Misfit),
     }

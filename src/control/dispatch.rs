@@ -8,6 +8,7 @@ use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Shown};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
+use crate::protocol::ErrorCode;
 use crate::protocol::call::{Call, Entry, Live, On, Operator};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, request, response};
@@ -39,6 +40,24 @@ impl<P: Peer> Handle<P> {
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
         }
+    }
+
+    /// Does what the machine's owner asks for, in the organization that the request names.
+    pub async fn operate(&self, request: wire::Request) -> Result<response::Body, Refused> {
+        let wire::Request { body, organization } = request;
+        let body = body.ok_or(Refused::Unsupported)?;
+        if !organization.is_empty() {
+            let unknown = || {
+                let words = format!("there is no org \"{organization}\"; list them with `parlour org list`");
+                Refused::Rejected(ErrorCode::NotFound, words)
+            };
+            let named = self.0.store.organization_by_tag(&organization)?.ok_or_else(unknown)?;
+            if named.id != self.0.organization {
+                let words = format!("organization {organization} isn't served yet; leave --organization out");
+                return Err(Refused::Rejected(ErrorCode::Unsupported, words));
+            }
+        }
+        self.request(Actor::Operator, body).await
     }
 
     /// Does what a visitor asks for who isn't logged in.

@@ -17,6 +17,7 @@ mod facts;
 mod follow;
 mod load;
 mod news;
+mod nobody;
 mod own;
 mod recorder;
 mod refused;
@@ -30,6 +31,7 @@ pub use counts::Counts;
 pub use dispatch::Entered;
 pub use load::StartError;
 pub use news::Attachment;
+pub use nobody::Nobody;
 pub use refused::Refused;
 
 use std::net::IpAddr;

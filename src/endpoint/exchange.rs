@@ -17,12 +17,14 @@ pub(super) async fn read(question: Question) -> Option<Result<request::Body, Ref
         Err(Unread::Lost) => return None,
     };
     Some(match decode::<Request>(&bytes, MAX_REQUEST) {
-        Ok(Request { body: Some(body) }) if early && !matches!(body, request::Body::Hello(_)) => {
+        Ok(Request { body: Some(body), .. }) if early && !matches!(body, request::Body::Hello(_)) => {
             Err(Refused::Unexpected)
         }
-        Ok(Request { body: Some(body) }) => Ok(body),
+        // Only the machine's owner, on the local socket, names the organization by the request.
+        Ok(Request { organization, .. }) if !organization.is_empty() => Err(Refused::Unexpected),
+        Ok(Request { body: Some(body), .. }) => Ok(body),
         // A request of a later version decodes to nothing, its field being unknown here.
-        Ok(Request { body: None }) => Err(Refused::Unsupported),
+        Ok(Request { body: None, .. }) => Err(Refused::Unsupported),
         Err(error) => Err(error.into()),
     })
 }

@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::LinkPeer;
-use crate::control::{Actor, Handle, Refused};
+use crate::control::Handle;
 use crate::protocol::wire::{Request, Response, request, response};
 use crate::protocol::{FrameError, MAX_EVENT, MAX_REQUEST, decode, encode};
 
@@ -87,8 +87,7 @@ async fn serve(mut stream: UnixStream, handle: &Handle<LinkPeer>) {
         return;
     }
     let answer = match decode::<Request>(&bytes, MAX_REQUEST) {
-        Ok(Request { body: Some(body) }) => handle.request(Actor::Operator, body).await,
-        Ok(Request { body: None }) => Err(Refused::Unsupported),
+        Ok(request) => handle.operate(request).await,
         Err(error) => Err(error.into()),
     };
     let body = answer.unwrap_or_else(|refused| response::Body::Error(refused.to_wire()));
@@ -120,7 +119,8 @@ pub enum AskError {
 
 /// Asks the server that runs on a data directory, waiting 30 s at most, or an hour for what it does to the
 /// database.
-pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response::Body, AskError> {
+pub async fn ask_local(directory: &Path, request: impl Into<Request>) -> Result<response::Body, AskError> {
+    let request = request.into();
     let path = directory.join(SOCKET_FILE);
     let mut stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
@@ -129,9 +129,10 @@ pub async fn ask_local(directory: &Path, body: request::Body) -> Result<response
         }
         Err(source) => return Err(AskError::Socket { path, source }),
     };
-    let patience = if matches!(body, request::Body::Administer(_)) { LONG_PATIENCE } else { PATIENCE };
+    let patience =
+        if matches!(request.body, Some(request::Body::Administer(_))) { LONG_PATIENCE } else { PATIENCE };
     let exchange = async {
-        stream.write_all(&encode(&Request { body: Some(body) })).await?;
+        stream.write_all(&encode(&request)).await?;
         stream.shutdown().await?;
         let mut bytes = Vec::new();
         stream.take(MAX_EVENT as u64).read_to_end(&mut bytes).await?;

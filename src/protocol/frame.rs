@@ -123,7 +123,7 @@ mod tests {
     use crate::protocol::wire::{Join, Request, request};
 
     fn join(channel: u64) -> Request {
-        Request { body: Some(request::Body::Join(Join { channel, ..Join::default() })) }
+        Request::from(request::Body::Join(Join { channel, ..Join::default() }))
     }
 
     #[test]

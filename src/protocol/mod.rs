@@ -28,6 +28,13 @@ pub mod wire {
     include!(concat!(env!("OUT_DIR"), "/parlour.v1.rs"));
 }
 
+impl From<wire::request::Body> for wire::Request {
+    /// The request with this body, about the organization of whoever asks.
+    fn from(body: wire::request::Body) -> Self {
+        Self { body: Some(body), ..Self::default() }
+    }
+}
+
 /// ALPN (RFC 7301) of browsers: WebTransport over HTTP/3 (draft-ietf-webtrans-http3).
 pub const ALPN_WEB: &[u8] = b"h3";
 

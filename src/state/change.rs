@@ -277,6 +277,9 @@ pub enum Denied {
     /// Nobody would be left who owns the server.
     #[error("the server needs an owner who can log in; make somebody else an owner first")]
     LastOwner,
+    /// An overwrite would make an owner, or unmake one.
+    #[error("a channel can't make or unmake an owner; grant or revoke the role Owner")]
+    OwnerByChannel,
     /// It would change what makes an owner or a guest.
     #[error("the roles of owners and guests stay: give others what these lack")]
     Needed,
@@ -400,7 +403,11 @@ impl Denied {
             Self::FlowInvalid | Self::TargetInvalid => ErrorCode::TargetInvalid,
             Self::NotRecorded => ErrorCode::NotFound,
             Self::NoRecording => ErrorCode::Unsupported,
-            Self::Forbidden(_) | Self::OwnAccount | Self::NoAccount | Self::NotByKey => ErrorCode::Forbidden,
+            Self::Forbidden(_)
+            | Self::OwnerByChannel
+            | Self::OwnAccount
+            | Self::NoAccount
+            | Self::NotByKey => ErrorCode::Forbidden,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
             Self::NoSuchUser => ErrorCode::NoSuchUser,

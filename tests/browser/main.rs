@@ -314,7 +314,7 @@ fn the_page_reads_permissions_rightly() {
         ])
     );
     let asked = wire::Why { channel: last, permissions: u64::MAX, ..wire::Why::default() };
-    let asked = wire::Request { body: Some(wire::request::Body::Why(asked)) };
+    let asked = wire::Request::from(wire::request::Body::Why(asked));
     let written: Vec<u8> = serde_json::from_value(result["asked"].clone()).unwrap();
     assert_eq!(decode::<wire::Request>(&written, MAX_REQUEST).unwrap(), asked);
 }

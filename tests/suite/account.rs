@@ -197,7 +197,7 @@ async fn greeted(server: &TestServer) -> quinn::Connection {
 
 async fn ask(connection: &quinn::Connection, body: request::Body) -> response::Body {
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
-    send.write_all(&encode(&Request { body: Some(body) })).await.unwrap();
+    send.write_all(&encode(&Request::from(body))).await.unwrap();
     send.finish().unwrap();
     decode::<Response>(&recv.read_to_end(1 << 20).await.unwrap(), 1 << 20).unwrap().body.unwrap()
 }

@@ -223,7 +223,7 @@ impl Link {
     }
 
     async fn ask(&mut self, body: Body) -> response::Body {
-        let request = encode(&Request { body: Some(body) });
+        let request = encode(&Request::from(body));
         let answer = match self {
             Self::Native(connection) => {
                 let (mut send, mut recv) = connection.open_bi().await.unwrap();

@@ -53,7 +53,7 @@ async fn teamspeak_cve_2026_4392_nothing_of_after_the_log_in_is_reached_before()
     ] {
         let connection = raw(server.server.addresses()[0]).await;
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
-        send.write_all(&encode(&Request { body: Some(body) })).await.unwrap();
+        send.write_all(&encode(&Request::from(body))).await.unwrap();
         send.finish().unwrap();
         // Voice of nobody, too.
         let _ = connection.send_datagram(vec![0, 0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1].into());

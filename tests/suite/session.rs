@@ -74,9 +74,8 @@ async fn requests_past_a_limit_are_refused_and_others_untouched() {
     let server =
         TestServer::with(&[("limits.request_burst", "5"), ("limits.requests_per_second", "1")]).await;
     let (alice, bob) = (server.log_in("alice").await, server.log_in("bob").await);
-    let huge = encode(&Request {
-        body: Some(request::Body::SendText(wire::SendText { to: None, text: "x".repeat(MAX_REQUEST) })),
-    });
+    let huge = wire::SendText { to: None, text: "x".repeat(MAX_REQUEST) };
+    let huge = encode(&Request::from(request::Body::SendText(huge)));
     assert_eq!(code_of(alice.request_bytes(&huge)).await, Some(ErrorCode::TooLarge));
     assert_eq!(code_of(alice.request_bytes(&[0xff; 40])).await, Some(ErrorCode::TooLarge));
     assert_eq!(code_of(alice.request_bytes(&[3, 1, 2, 3])).await, Some(ErrorCode::Malformed));
@@ -109,7 +108,7 @@ async fn raw(server: &TestServer) -> quinn::Connection {
 
 async fn exchange(connection: &quinn::Connection, body: request::Body) -> response::Body {
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
-    send.write_all(&encode(&Request { body: Some(body) })).await.unwrap();
+    send.write_all(&encode(&Request::from(body))).await.unwrap();
     send.finish().unwrap();
     decode::<Response>(&recv.read_to_end(MAX_EVENT).await.unwrap(), MAX_EVENT).unwrap().body.unwrap()
 }

@@ -37,7 +37,7 @@ async fn page(address: SocketAddr, origin: Option<&str>) -> Result<web::Session,
 
 async fn ask(session: &web::Session, body: request::Body) -> response::Body {
     let (mut send, mut recv) = session.open_bi().await.unwrap();
-    send.write_all(&encode(&Request { body: Some(body) })).await.unwrap();
+    send.write_all(&encode(&Request::from(body))).await.unwrap();
     send.finish().unwrap();
     let bytes = recv.read_to_end(1 << 20).await.unwrap();
     decode::<Response>(&bytes, 1 << 20).unwrap().body.unwrap()

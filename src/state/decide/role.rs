@@ -151,7 +151,7 @@ impl State {
         let touched = allow.union(deny).union(before).without(Permissions::ADMINISTER);
         self.authorize(asker, touched, Some(channel))?;
         if allow.union(deny).contains(Permissions::ADMINISTER) {
-            return Err(Denied::Forbidden(Permissions::ADMINISTER));
+            return Err(Denied::OwnerByChannel);
         }
         if allow.is_empty() && deny.is_empty() {
             return Ok(old.map_or(Change::Nothing, |_| Change::RemoveOverwrite { channel, subject }));
