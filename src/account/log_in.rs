@@ -52,6 +52,9 @@ pub struct Proven {
     token: Option<(SessionToken, Timestamp)>,
     access: Option<(SessionToken, Timestamp)>,
     notice: String,
+    /// Older sessions of the account ended for this one, at the organization's limit: those who are connected by them
+    /// have to go.
+    pub displaced: bool,
 }
 
 impl Proven {
@@ -246,7 +249,16 @@ impl Accounts {
         let (session, notice) = (self.0.store.new_session_id(), String::new());
         // Nobody takes a guest for who has an account.
         let name = format!("{GUEST_MARK}{name}");
-        Ok(Proven { session, user: None, name, token: None, access: None, notice, key: None })
+        Ok(Proven {
+            session,
+            user: None,
+            name,
+            token: None,
+            access: None,
+            notice,
+            key: None,
+            displaced: false,
+        })
     }
 
     /// A program, for its owner. It has no token: the key is what it comes back with.
@@ -260,7 +272,7 @@ impl Accounts {
         self.0.store.touch(Seen::ApiKey(key.user, key.id), now);
         let (session, notice) = (self.0.store.new_session_id(), String::new());
         let (user, name, key) = (Some(user.id), user.name, Some((key.id, key.scopes)));
-        Ok(Proven { session, user, name, token: None, access: None, notice, key })
+        Ok(Proven { session, user, name, token: None, access: None, notice, key, displaced: false })
     }
 
     /// A new account with its first session, for whoever may make one.
@@ -291,7 +303,8 @@ impl Accounts {
         let new = self.of_user(&self.session(device, proof, visitor), user.id, random);
         let by = By::new(Author::User(user.id), Some(visitor.from), new.session.created);
         let begun = self.run(by, write::begin_session(new)).await?;
-        self.begun(user, &begun.session, random).await
+        let proven = self.begun(user, &begun.session, random).await?;
+        Ok(Proven { displaced: !begun.ended.is_empty(), ..proven })
     }
 
     /// A session of a device, which is nobody's yet.
@@ -349,7 +362,7 @@ fn proven(
     notice: String,
 ) -> Proven {
     let (user, name) = (Some(user.id), user.name.clone());
-    Proven { session: row.id, user, name, token, access, notice, key: None }
+    Proven { session: row.id, user, name, token, access, notice, key: None, displaced: false }
 }
 
 /// What a user calls a device, as it is kept.

@@ -305,6 +305,7 @@ impl<P: Peer> Control<P> {
         if let Some((key, scopes)) = proven.key {
             (member.key, member.ceiling) = (Some(key), scopes);
         }
+        self.shared.accounts.check_bans(proven.user, Some(address), None)?;
         let Some(id) = proven.user else {
             member.roles = vec![Held { role: self.state.guest_role(), until: None }];
             member.kind = wire::MemberKind::Guest;
@@ -371,8 +372,12 @@ impl<P: Peer> Control<P> {
         self.state = before;
         if matches!(failure, Refused::ReadOnly) {
             // Nothing of it is on disk, so the state before is right.
-        } else if let Err(error) = self.reload() {
-            tracing::error!(%error, "the state can't be read anew");
+        } else {
+            // What of it came to be, all the same, is told.
+            match self.reload() {
+                Ok(events) => self.publish(&events, &[]),
+                Err(error) => tracing::error!(%error, "the state can't be read anew"),
+            }
         }
         for session in pending.arrived {
             if let Some(place) = self.seats.remove(&session) {
@@ -391,12 +396,10 @@ impl<P: Peer> Control<P> {
     }
 
     /// The channels as the store has them, with everybody where they were, if that is still there.
-    fn reload(&mut self) -> Result<(), crate::store::ReadError> {
+    fn reload(&mut self) -> Result<Vec<Event>, crate::store::ReadError> {
         let stored =
             load::stored(&self.shared.store, self.shared.organization, self.shared.settings.max_sessions)?;
-        // Nobody was told of what didn't come to be.
-        let _ = self.state.refresh(stored);
-        Ok(())
+        Ok(self.state.refresh(stored))
     }
 
     fn publish_pending(&mut self, pending: Pending) {

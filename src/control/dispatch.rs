@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::batch::Control;
 use super::command::{Command, Given};
 use super::{Actor, Handle, Proven, Refused, Visitor};
-use crate::account::{AccountError, Shown};
+use crate::account::{AccountError, Changed, Shown};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
@@ -85,6 +85,9 @@ impl<P: Peer> Handle<P> {
                 return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
             }
         };
+        if let Some(user) = proven.user.filter(|_| proven.displaced) {
+            self.follow(Changed::User(user)).await?;
+        }
         Ok(Entered::Proven(Box::new(proven)))
     }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::support::{PASSWORD, TestServer, channel_id, log_in};
 use parlour::client::{Address, Credentials, Ended, InMemory, Keeper, Restored, Trust, View, connect};
-use parlour::id::ChannelId;
+use parlour::id::{ChannelId, Timestamp};
 use parlour::protocol::wire::{self, Hello, Request, Response, event, request, response};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, MAX_EVENT, MAX_REQUEST, decode, encode};
 use parlour::server::Server;
+use parlour::store::write::{self, OrganizationEdit};
+use parlour::store::{By, Limits, SEEDED_ORGANIZATION, Store};
 
 async fn code_of<T: std::fmt::Debug>(
     outcome: impl Future<Output = Result<T, parlour::client::RequestError>>,
@@ -308,4 +310,24 @@ async fn a_keeper_brings_a_session_back_where_it_was() {
     assert_eq!(session.id(), alice.id());
     seen(&session, |view| view.own().is_some_and(|own| own.mute && own.channel == channel.0)).await;
     again.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_in_at_the_limit_ends_the_oldest_session_also_where_it_is_connected() {
+    let directory = TestServer::start().await.stop().await;
+    {
+        let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
+        let limits = store.organization(SEEDED_ORGANIZATION).unwrap().unwrap().limits;
+        let limits = Some(Limits { sessions_per_user: 2, ..limits });
+        let edit = OrganizationEdit { limits, ..OrganizationEdit::default() };
+        store.run(By::server(Timestamp(1)), write::edit_organization(SEEDED_ORGANIZATION, edit)).unwrap();
+    }
+    let server = TestServer::again(directory).await;
+    let first = server.log_in("alice").await;
+    let second = server.log_in("alice").await;
+    let third = server.log_in("alice").await;
+    let ended = tokio::time::timeout(Duration::from_secs(3), first.closed()).await.unwrap();
+    assert_eq!(ended, Ended::ByServer(CloseCode::LoggedOut));
+    second.list().await.unwrap();
+    third.list().await.unwrap();
 }
