@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use super::audience::Place;
 use super::news::Attachment;
@@ -55,6 +56,8 @@ struct Pending {
     /// Sessions that end for a reason of their own, to be dismissed when that is published.
     dismissed: Vec<(SessionId, CloseCode, String)>,
     writes: Vec<(By, Write<(), Rejected>)>,
+    /// The request that is the first to be written.
+    span: Option<Span>,
     replies: Vec<Reply>,
 }
 
@@ -104,7 +107,8 @@ impl<P: Peer> Control<P> {
                     self.arrive(*proven, newcomer, reply, &mut pending);
                 }
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
-                Command::Change { actor, asked, given, reply } => {
+                Command::Change { actor, asked, given, span, reply } => {
+                    let _entered = span.enter();
                     self.take_change((actor, &asked, &given), reply, &mut pending, &mut before);
                 }
                 Command::Look(look) => look(self),
@@ -192,6 +196,7 @@ impl<P: Peer> Control<P> {
             // What came before needs no disk, so it doesn't wait for it either.
             self.publish_pending(std::mem::take(pending));
             *before = Some(self.state.clone());
+            pending.span = Some(Span::current());
         }
         let writes = load::writes(&change, password, &self.state, by.at).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
@@ -356,7 +361,8 @@ impl<P: Peer> Control<P> {
     /// state is what it was before.
     fn commit(&mut self, mut pending: Pending, before: State) {
         let writes = write::all(std::mem::take(&mut pending.writes));
-        let outcome = self.shared.store.run(By::server(self.shared.clock.wall()), writes);
+        let span = pending.span.take().unwrap_or_else(Span::none);
+        let outcome = span.in_scope(|| self.shared.store.run(By::server(self.shared.clock.wall()), writes));
         let failure = match outcome.map_err(Failed::into_commit_error) {
             Ok(outcomes) => outcomes.into_iter().find_map(Result::err).map(|rejected| {
                 // The state allowed what the store refuses, so they have come apart.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use super::batch::Control;
 use super::follow::Followed;
@@ -29,6 +30,8 @@ pub(super) enum Command<P> {
         actor: Actor,
         asked: Box<Asked>,
         given: Given,
+        /// Of the request: what is logged while it is written says whose it is.
+        span: Span,
         reply: oneshot::Sender<Result<response::Body, Refused>>,
     },
     /// A look at the live state, and whatever is asked about it.

@@ -1,6 +1,7 @@
 //! From a request to whoever does it: by the group of its operation, each of which is matched whole where it is done.
 
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::batch::Control;
 use super::command::{Command, Given};
@@ -29,7 +30,12 @@ pub enum Entered {
 impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for, and answers when it has taken effect.
     pub async fn request(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
-        match Call::from(body) {
+        let call = Call::from(body);
+        self.timed(call.operation(), self.call(actor, call)).await
+    }
+
+    async fn call(&self, actor: Actor, call: Call) -> Result<response::Body, Refused> {
+        match call {
             Call::Entry(_) => Err(Refused::Unexpected),
             Call::Live(live) => self.live(actor, live).await,
             Call::View(view) => self.view(actor, view).await,
@@ -62,6 +68,10 @@ impl<P: Peer> Handle<P> {
 
     /// Does what a visitor asks for who isn't logged in.
     pub async fn enter(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
+        self.timed(entry.operation(), self.admit(entry, visitor)).await
+    }
+
+    async fn admit(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
         let accounts = &self.0.accounts;
         let proven = match entry {
             Entry::Hello(_) => return Err(Refused::Unexpected),
@@ -135,7 +145,8 @@ impl<P: Peer> Handle<P> {
         given: Given,
     ) -> Result<response::Body, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Command::Change { actor, asked: Box::new(asked), given, reply })?;
+        let span = Span::current();
+        self.enqueue(Command::Change { actor, asked: Box::new(asked), given, span, reply })?;
         answer.await.map_err(|_| Refused::Stopping)?
     }
 

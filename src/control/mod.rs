@@ -22,6 +22,7 @@ mod own;
 mod recorder;
 mod refused;
 mod rights;
+mod slow;
 mod texts;
 
 pub use crate::account::{Proven, Visitor};
@@ -270,6 +271,11 @@ impl<P: Peer> Handle<P> {
         self.0.store.is_open()
     }
 
+    /// Commits of the database that took longer than a second, since the start of the server.
+    pub fn slow_commits(&self) -> u64 {
+        self.0.store.slow_commits()
+    }
+
     /// Sessions connected now.
     pub fn connected(&self) -> u32 {
         self.0.connected.load(Ordering::Relaxed)
@@ -284,7 +290,8 @@ impl<P: Peer> Handle<P> {
 
     pub(super) fn status(&self) -> wire::Status {
         let Shared { settings, voice_counts, counts, started, .. } = &*self.0;
-        let all = voice_counts.all().chain(counts.all());
+        let slow = [("slow_requests", counts.slow()), ("slow_commits", self.slow_commits())];
+        let all = voice_counts.all().chain(counts.all()).chain(slow);
         wire::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: settings.accounts.name.clone(),

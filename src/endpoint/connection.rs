@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quinn::Incoming;
 use quinn::crypto::rustls::HandshakeData;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 use web_transport_quinn as web;
 
 use super::Shared;
@@ -65,16 +67,28 @@ async fn accept_page(connection: quinn::Connection) -> Option<Link> {
     }
 }
 
+/// Connections since the start of the process: each has its number in the log.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// What is logged about a connection is logged in this. The voice of a connection isn't, since that would cost every packet
+/// something.
+fn span(link: &Link) -> Span {
+    let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
+    tracing::info_span!("connection", number, transport = link.name())
+}
+
 async fn talk(link: Link, from: IpAddr, deadline: Instant, shared: &Arc<Shared>) {
+    let span = span(&link);
+    span.in_scope(|| tracing::debug!(%from, "a connection begins"));
     let hello = ExpectHello::new(link.clone(), from, Arc::clone(shared));
     let steps = async { hello.hello().await?.log_in().await };
-    let result = tokio::time::timeout_at(deadline, steps).await;
+    let result = tokio::time::timeout_at(deadline, steps.instrument(span.clone())).await;
     match result.unwrap_or(Err(Some(CloseCode::HandshakeTimeout))) {
         Ok(session) => session.run().await,
         Err(Some(code)) => {
-            tracing::debug!(reason = code.name(), "a connection ended in its handshake");
+            span.in_scope(|| tracing::debug!(reason = code.name(), "a connection ended in its handshake"));
             link.close(code);
         }
-        Err(None) => tracing::debug!("a connection was lost in its handshake"),
+        Err(None) => span.in_scope(|| tracing::debug!("a connection was lost in its handshake")),
     }
 }

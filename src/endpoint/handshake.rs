@@ -123,7 +123,9 @@ impl ExpectLogIn {
             client: self.client.clone(),
         };
         let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
-        let session = Session::new(self.link.clone(), attached, Arc::clone(&self.shared), self.paced);
+        let (id, user) = (logged_in.session, logged_in.user);
+        let span = tracing::info_span!("session", session = id, user);
+        let session = Session::new(self.link.clone(), attached, span, Arc::clone(&self.shared), self.paced);
         Ok(Welcomed::Session(Box::new(session), response::Body::LoggedIn(logged_in)))
     }
 }

@@ -164,6 +164,15 @@ impl Link {
         }
     }
 
+    /// What carries it, for the log.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "quic",
+            Self::Web(_) => "webtransport",
+            Self::Socket(_) => "websocket",
+        }
+    }
+
     /// What its sessions are shown as.
     pub(super) fn kind(&self) -> MemberKind {
         match self {

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::link::{Link, Question, Reply};
 use super::relay::Forwarded;
@@ -52,6 +53,8 @@ pub(super) struct Session {
     link: Link,
     attached: Attached,
     events: Option<Receiver<Bytes>>,
+    /// What is logged about its requests is logged in this.
+    span: Span,
     shared: Arc<Shared>,
     started: Instant,
     /// Whether the client follows the pace.
@@ -64,6 +67,7 @@ impl Session {
     pub(super) fn new(
         link: Link,
         (attached, events): (Attached, Receiver<Bytes>),
+        span: Span,
         shared: Arc<Shared>,
         paced: bool,
     ) -> Self {
@@ -71,6 +75,7 @@ impl Session {
             link,
             attached,
             events: Some(events),
+            span,
             shared,
             started: Instant::now(),
             paced,
@@ -89,7 +94,7 @@ impl Session {
         }
         let Attached { session: id, attachment, .. } = session.attached;
         session.shared.handle.depart(id, attachment).await;
-        tracing::debug!(session = %id, "a session's connection ended");
+        session.span.in_scope(|| tracing::debug!("a session's connection ended"));
     }
 
     /// Voice: each datagram is passed on before the next one is read.
@@ -194,7 +199,8 @@ impl Session {
                 self.close(CloseCode::RateLimited);
                 return;
             }
-            under_way.spawn(Arc::clone(&self).serve_request(reply, question, admitted));
+            let serving = Arc::clone(&self).serve_request(reply, question, admitted);
+            under_way.spawn(serving.instrument(self.span.clone()));
         }
     }
 

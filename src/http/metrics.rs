@@ -63,6 +63,22 @@ fn text(parts: &Parts) -> String {
         .all()
         .map(|(name, value)| (Some(("result", name.strip_prefix("requests_").unwrap_or(name))), value));
     family(&mut text, "parlour_requests_total", "counter", "Requests by how they were answered.", requests);
+    let slow = handle.counts().slow();
+    family(
+        &mut text,
+        "parlour_slow_requests_total",
+        "counter",
+        "Requests that took longer than 100 ms.",
+        [(None, slow)],
+    );
+    let slow = handle.slow_commits();
+    family(
+        &mut text,
+        "parlour_slow_commits_total",
+        "counter",
+        "Commits of the database that took longer than a second.",
+        [(None, slow)],
+    );
     let voice = handle
         .voice_counts()
         .all()

@@ -123,6 +123,11 @@ impl Store {
         self.latest.load().is_some()
     }
 
+    /// Commits that took longer than a second since it was opened; each was logged.
+    pub fn slow_commits(&self) -> u64 {
+        self.writer.slow_commits()
+    }
+
     /// Notes that something was seen; on disk within half a minute, or when the store is closed.
     pub fn touch(&self, seen: Seen, at: Timestamp) {
         self.touches.note(seen, at);

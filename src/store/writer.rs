@@ -3,12 +3,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use redb::{Database, Durability, ReadableDatabase};
+use tracing::Span;
 
 use super::caught::catch;
 use super::error::{CommitError, Failed, OpenError, ReadError, Stop};
@@ -33,6 +35,9 @@ const TOUCHES_WAIT: Duration = Duration::from_secs(30);
 /// How long after a failure of the disk writes are refused without a try.
 const REST: Duration = Duration::from_secs(1);
 
+/// A commit that takes longer is logged and counted.
+const LONG: Duration = Duration::from_secs(1);
+
 /// The tables of the latest commit; none while the file is being opened anew.
 pub(super) type Latest = Arc<ArcSwapOption<Tables>>;
 
@@ -45,12 +50,15 @@ trait Task: Send {
     fn run(&mut self, open: &mut Open<'_>) -> Result<(), ReadError>;
     /// Answers, once it is known what became of the group.
     fn answer(self: Box<Self>, group: Result<(), CommitError>);
+    /// What it is a part of.
+    fn span(&self) -> &Span;
 }
 
 struct Pending<T, E, F> {
     by: By,
     write: Write<T, E>,
     outcome: Option<Result<T, E>>,
+    span: Span,
     reply: F,
 }
 
@@ -73,6 +81,10 @@ impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<
         };
         (self.reply)(answer);
     }
+
+    fn span(&self) -> &Span {
+        &self.span
+    }
 }
 
 /// The writer's thread; dropping it finishes what is queued and joins it.
@@ -80,6 +92,7 @@ impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<
 pub(super) struct Writer {
     queue: Option<SyncSender<Box<dyn Task>>>,
     thread: Option<JoinHandle<()>>,
+    slow: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -90,9 +103,16 @@ impl Writer {
         reopen: Option<Reopen>,
     ) -> io::Result<Self> {
         let (queue, tasks) = sync_channel(QUEUE);
-        let work = Work { database: Some(database), latest, touches, reopen, failed: None };
+        let slow = Arc::default();
+        let work =
+            Work { database: Some(database), latest, touches, reopen, failed: None, slow: Arc::clone(&slow) };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || work.run(&tasks))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), slow })
+    }
+
+    /// Commits that took longer than a second, since the start.
+    pub(super) fn slow_commits(&self) -> u64 {
+        self.slow.load(Ordering::Relaxed)
     }
 
     pub(super) fn submit<T, E>(
@@ -106,7 +126,7 @@ impl Writer {
         E: Send + 'static,
     {
         let queue = self.queue.as_ref().ok_or(CommitError::Stopped)?;
-        let task = Box::new(Pending { by, write, outcome: None, reply });
+        let task = Box::new(Pending { by, write, outcome: None, span: Span::current(), reply });
         queue.send(task).map_err(|_| CommitError::Stopped)
     }
 }
@@ -130,6 +150,7 @@ struct Work {
     touches: Arc<Touches>,
     reopen: Option<Reopen>,
     failed: Option<Instant>,
+    slow: Arc<AtomicU64>,
 }
 
 impl Work {
@@ -160,10 +181,21 @@ impl Work {
     }
 
     fn handle_group(&mut self, mut group: Vec<Box<dyn Task>>, flush: bool) {
+        let began = Instant::now();
         let outcome = match self.ready() {
             Ok(()) => self.commit(&mut group, flush),
             Err(error) => Err(error),
         };
+        let took = began.elapsed();
+        if took > LONG {
+            self.slow.fetch_add(1, Ordering::Relaxed);
+            let (writes, took_ms) = (group.len(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            // One line for all of them: each request that waited for it is slow and has a line of its own.
+            let span = group.first().map_or_else(Span::none, |task| task.span().clone());
+            span.in_scope(|| {
+                tracing::warn!(took_ms, writes, "a commit of the database took long; is the disk busy?");
+            });
+        }
         for task in group {
             task.answer(outcome.clone());
         }

@@ -15,6 +15,7 @@ mod durability;
 mod feed;
 mod independent;
 mod letters;
+mod log;
 mod operating;
 mod operations;
 mod recording;

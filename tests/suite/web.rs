@@ -253,6 +253,8 @@ async fn metrics_count_what_happens_and_readiness_is_told() {
         "parlour_voice_packets_total{fate=\"forwarded\"} 1",
         "parlour_sessions 2",
         "parlour_store_writable 1",
+        "# TYPE parlour_slow_requests_total counter",
+        "parlour_slow_commits_total 0",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

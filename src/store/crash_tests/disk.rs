@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use redb::StorageBackend;
 
@@ -16,6 +17,8 @@ struct Layers {
     lies: bool,
     /// Writes and syncs that still work; then everything is refused.
     budget: u64,
+    /// How long a sync takes.
+    stalls: Duration,
     /// Bytes that fit.
     room: u64,
 }
@@ -62,6 +65,11 @@ impl Disk {
 
     pub(super) fn lie(&self) {
         self.0.lock().unwrap().lies = true;
+    }
+
+    /// Takes so long for every sync.
+    pub(super) fn stall(&self, time: Duration) {
+        self.0.lock().unwrap().stalls = time;
     }
 
     /// Refuses everything after so many writes and syncs.
@@ -144,6 +152,7 @@ impl StorageBackend for Disk {
     fn sync_data(&self) -> Result<(), io::Error> {
         let mut disk = self.0.lock().unwrap();
         spend(&mut disk)?;
+        std::thread::sleep(disk.stalls);
         if !disk.lies {
             disk.synced = disk.current.clone();
             disk.since.clear();

@@ -170,3 +170,17 @@ fn nothing_acknowledged_is_lost_in_ten_thousand_crashes() {
 fn a_disk_that_lies_about_syncing_is_caught() {
     assert!(!violations(200, true, 0x9e37_79b9_7f4a_7c15).is_empty());
 }
+
+#[test]
+fn a_commit_that_takes_long_is_counted() {
+    let disk = fresh();
+    let store = Store::open_on(disk.clone(), Timestamp(1)).unwrap();
+    store.flush_seen().unwrap();
+    assert_eq!(store.slow_commits(), 0);
+    disk.stall(std::time::Duration::from_millis(1_050));
+    store.flush_seen().unwrap();
+    assert_eq!(store.slow_commits(), 1);
+    disk.stall(std::time::Duration::ZERO);
+    store.flush_seen().unwrap();
+    assert_eq!(store.slow_commits(), 1);
+}

@@ -1,0 +1,103 @@
+//! The log: a line says whose it is, and what takes long has a line and is counted.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::{self, Process, TestServer, eventually};
+use parlour::client::{Address, Credentials, Trust, connect};
+use parlour::control::Actor;
+use parlour::protocol::wire::{CreateChannel, request};
+use serde_json::Value;
+
+/// What a subscriber of one thread wrote.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn lines(text: &[u8]) -> Vec<Value> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[tokio::test]
+async fn a_request_that_takes_long_is_logged_with_its_operation_and_counted() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let handle = server.server.handle();
+    let create = async |name: &str| {
+        let create = CreateChannel { name: name.to_owned(), ..CreateChannel::default() };
+        handle.request(Actor::Operator, request::Body::CreateChannel(create)).await.unwrap();
+    };
+    let written = Written::default();
+    let into = written.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || into.clone()).finish();
+    // What is asked in this thread is logged to it, and nothing else.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    create("Swift").await;
+    assert_eq!(handle.counts().slow(), 0);
+    // While the change is made, the time passes that it takes.
+    let turn = Box::new(move |_: &_| {
+        clock.advance(Duration::from_millis(101));
+        Vec::new()
+    });
+    handle.attach(turn).unwrap();
+    create("Slow").await;
+    assert_eq!(handle.counts().slow(), 1);
+    let all = lines(&written.0.lock().unwrap());
+    let slow: Vec<_> = all.iter().filter(|line| line["fields"]["took_ms"] == 101).collect();
+    assert_eq!(slow.len(), 1, "{all:?}");
+    assert_eq!((&slow[0]["level"], &slow[0]["span"]["name"]), (&"WARN".into(), &"request".into()));
+    assert_eq!(slow[0]["span"]["operation"], "create_channel");
+    // A server that is slow for everybody writes no line for each.
+    for number in 0..60 {
+        create(&format!("Slow {number}")).await;
+    }
+    assert_eq!(handle.counts().slow(), 61);
+    let all = lines(&written.0.lock().unwrap());
+    let told = all.iter().filter(|line| line["fields"]["took_ms"] == 101).count();
+    assert!((20..=55).contains(&told), "{told}");
+}
+
+#[tokio::test]
+async fn a_line_about_a_session_says_its_connection_session_and_user_and_no_address() {
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("log");
+    let mut command = support::parlour(home.path());
+    command.envs([
+        ("PARLOUR_LOG", "info,parlour::endpoint=debug"),
+        ("PARLOUR_LOG_FORMAT", "json"),
+        ("PARLOUR_SESSIONS_GUESTS", "true"),
+    ]);
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let process = Process::serve_with(command, "127.0.0.1:0", &[]);
+    let address: Address = process.address.to_string().parse().unwrap();
+    let connected = connect(&address, Trust::FirstUse, "test/1").await.unwrap();
+    let guest = connected.log_in(Credentials::guest("eve", "test")).await.unwrap();
+    let session = guest.logged_in().session;
+    drop(guest);
+    let about = eventually("the end of the session is logged", async || {
+        let all = lines(&std::fs::read(&log).unwrap());
+        all.into_iter().find(|line| line["span"]["name"] == "session")
+    })
+    .await;
+    assert_eq!((&about["span"]["session"], &about["span"]["user"]), (&session.into(), &0.into()));
+    let connection = &about["spans"][0];
+    assert_eq!((&connection["name"], &connection["transport"]), (&"connection".into(), &"quic".into()));
+    assert_eq!(connection["number"], 1);
+    // Where it comes from is said once, to whoever wants to know that much.
+    for line in lines(&std::fs::read(&log).unwrap()) {
+        let says = !line["fields"]["from"].is_null();
+        assert!(!says || line["level"] == "DEBUG", "{line}");
+        assert!(line["spans"].as_array().is_none_or(|all| all.iter().all(|span| span["from"].is_null())));
+    }
+}
