@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Asker, HttpError};
+use super::error::HttpError;
+use super::parts::Asker;
 use crate::endpoint::Certificates;
 use crate::transport;
 

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use super::{Asker, Parts};
+use super::parts::{Asker, Parts};
 
 /// For this machine, and for who shows the token.
 pub(super) async fn metrics(

@@ -1,88 +1,28 @@
 //! HTTPS on the TCP ports of the same numbers: the page for browsers, and what `curl` and Prometheus ask for. Voice
 //! goes over QUIC; only where UDP doesn't come through does a WebSocket here carry the same.
 
+mod error;
 mod headers;
 mod health;
 mod listener;
 mod metrics;
 mod page;
+mod parts;
 mod socket;
+
+pub use error::HttpError;
+pub use parts::Parts;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::middleware;
 use axum::routing::get;
-use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::control::Handle;
-use crate::endpoint::{Certificates, Intake, LinkPeer};
-
-/// Why HTTPS can't be served.
-#[derive(Debug, Error)]
-pub enum HttpError {
-    /// Another program has the port.
-    #[error(
-        "{address} (TCP) is in use: stop what uses it, choose another port with --listen ADDRESS:PORT, or do without browsers with web.enabled = false"
-    )]
-    InUse {
-        /// What was to be listened on.
-        address: SocketAddr,
-    },
-    /// The address is not one of this machine's, or the port is not allowed.
-    #[error("can't listen on {address} (TCP): {source}; choose another with --listen ADDRESS:PORT")]
-    Socket {
-        /// What was to be listened on.
-        address: SocketAddr,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// TLS can't be set up.
-    #[error("can't set HTTPS up: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
-/// What the page and the other answers are made of.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    /// The way to the control thread.
-    pub handle: Handle<LinkPeer>,
-    /// The door for WebSockets.
-    pub intake: Intake,
-    /// Which certificate whom is shown.
-    pub certificates: Arc<Certificates>,
-    /// Name of the server for people.
-    pub name: String,
-    /// Whether guests are let in.
-    pub guests: bool,
-    /// Who may make an account: `invite`, `open` or `closed`.
-    pub registration: String,
-    /// What a scraper from elsewhere has to show; empty where none may.
-    pub metrics_token: String,
-    /// Connections at most.
-    pub connections: usize,
-    /// Silence after which a WebSocket is given up.
-    pub idle: Duration,
-}
-
-impl FromRef<Arc<Parts>> for Handle<LinkPeer> {
-    fn from_ref(parts: &Arc<Parts>) -> Self {
-        parts.handle.clone()
-    }
-}
-
-/// Who asks, as the listener knows it.
-#[derive(Clone, Copy, Debug)]
-struct Asker {
-    from: SocketAddr,
-    /// Whether the browser was shown the self-hoster's own certificate.
-    own_certificate: bool,
-}
+use crate::endpoint::Certificates;
 
 /// Bound, and not yet accepting.
 #[derive(Debug)]

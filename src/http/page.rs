@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Asker, Parts};
+use super::parts::{Asker, Parts};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::{Instant, timeout};
 
-use super::{Asker, Parts, headers};
+use super::headers;
+use super::parts::{Asker, Parts};
 use crate::endpoint::{Outgoing, SocketEnd};
 use crate::protocol::{CloseCode, MAX_REQUEST};
 

@@ -18,7 +18,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("client", &["account", "channel", "role", "session", "view", "voice"]),
     ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "news", "recorder"]),
     ("endpoint", &["connection", "handshake", "mod", "session", "shard"]),
-    ("http", &["headers", "listener", "metrics", "mod", "page", "socket"]),
     ("load", &["chart", "count", "crowd", "link", "mod", "process", "tally", "target"]),
     ("recording", &["found", "ledger", "mod", "writer"]),
     ("state", &["access", "apply"]),

@@ -1,0 +1,47 @@
+//! What every answer is made of, and who asks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+
+use crate::control::Handle;
+use crate::endpoint::{Certificates, Intake, LinkPeer};
+
+/// What the page and the other answers are made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The way to the control thread.
+    pub handle: Handle<LinkPeer>,
+    /// The door for WebSockets.
+    pub intake: Intake,
+    /// Which certificate whom is shown.
+    pub certificates: Arc<Certificates>,
+    /// Name of the server for people.
+    pub name: String,
+    /// Whether guests are let in.
+    pub guests: bool,
+    /// Who may make an account: `invite`, `open` or `closed`.
+    pub registration: String,
+    /// What a scraper from elsewhere has to show; empty where none may.
+    pub metrics_token: String,
+    /// Connections at most.
+    pub connections: usize,
+    /// Silence after which a WebSocket is given up.
+    pub idle: Duration,
+}
+
+impl FromRef<Arc<Parts>> for Handle<LinkPeer> {
+    fn from_ref(parts: &Arc<Parts>) -> Self {
+        parts.handle.clone()
+    }
+}
+
+/// Who asks, as the listener knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) from: SocketAddr,
+    /// Whether the browser was shown the self-hoster's own certificate.
+    pub(super) own_certificate: bool,
+}
