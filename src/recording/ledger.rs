@@ -6,11 +6,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::about::{About, SpeakerFile};
-use super::{EndedBy, Message, RecordingError};
+use super::error::{EndedBy, RUNNING, RecordingError};
+use super::tap::Message;
 use crate::id::{RecordingId, SessionId, Ssrc, Timestamp};
-
-/// Recordings at once, at most.
-pub const RUNNING: usize = 16;
 
 /// Recordings that are kept, at most, however small they are.
 const KEPT: usize = 10_000;

@@ -8,103 +8,34 @@
 //! off is ended when the directory is opened again.
 
 mod about;
+mod error;
 mod found;
 mod ledger;
+mod shared;
+mod tap;
 mod writer;
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use thiserror::Error;
-
 use crate::id::{ChannelId, RecordingId, SessionId, Ssrc, Timestamp};
 use ledger::{Entry, Ledger, Names, Phase};
+use shared::Shared;
+use tap::{Message, QUEUE};
 use writer::Writer;
 
 pub use about::{About, SpeakerFile};
-pub use ledger::RUNNING;
+pub use error::{EndedBy, RUNNING, RecordingError};
+pub use tap::Tap;
 pub use writer::SPEAKERS;
-
-/// Packets that wait for the writer at most, of all recordings. Further ones are refused.
-const QUEUE: usize = 4_096;
 
 /// How long who looks at files waits for those that are being ended.
 const ENDING: Duration = Duration::from_secs(2);
-
-/// Why something can't be done with a recording.
-#[derive(Debug, Error)]
-pub enum RecordingError {
-    /// The quota is zero, or the server stops.
-    #[error("recording is turned off on this server")]
-    Off,
-    /// There is no room for another one.
-    #[error("recordings take all the room they may; remove some first")]
-    Quota,
-    /// So many run.
-    #[error("{RUNNING} recordings run already, which is the most at once")]
-    TooMany,
-    /// There is none of that number.
-    #[error("there is no such recording")]
-    Unknown,
-    /// It runs.
-    #[error("the recording runs; stop it first")]
-    Running,
-    /// It has no file of that name.
-    #[error("the recording has no such file")]
-    File,
-    /// The disk failed.
-    #[error("the disk failed: {0}")]
-    Disk(#[from] io::Error),
-}
-
-/// Why a recording ended that nobody stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EndedBy {
-    /// The quota was reached.
-    Quota,
-    /// The disk failed.
-    Disk,
-}
-
-/// What the writer is told.
-#[derive(Debug)]
-enum Message {
-    /// A packet of a speaker in a recorded channel, and when it came.
-    Voice { recording: RecordingId, ssrc: Ssrc, at: Instant, datagram: Bytes },
-    /// Something in the ledger is for it.
-    Wake,
-}
-
-/// Where the voice of a recorded channel goes. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Tap {
-    recording: RecordingId,
-    queue: SyncSender<Message>,
-}
-
-impl Tap {
-    /// Which recording it belongs to.
-    pub fn recording(&self) -> RecordingId {
-        self.recording
-    }
-
-    /// Takes a datagram, flow id first, as the speaker sent it. Never waits: `false` when the queue is full, and the
-    /// packet is lost to the recording.
-    pub fn offer(&self, ssrc: Ssrc, datagram: Bytes) -> bool {
-        self.offer_at(ssrc, datagram, Instant::now())
-    }
-
-    fn offer_at(&self, ssrc: Ssrc, datagram: Bytes, at: Instant) -> bool {
-        let message = Message::Voice { recording: self.recording, ssrc, at, datagram };
-        !matches!(self.queue.try_send(message), Err(TrySendError::Full(_)))
-    }
-}
 
 /// All recordings. Cheap to clone. When the last clone and the last tap go, what runs is ended; [`Recordings::close`]
 /// waits for that.
@@ -112,26 +43,6 @@ impl Tap {
 pub struct Recordings {
     shared: Arc<Shared>,
     queue: SyncSender<Message>,
-}
-
-/// What the control thread's side and the writer share. The lock is never held while the disk works.
-#[derive(Debug)]
-struct Shared {
-    directory: PathBuf,
-    quota: u64,
-    ledger: Mutex<Ledger>,
-    /// Told when a recording is complete.
-    changed: Condvar,
-}
-
-impl Shared {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn directory_of(&self, id: RecordingId) -> PathBuf {
-        self.directory.join(id.to_string())
-    }
 }
 
 impl Recordings {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::Receiver;
 
+use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::about::options;
+use super::error::EndedBy;
 use super::ledger::{Names, Phase};
-use super::{EndedBy, Message, QUEUE, Shared};
+use super::shared::Shared;
+use super::tap::{Message, QUEUE};
 use crate::audio::{OggTrack, SAMPLE_RATE};
 use crate::id::{FlowId, RecordingId, SessionId, Ssrc};
 use crate::protocol::{OPUS_PAYLOAD_TYPE, VoicePacket};

@@ -19,7 +19,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "news", "recorder"]),
     ("endpoint", &["connection", "handshake", "mod", "session", "shard"]),
     ("load", &["chart", "count", "crowd", "link", "mod", "process", "tally", "target"]),
-    ("recording", &["found", "ledger", "mod", "writer"]),
     ("state", &["access", "apply"]),
     ("state", &["class", "member", "mod"]),
 ];
