@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::account::milliseconds;
+use super::view::Organization;
 use super::{RequestError, Session};
 use crate::id::ChannelId;
 use crate::protocol::wire::{self, VoicePolicy, request, response};
@@ -43,34 +44,6 @@ pub struct ChannelEdit {
     pub user_limit: Option<u32>,
     /// What is wanted of voice, all of it.
     pub voice: Option<VoicePolicy>,
-}
-
-/// What everybody meets who comes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Organization {
-    /// Its name.
-    pub name: String,
-    /// Told to everybody who comes; may have several lines.
-    pub welcome: String,
-    /// Where one is put who comes.
-    pub default_channel: Option<ChannelId>,
-    /// Where one is put who did nothing for so long as [`Organization::afk_after`] says.
-    pub afk_channel: Option<ChannelId>,
-    /// How long that is.
-    pub afk_after: Duration,
-}
-
-impl From<&wire::Organization> for Organization {
-    fn from(organization: &wire::Organization) -> Self {
-        let channel = |id| (id != 0).then_some(ChannelId(id));
-        Self {
-            name: organization.name.clone(),
-            welcome: organization.welcome.clone(),
-            default_channel: channel(organization.default_channel),
-            afk_channel: channel(organization.afk_channel),
-            afk_after: Duration::from_millis(organization.afk_ms),
-        }
-    }
 }
 
 /// What is to be different about it; what is `None` stays.

@@ -2,40 +2,11 @@
 
 use std::time::Duration;
 
+use super::view::Role;
 use super::{RequestError, Session};
 use crate::id::{RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, request, response};
-
-/// A role, as the server tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
-    /// Its number.
-    pub id: RoleId,
-    /// Its name.
-    pub name: String,
-    /// Nobody does anything to a role, or to somebody with one, at or above their own rank.
-    pub rank: u32,
-    /// 0xRRGGBB, for the names of those who have it.
-    pub colour: Option<u32>,
-    /// What it grants everywhere.
-    pub allow: Permissions,
-    /// It grants nothing to who has no second factor.
-    pub second_factor: bool,
-}
-
-impl From<&wire::Role> for Role {
-    fn from(role: &wire::Role) -> Self {
-        Self {
-            id: RoleId(role.id),
-            name: role.name.clone(),
-            rank: role.rank,
-            colour: (role.colour != 0).then_some(role.colour),
-            allow: Permissions::from_bits(role.allow),
-            second_factor: role.second_factor,
-        }
-    }
-}
 
 /// What is to be different about a role; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
 use super::socket::Arrival;
-use super::voice::{Notices, Speaker, VoiceIn};
+use super::voice::{Notices, VoiceIn};
 use super::{Ended, RequestError, View};
-use crate::id::{ChannelId, FlowId, SessionId, Ssrc};
+use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
 use crate::protocol::{CloseCode, Framed, MAX_EVENT, decode, encode};
 
@@ -110,17 +110,6 @@ impl Session {
     pub fn voice(&self) -> VoiceIn {
         let Inner { connection, arrival, notices, .. } = &*self.0;
         VoiceIn::new(connection.clone(), arrival.clone(), notices.clone())
-    }
-
-    /// Something that numbers and sends this session's voice.
-    pub fn speaker(&self) -> Speaker {
-        self.speaker_on(FlowId::CHANNEL)
-    }
-
-    /// The same on another flow: [`FlowId::ECHO`] comes back to this session alone, and those with a target
-    /// ([`Session::set_voice_target`]) reach that.
-    pub fn speaker_on(&self, flow: FlowId) -> Speaker {
-        Speaker::new(self.clone(), flow)
     }
 
     pub(super) fn notices(&self) -> &Notices {

@@ -1,11 +1,12 @@
 //! A client's copy of what it may see, kept by applying events. Applying one twice changes nothing more.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Organization, Role};
 use crate::id::{ChannelId, RoleId, SessionId, Ssrc};
+use crate::permission::Permissions;
 use crate::protocol::wire::{self, Channel, Member, event};
 
 /// Why a path leads to no channel.
@@ -16,6 +17,64 @@ pub struct FindError {
     pub path: String,
     /// The paths that there are.
     pub existing: Vec<String>,
+}
+
+/// A role, as the server tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its number.
+    pub id: RoleId,
+    /// Its name.
+    pub name: String,
+    /// Nobody does anything to a role, or to somebody with one, at or above their own rank.
+    pub rank: u32,
+    /// 0xRRGGBB, for the names of those who have it.
+    pub colour: Option<u32>,
+    /// What it grants everywhere.
+    pub allow: Permissions,
+    /// It grants nothing to who has no second factor.
+    pub second_factor: bool,
+}
+
+impl From<&wire::Role> for Role {
+    fn from(role: &wire::Role) -> Self {
+        Self {
+            id: RoleId(role.id),
+            name: role.name.clone(),
+            rank: role.rank,
+            colour: (role.colour != 0).then_some(role.colour),
+            allow: Permissions::from_bits(role.allow),
+            second_factor: role.second_factor,
+        }
+    }
+}
+
+/// What everybody meets who comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Organization {
+    /// Its name.
+    pub name: String,
+    /// Told to everybody who comes; may have several lines.
+    pub welcome: String,
+    /// Where one is put who comes.
+    pub default_channel: Option<ChannelId>,
+    /// Where one is put who did nothing for so long as [`Organization::afk_after`] says.
+    pub afk_channel: Option<ChannelId>,
+    /// How long that is.
+    pub afk_after: Duration,
+}
+
+impl From<&wire::Organization> for Organization {
+    fn from(organization: &wire::Organization) -> Self {
+        let channel = |id| (id != 0).then_some(ChannelId(id));
+        Self {
+            name: organization.name.clone(),
+            welcome: organization.welcome.clone(),
+            default_channel: channel(organization.default_channel),
+            afk_channel: channel(organization.afk_channel),
+            afk_after: Duration::from_millis(organization.afk_ms),
+        }
+    }
 }
 
 /// The channels and the people.

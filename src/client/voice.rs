@@ -1,106 +1,16 @@
-//! Voice out and in: RTP packets in datagrams. Opus is made and played elsewhere.
+//! Voice in: RTP packets in datagrams, and what the server tells beside them. Opus is played elsewhere.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::Ended;
 use super::socket::Arrival;
-use super::{Ended, Session};
 use crate::id::FlowId;
 use crate::protocol::{
-    Echo, Extensions, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_extensions,
-    read_notice, write_packet_with,
+    Echo, Extensions, Notice, VoiceHeader, VoicePacket, read_echo, read_extensions, read_notice,
 };
-
-/// Samples at 48 kHz in a frame of 20 ms.
-const FRAME: u32 = 960;
-
-/// Numbers and sends frames of 20 ms.
-#[derive(Debug)]
-pub struct Speaker {
-    session: Session,
-    flow: FlowId,
-    sequence: u16,
-    timestamp: u32,
-    begins: bool,
-    extensions: Extensions,
-}
-
-impl Speaker {
-    pub(super) fn new(session: Session, flow: FlowId) -> Self {
-        // RFC 3550 wants random starts; what varies from one speaker to the next is enough here, as
-        // neither number is a secret inside an encrypted connection.
-        let start = session.ssrc().0.rotate_left(7);
-        let (sequence, extensions) = (start as u16, Extensions::default());
-        Self { session, flow, sequence, timestamp: start, begins: true, extensions }
-    }
-
-    /// How loud the frames are from now on, in -dBov: 0 is the loudest, 127 silence (RFC 6464); `None` for not
-    /// telling. A large channel passes on the loudest of those who tell.
-    pub fn set_level(&mut self, level: Option<u8>) {
-        self.extensions.level = level;
-    }
-
-    /// Where the speaker is from now on, in metres; `None` for nowhere. It reaches those in the same context only
-    /// ([`OwnState::position_context`](super::OwnState)).
-    pub fn set_position(&mut self, position: Option<[f32; 3]>) {
-        self.extensions.position = position;
-    }
-
-    /// Speaks on another flow from the next frame on, which begins a talk spurt. The numbering goes on: to a listener
-    /// of both flows they are one voice.
-    pub fn speak_on(&mut self, flow: FlowId) {
-        if self.flow != flow {
-            self.flow = flow;
-            self.begins = true;
-        }
-    }
-
-    /// Sends the next frame. The first, and the first after a pause, are marked as the beginning of a talk
-    /// spurt. Answers with the packet's header, or `None` when the connection takes no datagram now; the
-    /// frame counts as sent all the same, so listeners conceal it.
-    pub fn send(&mut self, opus: &[u8]) -> Option<VoiceHeader> {
-        let header = VoiceHeader {
-            ssrc: self.session.ssrc(),
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            marker: self.begins,
-            payload_type: OPUS_PAYLOAD_TYPE,
-        };
-        let mut datagram = Vec::with_capacity(40 + opus.len());
-        write_packet_with(self.flow, &header, self.extensions, opus, &mut datagram);
-        self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(FRAME);
-        self.begins = false;
-        self.session.send_datagram(datagram.into()).then_some(header)
-    }
-
-    /// By how much the server asks to send later, once, since it was last looked: where several people
-    /// speak, all of their frames then come together and cost little. Follow it where nobody hears it, at a
-    /// pause. It is read from what [`Session::voice`] receives.
-    pub fn pace(&self) -> Option<Duration> {
-        self.session.notices().take_pace()
-    }
-
-    /// Whether the server said in the last two seconds that it is at its limit, so that nobody hears this
-    /// speaker; what was begun before is heard. Read as [`Speaker::pace`] is.
-    pub fn is_busy(&self) -> bool {
-        self.session.notices().is_busy()
-    }
-
-    /// Lets time pass in silence: no packet is sent for these frames.
-    pub fn pause(&mut self, frames: u32) {
-        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(FRAME));
-        self.begins = true;
-    }
-
-    /// Goes on speaking in another session of the same user, after a reconnection.
-    pub fn continue_in(&mut self, session: Session) {
-        self.session = session;
-        self.begins = true;
-    }
-}
 
 /// What the server last told this session's speakers.
 #[derive(Clone, Debug, Default)]
@@ -124,11 +34,11 @@ impl Notices {
         }
     }
 
-    fn take_pace(&self) -> Option<Duration> {
+    pub(super) fn take_pace(&self) -> Option<Duration> {
         self.lock().pace.take()
     }
 
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.lock().busy.is_some_and(|told| told.elapsed() < Duration::from_secs(2))
     }
 }
