@@ -3,22 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Class, Event, State};
+use super::{Access, Class, Event, State};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
-
-/// What some sessions may do on channels is another than it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Whose: of the same class, so that they are told the same.
-    pub sessions: Vec<SessionId>,
-    /// Channels that they still see, or see from now on; a channel comes before those below it.
-    pub shown: Vec<ChannelId>,
-    /// Of these, those that they didn't see before.
-    pub appeared: Vec<ChannelId>,
-    /// Channels that they see no more; a channel comes after those below it.
-    pub hidden: Vec<ChannelId>,
-}
 
 /// What a class may do on each channel, in order of channel.
 type Rights = Arc<Vec<(ChannelId, Permissions)>>;

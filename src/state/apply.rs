@@ -1,86 +1,8 @@
-//! Making a decided change, and what others are told of it.
+//! Making a decided change.
 
-use super::{Access, Change, Channel, Held, Recording, State, class};
-use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
+use super::{Change, Channel, Event, Held, Recording, State, class};
+use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::{Overwrite, Subject};
-
-/// What happened, for those who may see it. It names rows rather than carrying them: a viewer is told
-/// a row as it is when the event is published, and being told twice changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A channel is new or changed.
-    Channel(ChannelId),
-    /// A channel is gone.
-    ChannelGone(ChannelId),
-    /// A member is new or changed.
-    Member(SessionId),
-    /// A member is gone.
-    MemberGone(SessionId),
-    /// A member shows itself otherwise; only for those who see where it is.
-    Presence(SessionId),
-    /// The rules where they are let these be heard from now on, or no more.
-    Suppressed(Vec<SessionId>),
-    /// Some may do something else than before.
-    Access(Access),
-    /// The roles are others.
-    Roles,
-    /// What everybody meets is something else.
-    Lobby,
-    /// A text message to those in a channel, and to its writer.
-    TextChannel {
-        /// Who wrote it.
-        from: SessionId,
-        /// Their name then.
-        name: String,
-        /// Where to.
-        channel: ChannelId,
-        /// What.
-        text: String,
-        /// When.
-        at: Timestamp,
-    },
-    /// A text message to one session, and to its writer.
-    TextSession {
-        /// Who wrote it.
-        from: SessionId,
-        /// Their name then.
-        name: String,
-        /// To whom.
-        session: SessionId,
-        /// What.
-        text: String,
-        /// When.
-        at: Timestamp,
-    },
-}
-
-impl Event {
-    /// Whether what `viewer` is told of it may be something else than what others of the same class are.
-    pub fn is_for_one(&self, viewer: &super::Member) -> bool {
-        match self {
-            Self::Member(session) | Self::Presence(session) => *session == viewer.session,
-            Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
-            Self::Channel(_)
-            | Self::ChannelGone(_)
-            | Self::MemberGone(_)
-            | Self::Suppressed(_)
-            | Self::Roles
-            | Self::Lobby => false,
-        }
-    }
-
-    /// Whether it may change who hears whom.
-    pub fn moves_voice(&self) -> bool {
-        !matches!(
-            self,
-            Self::TextChannel { .. }
-                | Self::TextSession { .. }
-                | Self::Presence(_)
-                | Self::Roles
-                | Self::Lobby
-        )
-    }
-}
 
 impl State {
     /// Makes a change that [`State::decide`] or [`State::decide_arrival`] answered.

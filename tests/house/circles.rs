@@ -18,8 +18,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "news", "recorder"]),
     ("endpoint", &["connection", "handshake", "mod", "session", "shard"]),
     ("load", &["chart", "count", "crowd", "link", "mod", "process", "tally", "target"]),
-    ("state", &["access", "apply"]),
-    ("state", &["class", "member", "mod"]),
 ];
 
 /// A module by its path in the crate.

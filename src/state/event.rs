@@ -1,0 +1,95 @@
+//! What others are told of a change.
+
+use super::Member;
+use crate::id::{ChannelId, SessionId, Timestamp};
+
+/// What some sessions may do on channels is another than it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whose: of the same class, so that they are told the same.
+    pub sessions: Vec<SessionId>,
+    /// Channels that they still see, or see from now on; a channel comes before those below it.
+    pub shown: Vec<ChannelId>,
+    /// Of these, those that they didn't see before.
+    pub appeared: Vec<ChannelId>,
+    /// Channels that they see no more; a channel comes after those below it.
+    pub hidden: Vec<ChannelId>,
+}
+
+/// What happened, for those who may see it. It names rows rather than carrying them: a viewer is told
+/// a row as it is when the event is published, and being told twice changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A channel is new or changed.
+    Channel(ChannelId),
+    /// A channel is gone.
+    ChannelGone(ChannelId),
+    /// A member is new or changed.
+    Member(SessionId),
+    /// A member is gone.
+    MemberGone(SessionId),
+    /// A member shows itself otherwise; only for those who see where it is.
+    Presence(SessionId),
+    /// The rules where they are let these be heard from now on, or no more.
+    Suppressed(Vec<SessionId>),
+    /// Some may do something else than before.
+    Access(Access),
+    /// The roles are others.
+    Roles,
+    /// What everybody meets is something else.
+    Lobby,
+    /// A text message to those in a channel, and to its writer.
+    TextChannel {
+        /// Who wrote it.
+        from: SessionId,
+        /// Their name then.
+        name: String,
+        /// Where to.
+        channel: ChannelId,
+        /// What.
+        text: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A text message to one session, and to its writer.
+    TextSession {
+        /// Who wrote it.
+        from: SessionId,
+        /// Their name then.
+        name: String,
+        /// To whom.
+        session: SessionId,
+        /// What.
+        text: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Event {
+    /// Whether what `viewer` is told of it may be something else than what others of the same class are.
+    pub fn is_for_one(&self, viewer: &Member) -> bool {
+        match self {
+            Self::Member(session) | Self::Presence(session) => *session == viewer.session,
+            Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
+            Self::Channel(_)
+            | Self::ChannelGone(_)
+            | Self::MemberGone(_)
+            | Self::Suppressed(_)
+            | Self::Roles
+            | Self::Lobby => false,
+        }
+    }
+
+    /// Whether it may change who hears whom.
+    pub fn moves_voice(&self) -> bool {
+        !matches!(
+            self,
+            Self::TextChannel { .. }
+                | Self::TextSession { .. }
+                | Self::Presence(_)
+                | Self::Roles
+                | Self::Lobby
+        )
+    }
+}
