@@ -12,43 +12,90 @@ use super::file::{open_file, put_in_place};
 use super::handle::Store;
 use super::migrate;
 use super::open::{By, Open};
-use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Favourite, Job, Ledger, Mail, OneTimeToken,
-    Organization, OrganizationSettings, Profile, Restraint, Role, SERVER, SecondFactor, Session, Setting,
-    StoredOverwrite, SubjectKind, User, Verb,
-};
+use super::record::{self, Favourite, SERVER, Setting, SubjectKind, Verb, every_record};
 use super::row::Record;
 use super::table::{SCHEMA, Tables};
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 
-/// A line of an export. Names of lines and fields are kept from version to version.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Line {
-    Parlour { version: String, schema: u64, at: Timestamp },
-    Organization(Organization),
-    OrganizationSettings(OrganizationSettings),
-    Role(Role),
-    User(User),
-    Restraint(Restraint),
-    Profile(Profile),
-    Channel(Channel),
-    Overwrite(StoredOverwrite),
-    Session(Session),
-    Device(Device),
-    DeviceKey(DeviceKey),
-    SecondFactor(SecondFactor),
-    Mail(Mail),
-    Seen { user: UserId, kind: u8, id: u64, at: Timestamp },
-    Token(OneTimeToken),
-    ApiKey(ApiKey),
-    Ban(Ban),
-    Setting(Setting),
-    Favourite(Favourite),
-    Job(Job),
-    Audit(AuditEntry),
-    Ledger(Ledger),
-    End { rows: u64 },
+macro_rules! lines {
+    (
+        {}
+        $($(#[$doc:meta])* $table:ident: $record:ident = $stored:literal, $line:ident $(, $kind:literal $word:literal)?;)*
+    ) => {
+        /// A line of an export. Names of lines and fields are kept from version to version.
+        #[derive(Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        enum Line {
+            Parlour { version: String, schema: u64, at: Timestamp },
+            $($line(record::$record),)*
+            Seen { user: UserId, kind: u8, id: u64, at: Timestamp },
+            Setting(Setting),
+            Favourite(Favourite),
+            End { rows: u64 },
+        }
+
+        /// Writes the rows of all records.
+        fn export_records(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> {
+            let mut rows = 0;
+            $(for row in tables.$table.iter().map_err(ReadError::from)? {
+                let record = Record::decode(row.map_err(ReadError::from)?.1.value())?;
+                line(out, &Line::$line(record))?;
+                rows += 1;
+            })*
+            Ok(rows)
+        }
+
+        /// Writes a line's row.
+        fn insert(open: &mut Open<'_>, line: Line) -> Result<(), Unloaded> {
+            match line {
+                Line::Parlour { .. } | Line::End { .. } => return Err(Unloaded::Misplaced),
+                $(Line::$line(record) => open.put_unaudited(None, Some(&record))?.map_err(|_| Unloaded::Taken)?,)*
+                Line::Seen { user, kind, id, at } => {
+                    open.tables.seen.insert((user.0, kind, id), at.0)?;
+                }
+                Line::Setting(Setting { organization, user, name, value }) => {
+                    let key = (organization.0, user.map_or(0, u64::from), name.as_str());
+                    open.tables.settings.insert(key, value.as_str())?;
+                }
+                Line::Favourite(Favourite { user, channel, since }) => {
+                    open.tables.favourites.insert((user.0, channel.0), since.0)?;
+                }
+            }
+            Ok(())
+        }
+    };
+}
+
+every_record! { lines! {} }
+
+/// Why a line isn't loaded.
+#[derive(Debug, Error)]
+enum Unloaded {
+    #[error("it doesn't belong here")]
+    Misplaced,
+    #[error("another line has the same name, address, tag or hash")]
+    Taken,
+    #[error(transparent)]
+    Store(#[from] ReadError),
+}
+
+impl From<redb::StorageError> for Unloaded {
+    fn from(error: redb::StorageError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Writes what a line's row has beside it in tables that aren't exported.
+fn complete(open: &mut Open<'_>, line: &Line) -> Result<(), ReadError> {
+    match line {
+        Line::User(user) => super::write::keep_look(open, user)?,
+        Line::Session(session) => {
+            open.tables.user_sessions.insert((session.user.0, session.id.0), session.key())?;
+        }
+        Line::Ledger(ledger) => *open.ledger(ledger.organization)? = ledger.clone(),
+        _ => (),
+    }
+    Ok(())
 }
 
 /// Why an export isn't made.
@@ -147,37 +194,7 @@ fn line(out: &mut dyn io::Write, line: &Line) -> Result<(), io::Error> {
 }
 
 fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> {
-    let mut rows = 0;
-    macro_rules! records {
-        ($($table:ident => $line:ident;)*) => {$(
-            for row in tables.$table.iter().map_err(ReadError::from)? {
-                let record = Record::decode(row.map_err(ReadError::from)?.1.value())?;
-                line(out, &Line::$line(record))?;
-                rows += 1;
-            }
-        )*};
-    }
-    records! {
-        organizations => Organization;
-        organization_settings => OrganizationSettings;
-        roles => Role;
-        users => User;
-        restraints => Restraint;
-        profiles => Profile;
-        channels => Channel;
-        overwrites => Overwrite;
-        sessions => Session;
-        devices => Device;
-        device_keys => DeviceKey;
-        second_factors => SecondFactor;
-        outbox => Mail;
-        tokens => Token;
-        api_keys => ApiKey;
-        bans => Ban;
-        jobs => Job;
-        audit => Audit;
-        ledgers => Ledger;
-    }
+    let mut rows = export_records(tables, out)?;
     for row in tables.seen.iter().map_err(ReadError::from)? {
         let (key, at) = row.map_err(ReadError::from)?;
         let ((user, kind, id), at) = (key.value(), Timestamp(at.value()));
@@ -223,7 +240,10 @@ fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, Imp
                     ended = Some(rows);
                     break;
                 }
-                line => insert(&mut open, line).map_err(|problem| lines.problem(problem))?,
+                line => {
+                    complete(&mut open, &line)?;
+                    insert(&mut open, line).map_err(|problem| lines.problem(problem.to_string()))?;
+                }
             }
             rows += 1;
         }
@@ -264,71 +284,4 @@ impl Lines<'_> {
     fn problem(&self, problem: String) -> ImportError {
         ImportError::Line { number: self.number, problem }
     }
-}
-
-fn insert(open: &mut Open<'_>, line: Line) -> Result<(), String> {
-    use super::open::Stored;
-    fn put<R: Stored>(open: &mut Open<'_>, record: &R) -> Result<(), String> {
-        match open.put_unaudited(None, Some(record)) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err("another line has the same name, address, tag or hash".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-    let text = |error: ReadError| error.to_string();
-    match line {
-        Line::Parlour { .. } | Line::End { .. } => return Err("it doesn't belong here".to_owned()),
-        Line::Organization(record) => put(open, &record)?,
-        Line::OrganizationSettings(record) => put(open, &record)?,
-        Line::Role(record) => put(open, &record)?,
-        Line::Restraint(record) => put(open, &record)?,
-        Line::User(record) => {
-            put(open, &record)?;
-            super::write::keep_look(open, &record).map_err(text)?;
-        }
-        Line::Profile(record) => put(open, &record)?,
-        Line::Channel(record) => put(open, &record)?,
-        Line::Overwrite(record) => put(open, &record)?,
-        Line::Session(record) => {
-            let by_user = (record.user.0, record.id.0);
-            let inserted = open.tables.user_sessions.insert(by_user, record.key()).map(drop);
-            inserted.map_err(|error| error.to_string())?;
-            put(open, &record)?;
-        }
-        Line::Device(record) => put(open, &record)?,
-        Line::DeviceKey(record) => put(open, &record)?,
-        Line::SecondFactor(record) => put(open, &record)?,
-        Line::Mail(record) => put(open, &record)?,
-        Line::Token(record) => put(open, &record)?,
-        Line::ApiKey(record) => put(open, &record)?,
-        Line::Ban(record) => put(open, &record)?,
-        Line::Job(job) => raw(&mut open.tables.jobs, &job).map_err(text)?,
-        Line::Audit(entry) => raw(&mut open.tables.audit, &entry).map_err(text)?,
-        Line::Ledger(ledger) => {
-            let organization = ledger.organization;
-            *open.ledger(organization).map_err(text)? = ledger;
-        }
-        Line::Seen { user, kind, id, at } => {
-            let inserted = open.tables.seen.insert((user.0, kind, id), at.0).map(drop);
-            inserted.map_err(|error| error.to_string())?;
-        }
-        Line::Setting(Setting { organization, user, name, value }) => {
-            let key = (organization.0, user.map_or(0, u64::from), name.as_str());
-            let inserted = open.tables.settings.insert(key, value.as_str()).map(drop);
-            inserted.map_err(|error| error.to_string())?;
-        }
-        Line::Favourite(Favourite { user, channel, since }) => {
-            let inserted = open.tables.favourites.insert((user.0, channel.0), since.0).map(drop);
-            inserted.map_err(|error| error.to_string())?;
-        }
-    }
-    Ok(())
-}
-
-fn raw<R: Record>(
-    table: &mut redb::Table<'_, R::Key, super::row::Row<R>>,
-    record: &R,
-) -> Result<(), ReadError> {
-    table.insert(record.key(), record.encode()?.as_slice())?;
-    Ok(())
 }

@@ -5,11 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
-};
-use super::row::{Record, first_eight};
+use super::row::first_eight;
 use crate::id::{ChannelId, OrganizationId};
 use crate::name::folded;
 
@@ -88,63 +84,3 @@ impl IndexKey {
         Self::of(Unique::KeyPrefix, &[], prefix.as_bytes())
     }
 }
-
-/// A record with what must be unique about it. Each key leads to the row's identifier.
-pub(super) trait Indexed: Record {
-    /// All of the row's keys.
-    fn entries(&self) -> Vec<IndexKey> {
-        Vec::new()
-    }
-}
-
-impl Indexed for Organization {
-    fn entries(&self) -> Vec<IndexKey> {
-        vec![IndexKey::tag(&self.tag)]
-    }
-}
-
-impl Indexed for User {
-    fn entries(&self) -> Vec<IndexKey> {
-        let mut entries = vec![IndexKey::user_name(self.organization, &self.name)];
-        entries.extend(self.email.iter().map(|email| IndexKey::email(self.organization, email)));
-        entries
-    }
-}
-
-impl Indexed for Role {
-    fn entries(&self) -> Vec<IndexKey> {
-        vec![IndexKey::role_name(self.organization, &self.name)]
-    }
-}
-
-impl Indexed for Channel {
-    fn entries(&self) -> Vec<IndexKey> {
-        vec![IndexKey::channel_name(self.organization, self.parent, &self.name)]
-    }
-}
-
-impl Indexed for OneTimeToken {
-    fn entries(&self) -> Vec<IndexKey> {
-        vec![IndexKey::token(&self.hash.0)]
-    }
-}
-
-impl Indexed for ApiKey {
-    fn entries(&self) -> Vec<IndexKey> {
-        vec![IndexKey::key_prefix(&self.prefix)]
-    }
-}
-
-impl Indexed for Profile {}
-impl Indexed for Restraint {}
-impl Indexed for OrganizationSettings {}
-impl Indexed for StoredOverwrite {}
-impl Indexed for Session {}
-impl Indexed for Ban {}
-impl Indexed for Device {}
-impl Indexed for DeviceKey {}
-impl Indexed for SecondFactor {}
-impl Indexed for Mail {}
-impl Indexed for AuditEntry {}
-impl Indexed for Job {}
-impl Indexed for Ledger {}

@@ -3,19 +3,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use redb::{ReadableTable, Table, WriteTransaction};
-use serde::Serialize;
+use redb::{ReadableTable, WriteTransaction};
 use serde_json::{Map, Value};
 
 use super::error::{ReadError, Stop};
-use super::index::{IndexKey, Indexed};
-use super::record::{
-    ApiKey, AuditEntry, Author, Ban, Channel, Counted, Device, DeviceKey, Ledger, Mail, OneTimeToken,
-    Organization, OrganizationSettings, Profile, Restraint, Role, SERVER, SecondFactor, Session,
-    StoredOverwrite, SubjectKind, User, Verb,
-};
-use super::row::{Record, Row};
-use super::table::{WriteTables, organization_of, range_of};
+use super::index::IndexKey;
+use super::record::declare::{Audited, Numbered, Stored};
+use super::record::{AuditEntry, Author, Counted, Ledger, SERVER, SubjectKind, Verb};
+use super::row::Record;
+use super::table::{Listed, WriteTables, range_of};
 use crate::auth::TokenHash;
 use crate::id::{OrganizationId, Timestamp, Way};
 
@@ -50,20 +46,6 @@ impl By {
     }
 }
 
-/// A record that writes change, with what the audit trail needs to know.
-pub(super) trait Stored: Indexed + Serialize {
-    /// What kind of thing it is.
-    const SUBJECT: SubjectKind;
-    /// Fields that the audit trail names without their content: secrets, and what is large.
-    const UNSHOWN: &'static [&'static str] = &[];
-    /// Whose audit trail it belongs to.
-    fn organization(&self) -> OrganizationId;
-    /// Its number there.
-    fn subject_id(&self) -> u64;
-    /// Its open table.
-    fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>>;
-}
-
 /// An index entry is another row's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken(pub(super) IndexKey);
@@ -90,12 +72,12 @@ impl<'t> Open<'t> {
     }
 
     /// A row, checked.
-    pub(super) fn get<R: Stored>(&mut self, key: R::Key) -> Result<Option<R>, ReadError> {
+    pub(super) fn get<R: Listed>(&mut self, key: R::Key) -> Result<Option<R>, ReadError> {
         R::table(&mut self.tables).get(key)?.map(|row| R::decode(row.value())).transpose()
     }
 
     /// A row, or what there is to say about its absence.
-    pub(super) fn require<R: Stored, E>(&mut self, key: R::Key, absent: E) -> Result<R, Stop<E>> {
+    pub(super) fn require<R: Listed, E>(&mut self, key: R::Key, absent: E) -> Result<R, Stop<E>> {
         self.get(key)?.ok_or(Stop::Refused(absent))
     }
 
@@ -140,7 +122,7 @@ impl<'t> Open<'t> {
 
     /// Replaces the row `old` by `new`, either of which may be none, with its index entries and an
     /// entry in the audit trail. When a key is another row's already, nothing is written.
-    pub(super) fn put<R: Stored>(
+    pub(super) fn put<R: Audited + Listed>(
         &mut self,
         old: Option<&R>,
         new: Option<&R>,
@@ -162,18 +144,19 @@ impl<'t> Open<'t> {
             if verb == Verb::Change && before == after {
                 return Ok(Ok(()));
             }
-            self.audit(record.organization(), verb, R::SUBJECT, record.subject_id(), before, after)?;
+            let (organization, id) = record.of();
+            self.audit(organization, verb, R::SUBJECT, id, before, after)?;
         }
         Ok(outcome)
     }
 
     /// The same without the audit trail, for what goes together with something that is audited.
-    pub(super) fn put_unaudited<R: Stored>(
+    pub(super) fn put_unaudited<R: Listed>(
         &mut self,
         old: Option<&R>,
         new: Option<&R>,
     ) -> Result<Result<(), Taken>, ReadError> {
-        if let Err(taken) = self.put_index(old, new, Stored::subject_id)? {
+        if let Err(taken) = self.put_index(old, new)? {
             return Ok(Err(taken));
         }
         if let Some(new) = new {
@@ -184,16 +167,14 @@ impl<'t> Open<'t> {
         Ok(Ok(()))
     }
 
-    /// Writes the difference between the index entries of two rows, to lead to what `id` says of the new
-    /// one. When a key is another row's already, nothing is written.
-    pub(super) fn put_index<R: Indexed>(
+    /// Writes the difference between the index entries of two rows, to lead to the new one. When a key is another row's already, nothing is written.
+    fn put_index<R: Stored>(
         &mut self,
         old: Option<&R>,
         new: Option<&R>,
-        id: impl Fn(&R) -> u64,
     ) -> Result<Result<(), Taken>, ReadError> {
-        let before = old.map(Indexed::entries).unwrap_or_default();
-        let after = new.map(Indexed::entries).unwrap_or_default();
+        let before = old.map(Stored::entries).unwrap_or_default();
+        let after = new.map(Stored::entries).unwrap_or_default();
         for key in after.iter().filter(|key| !before.contains(key)) {
             if self.tables.index.get(key.0)?.is_some() {
                 return Ok(Err(Taken(*key)));
@@ -204,7 +185,7 @@ impl<'t> Open<'t> {
         }
         if let Some(new) = new {
             for key in after.iter().filter(|key| !before.contains(key)) {
-                self.tables.index.insert(key.0, id(new))?;
+                self.tables.index.insert(key.0, new.key().first())?;
             }
         }
         Ok(Ok(()))
@@ -256,7 +237,7 @@ fn with_way(after: &str, way: Way) -> String {
 }
 
 /// What the audit trail shows of a record.
-fn facts<R: Stored>(record: Option<&R>) -> Map<String, Value> {
+fn facts<R: Audited>(record: Option<&R>) -> Map<String, Value> {
     let Some(Ok(Value::Object(mut facts))) = record.map(serde_json::to_value) else { return Map::new() };
     for name in R::UNSHOWN {
         if let Some(value) = facts.get_mut(*name).filter(|value| !value.is_null()) {
@@ -295,47 +276,4 @@ fn difference(mut before: Map<String, Value>, mut after: Map<String, Value>) -> 
         if facts.is_empty() { String::new() } else { Value::Object(facts).to_string() }
     };
     (text(before), text(after))
-}
-
-macro_rules! stored {
-    ($($record:ident in $table:ident, $subject:ident, $organization:expr, $id:expr, [$($unshown:literal),*];)*) => {$(
-        impl Stored for $record {
-            const SUBJECT: SubjectKind = SubjectKind::$subject;
-            const UNSHOWN: &'static [&'static str] = &[$($unshown),*];
-
-            fn organization(&self) -> OrganizationId {
-                let of: fn(&$record) -> OrganizationId = $organization;
-                of(self)
-            }
-
-            fn subject_id(&self) -> u64 {
-                let of: fn(&$record) -> u64 = $id;
-                of(self)
-            }
-
-            fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>> {
-                &mut tables.$table
-            }
-        }
-    )*};
-}
-
-stored! {
-    Organization in organizations, Organization, |_| SERVER, |o| o.id.0, [];
-    User in users, User, |u| u.organization, |u| u.id.0, ["password"];
-    Profile in profiles, Profile, |p| organization_of(p.user.0), |p| p.user.0, ["avatar"];
-    Role in roles, Role, |r| r.organization, |r| r.id.0, [];
-    Channel in channels, Channel, |c| c.organization, |c| c.id.0, ["password"];
-    StoredOverwrite in overwrites, Overwrite, |o| organization_of(o.0.channel.0), |o| o.0.channel.0, [];
-    Restraint in restraints, Restraint, |r| r.organization, |r| r.user.0, [];
-    OrganizationSettings in organization_settings, OrganizationSettings, |o| o.organization, |o| o.organization.0, [];
-    Session in sessions, Session, |s| organization_of(s.user.0), |s| s.id.0, ["token"];
-    OneTimeToken in tokens, Token, |t| t.organization, |t| t.id.0, ["hash"];
-    ApiKey in api_keys, ApiKey, |k| organization_of(k.user.0), |k| k.id.0, ["hash"];
-    Ban in bans, Ban, |b| b.organization, |b| b.id.0, [];
-    Device in devices, Session, |d| organization_of(d.user.0), |d| d.session.0, [];
-    DeviceKey in device_keys, DeviceKey, |k| organization_of(k.user.0), |k| k.user.0, [];
-    SecondFactor in second_factors, SecondFactor, |f| organization_of(f.user.0), |f| f.user.0,
-        ["secret", "recovery", "last_step"];
-    Mail in outbox, Mail, |_| SERVER, |m| m.number, ["text"];
 }

@@ -11,8 +11,9 @@ use redb::ReadOnlyTable;
 
 use super::error::ReadError;
 use super::handle::Store;
-use super::index::{IndexKey, Indexed};
+use super::index::IndexKey;
 use super::migrate::{self, Applied, Pending};
+use super::record::declare::Stored;
 use super::record::{
     AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, OrganizationSettings,
     Profile, Restraint, Role, Setting, StoredOverwrite, SubjectKind, User, Verb,
@@ -350,7 +351,7 @@ fn get<R: Record>(rows: &ReadOnlyTable<R::Key, Row<R>>, key: R::Key) -> Result<O
 }
 
 /// The row that the index leads to. An entry that the disk changed leads to a row that doesn't have it.
-fn find<R: Indexed<Key = u64>>(
+fn find<R: Stored<Key = u64>>(
     tables: &Tables,
     key: IndexKey,
     rows: &ReadOnlyTable<u64, Row<R>>,

@@ -14,10 +14,6 @@ use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::error::ReadError;
-use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
-};
 
 /// Bytes before the archive.
 const HEAD: usize = 5;
@@ -129,9 +125,10 @@ pub(super) fn first_eight(hash: &[u8; 32]) -> u64 {
     u64::from_be_bytes(eight)
 }
 
+/// Declares the rows of records: version, key, layout.
 macro_rules! records {
     ($($record:ident, $version:literal, $key:ty, $of:expr, $layout:literal;)*) => {$(
-        impl Record for $record {
+        impl $crate::store::row::Record for $record {
             type Key = $key;
             const LAYOUT: &'static str = $layout;
             const VERSION: u8 = $version;
@@ -141,53 +138,15 @@ macro_rules! records {
                 of(self)
             }
 
-            fn encode(&self) -> Result<Vec<u8>, ReadError> {
-                encode(Self::VERSION, Self::LAYOUT, self)
+            fn encode(&self) -> Result<Vec<u8>, $crate::store::error::ReadError> {
+                $crate::store::row::encode(Self::VERSION, Self::LAYOUT, self)
             }
 
-            fn decode(row: &[u8]) -> Result<Self, ReadError> {
-                decode(Self::VERSION, Self::LAYOUT, row)
+            fn decode(row: &[u8]) -> Result<Self, $crate::store::error::ReadError> {
+                $crate::store::row::decode(Self::VERSION, Self::LAYOUT, row)
             }
         }
     )*};
 }
 
 pub(super) use records;
-
-records! {
-    Organization, 2, u64, |o| o.id.0, "Organization/2(id, tag, name, owner, limits, created)";
-    User, 2, u64, |u| u.id.0,
-        "User/2(id, organization, name, email, email_verified, password, disabled, grants, created)";
-    Profile, 1, u64, |p| p.user.0, "Profile/1(user, display_name, bio, avatar)";
-    Role, 4, u64, |r| r.id.0, "Role/4(id, organization, name, rank, colour, allow, second_factor)";
-    Restraint, 1, (u64, u64), |r| (r.organization.0, r.user.0),
-        "Restraint/1(organization, user, muted, deafened)";
-    OrganizationSettings, 1, u64, |o| o.organization.0,
-        "OrganizationSettings/1(organization, welcome, default_channel, afk_channel, afk_ms)";
-    Channel, 3, u64, |c| c.id.0,
-        "Channel/3(id, organization, parent, name, description, position, mode, password, created, user_limit, temporary_ms, bitrate, frame_ms, last_speakers, links)";
-    StoredOverwrite, 2, (u64, u8, u64), |o| overwrite_key(o),
-        "Overwrite/2(channel, kind, subject, allow, deny, reach)";
-    Session, 2, u64, |s| first_eight(&s.token.0),
-        "Session/2(id, user, token, created, expires, device, address)";
-    OneTimeToken, 1, u64, |t| t.id.0,
-        "OneTimeToken/1(id, organization, purpose, hash, user, uses, created, expires, email, channel, roles)";
-    ApiKey, 1, u64, |k| k.id.0, "ApiKey/1(id, user, prefix, hash, name, scopes, created, expires)";
-    Ban, 1, u64, |b| b.id.0, "Ban/1(id, organization, subject, reason, created, until)";
-    AuditEntry, 1, (u64, u64), |a| (a.organization.0, a.number),
-        "AuditEntry/1(organization, number, at, author, from, verb, subject, subject_id, before, after, hash)";
-    Ledger, 1, u64, |l| l.organization.0,
-        "Ledger/1(organization, last, users, channels, audit_first, audit_last, audit_anchor, audit_head)";
-    Device, 1, (u64, u64), |d| (d.user.0, d.session.0),
-        "Device/1(user, session, client, address, exchanged, key)";
-    DeviceKey, 1, (u64, u64), |k| (k.user.0, first_eight(&k.fingerprint.0)),
-        "DeviceKey/1(user, fingerprint, public, name, created, address, session)";
-    SecondFactor, 1, u64, |f| f.user.0, "SecondFactor/1(user, secret, confirmed, last_step, recovery)";
-    Mail, 1, u64, |m| m.number, "Mail/1(number, to, subject, text, created, expires)";
-    Job, 1, u64, |j| j.id.0, "Job/1(id, kind, state, progress, steps, started, finished, error)";
-}
-
-fn overwrite_key(overwrite: &StoredOverwrite) -> (u64, u8, u64) {
-    let (kind, subject) = super::record::subject_key(overwrite.0.subject);
-    (overwrite.0.channel.0, kind, subject)
-}

@@ -1,5 +1,6 @@
-//! Every table of the file, in one place. A change of a key or a layout makes a new table with the next
-//! version in its name, and a migration. Integers in composite keys sort as numbers.
+//! Every table of the file: those of records, which are declared beside their records and listed in `record` (how to add
+//! one is said there), and those of plain numbers and texts. A change of a key or a layout makes a new table with the
+//! next version in its name, and a migration. Integers in composite keys sort as numbers.
 //!
 //! Identifiers of users, roles, channels, tokens, keys and bans begin with their organization's number
 //! (see [`range_of`]), so what belongs to an organization lies together and needs no index.
@@ -12,11 +13,9 @@ use redb::{
 };
 
 use super::error::ReadError;
-use super::record::{
-    ApiKey, AuditEntry, Ban, Channel, Device, DeviceKey, Job, Ledger, Mail, OneTimeToken, Organization,
-    OrganizationSettings, Profile, Restraint, Role, SecondFactor, Session, StoredOverwrite, User,
-};
-use super::row::Row;
+use super::record::declare::Stored;
+use super::record::{self, every_record};
+use super::row::{Record, Row};
 use crate::id::{OrganizationId, RoleId};
 
 /// Version of the whole: 1 was the first.
@@ -148,62 +147,66 @@ macro_rules! tables {
 /// Bytes that one transaction of a copy takes, roughly.
 const PART: usize = 1 << 20;
 
-tables! {
+/// A record that is in the list, [`every_record`].
+pub(super) trait Listed: Stored {
+    /// Its table of a commit.
+    fn rows(tables: &Tables) -> &ReadOnlyTable<Self::Key, Row<Self>>;
+    /// Its open table.
+    fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>>;
+}
+
+/// Something that is done with every table of records.
+pub(super) trait EachRecord {
+    /// Does it with one.
+    fn see<R: Listed>(&mut self) -> Result<(), ReadError>;
+}
+
+macro_rules! tables_with_records {
+    (
+        { $($plain:tt)* }
+        $($(#[$doc:meta])* $table:ident: $record:ident = $stored:literal, $line:ident $(, $kind:literal $word:literal)?;)*
+    ) => {
+        tables! {
+            $($plain)*
+            $($(#[$doc])* $table: <record::$record as Record>::Key => Row<record::$record> = $stored;)*
+        }
+
+        $(impl Listed for record::$record {
+            fn rows(tables: &Tables) -> &ReadOnlyTable<Self::Key, Row<Self>> {
+                &tables.$table
+            }
+
+            fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>> {
+                &mut tables.$table
+            }
+        })*
+
+        /// Does something with every table of records, in the order of an export.
+        pub(super) fn each_record(work: &mut impl EachRecord) -> Result<(), ReadError> {
+            $(work.see::<record::$record>()?;)*
+            Ok(())
+        }
+    };
+}
+
+every_record! { tables_with_records! {
     /// What a number says (`META_*`) to the number: the schema's version, times of maintenance.
     meta: u8 => u64 = "meta/1";
     /// Version to the record of its migration, in JSON, which any later version can read.
     migrations: u64 => &'static str = "migrations/1";
-    /// Organization id, and 0 for the server, to what is counted there.
-    ledgers: u64 => Row<Ledger> = "ledgers/2";
-    /// Organization id to its row.
-    organizations: u64 => Row<Organization> = "organizations/2";
-    /// Organization id to what everybody meets who comes there.
-    organization_settings: u64 => Row<OrganizationSettings> = "organization_settings/5";
-    /// (organization, user) to what moderators laid upon the user.
-    restraints: (u64, u64) => Row<Restraint> = "restraints/5";
-    /// User id to its row.
-    users: u64 => Row<User> = "users/2";
-    /// User id to what the user shows of themselves.
-    profiles: u64 => Row<Profile> = "profiles/2";
-    /// Role id to its row.
-    roles: u64 => Row<Role> = "roles/5";
-    /// Channel id to its row.
-    channels: u64 => Row<Channel> = "channels/4";
-    /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
-    overwrites: (u64, u8, u64) => Row<StoredOverwrite> = "overwrites/4";
-    /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
-    sessions: u64 => Row<Session> = "sessions/2";
     /// (user id, session id) to the session's key.
     user_sessions: (u64, u64) => u64 = "user_sessions/2";
     /// (user, kind, id) to when it was seen last (see `seen`).
     seen: (u64, u8, u64) => u64 = "seen/2";
-    /// Token id to its row.
-    tokens: u64 => Row<OneTimeToken> = "tokens/2";
-    /// Key id to its row.
-    api_keys: u64 => Row<ApiKey> = "api_keys/2";
-    /// Ban id to its row.
-    bans: u64 => Row<Ban> = "bans/2";
     /// (organization, user or 0, name) to the value.
     settings: (u64, u64, &'static str) => &'static str = "settings/2";
     /// (user, channel) to when it became a favourite.
     favourites: (u64, u64) => u64 = "favourites/2";
-    /// (organization, number) to the entry.
-    audit: (u64, u64) => Row<AuditEntry> = "audit/2";
-    /// (user id, session id) to what is known of its device.
-    devices: (u64, u64) => Row<Device> = "devices/3";
-    /// (user id, first eight bytes of the key's fingerprint) to the device's key.
-    device_keys: (u64, u64) => Row<DeviceKey> = "device_keys/3";
-    /// User id to the account's one-time codes.
-    second_factors: u64 => Row<SecondFactor> = "second_factors/3";
-    /// Number to the letter.
-    outbox: u64 => Row<Mail> = "outbox/3";
     /// (organization, what a user's name looks like) to the user, where that isn't the name itself.
     looks: (u64, u64) => u64 = "looks/3";
-    /// Job id to its row.
-    jobs: u64 => Row<Job> = "jobs/2";
     /// A unique name's number (see `index`) to the row's id.
     index: u64 => u64 = "index/2";
-}
+} }
 
 impl std::fmt::Debug for Tables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -11,11 +11,12 @@ use super::caught::catch;
 use super::error::{OpenError, ReadError};
 use super::file::{guarded, open_file};
 use super::handle::Store;
-use super::index::{IndexKey, Indexed};
+use super::index::IndexKey;
 use super::migrate;
-use super::record::{AuditEntry, Channel, Ledger, Role, User};
-use super::row::{Record, Row, RowKey};
-use super::table::{SCHEMA, Tables, organization_of, range_of};
+use super::record::declare::{Belongs, Numbered};
+use super::record::{AuditEntry, BanSubject, Channel, Ledger, Role, User};
+use super::row::{Record, Row};
+use super::table::{EachRecord, Listed, SCHEMA, Tables, each_record, organization_of};
 use crate::id::{ChannelId, OrganizationId};
 
 /// Something that is wrong, in words.
@@ -100,9 +101,9 @@ fn rows(tables: &Tables, progress: &mut dyn FnMut(&str)) -> Vec<Problem> {
     look(&mut check, "sessions", &|check| check.sessions(tables));
     look(&mut check, "tokens, keys and bans", &|check| check.access(tables));
     look(&mut check, "settings and favourites", &|check| check.preferences(tables));
-    look(&mut check, "index", &|check| check.index(tables));
     look(&mut check, "audit trail", &|check| check.audit(tables));
-    look(&mut check, "jobs", &|check| check.jobs(tables));
+    look(&mut check, "what belongs to them", &|check| check.others(tables));
+    look(&mut check, "index", &|check| check.index(tables));
     check.problems
 }
 
@@ -116,6 +117,8 @@ struct Check {
     channels: HashSet<u64>,
     keys: HashSet<u64>,
     sessions: HashSet<(u64, u64)>,
+    /// Layouts of the tables that were read.
+    looked_at: HashSet<&'static str>,
     /// What the index must hold.
     expected: HashMap<u64, u64>,
     /// Rows by organization, to be compared with its ledger.
@@ -129,36 +132,59 @@ impl Check {
         }
     }
 
-    /// Reads every row of a table, checks its key, and notes what the index must hold.
-    fn each<K: RowKey, R: Indexed<Key = K>>(
+    /// Reads every row of a table, checks its key and whether what it belongs to is there, and notes what the index
+    /// must hold.
+    fn each<R: Listed>(
         &mut self,
-        rows: &ReadOnlyTable<K, Row<R>>,
+        rows: &ReadOnlyTable<R::Key, Row<R>>,
         mut see: impl FnMut(&mut Self, &R),
     ) -> Result<(), ReadError> {
+        self.looked_at.insert(R::LAYOUT);
         for entry in rows.iter()? {
             let (key, row) = entry?;
+            let key = key.value();
             let Ok(record) = R::decode(row.value()) else {
-                self.problem(format!("row {:?} of {} is damaged", key.value(), R::LAYOUT));
+                self.problem(format!("row {key:?} of {} is damaged", R::LAYOUT));
                 continue;
             };
-            if record.key() != key.value() {
-                let (is, says) = (key.value(), record.key());
-                self.problem(format!("row {is:?} of {} says that it is row {says:?}", R::LAYOUT));
+            if record.key() != key {
+                self.problem(format!("row {key:?} of {} says that it is row {:?}", R::LAYOUT, record.key()));
             }
+            for entry in record.entries() {
+                self.expected.insert(entry.0, key.first());
+            }
+            self.belongs(key, &record);
             see(self, &record);
         }
         Ok(())
     }
 
-    fn expect(&mut self, record: &impl Indexed, id: u64) {
-        for key in record.entries() {
-            self.expected.insert(key.0, id);
+    /// Notes a row whose organization, user or channel isn't there, or isn't the one that its key says.
+    fn belongs<R: Listed>(&mut self, key: R::Key, record: &R) {
+        let (first, (organization, _)) = (key.first(), record.of());
+        let (by_key, user, channel) = match R::BELONGS {
+            Belongs::Nothing => return,
+            Belongs::Organization => (OrganizationId(first), None, None),
+            Belongs::Identified => (organization_of(first), None, None),
+            Belongs::User => (organization_of(first), Some(first), None),
+            Belongs::Channel => (organization_of(first), None, Some(first)),
+            Belongs::Member => (OrganizationId(first), key.second(), None),
+        };
+        let is_elsewhere = user.is_some_and(|user| organization_of(user) != organization);
+        if by_key != organization || is_elsewhere || !self.organizations.contains(&organization.0) {
+            let layout = R::LAYOUT;
+            self.problem(format!(
+                "row {key:?} of {layout} is of organization {organization}, which it can't be"
+            ));
         }
-    }
-
-    fn home(&mut self, what: &str, id: u64, organization: OrganizationId) {
-        if !range_of(organization).contains(&id) || !self.organizations.contains(&organization.0) {
-            self.problem(format!("{what} {id} is of organization {organization}, which it can't be"));
+        if let Some(user) = user {
+            self.refers(&format!("row {key:?} of {}", R::LAYOUT), user);
+        }
+        if let Some(channel) = channel.filter(|channel| !self.channels.contains(channel)) {
+            self.problem(format!(
+                "row {key:?} of {} is of channel {channel}, which doesn't exist",
+                R::LAYOUT
+            ));
         }
     }
 
@@ -166,7 +192,6 @@ impl Check {
         let mut owners = Vec::new();
         self.each(&tables.organizations, |check, organization| {
             check.organizations.insert(organization.id.0);
-            check.expect(organization, organization.id.0);
             owners.extend(organization.owner);
         })?;
         self.each(&tables.ledgers, |check, ledger| {
@@ -183,14 +208,10 @@ impl Check {
     fn tree(&mut self, tables: &Tables) -> Result<(), ReadError> {
         self.each(&tables.roles, |check, role: &Role| {
             check.roles.insert(role.id.0);
-            check.expect(role, role.id.0);
-            check.home("role", role.id.0, role.organization);
         })?;
         let (mut parents, mut links) = (BTreeMap::new(), BTreeMap::new());
         self.each(&tables.channels, |check, channel: &Channel| {
             check.channels.insert(channel.id.0);
-            check.expect(channel, channel.id.0);
-            check.home("channel", channel.id.0, channel.organization);
             *check.counted.entry((channel.organization.0, "channels")).or_default() += 1;
             parents.insert(channel.id.0, channel.parent.map(|parent| parent.0));
             links.insert(channel.id, channel.links.clone());
@@ -232,8 +253,6 @@ impl Check {
     fn users(&mut self, tables: &Tables) -> Result<(), ReadError> {
         self.each(&tables.users, |check, user: &User| {
             check.users.insert(user.id.0);
-            check.expect(user, user.id.0);
-            check.home("user", user.id.0, user.organization);
             *check.counted.entry((user.organization.0, "users")).or_default() += 1;
             for grant in &user.grants {
                 if !check.roles.contains(&grant.role.0) {
@@ -262,7 +281,7 @@ impl Check {
                 self.problem(format!("user {user} is said to have a name that looks otherwise"));
             }
         }
-        self.each(&tables.profiles, |check, profile| check.refers("a profile", profile.user.0))
+        Ok(())
     }
 
     /// Notes a user who isn't there.
@@ -275,9 +294,6 @@ impl Check {
     fn overwrites(&mut self, tables: &Tables) -> Result<(), ReadError> {
         self.each(&tables.overwrites, |check, overwrite| {
             let (channel, kind, id) = overwrite.key();
-            if !check.channels.contains(&channel) {
-                check.problem(format!("an overwrite is for channel {channel}, which doesn't exist"));
-            }
             let subjects = if kind == 0 { &check.roles } else { &check.users };
             if !subjects.contains(&id) {
                 let whom = if kind == 0 { "role" } else { "user" };
@@ -313,21 +329,16 @@ impl Check {
 
     fn access(&mut self, tables: &Tables) -> Result<(), ReadError> {
         self.each(&tables.tokens, |check, token| {
-            check.expect(token, token.id.0);
-            check.home("token", token.id.0, token.organization);
             if let Some(user) = token.user {
                 check.refers(&format!("token {}", token.id), user.0);
             }
         })?;
         self.each(&tables.api_keys, |check, key| {
             check.keys.insert(key.id.0);
-            check.expect(key, key.id.0);
-            check.home("key", key.id.0, organization_of(key.user.0));
             check.refers(&format!("key {}", key.id), key.user.0);
         })?;
         self.each(&tables.bans, |check, ban| {
-            check.home("ban", ban.id.0, ban.organization);
-            if let super::record::BanSubject::User(user) = ban.subject {
+            if let BanSubject::User(user) = ban.subject {
                 check.refers(&format!("ban {}", ban.id), user.0);
             }
         })?;
@@ -336,9 +347,6 @@ impl Check {
                 check.problem(format!("a device is of session {}, which doesn't exist", device.session));
             }
         })?;
-        self.each(&tables.device_keys, |check, key| check.refers("a device's key", key.user.0))?;
-        self.each(&tables.second_factors, |check, factor| check.refers("a second factor", factor.user.0))?;
-        self.each(&tables.outbox, |_, _| ())?;
         for entry in tables.seen.iter()? {
             let (user, kind, id) = entry?.0.value();
             let there = match kind {
@@ -354,20 +362,8 @@ impl Check {
     }
 
     fn preferences(&mut self, tables: &Tables) -> Result<(), ReadError> {
-        self.each(&tables.restraints, |check, restraint| {
-            check.refers("a restraint", restraint.user.0);
-            if organization_of(restraint.user.0) != restraint.organization {
-                let (user, organization) = (restraint.user, restraint.organization);
-                check.problem(format!(
-                    "user {user} is restrained in organization {organization}, where they aren't"
-                ));
-            }
-        })?;
         self.each(&tables.organization_settings, |check, settings| {
             let organization = settings.organization;
-            if !check.organizations.contains(&organization.0) {
-                check.problem(format!("there are settings of organization {organization}, which isn't there"));
-            }
             for channel in settings.default_channel.into_iter().chain(settings.afk_channel) {
                 if !check.channels.contains(&channel.0) || organization_of(channel.0) != organization {
                     check.problem(format!(
@@ -413,6 +409,7 @@ impl Check {
     }
 
     fn audit(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        self.looked_at.insert(AuditEntry::LAYOUT);
         let ledgers = self.ledgers.clone();
         for (organization, ledger) in &ledgers {
             let (mut next, mut hash) = (ledger.audit_first, ledger.audit_anchor);
@@ -457,7 +454,26 @@ impl Check {
         Ok(())
     }
 
-    fn jobs(&mut self, tables: &Tables) -> Result<(), ReadError> {
-        self.each(&tables.jobs, |_, _| ())
+    /// The tables of which nothing above asks more than of every table.
+    fn others(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        each_record(&mut Others { check: self, tables })
+    }
+}
+
+struct Others<'a> {
+    check: &'a mut Check,
+    tables: &'a Tables,
+}
+
+impl EachRecord for Others<'_> {
+    fn see<R: Listed>(&mut self) -> Result<(), ReadError> {
+        if self.check.looked_at.contains(R::LAYOUT) {
+            return Ok(());
+        }
+        let outcome = catch(|| self.check.each(R::rows(self.tables), |_, _: &R| ()));
+        if let Err(error) = outcome.unwrap_or_else(|words| Err(ReadError::Damaged(words))) {
+            self.check.problem(format!("{} can't be read to the end: {error}", R::LAYOUT));
+        }
+        Ok(())
     }
 }

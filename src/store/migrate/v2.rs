@@ -3,9 +3,7 @@
 use redb::TableDefinition;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::super::error::ReadError;
-use super::super::row::first_eight;
-use super::super::row::{Record, Row, decode, encode, records};
+use super::super::row::{Row, first_eight, records};
 use super::frozen::frozen;
 
 /// What an organization could have unless it was said otherwise.

@@ -3,8 +3,7 @@
 use redb::TableDefinition;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::super::error::ReadError;
-use super::super::row::{Record, Row, decode, encode, records};
+use super::super::row::{Row, records};
 use super::frozen::frozen;
 
 frozen! {

@@ -6,12 +6,15 @@ use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
+use super::declare::stored;
 use crate::auth::TokenHash;
 use crate::id::{
     ApiKeyId, BanId, ChannelId, Fingerprint, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp,
     UserId,
 };
 use crate::permission::Permissions;
+use crate::store::index::IndexKey;
+use crate::store::row::first_eight;
 
 /// A log-in of a user on one device, good for coming back without a password.
 #[derive(
@@ -37,6 +40,13 @@ pub struct Session {
     pub device: String,
     /// Where it logged in from.
     pub address: Option<IpAddr>,
+}
+
+stored! {
+    Session, 2, "Session/2(id, user, token, created, expires, device, address)";
+    key: u64 = |s| first_eight(&s.token.0);
+    of: Nothing, |s| (OrganizationId::of(s.user.0), s.id.0);
+    audit: Session, ["token"];
 }
 
 /// What a one-time token is for. Numbers are stored: never reused.
@@ -102,6 +112,14 @@ pub struct OneTimeToken {
     pub roles: Vec<RoleId>,
 }
 
+stored! {
+    OneTimeToken, 1, "OneTimeToken/1(id, organization, purpose, hash, user, uses, created, expires, email, channel, roles)";
+    key: u64 = |t| t.id.0;
+    of: Identified, |t| (t.organization, t.id.0);
+    audit: Token, ["hash"];
+    index: |t| vec![IndexKey::token(&t.hash.0)];
+}
+
 /// The right to become the first administrator: a [`OneTimeToken`] as its maker sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -138,6 +156,14 @@ pub struct ApiKey {
     /// When it stops being good; `None` for never.
     #[rkyv(with = Map<As<u64>>)]
     pub expires: Option<Timestamp>,
+}
+
+stored! {
+    ApiKey, 1, "ApiKey/1(id, user, prefix, hash, name, scopes, created, expires)";
+    key: u64 = |k| k.id.0;
+    of: Identified, |k| (OrganizationId::of(k.user.0), k.id.0);
+    audit: ApiKey, ["hash"];
+    index: |k| vec![IndexKey::key_prefix(&k.prefix)];
 }
 
 /// Whom a ban keeps out.
@@ -197,6 +223,13 @@ pub struct Ban {
     /// Until when; `None` for good.
     #[rkyv(with = Map<As<u64>>)]
     pub until: Option<Timestamp>,
+}
+
+stored! {
+    Ban, 1, "Ban/1(id, organization, subject, reason, created, until)";
+    key: u64 = |b| b.id.0;
+    of: Identified, |b| (b.organization, b.id.0);
+    audit: Ban;
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@ use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
+use super::declare::stored;
+use super::ledger::SERVER;
 use crate::auth::{Scheme, StoredPassword};
 use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
+use crate::store::index::IndexKey;
 
 /// What an organization may have. Enforced in the transaction that would exceed it.
 #[derive(
@@ -49,6 +52,14 @@ pub struct Organization {
     /// When it was created.
     #[rkyv(with = As<u64>)]
     pub created: Timestamp,
+}
+
+stored! {
+    Organization, 2, "Organization/2(id, tag, name, owner, limits, created)";
+    key: u64 = |o| o.id.0;
+    of: Nothing, |o| (SERVER, o.id.0);
+    audit: Organization;
+    index: |o| vec![IndexKey::tag(&o.tag)];
 }
 
 /// A role that a user has.
@@ -100,6 +111,17 @@ pub struct User {
     pub created: Timestamp,
 }
 
+stored! {
+    User, 2, "User/2(id, organization, name, email, email_verified, password, disabled, grants, created)";
+    key: u64 = |u| u.id.0;
+    of: Identified, |u| (u.organization, u.id.0);
+    audit: User, ["password"];
+    index: |u| {
+        let name = IndexKey::user_name(u.organization, &u.name);
+        std::iter::once(name).chain(u.email.iter().map(|email| IndexKey::email(u.organization, email))).collect()
+    };
+}
+
 /// What a user shows of themselves.
 #[derive(
     Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
@@ -115,6 +137,13 @@ pub struct Profile {
     /// A picture, as its file's bytes; empty for none.
     #[serde(with = "bytes_in_base64")]
     pub avatar: Vec<u8>,
+}
+
+stored! {
+    Profile, 1, "Profile/1(user, display_name, bio, avatar)";
+    key: u64 = |p| p.user.0;
+    of: User, |p| (OrganizationId::of(p.user.0), p.user.0);
+    audit: Profile, ["avatar"];
 }
 
 /// A named set of permissions.
@@ -143,6 +172,14 @@ pub struct Role {
     pub second_factor: bool,
 }
 
+stored! {
+    Role, 4, "Role/4(id, organization, name, rank, colour, allow, second_factor)";
+    key: u64 = |r| r.id.0;
+    of: Identified, |r| (r.organization, r.id.0);
+    audit: Role;
+    index: |r| vec![IndexKey::role_name(r.organization, &r.name)];
+}
+
 /// What moderators laid upon a user, wherever and whenever that one is connected. There is no row for somebody upon
 /// whom nothing is laid.
 #[derive(
@@ -159,6 +196,13 @@ pub struct Restraint {
     pub muted: bool,
     /// Hears nobody.
     pub deafened: bool,
+}
+
+stored! {
+    Restraint, 1, "Restraint/1(organization, user, muted, deafened)";
+    key: (u64, u64) = |r| (r.organization.0, r.user.0);
+    of: Member, |r| (r.organization, r.user.0);
+    audit: Restraint;
 }
 
 /// A stored password in a row.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use rkyv::{Archive, Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::As;
+use super::declare::stored;
+use super::{As, SubjectKind};
 use crate::auth::TokenHash;
 use crate::id::{OrganizationId, Timestamp, UserId};
 
@@ -63,95 +64,6 @@ pub enum Verb {
     Kick = 9,
 }
 
-/// What it was done to. Numbers are part of the chain: never reused.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Archive,
-    Serialize,
-    Deserialize,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum SubjectKind {
-    /// An organization.
-    Organization = 1,
-    /// A user.
-    User = 2,
-    /// A user's profile.
-    Profile = 3,
-    /// A role.
-    Role = 4,
-    /// A channel.
-    Channel = 5,
-    /// An overwrite, by its channel.
-    Overwrite = 6,
-    /// A session.
-    Session = 7,
-    /// A one-time token.
-    Token = 8,
-    /// An API key.
-    ApiKey = 9,
-    /// A ban.
-    Ban = 10,
-    /// A setting, by its user, or 0.
-    Setting = 11,
-    /// A favourite, by its user.
-    Favourite = 12,
-    /// The audit trail.
-    Audit = 13,
-    /// The database.
-    Database = 14,
-    /// A device's key, by its user.
-    DeviceKey = 15,
-    /// One-time codes, by their user.
-    SecondFactor = 16,
-    /// A letter.
-    Mail = 17,
-    /// A recording of a channel, by the channel.
-    Recording = 18,
-    /// What moderators laid upon somebody, by the user.
-    Restraint = 19,
-    /// What everybody meets who comes to an organization.
-    OrganizationSettings = 20,
-}
-
-impl SubjectKind {
-    /// The word that names it to people.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::User => "user",
-            Self::Profile => "profile",
-            Self::Role => "role",
-            Self::Channel => "channel",
-            Self::Overwrite => "overwrite",
-            Self::Session => "session",
-            Self::Token => "token",
-            Self::ApiKey => "api-key",
-            Self::Ban => "ban",
-            Self::Setting => "setting",
-            Self::Favourite => "favourite",
-            Self::Audit => "audit",
-            Self::Database => "database",
-            Self::DeviceKey => "device-key",
-            Self::SecondFactor => "second-factor",
-            Self::Mail => "mail",
-            Self::Recording => "recording",
-            Self::Restraint => "restraint",
-            Self::OrganizationSettings => "organization-settings",
-        }
-    }
-}
-
 impl Verb {
     /// The word that names it to people.
     pub fn word(self) -> &'static str {
@@ -199,6 +111,12 @@ pub struct AuditEntry {
     /// SHA-256 of the hash before and of everything above.
     #[rkyv(with = As<[u8; 32]>)]
     pub hash: TokenHash,
+}
+
+stored! {
+    AuditEntry, 1, "AuditEntry/1(organization, number, at, author, from, verb, subject, subject_id, before, after, hash)";
+    key: (u64, u64) = |a| (a.organization.0, a.number);
+    of: Organization, |a| (a.organization, a.number);
 }
 
 impl AuditEntry {

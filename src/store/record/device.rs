@@ -7,8 +7,11 @@ use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
+use super::declare::stored;
+use super::ledger::SERVER;
 use crate::auth::TokenHash;
-use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
+use crate::id::{Fingerprint, OrganizationId, SessionId, Timestamp, UserId};
+use crate::store::row::first_eight;
 
 /// What is known of the device of a session, and of the succession of its tokens.
 #[derive(
@@ -31,6 +34,13 @@ pub struct Device {
     /// SHA-256 of the public key by which it logs in, if it has one.
     #[rkyv(with = Map<As<[u8; 32]>>)]
     pub key: Option<Fingerprint>,
+}
+
+stored! {
+    Device, 1, "Device/1(user, session, client, address, exchanged, key)";
+    key: (u64, u64) = |d| (d.user.0, d.session.0);
+    of: User, |d| (OrganizationId::of(d.user.0), d.session.0);
+    audit: Session;
 }
 
 /// A device's own key, by which it logs in without a password.
@@ -58,6 +68,13 @@ pub struct DeviceKey {
     pub session: Option<SessionId>,
 }
 
+stored! {
+    DeviceKey, 1, "DeviceKey/1(user, fingerprint, public, name, created, address, session)";
+    key: (u64, u64) = |k| (k.user.0, first_eight(&k.fingerprint.0));
+    of: User, |k| (OrganizationId::of(k.user.0), k.user.0);
+    audit: DeviceKey;
+}
+
 /// One-time codes of an account (RFC 6238).
 #[derive(
     Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
@@ -76,6 +93,13 @@ pub struct SecondFactor {
     /// Hashes of the recovery codes that are left.
     #[rkyv(with = Map<As<[u8; 32]>>)]
     pub recovery: Vec<TokenHash>,
+}
+
+stored! {
+    SecondFactor, 1, "SecondFactor/1(user, secret, confirmed, last_step, recovery)";
+    key: u64 = |f| f.user.0;
+    of: User, |f| (OrganizationId::of(f.user.0), f.user.0);
+    audit: SecondFactor, ["secret", "recovery", "last_step"];
 }
 
 /// A letter to be sent, or to be handed over by the administrator.
@@ -97,4 +121,11 @@ pub struct Mail {
     /// When it is of no use any more.
     #[rkyv(with = As<u64>)]
     pub expires: Timestamp,
+}
+
+stored! {
+    Mail, 1, "Mail/1(number, to, subject, text, created, expires)";
+    key: u64 = |m| m.number;
+    of: Nothing, |m| (SERVER, m.number);
+    audit: Mail, ["text"];
 }

@@ -4,6 +4,8 @@ use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
+use super::declare::stored;
+use super::ledger::SERVER;
 use crate::id::{JobId, Timestamp};
 
 /// What is done.
@@ -68,4 +70,10 @@ pub struct Job {
     pub finished: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+stored! {
+    Job, 1, "Job/1(id, kind, state, progress, steps, started, finished, error)";
+    key: u64 = |j| j.id.0;
+    of: Nothing, |j| (SERVER, j.id.0);
 }

@@ -3,6 +3,7 @@
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
+use super::declare::stored;
 use crate::auth::TokenHash;
 use crate::id::OrganizationId;
 
@@ -48,6 +49,12 @@ pub(in crate::store) struct Ledger {
     /// Hash of the latest entry.
     #[rkyv(with = As<[u8; 32]>)]
     pub(in crate::store) audit_head: TokenHash,
+}
+
+stored! {
+    Ledger, 1, "Ledger/1(organization, last, users, channels, audit_first, audit_last, audit_anchor, audit_head)";
+    key: u64 = |l| l.organization.0;
+    of: Nothing, |l| (l.organization, l.organization.0);
 }
 
 impl Ledger {

@@ -5,9 +5,11 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::As;
 use super::account::PasswordLayout;
+use super::declare::stored;
 use crate::auth::StoredPassword;
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
+use crate::store::index::IndexKey;
 
 /// A node of the channel tree.
 #[derive(
@@ -58,6 +60,14 @@ pub struct Channel {
     pub links: Vec<ChannelId>,
 }
 
+stored! {
+    Channel, 3, "Channel/3(id, organization, parent, name, description, position, mode, password, created, user_limit, temporary_ms, bitrate, frame_ms, last_speakers, links)";
+    key: u64 = |c| c.id.0;
+    of: Identified, |c| (c.organization, c.id.0);
+    audit: Channel, ["password"];
+    index: |c| vec![IndexKey::channel_name(c.organization, c.parent, &c.name)];
+}
+
 impl Channel {
     /// A channel with nothing special about it. Who creates it gives the identifier and the time.
     pub fn new(organization: OrganizationId, parent: Option<ChannelId>, name: impl Into<String>) -> Self {
@@ -87,6 +97,16 @@ impl Channel {
 )]
 #[serde(transparent)]
 pub struct StoredOverwrite(#[rkyv(with = As<OverwriteLayout>)] pub(in crate::store) Overwrite);
+
+stored! {
+    StoredOverwrite, 2, "Overwrite/2(channel, kind, subject, allow, deny, reach)";
+    key: (u64, u8, u64) = |o| {
+        let (kind, subject) = subject_key(o.0.subject);
+        (o.0.channel.0, kind, subject)
+    };
+    of: Channel, |o| (OrganizationId::of(o.0.channel.0), o.0.channel.0);
+    audit: Overwrite;
+}
 
 #[derive(Archive, Serialize, Deserialize)]
 struct OverwriteLayout {
@@ -147,6 +167,13 @@ pub struct OrganizationSettings {
     pub afk_channel: Option<ChannelId>,
     /// After how many milliseconds somebody is idle; 0 for never.
     pub afk_ms: u64,
+}
+
+stored! {
+    OrganizationSettings, 1, "OrganizationSettings/1(organization, welcome, default_channel, afk_channel, afk_ms)";
+    key: u64 = |o| o.organization.0;
+    of: Organization, |o| (o.organization, o.organization.0);
+    audit: OrganizationSettings;
 }
 
 impl OrganizationSettings {

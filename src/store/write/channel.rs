@@ -10,7 +10,7 @@ use super::super::record::{
 };
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
-use super::rows::{exists, remove_where};
+use super::rows::{Owner, exists, remove_belongings, remove_where};
 use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::bounds::{MAX_LINKS, MAX_OVERWRITES};
@@ -269,8 +269,7 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
                 }
                 let _ = open.put(Some(&old), None)?;
             }
-            let overwrites = (id.0, 0, 0)..=(id.0, u8::MAX, u64::MAX);
-            open.tables.overwrites.retain_in(overwrites, |_, _| false)?;
+            remove_belongings(open, Owner::Channel(*id))?;
         }
         let ids = range_of(root.organization);
         let users = (*ids.start(), 0)..=(*ids.end(), u64::MAX);

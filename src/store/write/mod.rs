@@ -83,8 +83,8 @@ pub use user::{
 use std::convert::Infallible;
 
 use super::error::{ReadError, Stop};
-use super::index::Indexed;
 use super::open::{By, Open, Taken};
+use super::record::declare::Stored;
 
 type Work<T, E> = Box<dyn Fn(&mut Open<'_>) -> Result<T, Stop<E>> + Send>;
 
@@ -136,8 +136,8 @@ fn refuse<E, F: From<E>>(stop: Stop<E>) -> Stop<F> {
 
 /// The first of a record's unique keys that is another row's already: what a write that writes more than one row asks
 /// before the first of them.
-fn taken<R: Indexed>(open: &Open<'_>, old: Option<&R>, new: &R) -> Result<Option<Taken>, ReadError> {
-    let own = old.map(Indexed::entries).unwrap_or_default();
+fn taken<R: Stored>(open: &Open<'_>, old: Option<&R>, new: &R) -> Result<Option<Taken>, ReadError> {
+    let own = old.map(Stored::entries).unwrap_or_default();
     for key in new.entries().into_iter().filter(|key| !own.contains(key)) {
         if open.find(key)?.is_some() {
             return Ok(Some(Taken(key)));

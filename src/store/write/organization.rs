@@ -1,16 +1,15 @@
 //! Organizations.
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
-use super::super::open::{Open, Stored};
+use super::super::open::Open;
 use super::super::record::{
-    ApiKey, Channel, Counted, Limits, OneTimeToken, Organization, Role, SEEDED_ORGANIZATION, SERVER,
-    SubjectKind, User, Verb,
+    Channel, Counted, Limits, Organization, SEEDED_ORGANIZATION, SERVER, SubjectKind, User, Verb,
 };
 use super::super::seed;
 use super::super::table::range_of;
+use super::rows::{Owner, remove_belongings, remove_in};
 use super::session::remove_sessions_in;
 use super::{Write, taken};
 use crate::id::{OrganizationId, UserId};
@@ -142,42 +141,14 @@ fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> 
     let ids = range_of(id);
     let (first, last) = (*ids.start(), *ids.end());
     let sessions = remove_sessions_in(open, (first, 0)..=(last, u64::MAX), |_| true)?;
-    let users = remove_rows::<User>(open, id)?;
-    let channels = remove_rows::<Channel>(open, id)?;
-    remove_rows::<Role>(open, id)?;
-    remove_rows::<OneTimeToken>(open, id)?;
-    remove_rows::<ApiKey>(open, id)?;
+    let users = remove_in::<User>(open, ids.clone())?;
+    let channels = remove_in::<Channel>(open, ids)?;
+    remove_belongings(open, Owner::Organization(id))?;
     let tables = &mut open.tables;
-    tables.profiles.retain_in(ids.clone(), |_, _| false)?;
     tables.looks.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
-    tables.second_factors.retain_in(ids.clone(), |_, _| false)?;
-    tables.device_keys.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
-    tables.bans.retain_in(ids, |_, _| false)?;
-    tables.overwrites.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
     tables.seen.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
     tables.favourites.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
-    tables.restraints.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
-    tables.organization_settings.remove(id.0)?;
     tables.settings.retain_in((id.0, 0, "")..(id.0 + 1, 0, ""), |_, _| false)?;
-    tables.audit.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
     open.remove_ledger(id)?;
     Ok(Deleted { users, channels, sessions })
-}
-
-/// Removes an organization's rows of one kind with their index entries.
-fn remove_rows<R: Stored<Key = u64>>(
-    open: &mut Open<'_>,
-    organization: OrganizationId,
-) -> Result<u64, ReadError> {
-    let mut rows = Vec::new();
-    for row in R::table(&mut open.tables).range(range_of(organization))? {
-        rows.push(R::decode(row?.1.value())?);
-    }
-    for row in &rows {
-        for key in row.entries() {
-            open.tables.index.remove(key.0)?;
-        }
-    }
-    R::table(&mut open.tables).retain_in(range_of(organization), |_, _| false)?;
-    Ok(rows.len() as u64)
 }

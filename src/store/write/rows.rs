@@ -1,13 +1,14 @@
 //! Rows that several writes look up or remove.
 
+use std::ops::RangeInclusive;
+
 use redb::ReadableTable;
 
 use super::super::error::ReadError;
-use super::super::open::{Open, Stored};
+use super::super::open::Open;
 use super::super::record::{ApiKey, Channel, DeviceKey, Limits, Organization};
-use super::super::row::Record;
-use super::super::row::first_eight;
-use super::super::table::{organization_of, range_of};
+use super::super::row::{Record, first_eight};
+use super::super::table::{EachRecord, Listed, each_record, organization_of, range_of};
 use crate::id::{ChannelId, Fingerprint, OrganizationId, UserId};
 
 /// Whether an identifier's organization exists.
@@ -59,7 +60,7 @@ pub(super) fn api_keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<ApiKey>, 
 }
 
 /// Removes an organization's rows that a condition is true of, without a word in the audit trail.
-pub(super) fn remove_where<R: Stored<Key = u64>>(
+pub(super) fn remove_where<R: Listed<Key = u64>>(
     open: &mut Open<'_>,
     organization: OrganizationId,
     goes: impl Fn(&R) -> bool,
@@ -75,4 +76,55 @@ pub(super) fn remove_where<R: Stored<Key = u64>>(
         let _ = open.put_unaudited(Some(record), None)?;
     }
     Ok(going.len() as u64)
+}
+
+/// Removes the rows of a range of keys with their index entries, without a word in the audit trail.
+pub(super) fn remove_in<R: Listed>(
+    open: &mut Open<'_>,
+    keys: RangeInclusive<R::Key>,
+) -> Result<u64, ReadError> {
+    if R::IS_INDEXED {
+        let mut entries = Vec::new();
+        for row in R::table(&mut open.tables).range(keys.clone())? {
+            entries.extend(R::decode(row?.1.value())?.entries());
+        }
+        for entry in entries {
+            open.tables.index.remove(entry.0)?;
+        }
+    }
+    let mut count = 0;
+    R::table(&mut open.tables).retain_in(keys, |_, _| {
+        count += 1;
+        false
+    })?;
+    Ok(count)
+}
+
+/// Removes the rows that go with somebody or something, of every table whose record says that they do.
+pub(super) fn remove_belongings(open: &mut Open<'_>, of: Owner) -> Result<(), ReadError> {
+    each_record(&mut Belongings { open, of })
+}
+
+/// Whose rows go.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner {
+    Organization(OrganizationId),
+    User(UserId),
+    Channel(ChannelId),
+}
+
+struct Belongings<'a, 't> {
+    open: &'a mut Open<'t>,
+    of: Owner,
+}
+
+impl EachRecord for Belongings<'_, '_> {
+    fn see<R: Listed>(&mut self) -> Result<(), ReadError> {
+        let keys = match self.of {
+            Owner::Organization(organization) => R::of_organization(organization),
+            Owner::User(user) => R::of_user(user),
+            Owner::Channel(channel) => R::of_channel(channel),
+        };
+        keys.map(|keys| remove_in::<R>(self.open, keys)).transpose().map(drop)
+    }
 }

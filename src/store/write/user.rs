@@ -13,7 +13,7 @@ use super::super::table::{organization_of, range_of};
 use super::close::Kept;
 use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::password::close_after_change;
-use super::rows::remove_where;
+use super::rows::{Owner, remove_belongings, remove_where};
 use super::session::remove_sessions_in;
 use super::{Write, taken};
 use crate::auth::StoredPassword;
@@ -298,7 +298,7 @@ pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
         if is_last_owner(open, &old)? {
             return Err(Stop::Refused(DeleteUserError::LastOwner));
         }
-        remove_belongings(open, id)?;
+        remove_all_of(open, id)?;
         forget_look(open, &old)?;
         let _ = open.put(Some(&old), None)?;
         let ledger = open.ledger(old.organization)?;
@@ -307,15 +307,12 @@ pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
     })
 }
 
-fn remove_belongings(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
+fn remove_all_of(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     let (organization, user) = (organization_of(id.0), id.0);
     remove_sessions_in(open, (user, 0)..=(user, u64::MAX), |_| true)?;
-    open.tables.profiles.remove(user)?;
-    open.tables.second_factors.remove(user)?;
-    open.tables.device_keys.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
+    remove_belongings(open, Owner::User(id))?;
     open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
     open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
-    open.tables.restraints.remove((organization.0, user))?;
     let settings = (organization.0, user, "")..(organization.0, user + 1, "");
     open.tables.settings.retain_in(settings, |_, _| false)?;
     remove_where(open, organization, |token: &OneTimeToken| token.user == Some(id))?;
