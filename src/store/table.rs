@@ -1,4 +1,4 @@
-//! Every table of the file: those of records, which are declared beside their records and listed in `record` (how to add
+//! Every table of the file: those of records, which are declared beside their records and listed in `record::list` (how to add
 //! one is said there), and those of plain numbers and texts. A change of a key or a layout makes a new table with the
 //! next version in its name, and a migration. Integers in composite keys sort as numbers.
 //!
@@ -13,8 +13,9 @@ use redb::{
 };
 
 use super::error::ReadError;
+use super::record;
 use super::record::declare::Stored;
-use super::record::{self, every_record};
+use super::record::list::every_record;
 use super::row::{Record, Row};
 use crate::id::{OrganizationId, RoleId};
 

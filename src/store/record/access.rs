@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::declare::stored;
+use super::layout::As;
 use crate::auth::TokenHash;
 use crate::id::{
     ApiKeyId, BanId, ChannelId, Fingerprint, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp,

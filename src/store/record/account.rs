@@ -3,8 +3,8 @@
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::declare::stored;
+use super::layout::As;
 use super::ledger::SERVER;
 use crate::auth::{Scheme, StoredPassword};
 use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
@@ -244,5 +244,19 @@ mod bytes_in_base64 {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         BASE64.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden_tests::golden;
+
+    #[test]
+    fn the_bytes_of_a_restraint_are_these() {
+        golden(
+            &Restraint { organization: OrganizationId(1), user: UserId(5), muted: true, deafened: false },
+            "01d3058a1d010000000000000005000000000000000100",
+        );
     }
 }

@@ -6,7 +6,8 @@ use rkyv::{Archive, Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::declare::stored;
-use super::{As, SubjectKind};
+use super::layout::As;
+use super::subject::SubjectKind;
 use crate::auth::TokenHash;
 use crate::id::{OrganizationId, Timestamp, UserId};
 

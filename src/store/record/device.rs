@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::declare::stored;
+use super::layout::As;
 use super::ledger::SERVER;
 use crate::auth::TokenHash;
 use crate::id::{Fingerprint, OrganizationId, SessionId, Timestamp, UserId};

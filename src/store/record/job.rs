@@ -3,8 +3,8 @@
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::declare::stored;
+use super::layout::As;
 use super::ledger::SERVER;
 use crate::id::{JobId, Timestamp};
 

@@ -2,8 +2,8 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::declare::stored;
+use super::layout::As;
 use crate::auth::TokenHash;
 use crate::id::OrganizationId;
 

@@ -1,19 +1,5 @@
 //! The records: what the rest of the program sees, and what a row holds. A change of a field is a change of the file's
-//! format: it needs the next version, a migration and new golden bytes.
-//!
-//! A new table takes four files:
-//!
-//! 1. its record, in a file here: the struct, and below it the declaration by `stored!` of its layout, key, whose its
-//!    rows are, what the audit trail calls it and what must be unique (see [`declare`]); in the file's tests the bytes of
-//!    a row (`golden`);
-//! 2. this file: the record's name, and a line of `every_record`. The table itself comes from it, copies and sizes, the
-//!    kind in the audit trail, the line of an export and its import, and verification;
-//! 3. its writes, in a file of `write/`: `open.get(key)`, and `open.put(old, new)`, which audits;
-//! 4. its reads, in `read.rs` or a file of `read/`.
-//!
-//! Rows that are declared to belong to a user, a channel or an organization go with it, and verification tells of those
-//! that are of nobody. A table that came with a schema begins empty in a file that is migrated to that; rows that must
-//! come from others are the migration's work.
+//! format: it needs the next version, a migration and new golden bytes. How to add one is said in `list`.
 
 mod access;
 mod account;
@@ -21,77 +7,22 @@ mod audit;
 pub(super) mod declare;
 mod device;
 mod job;
+mod layout;
 mod ledger;
+pub(super) mod list;
 mod place;
 mod subject;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
-pub use account::{Grant, Limits, Organization, Profile, Restraint, Role, User};
-pub use audit::{AuditEntry, Author, Verb};
-pub use device::{Device, DeviceKey, Mail, SecondFactor};
-pub use job::{Job, JobKind, JobState};
-pub(super) use ledger::{Counted, Ledger, SERVER};
-pub use place::{Channel, Favourite, OrganizationSettings, Setting};
-pub(super) use place::{StoredOverwrite, subject_key};
+pub use account::*;
+pub use audit::*;
+pub use device::*;
+pub use job::*;
+pub(super) use ledger::*;
+pub use place::*;
 pub use subject::SubjectKind;
 
-use std::marker::PhantomData;
-
-use rkyv::rancor::{Fallible, Source, fail};
-use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith};
-use rkyv::{Archive, Deserialize, Place, Serialize};
-use thiserror::Error;
-
 use crate::id::{OrganizationId, RoleId};
-
-/// Calls a macro with every table of records, in the order of an export. Columns: the field of the open tables; the
-/// record; the name on disk, with the schema that it came with; what a line of an export calls it. Where it is a kind
-/// of its own in the audit trail, there follow that kind's number, never reused, and its word.
-macro_rules! every_record {
-    ($then:ident! { $($more:tt)* }) => { $then! { { $($more)* }
-        /// Organization id to its row.
-        organizations: Organization = "organizations/2", Organization, 1 "organization";
-        /// Organization id to what everybody meets who comes there.
-        organization_settings: OrganizationSettings = "organization_settings/5", OrganizationSettings,
-            20 "organization-settings";
-        /// Role id to its row.
-        roles: Role = "roles/5", Role, 4 "role";
-        /// User id to its row.
-        users: User = "users/2", User, 2 "user";
-        /// (organization, user) to what moderators laid upon the user.
-        restraints: Restraint = "restraints/5", Restraint, 19 "restraint";
-        /// User id to what the user shows of themselves.
-        profiles: Profile = "profiles/2", Profile, 3 "profile";
-        /// Channel id to its row.
-        channels: Channel = "channels/4", Channel, 5 "channel";
-        /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
-        overwrites: StoredOverwrite = "overwrites/4", Overwrite, 6 "overwrite";
-        /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
-        sessions: Session = "sessions/2", Session, 7 "session";
-        /// (user id, session id) to what is known of its device.
-        devices: Device = "devices/3", Device;
-        /// (user id, first eight bytes of the key's fingerprint) to the device's key.
-        device_keys: DeviceKey = "device_keys/3", DeviceKey, 15 "device-key";
-        /// User id to the account's one-time codes.
-        second_factors: SecondFactor = "second_factors/3", SecondFactor, 16 "second-factor";
-        /// Number to the letter.
-        outbox: Mail = "outbox/3", Mail, 17 "mail";
-        /// Token id to its row.
-        tokens: OneTimeToken = "tokens/2", Token, 8 "token";
-        /// Key id to its row.
-        api_keys: ApiKey = "api_keys/2", ApiKey, 9 "api-key";
-        /// Ban id to its row.
-        bans: Ban = "bans/2", Ban, 10 "ban";
-        /// Job id to its row.
-        jobs: Job = "jobs/2", Job;
-        /// (organization, number) to the entry.
-        audit: AuditEntry = "audit/2", Audit, 13 "audit";
-        /// Organization id, and 0 for the server, to what is counted there.
-        ledgers: Ledger = "ledgers/2", Ledger;
-    } };
-}
-
-pub(super) use every_record;
 
 /// The one organization of a new database.
 pub const SEEDED_ORGANIZATION: OrganizationId = OrganizationId::FIRST;
@@ -102,48 +33,3 @@ pub const OWNER: RoleId = RoleId(1);
 
 /// The role of the first organization's guests.
 pub const GUEST: RoleId = RoleId(4);
-
-/// Archives a value as its layout `L`: an identifier as its number, a hash as its bytes.
-pub(super) struct As<L>(PhantomData<L>);
-
-/// A layout whose value the program doesn't know.
-#[derive(Debug, Error)]
-#[error("a stored value is unknown")]
-struct UnknownValue;
-
-impl<L, T> ArchiveWith<T> for As<L>
-where
-    L: Archive + for<'a> From<&'a T>,
-{
-    type Archived = L::Archived;
-    type Resolver = L::Resolver;
-
-    fn resolve_with(value: &T, resolver: Self::Resolver, out: Place<Self::Archived>) {
-        L::from(value).resolve(resolver, out);
-    }
-}
-
-impl<L, T, S> SerializeWith<T, S> for As<L>
-where
-    L: Archive + Serialize<S> + for<'a> From<&'a T>,
-    S: Fallible + ?Sized,
-{
-    fn serialize_with(value: &T, serializer: &mut S) -> Result<Self::Resolver, S::Error> {
-        L::from(value).serialize(serializer)
-    }
-}
-
-impl<L, T, D> DeserializeWith<L::Archived, T, D> for As<L>
-where
-    L: Archive,
-    L::Archived: Deserialize<L, D>,
-    T: TryFrom<L>,
-    D: Fallible<Error: Source> + ?Sized,
-{
-    fn deserialize_with(archived: &L::Archived, deserializer: &mut D) -> Result<T, D::Error> {
-        match T::try_from(archived.deserialize(deserializer)?) {
-            Ok(value) => Ok(value),
-            Err(_) => fail!(UnknownValue),
-        }
-    }
-}

@@ -3,9 +3,9 @@
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::As;
 use super::account::PasswordLayout;
 use super::declare::stored;
+use super::layout::As;
 use crate::auth::StoredPassword;
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};

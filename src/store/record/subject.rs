@@ -2,7 +2,7 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-use super::every_record;
+use super::list::every_record;
 
 macro_rules! kinds {
     (

@@ -1,0 +1,62 @@
+//! Every record that has a table, in one list. A new table takes four files:
+//!
+//! 1. its record, in a file of `record/`: the struct, below it the declaration by `stored!` of its layout, key, whose its
+//!    rows are, what the audit trail calls it and what must be unique (see `declare`), and in that file's tests the bytes
+//!    of a row (`golden`);
+//! 2. a line here. The table itself comes from it, copies and sizes, the kind in the audit trail, the line of an export
+//!    and its import, and verification;
+//! 3. its writes, in a file of `write/`: `open.get(key)`, and `open.put(old, new)`, which audits;
+//! 4. its reads, in `read.rs` or a file of `read/`.
+//!
+//! Rows that are declared to belong to a user, a channel or an organization go with it, and verification tells of those
+//! that are of nobody. A table that came with a schema begins empty in a file that is migrated to that; rows that must
+//! come from others are the migration's work.
+
+/// Calls a macro with every table of records, in the order of an export. Columns: the field of the open tables; the
+/// record; the name on disk, with the schema that it came with; what a line of an export calls it. Where it is a kind
+/// of its own in the audit trail, there follow that kind's number, never reused, and its word.
+macro_rules! every_record {
+    ($then:ident! { $($more:tt)* }) => { $then! { { $($more)* }
+        /// Organization id to its row.
+        organizations: Organization = "organizations/2", Organization, 1 "organization";
+        /// Organization id to what everybody meets who comes there.
+        organization_settings: OrganizationSettings = "organization_settings/5", OrganizationSettings,
+            20 "organization-settings";
+        /// Role id to its row.
+        roles: Role = "roles/5", Role, 4 "role";
+        /// User id to its row.
+        users: User = "users/2", User, 2 "user";
+        /// (organization, user) to what moderators laid upon the user.
+        restraints: Restraint = "restraints/5", Restraint, 19 "restraint";
+        /// User id to what the user shows of themselves.
+        profiles: Profile = "profiles/2", Profile, 3 "profile";
+        /// Channel id to its row.
+        channels: Channel = "channels/4", Channel, 5 "channel";
+        /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
+        overwrites: StoredOverwrite = "overwrites/4", Overwrite, 6 "overwrite";
+        /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
+        sessions: Session = "sessions/2", Session, 7 "session";
+        /// (user id, session id) to what is known of its device.
+        devices: Device = "devices/3", Device;
+        /// (user id, first eight bytes of the key's fingerprint) to the device's key.
+        device_keys: DeviceKey = "device_keys/3", DeviceKey, 15 "device-key";
+        /// User id to the account's one-time codes.
+        second_factors: SecondFactor = "second_factors/3", SecondFactor, 16 "second-factor";
+        /// Number to the letter.
+        outbox: Mail = "outbox/3", Mail, 17 "mail";
+        /// Token id to its row.
+        tokens: OneTimeToken = "tokens/2", Token, 8 "token";
+        /// Key id to its row.
+        api_keys: ApiKey = "api_keys/2", ApiKey, 9 "api-key";
+        /// Ban id to its row.
+        bans: Ban = "bans/2", Ban, 10 "ban";
+        /// Job id to its row.
+        jobs: Job = "jobs/2", Job;
+        /// (organization, number) to the entry.
+        audit: AuditEntry = "audit/2", Audit, 13 "audit";
+        /// Organization id, and 0 for the server, to what is counted there.
+        ledgers: Ledger = "ledgers/2", Ledger;
+    } };
+}
+
+pub(in crate::store) use every_record;
