@@ -16,14 +16,14 @@ use tokio::task::JoinHandle;
 use crate::account::{self, Registration, Secret};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{self, Actor, Handle, Nobody, Refused, Settings};
+use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket,
 };
 use crate::http::{self, Http, HttpError, Parts};
-use crate::id::{Fingerprint, OrganizationId, Timestamp};
+use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request, response};
 use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
@@ -86,15 +86,13 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     fingerprint: Fingerprint,
     claim: Option<wire::ClaimCode>,
-    handle: Handle<LinkPeer>,
-    thread: control::Thread,
+    organizations: Organizations<LinkPeer>,
     stop: oneshot::Sender<()>,
     endpoint: JoinHandle<()>,
     http: Option<JoinHandle<Result<(), HttpError>>>,
     stop_http: oneshot::Sender<()>,
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
-    time: JoinHandle<()>,
     certificates: JoinHandle<()>,
     post: Option<JoinHandle<()>>,
     announcer: Option<Announcer>,
@@ -143,28 +141,28 @@ impl Server {
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let recordings = Some(recordings(config)?);
         let settings = Settings { recordings, ..settings(config, &identity, &secrets, &addresses) };
-        let (handle, thread) = control::start(store, OrganizationId::FIRST, settings, clock)?;
+        let organizations = Organizations::start(store, settings, clock)?;
+        let handle = organizations.first().clone();
         let claim = first_claim(&handle).await?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = endpoint.run(handle.clone(), limits, welcome(config), async {
+        let serving = endpoint.run(organizations.clone(), limits, welcome(config), async {
             // An error means that the server was dropped, which ends it, too.
             let _ = stopped.await;
         });
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let http = http.map(|http| {
-            let parts = parts(config, &handle, &intake, &certificates, &limits);
+            let parts = parts(config, &organizations, &intake, &certificates, &limits);
             tokio::spawn(http.run(parts, async {
                 let _ = http_stopped.await;
             }))
         });
         let local = match LocalSocket::bind(&directory) {
-            Ok(socket) => Some(tokio::spawn(socket.run(handle.clone()))),
+            Ok(socket) => Some(tokio::spawn(socket.run(organizations.clone()))),
             Err(error) => {
                 tracing::warn!(%error, "no local socket; admin commands need the server stopped");
                 None
             }
         };
-        let time = tokio::spawn(keep_time(handle.clone()));
         let maintenance = tokio::spawn(maintain(handle.clone(), config.backup_hours()));
         let certificates = tokio::spawn(async move {
             let mut due = tokio::time::interval(CERTIFICATES);
@@ -179,15 +177,13 @@ impl Server {
             addresses,
             fingerprint,
             claim,
-            handle,
-            thread,
+            organizations,
             stop,
             endpoint: tokio::spawn(serving),
             http,
             stop_http,
             local,
             maintenance,
-            time,
             certificates,
             post,
             announcer,
@@ -209,16 +205,21 @@ impl Server {
         self.claim.as_ref()
     }
 
-    /// The way to its control thread.
+    /// The way to the control thread of its first organization.
     pub fn handle(&self) -> &Handle<LinkPeer> {
-        &self.handle
+        self.organizations.first()
+    }
+
+    /// The organizations that it serves.
+    pub fn organizations(&self) -> &Organizations<LinkPeer> {
+        &self.organizations
     }
 
     /// Creates an account, if there is none of that name.
     pub async fn ensure_user(&self, name: &str, password: &str, role: &str) -> Result<(), StartError> {
         let create =
             wire::CreateUser { name: name.to_owned(), password: password.to_owned(), role: role.to_owned() };
-        match self.handle.request(Actor::Operator, request::Body::CreateUser(create)).await {
+        match self.handle().request(Actor::Operator, request::Body::CreateUser(create)).await {
             Ok(_) => Ok(()),
             Err(refused) if refused.code() == ErrorCode::NameTaken => Ok(()),
             Err(refused) => Err(refused.into()),
@@ -231,11 +232,10 @@ impl Server {
         if let Some(announcer) = self.announcer {
             announcer.stop().await;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.handle.stop()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.organizations.stop()).await;
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.maintenance.abort();
-        self.time.abort();
         self.certificates.abort();
         if let Some(post) = self.post {
             post.abort();
@@ -249,9 +249,8 @@ impl Server {
         if let Some(http) = self.http {
             let _ = http.await;
         }
-        drop(self.handle);
-        // The thread has answered `stop`, so this doesn't wait.
-        self.thread.join();
+        // The threads have answered `stop`, so this doesn't wait.
+        self.organizations.join();
     }
 }
 
@@ -394,17 +393,15 @@ fn bind(
 
 fn parts(
     config: &Config,
-    handle: &Handle<LinkPeer>,
+    organizations: &Organizations<LinkPeer>,
     intake: &Intake,
     certificates: &Arc<Certificates>,
     limits: &Limits,
 ) -> Parts {
     Parts {
-        handle: handle.clone(),
+        organizations: organizations.clone(),
         intake: intake.clone(),
         certificates: Arc::clone(certificates),
-        name: config.name(),
-        guests: config.guests(),
         registration: config.registration(),
         metrics_token: config.metrics_token(),
         connections: limits.sessions,
@@ -449,10 +446,6 @@ async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
         next = handle.clock().monotonic() + MAINTENANCE.0;
         handle.maintain(backup_hours).await;
     }
-}
-
-async fn keep_time(handle: Handle<LinkPeer>) {
-    handle.keep_time().await;
 }
 
 fn recordings(config: &Config) -> Result<Recordings, StartError> {

@@ -2,7 +2,7 @@
 //! sets the wall clock back locks nobody out.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{AccountError, Settings};
@@ -31,9 +31,9 @@ fn policy(free: u32, longest: Duration) -> Policy {
 #[derive(Debug)]
 pub(super) struct Attempts {
     accounts: Mutex<Lockout<String>>,
-    addresses: Mutex<Lockout<AddressKey>>,
+    addresses: Arc<Mutex<Lockout<AddressKey>>>,
     codes: Mutex<Lockout<UserId>>,
-    emails: Mutex<Lockout<String>>,
+    emails: Arc<Mutex<Lockout<String>>>,
     channels: Mutex<Lockout<String>>,
     clock: Clock,
 }
@@ -44,12 +44,18 @@ impl Attempts {
         let longest = settings.longest_delay;
         Self {
             accounts: Mutex::new(Lockout::new(policy(account, longest))),
-            addresses: Mutex::new(Lockout::new(policy(address, longest))),
+            addresses: Arc::new(Mutex::new(Lockout::new(policy(address, longest)))),
             codes: Mutex::new(Lockout::new(policy(account, longest))),
-            emails: Mutex::new(Lockout::new(EMAILS)),
+            emails: Arc::new(Mutex::new(Lockout::new(EMAILS))),
             channels: Mutex::new(Lockout::new(policy(account, longest))),
             clock,
         }
+    }
+
+    /// Those of another organization: its accounts are its own. An address guesses anywhere, and a mailbox is filled by all.
+    pub(super) fn beside(&self, settings: &Settings) -> Self {
+        let (addresses, emails) = (Arc::clone(&self.addresses), Arc::clone(&self.emails));
+        Self { addresses, emails, ..Self::new(settings, self.clock.clone()) }
     }
 
     /// Counts a try against the account and the address, unless one of them must wait.

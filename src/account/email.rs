@@ -74,7 +74,7 @@ impl Accounts {
         text: String,
         by: By,
     ) -> CodeLetter {
-        let subject = format!("{}: {about}", self.0.settings.name);
+        let subject = format!("{}: {about}", self.name());
         CodeLetter { code: code.hash(), letter: NewMail { to, subject, text, expires: by.at.plus(LIFE) } }
     }
 

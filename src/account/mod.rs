@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 use crate::auth::{ClaimCode, SealKey, StoredPassword, TokenKey};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
-use crate::store::{Ban, By, OneTimeToken, Purpose, ReadError, Store, User, Write};
+use crate::store::{Ban, By, OneTimeToken, Organization, Purpose, ReadError, Store, User, Write};
 use attempts::Attempts;
 use hashing::Hashing;
 use reseal::reseal;
@@ -78,12 +78,12 @@ impl std::fmt::Debug for Accounts {
 struct Inner {
     organization: OrganizationId,
     store: Arc<Store>,
-    hashing: Hashing,
+    hashing: Arc<Hashing>,
     attempts: Attempts,
-    tokens: TokenKey,
-    seal: SealKey,
+    tokens: Arc<TokenKey>,
+    seal: Arc<SealKey>,
     bans: ArcSwap<Vec<Ban>>,
-    written: Notify,
+    written: Arc<Notify>,
     settings: Settings,
     clock: Clock,
 }
@@ -109,15 +109,61 @@ impl Accounts {
         Ok(Self(Arc::new(Inner {
             organization,
             store,
-            hashing,
+            hashing: Arc::new(hashing),
             attempts: Attempts::new(&settings, clock.clone()),
-            tokens,
-            seal,
+            tokens: Arc::new(tokens),
+            seal: Arc::new(seal),
             bans: ArcSwap::from_pointee(bans),
-            written: Notify::new(),
+            written: Arc::default(),
             settings,
             clock,
         })))
+    }
+
+    /// The accounts of another organization of the same server. The pool that hashes, the keys, the outbox and what is
+    /// known of addresses are shared.
+    pub fn beside(&self, home: &Organization) -> Result<Self, ReadError> {
+        let Inner { store, hashing, attempts, tokens, seal, written, settings, clock, .. } = &*self.0;
+        let page = match settings.page.trim_end_matches('/') {
+            "" => String::new(),
+            page => format!("{page}/+{}", home.tag),
+        };
+        Ok(Self(Arc::new(Inner {
+            organization: home.id,
+            store: Arc::clone(store),
+            hashing: Arc::clone(hashing),
+            attempts: attempts.beside(settings),
+            tokens: Arc::clone(tokens),
+            seal: Arc::clone(seal),
+            bans: ArcSwap::from_pointee(store.bans(home.id, None, usize::MAX)?),
+            written: Arc::clone(written),
+            settings: Settings { name: home.name.clone(), page, ..settings.clone() },
+            clock: clock.clone(),
+        })))
+    }
+
+    /// The clock that they go by.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Whose accounts they are.
+    pub fn organization(&self) -> OrganizationId {
+        self.0.organization
+    }
+
+    /// What people call where they are: the first organization as the server, another one as it is named now.
+    pub fn name(&self) -> String {
+        let named = match self.0.organization {
+            OrganizationId::FIRST => None,
+            other => self.0.store.organization(other).ok().flatten(),
+        };
+        named.map_or_else(|| self.0.settings.name.clone(), |organization| organization.name)
+    }
+
+    /// Whether guests are let in.
+    pub fn lets_guests_in(&self) -> bool {
+        self.0.settings.guests
     }
 
     /// Hashes a password, on a thread for that.

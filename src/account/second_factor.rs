@@ -55,7 +55,7 @@ impl Accounts {
         let sealed =
             self.0.seal.seal(user.id.0, secret.as_bytes(), random()?).ok_or(AccountError::Internal)?;
         self.run(by, write::begin_second_factor(user.id, sealed)).await?;
-        let uri = secret.uri(&self.0.settings.name, &user.name);
+        let uri = secret.uri(&self.name(), &user.name);
         let (qr_side, qr) = modules(&uri);
         Ok(wire::SecondFactorSecret { secret: secret.base32(), uri, qr_side, qr: qr.into() })
     }

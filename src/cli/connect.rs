@@ -24,7 +24,7 @@ pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
 /// Which server.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Server {
-    /// The server: parlour://[user@]host[:port][/Channel/Sub]. Default: the one logged in to last.
+    /// The server: parlour://[user@]host[:port][/+TAG][/Channel/Sub]. Default: the one logged in to last.
     #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
     pub(super) address: Option<String>,
 }
@@ -54,12 +54,17 @@ impl Place {
     }
 
     pub(super) fn known(&self) -> Option<&Known> {
-        self.profile.known(&self.address.server())
+        self.profile.known(&self.address.home())
+    }
+
+    /// The certificate that is expected there.
+    pub(super) fn pinned(&self) -> Option<Fingerprint> {
+        self.profile.pinned(&self.address.server())
     }
 
     /// Connects, with the pinned certificate if there is one; `trust` overrides it.
     pub(super) async fn connect(&self, trust: Option<Fingerprint>) -> anyhow::Result<Connected> {
-        let pinned = trust.or_else(|| self.known().and_then(Known::pinned));
+        let pinned = trust.or_else(|| self.pinned());
         Ok(connect(&self.address, pinned.map_or(Trust::FirstUse, Trust::Pinned), CLIENT).await?)
     }
 
@@ -74,7 +79,7 @@ impl Place {
         known.set_logged_in(logged_in);
         let address =
             Address { user: Some(logged_in.name.clone()), channel: String::new(), ..self.address.clone() };
-        Ok(self.profile.remember(&self.address.server(), address.to_string(), known)?)
+        Ok(self.profile.remember(&self.address.home(), address.to_string(), known)?)
     }
 
     /// Comes in as a program, by a key of its owner.
@@ -96,7 +101,7 @@ impl Place {
         let key = DeviceSecret::random().context("the operating system gives no random bytes")?;
         session.register_key(&key, &device()).await?;
         known.set_device_key(Some(&key));
-        Ok(self.profile.put(&self.address.server(), known)?)
+        Ok(self.profile.put(&self.address.home(), known)?)
     }
 
     /// Comes in as a guest of this name, or by what is kept where none is given.
@@ -107,7 +112,7 @@ impl Place {
         announce(output, self, fingerprint);
         if self.known().is_none() {
             let known = Known { fingerprint: fingerprint.to_string(), ..Known::default() };
-            self.profile.put(&self.address.server(), known)?;
+            self.profile.put(&self.address.home(), known)?;
         }
         let session = connected.log_in(Credentials::guest(name, &device())).await?;
         let wallet = Arc::new(GuestWallet(name.to_owned()));
@@ -117,7 +122,7 @@ impl Place {
 
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
-        let server = self.address.server();
+        let server = self.address.home();
         if let Ok(key) = std::env::var("PARLOUR_API_KEY") {
             return self.enter_by_key(&key).await;
         }
@@ -333,7 +338,7 @@ pub(super) fn device() -> String {
 
 /// Says, as ssh does, that a certificate is trusted from now on.
 pub(super) fn announce(output: Output, place: &Place, fingerprint: Fingerprint) {
-    if place.known().is_none() {
+    if place.pinned().is_none() {
         output.line(format!(
             "First time at {}. Its identity, from now on expected:\n  {fingerprint}",
             place.address.server()

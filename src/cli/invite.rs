@@ -70,7 +70,7 @@ impl Invite {
                     roles,
                 };
                 let invite = session.create_invite(create).await?;
-                let link = format!("https://{}/i/{}", place.address.server(), invite.code);
+                let link = format!("https://{}/i/{}", place.address.home(), invite.code);
                 for line in qr_code(&link) {
                     output.line(format!("  {}", paint(&line, "97;40", styled())));
                 }

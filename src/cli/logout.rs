@@ -23,7 +23,7 @@ impl Logout {
         let known = place.known().cloned().unwrap_or_default();
         let forgotten = Known { fingerprint: known.fingerprint, ..Known::default() };
         let address = crate::client::Address { channel: String::new(), ..place.address.clone() };
-        place.profile.remember(&place.address.server(), address.to_string(), forgotten)?;
+        place.profile.remember(&place.address.home(), address.to_string(), forgotten)?;
         output.line(format!("Logged out of {}.", place.address.server()));
         output.object(&json!({ "server": place.address.server(), "logged_out": true }));
         Ok(())

@@ -1,4 +1,4 @@
-//! `parlour://[user@]host[:port][/Channel/Sub]`.
+//! `parlour://[user@]host[:port][/+TAG][/Channel/Sub]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub enum AddressError {
     #[error("`{0}://` isn't Parlour's; write parlour://host")]
     Scheme(String),
     /// It names no host, or something that can't be one.
-    #[error("`{0}` names no host; write parlour://[user@]host[:port][/Channel/Sub]")]
+    #[error("`{0}` names no host; write parlour://[user@]host[:port][/+TAG][/Channel/Sub]")]
     Host(String),
     /// It carries a password.
     #[error("an address carries no password, since it is seen by others; leave it out, it is asked for")]
@@ -31,12 +31,22 @@ pub struct Address {
     pub host: String,
     /// UDP port.
     pub port: u16,
+    /// Tag of the organization; empty for the server's first one.
+    pub organization: String,
     /// Names of channels, from the top down; empty for none.
     pub channel: String,
 }
 
 impl Address {
-    /// `host:port`, which names the server in a profile.
+    /// `host:port`, or `host:port/+tag`: what one logs in to. It names that in a profile.
+    pub fn home(&self) -> String {
+        match self.organization.to_lowercase() {
+            tag if tag.is_empty() => self.server(),
+            tag => format!("{}/+{}", self.server(), encode(&tag)),
+        }
+    }
+
+    /// `host:port`, which names the server.
     pub fn server(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -63,12 +73,19 @@ impl FromStr for Address {
             url.host_str().filter(|host| !host.is_empty()).ok_or(AddressError::Host(text.to_owned()))?;
         let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
         let user = decode(url.username());
-        let channel =
-            decode(url.path()).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
+        let path = url.path().trim_start_matches('/');
+        let (first, below) = path.split_once('/').unwrap_or((path, ""));
+        // A channel whose name begins with a plus is written with %2B.
+        let (organization, path) = match first.strip_prefix('+') {
+            Some(tag) if !tag.is_empty() => (decode(tag), below),
+            _ => (String::new(), path),
+        };
+        let channel = decode(path).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
         Ok(Self {
             user: (!user.is_empty()).then_some(user),
             host: decode(host.trim_start_matches('[').trim_end_matches(']')),
             port: url.port().unwrap_or(DEFAULT_PORT),
+            organization,
             channel,
         })
     }
@@ -82,6 +99,9 @@ impl fmt::Display for Address {
         }
         let server = self.server();
         f.write_str(server.strip_suffix(&format!(":{DEFAULT_PORT}")).unwrap_or(&server))?;
+        if !self.organization.is_empty() {
+            write!(f, "/+{}", encode(&self.organization))?;
+        }
         for name in self.channel.split('/').filter(|name| !name.is_empty()) {
             write!(f, "/{}", encode(name))?;
         }
@@ -120,6 +140,35 @@ mod tests {
     }
 
     #[test]
+    fn an_organization_stands_before_the_channel() {
+        let address: Address = "example.org/+Raid/Operations/Alpha".parse().unwrap();
+        assert_eq!((address.organization.as_str(), address.channel.as_str()), ("Raid", "Operations/Alpha"));
+        assert_eq!(address.to_string(), "parlour://example.org/+Raid/Operations/Alpha");
+        assert_eq!(
+            (address.server(), address.home()),
+            ("example.org:4848".to_owned(), "example.org:4848/+raid".to_owned())
+        );
+        let only: Address = "parlour://zoe@example.org:5000/+raid".parse().unwrap();
+        assert_eq!((only.organization.as_str(), only.channel.as_str()), ("raid", ""));
+        assert_eq!(only.home(), "example.org:5000/+raid");
+    }
+
+    #[test]
+    fn a_channel_may_begin_with_a_plus() {
+        for (text, channel) in
+            [("example.org/%2Bfun", "+fun"), ("example.org/Games/+fun", "Games/+fun"), ("example.org/+", "+")]
+        {
+            let address: Address = text.parse().unwrap();
+            assert_eq!((address.organization.as_str(), address.channel.as_str()), ("", channel), "{text}");
+            assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
+            assert_eq!(address.home(), "example.org:4848");
+        }
+        let below: Address = "example.org/+raid/+fun".parse().unwrap();
+        assert_eq!((below.organization.as_str(), below.channel.as_str()), ("raid", "+fun"));
+        assert_eq!(below.to_string().parse::<Address>().unwrap(), below);
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
         assert_eq!("https://example.org".parse::<Address>(), Err(AddressError::Scheme("https".to_owned())));
         assert_eq!("parlour://a:b@example.org".parse::<Address>(), Err(AddressError::Password));
@@ -129,10 +178,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(user in "[^\\s/]{1,10}", name in "[^/\\s][^/]{0,20}", port: u16) {
+        fn what_is_written_is_read(user in "[^\\s/]{1,10}", organization in "|[a-z0-9-]{1,12}", name in "[^/\\s][^/]{0,20}", port: u16) {
             // No channel can have these names; see `name`.
             prop_assume!(!matches!(name.trim(), "." | ".."));
-            let address = Address { user: Some(user), host: "example.org".to_owned(), port, channel: name.trim().to_owned() };
+            let address = Address { user: Some(user), host: "example.org".to_owned(), port, organization, channel: name.trim().to_owned() };
             prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
         }
 

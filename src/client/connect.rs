@@ -126,7 +126,8 @@ pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Co
     let resolved = resolved.map_err(|source| ConnectError::Resolve { host: address.host.clone(), source })?;
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
-        match reach(Socket::bind(place)?, place, &server, trust, PATIENCE, client).await {
+        let greeting = Greeting { client, organization: &address.organization };
+        match reach(Socket::bind(place)?, place, &server, trust, PATIENCE, greeting).await {
             Ok(connected) => return Ok(connected),
             Err(error @ (ConnectError::CertificateChanged { .. } | ConnectError::Greeting(_))) => {
                 return Err(error);
@@ -165,7 +166,7 @@ impl Socket {
         Self { toward: Some(shard), ..self }
     }
 
-    /// Connects to a place and greets, as [`connect`] does, waiting so long for an answer.
+    /// Connects to a place and greets its first organization, as [`connect`] does, waiting so long for an answer.
     pub async fn connect(
         self,
         place: SocketAddr,
@@ -173,8 +174,16 @@ impl Socket {
         client: &str,
         patience: Duration,
     ) -> Result<Connected, ConnectError> {
-        reach(self, place, &place.to_string(), trust, patience, client).await
+        let greeting = Greeting { client, organization: "" };
+        reach(self, place, &place.to_string(), trust, patience, greeting).await
     }
+}
+
+/// What the greeting says: who is there, and which organization is meant.
+#[derive(Clone, Copy, Debug)]
+struct Greeting<'a> {
+    client: &'a str,
+    organization: &'a str,
 }
 
 /// Connects and greets. To a server that is known the greeting goes with the first packet: it changes
@@ -185,7 +194,7 @@ async fn reach(
     server: &str,
     trust: Trust,
     patience: Duration,
-    client: &str,
+    greeting: Greeting<'_>,
 ) -> Result<Connected, ConnectError> {
     let expected = match trust {
         Trust::Pinned(fingerprint) => Some(fingerprint),
@@ -202,7 +211,7 @@ async fn reach(
     let reached = async {
         match connecting.into_0rtt() {
             Ok((connection, accepted)) => {
-                let (welcome, accepted) = tokio::join!(greet(&connection, client), accepted);
+                let (welcome, accepted) = tokio::join!(greet(&connection, greeting), accepted);
                 match connection.close_reason() {
                     Some(reason) => Err(reason),
                     None => Ok((connection, accepted.then_some(welcome))),
@@ -218,7 +227,7 @@ async fn reach(
     };
     let welcome = match welcome {
         Some(welcome) => welcome,
-        None => greet(&connection, client).await,
+        None => greet(&connection, greeting).await,
     }?;
     let fingerprint = seen.fingerprint().or(expected);
     let fingerprint = fingerprint.ok_or_else(|| lost("no certificate was presented".to_owned()))?;
@@ -241,12 +250,16 @@ fn failed(
     }
 }
 
-async fn greet(connection: &quinn::Connection, client: &str) -> Result<wire::Welcome, RequestError> {
+async fn greet(
+    connection: &quinn::Connection,
+    greeting: Greeting<'_>,
+) -> Result<wire::Welcome, RequestError> {
     let hello = wire::Hello {
         version_min: *VERSIONS.start(),
         version_max: *VERSIONS.end(),
         features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
-        client: client.to_owned(),
+        client: greeting.client.to_owned(),
+        organization: greeting.organization.to_owned(),
     };
     match exchange(connection, request::Body::Hello(hello)).await? {
         response::Body::Welcome(welcome) => Ok(welcome),

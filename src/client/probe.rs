@@ -126,6 +126,7 @@ async fn greet_web(place: SocketAddr, host: &str, client: &str) -> Result<Web, P
         version_max: *VERSIONS.end(),
         features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
         client: client.to_owned(),
+        organization: String::new(),
     };
     send.write_all(&encode(&Request::from(request::Body::Hello(hello)))).await.map_err(broken)?;
     send.finish().map_err(broken)?;

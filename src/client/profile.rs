@@ -168,7 +168,7 @@ struct Contents {
     servers: BTreeMap<String, Known>,
 }
 
-/// The servers that are known, by `host:port`.
+/// The servers that are known, by `host:port`, and organizations on them other than the first, by `host:port/+tag`.
 #[derive(Clone, Debug)]
 pub struct Profile {
     path: PathBuf,
@@ -204,6 +204,14 @@ impl Profile {
     /// What is known of a server.
     pub fn known(&self, server: &str) -> Option<&Known> {
         self.contents.servers.get(server)
+    }
+
+    /// The certificate that is expected of a server: what is known of any of its organizations.
+    pub fn pinned(&self, server: &str) -> Option<Fingerprint> {
+        let is_there = |home: &str| {
+            home.strip_prefix(server).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.contents.servers.iter().filter(|(home, _)| is_there(home)).find_map(|(_, known)| known.pinned())
     }
 
     /// Replaces what is known of a server, and makes it the last. Written at once.
@@ -258,6 +266,18 @@ mod tests {
         assert_eq!(read.known("host:1").unwrap().pinned(), Some(Fingerprint([9; 32])));
         let mode = fs::metadata(directory.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn log_ins_are_of_an_organization_and_the_certificate_is_of_the_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut profile = Profile::load(directory.path()).unwrap();
+        let known = Known { fingerprint: Fingerprint([9; 32]).to_string(), ..Known::default() };
+        profile.put("host:1/+raid", Known { user: "alice".to_owned(), ..known }).unwrap();
+        assert_eq!(profile.known("host:1"), None);
+        assert_eq!(profile.known("host:1/+raid").unwrap().user, "alice");
+        assert_eq!(profile.pinned("host:1"), Some(Fingerprint([9; 32])));
+        assert_eq!((profile.pinned("host:11"), profile.pinned("host:")), (None, None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,7 @@ use crate::id::{ChannelId, SessionId, Ssrc, Way};
 use crate::protocol::CloseCode;
 use crate::protocol::wire::{self, response};
 use crate::state::{Actor, Asked, Change, Event, Held, Member, State};
+use crate::store::write::Deleted;
 use crate::store::{Author, By, Failed, Rejected, Seen, Write, write};
 use crate::voice::{Activity, Peer, Stage};
 
@@ -41,6 +43,12 @@ pub(super) struct Control<P> {
     pub(super) attached: Vec<Attachment>,
     /// Guests whom moderators muted or deafened, by their address: they have nothing else that stays.
     restrained: HashMap<IpAddr, (bool, bool)>,
+}
+
+/// What ends the thread.
+enum Last {
+    Stop { reply: oneshot::Sender<()> },
+    Delete { by: By, reply: oneshot::Sender<Result<Deleted, Refused>> },
 }
 
 /// Addresses of restrained guests that are kept; above that, new ones aren't.
@@ -84,23 +92,34 @@ impl<P: Peer> Control<P> {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
         let mut batch = Vec::new();
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
-            if let Some(reply) = self.handle_batch(&mut batch) {
-                for place in self.seats.values_mut() {
-                    place.say_goodbye(CloseCode::ShuttingDown, "");
+            match self.handle_batch(&mut batch) {
+                Some(Last::Stop { reply }) => {
+                    for place in self.seats.values_mut() {
+                        place.say_goodbye(CloseCode::ShuttingDown, "");
+                    }
+                    self.stop_recordings();
+                    let _ = reply.send(());
+                    return;
                 }
-                self.stop_recordings();
-                let _ = reply.send(());
-                return;
+                Some(Last::Delete { by, reply }) => {
+                    let deleted = self.delete(by);
+                    let ends = deleted.is_ok();
+                    let _ = reply.send(deleted);
+                    if ends {
+                        return;
+                    }
+                }
+                None => (),
             }
         }
     }
 
-    /// Does a batch. Answers with whom to tell when the thread is to stop.
-    fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<oneshot::Sender<()>> {
+    /// Does a batch. Answers with what is to be done last, if anything is.
+    fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<Last> {
         let mut pending =
             Pending { events: self.state.advance(self.shared.clock.wall()), ..Pending::default() };
         let mut before: Option<State> = None;
-        let (mut stop, mut followers) = (None, Vec::new());
+        let (mut last, mut followers) = (None, Vec::new());
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -129,7 +148,8 @@ impl<P: Peer> Control<P> {
                     self.broken.clear();
                 }
                 Command::Follow { what, reply } => followers.push((what, reply)),
-                Command::Stop { reply } => stop = Some(reply),
+                Command::Stop { reply } => last = Some(Last::Stop { reply }),
+                Command::Delete { by, reply } => last = Some(Last::Delete { by, reply }),
             }
         }
         match before {
@@ -141,7 +161,21 @@ impl<P: Peer> Control<P> {
         for (what, reply) in followers {
             let _ = reply.send(self.follow(what));
         }
-        stop
+        last
+    }
+
+    /// Deletes the organization, and sends away whoever is in it.
+    fn delete(&mut self, by: By) -> Result<Deleted, Refused> {
+        let deleted = self.shared.store.run(by, write::delete_organization(self.shared.organization))?;
+        // Whoever finds the queue closed learns why.
+        self.shared.deleted.store(true, Ordering::Release);
+        self.shared.table.store(Arc::default());
+        self.shared.connected.store(0, Ordering::Relaxed);
+        for place in std::mem::take(&mut self.seats).into_values() {
+            place.send_away(CloseCode::OrganizationDeleted, "");
+        }
+        self.stop_recordings();
+        Ok(deleted)
     }
 
     /// Decides what is asked; what it leads to is published and written with the batch, and then answered.

@@ -13,6 +13,8 @@ use crate::feed::{Filter, Subscription};
 use crate::id::SessionId;
 use crate::protocol::wire::response;
 use crate::state::Asked;
+use crate::store::By;
+use crate::store::write::Deleted;
 
 /// Something for the control thread.
 pub(super) enum Command<P> {
@@ -54,6 +56,11 @@ pub(super) enum Command<P> {
     Tick,
     Stop {
         reply: oneshot::Sender<()>,
+    },
+    /// The organization is deleted, and everybody in it told so.
+    Delete {
+        by: By,
+        reply: oneshot::Sender<Result<Deleted, Refused>>,
     },
 }
 

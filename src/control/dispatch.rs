@@ -147,7 +147,7 @@ impl<P: Peer> Handle<P> {
         let (reply, answer) = oneshot::channel();
         let span = Span::current();
         self.enqueue(Command::Change { actor, asked: Box::new(asked), given, span, reply })?;
-        answer.await.map_err(|_| Refused::Stopping)?
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Whether a change would be made. Nothing is.
@@ -170,7 +170,7 @@ impl<P: Peer> Handle<P> {
             let _ = reply.send(question(control));
         };
         self.enqueue(Command::Look(Box::new(look)))?;
-        answer.await.map_err(|_| Refused::Stopping)?
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Whether an actor may do an operation that is done elsewhere: by the table of operations, and by a rule of the

@@ -36,8 +36,8 @@ impl<P: Peer> Handle<P> {
         let (reply, done) = oneshot::channel();
         // Waits for room: what is written already isn't to be refused.
         let command = Command::Follow { what, reply };
-        self.0.queue.send(command).await.map_err(|_| Refused::Stopping)?;
-        done.await.map_err(|_| Refused::Stopping)?
+        self.0.queue.send(command).await.map_err(|_| self.gone())?;
+        done.await.map_err(|_| self.gone())?
     }
 }
 

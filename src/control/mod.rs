@@ -18,6 +18,7 @@ mod follow;
 mod load;
 mod news;
 mod nobody;
+mod organizations;
 mod own;
 mod recorder;
 mod refused;
@@ -33,11 +34,12 @@ pub use dispatch::Entered;
 pub use load::StartError;
 pub use news::Attachment;
 pub use nobody::Nobody;
+pub use organizations::Organizations;
 pub use refused::Refused;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -126,6 +128,10 @@ struct Shared<P> {
     settings: Settings,
     started: Timestamp,
     clock: Clock,
+    /// The organizations of the server, once it is one of them.
+    among: OnceLock<Weak<organizations::Inner<P>>>,
+    /// Set when the organization is there no more.
+    deleted: AtomicBool,
 }
 
 /// The way to the control thread, for every transport. Cheap to clone.
@@ -174,9 +180,18 @@ pub fn start<P: Peer>(
     settings: Settings,
     clock: Clock,
 ) -> Result<(Handle<P>, Thread), StartError> {
+    let accounts = Accounts::start(Arc::clone(&store), organization, settings.accounts.clone(), clock)?;
+    begin(store, accounts, settings)
+}
+
+/// Starts a control thread for those whose accounts these are.
+fn begin<P: Peer>(
+    store: Arc<Store>,
+    accounts: Accounts,
+    settings: Settings,
+) -> Result<(Handle<P>, Thread), StartError> {
+    let (organization, clock) = (accounts.organization(), accounts.clock().clone());
     let state = State::new(load::stored(&store, organization, settings.max_sessions)?, clock.wall());
-    let accounts =
-        Accounts::start(Arc::clone(&store), organization, settings.accounts.clone(), clock.clone())?;
     let (queue, commands) = mpsc::channel(QUEUE);
     let shared = Arc::new(Shared {
         organization,
@@ -193,6 +208,8 @@ pub fn start<P: Peer>(
         settings,
         started: clock.wall(),
         clock,
+        among: OnceLock::new(),
+        deleted: AtomicBool::new(false),
     });
     let handle = Handle(Arc::clone(&shared));
     let control = batch::Control::new(state, shared);
@@ -237,7 +254,7 @@ impl<P: Peer> Handle<P> {
         let (reply, answer) = oneshot::channel();
         let mut logged_in = proven.logged_in();
         self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
-        let (attached, events) = answer.await.map_err(|_| Refused::Stopping)??;
+        let (attached, events) = answer.await.map_err(|_| self.gone())??;
         logged_in.ssrc = attached.ssrc.0;
         Ok(((attached, events), logged_in))
     }
@@ -246,6 +263,11 @@ impl<P: Peer> Handle<P> {
     pub async fn depart(&self, session: SessionId, attachment: u64) {
         // Waits for room rather than being refused: a departed session must not stay audible.
         let _ = self.0.queue.send(Command::Depart { session, attachment }).await;
+    }
+
+    /// Whose it is.
+    pub fn organization(&self) -> OrganizationId {
+        self.0.organization
     }
 
     /// Tells everyone connected that the server stops, refuses what comes after, and ends the thread.
@@ -281,10 +303,15 @@ impl<P: Peer> Handle<P> {
         self.0.connected.load(Ordering::Relaxed)
     }
 
+    /// Why nothing is answered any more.
+    fn gone(&self) -> Refused {
+        if self.0.deleted.load(Ordering::Acquire) { Refused::NoSuchOrganization } else { Refused::Stopping }
+    }
+
     fn enqueue(&self, command: Command<P>) -> Result<(), Refused> {
         self.0.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refused::Busy,
-            mpsc::error::TrySendError::Closed(_) => Refused::Stopping,
+            mpsc::error::TrySendError::Closed(_) => self.gone(),
         })
     }
 
@@ -294,7 +321,7 @@ impl<P: Peer> Handle<P> {
         let all = voice_counts.all().chain(counts.all()).chain(slow);
         wire::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            name: settings.accounts.name.clone(),
+            name: self.0.accounts.name(),
             started_ms: started.0,
             sessions: self.connected(),
             addresses: settings.addresses.clone(),

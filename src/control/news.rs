@@ -28,7 +28,7 @@ impl<P: Peer> Handle<P> {
     ) -> Result<Subscription, Refused> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Command::Subscribe { actor, from, filter, reply })?;
-        answer.await.map_err(|_| Refused::Stopping)?
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// From now on the rows of `attachment` are written with each event that is kept.

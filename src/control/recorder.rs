@@ -105,13 +105,13 @@ impl<P: Peer> Control<P> {
         begins.into_iter().chain(looks).min()
     }
 
-    /// Ends what is written, because the server stops.
+    /// Ends what is written, because the server stops or the organization is deleted.
     pub(super) fn stop_recordings(&mut self) {
-        if let Some(recordings) = &self.shared.recordings {
-            // Waits until the files are whole, for moments.
-            recordings.close(self.shared.clock.wall());
+        let (recordings, now) = (self.shared.recordings.as_ref(), self.shared.clock.wall());
+        for running in std::mem::take(&mut self.running).into_values() {
+            // One that ended by itself needs no stop.
+            let _ = recordings.map(|recordings| recordings.stop(running.id, now));
         }
-        self.running.clear();
     }
 }
 

@@ -10,8 +10,8 @@ use crate::account::AccountError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
-    CreateRoleError, DeleteChannelError, DeleteRoleError, GrantError, PutChannelError,
-    PutOrganizationSettingsError, PutRestraintError, PutRoleError,
+    CreateRoleError, DeleteChannelError, DeleteOrganizationError, DeleteRoleError, GrantError,
+    PutChannelError, PutOrganizationSettingsError, PutRestraintError, PutRoleError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -45,6 +45,11 @@ pub enum Refused {
     /// The server stops.
     #[error("the server is shutting down; try again in a moment")]
     Stopping,
+    /// Nobody has the tag that the greeting names, or not any more.
+    #[error(
+        "there is no organization of this name on the server; look at the part of the address that begins with a plus"
+    )]
+    NoSuchOrganization,
     /// The state says no.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -59,6 +64,18 @@ pub enum Refused {
     Internal,
 }
 
+impl From<Failed<DeleteOrganizationError>> for Refused {
+    fn from(failed: Failed<DeleteOrganizationError>) -> Self {
+        match failed {
+            Failed::Refused(DeleteOrganizationError::NoSuchOrganization) => Self::NoSuchOrganization,
+            Failed::Refused(error @ DeleteOrganizationError::Serving) => {
+                Self::Rejected(ErrorCode::Forbidden, error.to_string())
+            }
+            Failed::Commit(error) => error.into(),
+        }
+    }
+}
+
 impl Refused {
     /// The code that says the same to a program.
     pub fn code(&self) -> ErrorCode {
@@ -71,6 +88,7 @@ impl Refused {
             Self::RateLimited(_) => ErrorCode::RateLimited,
             Self::Account(error) => error.code(),
             Self::Busy | Self::Stopping => ErrorCode::Busy,
+            Self::NoSuchOrganization => ErrorCode::NoSuchOrganization,
             Self::Denied(denied) => denied.code(),
             Self::Rejected(code, _) => *code,
             Self::ReadOnly => ErrorCode::ReadOnly,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::link::{Link, Reply};
 use super::session::Session;
 use super::{LinkPeer, Shared, exchange};
-use crate::control::{Entered, Newcomer, Refused, Visitor};
+use crate::control::{Entered, Handle, Newcomer, Refused, Visitor};
 use crate::protocol::call::Call;
 use crate::protocol::wire::{Hello, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
@@ -34,7 +34,7 @@ impl ExpectHello {
         Self { link, from, shared }
     }
 
-    /// Reads the client's greeting and agrees on a version.
+    /// Reads the client's greeting, agrees on a version, and finds the organization that is meant.
     pub(super) async fn hello(self) -> Result<ExpectLogIn, Ended> {
         let (mut send, request) = next_request(&self.link).await?;
         let hello = match request {
@@ -45,10 +45,17 @@ impl ExpectHello {
         let Some(welcome) = self.agree(&hello) else {
             return self.refuse(send, Refused::Version, CloseCode::VersionRefused).await;
         };
+        let home = match self.shared.organizations.find(&hello.organization).await {
+            Ok(home) => home,
+            Err(refused) => return self.refuse(send, refused, CloseCode::NoSuchOrganization).await,
+        };
+        let accounts = home.accounts();
+        let (server_name, guests) = (accounts.name(), accounts.lets_guests_in());
+        let welcome = Welcome { server_name, guests, unclaimed: accounts.is_unclaimed(), ..welcome };
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
         let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);
-        Ok(ExpectLogIn { link: self.link, from: self.from, shared: self.shared, client, paced })
+        Ok(ExpectLogIn { link: self.link, from: self.from, shared: self.shared, home, client, paced })
     }
 
     /// The highest version that both speak, and the features both have.
@@ -60,12 +67,11 @@ impl ExpectHello {
         let known =
             FEATURES.iter().filter(|feature| hello.features.iter().any(|offered| offered == *feature));
         let features = known.map(|feature| (*feature).to_owned()).collect();
-        let unclaimed = self.shared.handle.accounts().is_unclaimed();
-        Some(Welcome { version, features, unclaimed, ..self.shared.welcome.clone() })
+        Some(Welcome { version, features, ..self.shared.welcome.clone() })
     }
 
     async fn refuse(self, send: Reply, refused: Refused, code: CloseCode) -> Result<ExpectLogIn, Ended> {
-        refuse_last(send, refused, &self.shared).await;
+        refuse_last(send, refused, self.shared.organizations.first()).await;
         Err(Some(code))
     }
 }
@@ -75,6 +81,7 @@ pub(super) struct ExpectLogIn {
     link: Link,
     from: IpAddr,
     shared: Arc<Shared>,
+    home: Handle<LinkPeer>,
     client: String,
     paced: bool,
 }
@@ -99,9 +106,9 @@ impl ExpectLogIn {
                 Err(refused) => refused,
             };
             if number == TRIES {
-                refuse_last(send, refused, &self.shared).await;
+                refuse_last(send, refused, &self.home).await;
             } else {
-                self.shared.handle.counts().refused(refused.code());
+                self.home.counts().refused(refused.code());
                 exchange::answer(&mut send, Err(refused)).await;
             }
         }
@@ -109,10 +116,10 @@ impl ExpectLogIn {
     }
 
     async fn enter(&self, request: Result<request::Body, Refused>) -> Result<Welcomed, Refused> {
-        let handle = &self.shared.handle;
+        let home = &self.home;
         let Call::Entry(entry) = Call::from(request?) else { return Err(Refused::Unexpected) };
         let visitor = Visitor { from: self.from, client: &self.client, exported: self.link.exported() };
-        let proven = match handle.enter(&entry, visitor).await? {
+        let proven = match home.enter(&entry, visitor).await? {
             Entered::Answer(answer) => return Ok(Welcomed::Answer(answer)),
             Entered::Proven(proven) => *proven,
         };
@@ -122,10 +129,17 @@ impl ExpectLogIn {
             kind: self.link.kind(),
             client: self.client.clone(),
         };
-        let (attached, logged_in) = handle.arrive(proven, newcomer).await?;
+        let (attached, logged_in) = home.arrive(proven, newcomer).await?;
         let (id, user) = (logged_in.session, logged_in.user);
         let span = tracing::info_span!("session", session = id, user);
-        let session = Session::new(self.link.clone(), attached, span, Arc::clone(&self.shared), self.paced);
+        let session = Session::new(
+            self.link.clone(),
+            home.clone(),
+            attached,
+            span,
+            Arc::clone(&self.shared),
+            self.paced,
+        );
         Ok(Welcomed::Session(Box::new(session), response::Body::LoggedIn(logged_in)))
     }
 }
@@ -145,8 +159,8 @@ async fn next_request(link: &Link) -> Result<(Reply, Result<request::Body, Refus
 }
 
 /// Answers, and waits until the client has the answer: closing drops what is still under way.
-async fn refuse_last(mut send: Reply, refused: Refused, shared: &Shared) {
-    shared.handle.counts().refused(refused.code());
+async fn refuse_last(mut send: Reply, refused: Refused, home: &Handle<LinkPeer>) {
+    home.counts().refused(refused.code());
     exchange::answer(&mut send, Err(refused)).await;
     send.arrived().await;
 }

@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::LinkPeer;
-use crate::control::Handle;
+use crate::control::{Handle, Organizations};
 use crate::protocol::wire::{Request, Response, request, response};
 use crate::protocol::{FrameError, MAX_EVENT, MAX_REQUEST, decode, encode};
 
@@ -53,7 +53,7 @@ impl LocalSocket {
     }
 
     /// Answers requests until dropped.
-    pub async fn run(self, handle: Handle<LinkPeer>) {
+    pub async fn run(self, organizations: Organizations<LinkPeer>) {
         let room = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -62,7 +62,7 @@ impl LocalSocket {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let handle = handle.clone();
+            let handle = organizations.first().clone();
             tokio::spawn(async move {
                 if tokio::time::timeout(LONG_PATIENCE, serve(stream, &handle)).await.is_err() {
                     tracing::debug!("a request on the local socket took too long");

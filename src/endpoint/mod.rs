@@ -35,7 +35,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::control::Handle;
+use crate::control::Organizations;
 use crate::protocol::{ALPN, ALPN_WEB, wire};
 use crate::transport;
 use crate::voice::Rates;
@@ -99,7 +99,7 @@ pub struct Limits {
 #[derive(Debug)]
 struct Shared {
     shard: u8,
-    handle: Handle<LinkPeer>,
+    organizations: Organizations<LinkPeer>,
     limits: Limits,
     welcome: wire::Welcome,
     relay: Relay,
@@ -177,7 +177,7 @@ impl Endpoint {
     /// most, and its threads hold nothing any more, as long again.
     pub async fn run(
         self,
-        handle: Handle<LinkPeer>,
+        organizations: Organizations<LinkPeer>,
         limits: Limits,
         welcome: wire::Welcome,
         stop: impl Future<Output = ()>,
@@ -187,11 +187,10 @@ impl Endpoint {
         let serving: Vec<_> = (0..)
             .zip(self.shards.into_iter().zip(inboxes))
             .map(|(number, (shard, inbox))| {
-                let relay =
-                    Relay::new(usize::from(number), handle.clone(), ways.clone(), limits.gather, began);
+                let relay = Relay::new(usize::from(number), ways.clone(), limits.gather, began);
                 let shared = Shared {
                     shard: number,
-                    handle: handle.clone(),
+                    organizations: organizations.clone(),
                     limits,
                     welcome: welcome.clone(),
                     relay,

@@ -12,17 +12,19 @@ use tokio::time::Instant;
 use super::LinkPeer;
 use crate::control::Handle;
 use crate::id::ChannelId;
-use crate::voice::{Audience, Fate, Frame, Gather, Offer, Overload, Peer, TICK};
+use crate::voice::{self, Audience, Fate, Gather, Offer, Overload, Peer, TICK};
 
 /// Packets of other shards that wait for one; above that they are dropped and counted. A second of forty
 /// speakers: a shard so far behind is lost anyway.
 const INBOX: usize = 2_048;
 
+/// A packet, with the way to the table of its speaker's organization.
+pub(super) type Frame = voice::Frame<Handle<LinkPeer>>;
+
 /// One shard's part in passing voice on.
 #[derive(Debug)]
 pub(super) struct Relay {
     shard: usize,
-    handle: Handle<LinkPeer>,
     /// The way to every shard, this one's own included.
     ways: Vec<Way>,
     started: Instant,
@@ -50,7 +52,7 @@ impl Way {
 
 #[derive(Debug)]
 struct Waiting {
-    gather: Gather,
+    gather: Gather<Handle<LinkPeer>>,
     /// When [`Relay::run`] looks next.
     next: Option<Duration>,
 }
@@ -76,23 +78,23 @@ pub(super) enum Forwarded {
 
 impl Relay {
     /// Frames wait for each other for `gather` at most. All shards began at the same time.
-    pub(super) fn new(
-        shard: usize,
-        handle: Handle<LinkPeer>,
-        ways: Vec<Way>,
-        gather: Duration,
-        started: Instant,
-    ) -> Self {
+    pub(super) fn new(shard: usize, ways: Vec<Way>, gather: Duration, started: Instant) -> Self {
         let waiting = Mutex::new(Waiting { gather: Gather::new(gather), next: None });
         let load = Mutex::default();
-        Self { shard, handle, ways, started, waiting, load, earlier: Notify::new() }
+        Self { shard, ways, started, waiting, load, earlier: Notify::new() }
     }
 
     /// Passes on a packet of a session that lives here. The hot path: nothing here waits or asks what
     /// anyone may do; the forwarding table already has the answer. `begins` says that the speaker was
-    /// silent before, `level` how loud it is (RFC 6464), where that is told.
-    pub(super) fn forward(&self, frame: Frame, level: Option<u8>, begins: bool) -> Forwarded {
-        let (table, counts) = (self.handle.table(), self.handle.voice_counts());
+    /// silent before, `level` how loud it is (RFC 6464), where that is told; `home` is the frame's own.
+    pub(super) fn forward(
+        &self,
+        home: &Handle<LinkPeer>,
+        frame: Frame,
+        level: Option<u8>,
+        begins: bool,
+    ) -> Forwarded {
+        let (table, counts) = (home.table(), home.voice_counts());
         let Some(route) = table.route(frame.ssrc, frame.flow) else {
             counts.add(Fate::NotSpeaking, 1);
             return Forwarded::Silent;
@@ -185,7 +187,9 @@ impl Relay {
     /// Sends packets of one channel, all of them to a listener before the next listener: so they leave in
     /// one datagram. Who hears them is looked up now; in the meantime somebody may have left.
     fn send(&self, frames: &[Frame]) {
-        let (table, counts) = (self.handle.table(), self.handle.voice_counts());
+        // A channel has one organization, so all of them have the same.
+        let Some(home) = frames.first().map(|frame| &frame.home) else { return };
+        let (table, counts) = (home.table(), home.voice_counts());
         let mut rest = frames;
         let (mut delivered, mut full) = (0, 0);
         // Frames of a speaker who went elsewhere in the meantime have another audience than their
@@ -264,7 +268,8 @@ impl Relay {
     }
 
     fn take_over(&self, frame: Frame) {
-        let table = self.handle.table();
+        let home = frame.home.clone();
+        let table = home.table();
         match table.route(frame.ssrc, frame.flow) {
             Some(route) => {
                 self.note(route.audience.listeners());
@@ -273,7 +278,7 @@ impl Relay {
                     None => self.send(std::slice::from_ref(&frame)),
                 }
             }
-            None => self.handle.voice_counts().add(Fate::NotSpeaking, 1),
+            None => home.voice_counts().add(Fate::NotSpeaking, 1),
         }
     }
 

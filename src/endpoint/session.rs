@@ -11,16 +11,16 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::link::{Link, Question, Reply};
-use super::relay::Forwarded;
-use super::{Shared, exchange};
-use crate::control::{Actor, Attached, Refused};
+use super::relay::{Forwarded, Frame};
+use super::{LinkPeer, Shared, exchange};
+use crate::control::{Actor, Attached, Handle, Refused};
 use crate::id::FlowId;
 use crate::protocol::wire::request;
 use crate::protocol::{
     CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo,
     write_notice,
 };
-use crate::voice::{Bucket, Fate, Frame, Limiter};
+use crate::voice::{Bucket, Fate, Limiter};
 
 /// How long after a frame its speaker counts as speaking.
 const TALK_SPURT: Duration = Duration::from_secs(1);
@@ -51,6 +51,8 @@ const CONFIRMATION: Duration = Duration::from_secs(2);
 /// One connected session. Dropping its connection's tasks ends it; [`Session::run`] does all of that.
 pub(super) struct Session {
     link: Link,
+    /// The organization that it came to.
+    home: Handle<LinkPeer>,
     attached: Attached,
     events: Option<Receiver<Bytes>>,
     /// What is logged about its requests is logged in this.
@@ -66,6 +68,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         link: Link,
+        home: Handle<LinkPeer>,
         (attached, events): (Attached, Receiver<Bytes>),
         span: Span,
         shared: Arc<Shared>,
@@ -73,6 +76,7 @@ impl Session {
     ) -> Self {
         Self {
             link,
+            home,
             attached,
             events: Some(events),
             span,
@@ -93,7 +97,7 @@ impl Session {
             () = Arc::clone(&session).serve_requests() => (),
         }
         let Attached { session: id, attachment, .. } = session.attached;
-        session.shared.handle.depart(id, attachment).await;
+        session.home.depart(id, attachment).await;
         session.span.in_scope(|| tracing::debug!("a session's connection ended"));
     }
 
@@ -108,7 +112,7 @@ impl Session {
 
     /// Checks one voice packet and passes it on to whoever hears this session.
     fn forward(&self, datagram: Bytes, incoming: &mut Incoming) {
-        let counts = self.shared.handle.voice_counts();
+        let counts = self.home.voice_counts();
         let packet = match VoicePacket::parse(&datagram) {
             Ok(packet) => packet,
             Err(HeaderError::TooLarge) => return counts.add(Fate::TooLarge, 1),
@@ -137,7 +141,8 @@ impl Session {
             self.link.send_datagram(write_notice(self.attached.ssrc, notice).into());
         };
         let (ssrc, flow) = (packet.header.ssrc, packet.flow);
-        match self.shared.relay.forward(Frame { ssrc, flow, datagram, plain }, level, begins) {
+        let frame = Frame { home: self.home.clone(), ssrc, flow, datagram, plain };
+        match self.shared.relay.forward(&self.home, frame, level, begins) {
             Forwarded::Passed(later) => {
                 incoming.spoke = Some(now);
                 self.attached.activity.speaks(self.attached.arrived + now);
@@ -205,7 +210,7 @@ impl Session {
     }
 
     async fn serve_request(self: Arc<Self>, mut reply: Reply, question: Question, admitted: bool) {
-        let counts = self.shared.handle.counts();
+        let counts = self.home.counts();
         let Some(request) = exchange::read(question).await else { return };
         let logs_out = match &request {
             Ok(request::Body::LogOut(_)) => true,
@@ -214,7 +219,7 @@ impl Session {
         };
         let answer = match request {
             _ if !admitted => Err(Refused::RateLimited(self.one_request())),
-            Ok(body) => self.shared.handle.request(Actor::Session(self.attached.session), body).await,
+            Ok(body) => self.home.request(Actor::Session(self.attached.session), body).await,
             Err(refused) => Err(refused),
         };
         match &answer {

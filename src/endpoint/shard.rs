@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::intake::Arrival;
+use super::relay::Frame;
 use super::socket::Batching;
 use super::{Shared, connection};
 use crate::protocol::CloseCode;
-use crate::voice::Frame;
 
 /// How long the connections get to take their leave when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1_500);

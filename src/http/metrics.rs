@@ -31,7 +31,7 @@ fn shows_token(headers: &HeaderMap, token: &str) -> bool {
 }
 
 fn text(parts: &Parts) -> String {
-    let handle = &parts.handle;
+    let handle = parts.organizations.first();
     let mut text = String::new();
     family(
         &mut text,

@@ -88,15 +88,16 @@ pub(super) async fn greeting(
     } else {
         parts.certificates.browser_hashes().iter().map(|hash| STANDARD.encode(hash.0)).collect()
     };
+    let accounts = parts.organizations.first().accounts();
     let greeting = json!({
-        "name": parts.name,
+        "name": accounts.name(),
         "version": env!("CARGO_PKG_VERSION"),
         "certificateHashes": hashes,
-        "guests": parts.guests,
+        "guests": accounts.lets_guests_in(),
         "registration": parts.registration,
-        "unclaimed": parts.handle.accounts().is_unclaimed(),
+        "unclaimed": accounts.is_unclaimed(),
         // A claim code may wait beside an administrator who lost the password.
-        "administered": parts.handle.accounts().has_administrator().unwrap_or(true),
+        "administered": accounts.has_administrator().unwrap_or(true),
     });
     ([(CACHE_CONTROL, "no-store")], Json(greeting))
 }

@@ -6,22 +6,18 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 
-use crate::control::Handle;
+use crate::control::{Handle, Organizations};
 use crate::endpoint::{Certificates, Intake, LinkPeer};
 
 /// What the page and the other answers are made of.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The way to the control thread.
-    pub handle: Handle<LinkPeer>,
+    /// The organizations that are served.
+    pub organizations: Organizations<LinkPeer>,
     /// The door for WebSockets.
     pub intake: Intake,
     /// Which certificate whom is shown.
     pub certificates: Arc<Certificates>,
-    /// Name of the server for people.
-    pub name: String,
-    /// Whether guests are let in.
-    pub guests: bool,
     /// Who may make an account: `invite`, `open` or `closed`.
     pub registration: String,
     /// What a scraper from elsewhere has to show; empty where none may.
@@ -34,7 +30,7 @@ pub struct Parts {
 
 impl FromRef<Arc<Parts>> for Handle<LinkPeer> {
     fn from_ref(parts: &Arc<Parts>) -> Self {
-        parts.handle.clone()
+        parts.organizations.first().clone()
     }
 }
 

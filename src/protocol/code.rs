@@ -89,6 +89,7 @@ codes! {
         LastOwner = 39, "last-owner", "the server needs an owner who can log in";
         TargetInvalid = 40, "target-invalid", "the voice target can't be registered";
         QuotaReached = 41, "quota-reached", "the recordings take all the room they may; remove some";
+        NoSuchOrganization = 42, "no-such-organization", "there is no such organization on this server";
     }
 }
 
@@ -109,6 +110,8 @@ codes! {
         RateLimited = 10, "rate-limited", "the client kept sending far more than it may";
         Internal = 11, "internal", "the server failed; its log says why";
         Kicked = 12, "kicked", "a moderator ended the connection";
+        NoSuchOrganization = 13, "no-such-organization", "there is no such organization on this server";
+        OrganizationDeleted = 14, "organization-deleted", "the organization was deleted by the owner of the machine";
     }
 }
 

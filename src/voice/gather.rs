@@ -38,7 +38,9 @@ const MOST: usize = 64;
 
 /// A packet and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Frame<H> {
+    /// Where the speaker is known: what leads to the table of their organization. An SSRC means nothing elsewhere.
+    pub home: H,
     /// The speaker.
     pub ssrc: Ssrc,
     /// Through which flow.
@@ -51,30 +53,30 @@ pub struct Frame {
 
 /// What is to be done with a frame.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Offer {
+pub enum Offer<H> {
     /// Send these now, in this order.
-    Send(Vec<Frame>),
+    Send(Vec<Frame<H>>),
     /// Send this one now. The usual case of the above, without the vector.
-    SendOne(Frame),
+    SendOne(Frame<H>),
     /// It waits; [`Gather::take`] is wanted at this time, if not earlier.
     Wait(Duration),
 }
 
 /// What waits, by channel. Times are those since any fixed instant.
 #[derive(Debug)]
-pub struct Gather {
+pub struct Gather<H> {
     /// How long a frame waits at most; zero sends all of them at once.
     bound: Duration,
-    channels: HashMap<ChannelId, Waiting>,
+    channels: HashMap<ChannelId, Waiting<H>>,
     /// Until when the list of channels isn't looked through for silent ones.
     swept: Duration,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
+#[derive(Debug)]
+struct Waiting<H> {
     /// Those who speak. Who fell silent is taken out when another one is heard.
     speaking: Vec<Speaking>,
-    frames: Vec<Frame>,
+    frames: Vec<Frame<H>>,
     /// When they leave at the latest.
     due: Duration,
     /// When the last of those who are waited for is expected.
@@ -100,7 +102,13 @@ impl Speaking {
     }
 }
 
-impl Waiting {
+impl<H> Default for Waiting<H> {
+    fn default() -> Self {
+        Self { speaking: Vec::new(), frames: Vec::new(), due: Duration::ZERO, expected: Duration::ZERO }
+    }
+}
+
+impl<H> Waiting<H> {
     /// Notes that one speaks.
     fn hear(&mut self, ssrc: Ssrc, now: Duration) {
         if let Some(speaking) = self.speaking.iter_mut().find(|speaking| speaking.ssrc == ssrc) {
@@ -138,14 +146,14 @@ fn around_beat(time: i64) -> i64 {
     (time + beat / 2).rem_euclid(beat) - beat / 2
 }
 
-impl Gather {
+impl<H> Gather<H> {
     /// Frames wait for `bound` at most.
     pub fn new(bound: Duration) -> Self {
         Self { bound, channels: HashMap::new(), swept: Duration::ZERO }
     }
 
     /// A frame for a channel.
-    pub fn offer(&mut self, now: Duration, channel: ChannelId, frame: Frame) -> Offer {
+    pub fn offer(&mut self, now: Duration, channel: ChannelId, frame: Frame<H>) -> Offer<H> {
         if self.bound.is_zero() {
             return Offer::SendOne(frame);
         }
@@ -191,7 +199,7 @@ impl Gather {
     }
 
     /// What is due, by channel, and when to look again; none when nothing waits.
-    pub fn take(&mut self, now: Duration) -> (Vec<Vec<Frame>>, Option<Duration>) {
+    pub fn take(&mut self, now: Duration) -> (Vec<Vec<Frame<H>>>, Option<Duration>) {
         let (mut due, mut next) = (Vec::new(), None::<Duration>);
         for waiting in self.channels.values_mut().filter(|waiting| !waiting.frames.is_empty()) {
             if waiting.due <= now {
@@ -219,8 +227,9 @@ mod tests {
 
     const BOUND: Duration = Duration::from_millis(5);
 
-    fn frame(ssrc: u32, number: u32) -> Frame {
+    fn frame(ssrc: u32, number: u32) -> Frame<()> {
         Frame {
+            home: (),
             ssrc: Ssrc(ssrc),
             flow: FlowId::CHANNEL,
             datagram: Bytes::copy_from_slice(&number.to_be_bytes()),
@@ -243,7 +252,7 @@ mod tests {
     }
 
     /// Three who speak every 20 ms, at these places in the 20 ms.
-    fn rounds(gather: &mut Gather, places: [u64; 3], rounds: u64) -> Vec<(u64, Offer)> {
+    fn rounds(gather: &mut Gather<()>, places: [u64; 3], rounds: u64) -> Vec<(u64, Offer<()>)> {
         let mut offers = Vec::new();
         for round in 0..rounds {
             for (ssrc, place) in (1..).zip(places) {
@@ -352,7 +361,7 @@ mod tests {
             let mut sent: HashMap<u32, u32> = HashMap::new();
             let mut left: HashMap<u32, u32> = HashMap::new();
             let mut born: HashMap<(u32, u32), u64> = HashMap::new();
-            let mut leave = |frames: Vec<Frame>, now: u64, born: &HashMap<(u32, u32), u64>| {
+            let mut leave = |frames: Vec<Frame<()>>, now: u64, born: &HashMap<(u32, u32), u64>| {
                 for frame in frames {
                     let number = u32::from_be_bytes(frame.datagram[..].try_into().unwrap());
                     let next = left.entry(frame.ssrc.0).or_default();

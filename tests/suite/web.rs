@@ -48,7 +48,7 @@ fn hello() -> request::Body {
         version_min: 1,
         version_max: 1,
         client: "test".to_owned(),
-        features: vec![],
+        ..Hello::default()
     })
 }
 

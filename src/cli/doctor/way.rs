@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::connect::{CLIENT, Place};
 use super::super::operate::now;
 use super::Report;
-use crate::client::{Address, ConnectError, Known, probe_native, probe_page, probe_web};
+use crate::client::{Address, ConnectError, probe_native, probe_page, probe_web};
 use crate::id::{Fingerprint, Timestamp};
 
 /// UDP payload below which voice in large packets, and a browser's handshake, has little room: IPv6's least packet
@@ -37,8 +37,7 @@ pub(super) async fn examine_elsewhere(address: &Address, report: &mut Report) {
         identity = examine(place, &address.host, true, report).await.or(identity);
     }
     let Some(found) = identity else { return };
-    let known =
-        Place::find(Some(&address.server())).ok().and_then(|place| place.known().and_then(Known::pinned));
+    let known = Place::find(Some(&address.server())).ok().and_then(|place| place.pinned());
     match known {
         Some(known) if known == found => {
             report.good("identity", "it is the server that was logged in to before");
