@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+/// Organizations of a server at most.
+pub const MAX_ORGANIZATIONS: u64 = 1_000;
+
 /// Roles of an organization at most.
 pub const MAX_ROLES: usize = 250;
 

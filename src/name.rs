@@ -6,6 +6,12 @@ use unicode_normalization::UnicodeNormalization;
 /// Characters of a user's name at most.
 pub const MAX_USER_NAME: usize = 32;
 
+/// Characters of an organization's tag at most.
+pub const MAX_TAG: usize = 32;
+
+/// Characters of an organization's name at most.
+pub const MAX_ORGANIZATION_NAME: usize = 64;
+
 /// Characters of a channel's name at most.
 pub const MAX_CHANNEL_NAME: usize = 64;
 
@@ -72,6 +78,18 @@ pub fn check_channel_name(name: &str) -> Result<String, NameError> {
     check(name, MAX_CHANNEL_NAME, |c| c == '/')
 }
 
+/// The tag of an organization as it is kept, if it can have it: 1 to 32 letters, digits and hyphens of ASCII, in lower case.
+/// It stands in addresses, commands and labels.
+pub fn check_tag(tag: &str) -> Result<String, NameError> {
+    let tag = check(tag, MAX_TAG, |c| !c.is_ascii_alphanumeric() && c != '-')?;
+    Ok(tag.to_ascii_lowercase())
+}
+
+/// The name of an organization as it is kept: 1 to 64 characters.
+pub fn check_organization_name(name: &str) -> Result<String, NameError> {
+    check(name, MAX_ORGANIZATION_NAME, |_| false)
+}
+
 fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<String, NameError> {
     // A name that can't pass is not normalized first: normalizing can make it eighteen times longer.
     let length = name.chars().count();
@@ -133,6 +151,10 @@ mod tests {
         assert_eq!(check_user_name("a\u{202e}b"), Err(NameError::Character('\u{202e}')));
         assert_eq!(check_channel_name("Alpha Squad"), Ok("Alpha Squad".to_owned()));
         assert_eq!(check_channel_name(" .."), Err(NameError::Dots));
+        assert_eq!(check_tag(" Raid-7 "), Ok("raid-7".to_owned()));
+        assert_eq!(check_tag("raid night"), Err(NameError::Character(' ')));
+        assert_eq!(check_tag("zoë"), Err(NameError::Character('ë')));
+        assert_eq!(check_organization_name("The Night Raid"), Ok("The Night Raid".to_owned()));
         assert_eq!(check_channel_name("a/b"), Err(NameError::Character('/')));
         assert!(matches!(check_channel_name(&"x".repeat(65)), Err(NameError::TooLong { length: 65, .. })));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::request::{Organization, Session, User};
 use super::{AdminError, Answer, Desk, shown};
 use crate::auth::{StoredPassword, check_password};
-use crate::name::check_user_name;
+use crate::name::{check_tag, check_user_name};
 use crate::store::write::{self, NewOrganization, NewUser, OrganizationEdit, UserEdit};
 use crate::store::{self, Grant, Limits, Seen};
 
@@ -18,8 +18,8 @@ impl Desk<'_> {
                 Ok(Answer::rows(rows))
             }
             Organization::Create { tag, name } => {
-                let tag = check_user_name(&tag)?;
-                let new = NewOrganization { tag, name, limits: Limits::default() };
+                let tag = check_tag(&tag)?;
+                let new = NewOrganization { tag, name, limits: Limits::default(), claim: None };
                 let made = self.write(write::create_organization(new))?;
                 Ok(Answer::row(
                     format!("Organization {} is created.", made.tag),

@@ -112,12 +112,16 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn operator(&self, actor: Actor, call: Operator) -> Result<response::Body, Refused> {
-        self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
+        let ((), by) = self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
         match call {
             Operator::NewClaimCode(_) => {
                 Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
             }
             Operator::ServerStatus(_) => Ok(response::Body::Status(self.status())),
+            Operator::ListOrganizations(list) => self.organizations(list),
+            Operator::CreateOrganization(create) => self.create_organization(create, by).await,
+            Operator::LimitOrganization(limit) => self.limit_organization(limit, by).await,
+            Operator::DeleteOrganization(delete) => self.delete_organization(&delete, by).await,
             Operator::Administer(administer) => {
                 self.administer(&administer.request).await.map(response::Body::Administered)
             }

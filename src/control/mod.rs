@@ -24,6 +24,7 @@ mod recorder;
 mod refused;
 mod rights;
 mod slow;
+mod tenants;
 mod texts;
 
 pub use crate::account::{Proven, Visitor};

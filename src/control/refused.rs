@@ -7,11 +7,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::account::AccountError;
+use crate::name::NameError;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
-    CreateRoleError, DeleteChannelError, DeleteOrganizationError, DeleteRoleError, GrantError,
-    PutChannelError, PutOrganizationSettingsError, PutRestraintError, PutRoleError,
+    CreateOrganizationError, CreateRoleError, DeleteChannelError, DeleteOrganizationError, DeleteRoleError,
+    EditOrganizationError, GrantError, PutChannelError, PutOrganizationSettingsError, PutRestraintError,
+    PutRoleError,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -64,15 +66,38 @@ pub enum Refused {
     Internal,
 }
 
-impl From<Failed<DeleteOrganizationError>> for Refused {
-    fn from(failed: Failed<DeleteOrganizationError>) -> Self {
-        match failed {
-            Failed::Refused(DeleteOrganizationError::NoSuchOrganization) => Self::NoSuchOrganization,
-            Failed::Refused(error @ DeleteOrganizationError::Serving) => {
-                Self::Rejected(ErrorCode::Forbidden, error.to_string())
-            }
-            Failed::Commit(error) => error.into(),
+impl From<DeleteOrganizationError> for Refused {
+    fn from(error: DeleteOrganizationError) -> Self {
+        match error {
+            DeleteOrganizationError::NoSuchOrganization => Self::NoSuchOrganization,
+            DeleteOrganizationError::Serving => Self::Rejected(ErrorCode::Forbidden, error.to_string()),
         }
+    }
+}
+
+impl From<CreateOrganizationError> for Refused {
+    fn from(error: CreateOrganizationError) -> Self {
+        let code = match error {
+            CreateOrganizationError::TagTaken => ErrorCode::NameTaken,
+            CreateOrganizationError::TooMany => ErrorCode::TooMany,
+            CreateOrganizationError::TokenTaken => ErrorCode::Busy,
+        };
+        Self::Rejected(code, error.to_string())
+    }
+}
+
+impl From<EditOrganizationError> for Refused {
+    fn from(error: EditOrganizationError) -> Self {
+        match error {
+            EditOrganizationError::NoSuchOrganization => Self::NoSuchOrganization,
+            EditOrganizationError::NoSuchUser => Self::Rejected(ErrorCode::NoSuchUser, error.to_string()),
+        }
+    }
+}
+
+impl From<NameError> for Refused {
+    fn from(error: NameError) -> Self {
+        Self::Rejected(ErrorCode::NameInvalid, error.to_string())
     }
 }
 

@@ -189,6 +189,11 @@ impl Store {
         self.look(|tables| get(&tables.channels, id.0))
     }
 
+    /// How many channels an organization has.
+    pub fn channel_count(&self, home: OrganizationId) -> Result<u64, ReadError> {
+        self.look(|tables| Ok(ledger(tables, home)?.channels))
+    }
+
     /// A page of an organization's channels, in order of creation.
     pub fn channels(
         &self,

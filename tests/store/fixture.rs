@@ -97,7 +97,7 @@ impl Fixture {
     }
 
     pub(crate) fn organization_named(&self, tag: &str, limits: Limits) -> Organization {
-        let new = NewOrganization { tag: tag.to_owned(), name: tag.to_uppercase(), limits };
+        let new = NewOrganization { tag: tag.to_owned(), name: tag.to_uppercase(), limits, claim: None };
         self.write(create_organization(new)).unwrap()
     }
 }

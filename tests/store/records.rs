@@ -16,7 +16,12 @@ fn organizations_are_created_changed_and_deleted() {
     let club = store.organization_named("club", Limits::default());
     assert_eq!(store.organization(club.id).unwrap().unwrap(), club);
     assert_eq!(store.organization_by_tag("CLUB").unwrap().unwrap().id, club.id);
-    let again = NewOrganization { tag: "Club".to_owned(), name: String::new(), limits: Limits::default() };
+    let again = NewOrganization {
+        tag: "Club".to_owned(),
+        name: String::new(),
+        limits: Limits::default(),
+        claim: None,
+    };
     let refused = store.write(create_organization(again)).unwrap_err();
     assert_eq!(refused, Failed::Refused(CreateOrganizationError::TagTaken));
     let edit = OrganizationEdit { name: Some("The club".to_owned()), ..OrganizationEdit::default() };

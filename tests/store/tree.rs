@@ -559,7 +559,8 @@ fn what_moderators_laid_upon_somebody_goes_with_the_account_and_with_the_organiz
     assert_eq!(store.restraint(HOME, alice.id).unwrap(), Some(laid(alice.id, true, false)));
     let refused = |restraint| store.write(put_restraint(restraint)).unwrap_err();
     assert_eq!(refused(laid(UserId(99), true, true)), Failed::Refused(PutRestraintError::NoSuchUser));
-    let club = NewOrganization { tag: "club".into(), name: "Club".into(), limits: Limits::default() };
+    let club =
+        NewOrganization { tag: "club".into(), name: "Club".into(), limits: Limits::default(), claim: None };
     let club = store.write(create_organization(club)).unwrap().id;
     let elsewhere = Restraint { organization: club, ..laid(alice.id, true, true) };
     assert_eq!(refused(elsewhere), Failed::Refused(PutRestraintError::NoSuchUser));

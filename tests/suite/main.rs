@@ -18,6 +18,7 @@ mod letters;
 mod log;
 mod operating;
 mod operations;
+mod organizations;
 mod recording;
 mod regressions;
 mod restart;

@@ -158,6 +158,16 @@ fn request_for(name: &str, channel: u64, session: u64) -> Body {
             Body::RequireSecondFactor(require)
         }
         "new_claim_code" => Body::NewClaimCode(wire::NewClaimCode {}),
+        "list_organizations" => Body::ListOrganizations(wire::ListOrganizations::default()),
+        "create_organization" => {
+            Body::CreateOrganization(wire::CreateOrganization { tag: new(), name: new() })
+        }
+        "limit_organization" => {
+            Body::LimitOrganization(wire::LimitOrganization { tag: "home".to_owned(), ..Default::default() })
+        }
+        "delete_organization" => {
+            Body::DeleteOrganization(wire::DeleteOrganization { tag: "home".to_owned() })
+        }
         "server_status" => Body::ServerStatus(wire::ServerStatus {}),
         "administer" => {
             let request = r#"{"database":"stats"}"#.to_owned();

@@ -1,17 +1,20 @@
 //! Organizations.
 
+use redb::ReadableTableMetadata;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
 use super::super::record::{
-    Channel, Counted, Limits, Organization, SEEDED_ORGANIZATION, SERVER, SubjectKind, User, Verb,
+    Channel, Claim, Counted, Limits, Organization, SEEDED_ORGANIZATION, SERVER, SubjectKind, User, Verb,
 };
 use super::super::seed;
 use super::super::table::range_of;
 use super::rows::{Owner, remove_belongings, remove_in};
 use super::session::remove_sessions_in;
+use super::token::{is_hash_taken, put_claim};
 use super::{Write, taken};
+use crate::bounds::MAX_ORGANIZATIONS;
 use crate::id::{OrganizationId, UserId};
 
 /// A tenant to be.
@@ -23,6 +26,8 @@ pub struct NewOrganization {
     pub name: String,
     /// What it may have.
     pub limits: Limits,
+    /// By what its first owner comes in; `None` where nobody is expected yet.
+    pub claim: Option<Claim>,
 }
 
 /// Why an organization can't be created.
@@ -31,22 +36,39 @@ pub enum CreateOrganizationError {
     /// Another one has the tag.
     #[error("there is an organization with this tag; choose another")]
     TagTaken,
+    /// There are as many as there can be.
+    #[error("there are {MAX_ORGANIZATIONS} organizations, which is the most; delete one first")]
+    TooMany,
+    /// The secret of its claim isn't random enough.
+    #[error("the claim code resembles another; draw a new one")]
+    TokenTaken,
 }
 
 /// A new organization with the roles and channels that each begins with.
 pub fn create_organization(new: NewOrganization) -> Write<Organization, CreateOrganizationError> {
     Write::new(move |open| {
-        let NewOrganization { tag, name, limits } = new.clone();
+        if open.tables.organizations.len()? >= MAX_ORGANIZATIONS {
+            return Err(Stop::Refused(CreateOrganizationError::TooMany));
+        }
+        let NewOrganization { tag, name, limits, claim } = new.clone();
         let (id, created) = (SERVER, open.by.at);
         let organization = Organization { id, tag, name, owner: None, limits, created };
         if taken(open, None, &organization)?.is_some() {
             return Err(Stop::Refused(CreateOrganizationError::TagTaken));
+        }
+        if let Some(claim) = &claim
+            && is_hash_taken(open, &claim.hash)?
+        {
+            return Err(Stop::Refused(CreateOrganizationError::TokenTaken));
         }
         let id = OrganizationId(open.next_id(Counted::Organization, SERVER)?);
         let organization = Organization { id, ..organization };
         // The tag was looked at above.
         let _ = open.put(None, Some(&organization))?;
         seed::furnish(open, id)?;
+        if let Some(claim) = &claim {
+            put_claim(open, id, claim)?;
+        }
         Ok(organization)
     })
 }

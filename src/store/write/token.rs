@@ -204,22 +204,29 @@ pub fn set_claim(organization: OrganizationId, claim: &Claim) -> Write<(), Creat
         for old in claims(open, organization)? {
             let _ = open.put(Some(&old), None)?;
         }
-        put_new(
-            open,
-            NewToken {
-                organization,
-                purpose: Purpose::Claim,
-                hash,
-                user: None,
-                uses: 1,
-                expires,
-                email: None,
-                channel: None,
-                roles: Vec::new(),
-            },
-        )?;
+        put_claim(open, organization, &Claim { hash, expires })?;
         Ok(())
     })
+}
+
+/// Writes a claim whose hash was looked at.
+pub(super) fn put_claim(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    claim: &Claim,
+) -> Result<OneTimeToken, ReadError> {
+    let claim = NewToken {
+        organization,
+        purpose: Purpose::Claim,
+        hash: claim.hash,
+        user: None,
+        uses: 1,
+        expires: claim.expires,
+        email: None,
+        channel: None,
+        roles: Vec::new(),
+    };
+    put_new(open, claim)
 }
 
 fn claims(open: &Open<'_>, organization: OrganizationId) -> Result<Vec<OneTimeToken>, ReadError> {
