@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::{Command, Handle, Refused, Settings, StartError, Thread, begin};
 use crate::account::Accounts;
@@ -45,7 +45,7 @@ pub(super) struct Inner<P> {
 #[derive(Debug)]
 struct Running {
     thread: Thread,
-    time: AbortHandle,
+    time: Option<JoinHandle<()>>,
 }
 
 impl<P: Peer> Organizations<P> {
@@ -132,9 +132,9 @@ impl<P: Peer> Organizations<P> {
         // Nobody else sets it.
         let _ = handle.0.among.set(Arc::downgrade(&self.0));
         let keeper = handle.clone();
-        let time = self.0.runtime.spawn(async move { keeper.keep_time().await }).abort_handle();
+        let time = self.0.runtime.spawn(async move { keeper.keep_time().await });
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.insert(handle.0.organization, Running { thread, time });
+        running.insert(handle.0.organization, Running { thread, time: Some(time) });
     }
 
     fn take(&self, organization: OrganizationId) -> Option<Running> {
@@ -149,6 +149,13 @@ impl<P: Peer> Organizations<P> {
             stopping.spawn(async move { handle.stop().await });
         }
         stopping.join_all().await;
+        let times: Vec<_> = {
+            let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.values_mut().filter_map(|running| running.time.take()).collect()
+        };
+        for time in times {
+            end(time).await;
+        }
         if let Some(recordings) = self.0.first.0.recordings.clone() {
             let now = self.0.first.0.clock.wall();
             // Waits until the files are whole, for moments.
@@ -159,8 +166,7 @@ impl<P: Peer> Organizations<P> {
     /// Waits until all threads have ended and let go of the store, once they were stopped.
     pub fn join(self) {
         let running = std::mem::take(&mut *self.0.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for Running { thread, time } in running.into_values() {
-            time.abort();
+        for Running { thread, .. } in running.into_values() {
             thread.join();
         }
     }
@@ -187,7 +193,9 @@ impl<P: Peer> Organizations<P> {
         left.remove(&tag);
         self.0.served.store(Arc::new(left));
         if let Some(Running { thread, time }) = self.take(row.id) {
-            time.abort();
+            if let Some(time) = time {
+                end(time).await;
+            }
             // It has answered, so this doesn't wait.
             thread.join();
         }
@@ -207,6 +215,13 @@ impl<P: Peer> Organizations<P> {
         };
         let _ = tokio::task::spawn_blocking(remove).await;
     }
+}
+
+/// Ends a task, and with it what it holds of the store.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    // That it was aborted is no news.
+    let _ = task.await;
 }
 
 impl<P: Peer> Handle<P> {

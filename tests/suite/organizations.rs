@@ -233,10 +233,11 @@ async fn limits_and_names_are_changed_while_people_are_there() {
     operate(&server, request::Body::LimitOrganization(limit)).await;
     eventually("the name is told", async || (boss.view().organization.name == "Night Raid").then_some(()))
         .await;
-    boss.create_channel("one", None).await.unwrap();
-    assert_eq!(code(boss.create_channel("two", None).await), ErrorCode::TooMany);
+    boss.create_channel(None, "one").await.unwrap();
+    assert_eq!(code(boss.create_channel(None, "two").await), ErrorCode::TooMany);
     assert!(boss.create_user("eve", PASSWORD, "Member").await.is_err());
-    server.log_in("root").await.create_channel("two", None).await.unwrap();
+    let root = server.log_in("root").await;
+    root.create_channel(None, "two").await.unwrap();
     assert_eq!(visit(&server, "raid").await.welcome().server_name, "Night Raid");
     let listed = operate(&server, request::Body::ListOrganizations(wire::ListOrganizations::default())).await;
     let response::Body::Organizations(listed) = listed else { panic!("{listed:?}") };
@@ -245,7 +246,7 @@ async fn limits_and_names_are_changed_while_people_are_there() {
         .iter()
         .map(|one| (one.tag.as_str(), one.users, one.channels, one.sessions, one.served))
         .collect();
-    assert_eq!(shown, [("home", 4, 6, 0, true), ("raid", 4, 6, 1, true)]);
+    assert_eq!(shown, [("home", 4, 6, 1, true), ("raid", 4, 6, 1, true)]);
     assert_eq!(listed.organizations[1].limits.unwrap().channels, 6);
     for (tag, why) in
         [("raid", ErrorCode::NameTaken), ("ra id", ErrorCode::NameInvalid), ("", ErrorCode::NameInvalid)]
