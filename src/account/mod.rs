@@ -122,8 +122,11 @@ impl Accounts {
 
     /// The accounts of another organization of the same server. The pool that hashes, the keys, the outbox and what is
     /// known of addresses are shared.
-    pub fn beside(&self, home: &Organization) -> Result<Self, ReadError> {
+    /// Blocks while what they sealed with the former key is sealed anew.
+    pub fn beside(&self, home: &Organization) -> Result<Self, StartError> {
         let Inner { store, hashing, attempts, tokens, seal, written, settings, clock, .. } = &*self.0;
+        let former = SealKey::new(&settings.secrets.former.0);
+        reseal(store, home.id, seal, &former, By::server(clock.wall()))?;
         let page = match settings.page.trim_end_matches('/') {
             "" => String::new(),
             page => format!("{page}/+{}", home.tag),
