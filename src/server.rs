@@ -258,35 +258,30 @@ impl Server {
 /// answer them, and nobody can connect.
 #[derive(Debug)]
 pub struct Alone {
-    handle: Handle<Nobody>,
-    thread: control::Thread,
+    organizations: Organizations<Nobody>,
 }
 
 impl Alone {
-    /// Takes an open database over, by the settings of its server, for the organization of a tag; for the first one when
-    /// the tag is empty or nobody's, about which requests are told then.
-    pub fn start(config: &Config, store: Store, tag: &str) -> Result<Self, StartError> {
+    /// Takes an open database over, by the settings of its server. Must be called in a runtime of tokio.
+    pub fn start(config: &Config, store: Store) -> Result<Self, StartError> {
         let directory = config.data_dir();
         let (identity, secrets) =
             (Identity::load_or_create(&directory)?, Secrets::load_or_create(&directory)?);
         let settings = settings(config, &identity, &secrets, &[]);
-        let named = store.organization_by_tag(tag).map_err(control::StartError::from)?;
-        let organization = named.map_or(OrganizationId::FIRST, |named| named.id);
-        let (handle, thread) = control::start(Arc::new(store), organization, settings, Clock::system())?;
-        Ok(Self { handle, thread })
+        let organizations = Organizations::start(Arc::new(store), settings, Clock::system())?;
+        Ok(Self { organizations })
     }
 
     /// Does what the machine's owner asks for, and answers when it is on disk.
     pub async fn ask(&self, request: wire::Request) -> Result<response::Body, Refused> {
-        self.handle.operate(request).await
+        self.organizations.operate(request).await
     }
 
     /// Closes the database.
     pub async fn stop(self) {
-        self.handle.stop().await;
-        drop(self.handle);
-        // The thread has answered `stop`, so this doesn't wait.
-        self.thread.join();
+        self.organizations.stop().await;
+        // The threads have answered `stop`, so this doesn't wait.
+        self.organizations.join();
     }
 }
 

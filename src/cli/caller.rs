@@ -54,8 +54,8 @@ impl Caller {
         let way = if is_running(&directory).await {
             Way::Socket(directory)
         } else {
-            let (path, tag) = (place.file()?, organization.clone());
-            let work = move || Ok::<_, anyhow::Error>(Alone::start(&config, open(&path)?, &tag)?);
+            let path = place.file()?;
+            let work = move || Ok::<_, anyhow::Error>(Alone::start(&config, open(&path)?)?);
             Way::Alone(Box::new(tokio::task::spawn_blocking(work).await??))
         };
         Ok(Self::Owner(Owner { organization, way }))

@@ -9,7 +9,6 @@ use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
-use crate::protocol::ErrorCode;
 use crate::protocol::call::{Call, Entry, Live, On, Operator};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, request, response};
@@ -46,24 +45,6 @@ impl<P: Peer> Handle<P> {
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
         }
-    }
-
-    /// Does what the machine's owner asks for, in the organization that the request names.
-    pub async fn operate(&self, request: wire::Request) -> Result<response::Body, Refused> {
-        let wire::Request { body, organization } = request;
-        let body = body.ok_or(Refused::Unsupported)?;
-        if !organization.is_empty() {
-            let unknown = || {
-                let words = format!("there is no org \"{organization}\"; list them with `parlour org list`");
-                Refused::Rejected(ErrorCode::NotFound, words)
-            };
-            let named = self.0.store.organization_by_tag(&organization)?.ok_or_else(unknown)?;
-            if named.id != self.0.organization {
-                let words = format!("organization {organization} isn't served yet; leave --organization out");
-                return Err(Refused::Rejected(ErrorCode::Unsupported, words));
-            }
-        }
-        self.request(Actor::Operator, body).await
     }
 
     /// Does what a visitor asks for who isn't logged in.
@@ -112,16 +93,17 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn operator(&self, actor: Actor, call: Operator) -> Result<response::Body, Refused> {
-        let ((), by) = self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
+        self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
         match call {
             Operator::NewClaimCode(_) => {
                 Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
             }
             Operator::ServerStatus(_) => Ok(response::Body::Status(self.status())),
-            Operator::ListOrganizations(list) => self.organizations(list),
-            Operator::CreateOrganization(create) => self.create_organization(create, by).await,
-            Operator::LimitOrganization(limit) => self.limit_organization(limit, by).await,
-            Operator::DeleteOrganization(delete) => self.delete_organization(&delete, by).await,
+            // They are about all of them, so `Organizations::operate` does them.
+            Operator::ListOrganizations(_)
+            | Operator::CreateOrganization(_)
+            | Operator::LimitOrganization(_)
+            | Operator::DeleteOrganization(_) => Err(Refused::Unexpected),
             Operator::Administer(administer) => {
                 self.administer(&administer.request).await.map(response::Body::Administered)
             }

@@ -40,7 +40,7 @@ pub use refused::Refused;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -129,8 +129,6 @@ struct Shared<P> {
     settings: Settings,
     started: Timestamp,
     clock: Clock,
-    /// The organizations of the server, once it is one of them.
-    among: OnceLock<Weak<organizations::Inner<P>>>,
     /// Set when the organization is there no more.
     deleted: AtomicBool,
 }
@@ -209,7 +207,6 @@ fn begin<P: Peer>(
         settings,
         started: clock.wall(),
         clock,
-        among: OnceLock::new(),
         deleted: AtomicBool::new(false),
     });
     let handle = Handle(Arc::clone(&shared));

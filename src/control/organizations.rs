@@ -29,7 +29,7 @@ impl<P> Clone for Organizations<P> {
 }
 
 #[derive(Debug)]
-pub(super) struct Inner<P> {
+struct Inner<P> {
     /// The one that whoever names none means.
     first: Handle<P>,
     /// Those that somebody came to, by their folded tags.
@@ -129,8 +129,6 @@ impl<P: Peer> Organizations<P> {
     }
 
     fn enroll(&self, handle: &Handle<P>, thread: Thread) {
-        // Nobody else sets it.
-        let _ = handle.0.among.set(Arc::downgrade(&self.0));
         let keeper = handle.clone();
         let time = self.0.runtime.spawn(async move { keeper.keep_time().await });
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,11 +227,5 @@ impl<P: Peer> Handle<P> {
     fn begin_beside(&self, row: &Organization) -> Result<(Self, Thread), StartError> {
         let accounts = self.0.accounts.beside(row)?;
         begin(Arc::clone(&self.0.store), accounts, self.0.settings.clone())
-    }
-
-    /// All organizations of the server.
-    pub(super) fn among(&self) -> Result<Organizations<P>, Refused> {
-        let all = self.0.among.get().and_then(std::sync::Weak::upgrade);
-        all.map(Organizations).ok_or(Refused::Stopping)
     }
 }

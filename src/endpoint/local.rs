@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::LinkPeer;
-use crate::control::{Handle, Organizations};
+use crate::control::Organizations;
 use crate::protocol::wire::{Request, Response, request, response};
 use crate::protocol::{FrameError, MAX_EVENT, MAX_REQUEST, decode, encode};
 
@@ -62,9 +62,9 @@ impl LocalSocket {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let handle = organizations.first().clone();
+            let organizations = organizations.clone();
             tokio::spawn(async move {
-                if tokio::time::timeout(LONG_PATIENCE, serve(stream, &handle)).await.is_err() {
+                if tokio::time::timeout(LONG_PATIENCE, serve(stream, &organizations)).await.is_err() {
                     tracing::debug!("a request on the local socket took too long");
                 }
                 drop(place);
@@ -79,7 +79,7 @@ impl Drop for LocalSocket {
     }
 }
 
-async fn serve(mut stream: UnixStream, handle: &Handle<LinkPeer>) {
+async fn serve(mut stream: UnixStream, organizations: &Organizations<LinkPeer>) {
     let mut bytes = Vec::new();
     let limit = MAX_REQUEST as u64 + 4;
     let mut asked = (&mut stream).take(limit);
@@ -87,7 +87,7 @@ async fn serve(mut stream: UnixStream, handle: &Handle<LinkPeer>) {
         return;
     }
     let answer = match decode::<Request>(&bytes, MAX_REQUEST) {
-        Ok(request) => handle.operate(request).await,
+        Ok(request) => organizations.operate(request).await,
         Err(error) => Err(error.into()),
     };
     let body = answer.unwrap_or_else(|refused| response::Body::Error(refused.to_wire()));

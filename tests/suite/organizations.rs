@@ -7,7 +7,6 @@ use crate::support::{PASSWORD, Talking, TestServer, channel_id, code, drain, eve
 use parlour::client::{
     Address, ConnectError, Connected, Credentials, DeviceSecret, Ended, Session, Trust, connect,
 };
-use parlour::control::Actor;
 use parlour::id::{OrganizationId, RoleId};
 use parlour::permission::Permissions;
 use parlour::protocol::wire::{self, create_ban, event, request, response};
@@ -15,7 +14,7 @@ use parlour::protocol::{CloseCode, ErrorCode};
 
 /// Asks as the machine's owner.
 async fn operate(server: &TestServer, body: request::Body) -> response::Body {
-    server.server.handle().request(Actor::Operator, body).await.unwrap()
+    server.server.organizations().operate(body.into()).await.unwrap()
 }
 
 /// Makes an organization, and answers with the code for its first owner.
@@ -215,7 +214,7 @@ async fn a_deleted_one_says_so_and_the_others_go_on() {
     let back = enter(&server, "raid", Credentials::token(&boss.logged_in().access_token)).await;
     assert_eq!(back.unwrap_err(), ErrorCode::TokenInvalid);
     let home = wire::DeleteOrganization { tag: "home".to_owned() };
-    let kept = server.server.handle().request(Actor::Operator, request::Body::DeleteOrganization(home)).await;
+    let kept = server.server.organizations().operate(request::Body::DeleteOrganization(home).into()).await;
     assert_eq!(kept.unwrap_err().code(), ErrorCode::Forbidden);
 }
 
@@ -253,7 +252,7 @@ async fn limits_and_names_are_changed_while_people_are_there() {
     {
         let create = wire::CreateOrganization { tag: tag.to_owned(), name: "Again".to_owned() };
         let create = request::Body::CreateOrganization(create);
-        let refused = server.server.handle().request(Actor::Operator, create).await.unwrap_err();
+        let refused = server.server.organizations().operate(create.into()).await.unwrap_err();
         assert_eq!(refused.code(), why, "{tag:?}");
     }
 }
