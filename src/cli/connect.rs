@@ -11,8 +11,8 @@ use super::operate;
 use super::output::Output;
 use super::records::Organization;
 use crate::client::{
-    Address, Connected, Credentials, DeviceSecret, Keeper, Known, Profile, ProfileWallet, Session, Trust,
-    Wallet, connect,
+    Address, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
+    ProfileCredentials, Session, Trust, connect,
 };
 use crate::id::{ChannelId, Fingerprint};
 use crate::protocol::ErrorCode;
@@ -87,8 +87,8 @@ impl Place {
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
         let session = connected.log_in(Credentials::api_key(key)).await?;
-        let wallet = Arc::new(ApiKeyWallet(key.to_owned()));
-        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
+        let store = Arc::new(ApiKeyCredentials(key.to_owned()));
+        let keeper = Keeper::new(self.address.clone(), fingerprint, store, CLIENT.to_owned());
         Ok(Entered { session, keeper })
     }
 
@@ -115,8 +115,8 @@ impl Place {
             self.profile.put(&self.address.home(), known)?;
         }
         let session = connected.log_in(Credentials::guest(name, &device())).await?;
-        let wallet = Arc::new(GuestWallet(name.to_owned()));
-        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
+        let store = Arc::new(GuestCredentials(name.to_owned()));
+        let keeper = Keeper::new(self.address.clone(), fingerprint, store, CLIENT.to_owned());
         Ok(Entered { session, keeper })
     }
 
@@ -140,8 +140,8 @@ impl Place {
         }
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
-        let wallet = Arc::new(ProfileWallet::new(directory(), server.clone()));
-        let credentials = wallet.credentials().context("the log-in is gone from the profile")?;
+        let store = Arc::new(ProfileCredentials::new(directory(), server.clone()));
+        let credentials = store.credentials().context("the log-in is gone from the profile")?;
         let session = match (connected.log_in(credentials).await, known.device_key()) {
             // The session is gone, and the device still has its key.
             (Err(error), Some(key)) if error.code() == Some(ErrorCode::TokenInvalid) => {
@@ -152,20 +152,20 @@ impl Place {
         let session = session.with_context(|| {
             format!("can't come back to {server}; log in again with: parlour login {}", self.address)
         })?;
-        wallet.keep(session.logged_in());
+        store.keep(session.logged_in());
         if !session.logged_in().notice.is_empty() {
             eprint_line(&session.logged_in().notice);
         }
-        let keeper = Keeper::new(self.address.clone(), fingerprint, wallet, CLIENT.to_owned());
+        let keeper = Keeper::new(self.address.clone(), fingerprint, store, CLIENT.to_owned());
         Ok(Entered { session, keeper })
     }
 }
 
 /// A key is all that a program comes back with.
 #[derive(Debug)]
-struct ApiKeyWallet(String);
+struct ApiKeyCredentials(String);
 
-impl Wallet for ApiKeyWallet {
+impl CredentialStore for ApiKeyCredentials {
     fn credentials(&self) -> Option<Credentials> {
         Some(Credentials::api_key(&self.0))
     }
@@ -175,9 +175,9 @@ impl Wallet for ApiKeyWallet {
 
 /// A guest comes back as somebody new of the same name.
 #[derive(Debug)]
-struct GuestWallet(String);
+struct GuestCredentials(String);
 
-impl Wallet for GuestWallet {
+impl CredentialStore for GuestCredentials {
     fn credentials(&self) -> Option<Credentials> {
         Some(Credentials::guest(&self.0, &device()))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Address, ConnectError, Ended, OwnState, RequestError, Session, Trust, Wallet, connect};
+use super::{Address, ConnectError, CredentialStore, Ended, OwnState, RequestError, Session, Trust, connect};
 use crate::id::{ChannelId, Fingerprint};
 use crate::protocol::CloseCode;
 
@@ -25,14 +25,19 @@ pub enum Restored {
 pub struct Keeper {
     address: Address,
     fingerprint: Fingerprint,
-    wallet: Arc<dyn Wallet>,
+    store: Arc<dyn CredentialStore>,
     client: String,
 }
 
 impl Keeper {
-    /// Comes back to `address`, if it still presents `fingerprint`, with what `wallet` keeps.
-    pub fn new(address: Address, fingerprint: Fingerprint, wallet: Arc<dyn Wallet>, client: String) -> Self {
-        Self { address, fingerprint, wallet, client }
+    /// Comes back to `address`, if it still presents `fingerprint`, with what `store` keeps.
+    pub fn new(
+        address: Address,
+        fingerprint: Fingerprint,
+        store: Arc<dyn CredentialStore>,
+        client: String,
+    ) -> Self {
+        Self { address, fingerprint, store, client }
     }
 
     /// Whether a connection that ended so is worth coming back for. Who was kicked, logged out or replaced doesn't
@@ -72,11 +77,11 @@ impl Keeper {
 
     async fn try_restore(&self, lost: &Session, view: &super::View) -> Result<Session, Failure> {
         let connected = connect(&self.address, Trust::Pinned(self.fingerprint), &self.client).await?;
-        let credentials = self.wallet.credentials();
+        let credentials = self.store.credentials();
         let credentials =
             credentials.ok_or_else(|| Failure::Over("you aren't logged in any more".to_owned()))?;
         let session = connected.log_in(credentials).await?;
-        self.wallet.keep(session.logged_in());
+        self.store.keep(session.logged_in());
         if let Some(own) = view.own() {
             if own.mute || own.deaf {
                 session.set_self(Some(own.mute), Some(own.deaf)).await?;

@@ -24,6 +24,7 @@ mod account;
 mod address;
 mod channel;
 mod connect;
+mod credential_store;
 mod device;
 mod error;
 mod keeper;
@@ -40,11 +41,11 @@ mod speaker;
 mod target;
 mod view;
 mod voice;
-mod wallet;
 
 pub use address::{Address, AddressError};
 pub use channel::{ChannelEdit, NewChannel, OrganizationEdit};
 pub use connect::{Connected, Credentials, Socket, Trust, connect};
+pub use credential_store::{CredentialStore, InMemory, lasts};
 pub use device::{DEVICE_SECRET, DeviceSecret};
 pub use error::{ConnectError, Ended, RequestError};
 pub use keeper::{Keeper, Restored};
@@ -54,7 +55,7 @@ pub use overwrite::{
     OverwriteFor, Whom,
 };
 pub use probe::{Native, Page, ProbeError, Web, probe_native, probe_page, probe_web};
-pub use profile::{Known, Profile, ProfileError, ProfileWallet};
+pub use profile::{Known, Profile, ProfileCredentials, ProfileError};
 pub use recording::{FetchError, Recording, RecordingFile, Recordings};
 pub use role::{Holder, RoleEdit};
 pub use session::Session;
@@ -62,4 +63,3 @@ pub use speaker::Speaker;
 pub use target::Target;
 pub use view::{FindError, Organization, Role, View};
 pub use voice::{Heard, VoiceIn};
-pub use wallet::{InMemory, Wallet, lasts};

@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Credentials, DeviceSecret, Wallet, lasts};
+use super::{CredentialStore, Credentials, DeviceSecret, lasts};
 use crate::id::Fingerprint;
 use crate::protocol::wire::LoggedIn;
 
@@ -127,21 +127,21 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty() && digits.len().is_multiple_of(2))
 }
 
-/// The profile as a wallet: read and written each time, since other programs of the same person do so, too.
+/// The profile as a store of credentials: read and written each time, since other programs of the same person do so, too.
 #[derive(Debug)]
-pub struct ProfileWallet {
+pub struct ProfileCredentials {
     directory: PathBuf,
     server: String,
 }
 
-impl ProfileWallet {
+impl ProfileCredentials {
     /// What the profile in a directory keeps for a server.
     pub fn new(directory: PathBuf, server: String) -> Self {
         Self { directory, server }
     }
 }
 
-impl Wallet for ProfileWallet {
+impl CredentialStore for ProfileCredentials {
     fn credentials(&self) -> Option<Credentials> {
         Profile::load(&self.directory).ok()?.known(&self.server)?.credentials()
     }

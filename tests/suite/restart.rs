@@ -12,8 +12,8 @@ async fn claim(process: &Process) -> (Session, Keeper) {
     let fingerprint = connected.fingerprint();
     let code = process.claim.as_deref().unwrap();
     let session = connected.log_in(Credentials::claim(code, "root", PASSWORD, "test")).await.unwrap();
-    let wallet = std::sync::Arc::new(InMemory::new(session.logged_in()));
-    (session, Keeper::new(address, fingerprint, wallet, "test/1".to_owned()))
+    let store = std::sync::Arc::new(InMemory::new(session.logged_in()));
+    (session, Keeper::new(address, fingerprint, store, "test/1".to_owned()))
 }
 
 /// Fifty times: a user, a channel and a rename are acknowledged, and the server is killed at once. All of

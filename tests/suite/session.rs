@@ -294,8 +294,8 @@ async fn a_keeper_brings_a_session_back_where_it_was() {
     let (address, channel) = (server.address(), channel_id(&alice, "Alpha Squad"));
     seen(&alice, |view| view.own().is_some_and(|own| own.mute && own.channel == channel.0)).await;
     let TestServer { server: running, directory } = server;
-    let wallet = std::sync::Arc::new(InMemory::new(alice.logged_in()));
-    let keeper = Keeper::new(address.clone(), running.fingerprint(), wallet, "test/1".to_owned());
+    let store = std::sync::Arc::new(InMemory::new(alice.logged_in()));
+    let keeper = Keeper::new(address.clone(), running.fingerprint(), store, "test/1".to_owned());
     let listen = running.addresses()[0];
     running.stop().await;
     let flags = vec![("data_dir", directory.path().display().to_string())];

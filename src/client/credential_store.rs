@@ -11,7 +11,7 @@ use crate::protocol::wire::LoggedIn;
 const TOO_SHORT: Duration = Duration::from_secs(10);
 
 /// Where a client keeps what it comes back with. Several programs may share one.
-pub trait Wallet: Debug + Send + Sync {
+pub trait CredentialStore: Debug + Send + Sync {
     /// What to come back with now; nothing when there is nothing.
     fn credentials(&self) -> Option<Credentials>;
 
@@ -36,7 +36,7 @@ impl InMemory {
     }
 }
 
-impl Wallet for InMemory {
+impl CredentialStore for InMemory {
     fn credentials(&self) -> Option<Credentials> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lasts(&kept.access_token, kept.access_token_expires_ms) {
