@@ -21,7 +21,7 @@ use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::protocol::CloseCode;
 use parlour::protocol::call::Entry;
 use parlour::protocol::wire::{self, MemberKind, request, response};
-use parlour::state::{Channel, Held, Limits, Lobby, Member, Role, State, Stored};
+use parlour::state::{Channel, Held, Limits, Member, OrganizationSettings, Role, State, Stored};
 use parlour::store::Store;
 use parlour::voice::Peer;
 use tokio::sync::mpsc;
@@ -62,7 +62,7 @@ fn deep() -> State {
         channels: (1..=DEPTH).map(|id| channel(id, id - 1)).collect(),
         roles: (1..=ROLES).map(role).collect(),
         overwrites: (0..OVERWRITES).map(overwrite).collect(),
-        lobby: Lobby::default(),
+        settings: OrganizationSettings::default(),
         next_channel: ChannelId(DEPTH + 1),
         next_role: RoleId(ROLES + 1),
         limits: Limits { sessions: 10, channels: 1_000 },

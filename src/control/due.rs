@@ -79,7 +79,7 @@ impl<P: Peer> Control<P> {
         // Where nothing can be written, what is due waits: it would fail again and again.
         let mut changes = if self.shared.store.is_open() { self.state.due() } else { Vec::new() };
         changes.extend(self.idle().into_iter().filter_map(|(session, left)| {
-            let channel = self.state.lobby().afk_channel.filter(|_| left.is_zero())?;
+            let channel = self.state.settings().afk_channel.filter(|_| left.is_zero())?;
             Some(Change::Place { session, channel: Some(channel) })
         }));
         changes.extend(self.broken_recordings().into_iter().map(Change::StopRecording));
@@ -98,9 +98,9 @@ impl<P: Peer> Control<P> {
 
     /// Those who may become idle, and after how long they are.
     fn idle(&self) -> Vec<(SessionId, Duration)> {
-        let lobby = self.state.lobby();
-        let Some(afk) = lobby.afk_channel.filter(|_| lobby.afk_ms > 0) else { return Vec::new() };
-        let (limit, now) = (Duration::from_millis(lobby.afk_ms), self.shared.clock.monotonic());
+        let settings = self.state.settings();
+        let Some(afk) = settings.afk_channel.filter(|_| settings.afk_ms > 0) else { return Vec::new() };
+        let (limit, now) = (Duration::from_millis(settings.afk_ms), self.shared.clock.monotonic());
         let may = |member: &Member| self.state.permissions(member, afk).contains(Permissions::JOIN);
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
         let idle = elsewhere.filter(|member| may(member)).filter_map(|member| {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::NewPassword;
 use crate::account;
 use crate::id::{OrganizationId, Timestamp, UserId};
-use crate::state::{self, Change, Held, Limits, Lobby, State, Stored, VoicePolicy};
+use crate::state::{self, Change, Held, Limits, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{
     self, OrganizationSettings, ReadError, Rejected, Restraint, Store, SubjectKind, Verb, Write,
@@ -51,15 +51,15 @@ pub(super) fn stored(
         overwrites: store.overwrites(home.id, None, usize::MAX)?,
         next_channel: store.first_free_channel(home.id)?,
         next_role: store.first_free_role(home.id)?,
-        lobby: lobby(store, home)?,
+        settings: settings(store, home)?,
         limits,
     })
 }
 
-fn lobby(store: &Store, home: store::Organization) -> Result<Lobby, ReadError> {
+fn settings(store: &Store, home: store::Organization) -> Result<state::OrganizationSettings, ReadError> {
     let OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, .. } =
         store.organization_settings(home.id)?;
-    Ok(Lobby { name: home.name, welcome, default_channel, afk_channel, afk_ms })
+    Ok(state::OrganizationSettings { name: home.name, welcome, default_channel, afk_channel, afk_ms })
 }
 
 /// The roles that a user has at a time.
@@ -97,7 +97,7 @@ pub(super) fn writes(
         Change::Link { channel, other, linked } => {
             vec![write::link_channels(*channel, *other, *linked).erased()]
         }
-        Change::PutLobby(lobby) => vec![lobby_write(lobby, state.organization())],
+        Change::PutSettings(settings) => vec![settings_write(settings, state.organization())],
         Change::CreateRole(_)
         | Change::PutRole(_)
         | Change::RemoveRole(_)
@@ -208,8 +208,11 @@ fn rights_write(change: &Change, state: &State) -> Option<Write<(), Rejected>> {
     }
 }
 
-fn lobby_write(lobby: &Lobby, organization: OrganizationId) -> Write<(), Rejected> {
-    let Lobby { welcome, default_channel, afk_channel, afk_ms, .. } = lobby.clone();
+fn settings_write(
+    settings: &state::OrganizationSettings,
+    organization: OrganizationId,
+) -> Write<(), Rejected> {
+    let state::OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, .. } = settings.clone();
     let settings = OrganizationSettings { organization, welcome, default_channel, afk_channel, afk_ms };
     write::put_organization_settings(settings).erased()
 }

@@ -110,7 +110,7 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Listing(wire::Listing { snapshot }))
             }
             View::GetOrganization(_) => {
-                let rule = |state: &State, asker: Asker<'_>| Ok(state.show_lobby(asker.viewer()));
+                let rule = |state: &State, asker: Asker<'_>| Ok(state.show_settings(asker.viewer()));
                 let (shown, _) = self.permit(actor, operation, on, rule).await?;
                 Ok(response::Body::Organization(shown))
             }

@@ -156,7 +156,7 @@ impl Event {
             Change::Link { channel, other, linked } => {
                 Self::ChannelsLinked { channel: *channel, other: *other, linked: *linked }
             }
-            Change::PutLobby(_) => Self::OrganizationChanged,
+            Change::PutSettings(_) => Self::OrganizationChanged,
             Change::CreateRole(role) => Self::RoleCreated { role: role.id, name: role.name.clone() },
             Change::PutRole(role) => Self::RoleChanged { role: role.id },
             Change::RemoveRole(role) => Self::RoleRemoved { role: *role },

@@ -50,9 +50,9 @@ impl State {
                 vec![Event::Channel(channel)]
             }
             Change::StopRecording(channel) => self.end_recording(channel),
-            Change::PutLobby(lobby) => {
-                self.lobby = lobby;
-                vec![Event::Lobby]
+            Change::PutSettings(settings) => {
+                self.settings = settings;
+                vec![Event::OrganizationSettings]
             }
             Change::CreateRole(role) => {
                 self.next_role = self.next_role.max(role.id.0 + 1);
@@ -311,13 +311,13 @@ impl State {
             self.overwrites.remove(channel);
             self.empty.remove(channel);
             self.recordings.remove(channel);
-            if self.lobby.default_channel == Some(*channel) {
-                self.lobby.default_channel = None;
-                events.push(Event::Lobby);
+            if self.settings.default_channel == Some(*channel) {
+                self.settings.default_channel = None;
+                events.push(Event::OrganizationSettings);
             }
-            if self.lobby.afk_channel == Some(*channel) {
-                self.lobby.afk_channel = None;
-                events.push(Event::Lobby);
+            if self.settings.afk_channel == Some(*channel) {
+                self.settings.afk_channel = None;
+                events.push(Event::OrganizationSettings);
             }
             events.push(Event::ChannelGone(*channel));
         }

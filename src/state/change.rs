@@ -4,7 +4,9 @@ use thiserror::Error;
 
 use bytes::Bytes;
 
-use super::{Channel, Held, Lobby, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, Role, Target};
+use super::{
+    Channel, Held, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, OrganizationSettings, Role, Target,
+};
 use crate::bounds::OutOfBounds;
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use crate::name::NameError;
@@ -138,7 +140,7 @@ pub enum Change {
         linked: bool,
     },
     /// What everybody meets is this from now on.
-    PutLobby(Lobby),
+    PutSettings(OrganizationSettings),
     /// A role is new.
     CreateRole(Role),
     /// A role is this from now on.
@@ -223,7 +225,7 @@ impl Change {
             | Self::PutChannel(_)
             | Self::RemoveChannels(_)
             | Self::Link { .. }
-            | Self::PutLobby(_)
+            | Self::PutSettings(_)
             | Self::CreateRole(_)
             | Self::PutRole(_)
             | Self::RemoveRole(_)

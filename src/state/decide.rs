@@ -77,7 +77,7 @@ impl State {
                 Ok(Change::RemoveChannels(self.subtree(ChannelId(remove.channel))))
             }
             Live::LinkChannels(link) => self.decide_link(asker, *link),
-            Live::EditOrganization(edit) => self.decide_lobby(asker, edit),
+            Live::EditOrganization(edit) => self.decide_settings(asker, edit),
             Live::LogOut(_) => Ok(Change::End(asker.session()?)),
             Live::SetUserDisabled(set) => self.decide_disable(asker, set, facts),
             Live::MoveSession(to) => self.decide_move_session(asker, *to),

@@ -37,7 +37,7 @@ pub enum Event {
     /// The roles are others.
     Roles,
     /// What everybody meets is something else.
-    Lobby,
+    OrganizationSettings,
     /// A text message to those in a channel, and to its writer.
     TextChannel {
         /// Who wrote it.
@@ -77,7 +77,7 @@ impl Event {
             | Self::MemberGone(_)
             | Self::Suppressed(_)
             | Self::Roles
-            | Self::Lobby => false,
+            | Self::OrganizationSettings => false,
         }
     }
 
@@ -89,7 +89,7 @@ impl Event {
                 | Self::TextSession { .. }
                 | Self::Presence(_)
                 | Self::Roles
-                | Self::Lobby
+                | Self::OrganizationSettings
         )
     }
 }

@@ -135,7 +135,7 @@ pub struct Role {
 
 /// What everybody meets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lobby {
+pub struct OrganizationSettings {
     /// The organization's name.
     pub name: String,
     /// Told to who comes.
@@ -180,7 +180,7 @@ pub struct Stored {
     /// The channels' exceptions.
     pub overwrites: Vec<Overwrite>,
     /// What everybody meets.
-    pub lobby: Lobby,
+    pub settings: OrganizationSettings,
     /// Above every channel identifier ever given out.
     pub next_channel: ChannelId,
     /// Above every role identifier ever given out.
@@ -196,7 +196,7 @@ pub struct State {
     channels: BTreeMap<ChannelId, Channel>,
     roles: BTreeMap<RoleId, Role>,
     overwrites: HashMap<ChannelId, Vec<Overwrite>>,
-    lobby: Lobby,
+    settings: OrganizationSettings,
     members: BTreeMap<SessionId, Member>,
     /// Those who may do the same share what was evaluated for them.
     classes: BTreeMap<class::Key, Arc<Class>>,
@@ -214,7 +214,7 @@ pub struct State {
 impl State {
     /// The state at start: what is stored, and nobody connected.
     pub fn new(stored: Stored, now: Timestamp) -> Self {
-        let Stored { organization, channels, roles, overwrites, lobby, next_channel, next_role, limits } =
+        let Stored { organization, channels, roles, overwrites, settings, next_channel, next_role, limits } =
             stored;
         let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
         let mut named = HashSet::new();
@@ -229,7 +229,7 @@ impl State {
             channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
             roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,
-            lobby,
+            settings,
             members: BTreeMap::new(),
             classes: BTreeMap::new(),
             named,
@@ -277,8 +277,8 @@ impl State {
     }
 
     /// What everybody meets.
-    pub fn lobby(&self) -> &Lobby {
-        &self.lobby
+    pub fn settings(&self) -> &OrganizationSettings {
+        &self.settings
     }
 
     /// The channels that are recorded.

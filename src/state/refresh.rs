@@ -21,7 +21,7 @@ impl State {
     /// are; [`State::stand`] says what they are by now.
     pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
         let before = self.rated();
-        let Self { channels, roles, overwrites, lobby, named, limits, next_channel, next_role, .. } =
+        let Self { channels, roles, overwrites, settings, named, limits, next_channel, next_role, .. } =
             Self::new(stored, self.now);
         let gone: Vec<_> = self.channels.keys().filter(|id| !channels.contains_key(id)).copied().collect();
         let is_other = |id, channel| self.channels.get(id) != Some(channel);
@@ -32,11 +32,11 @@ impl State {
         if self.roles != roles {
             events.push(Event::Roles);
         }
-        if self.lobby != lobby {
-            events.push(Event::Lobby);
+        if self.settings != settings {
+            events.push(Event::OrganizationSettings);
         }
         (self.channels, self.roles, self.overwrites) = (channels, roles, overwrites);
-        (self.lobby, self.named, self.limits) = (lobby, named, limits);
+        (self.settings, self.named, self.limits) = (settings, named, limits);
         self.next_channel = self.next_channel.max(next_channel);
         self.next_role = self.next_role.max(next_role);
         self.classes.clear();

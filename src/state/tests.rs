@@ -43,7 +43,7 @@ pub(super) fn stored() -> Stored {
             role(5, "Admin", 100, admin.without(Permissions::ADMINISTER)),
         ],
         overwrites: Vec::new(),
-        lobby: Lobby::default(),
+        settings: OrganizationSettings::default(),
         next_channel: ChannelId(5),
         next_role: RoleId(6),
         limits: Limits { sessions: 5, channels: 1_000 },
@@ -442,7 +442,7 @@ pub(super) fn follow(view: &mut wire::Snapshot, event: wire::event::Body) {
                 member.suppressed &= !turned.no_more.contains(&member.session);
             }
         }
-        Body::OrganizationIs(lobby) => view.organization = Some(lobby),
+        Body::OrganizationIs(settings) => view.organization = Some(settings),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! The state as one session may see it, in messages.
 
-use super::{Access, Channel, Event, Lobby, Member, Role, State};
+use super::{Access, Channel, Event, Member, OrganizationSettings, Role, State};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
@@ -16,7 +16,7 @@ impl State {
                 .collect(),
             members: self.members.values().map(|member| self.show_member(member, viewer)).collect(),
             self_session: viewer.map_or(0, |member| member.session.0),
-            organization: Some(self.show_lobby(viewer)),
+            organization: Some(self.show_settings(viewer)),
             roles: Some(self.show_roles()),
         }
     }
@@ -52,7 +52,9 @@ impl State {
             // These are several: see `show_access`.
             Event::Access(_) => None,
             Event::Roles => Some(event::Body::RolesAre(self.show_roles())),
-            Event::Lobby => Some(event::Body::OrganizationIs(self.show_lobby(Some(viewer)))),
+            Event::OrganizationSettings => {
+                Some(event::Body::OrganizationIs(self.show_settings(Some(viewer))))
+            }
             Event::TextChannel { from, name, channel, text, at } => {
                 let reads = viewer.channel == Some(*channel) || viewer.session == *from;
                 let body = show_text(*from, name, text::To::Channel(channel.0), text, at.0);
@@ -86,9 +88,9 @@ impl State {
         };
         let people = self.members.values().filter(concerned);
         bodies.extend(people.map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))));
-        let Lobby { default_channel, afk_channel, .. } = &self.lobby;
+        let OrganizationSettings { default_channel, afk_channel, .. } = &self.settings;
         if default_channel.iter().chain(afk_channel).any(|id| turned.contains(&id)) {
-            bodies.push(event::Body::OrganizationIs(self.show_lobby(Some(viewer))));
+            bodies.push(event::Body::OrganizationIs(self.show_settings(Some(viewer))));
         }
         bodies.extend(access.hidden.iter().map(|id| event::Body::ChannelGone(id.0)));
         bodies
@@ -182,14 +184,14 @@ impl State {
     }
 
     /// What everybody meets, without channels that the viewer doesn't see.
-    pub fn show_lobby(&self, viewer: Option<&Member>) -> wire::Organization {
+    pub fn show_settings(&self, viewer: Option<&Member>) -> wire::Organization {
         let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
         wire::Organization {
-            name: self.lobby.name.clone(),
-            welcome: self.lobby.welcome.clone(),
-            default_channel: self.lobby.default_channel.filter(visible).map_or(0, u64::from),
-            afk_channel: self.lobby.afk_channel.filter(visible).map_or(0, u64::from),
-            afk_ms: self.lobby.afk_ms,
+            name: self.settings.name.clone(),
+            welcome: self.settings.welcome.clone(),
+            default_channel: self.settings.default_channel.filter(visible).map_or(0, u64::from),
+            afk_channel: self.settings.afk_channel.filter(visible).map_or(0, u64::from),
+            afk_ms: self.settings.afk_ms,
         }
     }
 }

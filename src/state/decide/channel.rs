@@ -1,6 +1,8 @@
 //! The channel tree, and what everybody meets.
 
-use super::super::{Asker, Change, Channel, Denied, Lobby, MAX_DEPTH, MAX_LINKS, State, VoicePolicy};
+use super::super::{
+    Asker, Change, Channel, Denied, MAX_DEPTH, MAX_LINKS, OrganizationSettings, State, VoicePolicy,
+};
 use super::optional;
 use crate::bounds::{check_bitrate, check_description, check_frame, check_last_speakers};
 use crate::id::ChannelId;
@@ -123,31 +125,32 @@ impl State {
         Ok(Change::Link { channel: one.id, other: two.id, linked })
     }
 
-    pub(super) fn decide_lobby(
+    pub(super) fn decide_settings(
         &self,
         asker: Asker<'_>,
         edit: &wire::EditOrganization,
     ) -> Result<Change, Denied> {
-        let mut lobby: Lobby = self.lobby.clone();
+        let mut settings: OrganizationSettings = self.settings.clone();
         if let Some(welcome) = &edit.welcome {
             if welcome.len() > MAX_TEXT {
                 return Err(Denied::TextInvalid);
             }
-            lobby.welcome.clone_from(welcome);
+            settings.welcome.clone_from(welcome);
         }
-        for (wanted, kept) in
-            [(edit.default_channel, &mut lobby.default_channel), (edit.afk_channel, &mut lobby.afk_channel)]
-        {
+        for (wanted, kept) in [
+            (edit.default_channel, &mut settings.default_channel),
+            (edit.afk_channel, &mut settings.afk_channel),
+        ] {
             if let Some(wanted) = wanted {
                 *kept = optional(wanted);
                 self.authorize(asker, Permissions::VIEW, *kept)?;
             }
         }
-        lobby.afk_ms = edit.afk_ms.unwrap_or(lobby.afk_ms);
-        if lobby.afk_channel.is_some() && lobby.afk_ms < SHORTEST_AFK {
+        settings.afk_ms = edit.afk_ms.unwrap_or(settings.afk_ms);
+        if settings.afk_channel.is_some() && settings.afk_ms < SHORTEST_AFK {
             return Err(Denied::OutOfRange("nobody is away after less than a minute: give a longer time"));
         }
-        Ok(Change::PutLobby(lobby))
+        Ok(Change::PutSettings(settings))
     }
 }
 
