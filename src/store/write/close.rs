@@ -51,7 +51,7 @@ impl Kept {
 }
 
 /// Closes every way into an account but what is kept. Looks at every API key of the organization.
-pub(super) fn close(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<Ended, ReadError> {
+pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<Ended, ReadError> {
     let mut ended = Ended::default();
     for session in sessions_of(open, user)? {
         if Some(session.id) != kept.session {
@@ -67,7 +67,7 @@ pub(super) fn close(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<End
     }
     if !kept.api_keys {
         for key in api_keys_of(open, user)? {
-            revoke(open, &key)?;
+            revoke_key(open, &key)?;
             ended.api_keys.push(key.id);
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn close(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<End
 }
 
 /// An API key is good no more.
-pub(super) fn revoke(open: &mut Open<'_>, key: &ApiKey) -> Result<(), ReadError> {
+pub(super) fn revoke_key(open: &mut Open<'_>, key: &ApiKey) -> Result<(), ReadError> {
     let _ = open.put(Some(key), None)?;
     open.tables.seen.remove(Seen::ApiKey(key.user, key.id).key())?;
     Ok(())

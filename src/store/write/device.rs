@@ -10,7 +10,7 @@ use super::super::record::{Device, DeviceKey, Session, Setting, SubjectKind, Use
 use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
-use super::close::{Ended, Kept, close};
+use super::close::{Ended, Kept, close_ways_in};
 use super::rows::{find_key, keys_of};
 use super::session::{EndSessionError, end, find, replace_token};
 use crate::auth::TokenHash;
@@ -135,7 +135,7 @@ pub fn end_device(user: UserId, session: SessionId) -> Write<Ended, EndSessionEr
 pub fn end_other_devices(user: UserId, session: SessionId) -> Write<Ended, std::convert::Infallible> {
     Write::new(move |open| {
         let kept = Kept::device(open, user, Some(session))?;
-        Ok(close(open, user, Kept { api_keys: true, ..kept })?)
+        Ok(close_ways_in(open, user, Kept { api_keys: true, ..kept })?)
     })
 }
 

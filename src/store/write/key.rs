@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::super::error::Stop;
 use super::super::record::{ApiKey, Ban, BanSubject, Counted, Organization, User};
 use super::super::table::organization_of;
-use super::close::revoke;
+use super::close::revoke_key;
 use super::owner::{LAST_OWNER, is_last_owner};
 use super::rows::api_keys_of;
 use super::session::{end, sessions_of};
@@ -83,7 +83,7 @@ pub fn revoke_api_key(owner: UserId, id: ApiKeyId) -> Write<ApiKey, RevokeApiKey
     Write::new(move |open| {
         let key: Option<ApiKey> = open.get(id.0)?;
         let key = key.filter(|key| key.user == owner).ok_or(Stop::Refused(RevokeApiKeyError::NoSuchKey))?;
-        revoke(open, &key)?;
+        revoke_key(open, &key)?;
         Ok(key)
     })
 }

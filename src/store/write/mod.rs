@@ -22,63 +22,25 @@ mod session;
 mod token;
 mod user;
 
-pub use audit::{note, prune_audit};
-pub use channel::{
-    ChannelEdit, DeleteChannelError, LinkChannelsError, PutChannelError, PutOverwriteError,
-    RemoveOverwriteError, add_channel, create_channel, delete_channel, edit_channel, link_channels,
-    put_overwrite, remove_overwrite,
-};
-pub use close::Ended;
-pub use device::{
-    Exchange, Exchanged, MAX_DEVICE_KEYS, NOTICE, RegisterDeviceKeyError, RemoveDeviceKeyError, end_device,
-    end_other_devices, exchange_token, register_device_key, remove_device_key, take_notice,
-};
-pub use email::{
-    CodeLetter, EmailSet, RequestResetError, SetEmailError, VerifyEmailError, request_reset, set_email,
-    verify_email,
-};
-pub use job::{put_job, sweep_jobs};
-pub use key::{
-    BanError, Banned, CreateApiKeyError, LiftBanError, MAX_API_KEYS, NewApiKey, NewBan, RevokeApiKeyError,
-    ban, create_api_key, lift_ban, revoke_api_key,
-};
-pub use mail::{MAX_OUTBOX, NewMail, put_mail, remove_mail, sweep_mail};
-pub use organization::{
-    CreateOrganizationError, DeleteOrganizationError, Deleted, EditOrganizationError, NewOrganization,
-    OrganizationEdit, create_organization, delete_organization, edit_organization,
-};
-pub use password::{
-    ChangePasswordError, PasswordChange, PasswordSet, ResetPasswordError, SetPasswordError, change_password,
-    replace_password, reset_password, set_password,
-};
-pub use preference::{
-    FavouriteError, MAX_FAVOURITES, MAX_SETTING, PutOrganizationSettingsError, PutRestraintError,
-    SettingError, put_organization_settings, put_restraint, put_setting, set_favourite,
-};
-pub use registration::{Entry, RegisterError, register};
-pub use rejected::Rejected;
-pub use role::{
-    CreateRoleError, DeleteRoleError, EditRoleError, GrantError, NewRole, PutRoleError, RoleEdit,
-    SetSecondFactorError, add_role, create_role, delete_role, edit_role, grant, put_role, revoke,
-    set_second_factor,
-};
-pub use second_factor::{
-    FactorProof, RemovalProof, SecondFactorError, begin_second_factor, confirm_second_factor,
-    remove_second_factor, reseal_second_factors,
-};
-pub use session::{
-    BeginSessionError, Begun, EndSessionError, NewSession, Proof, RefreshSessionError, begin_session,
-    end_session, end_sessions_of, refresh_session, sweep_sessions,
-};
-pub use token::{
-    CreateTokenError, NewToken, RevokeTokenError, TakeTokenError, create_token, revoke_token, set_claim,
-    sweep_tokens, take_token,
-};
+pub use audit::*;
+pub use channel::*;
+pub use close::*;
+pub use device::*;
+pub use email::*;
+pub use job::*;
+pub use key::*;
+pub use mail::*;
+pub use organization::*;
+pub use password::*;
+pub use preference::*;
+pub use registration::*;
+pub use rejected::*;
+pub use role::*;
+pub use second_factor::*;
+pub use session::*;
+pub use token::*;
 pub(super) use user::keep_look;
-pub use user::{
-    CreateUserError, DeleteUserError, EditUserError, MAX_AVATAR, MAX_BIO, NewUser, SetProfileError, UserEdit,
-    create_user, delete_user, edit_user, set_profile,
-};
+pub use user::*;
 
 use std::convert::Infallible;
 

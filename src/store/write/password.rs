@@ -7,7 +7,7 @@ use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
 use super::super::record::{OneTimeToken, Purpose, SubjectKind, User, Verb};
 use super::Write;
-use super::close::{Ended, Kept, close};
+use super::close::{Ended, Kept, close_ways_in};
 use super::rows::remove_where;
 use super::token::{take_valid, valid};
 use crate::auth::{StoredPassword, TokenHash};
@@ -141,7 +141,7 @@ pub(super) fn close_after_change(
     let is_reset =
         |token: &OneTimeToken| token.user == Some(user.id) && token.purpose == Purpose::PasswordReset;
     remove_where(open, user.organization, is_reset)?;
-    close(open, user.id, kept)
+    close_ways_in(open, user.id, kept)
 }
 
 /// The same password, hashed by other parameters; nothing happens when it was changed meanwhile.
