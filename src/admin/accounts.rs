@@ -1,73 +1,15 @@
-//! Organizations, users and sessions.
+//! Users and sessions.
 
 use serde_json::{Value, json};
 
-use super::request::{Organization, Session, User};
-use super::{AdminError, Answer, Desk, shown};
+use super::request::{Session, User};
+use super::{AdminError, Answer, Desk};
 use crate::auth::{StoredPassword, check_password};
-use crate::name::{check_tag, check_user_name};
-use crate::store::write::{self, NewOrganization, NewUser, OrganizationEdit, UserEdit};
-use crate::store::{self, Grant, Limits, Seen};
+use crate::name::check_user_name;
+use crate::store::write::{self, NewUser, UserEdit};
+use crate::store::{self, Grant, Seen};
 
 impl Desk<'_> {
-    pub(super) fn organization(&self, request: Organization) -> Result<Answer, AdminError> {
-        match request {
-            Organization::List(limit) => {
-                let found = self.store.organizations(limit.after.map(Into::into), limit.limit)?;
-                let rows = found.iter().map(|one| self.shown_organization(one)).collect::<Result<_, _>>()?;
-                Ok(Answer::rows(rows))
-            }
-            Organization::Create { tag, name } => {
-                let tag = check_tag(&tag)?;
-                let new = NewOrganization { tag, name, limits: Limits::default(), claim: None };
-                let made = self.write(write::create_organization(new))?;
-                Ok(Answer::row(
-                    format!("Organization {} is created.", made.tag),
-                    self.shown_organization(&made)?,
-                ))
-            }
-            Organization::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
-                let old = self.home(Some(tag))?;
-                let owner = owner.map(|owner| self.find_user(&old, &owner)).transpose()?;
-                let limits = Limits {
-                    users: users.unwrap_or(old.limits.users),
-                    channels: channels.unwrap_or(old.limits.channels),
-                    sessions_per_user: sessions_per_user.unwrap_or(old.limits.sessions_per_user),
-                    audit_days: audit_days.unwrap_or(old.limits.audit_days),
-                };
-                let owner = owner.map(|owner| Some(owner.id));
-                let edit = OrganizationEdit { name, owner, limits: Some(limits) };
-                let made = self.write(write::edit_organization(old.id, edit))?;
-                Ok(Answer::row(
-                    format!("Organization {} is changed.", made.tag),
-                    self.shown_organization(&made)?,
-                ))
-            }
-            Organization::Delete { tag } => {
-                let old = self.home(Some(tag))?;
-                let gone = self.write(write::delete_organization(old.id))?;
-                let text = format!(
-                    "Organization {} is deleted with {} users, {} channels and {} sessions.",
-                    old.tag, gone.users, gone.channels, gone.sessions
-                );
-                Ok(Answer::row(text, shown(&gone, &[])))
-            }
-        }
-    }
-
-    fn shown_organization(&self, one: &store::Organization) -> Result<Value, AdminError> {
-        let owner = match one.owner {
-            Some(owner) => self.store.user(owner)?.map(|user| user.name),
-            None => None,
-        };
-        Ok(json!({
-            "id": one.id, "tag": one.tag, "name": one.name, "owner": owner,
-            "users": self.store.user_count(one.id)?, "max_users": one.limits.users,
-            "max_channels": one.limits.channels, "sessions_per_user": one.limits.sessions_per_user,
-            "audit_days": one.limits.audit_days, "created": one.created,
-        }))
-    }
-
     pub(super) fn user(&self, home: &store::Organization, request: User) -> Result<Answer, AdminError> {
         match request {
             User::List(limit) => {

@@ -7,7 +7,7 @@ mod database;
 mod request;
 
 pub use database::backup_is_due;
-pub use request::{Audit, Database, Limit, Organization as OrganizationRequest, Request, Session, User};
+pub use request::{Audit, Database, Limit, Request, Session, User};
 
 use std::fmt::Display;
 
@@ -101,7 +101,6 @@ pub fn run(
     match request {
         Request::User { organization, user } => desk.user(&desk.home(organization)?, user),
         Request::Session { organization, session } => desk.session(&desk.home(organization)?, session),
-        Request::Organization(organization) => desk.organization(organization),
         Request::Audit(audit) => desk.audit(&audit),
         Request::Database(database) => desk.database(database),
     }

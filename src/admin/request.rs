@@ -14,7 +14,6 @@ const PAGE: usize = 100;
 pub enum Request {
     User { organization: Option<String>, user: User },
     Session { organization: Option<String>, session: Session },
-    Organization(Organization),
     Audit(Audit),
     Database(Database),
 }
@@ -25,7 +24,6 @@ impl Request {
         match self {
             Self::User { user, .. } => !matches!(user, User::List { .. } | User::Show { .. }),
             Self::Session { session, .. } => !matches!(session, Session::List { .. }),
-            Self::Organization(organization) => !matches!(organization, Organization::List(_)),
             Self::Audit(_) | Self::Database(_) => false,
         }
     }
@@ -65,30 +63,6 @@ pub enum Session {
     List { user: String, limit: Limit },
     End { user: String, session: SessionId },
     EndAll { user: String },
-}
-
-/// Organizations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub enum Organization {
-    List(Limit),
-    Create {
-        tag: String,
-        name: String,
-    },
-    Edit {
-        tag: String,
-        name: Option<String>,
-        owner: Option<String>,
-        users: Option<u32>,
-        channels: Option<u32>,
-        sessions_per_user: Option<u32>,
-        audit_days: Option<u32>,
-    },
-    Delete {
-        tag: String,
-    },
 }
 
 /// A look at the audit trail.

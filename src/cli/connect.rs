@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::operate;
+use super::operate::Organization;
 use super::output::Output;
-use super::records::Organization;
 use crate::client::{
     Address, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
     ProfileCredentials, Session, Trust, connect,

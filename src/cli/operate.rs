@@ -20,6 +20,14 @@ use crate::store::{Author, By, OpenError, Opening, STORE_FILE, Store};
 /// How long something may take without being shown to make progress.
 const UNSHOWN: Duration = Duration::from_secs(1);
 
+/// Which organization.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Organization {
+    /// The organization's tag. Default: the server's own.
+    #[arg(long = "organization", value_name = "TAG", global = true)]
+    pub(super) tag: Option<String>,
+}
+
 /// Which server of this machine.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Place {

@@ -1,19 +1,15 @@
 //! `parlour org`, `session` and `audit`: records for the machine's owner.
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use super::operate::Place;
+use super::caller::Caller;
+use super::operate::{Organization, Place, print};
 use super::output::Output;
-use crate::admin::{self, Limit, Request};
+use crate::admin::{self, Answer, Limit, Request};
+use crate::client::RequestError;
 use crate::id::{SessionId, Timestamp};
-
-/// Which organization.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct Organization {
-    /// The organization's tag. Default: the server's own.
-    #[arg(long = "organization", value_name = "TAG", global = true)]
-    pub(super) tag: Option<String>,
-}
+use crate::protocol::wire::{self, request, response};
 
 /// Organizations, each with users, roles and channels of its own.
 #[derive(Debug, Args)]
@@ -68,25 +64,92 @@ enum OrgCommand {
 
 impl Org {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        use admin::OrganizationRequest as R;
-        let request = match self.command {
-            OrgCommand::List(limit) => R::List(limit),
-            OrgCommand::Create { tag, name } => R::Create { name: name.unwrap_or_else(|| tag.clone()), tag },
-            OrgCommand::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
-                R::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days }
-            }
-            OrgCommand::Delete { tag } => R::Delete { tag },
-        };
+        let caller = Caller::owner(&self.place, None).await?;
+        let outcome = self.command.ask(&caller).await;
+        caller.close().await;
         let columns = [
             ("tag", "Tag"),
             ("name", "Name"),
             ("owner", "Owner"),
             ("users", "Users"),
             ("max_users", "of"),
+            ("channels", "Channels"),
+            ("max_channels", "of"),
+            ("sessions", "Connected"),
             ("created", "Created"),
         ];
-        self.place.show(Request::Organization(request), &columns, output).await
+        print(&outcome?, &columns, output);
+        Ok(())
     }
+}
+
+impl OrgCommand {
+    async fn ask(self, caller: &Caller) -> anyhow::Result<Answer> {
+        let body = match self {
+            Self::List(Limit { after, limit }) => {
+                let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+                request::Body::ListOrganizations(wire::ListOrganizations { after: after.unwrap_or(0), limit })
+            }
+            Self::Create { tag, name } => {
+                let name = name.unwrap_or_else(|| tag.clone());
+                request::Body::CreateOrganization(wire::CreateOrganization { tag, name })
+            }
+            Self::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
+                request::Body::LimitOrganization(wire::LimitOrganization {
+                    tag,
+                    name,
+                    owner,
+                    users,
+                    channels,
+                    sessions_per_user,
+                    audit_days,
+                })
+            }
+            Self::Delete { tag } => request::Body::DeleteOrganization(wire::DeleteOrganization { tag }),
+        };
+        let is_list = matches!(body, request::Body::ListOrganizations(_));
+        let said = |text: String, rows| Ok(Answer { text, rows });
+        match caller.ask(body).await? {
+            response::Body::Organizations(found) => {
+                let text = match found.organizations.first() {
+                    Some(one) if !is_list => format!("Organization {} is changed.", one.tag),
+                    _ => String::new(),
+                };
+                said(text, found.organizations.iter().map(shown).collect())
+            }
+            response::Body::OrganizationMade(wire::OrganizationMade { organization, claim }) => {
+                let (made, claim) = (organization.unwrap_or_default(), claim.unwrap_or_default());
+                let text = format!(
+                    "Organization {tag} is created. Its first owner comes in by this code, until {until}:\n  {code}\nfor instance with: parlour claim {code} parlour://NAME@HOST/+{tag}",
+                    tag = made.tag,
+                    until = Timestamp(claim.expires_ms),
+                    code = claim.code,
+                );
+                let mut row = shown(&made);
+                row["claim_code"] = claim.code.into();
+                said(text, vec![row])
+            }
+            response::Body::OrganizationDeleted(gone) => {
+                let wire::OrganizationDeleted { users, channels, sessions } = gone;
+                let text = format!(
+                    "The organization is deleted with {users} users, {channels} channels and {sessions} sessions."
+                );
+                said(text, vec![json!({ "users": users, "channels": channels, "sessions": sessions })])
+            }
+            _ => Err(RequestError::Misfit.into()),
+        }
+    }
+}
+
+fn shown(one: &wire::OrganizationUse) -> Value {
+    let limits = one.limits.unwrap_or_default();
+    json!({
+        "id": one.id, "tag": one.tag, "name": one.name, "owner": one.owner,
+        "users": one.users, "max_users": limits.users,
+        "channels": one.channels, "max_channels": limits.channels,
+        "sessions_per_user": limits.sessions_per_user, "audit_days": limits.audit_days,
+        "sessions": one.sessions, "served": one.served, "created": one.created_ms,
+    })
 }
 
 /// Sessions: log-ins that outlive connections.

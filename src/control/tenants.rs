@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Actor, Handle, Organizations, Refused};
-use crate::account::random;
+use crate::account::{AccountError, random};
 use crate::auth::ClaimCode;
 use crate::id::OrganizationId;
 use crate::name::{check_organization_name, check_tag};
@@ -103,7 +103,14 @@ impl<P: Peer> Organizations<P> {
             sessions_per_user: limit.sessions_per_user.unwrap_or(row.limits.sessions_per_user),
             audit_days: limit.audit_days.unwrap_or(row.limits.audit_days),
         };
-        let edit = OrganizationEdit { name, owner: None, limits: Some(limits) };
+        let owner = match limit.owner.as_deref() {
+            Some(owner) => {
+                let user = self.store().user_by_name(row.id, owner)?.ok_or(AccountError::NoSuchUser)?;
+                Some(Some(user.id))
+            }
+            None => None,
+        };
+        let edit = OrganizationEdit { name, owner, limits: Some(limits) };
         let row = self.store().commit(by, write::edit_organization(row.id, edit)).await?;
         if let Some(served) = self.handle_of(row.id) {
             served.refresh().await?;
@@ -137,6 +144,10 @@ impl<P: Peer> Organizations<P> {
             channels: self.store().channel_count(row.id)?,
             sessions: served.as_ref().map_or(0, Handle::connected),
             served: served.is_some(),
+            owner: match row.owner {
+                Some(owner) => self.store().user(owner)?.map(|user| user.name).unwrap_or_default(),
+                None => String::new(),
+            },
         })
     }
 }
