@@ -19,6 +19,7 @@ mod log;
 mod operating;
 mod operations;
 mod organizations;
+mod race;
 mod recording;
 mod regressions;
 mod restart;
