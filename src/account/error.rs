@@ -12,10 +12,10 @@ use crate::name::NameError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
     BanError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
-    EditUserError, EndSessionError, LiftBanError, MAX_API_KEYS, RefreshSessionError, RegisterDeviceKeyError,
-    RegisterError, RemoveDeviceKeyError, RequestResetError, ResetPasswordError, RevokeApiKeyError,
-    RevokeTokenError, SecondFactorError, SetEmailError, SetSecondFactorError, SettingError, TakeTokenError,
-    VerifyEmailError,
+    DeleteUserError, EditUserError, EndSessionError, LiftBanError, MAX_API_KEYS, RefreshSessionError,
+    RegisterDeviceKeyError, RegisterError, RemoveDeviceKeyError, RequestResetError, ResetPasswordError,
+    RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError, SetPasswordError,
+    SetSecondFactorError, SettingError, TakeTokenError, VerifyEmailError,
 };
 use crate::store::{CommitError, Failed, ReadError};
 
@@ -130,6 +130,9 @@ pub enum AccountError {
     /// The account can't be changed.
     #[error(transparent)]
     EditUser(EditUserError),
+    /// The account can't be deleted.
+    #[error(transparent)]
+    DeleteUser(#[from] DeleteUserError),
     /// The code can't be made.
     #[error(transparent)]
     CreateToken(CreateTokenError),
@@ -194,10 +197,12 @@ impl AccountError {
             Self::Busy | Self::Stopping => ErrorCode::Busy,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
-            Self::NoSuchUser => ErrorCode::NoSuchUser,
+            Self::NoSuchUser | Self::DeleteUser(DeleteUserError::NoSuchUser) => ErrorCode::NoSuchUser,
             Self::NoSuchRole => ErrorCode::NoSuchRole,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
-            Self::EditUser(EditUserError::LastOwner) | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
+            Self::EditUser(EditUserError::LastOwner)
+            | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner)
+            | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
             Self::PublicKeyInvalid
             | Self::FingerprintInvalid
             | Self::NetworkInvalid
@@ -365,6 +370,14 @@ impl From<VerifyEmailError> for AccountError {
             // A code that proves another address proves nothing.
             VerifyEmailError::Invalid | VerifyEmailError::EmailChanged => Self::CodeInvalid,
             VerifyEmailError::NoSuchUser => Self::NoSuchUser,
+        }
+    }
+}
+
+impl From<SetPasswordError> for AccountError {
+    fn from(error: SetPasswordError) -> Self {
+        match error {
+            SetPasswordError::NoSuchUser => Self::NoSuchUser,
         }
     }
 }

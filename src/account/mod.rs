@@ -6,6 +6,7 @@ mod api_key;
 mod attempts;
 mod ban;
 mod device;
+mod directory;
 mod email;
 mod error;
 mod hashing;

@@ -17,19 +17,17 @@ const CHUNK: usize = 1_000;
 
 impl Desk<'_> {
     pub(super) fn audit(&self, request: &Audit) -> Result<Answer, AdminError> {
-        let trail = self.trail(request.organization.as_deref())?;
+        // What belongs to no organization is written by no account.
         let author = match request.user.as_deref() {
             None => None,
             Some("operator") => Some(Author::Operator),
             Some("server") => Some(Author::Server),
-            Some(name) => {
-                Some(Author::User(self.find_user(&self.home(request.organization.clone())?, name)?.id))
-            }
+            Some(name) => return Err(AdminError::Unknown { what: "user", name: name.to_owned() }),
         };
         let Audit { verb, subject, since, until, .. } = *request;
         let filter = AuditFilter { author, verb, subject, since, until };
         let mut rows = Vec::new();
-        for entry in self.store.audit(trail, &filter, request.before, request.limit)? {
+        for entry in self.store.audit(OrganizationId(0), &filter, request.before, request.limit)? {
             let by = match entry.author {
                 Author::Server => "server".to_owned(),
                 Author::Operator => "operator".to_owned(),

@@ -2,12 +2,11 @@
 //! whether the server runs (the local socket brings the request to it) or the command has the database
 //! to itself.
 
-mod accounts;
 mod database;
 mod request;
 
 pub use database::backup_is_due;
-pub use request::{Audit, Database, Limit, Request, Session, User};
+pub use request::{Audit, Database, Limit, Request};
 
 use std::fmt::Display;
 
@@ -15,12 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::bounds::OutOfBounds;
-use crate::id::OrganizationId;
 use crate::name::NameError;
-use crate::store::{
-    BackupError, By, CommitError, Failed, Organization, ReadError, SEEDED_ORGANIZATION, Store, Write,
-};
+use crate::store::{BackupError, By, CommitError, Failed, ReadError, Store, Write};
 
 /// What a request came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,12 +71,6 @@ impl From<NameError> for AdminError {
     }
 }
 
-impl From<OutOfBounds> for AdminError {
-    fn from(error: OutOfBounds) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
 /// Where a request is done.
 pub(crate) struct Desk<'a> {
     store: &'a Store,
@@ -99,8 +88,6 @@ pub fn run(
 ) -> Result<Answer, AdminError> {
     let desk = Desk { store, by, progress };
     match request {
-        Request::User { organization, user } => desk.user(&desk.home(organization)?, user),
-        Request::Session { organization, session } => desk.session(&desk.home(organization)?, session),
         Request::Audit(audit) => desk.audit(&audit),
         Request::Database(database) => desk.database(database),
     }
@@ -116,23 +103,6 @@ impl Desk<'_> {
             Failed::Refused(error) => AdminError::Refused(error.to_string()),
             Failed::Commit(error) => error.into(),
         })
-    }
-
-    /// The organization of a tag; the server's own by default.
-    fn home(&self, tag: Option<String>) -> Result<Organization, AdminError> {
-        let found = match &tag {
-            Some(tag) => self.store.organization_by_tag(tag)?,
-            None => self.store.organization(SEEDED_ORGANIZATION)?,
-        };
-        found.ok_or(AdminError::Unknown { what: "org", name: tag.unwrap_or_default() })
-    }
-
-    fn trail(&self, tag: Option<&str>) -> Result<OrganizationId, AdminError> {
-        match tag {
-            // The server's own trail belongs to no organization.
-            Some("server") => Ok(OrganizationId(0)),
-            tag => Ok(self.home(tag.map(str::to_owned))?.id),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{SessionId, Timestamp};
+use crate::id::Timestamp;
 
 /// Rows of a page when nothing else is said.
 const PAGE: usize = 100;
@@ -12,21 +12,8 @@ const PAGE: usize = 100;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "each says what it is for by its own type")]
 pub enum Request {
-    User { organization: Option<String>, user: User },
-    Session { organization: Option<String>, session: Session },
     Audit(Audit),
     Database(Database),
-}
-
-impl Request {
-    /// Whether those who are connected may be affected.
-    pub fn changes_what_is_live(&self) -> bool {
-        match self {
-            Self::User { user, .. } => !matches!(user, User::List { .. } | User::Show { .. }),
-            Self::Session { session, .. } => !matches!(session, Session::List { .. }),
-            Self::Audit(_) | Self::Database(_) => false,
-        }
-    }
 }
 
 /// Which page of a list.
@@ -40,37 +27,11 @@ pub struct Limit {
     pub after: Option<u64>,
 }
 
-/// Accounts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub enum User {
-    List(Limit),
-    Show { name: String },
-    Create { name: String, email: Option<String>, password: Option<String>, role: String },
-    Edit { name: String, rename: Option<String>, email: Option<String>, password: Option<String> },
-    Disable { name: String, disabled: bool },
-    Delete { name: String },
-    Grant { name: String, role: String, until: Option<Timestamp> },
-    Revoke { name: String, role: String },
-}
-
-/// Sessions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
-pub enum Session {
-    List { user: String, limit: Limit },
-    End { user: String, session: SessionId },
-    EndAll { user: String },
-}
-
-/// A look at the audit trail.
+/// A look at the audit trail that belongs to no organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields are the command's, which documents them")]
 pub struct Audit {
-    pub organization: Option<String>,
     pub user: Option<String>,
     pub verb: Option<crate::store::Verb>,
     pub subject: Option<crate::store::SubjectKind>,

@@ -8,11 +8,15 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::connect::ask;
 use super::operate::{Bar, Place, is_running, now, open, print};
 use super::output::Output;
 use crate::admin::{Answer, Database, Request};
+use crate::client::RequestError;
 use crate::id::{JobId, Timestamp};
+use crate::protocol::ErrorCode;
+use crate::protocol::wire::{self, request};
 use crate::store::{
     BACKUPS, By, Job, JobKind, JobState, Opening, SEEDED_ORGANIZATION, Store, backup_name, compact, peek,
     restore, rollback, verify_file, write,
@@ -336,22 +340,30 @@ fn keep_job(store: &Store, kind: JobKind, started: Timestamp, step: String) -> a
 }
 
 async fn seed(place: &Place, output: Output) -> anyhow::Result<()> {
+    let caller = Caller::owner(place, None).await?;
+    let seeded = seed_by(&caller, output).await;
+    caller.close().await;
+    seeded
+}
+
+async fn seed_by(caller: &Caller, output: Output) -> anyhow::Result<()> {
     for (name, role) in super::serve::DEMO_USERS {
-        let user = crate::admin::User::Create {
-            name: name.to_owned(),
-            email: None,
-            password: Some(super::serve::DEMO_PASSWORD.to_owned()),
-            role: role.to_owned(),
-        };
-        match place.operate(Request::User { organization: None, user }, output).await {
-            Ok(answer) => print(&answer, &[], output),
-            Err(error) if error.to_string().contains("there is an account of this name") => {
-                output.line(format!("{name} is there already."));
+        let (password, role) = (super::serve::DEMO_PASSWORD.to_owned(), role.to_owned());
+        let create = wire::CreateUser { name: name.to_owned(), password, role };
+        match caller.created(request::Body::CreateUser(create)).await {
+            Ok(id) => {
+                output.line(format!("{name} is created."));
+                output.object(&json!({ "id": id, "name": name }));
             }
+            Err(error) if is_taken(&error) => output.line(format!("{name} is there already.")),
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    error.downcast_ref().and_then(RequestError::code) == Some(ErrorCode::NameTaken)
 }
 
 async fn reset(place: &Place, tag: Option<String>, output: Output) -> anyhow::Result<()> {

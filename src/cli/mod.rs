@@ -141,9 +141,9 @@ enum Command {
     Settings(settings::Settings),
     /// Organizations, for the machine's owner.
     Org(records::Org),
-    /// Sessions, for the machine's owner.
+    /// Sessions: log-ins that outlive connections.
     Session(records::Session),
-    /// The audit trail, for the machine's owner.
+    /// The audit trail: who changed what.
     Audit(records::Audit),
     /// The database: status, backup, verify, migrate, export ...
     Db(db::Db),

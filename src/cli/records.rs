@@ -1,15 +1,20 @@
-//! `parlour org`, `session` and `audit`: records for the machine's owner.
+//! `parlour org`, `session` and `audit`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
-use super::operate::{Organization, Place, print};
-use super::output::Output;
+use super::connect::Acting;
+use super::operate::{Place, print};
+use super::output::{Output, counted};
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RequestError;
-use crate::id::{SessionId, Timestamp};
+use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
+use crate::store::{SubjectKind, Verb};
+
+/// The name of the trail that belongs to no organization.
+const SERVER: &str = "server";
 
 /// Organizations, each with users, roles and channels of its own.
 #[derive(Debug, Args)]
@@ -158,9 +163,7 @@ pub(super) struct Session {
     #[command(subcommand)]
     command: SessionCommand,
     #[command(flatten)]
-    organization: Organization,
-    #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,25 +188,60 @@ enum SessionCommand {
     },
 }
 
+/// The columns of a list of sessions.
+const SESSIONS: &[(&str, &str)] = &[
+    ("id", "Session"),
+    ("device", "Device"),
+    ("address", "Address"),
+    ("last_seen", "Last seen"),
+    ("expires", "Expires"),
+];
+
 impl Session {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        use admin::Session as R;
-        let session = match self.command {
-            SessionCommand::List { user, limit } => R::List { user, limit },
-            SessionCommand::End { user, session: Some(session), .. } => {
-                R::End { user, session: SessionId(session) }
+        let caller = Caller::of(&self.acting).await?;
+        let answer = self.command.run(&caller).await;
+        caller.close().await;
+        print(&answer?, SESSIONS, output);
+        Ok(())
+    }
+}
+
+impl SessionCommand {
+    async fn run(self, caller: &Caller) -> anyhow::Result<Answer> {
+        match self {
+            Self::List { user, limit } => {
+                let list = wire::ListUserSessions { name: user };
+                let asked = request::Body::ListUserSessions(list);
+                let response::Body::Devices(found) = caller.ask(asked).await? else {
+                    return Err(RequestError::Misfit.into());
+                };
+                let after = found.devices.into_iter().filter(|one| one.session > limit.after.unwrap_or(0));
+                let row = |one: wire::Device| {
+                    json!({
+                        "id": one.session, "device": one.name,
+                        "address": Some(one.address).filter(|address| !address.is_empty()),
+                        "created": Timestamp(one.created_ms), "expires": Timestamp(one.expires_ms),
+                        "last_seen": Timestamp(one.used_ms),
+                    })
+                };
+                Ok(Answer { text: String::new(), rows: after.take(limit.limit).map(row).collect() })
             }
-            SessionCommand::End { user, session: None, .. } => R::EndAll { user },
-        };
-        let columns = [
-            ("id", "Session"),
-            ("device", "Device"),
-            ("address", "Address"),
-            ("last_seen", "Last seen"),
-            ("expires", "Expires"),
-        ];
-        let request = Request::Session { organization: self.organization.tag, session };
-        self.place.show(request, &columns, output).await
+            Self::End { user, session, .. } => {
+                let end = wire::EndUserSession { name: user.clone(), session: session.unwrap_or(0) };
+                let asked = request::Body::EndUserSession(end);
+                let response::Body::SessionsEnded(ended) = caller.ask(asked).await? else {
+                    return Err(RequestError::Misfit.into());
+                };
+                let (text, rows) = if let Some(session) = session {
+                    (format!("Session {session} of {user} is ended."), Vec::new())
+                } else {
+                    let text = format!("{} of {user} ended.", counted(ended.count.into(), "session"));
+                    (text, vec![json!({ "ended": ended.count })])
+                };
+                Ok(Answer { text, rows })
+            }
+        }
     }
 }
 
@@ -214,11 +252,11 @@ pub(super) struct Audit {
     #[arg(long, value_name = "USER")]
     by: Option<String>,
     /// What was done: create, change, delete, take, prune, migrate or restore.
-    #[arg(long, value_name = "VERB", value_parser = word::<crate::store::Verb>)]
-    verb: Option<crate::store::Verb>,
+    #[arg(long, value_name = "VERB", value_parser = word::<Verb>)]
+    verb: Option<Verb>,
     /// To what kind of thing: user, channel, role, session ...
-    #[arg(long, value_name = "KIND", value_parser = word::<crate::store::SubjectKind>)]
-    subject: Option<crate::store::SubjectKind>,
+    #[arg(long, value_name = "KIND", value_parser = word::<SubjectKind>)]
+    subject: Option<SubjectKind>,
     /// Not before this time (2026-11-21T08:00:00Z).
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
@@ -231,12 +269,24 @@ pub(super) struct Audit {
     /// Entries at most.
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// The organization's tag; `server` for what belongs to none.
-    #[arg(long = "organization", value_name = "TAG")]
-    organization: Option<String>,
+    /// As whom; the organization `server` has what belongs to none, for the machine's owner.
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
+
+/// The columns of the trail.
+const ENTRIES: &[(&str, &str)] = &[
+    ("number", "Entry"),
+    ("at", "When"),
+    ("by", "By"),
+    ("from", "From"),
+    ("what", "What"),
+    ("before", "Before"),
+    ("after", "After"),
+];
+
+/// Entries that are asked for at once.
+const PAGE: usize = 1_000;
 
 /// A word of a list, as JSON has it.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
@@ -245,25 +295,63 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 
 impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let request = admin::Audit {
-            organization: self.organization,
-            user: self.by,
-            verb: self.verb,
-            subject: self.subject,
-            since: self.since,
-            until: self.until,
-            before: self.before,
-            limit: self.limit,
-        };
-        let columns = [
-            ("number", "Entry"),
-            ("at", "When"),
-            ("by", "By"),
-            ("from", "From"),
-            ("what", "What"),
-            ("before", "Before"),
-            ("after", "After"),
-        ];
-        self.place.show(Request::Audit(request), &columns, output).await
+        if self.acting.organization.tag.as_deref() == Some(SERVER) {
+            let request = admin::Audit {
+                user: self.by,
+                verb: self.verb,
+                subject: self.subject,
+                since: self.since,
+                until: self.until,
+                before: self.before,
+                limit: self.limit,
+            };
+            return self.acting.place.show(Request::Audit(request), ENTRIES, output).await;
+        }
+        let caller = Caller::of(&self.acting).await?;
+        let answer = self.read(&caller).await;
+        caller.close().await;
+        print(&answer?, ENTRIES, output);
+        Ok(())
     }
+
+    async fn read(&self, caller: &Caller) -> anyhow::Result<Answer> {
+        let (mut rows, mut before) = (Vec::new(), self.before.unwrap_or(0));
+        while rows.len() < self.limit {
+            let wanted = (self.limit - rows.len()).min(PAGE);
+            let read = wire::ReadAudit {
+                by: self.by.clone().unwrap_or_default(),
+                verb: self.verb.map(|verb| verb.word().to_owned()).unwrap_or_default(),
+                subject: self.subject.map(spelled).unwrap_or_default(),
+                since_ms: self.since.map_or(0, |since| since.0),
+                until_ms: self.until.map_or(0, |until| until.0),
+                before,
+                limit: wanted as u32,
+            };
+            let asked = request::Body::ReadAudit(read);
+            let response::Body::AuditTrail(page) = caller.ask_patiently(asked).await? else {
+                return Err(RequestError::Misfit.into());
+            };
+            let is_last = page.entries.len() < wanted;
+            before = page.entries.last().map_or(before, |entry| entry.number);
+            rows.extend(page.entries.into_iter().map(entry_row));
+            if is_last {
+                break;
+            }
+        }
+        Ok(Answer { text: String::new(), rows })
+    }
+}
+
+/// The word of a kind, as requests have it.
+fn spelled(kind: SubjectKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn entry_row(entry: wire::AuditEntry) -> Value {
+    json!({
+        "number": entry.number, "at": Timestamp(entry.at_ms), "by": entry.by,
+        "from": Some(entry.from).filter(|from| !from.is_empty()),
+        "what": format!("{} {} {}", entry.verb, entry.subject, entry.subject_id),
+        "before": entry.before, "after": entry.after,
+    })
 }

@@ -1,16 +1,20 @@
 //! `parlour user`.
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::connect::{Acting, password};
+use super::operate;
 use super::output::Output;
-use crate::admin::{self, Limit, Request};
-use crate::client::Session;
+use super::role::named;
+use crate::admin::{Answer, Limit};
+use crate::client::RequestError;
 use crate::id::Timestamp;
+use crate::protocol::wire::{self, request, response};
 
-/// Accounts. `create`, `disable` and `enable` go to the server you are logged in to, if you are to any, and neither
-/// --data-dir nor --organization is given; the others are for the machine's owner.
+/// Accounts.
 #[derive(Debug, Args)]
 pub(super) struct User {
     #[command(subcommand)]
@@ -28,7 +32,7 @@ enum Command {
         /// The role it gets.
         #[arg(long, default_value = "Member")]
         role: String,
-        /// Its e-mail address; said by the machine's owner only.
+        /// Its e-mail address.
         #[arg(long)]
         email: Option<String>,
         /// Read the password from standard input.
@@ -90,67 +94,135 @@ enum Command {
     },
 }
 
+/// Accounts that are asked for at once.
+const PAGE: usize = 1_000;
+
+/// The columns of a list of accounts.
+const COLUMNS: &[(&str, &str)] = &[
+    ("id", "User"),
+    ("name", "Name"),
+    ("email", "E-mail"),
+    ("roles", "Roles"),
+    ("state", "State"),
+    ("last_login", "Last log-in"),
+];
+
 impl User {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        use admin::User as R;
-        let session = match self.command {
-            Command::Create { email: None, .. } | Command::Disable { .. } | Command::Enable { .. } => {
-                self.acting.session().await?
-            }
-            _ => None,
-        };
-        let ask = |name: &str, from_stdin: bool| {
-            password(from_stdin, &format!("A password for {name} (10 characters or more)"), true)
-        };
-        let user = match self.command {
-            Command::Create { name, role, email, password_stdin } => {
-                let password = ask(&name, password_stdin)?;
-                if let Some(session) = session {
-                    session.create_user(&name, &password, &role).await?;
-                    done(output, &name, "created");
-                    return Ok(());
-                }
-                R::Create { name, email, password: Some(password), role }
-            }
-            Command::Disable { name } => match session {
-                Some(session) => return disable(session, &name, true, output).await,
-                None => R::Disable { name, disabled: true },
-            },
-            Command::Enable { name } => match session {
-                Some(session) => return disable(session, &name, false, output).await,
-                None => R::Disable { name, disabled: false },
-            },
-            Command::List(limit) => R::List(limit),
-            Command::Show { name } => R::Show { name },
-            Command::Edit { name, rename, email, password_stdin } => {
-                let password = password_stdin.then(|| ask(&name, true)).transpose()?;
-                R::Edit { name, rename, email, password }
-            }
-            Command::Delete { name } => R::Delete { name },
-            Command::Grant { name, role, until } => R::Grant { name, role, until },
-            Command::Revoke { name, role } => R::Revoke { name, role },
-        };
-        let columns = [
-            ("id", "User"),
-            ("name", "Name"),
-            ("email", "E-mail"),
-            ("roles", "Roles"),
-            ("state", "State"),
-            ("last_login", "Last log-in"),
-        ];
-        let Acting { organization, place, .. } = self.acting;
-        let request = Request::User { organization: organization.tag, user };
-        place.show(request, &columns, output).await
+        let caller = Caller::of(&self.acting).await?;
+        let answer = self.command.run(&caller).await;
+        caller.close().await;
+        operate::print(&answer?, COLUMNS, output);
+        Ok(())
     }
 }
 
-async fn disable(session: Session, name: &str, disabled: bool, output: Output) -> anyhow::Result<()> {
-    session.set_user_disabled(name, disabled).await?;
-    done(output, name, if disabled { "disabled" } else { "enabled" });
-    Ok(())
+impl Command {
+    async fn run(self, caller: &Caller) -> anyhow::Result<Answer> {
+        match self {
+            Self::Create { name, role, email, password_stdin } => {
+                let password = ask_password(&name, password_stdin)?;
+                let create = wire::CreateUser { name: name.clone(), password, role };
+                caller.created(request::Body::CreateUser(create)).await?;
+                if email.is_some() {
+                    let edit = wire::EditUser { name: name.clone(), rename: None, email };
+                    caller.done(request::Body::EditUser(edit)).await?;
+                }
+                Ok(shown(caller, &name, "created").await)
+            }
+            Self::Disable { name } => disable(caller, name, true).await,
+            Self::Enable { name } => disable(caller, name, false).await,
+            Self::List(limit) => list(caller, limit).await,
+            Self::Show { name } => {
+                Ok(Answer { text: String::new(), rows: vec![row(ask_for(caller, &name).await?)] })
+            }
+            Self::Edit { name, rename, email, password_stdin } => {
+                if password_stdin {
+                    let password = ask_password(&name, true)?;
+                    let set = wire::SetUserPassword { name: name.clone(), password, keep_keys: false };
+                    caller.done(request::Body::SetUserPassword(set)).await?;
+                }
+                let now = rename.clone().unwrap_or_else(|| name.clone());
+                if rename.is_some() || email.is_some() {
+                    caller.done(request::Body::EditUser(wire::EditUser { name, rename, email })).await?;
+                }
+                Ok(shown(caller, &now, "changed").await)
+            }
+            Self::Delete { name } => {
+                caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;
+                Ok(Answer { text: format!("{name} is deleted with all that was theirs."), rows: Vec::new() })
+            }
+            Self::Grant { name, role, until } => {
+                let roles = caller.roles().await?;
+                let role = named(&roles, &role)?;
+                let life_ms = until.map_or(0, |until| until.0.saturating_sub(operate::now().0));
+                if until.is_some() && life_ms == 0 {
+                    bail!("this time is over; give one that is still to come");
+                }
+                let grant = wire::GrantRole { user: name.clone(), role: role.id.0, life_ms };
+                caller.done(request::Body::GrantRole(grant)).await?;
+                let until = until.map_or(String::new(), |until| format!(" until {until}"));
+                Ok(shown(caller, &name, &format!("{}{until}", role.name)).await)
+            }
+            Self::Revoke { name, role } => {
+                let roles = caller.roles().await?;
+                let role = named(&roles, &role)?;
+                let revoke = wire::RevokeRole { user: name.clone(), role: role.id.0 };
+                caller.done(request::Body::RevokeRole(revoke)).await?;
+                Ok(shown(caller, &name, &format!("{} no more", role.name)).await)
+            }
+        }
+    }
 }
 
-fn done(output: Output, name: &str, what: &str) {
-    output.line(format!("{name} is {what}."));
-    output.object(&json!({ "name": name, "done": what }));
+fn ask_password(name: &str, from_stdin: bool) -> anyhow::Result<String> {
+    password(from_stdin, &format!("A password for {name} (10 characters or more)"), true)
+}
+
+async fn disable(caller: &Caller, name: String, disabled: bool) -> anyhow::Result<Answer> {
+    let set = wire::SetUserDisabled { name: name.clone(), disabled };
+    caller.done(request::Body::SetUserDisabled(set)).await?;
+    Ok(shown(caller, &name, if disabled { "disabled" } else { "enabled" }).await)
+}
+
+async fn list(caller: &Caller, limit: Limit) -> anyhow::Result<Answer> {
+    let (mut rows, mut after) = (Vec::new(), limit.after.unwrap_or(0));
+    while rows.len() < limit.limit {
+        let wanted = (limit.limit - rows.len()).min(PAGE);
+        let list = wire::ListUsers { after, limit: wanted as u32, ..wire::ListUsers::default() };
+        let response::Body::Users(page) = caller.ask_patiently(request::Body::ListUsers(list)).await? else {
+            return Err(RequestError::Misfit.into());
+        };
+        let is_last = page.users.len() < wanted;
+        after = page.users.last().map_or(after, |user| user.user);
+        rows.extend(page.users.into_iter().map(row));
+        if is_last {
+            break;
+        }
+    }
+    Ok(Answer { text: String::new(), rows })
+}
+
+async fn ask_for(caller: &Caller, name: &str) -> anyhow::Result<wire::User> {
+    let show = wire::ShowUser { name: name.to_owned() };
+    match caller.ask(request::Body::ShowUser(show)).await? {
+        response::Body::User(user) => Ok(user),
+        _ => Err(RequestError::Misfit.into()),
+    }
+}
+
+/// Says what an account is now, and shows it to those who may see it.
+async fn shown(caller: &Caller, name: &str, what: &str) -> Answer {
+    let mut row = ask_for(caller, name).await.map_or_else(|_| json!({ "name": name }), row);
+    row["done"] = json!(what);
+    Answer { text: format!("{} is {what}.", row["name"].as_str().unwrap_or(name)), rows: vec![row] }
+}
+
+fn row(user: wire::User) -> Value {
+    let last = (user.last_log_in_ms > 0).then_some(Timestamp(user.last_log_in_ms));
+    json!({
+        "id": user.user, "name": user.name, "email": Some(user.email).filter(|email| !email.is_empty()),
+        "roles": user.roles.join(", "), "state": if user.disabled { "disabled" } else { "active" },
+        "second_factor": user.second_factor, "created": Timestamp(user.created_ms), "last_login": last,
+    })
 }

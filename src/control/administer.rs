@@ -1,4 +1,4 @@
-//! Requests of the person who owns the machine: done to the store, which what is live then follows.
+//! Requests of the person who owns the machine about the database's file, which nothing live depends on.
 
 use super::{Handle, Refused};
 use crate::admin::{self, AdminError, Request};
@@ -10,14 +10,10 @@ impl<P: Peer> Handle<P> {
     /// Does a request to the database. Long ones have a thread of their own.
     pub(super) async fn administer(&self, request: &str) -> Result<wire::Administered, Refused> {
         let request: Request = serde_json::from_str(request).map_err(|_| Refused::Unsupported)?;
-        let is_live = request.changes_what_is_live();
         let store = std::sync::Arc::clone(&self.0.store);
         let by = By::new(Author::Operator, None, self.0.clock.wall());
         let work = move || admin::run(&store, by, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
-        if is_live {
-            self.refresh().await?;
-        }
         let answer = serde_json::to_string(&answer).map_err(|_| Refused::Internal)?;
         Ok(wire::Administered { answer })
     }

@@ -1,8 +1,8 @@
-//! Who comes in: accounts that are made for others, invites and bans.
+//! Who comes in: invites and bans.
 
 use super::{Actor, Handle, Refused};
 use crate::id::{BanId, UserId};
-use crate::protocol::call::{Admission, Directory, On};
+use crate::protocol::call::{Admission, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
 use crate::state::{Asker, State};
@@ -10,21 +10,6 @@ use crate::store::By;
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
-    /// Does what `actor` asks for about other people's accounts.
-    pub(super) async fn directory(&self, actor: Actor, call: Directory) -> Result<response::Body, Refused> {
-        let (operation, on) = (call.operation(), call.on());
-        match call {
-            Directory::CreateUser(create) => {
-                let asked = create.clone();
-                // Permission first: who may not do it learns nothing of the password's rules, and costs no hash.
-                let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &asked);
-                let ((name, role), by) = self.permit(actor, operation, on, rule).await?;
-                let user = self.0.accounts.create_user(name, &create.password, role, by).await?;
-                Ok(response::Body::Created(wire::Created { id: user.0 }))
-            }
-        }
-    }
-
     /// Does what `actor` asks for about who comes in.
     pub(super) async fn admission(&self, actor: Actor, call: Admission) -> Result<response::Body, Refused> {
         let (operation, on) = (call.operation(), call.on());

@@ -11,6 +11,7 @@ mod audience;
 mod batch;
 mod command;
 mod counts;
+mod directory;
 mod dispatch;
 mod due;
 mod facts;

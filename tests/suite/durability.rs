@@ -1,14 +1,12 @@
 //! What was acknowledged outlives the process and the disk's room.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{self, Process, Talking, channel_id, eventually, hear, log_in};
-use parlour::admin::{Request, User};
 use parlour::client::Address;
 use parlour::endpoint::ask_local;
 use parlour::id::Timestamp;
@@ -18,12 +16,13 @@ use parlour::store::{SEEDED_ORGANIZATION, STORE_FILE, Store};
 const KILLS: u64 = 200;
 const WORKERS: usize = 6;
 
-/// Has the running server create an account. Whether it was acknowledged.
-async fn create(data: &Path, name: String) -> bool {
-    let user = User::Create { name, email: None, password: None, role: "Member".to_owned() };
-    let request = serde_json::to_string(&Request::User { organization: None, user }).unwrap();
-    let asked = ask_local(data, request::Body::Administer(wire::Administer { request })).await;
-    matches!(asked, Ok(response::Body::Administered(_)))
+/// Has the running server make an invite. Its number, if it was acknowledged.
+async fn invite(data: &Path) -> Option<u64> {
+    let create = request::Body::CreateInvite(wire::CreateInvite { uses: 1, ..Default::default() });
+    match ask_local(data, create).await {
+        Ok(response::Body::Invite(invite)) => Some(invite.id),
+        _ => None,
+    }
 }
 
 /// Two hundred times the server is killed while several write: all that was acknowledged is there, and the
@@ -32,22 +31,18 @@ async fn create(data: &Path, name: String) -> bool {
 async fn two_hundred_kills_under_load_lose_nothing() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    let serial = Arc::new(AtomicU64::new(0));
     let (mut acknowledged, mut dice) = (Vec::new(), 0x2545_f491_u64);
     for kill in 0..KILLS {
         let process = Process::serve(home.path(), "127.0.0.1:0", &[]);
         let mut workers = Vec::new();
         for _ in 0..WORKERS {
-            let (data, serial) = (data.clone(), Arc::clone(&serial));
+            let data = data.clone();
             workers.push(tokio::spawn(async move {
                 let mut done = Vec::new();
-                loop {
-                    let name = format!("user{}", serial.fetch_add(1, Ordering::Relaxed));
-                    if !create(&data, name.clone()).await {
-                        return done;
-                    }
-                    done.push(name);
+                while let Some(invite) = invite(&data).await {
+                    done.push(invite);
                 }
+                done
             }));
         }
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -60,15 +55,16 @@ async fn two_hundred_kills_under_load_lose_nothing() {
         let store = Store::open(&data.join(STORE_FILE), Timestamp(0)).unwrap();
         // All of them at the end; those of this kill now.
         let first = if kill == KILLS - 1 { 0 } else { before };
-        for name in &acknowledged[first..] {
-            let found = store.user_by_name(SEEDED_ORGANIZATION, name).unwrap();
-            assert!(found.is_some(), "{name} is lost after kill {kill}");
+        let tokens = store.tokens(SEEDED_ORGANIZATION, None, usize::MAX).unwrap();
+        let there: BTreeSet<u64> = tokens.iter().map(|token| token.id.0).collect();
+        for invite in &acknowledged[first..] {
+            assert!(there.contains(invite), "invite {invite} is lost after kill {kill}");
         }
         if kill % 20 == 19 {
             assert_eq!(store.verify().unwrap(), [], "after kill {kill}");
         }
     }
-    println!("{KILLS} kills, {} accounts acknowledged, none lost", acknowledged.len());
+    println!("{KILLS} kills, {} invites acknowledged, none lost", acknowledged.len());
     assert!(acknowledged.len() as u64 > KILLS, "hardly anything was under way");
 }
 

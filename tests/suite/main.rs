@@ -9,6 +9,7 @@ mod account;
 mod admission;
 mod cli;
 mod db;
+mod directory;
 mod discover;
 mod doctor;
 mod durability;

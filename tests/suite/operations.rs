@@ -157,6 +157,23 @@ fn request_for(name: &str, channel: u64, session: u64) -> Body {
             let require = wire::RequireSecondFactor { role: "Admin".to_owned(), required: true };
             Body::RequireSecondFactor(require)
         }
+        "list_users" => Body::ListUsers(wire::ListUsers::default()),
+        "show_user" => Body::ShowUser(wire::ShowUser { name: "root".to_owned() }),
+        "edit_user" => {
+            let rename = Some(new());
+            Body::EditUser(wire::EditUser { name: "root".to_owned(), rename, email: None })
+        }
+        "delete_user" => Body::DeleteUser(wire::DeleteUser { name: "root".to_owned() }),
+        "set_user_password" => {
+            let (name, password) = ("root".to_owned(), PASSWORD.to_owned());
+            Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
+        }
+        "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: "root".to_owned() }),
+        "end_user_session" => {
+            Body::EndUserSession(wire::EndUserSession { name: "root".to_owned(), session: 0 })
+        }
+        "read_audit" => Body::ReadAudit(wire::ReadAudit::default()),
+        "get_usage" => Body::GetUsage(wire::GetUsage {}),
         "new_claim_code" => Body::NewClaimCode(wire::NewClaimCode {}),
         "list_organizations" => Body::ListOrganizations(wire::ListOrganizations::default()),
         "create_organization" => {

@@ -1,6 +1,6 @@
 //! Accounts, and who comes in: what only the live state can say of it.
 
-use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, State};
+use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, Named, State};
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::Permissions;
 use crate::protocol::wire;
@@ -71,6 +71,16 @@ impl State {
             roles.push(role.id);
         }
         Ok(roles)
+    }
+
+    /// Whether an asker may change, delete or log out the account that is named: somebody else's, of a lower rank.
+    pub fn may_manage(&self, asker: Asker<'_>, facts: &Facts) -> Result<Named, Denied> {
+        let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
+        if asker.owns(named.user) {
+            return Err(Denied::Oneself);
+        }
+        self.outranks(asker, self.rank_of(&named.roles))?;
+        Ok(named.clone())
     }
 
     pub(super) fn decide_disable(

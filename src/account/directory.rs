@@ -1,0 +1,122 @@
+//! Other people's accounts: listed, shown, changed, logged out, deleted, by those who look after them.
+
+use super::email::is_address;
+use super::{AccountError, Accounts, Changed};
+use crate::id::{SessionId, UserId};
+use crate::name::{check_user_name, folded};
+use crate::protocol::wire;
+use crate::store::write::{self, UserEdit};
+use crate::store::{By, Seen, User};
+
+/// Accounts that are read at once.
+const CHUNK: usize = 1_000;
+
+impl Accounts {
+    /// A page of the accounts, of so many at most.
+    pub fn users(&self, list: &wire::ListUsers, limit: usize) -> Result<wire::Users, AccountError> {
+        let prefix = folded(&list.prefix);
+        let (mut users, mut after) = (Vec::new(), Some(UserId(list.after)).filter(|after| after.0 > 0));
+        while users.len() < limit {
+            let found = self.0.store.users(self.0.organization, after, CHUNK)?;
+            let is_last = found.len() < CHUNK;
+            after = found.last().map(|user| user.id);
+            let fits = |user: &&User| folded(&user.name).starts_with(&prefix);
+            for user in found.iter().filter(fits).take(limit - users.len()) {
+                users.push(self.shown(user)?);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(wire::Users { users })
+    }
+
+    /// The account of a name, for those who look after accounts.
+    pub fn show_user(&self, name: &str) -> Result<wire::User, AccountError> {
+        self.shown(&self.called(name)?)
+    }
+
+    fn called(&self, name: &str) -> Result<User, AccountError> {
+        self.0.store.user_by_name(self.0.organization, name)?.ok_or(AccountError::NoSuchUser)
+    }
+
+    fn shown(&self, user: &User) -> Result<wire::User, AccountError> {
+        let wire::Account { user: id, name, email, email_verified, second_factor, roles, created_ms, .. } =
+            self.describe(user)?;
+        let last = self.0.store.last_seen(Seen::LogIn(user.id))?;
+        Ok(wire::User {
+            user: id,
+            name,
+            email,
+            email_verified,
+            second_factor,
+            roles,
+            disabled: user.disabled,
+            created_ms,
+            last_log_in_ms: last.map_or(0, |last| last.0),
+        })
+    }
+
+    /// Another name or e-mail address for somebody.
+    pub async fn edit_user(
+        &self,
+        user: UserId,
+        edit: &wire::EditUser,
+        by: By,
+    ) -> Result<Changed, AccountError> {
+        let name = edit.rename.as_deref().map(check_user_name).transpose()?;
+        let email = edit.email.as_ref().map(|email| email.trim().to_owned());
+        if email.as_ref().is_some_and(|email| !email.is_empty() && !is_address(email)) {
+            return Err(AccountError::EmailInvalid);
+        }
+        let email = email.map(|email| Some(email).filter(|email| !email.is_empty()));
+        let edit = UserEdit { name, email, ..UserEdit::default() };
+        self.run(by, write::edit_user(user, edit)).await?;
+        Ok(Changed::User(user))
+    }
+
+    /// An account goes, with all that is its own.
+    pub async fn delete_user(&self, user: UserId, by: By) -> Result<(), AccountError> {
+        self.run(by, write::delete_user(user)).await?;
+        Ok(())
+    }
+
+    /// Another password for somebody, who has to log in again with it.
+    pub async fn set_user_password(
+        &self,
+        user: UserId,
+        set: &wire::SetUserPassword,
+        by: By,
+    ) -> Result<Changed, AccountError> {
+        let account = self.user(user)?.ok_or(AccountError::NoSuchUser)?;
+        let email = account.email.unwrap_or_default();
+        self.check_new_password(&set.password, &[&account.name, &email]).await?;
+        let password = self.hash(&set.password).await?;
+        self.run(by, write::set_password(user, Some(password), set.keep_keys)).await?;
+        Ok(Changed::User(user))
+    }
+
+    /// Where the account of a name is logged in.
+    pub fn sessions_of(&self, name: &str) -> Result<wire::Devices, AccountError> {
+        let mut devices = self.devices(self.called(name)?.id, SessionId(0), &[])?;
+        devices.keys.clear();
+        Ok(devices)
+    }
+
+    /// Ends a session of somebody, or all of them; answers with how many.
+    pub async fn end_sessions(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        by: By,
+    ) -> Result<(u32, Changed), AccountError> {
+        let count = match session {
+            Some(session) => {
+                self.run(by, write::end_session(user, session)).await?;
+                1
+            }
+            None => self.run(by, write::end_sessions_of(user, None)).await?.len() as u32,
+        };
+        Ok((count, Changed::User(user)))
+    }
+}

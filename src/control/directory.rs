@@ -1,0 +1,173 @@
+//! Other people's accounts, and what was done: for those who look after them.
+
+use super::{Actor, Handle, Refused};
+use crate::account::AccountError;
+use crate::id::{SessionId, Timestamp};
+use crate::protocol::ErrorCode;
+use crate::protocol::call::{Directory, On};
+use crate::protocol::operation::Operation;
+use crate::protocol::wire::{self, response};
+use crate::state::{Asker, Facts, Named, State};
+use crate::store::{AuditEntry, AuditFilter, Author, By, SubjectKind, Verb};
+use crate::voice::Peer;
+
+/// Rows of a page when nothing else is said.
+const PAGE: usize = 100;
+
+/// Rows of a page at most.
+const LONGEST_PAGE: usize = 1_000;
+
+impl<P: Peer> Handle<P> {
+    /// Does what `actor` asks for about other people's accounts, or about what was done.
+    pub(super) async fn directory(&self, actor: Actor, call: Directory) -> Result<response::Body, Refused> {
+        let (operation, on) = (call.operation(), On::Organization);
+        let nothing_more = |_: &State, _: Asker<'_>| Ok(());
+        let accounts = &self.0.accounts;
+        match call {
+            Directory::CreateUser(create) => {
+                let asked = create.clone();
+                // Permission first: who may not do it learns nothing of the password's rules, and costs no hash.
+                let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &asked);
+                let ((name, role), by) = self.permit(actor, operation, on, rule).await?;
+                let user = accounts.create_user(name, &create.password, role, by).await?;
+                Ok(response::Body::Created(wire::Created { id: user.0 }))
+            }
+            Directory::ListUsers(list) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::Users(accounts.users(&list, page(list.limit))?))
+            }
+            Directory::ShowUser(show) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::User(accounts.show_user(&show.name)?))
+            }
+            Directory::EditUser(edit) => {
+                let (named, by) = self.permit_to_manage(actor, operation, &edit.name).await?;
+                self.follow(accounts.edit_user(named.user, &edit, by).await?).await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            Directory::DeleteUser(delete) => {
+                let (named, by) = self.permit_to_manage(actor, operation, &delete.name).await?;
+                accounts.delete_user(named.user, by).await?;
+                // Exceptions for the account went, too, so this is about more than the account.
+                self.refresh().await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            Directory::SetUserPassword(set) => {
+                let (named, by) = self.permit_to_manage(actor, operation, &set.name).await?;
+                self.follow(accounts.set_user_password(named.user, &set, by).await?).await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            Directory::ListUserSessions(list) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::Devices(accounts.sessions_of(&list.name)?))
+            }
+            Directory::EndUserSession(end) => {
+                let (named, by) = self.permit_to_manage(actor, operation, &end.name).await?;
+                let session = (end.session != 0).then_some(SessionId(end.session));
+                let (count, changed) = accounts.end_sessions(named.user, session, by).await?;
+                self.follow(changed).await?;
+                Ok(response::Body::SessionsEnded(wire::SessionsEnded { count }))
+            }
+            Directory::ReadAudit(read) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::AuditTrail(self.audit_trail(&read)?))
+            }
+            Directory::GetUsage(_) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::Usage(self.usage()?))
+            }
+        }
+    }
+
+    /// Whether an actor may change the account of a name.
+    async fn permit_to_manage(
+        &self,
+        actor: Actor,
+        operation: &'static Operation,
+        name: &str,
+    ) -> Result<(Named, By), Refused> {
+        let name = name.to_owned();
+        self.look(move |control| {
+            let named = control.named(&name, false)?;
+            let facts = Facts { named, asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            control.state.permit(asker, operation, On::Organization)?;
+            Ok((control.state.may_manage(asker, &facts)?, control.by(actor)))
+        })
+        .await
+    }
+
+    /// A page of the organization's audit trail.
+    fn audit_trail(&self, read: &wire::ReadAudit) -> Result<wire::AuditTrail, Refused> {
+        let (store, home) = (&self.0.store, self.0.organization);
+        let author = match read.by.as_str() {
+            "" => None,
+            "operator" => Some(Author::Operator),
+            "server" => Some(Author::Server),
+            name => {
+                let user = store.user_by_name(home, name)?.ok_or(AccountError::NoSuchUser)?;
+                Some(Author::User(user.id))
+            }
+        };
+        let time = |ms: u64| (ms > 0).then_some(Timestamp(ms));
+        let filter = AuditFilter {
+            author,
+            verb: word::<Verb>("verb", &read.verb)?,
+            subject: word::<SubjectKind>("subject", &read.subject)?,
+            since: time(read.since_ms),
+            until: time(read.until_ms),
+        };
+        let before = (read.before > 0).then_some(read.before);
+        let found = store.audit(home, &filter, before, page(read.limit))?;
+        let entries = found.into_iter().map(|entry| self.shown_entry(entry)).collect::<Result<_, _>>()?;
+        Ok(wire::AuditTrail { entries })
+    }
+
+    fn shown_entry(&self, entry: AuditEntry) -> Result<wire::AuditEntry, Refused> {
+        let by = match entry.author {
+            Author::Server => "server".to_owned(),
+            Author::Operator => "operator".to_owned(),
+            Author::Guest => "guest".to_owned(),
+            Author::User(id) => self.0.store.user(id)?.map_or_else(|| format!("user {id}"), |user| user.name),
+        };
+        Ok(wire::AuditEntry {
+            number: entry.number,
+            at_ms: entry.at.0,
+            by,
+            from: entry.from.map(|from| from.to_string()).unwrap_or_default(),
+            verb: entry.verb.word().to_owned(),
+            subject: entry.subject.word().to_owned(),
+            subject_id: entry.subject_id,
+            before: entry.before,
+            after: entry.after,
+        })
+    }
+
+    /// What the organization has, and may have.
+    fn usage(&self) -> Result<wire::Usage, Refused> {
+        let (store, home) = (&self.0.store, self.0.organization);
+        let limits = store.organization(home)?.map(|row| row.limits).unwrap_or_default();
+        Ok(wire::Usage {
+            users: store.user_count(home)?,
+            max_users: limits.users.into(),
+            channels: store.channels(home, None, usize::MAX)?.len() as u64,
+            max_channels: limits.channels.into(),
+            sessions_per_user: limits.sessions_per_user.into(),
+            audit_days: limits.audit_days.into(),
+        })
+    }
+}
+
+/// Rows of a page, when so many are wanted; 0 stands for the usual number.
+fn page(wanted: u32) -> usize {
+    if wanted == 0 { PAGE } else { (wanted as usize).min(LONGEST_PAGE) }
+}
+
+/// What a word of a filter names; an empty one names nothing.
+fn word<T: serde::de::DeserializeOwned>(field: &str, text: &str) -> Result<Option<T>, Refused> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let named = serde_json::from_value(text.into());
+    named.map(Some).map_err(|error| Refused::Rejected(ErrorCode::Malformed, format!("{field}: {error}")))
+}

@@ -1,0 +1,118 @@
+//! Other people's accounts, looked after by requests: what may be done to whom, and what comes of it.
+
+use crate::support::{PASSWORD, TestServer, code, eventually, log_in};
+use parlour::client::{RequestError, Session};
+use parlour::permission::Permissions;
+use parlour::protocol::ErrorCode;
+use parlour::protocol::wire::{self, request, response};
+
+const ANOTHER: &str = "nine quiet green lamps";
+
+async fn users(session: &Session, prefix: &str, after: u64, limit: u32) -> Vec<wire::User> {
+    let list = wire::ListUsers { prefix: prefix.to_owned(), after, limit };
+    match session.request(request::Body::ListUsers(list)).await.unwrap() {
+        response::Body::Users(users) => users.users,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(users: &[wire::User]) -> Vec<&str> {
+    users.iter().map(|user| user.name.as_str()).collect()
+}
+
+async fn show(session: &Session, name: &str) -> Result<wire::User, RequestError> {
+    let show = wire::ShowUser { name: name.to_owned() };
+    match session.request(request::Body::ShowUser(show)).await? {
+        response::Body::User(user) => Ok(user),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn end_all(session: &Session, name: &str) -> Result<u32, RequestError> {
+    let end = wire::EndUserSession { name: name.to_owned(), session: 0 };
+    match session.request(request::Body::EndUserSession(end)).await? {
+        response::Body::SessionsEnded(ended) => Ok(ended.count),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn edit(name: &str, rename: &str) -> request::Body {
+    let rename = Some(rename.to_owned());
+    request::Body::EditUser(wire::EditUser { name: name.to_owned(), rename, email: None })
+}
+
+fn delete(name: &str) -> request::Body {
+    request::Body::DeleteUser(wire::DeleteUser { name: name.to_owned() })
+}
+
+fn password(name: &str, password: &str) -> request::Body {
+    let (name, password) = (name.to_owned(), password.to_owned());
+    request::Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
+}
+
+#[tokio::test]
+async fn accounts_are_looked_after_by_those_of_a_higher_rank() {
+    let server = TestServer::start().await;
+    let (root, alice, bob) =
+        (server.log_in("root").await, server.log_in("alice").await, server.log_in("bob").await);
+    let helper = root.create_role("Helper", 20, 0, Permissions::MANAGE_USERS).await.unwrap();
+    for name in ["alice", "carol"] {
+        root.grant_role(name, helper, None).await.unwrap();
+    }
+
+    // Pages, and a prefix in any case.
+    let all = users(&alice, "", 0, 0).await;
+    assert_eq!(names(&all), ["root", "alice", "bob", "carol"]);
+    assert_eq!(names(&users(&alice, "", all[1].user, 1).await), ["bob"]);
+    assert_eq!(names(&users(&alice, "CA", 0, 10).await), ["carol"]);
+    let shown = show(&alice, "BOB").await.unwrap();
+    assert_eq!((shown.name.as_str(), shown.roles.as_slice()), ("bob", &["Member".to_owned()][..]));
+    assert!(shown.last_log_in_ms > 0 && !shown.disabled);
+    assert_eq!(code(show(&alice, "nobody").await), ErrorCode::NoSuchUser);
+    // Who may not look learns not even who is there.
+    for name in ["alice", "nobody"] {
+        assert_eq!(code(show(&bob, name).await), ErrorCode::Forbidden);
+        assert_eq!(code(bob.request(delete(name)).await), ErrorCode::Forbidden);
+    }
+
+    // Nobody acts on a rank at or above their own, nor so on themselves.
+    for name in ["root", "carol"] {
+        for request in [edit(name, "Other"), delete(name), password(name, ANOTHER)] {
+            assert_eq!(code(alice.request(request).await), ErrorCode::Outranked, "{name}");
+        }
+        assert_eq!(code(end_all(&alice, name).await), ErrorCode::Outranked);
+    }
+    assert_eq!(code(alice.request(delete("alice")).await), ErrorCode::Unexpected);
+    assert_eq!(code(root.request(delete("root")).await), ErrorCode::Unexpected);
+
+    // Another name is seen at once, and a bad one changes nothing.
+    assert_eq!(code(alice.request(edit("bob", "CAROL")).await), ErrorCode::NameTaken);
+    alice.request(edit("bob", "Robert")).await.unwrap();
+    let renamed = async || alice.view().member(bob.id()).filter(|one| one.name == "Robert").map(drop);
+    eventually("the new name is seen", renamed).await;
+
+    // Another password ends what the old one opened.
+    assert_eq!(code(alice.request(password("Robert", "short")).await), ErrorCode::PasswordInvalid);
+    alice.request(password("Robert", ANOTHER)).await.unwrap();
+    eventually("he is out", async || bob.list().await.is_err().then_some(())).await;
+    assert!(log_in(&server.address(), "Robert", PASSWORD).await.is_err());
+    let robert = log_in(&server.address(), "Robert", ANOTHER).await.unwrap();
+    assert_eq!(end_all(&alice, "Robert").await.unwrap(), 1);
+    eventually("he is out again", async || robert.list().await.is_err().then_some(())).await;
+    alice.request(delete("Robert")).await.unwrap();
+    assert!(log_in(&server.address(), "Robert", ANOTHER).await.is_err());
+
+    // The trail says who it was, and only those may read it who manage the organization.
+    let read = |verb: &str| {
+        let (by, verb, subject) = ("alice".to_owned(), verb.to_owned(), "user".to_owned());
+        request::Body::ReadAudit(wire::ReadAudit { by, verb, subject, ..Default::default() })
+    };
+    assert_eq!(code(alice.request(read("")).await), ErrorCode::Forbidden);
+    assert_eq!(code(root.request(read("sing")).await), ErrorCode::Malformed);
+    let response::Body::AuditTrail(trail) = root.request(read("delete")).await.unwrap() else { panic!() };
+    let gone: Vec<_> = trail.entries.iter().map(|entry| (entry.by.as_str(), entry.subject_id)).collect();
+    assert_eq!(gone, [("alice", shown.user)]);
+    let usage = root.request(request::Body::GetUsage(wire::GetUsage {})).await.unwrap();
+    let response::Body::Usage(usage) = usage else { panic!() };
+    assert_eq!((usage.users, usage.max_users), (3, 100_000));
+}
