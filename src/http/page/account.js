@@ -140,7 +140,7 @@ export async function account(session) {
     onsubmit: (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       act(async () => {
-        await session.request('changePassword', { old: old.input.value, new: fresh.input.value });
+        await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: false });
         [old.input.value, fresh.input.value] = ['', ''];
         await showDevices();
         return t('passwordChanged');

@@ -60,7 +60,7 @@ export function entry(session, notice) {
         notice = t('letterSent');
         draw();
       } else if (way === 'reset') {
-        await session.before('resetPassword', { code, password });
+        await session.before('resetPassword', { code, password, keepKeys: false });
         history.replaceState(null, '', '/');
         way = 'logIn';
         notice = t('resetDone');

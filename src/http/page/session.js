@@ -113,7 +113,7 @@ export class Session extends View {
    * @param {N} name @param {RequestBody[N]} body @returns {Promise<Answers[N]>}
    */
   async request(name, body) {
-    const { response } = await this.ask({ kind: 'request', request: /** @type {import('./messages.js').Request} */ ({ [name]: body }) });
+    const { response } = await this.ask({ kind: 'request', request: /** @type {import('./messages.js').Request} */ ({ organization: '', [name]: body }) });
     if (response?.error) throw new Refusal(response.error);
     const answer = response?.[operations[name].answer];
     if (answer === undefined) throw new Error('the answer doesn’t fit the request');
@@ -147,7 +147,7 @@ export class Session extends View {
     this.way = made?.way ?? '';
     this.blocked = made?.blocked ?? '';
     await this.request('hello', {
-      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`,
+      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: '',
     });
   }
 
