@@ -170,7 +170,7 @@ pub struct UserEdit {
     /// The address; another one isn't verified.
     pub email: Option<Option<String>>,
     /// The password. Another one closes every way into the account, as
-    /// [`set_password`](super::write::set_password) does.
+    /// [`set_password`](super::set_password) does.
     pub password: Option<Option<StoredPassword>>,
     /// Whether it can't log in. Disabling ends its sessions.
     pub disabled: Option<bool>,
