@@ -374,7 +374,9 @@ fn page_of<R: Record<Key = u64>>(
     wanted: impl Fn(&R) -> bool,
 ) -> Result<Vec<R>, ReadError> {
     let ids = range_of(organization);
-    page(rows, after.unwrap_or(*ids.start()), *ids.end(), limit, wanted)
+    // What is asked for may be behind a row of another organization, whose rows aren't to be found here.
+    let after = after.unwrap_or(0).max(*ids.start());
+    page(rows, after, *ids.end(), limit, wanted)
 }
 
 fn page<K: RowKey, R: Record<Key = K>>(

@@ -65,6 +65,7 @@ async fn accounts_are_looked_after_by_those_of_a_higher_rank() {
     assert_eq!(names(&all), ["root", "alice", "bob", "carol"]);
     assert_eq!(names(&users(&alice, "", all[1].user, 1).await), ["bob"]);
     assert_eq!(names(&users(&alice, "CA", 0, 10).await), ["carol"]);
+    assert!(users(&alice, "", u64::MAX, 10).await.is_empty());
     let shown = show(&alice, "BOB").await.unwrap();
     assert_eq!((shown.name.as_str(), shown.roles.as_slice()), ("bob", &["Member".to_owned()][..]));
     assert!(shown.last_log_in_ms > 0 && !shown.disabled);

@@ -387,12 +387,29 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             vec![Body::CreateBan(wire::CreateBan { subject, ..Default::default() })]
         }
         "lift_ban" => vec![Body::LiftBan(wire::LiftBan { id: number })],
+        "show_user" => vec![Body::ShowUser(wire::ShowUser { name: user() })],
+        "edit_user" => {
+            vec![Body::EditUser(wire::EditUser { name: user(), rename: Some("new".to_owned()), email: None })]
+        }
+        "delete_user" => vec![Body::DeleteUser(wire::DeleteUser { name: user() })],
+        "set_user_password" => {
+            let (name, password) = (user(), PASSWORD.to_owned());
+            vec![Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })]
+        }
+        "list_user_sessions" => vec![Body::ListUserSessions(wire::ListUserSessions { name: user() })],
+        "end_user_session" => {
+            let end = |name, session| Body::EndUserSession(wire::EndUserSession { name, session });
+            vec![end(user(), 0), end("alice".to_owned(), session)]
+        }
+        "read_audit" => vec![Body::ReadAudit(wire::ReadAudit { by: user(), ..Default::default() })],
         // They name nothing, or what is nobody's but the asker's.
         "leave" | "set_self" | "list" | "log_out" | "ping" | "create_user" | "start_recording"
         | "list_recordings" | "get_organization" | "list_roles" | "create_role" | "get_account"
         | "change_password" | "list_devices" | "end_other_devices" | "register_key" | "remove_key"
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
-        | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email"
+        | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
+        // A page begins behind an account, of whichever organization.
+        | "list_users"
         // By a role's name, which each organization has its own of.
         | "require_second_factor" => Vec::new(),
         other => panic!("whether {other} names something is said nowhere: say it here"),
@@ -443,4 +460,18 @@ async fn what_a_request_names_of_another_organization_is_not_there() {
     assert!(tried > 100, "{tried}");
     assert_eq!(before, (boss.list().await.unwrap().channels, boss.roles().await.unwrap()));
     assert_eq!((boss.bans().await.unwrap().len(), boss.invites().await.unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_page_of_accounts_has_none_of_another_organization() {
+    let server = TestServer::start().await;
+    let boss = raid(&server).await;
+    let list = |after| wire::request::Body::ListUsers(wire::ListUsers { after, ..Default::default() });
+    for after in [0, 1, 2] {
+        let answer = boss.request(list(after)).await.unwrap();
+        let wire::response::Body::Users(found) = answer else { panic!("{answer:?}") };
+        let names: Vec<_> = found.users.iter().map(|user| user.name.as_str()).collect();
+        assert!(names.contains(&"boss") && !names.contains(&"root"), "after {after}: {names:?}");
+        assert!(!names.contains(&"carol"), "after {after}: {names:?}");
+    }
 }
