@@ -10,8 +10,8 @@ impl<P: Peer> Handle<P> {
     /// Does a request to the database. Long ones have a thread of their own.
     pub(super) async fn administer(&self, request: &str) -> Result<wire::Administered, Refused> {
         let request: Request = serde_json::from_str(request).map_err(|_| Refused::Unsupported)?;
-        let store = std::sync::Arc::clone(&self.0.store);
-        let by = By::new(Author::Operator, None, self.0.clock.wall());
+        let store = std::sync::Arc::clone(&self.shared.store);
+        let by = By::new(Author::Operator, None, self.shared.clock.wall());
         let work = move || admin::run(&store, by, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
         let answer = serde_json::to_string(&answer).map_err(|_| Refused::Internal)?;
@@ -20,8 +20,8 @@ impl<P: Peer> Handle<P> {
 
     /// Makes a backup when the last regular one is older than so many hours, and removes what has expired.
     pub async fn maintain(&self, backup_hours: u32) {
-        let store = std::sync::Arc::clone(&self.0.store);
-        let by = By::server(self.0.clock.wall());
+        let store = std::sync::Arc::clone(&self.shared.store);
+        let by = By::server(self.shared.clock.wall());
         let work = move || {
             admin::run(&store, by, Request::Database(admin::Database::Sweep), &|_, _| ())?;
             if admin::backup_is_due(&store, by.at, backup_hours) {

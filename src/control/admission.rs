@@ -14,7 +14,7 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn admission(&self, actor: Actor, call: Admission) -> Result<response::Body, Refused> {
         let (operation, on) = (call.operation(), call.on());
         let nothing_more = |_: &State, _: Asker<'_>| Ok(());
-        let accounts = &self.0.accounts;
+        let accounts = &self.shared.accounts;
         match call {
             Admission::CreateInvite(create) => {
                 let invite = create.clone();

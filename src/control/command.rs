@@ -4,15 +4,16 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
-use super::batch::Control;
-use super::follow::Followed;
-use super::news::Attachment;
-use super::{Actor, Attached, Newcomer, Proven, Refused};
-use crate::auth::StoredPassword;
+use super::attachment::Attachment;
+use super::given::Given;
+use super::live::Control;
+use super::newcomer::{Attached, Newcomer};
+use super::refused::Refused;
+use crate::account::{Changed, Proven};
 use crate::feed::{Filter, Subscription};
 use crate::id::SessionId;
 use crate::protocol::wire::response;
-use crate::state::Asked;
+use crate::state::{Actor, Asked};
 use crate::store::By;
 use crate::store::write::Deleted;
 
@@ -67,23 +68,11 @@ pub(super) enum Command<P> {
 /// What the control thread does with a look at its state; it sends the answer itself.
 pub(super) type Look<P> = Box<dyn FnOnce(&Control<P>) + Send>;
 
-/// What was found out about a request before it came to the control thread.
-#[derive(Debug, Default)]
-pub(super) struct Given {
-    /// The password that it shows is the channel's.
-    pub(super) password_fits: bool,
-    /// What becomes of a channel's password.
-    pub(super) password: NewPassword,
-}
-
-/// A channel's password after a change.
-#[derive(Debug, Default)]
-pub(super) enum NewPassword {
-    /// What it was; none for a new channel.
-    #[default]
-    Kept,
-    /// None.
-    None,
-    /// This one.
-    Is(StoredPassword),
+/// What is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// What a use case of `account` changed.
+    Account(Changed),
+    /// All that the store holds, of which it isn't known what is different.
+    Everything,
 }

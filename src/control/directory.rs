@@ -22,7 +22,7 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn directory(&self, actor: Actor, call: Directory) -> Result<response::Body, Refused> {
         let (operation, on) = (call.operation(), On::Organization);
         let nothing_more = |_: &State, _: Asker<'_>| Ok(());
-        let accounts = &self.0.accounts;
+        let accounts = &self.shared.accounts;
         match call {
             Directory::CreateUser(create) => {
                 let asked = create.clone();
@@ -99,7 +99,7 @@ impl<P: Peer> Handle<P> {
 
     /// A page of the organization's audit trail.
     fn audit_trail(&self, read: &wire::ReadAudit) -> Result<wire::AuditTrail, Refused> {
-        let (store, home) = (&self.0.store, self.0.organization);
+        let (store, home) = (&self.shared.store, self.shared.organization);
         let author = match read.by.as_str() {
             "" => None,
             "operator" => Some(Author::Operator),
@@ -128,7 +128,9 @@ impl<P: Peer> Handle<P> {
             Author::Server => "server".to_owned(),
             Author::Operator => "operator".to_owned(),
             Author::Guest => "guest".to_owned(),
-            Author::User(id) => self.0.store.user(id)?.map_or_else(|| format!("user {id}"), |user| user.name),
+            Author::User(id) => {
+                self.shared.store.user(id)?.map_or_else(|| format!("user {id}"), |user| user.name)
+            }
         };
         Ok(wire::AuditEntry {
             number: entry.number,
@@ -145,7 +147,7 @@ impl<P: Peer> Handle<P> {
 
     /// What the organization has, and may have.
     fn usage(&self) -> Result<wire::Usage, Refused> {
-        let (store, home) = (&self.0.store, self.0.organization);
+        let (store, home) = (&self.shared.store, self.shared.organization);
         let limits = store.organization(home)?.map(|row| row.limits).unwrap_or_default();
         Ok(wire::Usage {
             users: store.user_count(home)?,

@@ -3,8 +3,9 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::batch::Control;
-use super::command::{Command, Given};
+use super::command::Command;
+use super::given::Given;
+use super::live::Control;
 use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
 use crate::id::ChannelId;
@@ -53,7 +54,7 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn admit(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
-        let accounts = &self.0.accounts;
+        let accounts = &self.shared.accounts;
         let proven = match entry {
             Entry::Hello(_) => return Err(Refused::Unexpected),
             Entry::LogInPassword(proof) => accounts.by_password(proof, visitor).await?,
@@ -83,7 +84,7 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn by_token(&self, token: &[u8], visitor: Visitor<'_>) -> Result<Proven, Refused> {
-        match self.0.accounts.by_token(token, visitor).await? {
+        match self.shared.accounts.by_token(token, visitor).await? {
             Shown::Proven(proven) => Ok(*proven),
             Shown::Copied(changed) => {
                 self.follow(changed).await?;
@@ -96,7 +97,7 @@ impl<P: Peer> Handle<P> {
         self.permit(actor, call.operation(), call.on(), |_, _| Ok(())).await?;
         match call {
             Operator::NewClaimCode(_) => {
-                Ok(response::Body::ClaimCode(self.0.accounts.new_claim_code().await?))
+                Ok(response::Body::ClaimCode(self.shared.accounts.new_claim_code().await?))
             }
             Operator::ServerStatus(_) => Ok(response::Body::Status(self.status())),
             // They are about all of them, so `Organizations::operate` does them.
@@ -113,7 +114,7 @@ impl<P: Peer> Handle<P> {
     async fn live(&self, actor: Actor, live: Live) -> Result<response::Body, Refused> {
         if let Live::StartRecording(_) = live {
             self.permit(actor, live.operation(), live.on(), |_, _| Ok(())).await?;
-            let recordings = self.0.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
+            let recordings = self.shared.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
             let recordings = recordings.ok_or(Denied::NoRecording)?;
             if recordings.usage() >= recordings.quota() {
                 return Err(RecordingError::Quota.into());

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::batch::Control;
-use super::{Command, Handle};
-use crate::clock::Clock;
-use crate::id::{SessionId, Timestamp};
+use super::alarm::Alarm;
+use super::command::Command;
+use super::handle::Handle;
+use super::live::Control;
+use crate::id::SessionId;
 use crate::permission::Permissions;
 use crate::state::{Change, Member};
 use crate::voice::Peer;
@@ -17,53 +18,25 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at what is due, whatever comes of the first.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// When there is something to do next, by either clock; never where there is none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Due {
-    wall: Option<Timestamp>,
-    monotonic: Option<Duration>,
-}
-
-impl Due {
-    async fn wait(self, clock: &Clock) {
-        let wall = async {
-            match self.wall {
-                Some(moment) => clock.until_wall(moment).await,
-                None => std::future::pending().await,
-            }
-        };
-        let monotonic = async {
-            match self.monotonic {
-                Some(moment) => clock.until(moment).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = wall => (),
-            () = monotonic => (),
-        }
-    }
-}
-
 impl<P: Peer> Handle<P> {
     /// Tells the control thread when something is due. Ends with the server.
     pub async fn keep_time(&self) {
-        let mut due = self.0.due.subscribe();
+        let mut alarm = self.shared.alarm.subscribe();
         loop {
-            let next = *due.borrow_and_update();
+            let next = *alarm.borrow_and_update();
             tokio::select! {
-                () = next.wait(&self.0.clock) => {
+                () = next.wait(&self.shared.clock) => {
                     // Waits for room: what is due isn't given up because much else is going on.
-                    if self.0.queue.send(Command::Tick).await.is_err() {
+                    if self.queue.send(Command::Tick).await.is_err() {
                         return;
                     }
                     // It says what is next when it has done this.
-                    if due.changed().await.is_err() {
+                    if alarm.changed().await.is_err() {
                         return;
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-                changed = due.changed() => {
+                changed = alarm.changed() => {
                     if changed.is_err() {
                         return;
                     }
@@ -82,7 +55,7 @@ impl<P: Peer> Control<P> {
             let channel = self.state.settings().afk_channel.filter(|_| left.is_zero())?;
             Some(Change::Place { session, channel: Some(channel) })
         }));
-        changes.extend(self.broken_recordings().into_iter().map(Change::StopRecording));
+        changes.extend(self.recorder.broken().into_iter().map(Change::StopRecording));
         changes
     }
 
@@ -91,9 +64,10 @@ impl<P: Peer> Control<P> {
         let now = self.shared.clock.monotonic();
         let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
         let due = self.state.next_due().filter(|_| self.shared.store.is_open());
-        let wall = [due, self.next_recording()].into_iter().flatten().min();
+        let wall =
+            [due, self.recorder.next(&self.state, self.shared.clock.wall())].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
-        self.shared.due.send_replace(Due { wall, monotonic: idle });
+        self.shared.alarm.send_replace(Alarm { wall, monotonic: idle });
     }
 
     /// Those who may become idle, and after how long they are.

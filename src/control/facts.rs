@@ -1,7 +1,9 @@
 //! What a decision depends on besides the state: the account that a request names.
 
-use super::batch::Control;
-use super::{Refused, Shared, load};
+use super::live::Control;
+use super::load;
+use super::refused::Refused;
+use super::shared::Shared;
 use crate::account::{AccountError, network_of};
 use crate::id::{OrganizationId, SessionId, Timestamp, UserId, Way};
 use crate::protocol::call::{Live, Rights};

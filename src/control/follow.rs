@@ -2,23 +2,17 @@
 
 use tokio::sync::oneshot;
 
-use super::batch::Control;
-use super::{Command, Handle, Refused, load};
+use super::command::{Command, Followed};
+use super::handle::Handle;
+use super::live::Control;
+use super::load;
+use super::refused::Refused;
 use crate::account::Changed;
 use crate::id::{SessionId, Timestamp, UserId};
 use crate::protocol::CloseCode;
 use crate::state::{Member, Standing};
 use crate::store::{Ban, ReadError, ban_on};
 use crate::voice::Peer;
-
-/// What is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Followed {
-    /// What a use case of `account` changed.
-    Account(Changed),
-    /// All that the store holds, of which it isn't known what is different.
-    Everything,
-}
 
 impl<P: Peer> Handle<P> {
     /// Has those who are connected follow what a use case of `account` changed. Answers when they do.
@@ -28,7 +22,7 @@ impl<P: Peer> Handle<P> {
 
     /// Has what is live follow all that the store holds.
     pub(super) async fn refresh(&self) -> Result<(), Refused> {
-        self.0.accounts.read_bans()?;
+        self.shared.accounts.read_bans()?;
         self.follow_all(Followed::Everything).await
     }
 
@@ -36,7 +30,7 @@ impl<P: Peer> Handle<P> {
         let (reply, done) = oneshot::channel();
         // Waits for room: what is written already isn't to be refused.
         let command = Command::Follow { what, reply };
-        self.0.queue.send(command).await.map_err(|_| self.gone())?;
+        self.queue.send(command).await.map_err(|_| self.gone())?;
         done.await.map_err(|_| self.gone())?
     }
 }

@@ -1,32 +1,14 @@
 //! From rows to the live state and back.
 
-use std::io;
-
 use serde_json::json;
-use thiserror::Error;
 
-use super::NewPassword;
-use crate::account;
+use super::given::NewPassword;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{
     self, OrganizationSettings, ReadError, Rejected, Restraint, Store, SubjectKind, Verb, Write,
 };
-
-/// Why control can't start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The store can't be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// Accounts can't be served.
-    #[error(transparent)]
-    Accounts(#[from] account::StartError),
-    /// A thread can't be started.
-    #[error("can't start a thread: {0}")]
-    Thread(io::Error),
-}
 
 /// What the store holds of an organization.
 pub(super) fn stored(

@@ -2,20 +2,17 @@
 
 use tokio::sync::oneshot;
 
-use super::batch::Control;
-use super::{Actor, Command, Handle, Refused};
+use super::attachment::Attachment;
+use super::command::Command;
+use super::handle::Handle;
+use super::live::Control;
+use super::refused::Refused;
 use crate::account::Changed;
 use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription};
 use crate::id::Timestamp;
 use crate::protocol::ErrorCode;
-use crate::state::{Change, Denied, Member, State};
-use crate::store::{Rejected, Write};
+use crate::state::{Actor, Change, Denied, Member, State};
 use crate::voice::Peer;
-
-/// What belongs to an event on disk: it is written in the event's transaction, so that both are there after a crash, or
-/// neither is. It is asked about events of what is kept, and about nothing else. Runs on the control thread: it only makes
-/// the writes.
-pub type Attachment = Box<dyn Fn(&Happened) -> Vec<Write<(), Rejected>> + Send>;
 
 impl<P: Peer> Handle<P> {
     /// Follows what happens, as far as `actor` may know of it at the moment at which it happens: from the event of a
@@ -77,19 +74,6 @@ impl<P: Peer> Control<P> {
         let Self { feed, state, .. } = self;
         let member = viewer(state, actor, asker.as_deref()).ok_or(Denied::SessionEnded)?;
         Ok(feed.subscribe(actor, from, filter, |_, event| event.shown(state, member))?)
-    }
-
-    /// Who an actor is to those who read what it did.
-    pub(super) fn doer(&self, actor: Actor) -> Doer {
-        match actor {
-            Actor::Operator => Doer::Operator,
-            Actor::Account { user, origin, .. } => Doer::Account { user, way: origin.way },
-            Actor::Session(session) => {
-                let member = self.state.member(session);
-                let (user, name) = member.map_or((None, String::new()), |one| (one.user, one.name.clone()));
-                Doer::Member { session, user, name }
-            }
-        }
     }
 }
 

@@ -10,7 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
-use super::{Command, Handle, Refused, Settings, StartError, Thread, begin};
+use super::command::Command;
+use super::handle::Handle;
+use super::refused::Refused;
+use super::settings::Settings;
+use super::thread::{StartError, Thread, begin};
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::id::OrganizationId;
@@ -84,14 +88,14 @@ impl<P: Peer> Organizations<P> {
         if let Some(handle) = self.0.served.load().get(&tag) {
             return Ok(handle.clone());
         }
-        let row = self.0.first.0.store.organization_by_tag(&tag)?.ok_or(Refused::NoSuchOrganization)?;
+        let row = self.0.first.shared.store.organization_by_tag(&tag)?.ok_or(Refused::NoSuchOrganization)?;
         self.open(row).await
     }
 
     /// Those to which somebody came since the server started, in order of creation: no more than there are.
     pub fn served(&self) -> Vec<Handle<P>> {
         let mut all: Vec<_> = self.0.served.load().values().cloned().collect();
-        all.sort_by_key(|handle| handle.0.organization);
+        all.sort_by_key(|handle| handle.shared.organization);
         all
     }
 
@@ -132,7 +136,7 @@ impl<P: Peer> Organizations<P> {
         let keeper = handle.clone();
         let time = self.0.runtime.spawn(async move { keeper.keep_time().await });
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.insert(handle.0.organization, Running { thread, time: Some(time) });
+        running.insert(handle.shared.organization, Running { thread, time: Some(time) });
     }
 
     fn take(&self, organization: OrganizationId) -> Option<Running> {
@@ -154,8 +158,8 @@ impl<P: Peer> Organizations<P> {
         for time in times {
             end(time).await;
         }
-        if let Some(recordings) = self.0.first.0.recordings.clone() {
-            let now = self.0.first.0.clock.wall();
+        if let Some(recordings) = self.0.first.shared.recordings.clone() {
+            let now = self.0.first.shared.clock.wall();
             // Waits until the files are whole, for moments.
             let _ = tokio::task::spawn_blocking(move || recordings.close(now)).await;
         }
@@ -179,7 +183,7 @@ impl<P: Peer> Organizations<P> {
         let tag = folded(&row.tag);
         let served = self.0.served.load().get(&tag).cloned();
         let Some(handle) = served else {
-            let store = &self.0.first.0.store;
+            let store = &self.0.first.shared.store;
             let deleted = store.commit(by, write::delete_organization(row.id)).await?;
             self.remove_recordings(row.id).await;
             return Ok(deleted);
@@ -203,7 +207,7 @@ impl<P: Peer> Organizations<P> {
 
     /// What was recorded in an organization's channels goes with it.
     async fn remove_recordings(&self, organization: OrganizationId) {
-        let Some(recordings) = self.0.first.0.recordings.clone() else { return };
+        let Some(recordings) = self.0.first.shared.recordings.clone() else { return };
         let remove = move || {
             for about in recordings.list().into_iter().filter(|about| organization.has(about.channel)) {
                 if let Err(error) = recordings.remove(about.id) {
@@ -225,7 +229,7 @@ async fn end(task: JoinHandle<()>) {
 impl<P: Peer> Handle<P> {
     /// Starts another organization of the same server. Blocks while it is read.
     fn begin_beside(&self, row: &Organization) -> Result<(Self, Thread), StartError> {
-        let accounts = self.0.accounts.beside(row)?;
-        begin(Arc::clone(&self.0.store), accounts, self.0.settings.clone())
+        let accounts = self.shared.accounts.beside(row)?;
+        begin(Arc::clone(&self.shared.store), accounts, self.shared.settings.clone())
     }
 }

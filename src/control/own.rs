@@ -1,6 +1,7 @@
 //! What people do to their own accounts: password, devices, keys, second factor.
 
-use super::{Actor, Given, Handle, Refused};
+use super::given::Given;
+use super::{Actor, Handle, Refused};
 use crate::id::SessionId;
 use crate::permission::Permissions;
 use crate::protocol::call::{Account, Live};
@@ -22,7 +23,7 @@ impl<P: Peer> Handle<P> {
             state.own_account(asker)
         };
         let (own, by) = self.permit(actor, call.operation(), call.on(), rule).await?;
-        let (user, accounts) = (own.user, &self.0.accounts);
+        let (user, accounts) = (own.user, &self.shared.accounts);
         let account = accounts.account(user)?;
         let changed = match call {
             Account::GetAccount(_) => return Ok(response::Body::Account(accounts.describe(&account)?)),
@@ -85,7 +86,7 @@ impl<P: Peer> Handle<P> {
         ended: SessionId,
         by: By,
     ) -> Result<response::Body, Refused> {
-        let accounts = &self.0.accounts;
+        let accounts = &self.shared.accounts;
         let changed = accounts.end_device(own.user, ended, by).await?;
         if own.session == ended {
             // What is live follows by the log-out, which tells the session why it ends.

@@ -1,20 +1,12 @@
 //! Recordings: what the state says is recorded is written, from a second after everybody was told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::json;
-
-use super::batch::Control;
-use super::{Actor, Handle, Refused};
 use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
-use crate::permission::Permissions;
-use crate::protocol::ErrorCode;
-use crate::protocol::call::{self, On};
-use crate::protocol::wire::{self, response};
-use crate::recording::{About, RecordingError, Recordings, Tap as Writer};
-use crate::state::{Asker, Denied, State};
-use crate::store::{SubjectKind, Verb, write};
-use crate::voice::{Peer, Tap};
+use crate::recording::{Recordings, Tap as Writer};
+use crate::state::State;
+use crate::voice::Tap;
 
 /// Everybody is told for so long before the first frame is written.
 const NOTICE: u64 = 1_000;
@@ -22,15 +14,18 @@ const NOTICE: u64 = 1_000;
 /// While something is recorded, how often it is looked whether it still can be.
 const LOOK: u64 = 1_000;
 
-/// Recordings and files that one list has at most: the newest. An answer has its bound.
-const LISTED: usize = 5_000;
-
-/// Bytes of a file that one answer has.
-const PART: usize = 60_000;
+/// What is written of an organization's channels.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    recordings: Option<Recordings>,
+    running: HashMap<ChannelId, Running>,
+    /// Channels whose recording couldn't begin.
+    broken: Vec<ChannelId>,
+}
 
 /// A recording under way.
 #[derive(Debug)]
-pub(super) struct Running {
+struct Running {
     id: RecordingId,
     tap: Arc<dyn Tap>,
 }
@@ -41,7 +36,17 @@ impl Tap for Writer {
     }
 }
 
-impl<P: Peer> Control<P> {
+impl Recorder {
+    /// Records there; nowhere without recordings.
+    pub(super) fn new(recordings: Option<Recordings>) -> Self {
+        Self { recordings, running: HashMap::new(), broken: Vec::new() }
+    }
+
+    /// Whether nothing is written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
     /// Where a channel's packets go beside the listeners.
     pub(super) fn tap(&self, channel: ChannelId) -> Option<Arc<dyn Tap>> {
         self.running.get(&channel).map(|running| Arc::clone(&running.tap))
@@ -49,12 +54,11 @@ impl<P: Peer> Control<P> {
 
     /// Begins and ends what is written, as the state has it by now; and names those who speak.
     /// Answers whether the table has to follow.
-    pub(super) fn follow_recordings(&mut self) -> bool {
-        let Some(recordings) = self.shared.recordings.clone() else { return false };
-        let now = self.shared.clock.wall();
+    pub(super) fn follow(&mut self, state: &State, now: Timestamp) -> bool {
+        let Some(recordings) = self.recordings.clone() else { return false };
         let mut changed = false;
         self.running.retain(|channel, running| {
-            let goes_on = self.state.recordings().contains_key(channel);
+            let goes_on = state.recordings().contains_key(channel);
             if !goes_on {
                 // One that ended by itself needs no stop.
                 let _ = recordings.stop(running.id, now);
@@ -62,11 +66,11 @@ impl<P: Peer> Control<P> {
             }
             goes_on
         });
-        for (channel, recording) in self.state.recordings() {
+        for (channel, recording) in state.recordings() {
             if self.running.contains_key(channel) || now.0 < recording.since.0 + NOTICE {
                 continue;
             }
-            let path = self.state.path_of(Some(*channel));
+            let path = state.path_of(Some(*channel));
             match recordings.start(*channel, path, recording.name.clone(), now) {
                 Ok(writer) => {
                     let id = writer.recording();
@@ -81,7 +85,7 @@ impl<P: Peer> Control<P> {
             }
         }
         for (channel, running) in &self.running {
-            for member in self.state.within(*channel) {
+            for member in state.within(*channel) {
                 recordings.speaker(running.id, member.ssrc, member.session, &member.name);
             }
         }
@@ -89,148 +93,31 @@ impl<P: Peer> Control<P> {
     }
 
     /// Channels that can't be recorded any more: the disk is full, or fails.
-    pub(super) fn broken_recordings(&self) -> Vec<ChannelId> {
-        let Some(recordings) = &self.shared.recordings else { return Vec::new() };
+    pub(super) fn broken(&self) -> Vec<ChannelId> {
+        let Some(recordings) = &self.recordings else { return Vec::new() };
         let ended = self.running.iter().filter(|(_, running)| !recordings.running(running.id));
         ended.map(|(channel, _)| *channel).chain(self.broken.iter().copied()).collect()
     }
 
     /// When something is to be done about recordings.
-    pub(super) fn next_recording(&self) -> Option<Timestamp> {
-        let now = self.shared.clock.wall();
-        let waiting =
-            self.state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
+    pub(super) fn next(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        let waiting = state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
         let begins = waiting.map(|(_, recording)| Timestamp(recording.since.0 + NOTICE)).min();
         let looks = (!self.running.is_empty()).then_some(Timestamp(now.0 + LOOK));
         begins.into_iter().chain(looks).min()
     }
 
     /// Ends what is written, because the server stops or the organization is deleted.
-    pub(super) fn stop_recordings(&mut self) {
-        let (recordings, now) = (self.shared.recordings.as_ref(), self.shared.clock.wall());
+    pub(super) fn stop(&mut self, now: Timestamp) {
+        let recordings = self.recordings.as_ref();
         for running in std::mem::take(&mut self.running).into_values() {
             // One that ended by itself needs no stop.
             let _ = recordings.map(|recordings| recordings.stop(running.id, now));
         }
     }
-}
 
-impl<P: Peer> Handle<P> {
-    /// What is asked for about recordings, which are files. Who may record a channel may hear what was recorded there.
-    pub(super) async fn recording(
-        &self,
-        actor: Actor,
-        call: call::Recording,
-    ) -> Result<response::Body, Refused> {
-        let needed = call.operation().needs;
-        // Which of them is decided by the channel of each.
-        let rule = move |state: &State, asker: Asker<'_>| state.authorize_somewhere(asker, needed);
-        let ((), by) = self.permit(actor, call.operation(), On::Other, rule).await?;
-        let recordings = self.0.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
-        let recordings = recordings.ok_or(Denied::NoRecording)?;
-        match call {
-            call::Recording::ListRecordings(_) => {
-                let (mut shown, mut files) = (Vec::new(), 0);
-                for about in all(recordings).await?.into_iter().filter(|about| self.has(about)) {
-                    files += 1 + about.files.len();
-                    if files > LISTED {
-                        break;
-                    }
-                    if self.may_hear(actor, &about).await.is_ok() {
-                        shown.push(show(about));
-                    }
-                }
-                let (quota, used) = (recordings.quota(), recordings.usage());
-                Ok(response::Body::Recordings(wire::Recordings { recordings: shown, quota, used }))
-            }
-            call::Recording::FetchRecording(fetch) => {
-                let about = self.audible(actor, recordings, fetch.id).await?;
-                let recordings = recordings.clone();
-                let read = move || recordings.read(about.id, &fetch.file, fetch.offset, PART);
-                let (bytes, size) =
-                    tokio::task::spawn_blocking(read).await.map_err(|_| Refused::Internal)??;
-                Ok(response::Body::RecordingPart(wire::RecordingPart { bytes: bytes.into(), size }))
-            }
-            call::Recording::RemoveRecording(remove) => {
-                let about = self.audible(actor, recordings, remove.id).await?;
-                let own = self.name_of(by.author)?.is_some_and(|name| name == about.by);
-                if !own {
-                    self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None).await?;
-                }
-                let (id, recordings) = (about.id, recordings.clone());
-                let remove = move || recordings.remove(id);
-                tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
-                let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
-                let (home, kind) = (self.0.organization, SubjectKind::Recording);
-                self.0.store.commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said)).await?;
-                Ok(response::Body::Done(wire::Done {}))
-            }
-        }
-    }
-
-    fn name_of(&self, author: crate::store::Author) -> Result<Option<String>, Refused> {
-        match author {
-            crate::store::Author::User(user) => Ok(self.0.store.user(user)?.map(|user| user.name)),
-            _ => Ok(None),
-        }
-    }
-
-    /// Whether a recording is of a channel of this organization. Those of all are in one place.
-    fn has(&self, about: &About) -> bool {
-        self.0.organization.has(about.channel)
-    }
-
-    async fn audible(&self, actor: Actor, recordings: &Recordings, id: u64) -> Result<About, Refused> {
-        let mut all = all(recordings).await?.into_iter();
-        let found = all.find(|about| about.id == RecordingId(id) && self.has(about));
-        let about = found.ok_or(RecordingError::Unknown)?;
-        self.may_hear(actor, &about).await?;
-        Ok(about)
-    }
-
-    async fn may_hear(&self, actor: Actor, about: &About) -> Result<(), Refused> {
-        match self.authorize(actor, Permissions::RECORD, Some(about.channel)).await {
-            // Of a channel that is gone, or that isn't seen: for who sets what everybody meets.
-            Err(Refused::Denied(Denied::NoSuchChannel)) => {
-                self.authorize(actor, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None).await
-            }
-            decided => decided,
-        }
-    }
-}
-
-/// All of them. Those that end now are waited for, so not on this thread.
-async fn all(recordings: &Recordings) -> Result<Vec<About>, Refused> {
-    let recordings = recordings.clone();
-    tokio::task::spawn_blocking(move || recordings.list()).await.map_err(|_| Refused::Internal)
-}
-
-fn show(about: About) -> wire::Recording {
-    wire::Recording {
-        id: about.id.0,
-        channel: about.channel.0,
-        channel_path: about.channel_path,
-        by: about.by,
-        started_ms: about.started.0,
-        ended_ms: about.ended.map_or(0, |ended| ended.0),
-        files: about
-            .files
-            .into_iter()
-            .map(|file| wire::RecordingFile { name: file.name, speaker: file.speaker, bytes: file.bytes })
-            .collect(),
-    }
-}
-
-impl From<RecordingError> for Refused {
-    fn from(error: RecordingError) -> Self {
-        let code = match &error {
-            RecordingError::Off => ErrorCode::Unsupported,
-            RecordingError::Quota => ErrorCode::QuotaReached,
-            RecordingError::TooMany => ErrorCode::Busy,
-            RecordingError::Unknown | RecordingError::File => ErrorCode::NotFound,
-            RecordingError::Running => ErrorCode::Unexpected,
-            RecordingError::Disk(_) => ErrorCode::ReadOnly,
-        };
-        Self::Rejected(code, error.to_string())
+    /// Those that couldn't begin were said by [`Self::broken`], and are to be tried again.
+    pub(super) fn forget_broken(&mut self) {
+        self.broken.clear();
     }
 }

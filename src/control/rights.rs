@@ -1,8 +1,9 @@
 //! Requests about who may do what, as far as they aren't the state's alone: passwords of channels, holders of roles,
 //! questions.
 
-use super::batch::Control;
-use super::{Actor, Given, Handle, NewPassword, Refused};
+use super::given::{Given, NewPassword};
+use super::live::Control;
+use super::{Actor, Handle, Refused};
 use crate::auth::StoredPassword;
 use crate::bounds::check_channel_password;
 use crate::id::{ChannelId, RoleId, SessionId};
@@ -78,19 +79,20 @@ impl<P: Peer> Handle<P> {
         check_channel_password(password).map_err(|error| {
             Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, error.to_string())
         })?;
-        Ok(self.0.accounts.hash(password).await?)
+        Ok(self.shared.accounts.hash(password).await?)
     }
 
     /// Whether the password in a request to join is the channel's. Who tries many has to wait.
     async fn password_fits(&self, actor: Actor, join: &wire::Join) -> Result<bool, Refused> {
-        let Some(stored) = self.0.store.channel(ChannelId(join.channel))?.and_then(|row| row.password) else {
+        let Some(stored) = self.shared.store.channel(ChannelId(join.channel))?.and_then(|row| row.password)
+        else {
             return Ok(false);
         };
         // Nobody learns of a channel that they don't see, nor costs a hash there.
         self.authorize(actor, Permissions::JOIN, Some(ChannelId(join.channel))).await?;
         let who = self.account_of(actor).await?;
         let guesser = format!("{} {who}", join.channel);
-        Ok(self.0.accounts.check_channel_password(&guesser, stored, &join.password).await?)
+        Ok(self.shared.accounts.check_channel_password(&guesser, stored, &join.password).await?)
     }
 
     /// A name for whom an actor is, in a list of tries: the account, or the address of a guest.
@@ -147,9 +149,9 @@ impl<P: Peer> Handle<P> {
 
     /// The accounts that have a role.
     fn holders(&self, role: RoleId) -> Result<wire::Holders, Refused> {
-        let now = self.0.clock.wall();
+        let now = self.shared.clock.wall();
         let mut holders = Vec::new();
-        for user in self.0.store.users(self.0.organization, None, usize::MAX)? {
+        for user in self.shared.store.users(self.shared.organization, None, usize::MAX)? {
             if let Some(grant) = user.grants.iter().find(|grant| grant.role == role && grant.holds(now)) {
                 let until_ms = grant.expires.map_or(0, |until| until.0);
                 holders.push(wire::Holder { user: user.id.0, name: user.name, until_ms });

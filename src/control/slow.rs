@@ -16,11 +16,11 @@ impl<P: Peer> Handle<P> {
     /// meanwhile says whose it is.
     pub(super) async fn timed<T>(&self, operation: &'static Operation, work: impl Future<Output = T>) -> T {
         let span = tracing::info_span!("request", operation = operation.name);
-        let began = self.0.clock.monotonic();
+        let began = self.shared.clock.monotonic();
         let answer = work.instrument(span.clone()).await;
-        let now = self.0.clock.monotonic();
+        let now = self.shared.clock.monotonic();
         let took = now.saturating_sub(began);
-        if took > LONG && self.0.counts.took_long(now) {
+        if took > LONG && self.shared.counts.took_long(now) {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             span.in_scope(|| tracing::warn!(took_ms, "a request took long"));
         }

@@ -69,7 +69,7 @@ impl<P: Peer> Organizations<P> {
     }
 
     fn store(&self) -> &Store {
-        &self.first().0.store
+        &self.first().shared.store
     }
 
     /// The organizations after one, in order of creation.
@@ -128,7 +128,7 @@ impl<P: Peer> Organizations<P> {
 
     /// The handle of an organization, if somebody came to it.
     fn handle_of(&self, organization: OrganizationId) -> Option<Handle<P>> {
-        self.served().into_iter().find(|handle| handle.0.organization == organization)
+        self.served().into_iter().find(|handle| handle.shared.organization == organization)
     }
 
     fn shown(&self, row: &Organization) -> Result<wire::OrganizationUse, Refused> {

@@ -15,7 +15,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("cli", &["completions", "mod"]),
     ("cli", &["doctor", "doctor/here", "doctor/way"]),
     ("cli", &["recording", "recording/fetch"]),
-    ("control", &["audience", "batch", "command", "due", "follow", "load", "mod", "news", "recorder"]),
     ("endpoint", &["connection", "handshake", "mod", "session", "shard"]),
     ("load", &["chart", "count", "crowd", "link", "mod", "process", "tally", "target"]),
 ];

@@ -1,0 +1,135 @@
+//! Sessions that come and go.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::live::Control;
+use super::load;
+use super::newcomer::{Attached, Newcomer};
+use super::pending::Pending;
+use super::place::Place;
+use super::refused::Refused;
+use crate::account::{AccountError, Proven};
+use crate::feed::Doer;
+use crate::id::{SessionId, Ssrc};
+use crate::protocol::CloseCode;
+use crate::protocol::wire;
+use crate::state::{Actor, Change, Held, Member};
+use crate::store::Seen;
+use crate::voice::{Activity, Peer};
+
+/// Changes that wait for one session at most, each with all of its events; a client that lets more pile up
+/// is disconnected, and gets a fresh snapshot when it comes back.
+const EVENTS: usize = 1_024;
+
+impl<P: Peer> Control<P> {
+    /// Brings in whoever has proven who they are.
+    pub(super) fn arrive(
+        &mut self,
+        proven: Proven,
+        newcomer: Newcomer<P>,
+        reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
+        pending: &mut Pending,
+    ) {
+        let Newcomer { peer, address, kind, client } = newcomer;
+        let member = self.member(proven, kind, client, address);
+        let change = member.and_then(|member| Ok(self.state.decide_arrival(member)?));
+        let Change::Arrive(member) = (match change {
+            Ok(change) => change,
+            Err(refused) => {
+                let _ = reply.send(Err(refused));
+                return;
+            }
+        }) else {
+            return;
+        };
+        let (session, ssrc) = (member.session, member.ssrc);
+        self.last_attachment += 1;
+        let (sender, events) = mpsc::channel(EVENTS);
+        let arrived = self.shared.clock.monotonic();
+        let activity = Arc::new(Activity::new(arrived));
+        let (attachment, parting) = (self.last_attachment, Arc::default());
+        let place =
+            Place::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
+        let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
+        if let Some(replaced) = self.seats.insert(session, place) {
+            replaced.send_away(CloseCode::Replaced, "");
+        }
+        self.touch(&member);
+        let doer = Doer::Member { session, user: member.user, name: member.name.clone() };
+        let arrival = Change::Arrive(member);
+        pending.happened.extend(self.note(&arrival, self.shared.clock.wall(), doer));
+        pending.events.extend(self.state.apply(arrival));
+        pending.events.extend(self.state.welcome(session));
+        pending.arrived.push(session);
+        pending.replies.push(Box::new(move |outcome| {
+            let _ = reply.send(outcome.map(|()| (attached, events)));
+        }));
+    }
+
+    /// The member that a proven session becomes. What it proved is looked at again here: it may have
+    /// been ended while its arrival was queued.
+    fn member(
+        &self,
+        proven: Proven,
+        kind: wire::MemberKind,
+        client: String,
+        address: IpAddr,
+    ) -> Result<Member, Refused> {
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
+        let mut member = Member::new(proven.session, proven.user, proven.name, self.new_ssrc()?);
+        member.client = client;
+        if let Some((key, scopes)) = proven.key {
+            (member.key, member.ceiling) = (Some(key), scopes);
+        }
+        self.shared.accounts.check_bans(proven.user, Some(address), None)?;
+        let Some(id) = proven.user else {
+            member.roles = vec![Held { role: self.state.guest_role(), until: None }];
+            member.kind = wire::MemberKind::Guest;
+            (member.muted, member.deafened) = self.restrained.of(address);
+            return Ok(member);
+        };
+        if proven.key.is_none() {
+            store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
+        }
+        let user = store.user(id)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)?;
+        member.roles = load::held(&user, now);
+        member.second_factor = load::has_second_factor(store, id)?;
+        member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
+        (member.muted, member.deafened) = load::restraint(store, user.organization, id)?;
+        Ok(member)
+    }
+
+    /// An SSRC that nobody connected has; random, as RFC 3550 (section 8) wants it.
+    fn new_ssrc(&self) -> Result<Ssrc, Refused> {
+        loop {
+            let ssrc = Ssrc(u32::from_ne_bytes(crate::account::random()?));
+            if ssrc.0 != 0 && self.state.members().all(|member| member.ssrc != ssrc) {
+                return Ok(ssrc);
+            }
+        }
+    }
+
+    /// Takes a connection that ended out, unless its session has another by now.
+    pub(super) fn depart(&mut self, session: SessionId, attachment: u64, pending: &mut Pending) {
+        if self.seats.get(&session).is_some_and(|place| place.attachment == attachment) {
+            self.seats.remove(&session);
+            if let Some(member) = self.state.member(session) {
+                self.touch(member);
+            }
+            let (departure, doer) = (Change::Depart(session), self.doer(Actor::Session(session)));
+            pending.happened.extend(self.note(&departure, self.shared.clock.wall(), doer));
+            pending.events.extend(self.state.apply(departure));
+        }
+    }
+
+    /// Notes that a member's session was seen.
+    fn touch(&self, member: &Member) {
+        if let Some(user) = member.user {
+            self.shared.store.touch(Seen::Session(user, member.session), self.shared.clock.wall());
+        }
+    }
+}

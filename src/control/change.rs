@@ -1,0 +1,106 @@
+//! A change that is asked for, or that time brings: decided, made on the unpublished state, and left to be written.
+
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::given::{Given, NewPassword};
+use super::live::Control;
+use super::load;
+use super::pending::Pending;
+use super::refused::Refused;
+use crate::feed::Doer;
+use crate::id::SessionId;
+use crate::protocol::CloseCode;
+use crate::protocol::wire::{self, response};
+use crate::state::{Actor, Asked, Change, State};
+use crate::store::By;
+use crate::voice::Peer;
+
+impl<P: Peer> Control<P> {
+    /// Decides what is asked; what it leads to is published and written with the batch, and then answered.
+    pub(super) fn take_change(
+        &mut self,
+        (actor, asked, given): (Actor, &Asked, &Given),
+        reply: oneshot::Sender<Result<response::Body, Refused>>,
+        pending: &mut Pending,
+        before: &mut Option<State>,
+    ) {
+        let answered = |outcome| {
+            // The one who asked may be gone.
+            let _ = reply.send(outcome);
+        };
+        let decided = self
+            .facts(actor, asked, given.password_fits)
+            .and_then(|facts| Ok(self.state.decide(actor, asked, &facts)?));
+        let change = match decided {
+            Ok(change) => change,
+            Err(refused) => return answered(Err(refused)),
+        };
+        if let Change::TextChannel { channel, .. } = &change
+            && let Err(wait) = self.shared.texts.admit(*channel)
+        {
+            return answered(Err(Refused::RateLimited(wait)));
+        }
+        if let Actor::Session(session) = actor
+            && let Some(place) = self.seats.get(&session)
+        {
+            place.activity.acts(self.shared.clock.monotonic());
+        }
+        let answer = match change.created() {
+            Some(id) => response::Body::Created(wire::Created { id }),
+            None => response::Body::Done(wire::Done {}),
+        };
+        let by = (self.by(actor), self.doer(actor));
+        self.make(by, change, &given.password, pending, before);
+        pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
+    }
+
+    /// Makes a change, which is published and written later. `before` is the state as it was before the first that
+    /// must be on disk.
+    pub(super) fn make(
+        &mut self,
+        (by, doer): (By, Doer),
+        change: Change,
+        password: &NewPassword,
+        pending: &mut Pending,
+        before: &mut Option<State>,
+    ) {
+        if change.is_durable() && before.is_none() {
+            // What came before needs no disk, so it doesn't wait for it either.
+            self.publish_pending(std::mem::take(pending));
+            *before = Some(self.state.clone());
+            pending.span = Some(Span::current());
+        }
+        let writes = load::writes(&change, password, &self.state, by.at).into_iter();
+        pending.writes.extend(writes.map(|write| (by, write)));
+        if let Some(happened) = self.note(&change, by.at, doer) {
+            if change.is_durable() {
+                let rows = self.attached.iter().flat_map(|attachment| attachment(&happened));
+                pending.writes.extend(rows.map(|write| (by, write)));
+            }
+            pending.happened.push(happened);
+        }
+        match &change {
+            Change::SetUserDisabled { user, disabled: true } => {
+                let ended = self.state.sessions_of(*user);
+                let dismissed = |session| (session, CloseCode::Disabled, String::new());
+                pending.dismissed.extend(ended.into_iter().map(dismissed));
+            }
+            Change::Kick { session, reason } => {
+                pending.dismissed.push((*session, CloseCode::Kicked, reason.clone()));
+            }
+            Change::Moderate { session, .. } => self.note_restraint(*session, &change),
+            _ => (),
+        }
+        pending.events.extend(self.state.apply(change));
+    }
+
+    /// Keeps in mind what was laid upon a guest, in case they come again.
+    fn note_restraint(&mut self, session: SessionId, change: &Change) {
+        let Change::Moderate { muted, deafened, .. } = change else { return };
+        let Some(member) = self.state.member(session).filter(|member| member.user.is_none()) else { return };
+        let Some(place) = self.seats.get(&session) else { return };
+        let restraint = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));
+        self.restrained.note(place.address, restraint);
+    }
+}

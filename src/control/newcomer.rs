@@ -1,0 +1,40 @@
+//! Who comes in, and what becomes of them.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::id::{SessionId, Ssrc};
+use crate::protocol::CloseCode;
+use crate::protocol::wire::MemberKind;
+use crate::voice::Activity;
+
+/// Who comes in, besides what they proved.
+#[derive(Clone, Debug)]
+pub struct Newcomer<P> {
+    /// Where voice goes.
+    pub peer: P,
+    /// Where it connects from.
+    pub address: IpAddr,
+    /// What kind of client it is.
+    pub kind: MemberKind,
+    /// Its program's name and version.
+    pub client: String,
+}
+
+/// A session that is in the state.
+#[derive(Debug)]
+pub struct Attached {
+    /// Which.
+    pub session: SessionId,
+    /// Which connection of it: a later one has another number.
+    pub attachment: u64,
+    /// What its packets must carry.
+    pub ssrc: Ssrc,
+    /// What it does is noted here, by the monotonic time of the clock ...
+    pub activity: Arc<Activity>,
+    /// ... as this one is, when it came.
+    pub arrived: Duration,
+    /// Set when its events end because it is sent away: the code to close with once it has read why.
+    pub parting: Arc<OnceLock<CloseCode>>,
+}

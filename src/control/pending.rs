@@ -1,0 +1,46 @@
+//! What was done in a batch and isn't published yet.
+
+use tracing::Span;
+
+use super::live::Control;
+use super::refused::Refused;
+use crate::feed::Happened;
+use crate::id::SessionId;
+use crate::protocol::CloseCode;
+use crate::state::Event;
+use crate::store::{By, Rejected, Write};
+use crate::voice::Peer;
+
+/// What was done in a batch and isn't published yet.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// What happened, numbered, and what it means to those who are connected.
+    pub(super) happened: Vec<Happened>,
+    pub(super) events: Vec<Event>,
+    pub(super) arrived: Vec<SessionId>,
+    /// Sessions that end for a reason of their own, to be dismissed when that is published.
+    pub(super) dismissed: Vec<(SessionId, CloseCode, String)>,
+    pub(super) writes: Vec<(By, Write<(), Rejected>)>,
+    /// The request that is the first to be written.
+    pub(super) span: Option<Span>,
+    pub(super) replies: Vec<Reply>,
+}
+
+pub(super) type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
+
+impl<P: Peer> Control<P> {
+    /// Makes known what is pending, and answers those who asked for it.
+    pub(super) fn publish_pending(&mut self, pending: Pending) {
+        let Pending { happened, events, arrived, dismissed, replies, .. } = pending;
+        self.publish(&events, &arrived);
+        self.make_known(happened);
+        for (session, code, words) in dismissed {
+            if let Some(place) = self.seats.remove(&session) {
+                place.send_away(code, &words);
+            }
+        }
+        for reply in replies {
+            reply(Ok(()));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A connected session's way out: its voice, its events, and the words with which it is sent away.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+
+use crate::protocol::wire::{self, event};
+use crate::protocol::{CloseCode, EncodedBody, encode};
+use crate::voice::{Activity, Peer};
+
+/// A connected session's way out: its voice, its events.
+pub(super) struct Place<P> {
+    pub(super) peer: P,
+    pub(super) address: IpAddr,
+    pub(super) attachment: u64,
+    pub(super) activity: Arc<Activity>,
+    parting: Arc<OnceLock<CloseCode>>,
+    events: mpsc::Sender<Bytes>,
+    next: u64,
+}
+
+impl<P: Peer> Place<P> {
+    pub(super) fn new(
+        peer: P,
+        address: IpAddr,
+        attachment: u64,
+        activity: Arc<Activity>,
+        parting: Arc<OnceLock<CloseCode>>,
+        events: mpsc::Sender<Bytes>,
+    ) -> Self {
+        Self { peer, address, attachment, activity, parting, events, next: 0 }
+    }
+
+    /// Queues an event. `false` when the client lets too many pile up.
+    pub(super) fn tell(&mut self, body: event::Body) -> bool {
+        let event = wire::Event { number: self.next, body: Some(body) };
+        self.next += 1;
+        self.events.try_send(encode(&event)).is_ok()
+    }
+
+    /// Numbers events that are encoded already.
+    pub(super) fn add<'a>(&mut self, bodies: impl Iterator<Item = &'a EncodedBody>, all: &mut BytesMut) {
+        for body in bodies {
+            body.write(self.next, all);
+            self.next += 1;
+        }
+    }
+
+    /// Queues events as one.
+    pub(super) fn tell_all(&mut self, all: BytesMut) -> bool {
+        all.is_empty() || self.events.try_send(all.freeze()).is_ok()
+    }
+
+    /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read
+    /// them, or after a moment; nothing that it sends in that time comes to anything.
+    pub(super) fn send_away(mut self, code: CloseCode, words: &str) {
+        self.say_goodbye(code, words);
+        // Nobody else sets it.
+        let _ = self.parting.set(code);
+    }
+
+    /// Says why the connection ends: in the code's words, where nobody gave a reason.
+    pub(super) fn say_goodbye(&mut self, code: CloseCode, reason: &str) {
+        let message = if reason.is_empty() { code.sentence() } else { reason }.to_owned();
+        let goodbye = wire::Goodbye { code: code.number(), message, reason: reason.to_owned() };
+        let _ = self.tell(event::Body::Goodbye(goodbye));
+    }
+}

@@ -1,0 +1,144 @@
+//! Requests about recordings, which are files: listed, fetched and removed.
+
+use serde_json::json;
+
+use super::handle::Handle;
+use super::refused::Refused;
+use crate::id::RecordingId;
+use crate::permission::Permissions;
+use crate::protocol::ErrorCode;
+use crate::protocol::call::{self, On};
+use crate::protocol::wire::{self, response};
+use crate::recording::{About, RecordingError, Recordings};
+use crate::state::{Actor, Asker, Denied, State};
+use crate::store::{SubjectKind, Verb, write};
+use crate::voice::Peer;
+
+/// Recordings and files that one list has at most: the newest. An answer has its bound.
+const LISTED: usize = 5_000;
+
+/// Bytes of a file that one answer has.
+const PART: usize = 60_000;
+
+impl<P: Peer> Handle<P> {
+    /// What is asked for about recordings, which are files. Who may record a channel may hear what was recorded there.
+    pub(super) async fn recording(
+        &self,
+        actor: Actor,
+        call: call::Recording,
+    ) -> Result<response::Body, Refused> {
+        let needed = call.operation().needs;
+        // Which of them is decided by the channel of each.
+        let rule = move |state: &State, asker: Asker<'_>| state.authorize_somewhere(asker, needed);
+        let ((), by) = self.permit(actor, call.operation(), On::Other, rule).await?;
+        let recordings = self.shared.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
+        let recordings = recordings.ok_or(Denied::NoRecording)?;
+        match call {
+            call::Recording::ListRecordings(_) => {
+                let (mut shown, mut files) = (Vec::new(), 0);
+                for about in all(recordings).await?.into_iter().filter(|about| self.has(about)) {
+                    files += 1 + about.files.len();
+                    if files > LISTED {
+                        break;
+                    }
+                    if self.may_hear(actor, &about).await.is_ok() {
+                        shown.push(show(about));
+                    }
+                }
+                let (quota, used) = (recordings.quota(), recordings.usage());
+                Ok(response::Body::Recordings(wire::Recordings { recordings: shown, quota, used }))
+            }
+            call::Recording::FetchRecording(fetch) => {
+                let about = self.audible(actor, recordings, fetch.id).await?;
+                let recordings = recordings.clone();
+                let read = move || recordings.read(about.id, &fetch.file, fetch.offset, PART);
+                let (bytes, size) =
+                    tokio::task::spawn_blocking(read).await.map_err(|_| Refused::Internal)??;
+                Ok(response::Body::RecordingPart(wire::RecordingPart { bytes: bytes.into(), size }))
+            }
+            call::Recording::RemoveRecording(remove) => {
+                let about = self.audible(actor, recordings, remove.id).await?;
+                let own = self.name_of(by.author)?.is_some_and(|name| name == about.by);
+                if !own {
+                    self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None).await?;
+                }
+                let (id, recordings) = (about.id, recordings.clone());
+                let remove = move || recordings.remove(id);
+                tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
+                let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
+                let (home, kind) = (self.shared.organization, SubjectKind::Recording);
+                self.shared
+                    .store
+                    .commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said))
+                    .await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+        }
+    }
+
+    fn name_of(&self, author: crate::store::Author) -> Result<Option<String>, Refused> {
+        match author {
+            crate::store::Author::User(user) => Ok(self.shared.store.user(user)?.map(|user| user.name)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a recording is of a channel of this organization. Those of all are in one place.
+    fn has(&self, about: &About) -> bool {
+        self.shared.organization.has(about.channel)
+    }
+
+    async fn audible(&self, actor: Actor, recordings: &Recordings, id: u64) -> Result<About, Refused> {
+        let mut all = all(recordings).await?.into_iter();
+        let found = all.find(|about| about.id == RecordingId(id) && self.has(about));
+        let about = found.ok_or(RecordingError::Unknown)?;
+        self.may_hear(actor, &about).await?;
+        Ok(about)
+    }
+
+    async fn may_hear(&self, actor: Actor, about: &About) -> Result<(), Refused> {
+        match self.authorize(actor, Permissions::RECORD, Some(about.channel)).await {
+            // Of a channel that is gone, or that isn't seen: for who sets what everybody meets.
+            Err(Refused::Denied(Denied::NoSuchChannel)) => {
+                self.authorize(actor, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None).await
+            }
+            decided => decided,
+        }
+    }
+}
+
+/// All of them. Those that end now are waited for, so not on this thread.
+async fn all(recordings: &Recordings) -> Result<Vec<About>, Refused> {
+    let recordings = recordings.clone();
+    tokio::task::spawn_blocking(move || recordings.list()).await.map_err(|_| Refused::Internal)
+}
+
+fn show(about: About) -> wire::Recording {
+    wire::Recording {
+        id: about.id.0,
+        channel: about.channel.0,
+        channel_path: about.channel_path,
+        by: about.by,
+        started_ms: about.started.0,
+        ended_ms: about.ended.map_or(0, |ended| ended.0),
+        files: about
+            .files
+            .into_iter()
+            .map(|file| wire::RecordingFile { name: file.name, speaker: file.speaker, bytes: file.bytes })
+            .collect(),
+    }
+}
+
+impl From<RecordingError> for Refused {
+    fn from(error: RecordingError) -> Self {
+        let code = match &error {
+            RecordingError::Off => ErrorCode::Unsupported,
+            RecordingError::Quota => ErrorCode::QuotaReached,
+            RecordingError::TooMany => ErrorCode::Busy,
+            RecordingError::Unknown | RecordingError::File => ErrorCode::NotFound,
+            RecordingError::Running => ErrorCode::Unexpected,
+            RecordingError::Disk(_) => ErrorCode::ReadOnly,
+        };
+        Self::Rejected(code, error.to_string())
+    }
+}

@@ -1,0 +1,22 @@
+//! What control is told at start.
+
+use crate::account;
+use crate::id::Fingerprint;
+use crate::recording::Recordings;
+
+/// What control is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How accounts are dealt with, and what the server is called.
+    pub accounts: account::Settings,
+    /// Sessions at most.
+    pub max_sessions: usize,
+    /// Messages to one channel: a second, and at once.
+    pub texts: (u32, u32),
+    /// The server's identity, for its status.
+    pub fingerprint: Fingerprint,
+    /// Where recordings go; nowhere when the server doesn't record.
+    pub recordings: Option<Recordings>,
+    /// What is listened on, for its status.
+    pub addresses: Vec<String>,
+}

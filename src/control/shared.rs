@@ -1,0 +1,60 @@
+//! What the control thread and all [`Handle`](super::Handle)s of an organization have together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::alarm::Alarm;
+use super::counts::Counts;
+use super::settings::Settings;
+use super::texts::Texts;
+use crate::account::Accounts;
+use crate::clock::Clock;
+use crate::id::{OrganizationId, Timestamp};
+use crate::recording::Recordings;
+use crate::store::Store;
+use crate::voice::{self, ForwardTable};
+
+/// What every thread has of an organization that is served.
+pub(super) struct Shared<P> {
+    pub(super) organization: OrganizationId,
+    pub(super) table: ArcSwap<ForwardTable<P>>,
+    pub(super) store: Arc<Store>,
+    pub(super) accounts: Accounts,
+    pub(super) texts: Texts,
+    pub(super) counts: Counts,
+    pub(super) voice_counts: voice::Counts,
+    pub(super) connected: AtomicU32,
+    pub(super) alarm: watch::Sender<Alarm>,
+    pub(super) recordings: Option<Recordings>,
+    pub(super) settings: Settings,
+    pub(super) started: Timestamp,
+    pub(super) clock: Clock,
+    /// Set when the organization is there no more.
+    pub(super) deleted: AtomicBool,
+}
+
+impl<P> Shared<P> {
+    /// What those have whose accounts these are, before anybody is connected.
+    pub(super) fn new(store: Arc<Store>, accounts: Accounts, settings: Settings) -> Self {
+        let (organization, clock) = (accounts.organization(), accounts.clock().clone());
+        Self {
+            organization,
+            table: ArcSwap::from_pointee(ForwardTable::default()),
+            store,
+            accounts,
+            texts: Texts::new(settings.texts, clock.clone()),
+            counts: Counts::default(),
+            voice_counts: voice::Counts::default(),
+            connected: AtomicU32::new(0),
+            alarm: watch::Sender::default(),
+            recordings: settings.recordings.clone(),
+            settings,
+            started: clock.wall(),
+            clock,
+            deleted: AtomicBool::new(false),
+        }
+    }
+}
