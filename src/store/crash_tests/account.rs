@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::disk::Dice;
-use super::model::{Fact, Facts, Step, hash, on_token};
+use super::model::{Fact, Facts, Step, hash, made, on_token};
 use crate::auth::{StoredPassword, TokenHash};
-use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
+use crate::id::{Fingerprint, RoleId, SessionId, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::store::write::{
     self, CodeLetter, Entry, FactorProof, NewApiKey, NewBan, NewMail, NewSession, NewUser, PasswordChange,
     Proof, Rejected, RemovalProof, UserEdit,
 };
-use crate::store::{BanSubject, DeviceKey, Purpose, SEEDED_ORGANIZATION as HOME, Session, Store, Write};
+use crate::store::{
+    BanSubject, DeviceKey, Grant, Purpose, Restraint, SEEDED_ORGANIZATION as HOME, Session, Store, Write,
+};
 
 /// Sessions, keys and bans of one account that are played with at most.
 const MANY: usize = 4;
@@ -32,6 +34,9 @@ struct Account {
     /// The secret, whether it is in force, the last step, and recovery codes left.
     factor: Option<(u64, bool, u64, usize)>,
     bans: BTreeSet<u64>,
+    /// Muted, deafened.
+    restraint: Option<(bool, bool)>,
+    roles: BTreeSet<u64>,
     /// Codes that reset the password, and that prove the address.
     resets: BTreeSet<u64>,
     proofs: BTreeSet<u64>,
@@ -85,7 +90,7 @@ fn find(store: &Store, number: u64) -> Option<(UserId, Account)> {
     };
     let bans = store.bans(HOME, None, usize::MAX).unwrap();
     let account = Account {
-        password: serial_of(&user.password.unwrap().salt),
+        password: user.password.map_or(0, |password| serial_of(&password.salt)),
         disabled: user.disabled,
         email: user.email.map(|_| user.email_verified),
         sessions: sessions.collect(),
@@ -97,6 +102,8 @@ fn find(store: &Store, number: u64) -> Option<(UserId, Account)> {
         bans: (bans.iter().filter(|ban| ban.subject == BanSubject::User(id)))
             .map(|ban| ban.reason.parse().unwrap())
             .collect(),
+        restraint: store.restraint(HOME, id).unwrap().map(|on| (on.muted, on.deafened)),
+        roles: user.grants.iter().map(|grant| grant.role.0).collect(),
         resets: codes(Purpose::PasswordReset),
         proofs: codes(Purpose::EmailVerification),
         letters: store.outbox(0, 9_999).unwrap().iter().filter(|mail| mail.to == address(number)).count(),
@@ -109,14 +116,17 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, number: u64, s
     let Some((user, before)) = find(store, number) else { return register(store, known, number, serial) };
     let mut after = before.clone();
     let own = before.sessions.keys().next_back().copied();
-    let write: Write<(), Rejected> = match (dice.roll(9), own) {
+    let (what, write): Made = match (dice.roll(12), own) {
         (0 | 1, _) if !before.disabled && before.sessions.len() < MANY => {
             begin(store, user, &mut after, dice, serial)
         }
         (2, Some(session)) if before.keys.len() < MANY => {
             after.keys.insert(serial, Some(session));
             after.sessions.insert(session, Some(serial));
-            write::register_device_key(device_key(user, serial, session)).or_nothing()
+            (
+                "register_device_key",
+                write::register_device_key(device_key(user, serial, session)).or_nothing(),
+            )
         }
         (3, Some(session)) if dice.roll(2) == 0 => {
             let key = after.sessions.remove(&session).flatten();
@@ -128,13 +138,13 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, number: u64, s
                 after.keys.remove(&one);
                 at.and_then(|session| after.sessions.remove(&session));
             }
-            write::end_device(user, SessionId(session)).or_nothing()
+            ("end_device", write::end_device(user, SessionId(session)).or_nothing())
         }
         (3, Some(session)) => {
             after.sessions.retain(|one, _| *one == session);
             let kept = after.sessions[&session];
             after.keys.retain(|one, _| Some(*one) == kept);
-            write::end_other_devices(user, SessionId(session)).or_nothing()
+            ("end_other_devices", write::end_other_devices(user, SessionId(session)).or_nothing())
         }
         (4, session) => {
             let kept = session.and_then(|session| before.sessions[&session]);
@@ -148,27 +158,29 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, number: u64, s
             after.resets.clear();
             let (old, new) = (Some(stored(before.password)), stored(serial));
             let session = session.map(SessionId);
-            write::change_password(PasswordChange { user, old, new, session, keep_api_keys }).or_nothing()
+            let change = PasswordChange { user, old, new, session, keep_api_keys };
+            ("change_password", write::change_password(change).or_nothing())
         }
         (5, _) => by_letter(user, number, &mut after, dice, serial),
         (6, _) => factor(user, &mut after, dice, serial),
         (7, _) => keys_and_bans(store, user, &mut after, dice, serial),
+        (8, _) => laid_upon(user, &mut after, dice),
+        (9, _) => set_by_others(user, &mut after, dice, serial),
+        (10, Some(session)) => renewed(user, session, &mut after, dice, serial),
         _ => {
             after.disabled = !before.disabled;
             if after.disabled {
                 after.sessions.clear();
             }
             let edit = UserEdit { disabled: Some(after.disabled), ..UserEdit::default() };
-            write::edit_user(user, edit).or_nothing()
+            ("edit_user (disabled)", write::edit_user(user, edit).or_nothing())
         }
     };
-    made(write, number, &after)
+    made(what, write, Fact::Account(number), Some(format!("{after:?}")))
 }
 
-fn made(write: Write<(), Rejected>, number: u64, after: &Account) -> Step {
-    let makes = Facts::from([(Fact::Account(number), Some(format!("{after:?}")))]);
-    Step { write, makes, needs: None }
-}
+/// What an operation is, and how it is done.
+type Made = (&'static str, Write<(), Rejected>);
 
 fn new_session(id: SessionId, user: UserId, serial: u64, proof: Proof) -> NewSession {
     let session = Session {
@@ -209,18 +221,12 @@ fn register(store: &Store, known: &Facts, number: u64, serial: u64) -> Step {
     let account =
         Account { password: serial, sessions: BTreeMap::from([(id.0, None)]), ..Account::default() };
     let write = write::register(Entry::Invite(hash(invite)), new, session).erased();
-    let mut step = made(write, number, &account);
+    let mut step = made("register", write, Fact::Account(number), Some(format!("{account:?}")));
     step.makes.insert(Fact::Token(invite), (left > 0).then(|| left.to_string()));
     step
 }
 
-fn begin(
-    store: &Store,
-    user: UserId,
-    after: &mut Account,
-    dice: &mut Dice,
-    serial: u64,
-) -> Write<(), Rejected> {
+fn begin(store: &Store, user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
     let id = store.new_session_id();
     let by_key = after.keys.keys().next().copied().filter(|_| dice.roll(2) == 0);
     let proof = if let Some(key) = by_key {
@@ -235,17 +241,11 @@ fn begin(
         Proof::Password { stored: stored(after.password), factor }
     };
     after.sessions.insert(id.0, by_key);
-    write::begin_session(new_session(id, user, serial, proof)).erased()
+    ("begin_session", write::begin_session(new_session(id, user, serial, proof)).erased())
 }
 
 /// An address is claimed, proven, and used to reset the password.
-fn by_letter(
-    user: UserId,
-    number: u64,
-    after: &mut Account,
-    dice: &mut Dice,
-    serial: u64,
-) -> Write<(), Rejected> {
+fn by_letter(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
     let letter = || NewMail {
         to: address(number),
         subject: "subject".to_owned(),
@@ -263,42 +263,51 @@ fn by_letter(
             if !keep_api_keys {
                 after.api_keys.clear();
             }
-            write::reset_password(secret(code), stored(serial), keep_api_keys).or_nothing()
+            (
+                "reset_password",
+                write::reset_password(secret(code), stored(serial), keep_api_keys).or_nothing(),
+            )
         }
         (Some(true), ..) if !after.disabled => {
             after.resets.insert(serial);
             after.letters += 1;
-            write::request_reset(user, sent()).or_nothing()
+            ("request_reset", write::request_reset(user, sent()).or_nothing())
         }
         (Some(false), Some(code), _) => {
             after.email = Some(true);
             after.proofs.remove(&code);
-            write::verify_email(user, secret(code)).or_nothing()
+            ("verify_email", write::verify_email(user, secret(code)).or_nothing())
         }
         (Some(_), ..) => {
             after.email = None;
-            write::set_email(user, None).or_nothing()
+            ("set_email (none)", write::set_email(user, None).or_nothing())
         }
         (None, ..) => {
             after.email = Some(false);
             after.proofs.insert(serial);
             after.letters += 1;
-            write::set_email(user, Some(sent())).or_nothing()
+            ("set_email", write::set_email(user, Some(sent())).or_nothing())
         }
     }
 }
 
-fn factor(user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Write<(), Rejected> {
+fn factor(user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
     match after.factor {
         None => {
             after.factor = Some((serial, false, 0, 0));
-            write::begin_second_factor(user, serial.to_be_bytes().to_vec()).or_nothing()
+            (
+                "begin_second_factor",
+                write::begin_second_factor(user, serial.to_be_bytes().to_vec()).or_nothing(),
+            )
         }
         Some((waiting, false, ..)) => {
             after.factor = Some((waiting, true, serial, 3));
             let recovery = (0..3).map(|code| hash((2 << 32) + code)).collect();
             let sealed = waiting.to_be_bytes().to_vec();
-            write::confirm_second_factor(user, sealed, serial, recovery).or_nothing()
+            (
+                "confirm_second_factor",
+                write::confirm_second_factor(user, sealed, serial, recovery).or_nothing(),
+            )
         }
         Some((_, true, ..)) => {
             after.factor = None;
@@ -307,43 +316,103 @@ fn factor(user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Wr
                 1 => RemovalProof::Factor(FactorProof::Recovery(hash(2 << 32))),
                 _ => RemovalProof::Password(stored(after.password)),
             };
-            write::remove_second_factor(user, proof).or_nothing()
+            ("remove_second_factor", write::remove_second_factor(user, proof).or_nothing())
         }
     }
 }
 
 /// API keys are told apart by their prefixes, and bans by their reasons: the store gives the identifiers.
-fn keys_and_bans(
-    store: &Store,
-    user: UserId,
-    after: &mut Account,
-    dice: &mut Dice,
-    serial: u64,
-) -> Write<(), Rejected> {
+fn keys_and_bans(store: &Store, user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
     match (dice.roll(2), after.api_keys.first().copied(), after.bans.first().copied()) {
         (0, Some(key), _) if after.api_keys.len() >= MANY => {
             after.api_keys.remove(&key);
             let keys = store.api_keys_of(user, None, 99).unwrap();
             let key = keys.iter().find(|one| one.prefix == format!("prl_{key}")).unwrap();
-            write::revoke_api_key(user, key.id).or_nothing()
+            ("revoke_api_key", write::revoke_api_key(user, key.id).or_nothing())
         }
         (0, ..) => {
             after.api_keys.insert(serial);
             let (prefix, name) = (format!("prl_{serial}"), "bot".to_owned());
             let (hash, scopes) = (secret(serial), Permissions::NONE);
-            write::create_api_key(NewApiKey { user, prefix, hash, name, scopes, expires: None }).or_nothing()
+            (
+                "create_api_key",
+                write::create_api_key(NewApiKey { user, prefix, hash, name, scopes, expires: None })
+                    .or_nothing(),
+            )
         }
         (_, _, Some(ban)) => {
             after.bans.remove(&ban);
             let bans = store.bans(HOME, None, usize::MAX).unwrap();
             let ban = bans.iter().find(|one| one.reason == ban.to_string()).unwrap();
-            write::lift_ban(HOME, ban.id).or_nothing()
+            ("lift_ban", write::lift_ban(HOME, ban.id).or_nothing())
         }
         _ => {
             after.bans.insert(serial);
             after.sessions.clear();
             let (subject, reason) = (BanSubject::User(user), serial.to_string());
-            write::ban(NewBan { organization: HOME, subject, reason, until: None }).or_nothing()
+            ("ban", write::ban(NewBan { organization: HOME, subject, reason, until: None }).or_nothing())
+        }
+    }
+}
+
+/// What moderators lay upon somebody, and what is granted.
+fn laid_upon(user: UserId, after: &mut Account, dice: &mut Dice) -> Made {
+    let role = RoleId(2 + dice.roll(2));
+    match dice.roll(2) {
+        0 => {
+            let (muted, deafened) = (dice.roll(2) == 0, dice.roll(2) == 0);
+            after.restraint = (muted || deafened).then_some((muted, deafened));
+            let restraint = Restraint { organization: HOME, user, muted, deafened };
+            ("put_restraint", write::put_restraint(restraint).erased())
+        }
+        _ if after.roles.remove(&role.0) => ("revoke", write::revoke(user, role).erased()),
+        _ => {
+            after.roles.insert(role.0);
+            ("grant", write::grant(user, Grant { role, expires: None }).erased())
+        }
+    }
+}
+
+/// A password that somebody else sets, sessions that somebody else ends.
+fn set_by_others(user: UserId, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
+    if dice.roll(2) == 0 {
+        after.sessions.clear();
+        return ("end_sessions_of", write::end_sessions_of(user, None).erased());
+    }
+    let keep_api_keys = dice.roll(2) == 0;
+    after.password = serial;
+    after.sessions.clear();
+    after.keys.clear();
+    after.resets.clear();
+    if !keep_api_keys {
+        after.api_keys.clear();
+    }
+    ("set_password", write::set_password(user, Some(stored(serial)), keep_api_keys).or_nothing())
+}
+
+/// What takes the place of the like: a token, a hash by other parameters, a secret under another seal; and a device's
+/// key that goes.
+fn renewed(user: UserId, session: u64, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
+    match (dice.roll(4), after.factor, after.keys.first_key_value()) {
+        (0, Some((secret, ..)), _) => {
+            after.factor = after.factor.map(|(_, confirmed, step, left)| (serial, confirmed, step, left));
+            let [before, now] = [secret, serial].map(|number| number.to_be_bytes().to_vec());
+            ("reseal_second_factors", write::reseal_second_factors(vec![(user, before, now)]).erased())
+        }
+        (1, _, Some((&key, &at))) => {
+            after.keys.remove(&key);
+            at.filter(|at| *at != session).map(|at| after.sessions.remove(&at));
+            let key = Fingerprint(secret(key).0);
+            ("remove_device_key", write::remove_device_key(user, key, SessionId(session)).or_nothing())
+        }
+        (2, ..) => {
+            let before = stored(after.password);
+            after.password = serial;
+            ("replace_password", write::replace_password(user, before, stored(serial)).erased())
+        }
+        _ => {
+            let (id, expires) = (SessionId(session), Timestamp(1_000));
+            ("refresh_session", write::refresh_session(user, id, secret(serial), expires).or_nothing())
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The store on a disk that fails: what was acknowledged is there afterwards, and nothing half done.
 
 mod account;
+mod again;
 mod damage;
 mod disk;
+mod every_write;
 mod model;
+mod organization;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +18,11 @@ use model::Facts;
 
 /// Crashes by default; `make crash` asks for more.
 const CRASHES: u64 = 10_000;
+
+/// How many crashes are asked for.
+fn asked_for() -> Option<u64> {
+    std::env::var("PARLOUR_CRASHES").ok()?.parse().ok()
+}
 
 /// A new database, made once: each round begins with a copy.
 fn fresh() -> Disk {
@@ -159,7 +167,7 @@ fn round(base: &Disk, lies: bool, dice: &mut Dice) -> (u64, Vec<String>) {
 
 #[test]
 fn nothing_acknowledged_is_lost_in_ten_thousand_crashes() {
-    let crashes = std::env::var("PARLOUR_CRASHES").ok().and_then(|text| text.parse().ok()).unwrap_or(CRASHES);
+    let crashes = asked_for().unwrap_or(CRASHES);
     let started = std::time::Instant::now();
     assert_eq!(violations(crashes, false, 0x9e37_79b9_7f4a_7c15), Vec::<String>::new());
     println!("{crashes} crashes in {:.0?}, nothing lost", started.elapsed());

@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::account;
 use super::disk::Dice;
+use super::{account, organization};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, RoleId, Timestamp};
 use crate::permission::Permissions;
-use crate::store::write::{self, ChannelEdit, NewSession, NewToken, NewUser, UserEdit};
-use crate::store::{Purpose, Rejected, Role, SEEDED_ORGANIZATION as HOME, Session, Setting, Store, Write};
+use crate::store::write::{self, ChannelEdit, NewSession, NewToken, NewUser, RoleEdit, UserEdit};
+use crate::store::{
+    OrganizationSettings, Purpose, Rejected, Role, SEEDED_ORGANIZATION as HOME, Session, Setting, Store,
+    Write,
+};
 
 /// A fact's name. The number tells apart what an operation of one kind works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +27,12 @@ pub(super) enum Fact {
     Channel(u64),
     /// How often a token still works.
     Token(u64),
-    /// The rank of a role.
+    /// The rank of a role, and whether it needs a second factor.
     Role(u64),
+    /// What the first organization is set to, where that is anything.
+    Settings,
+    /// All that there is to a further organization (see `organization`).
+    Organization(u64),
     /// All that there is to an account (see `account`).
     Account(u64),
 }
@@ -37,9 +44,11 @@ const KINDS: u64 = 12;
 
 /// An operation with what it makes true.
 pub(super) struct Step {
+    /// What it is, for whoever looks whether all are met.
+    pub(super) what: &'static str,
     pub(super) write: Write<(), Rejected>,
     pub(super) makes: Facts,
-    /// The user that it needs to be there.
+    /// What it needs to be there.
     pub(super) needs: Option<Fact>,
 }
 
@@ -66,7 +75,9 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
             let token = store.token(Purpose::Invite, &hash(number), Timestamp(1)).unwrap();
             token.map(|token| token.uses.to_string())
         }
-        Fact::Role(number) => role(store, number).map(|role| role.rank.to_string()),
+        Fact::Role(number) => role(store, number).map(|role| role_words(&role)),
+        Fact::Settings => organization::settings_words(&store.organization_settings(HOME).unwrap()),
+        Fact::Organization(number) => organization::look(store, number),
         Fact::Account(number) => account::look(store, number),
     }
 }
@@ -87,24 +98,35 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(13) {
+    match dice.roll(16) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
             let value = if dice.roll(4) == 0 { None } else { Some(serial.to_string()) };
             let (name, text) = (format!("s{number}"), value.clone().unwrap_or_default());
             let setting = Setting { organization: HOME, user: None, name, value: text };
-            made(write::put_setting(setting).or_nothing(), Fact::Setting(number), value)
+            made("put_setting", write::put_setting(setting).or_nothing(), Fact::Setting(number), value)
         }
         4 => on_channel(store, number, dice, serial),
         5 => on_role(store, number, dice, serial),
         6..12 => account::step(store, known, dice, number % 4, serial),
+        12 | 13 => organization::step(store, dice, number % 3, serial),
+        14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }
 }
 
-fn made(write: Write<(), Rejected>, fact: Fact, value: Option<String>) -> Step {
-    Step { write, makes: Facts::from([(fact, value)]), needs: None }
+pub(super) fn made(
+    what: &'static str,
+    write: Write<(), Rejected>,
+    fact: Fact,
+    value: Option<String>,
+) -> Step {
+    Step { what, write, makes: Facts::from([(fact, value)]), needs: None }
+}
+
+fn role_words(role: &Role) -> String {
+    format!("{}, {}", role.rank, role.second_factor)
 }
 
 fn on_user(store: &Store, known: &Facts, number: u64, dice: &mut Dice, serial: u64) -> Step {
@@ -115,11 +137,11 @@ fn on_user(store: &Store, known: &Facts, number: u64, dice: &mut Dice, serial: u
             let name = format!("user{number}");
             let email_too = Some(email.clone());
             let new = NewUser { organization: HOME, name, email: email_too, password: None, roles: vec![] };
-            made(write::create_user(new).erased(), fact, Some(email))
+            made("create_user", write::create_user(new).erased(), fact, Some(email))
         }
         Some(user) if dice.roll(3) > 0 => {
             let edit = UserEdit { email: Some(Some(email.clone())), ..UserEdit::default() };
-            made(write::edit_user(user.id, edit).erased(), fact, Some(email))
+            made("edit_user", write::edit_user(user.id, edit).erased(), fact, Some(email))
         }
         Some(user) => {
             // Its sessions go with it.
@@ -128,7 +150,7 @@ fn on_user(store: &Store, known: &Facts, number: u64, dice: &mut Dice, serial: u
             });
             let mut makes: Facts = theirs.map(|(fact, _)| (*fact, None)).collect();
             makes.insert(fact, None);
-            Step { write: write::delete_user(user.id).or_nothing(), makes, needs: None }
+            Step { what: "delete_user", write: write::delete_user(user.id).or_nothing(), makes, needs: None }
         }
     }
 }
@@ -137,7 +159,7 @@ fn on_session(store: &Store, known: &Facts, number: u64, dice: &mut Dice) -> Ste
     let fact = Fact::Session(number);
     let there = store.session_by_token(&hash(number), Timestamp(1)).unwrap();
     if let Some(session) = there {
-        return made(write::end_session(session.user, session.id).or_nothing(), fact, None);
+        return made("end_session", write::end_session(session.user, session.id).or_nothing(), fact, None);
     }
     let users: Vec<_> = (0..KINDS).filter_map(|number| user(store, number)).collect();
     if users.is_empty() {
@@ -156,7 +178,12 @@ fn on_session(store: &Store, known: &Facts, number: u64, dice: &mut Dice) -> Ste
     let needs = user.name.strip_prefix("user").and_then(|number| number.parse().ok()).map(Fact::User);
     Step {
         needs,
-        ..made(write::begin_session(NewSession::unproven(row)).erased(), fact, Some(user.name.clone()))
+        ..made(
+            "begin_session",
+            write::begin_session(NewSession::unproven(row)).erased(),
+            fact,
+            Some(user.name.clone()),
+        )
     }
 }
 
@@ -170,18 +197,25 @@ fn on_channel(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step 
                 ..crate::store::Channel::new(HOME, None, format!("channel{number}"))
             };
             if dice.roll(2) == 0 {
-                return made(write::create_channel(new).erased(), fact, Some(description));
+                return made("create_channel", write::create_channel(new).erased(), fact, Some(description));
             }
             // As the live state gives identifiers: higher than any that was given.
             let id = ChannelId(store.first_free_channel(HOME).unwrap().0 + 100 * serial);
             let new = crate::store::Channel { id, ..new };
-            made(write::add_channel(new).erased(), fact, Some(description))
+            made("add_channel", write::add_channel(new).erased(), fact, Some(description))
         }
         Some(channel) if dice.roll(2) == 0 => {
             let edit = ChannelEdit { description: Some(description.clone()), ..ChannelEdit::default() };
-            made(write::edit_channel(channel.id, edit).erased(), fact, Some(description))
+            made("edit_channel", write::edit_channel(channel.id, edit).erased(), fact, Some(description))
         }
-        Some(channel) => made(write::delete_channel(channel.id).erased(), fact, None),
+        Some(channel) => {
+            // Nobody is put into it any more.
+            let mut settings = store.organization_settings(HOME).unwrap();
+            settings.default_channel = settings.default_channel.filter(|id| *id != channel.id);
+            let mut step = made("delete_channel", write::delete_channel(channel.id).erased(), fact, None);
+            step.makes.insert(Fact::Settings, organization::settings_words(&settings));
+            step
+        }
     }
 }
 
@@ -193,13 +227,34 @@ fn on_role(store: &Store, number: u64, dice: &mut Dice, serial: u64) -> Step {
             let name = format!("role{number}");
             let (colour, allow, second_factor) = (0, Permissions::NONE, false);
             let role = Role { id, organization: HOME, name, rank, colour, allow, second_factor };
-            made(write::add_role(role).erased(), fact, Some(rank.to_string()))
+            let words = role_words(&role);
+            made("add_role", write::add_role(role).erased(), fact, Some(words))
         }
         Some(role) if dice.roll(2) == 0 => {
-            made(write::put_role(Role { rank, ..role }).erased(), fact, Some(rank.to_string()))
+            let new = Role { rank, second_factor: !role.second_factor, ..role };
+            let words = role_words(&new);
+            made("put_role", write::put_role(new).erased(), fact, Some(words))
         }
-        Some(role) => made(write::delete_role(role.id).erased(), fact, None),
+        Some(role) if dice.roll(2) == 0 => {
+            let second_factor = !role.second_factor;
+            let words = role_words(&Role { second_factor, ..role.clone() });
+            let edit = RoleEdit { second_factor: Some(second_factor), ..RoleEdit::default() };
+            made("edit_role", write::edit_role(role.id, edit).or_nothing(), fact, Some(words))
+        }
+        Some(role) => made("delete_role", write::delete_role(role.id).erased(), fact, None),
     }
+}
+
+fn on_settings(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> Step {
+    let channel = channel(store, number);
+    let new = OrganizationSettings {
+        welcome: if dice.roll(3) == 0 { String::new() } else { format!("welcome {serial}") },
+        default_channel: channel.as_ref().map(|channel| channel.id),
+        ..OrganizationSettings::new(HOME)
+    };
+    let (what, words) = ("put_organization_settings", organization::settings_words(&new));
+    let write = write::put_organization_settings(new).erased();
+    Step { needs: channel.map(|_| Fact::Channel(number)), ..made(what, write, Fact::Settings, words) }
 }
 
 pub(super) fn on_token(known: &Facts, number: u64) -> Step {
@@ -207,7 +262,7 @@ pub(super) fn on_token(known: &Facts, number: u64) -> Step {
     if let Some(uses) = known.get(&fact).cloned().flatten() {
         let left: u32 = uses.parse::<u32>().unwrap() - 1;
         let write = write::take_token(Purpose::Invite, hash(number)).or_nothing();
-        made(write, fact, (left > 0).then(|| left.to_string()))
+        made("take_token", write, fact, (left > 0).then(|| left.to_string()))
     } else {
         let new = NewToken {
             organization: HOME,
@@ -220,6 +275,6 @@ pub(super) fn on_token(known: &Facts, number: u64) -> Step {
             channel: None,
             roles: Vec::new(),
         };
-        made(write::create_token(new).or_nothing(), fact, Some("3".to_owned()))
+        made("create_token", write::create_token(new).or_nothing(), fact, Some("3".to_owned()))
     }
 }
