@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::LinkPeer;
 use crate::control::Handle;
 use crate::id::ChannelId;
-use crate::voice::{self, Audience, Fate, Gather, Offer, Overload, Peer, TICK};
+use crate::voice::{self, Audience, Gather, Offer, Outcome, Overload, Peer, TICK};
 
 /// Packets of other shards that wait for one; above that they are dropped and counted. A second of forty
 /// speakers: a shard so far behind is lost anyway.
@@ -96,31 +96,31 @@ impl Relay {
     ) -> Forwarded {
         let (table, counts) = (home.table(), home.voice_counts());
         let Some(route) = table.route(frame.ssrc, frame.flow) else {
-            counts.add(Fate::NotSpeaking, 1);
+            counts.add(Outcome::NotSpeaking, 1);
             return Forwarded::Silent;
         };
         let audience = &*route.audience;
         self.note(audience.listeners());
         if begins && !self.admits(audience) {
-            counts.add(Fate::Busy, 1);
+            counts.add(Outcome::Busy, 1);
             return Forwarded::Busy;
         }
         if let Some(stage) = &route.stage
             && !stage.admits(self.started.elapsed(), frame.ssrc, level, route.priority)
         {
-            counts.add(Fate::OffStage, 1);
+            counts.add(Outcome::NotSelected, 1);
             return Forwarded::Silent;
         }
-        counts.add(Fate::Forwarded, 1);
+        counts.add(Outcome::Forwarded, 1);
         if let Some(tap) = &route.tap
             && !tap.offer(frame.ssrc, frame.datagram.clone())
         {
-            counts.add(Fate::Unrecorded, 1);
+            counts.add(Outcome::Unrecorded, 1);
         }
         for shard in audience.shards().filter(|shard| *shard != self.shard) {
             let there = self.ways.get(shard);
             if there.is_none_or(|there| there.inbox.try_send(frame.clone()).is_err()) {
-                counts.add(Fate::ShardFull, 1);
+                counts.add(Outcome::ShardFull, 1);
             }
         }
         if audience.on_shard(self.shard).is_empty() {
@@ -196,7 +196,7 @@ impl Relay {
         // neighbours: each run of frames with the same one goes together.
         while let [first, ..] = rest {
             let Some(route) = table.route(first.ssrc, first.flow) else {
-                counts.add(Fate::NotSpeaking, 1);
+                counts.add(Outcome::NotSpeaking, 1);
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             };
@@ -223,9 +223,9 @@ impl Relay {
                 }
             }
         }
-        counts.add(Fate::Delivered, delivered);
+        counts.add(Outcome::Delivered, delivered);
         if full > 0 {
-            counts.add(Fate::ListenerFull, full);
+            counts.add(Outcome::ListenerFull, full);
         }
     }
 
@@ -278,7 +278,7 @@ impl Relay {
                     None => self.send(std::slice::from_ref(&frame)),
                 }
             }
-            None => home.voice_counts().add(Fate::NotSpeaking, 1),
+            None => home.voice_counts().add(Outcome::NotSpeaking, 1),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::protocol::{
     CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo,
     write_notice,
 };
-use crate::voice::{Bucket, Fate, Limiter};
+use crate::voice::{Bucket, Limiter, Outcome};
 
 /// How long after a frame its speaker counts as speaking.
 const TALK_SPURT: Duration = Duration::from_secs(1);
@@ -115,20 +115,20 @@ impl Session {
         let counts = self.home.voice_counts();
         let packet = match VoicePacket::parse(&datagram) {
             Ok(packet) => packet,
-            Err(HeaderError::TooLarge) => return counts.add(Fate::TooLarge, 1),
-            Err(_) => return counts.add(Fate::Malformed, 1),
+            Err(HeaderError::TooLarge) => return counts.add(Outcome::TooLarge, 1),
+            Err(_) => return counts.add(Outcome::Malformed, 1),
         };
         if packet.header.ssrc != self.attached.ssrc {
-            return counts.add(Fate::ForeignSsrc, 1);
+            return counts.add(Outcome::ForeignSsrc, 1);
         }
         let now = self.started.elapsed();
         if !incoming.limiter.admit(now, datagram.len()) {
-            return counts.add(Fate::RateLimited, 1);
+            return counts.add(Outcome::RateLimited, 1);
         }
         if packet.flow == FlowId::ECHO {
             incoming.echoes = incoming.echoes.wrapping_add(1);
             let echo = write_echo(&datagram, &packet, Echo { at: now, count: incoming.echoes });
-            counts.add(Fate::Echoed, 1);
+            counts.add(Outcome::Echoed, 1);
             // As with all voice, a full buffer loses the oldest.
             self.link.send_datagram(echo.into());
             return;

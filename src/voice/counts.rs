@@ -2,22 +2,22 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-macro_rules! fates {
+macro_rules! outcomes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
         /// What became of a datagram.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Fate {
+        pub enum Outcome {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Fate {
-            /// Every fate with the name it is counted under, as docs/protocol.md lists them.
+        impl Outcome {
+            /// Every outcome with the name it is counted under, as docs/protocol.md lists them.
             pub const NAMED: &[(Self, &'static str)] = &[$((Self::$variant, $word)),*];
         }
     };
 }
 
-fates! {
+outcomes! {
     /// A packet arrived and was passed on to whoever listens, maybe nobody.
     Forwarded = "voice_forwarded";
     /// A packet went back to its sender, who asked for its echo.
@@ -39,30 +39,30 @@ fates! {
     /// The session sends more than it may.
     RateLimited = "voice_dropped_rate_limited";
     /// The channel passes on so many speakers at once, and this was one more.
-    OffStage = "voice_dropped_off_stage";
+    NotSelected = "voice_dropped_off_stage";
     /// A recorded packet found the recording's buffer full; the listeners got it.
     Unrecorded = "voice_dropped_unrecorded";
     /// The speaker is in no channel, muted, or may not speak there, or the flow isn't registered.
     NotSpeaking = "voice_dropped_not_speaking";
 }
 
-/// A counter for each [`Fate`]; shared by all connections, so each counter is atomic and relaxed.
+/// A counter for each [`Outcome`]; shared by all connections, so each counter is atomic and relaxed.
 #[derive(Debug, Default)]
-pub struct Counts([AtomicU64; Fate::NAMED.len()]);
+pub struct Counts([AtomicU64; Outcome::NAMED.len()]);
 
 impl Counts {
-    /// Adds `times` to the fate's counter.
-    pub fn add(&self, fate: Fate, times: u64) {
-        self.0[fate as usize].fetch_add(times, Ordering::Relaxed);
+    /// Adds `times` to the outcome's counter.
+    pub fn add(&self, outcome: Outcome, times: u64) {
+        self.0[outcome as usize].fetch_add(times, Ordering::Relaxed);
     }
 
     /// How often it happened since the start of the server.
-    pub fn of(&self, fate: Fate) -> u64 {
-        self.0[fate as usize].load(Ordering::Relaxed)
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize].load(Ordering::Relaxed)
     }
 
     /// Every counter with its name.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Fate::NAMED.iter().map(|(fate, name)| (*name, self.of(*fate)))
+        Outcome::NAMED.iter().map(|(outcome, name)| (*name, self.of(*outcome)))
     }
 }

@@ -14,7 +14,7 @@ mod stage;
 mod table;
 
 pub use activity::Activity;
-pub use counts::{Counts, Fate};
+pub use counts::{Counts, Outcome};
 pub use gather::{Frame, Gather, Offer};
 pub use limiter::{Bucket, Limiter, Rates};
 pub use overload::{Overload, TICK};

@@ -3,7 +3,7 @@
 use parlour::permission::Permissions;
 use parlour::protocol::operation::{self, Operation, Who};
 use parlour::protocol::{CloseCode, ErrorCode, MAX_EVENT, MAX_PACKET, MAX_REQUEST};
-use parlour::voice::Fate;
+use parlour::voice::Outcome;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md");
 
@@ -47,7 +47,7 @@ fn permissions_and_counters_are_those_of_the_program() {
         .map(|(set, word)| (set.bits().trailing_zeros().to_string(), (*word).to_owned()));
     assert_eq!(permissions, known.collect::<Vec<_>>());
     let counters: Vec<_> = rows("Counters").into_iter().map(|row| row[0].clone()).collect();
-    assert_eq!(counters, Fate::NAMED.iter().map(|(_, name)| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(counters, Outcome::NAMED.iter().map(|(_, name)| (*name).to_owned()).collect::<Vec<_>>());
 }
 
 #[test]

@@ -182,7 +182,7 @@ async fn what_the_link_lets_through_is_heard_without_more_delay_and_without_a_re
         talk(&server, "Operations/Bravo Squad", ["iii", "jjj"], link(20, 0), Course::Silence),
     );
     // Nobody came twice: ten people, ten log-ins.
-    assert_eq!(server.server.handle().voice_counts().of(parlour::voice::Fate::ListenerFull), 0);
+    assert_eq!(server.server.handle().voice_counts().of(parlour::voice::Outcome::ListenerFull), 0);
 }
 
 /// Who was there before is there again in half the time: no proof of the address, and the greeting goes with the
