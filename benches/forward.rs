@@ -61,7 +61,7 @@ fn main() {
                 (
                     seat.ssrc,
                     FlowId::CHANNEL,
-                    Route { audience, context: 0, priority: false, stage: None, tap: None },
+                    Route { audience, context: 0, priority: false, selection: None, tap: None },
                 )
             }))
         };

@@ -12,7 +12,7 @@ use crate::permission::Permissions;
 use crate::protocol::wire::event;
 use crate::protocol::{CloseCode, EncodedBody};
 use crate::state::{Channel, Class, Event, Group, Member};
-use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, Stage};
+use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, SpeakerSelection};
 
 /// What makes two viewers see the same.
 type Alike = (*const Class, Permissions);
@@ -105,7 +105,7 @@ impl<P: Peer> Control<P> {
             Arc::new(Audience::new(group.channel, listeners.cloned()))
         };
         let audiences: Vec<_> = hearing.groups.iter().map(audience).collect();
-        self.set_stages();
+        self.set_selections();
         let flows = hearing.speeches.iter().filter_map(|speech| {
             let (member, seat) = (self.state.member(speech.session)?, seats.get(&speech.session)?);
             let channel = member.channel.filter(|_| speech.flow == FlowId::CHANNEL);
@@ -113,7 +113,7 @@ impl<P: Peer> Control<P> {
                 audience: Arc::clone(audiences.get(speech.group)?),
                 context: seat.context,
                 priority: member.priority,
-                stage: channel.and_then(|channel| self.stages.get(&channel)).cloned(),
+                selection: channel.and_then(|channel| self.selections.get(&channel)).cloned(),
                 tap: channel.and_then(|channel| self.recorder.tap(channel)),
             };
             Some((member.ssrc, speech.flow, route))
@@ -123,8 +123,8 @@ impl<P: Peer> Control<P> {
         self.shared.connected.store(connected, Ordering::Relaxed);
     }
 
-    /// A stage for each channel that passes on so many speakers at once. Who is on one stays there.
-    fn set_stages(&mut self) {
+    /// A selection of speakers for each channel that passes on only so many at once. Whoever speaks in one goes on.
+    fn set_selections(&mut self) {
         let places = |channel: &Channel| usize::from(channel.voice.last_speakers);
         let wanted: HashMap<_, _> = self
             .state
@@ -132,9 +132,9 @@ impl<P: Peer> Control<P> {
             .filter(|channel| places(channel) > 0)
             .map(|channel| (channel.id, places(channel)))
             .collect();
-        self.stages.retain(|channel, stage| wanted.get(channel) == Some(&stage.places()));
+        self.selections.retain(|channel, selection| wanted.get(channel) == Some(&selection.places()));
         for (channel, places) in wanted {
-            self.stages.entry(channel).or_insert_with(|| Arc::new(Stage::new(places)));
+            self.selections.entry(channel).or_insert_with(|| Arc::new(SpeakerSelection::new(places)));
         }
     }
 }

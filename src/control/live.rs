@@ -12,7 +12,7 @@ use crate::feed::{Doer, Feed};
 use crate::id::{ChannelId, SessionId, Way};
 use crate::state::{Actor, State};
 use crate::store::{Author, By};
-use crate::voice::{Peer, Stage};
+use crate::voice::{Peer, SpeakerSelection};
 
 /// What the control thread owns.
 pub(super) struct Control<P> {
@@ -20,8 +20,8 @@ pub(super) struct Control<P> {
     pub(super) seats: HashMap<SessionId, Place<P>>,
     pub(super) shared: Arc<Shared<P>>,
     pub(super) last_attachment: u64,
-    /// Who is on stage, in channels that pass on so many speakers at once.
-    pub(super) stages: HashMap<ChannelId, Arc<Stage>>,
+    /// Which speakers are passed on, in channels that pass on only so many at once.
+    pub(super) selections: HashMap<ChannelId, Arc<SpeakerSelection>>,
     pub(super) recorder: Recorder,
     /// What happened, for those who follow it.
     pub(super) feed: Feed,
@@ -37,7 +37,7 @@ impl<P: Peer> Control<P> {
             state,
             seats: HashMap::new(),
             last_attachment: 0,
-            stages: HashMap::new(),
+            selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
             shared,
             feed,

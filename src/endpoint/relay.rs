@@ -105,8 +105,8 @@ impl Relay {
             counts.add(Outcome::Busy, 1);
             return Forwarded::Busy;
         }
-        if let Some(stage) = &route.stage
-            && !stage.admits(self.started.elapsed(), frame.ssrc, level, route.priority)
+        if let Some(selection) = &route.selection
+            && !selection.admits(self.started.elapsed(), frame.ssrc, level, route.priority)
         {
             counts.add(Outcome::NotSelected, 1);
             return Forwarded::Silent;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Peer, Stage, Tap};
+use super::{Peer, SpeakerSelection, Tap};
 use crate::id::{ChannelId, FlowId, Ssrc};
 
 /// One who hears.
@@ -74,7 +74,7 @@ pub struct Route<P> {
     /// Whether the speaker is a priority speaker.
     pub priority: bool,
     /// Where only some are passed on at once.
-    pub stage: Option<Arc<Stage>>,
+    pub selection: Option<Arc<SpeakerSelection>>,
     /// Who records it.
     pub tap: Option<Arc<dyn Tap>>,
 }
@@ -141,7 +141,7 @@ mod tests {
                 audience: Arc::new(Audience::new(None, listeners.iter().map(|ssrc| Listener {
                     ssrc: Ssrc(*ssrc), context: 0, peer: Named(*ssrc),
                 }))),
-                context: 0, priority: false, stage: None, tap: None,
+                context: 0, priority: false, selection: None, tap: None,
             };
             let table = ForwardTable::build(
                 flows.iter().map(|((ssrc, flow), listeners)| (Ssrc(*ssrc), FlowId(*flow), route(listeners))),

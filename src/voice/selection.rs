@@ -1,8 +1,8 @@
-//! The last N speakers of a large channel: so many are passed on at once, the loudest ones. Who speaks keeps the
-//! place until a pause; somebody who is clearly louder takes it from the quietest.
+//! The last N speakers of a large channel: only so many are passed on at once, the loudest ones. Whoever speaks keeps
+//! their place until they pause; somebody who is clearly louder takes it from the quietest.
 //!
-//! A channel's speakers live on several shards, so this is the one place where a packet takes a lock, for the length
-//! of a look at N places, and only in channels that have such a bound.
+//! A channel's speakers live on several shards, so this is the one place where a packet takes a lock, while N
+//! places are compared, and only in channels that have such a bound.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,27 +12,27 @@ use crate::id::Ssrc;
 /// A pause after which a place is free.
 const HOLD: Duration = Duration::from_millis(400);
 
-/// For how long nobody takes a place from who just got it: voices that change with every word can't be followed.
+/// For how long nobody takes a place from somebody who just got it: voices that change with every word can't be followed.
 const KEEP: Duration = Duration::from_secs(1);
 
 /// How much louder one has to be, in dB.
 const LOUDER: u16 = 9;
 
-/// What is assumed of who sends no level, in dB below the loudest: quiet speech.
+/// The level that is assumed of a speaker who sends none, in dB below the loudest: quiet speech.
 const UNTOLD: u8 = 50;
 
 /// Levels are smoothed in 256ths.
 const ONE: u16 = 256;
 
-/// Who is passed on in a channel.
+/// Which speakers are passed on in a channel.
 #[derive(Debug)]
-pub struct Stage {
+pub struct SpeakerSelection {
     places: usize,
-    speaking: Mutex<Vec<Place>>,
+    speaking: Mutex<Vec<Speaker>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Speaker {
     ssrc: Ssrc,
     since: Duration,
     last: Duration,
@@ -40,7 +40,7 @@ struct Place {
     level: u16,
 }
 
-impl Stage {
+impl SpeakerSelection {
     /// So many are passed on at once; one at least.
     pub fn new(places: usize) -> Self {
         Self { places: places.max(1), speaking: Mutex::default() }
@@ -52,7 +52,7 @@ impl Stage {
     }
 
     /// Whether a packet is passed on that came at `now`, a time since any fixed instant, with this level in dB below
-    /// the loudest (RFC 6464: 0 is the loudest, 127 silence). Who has priority always is, and takes nobody's place.
+    /// the loudest (RFC 6464: 0 is the loudest, 127 silence). Whoever has priority always is, and takes nobody's place.
     pub fn admits(&self, now: Duration, ssrc: Ssrc, level: Option<u8>, priority: bool) -> bool {
         if priority {
             return true;
@@ -64,7 +64,7 @@ impl Stage {
             own.level = own.level - own.level / 8 + level / 8;
             return true;
         }
-        let new = Place { ssrc, since: now, last: now, level };
+        let new = Speaker { ssrc, since: now, last: now, level };
         speaking.retain(|place| now.saturating_sub(place.last) < HOLD);
         if speaking.len() < self.places {
             speaking.push(new);
@@ -93,22 +93,22 @@ mod tests {
 
     #[test]
     fn who_speaks_goes_on_and_who_pauses_leaves_the_place() {
-        let stage = Stage::new(2);
-        assert!(stage.admits(at(0), Ssrc(1), Some(30), false));
-        assert!(stage.admits(at(0), Ssrc(2), Some(30), false));
-        assert!(!stage.admits(at(20), Ssrc(3), Some(30), false));
-        assert!(stage.admits(at(20), Ssrc(4), Some(127), true), "a priority speaker");
+        let selection = SpeakerSelection::new(2);
+        assert!(selection.admits(at(0), Ssrc(1), Some(30), false));
+        assert!(selection.admits(at(0), Ssrc(2), Some(30), false));
+        assert!(!selection.admits(at(20), Ssrc(3), Some(30), false));
+        assert!(selection.admits(at(20), Ssrc(4), Some(127), true), "a priority speaker");
         for time in 1..30 {
-            assert!(stage.admits(at(time * 20), Ssrc(1), Some(30), false));
+            assert!(selection.admits(at(time * 20), Ssrc(1), Some(30), false));
         }
-        assert!(stage.admits(at(600), Ssrc(3), Some(30), false), "the second one fell silent");
-        assert!(!stage.admits(at(610), Ssrc(2), Some(30), false));
+        assert!(selection.admits(at(600), Ssrc(3), Some(30), false), "the second one fell silent");
+        assert!(!selection.admits(at(610), Ssrc(2), Some(30), false));
     }
 
     #[test]
     fn who_is_clearly_louder_takes_the_place_of_the_quietest_after_a_while() {
-        let stage = Stage::new(2);
-        let speak = |time, ssrc, level| stage.admits(at(time), Ssrc(ssrc), Some(level), false);
+        let selection = SpeakerSelection::new(2);
+        let speak = |time, ssrc, level| selection.admits(at(time), Ssrc(ssrc), Some(level), false);
         assert!(speak(0, 1, 20) && speak(0, 2, 60));
         assert!(!speak(100, 3, 10), "too early");
         for time in 1..60 {
@@ -125,14 +125,14 @@ mod tests {
             places in 1..5_usize,
             packets in proptest::collection::vec((0..40_u64, 1..9_u32, any::<Option<u8>>()), 1..400),
         ) {
-            let stage = Stage::new(places);
+            let selection = SpeakerSelection::new(places);
             let (mut now, mut passed) = (0, Vec::new());
             for (gap, ssrc, level) in packets {
                 now += gap;
-                if stage.admits(at(now), Ssrc(ssrc), level, false) {
+                if selection.admits(at(now), Ssrc(ssrc), level, false) {
                     passed.push((now, ssrc));
                 }
-                let speaking = stage.speaking.lock().unwrap();
+                let speaking = selection.speaking.lock().unwrap();
                 prop_assert!(speaking.len() <= places);
                 prop_assert!(passed.last().is_none_or(|(_, last)| speaking.iter().any(|place| place.ssrc.0 == *last)));
             }
