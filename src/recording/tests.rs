@@ -17,7 +17,7 @@ const MIB: u64 = 1024 * 1024;
 const NOW: Timestamp = Timestamp(1_760_000_000_000);
 
 /// Recordings whose writer the test drives.
-struct Stage {
+struct Fixture {
     directory: TempDir,
     recordings: Recordings,
     queue: Receiver<Message>,
@@ -25,7 +25,7 @@ struct Stage {
     began: Instant,
 }
 
-impl Stage {
+impl Fixture {
     fn new(quota: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let recordings = Recordings::open(directory.path().join("recordings"), quota).unwrap();
@@ -151,10 +151,10 @@ fn assert_there(original: &[i16], recording: &[i16], milliseconds: u64, least: f
 fn everybody_is_heard_where_they_spoke() {
     let speech = speech();
     let (first, second, third) = (&speech[..144_000], &speech[200_000..296_000], &speech[400_000..544_000]);
-    let mut stage = Stage::new(MIB);
-    let tap = stage.start();
-    stage.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "Ada/../x");
-    stage.recordings.speaker(tap.recording(), Ssrc(9), SessionId(2), "Böb");
+    let mut fixture = Fixture::new(MIB);
+    let tap = fixture.start();
+    fixture.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "Ada/../x");
+    fixture.recordings.speaker(tap.recording(), Ssrc(9), SessionId(2), "Böb");
     let (mut ada, mut bob) = (Speaker::new(7), Speaker::new(9));
     let mut packets = ada.say(500, first);
     // Every 20th is lost, every 7th comes 90 ms later than it should, and some twice.
@@ -167,16 +167,17 @@ fn everybody_is_heard_where_they_spoke() {
     packets.push(again);
     packets.extend(ada.say(6_000, second));
     packets.extend(bob.say(4_000, third));
-    stage.play(&tap, packets);
-    assert!(stage.recordings.running(tap.recording()));
-    stage.stop(&tap, 10_000);
-    assert!(!stage.recordings.running(tap.recording()));
+    fixture.play(&tap, packets);
+    assert!(fixture.recordings.running(tap.recording()));
+    fixture.stop(&tap, 10_000);
+    assert!(!fixture.recordings.running(tap.recording()));
 
-    let about = stage.recordings.about(tap.recording()).unwrap();
+    let about = fixture.recordings.about(tap.recording()).unwrap();
     assert_eq!((about.ended, about.left_out), (Some(Timestamp(NOW.0 + 10_000)), 0));
     let names: Vec<_> = about.files.iter().map(|file| (file.name.as_str(), file.speaker.as_str())).collect();
     assert_eq!(names, [("Ada____x-1.opus", "Ada/../x"), ("Böb-2.opus", "Böb")]);
-    let sounds: Vec<_> = about.files.iter().map(|file| decoded(&stage.path(&tap).join(&file.name))).collect();
+    let sounds: Vec<_> =
+        about.files.iter().map(|file| decoded(&fixture.path(&tap).join(&file.name))).collect();
     assert!(sounds.iter().all(|sound| sound.len() == 480_000));
     assert_there(first, &sounds[0], 500, 0.8);
     assert_there(second, &sounds[0], 6_000, 0.9);
@@ -185,22 +186,22 @@ fn everybody_is_heard_where_they_spoke() {
     assert!(
         quiet(&sounds[0][180_000..288_000]) && quiet(&sounds[1][..190_000]) && quiet(&sounds[1][350_000..])
     );
-    let weight: u64 = std::fs::read_dir(stage.path(&tap))
+    let weight: u64 = std::fs::read_dir(fixture.path(&tap))
         .unwrap()
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
-    assert_eq!(stage.recordings.usage(), weight);
+    assert_eq!(fixture.recordings.usage(), weight);
 }
 
 #[test]
 fn a_session_that_comes_back_goes_on_in_its_file_and_the_unknown_have_numbers() {
     let speech = speech();
-    let mut stage = Stage::new(MIB);
-    let tap = stage.start();
-    stage.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "ada");
+    let mut fixture = Fixture::new(MIB);
+    let tap = fixture.start();
+    fixture.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "ada");
     let mut packets = Speaker::new(7).say(0, &speech[..48_000]);
-    stage.play(&tap, packets);
-    stage.recordings.speaker(tap.recording(), Ssrc(8), SessionId(1), "ada");
+    fixture.play(&tap, packets);
+    fixture.recordings.speaker(tap.recording(), Ssrc(8), SessionId(1), "ada");
     packets = Speaker::new(8).say(2_000, &speech[48_000..96_000]);
     packets.extend(Speaker::new(5).say(2_000, &speech[..48_000]));
     // Neither a whisper nor another kind of payload is the channel's speech.
@@ -208,12 +209,12 @@ fn a_session_that_comes_back_goes_on_in_its_file_and_the_unknown_have_numbers() 
     packets.push((2_100, Ssrc(6), other.packet(true, OPUS_PAYLOAD_TYPE, FlowId(2), &[0xf8, 0xff, 0xfe])));
     packets.push((2_120, Ssrc(6), other.packet(true, 96, FlowId::CHANNEL, &[0xf8, 0xff, 0xfe])));
     packets.push((2_140, Ssrc(6), Bytes::from_static(b"no packet")));
-    stage.play(&tap, packets);
-    stage.stop(&tap, 4_000);
-    let files = stage.recordings.about(tap.recording()).unwrap().files;
+    fixture.play(&tap, packets);
+    fixture.stop(&tap, 4_000);
+    let files = fixture.recordings.about(tap.recording()).unwrap().files;
     let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.session)).collect();
     assert_eq!(names, [("ada-1.opus", Some(SessionId(1))), ("unknown-5.opus", None)]);
-    let ada = decoded(&stage.path(&tap).join("ada-1.opus"));
+    let ada = decoded(&fixture.path(&tap).join("ada-1.opus"));
     assert_there(&speech[..48_000], &ada, 0, 0.9);
     assert_there(&speech[48_000..96_000], &ada, 2_000, 0.9);
 }
@@ -221,48 +222,48 @@ fn a_session_that_comes_back_goes_on_in_its_file_and_the_unknown_have_numbers() 
 #[test]
 fn a_long_pause_costs_little() {
     let speech = speech();
-    let mut stage = Stage::new(16 * MIB);
-    let tap = stage.start();
+    let mut fixture = Fixture::new(16 * MIB);
+    let tap = fixture.start();
     let mut speaker = Speaker::new(7);
     let hours = 5 * 3_600_000;
     for (at, ssrc, bytes) in speaker.say(hours, &speech[..48_000]) {
-        tap.offer_at(ssrc, bytes, stage.at(at));
+        tap.offer_at(ssrc, bytes, fixture.at(at));
     }
-    stage.tick(hours + 2_000);
-    stage.stop(&tap, hours + 2_000);
-    let about = stage.recordings.about(tap.recording()).unwrap();
+    fixture.tick(hours + 2_000);
+    fixture.stop(&tap, hours + 2_000);
+    let about = fixture.recordings.about(tap.recording()).unwrap();
     assert!(about.files[0].bytes < 560_000, "{}", about.files[0].bytes);
-    let said = inspect(&stage.path(&tap).join(&about.files[0].name));
+    let said = inspect(&fixture.path(&tap).join(&about.files[0].name));
     assert!(said.contains("Playback length: 300m:02"), "{said}");
 }
 
 #[test]
 fn the_quota_ends_what_runs() {
     let speech = speech();
-    let mut stage = Stage::new(60_000);
-    let (tap, other) = (stage.start(), stage.start());
+    let mut fixture = Fixture::new(60_000);
+    let (tap, other) = (fixture.start(), fixture.start());
     let quiet = Speaker::new(8).say(0, &speech[..96_000]);
     let mut packets = Speaker::new(7).say(0, &speech);
-    stage.play(&other, quiet);
-    stage.play(&tap, packets.clone());
-    assert!(!stage.recordings.running(tap.recording()) && !stage.recordings.running(other.recording()));
-    let mut ended = stage.recordings.ended();
+    fixture.play(&other, quiet);
+    fixture.play(&tap, packets.clone());
+    assert!(!fixture.recordings.running(tap.recording()) && !fixture.recordings.running(other.recording()));
+    let mut ended = fixture.recordings.ended();
     ended.sort();
     assert_eq!(ended, [(tap.recording(), EndedBy::Quota), (other.recording(), EndedBy::Quota)]);
-    assert!(stage.recordings.ended().is_empty());
-    assert!((50_000..61_000).contains(&stage.recordings.usage()), "{}", stage.recordings.usage());
-    for about in stage.recordings.list() {
+    assert!(fixture.recordings.ended().is_empty());
+    assert!((50_000..61_000).contains(&fixture.recordings.usage()), "{}", fixture.recordings.usage());
+    for about in fixture.recordings.list() {
         assert!(about.ended.is_some());
-        let file = stage.recordings.shared.directory_of(about.id).join(&about.files[0].name);
+        let file = fixture.recordings.shared.directory_of(about.id).join(&about.files[0].name);
         assert!(decoded(&file).len() > 48_000);
         assert_eq!(about.files[0].bytes, file.metadata().unwrap().len());
     }
     // What is still offered is nobody's.
     packets.truncate(10);
-    stage.play(&tap, packets);
-    let full = Stage {
-        recordings: Recordings::open(stage.recordings.shared.directory.clone(), 50_000).unwrap(),
-        ..stage
+    fixture.play(&tap, packets);
+    let full = Fixture {
+        recordings: Recordings::open(fixture.recordings.shared.directory.clone(), 50_000).unwrap(),
+        ..fixture
     };
     let refused = full.recordings.start(ChannelId(1), String::new(), String::new(), NOW);
     assert!(matches!(refused, Err(RecordingError::Quota)));
@@ -275,27 +276,27 @@ fn the_quota_ends_what_runs() {
 #[test]
 fn a_disk_that_fails_ends_the_recording() {
     let speech = speech();
-    let mut stage = Stage::new(MIB);
-    let (tap, other) = (stage.start(), stage.start());
-    stage.play(&other, Speaker::new(8).say(0, &speech[..96_000]));
+    let mut fixture = Fixture::new(MIB);
+    let (tap, other) = (fixture.start(), fixture.start());
+    fixture.play(&other, Speaker::new(8).say(0, &speech[..96_000]));
     let mut speaker = Speaker::new(7);
-    stage.play(&tap, speaker.say(0, &speech[..96_000]));
-    stage.tick(3_000);
-    let file = stage.path(&tap).join("unknown-7.opus");
+    fixture.play(&tap, speaker.say(0, &speech[..96_000]));
+    fixture.tick(3_000);
+    let file = fixture.path(&tap).join("unknown-7.opus");
     // A directory in the file's place can't be written to, whoever runs the test.
     std::fs::rename(&file, file.with_extension("away")).unwrap();
     std::fs::create_dir(&file).unwrap();
     let mut packets = Speaker::new(9).say(4_000, &speech[..48_000]);
     packets.extend(speaker.say(4_000, &speech[..48_000]));
-    stage.play(&tap, packets);
-    assert_eq!(stage.recordings.ended(), [(tap.recording(), EndedBy::Disk)]);
-    assert!(!stage.recordings.running(tap.recording()) && stage.recordings.running(other.recording()));
+    fixture.play(&tap, packets);
+    assert_eq!(fixture.recordings.ended(), [(tap.recording(), EndedBy::Disk)]);
+    assert!(!fixture.recordings.running(tap.recording()) && fixture.recordings.running(other.recording()));
 }
 
 /// As a crash would leave it: a copy of the directory while the recording runs.
-fn copied(stage: &Stage) -> TempDir {
+fn copied(fixture: &Fixture) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
-    let from = stage.directory.path().join("recordings");
+    let from = fixture.directory.path().join("recordings");
     assert!(Command::new("cp").arg("-a").arg(from).arg(copy.path()).status().unwrap().success());
     copy
 }
@@ -303,15 +304,15 @@ fn copied(stage: &Stage) -> TempDir {
 #[test]
 fn a_crash_loses_less_than_a_second() {
     let speech = speech();
-    let mut stage = Stage::new(MIB);
-    let tap = stage.start();
-    stage.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "ada");
+    let mut fixture = Fixture::new(MIB);
+    let tap = fixture.start();
+    fixture.recordings.speaker(tap.recording(), Ssrc(7), SessionId(1), "ada");
     let mut packets = Speaker::new(7).say(0, &speech[..144_000]);
     packets.extend(Speaker::new(8).say(500, &speech[..9_600]));
     packets.extend(Speaker::new(9).say(2_900, &speech[..9_600]));
     packets.retain(|(at, ..)| *at < 2_950);
-    stage.play(&tap, packets);
-    let copy = copied(&stage);
+    fixture.play(&tap, packets);
+    let copy = copied(&fixture);
     let directory = copy.path().join("recordings");
     let mine = directory.join(tap.recording().to_string());
     // A write that was torn, one that was never made, and a removal that was begun.
@@ -340,63 +341,65 @@ fn a_crash_loses_less_than_a_second() {
 
 #[test]
 fn files_are_read_in_parts_and_only_those_of_the_recording() {
-    let mut stage = Stage::new(MIB);
-    let tap = stage.start();
+    let mut fixture = Fixture::new(MIB);
+    let tap = fixture.start();
     let id = tap.recording();
-    stage.play(&tap, Speaker::new(7).say(0, &speech()[..96_000]));
-    assert!(matches!(stage.recordings.remove(id), Err(RecordingError::Running)));
-    stage.stop(&tap, 3_000);
+    fixture.play(&tap, Speaker::new(7).say(0, &speech()[..96_000]));
+    assert!(matches!(fixture.recordings.remove(id), Err(RecordingError::Running)));
+    fixture.stop(&tap, 3_000);
     let (mut bytes, mut size) = (Vec::new(), 1);
     while (bytes.len() as u64) < size {
-        let part = stage.recordings.read(id, "unknown-7.opus", bytes.len() as u64, 1_000).unwrap();
+        let part = fixture.recordings.read(id, "unknown-7.opus", bytes.len() as u64, 1_000).unwrap();
         assert!(!part.0.is_empty() && part.0.len() <= 1_000);
         bytes.extend(part.0);
         size = part.1;
     }
-    assert_eq!(bytes, std::fs::read(stage.path(&tap).join("unknown-7.opus")).unwrap());
-    assert_eq!(stage.recordings.read(id, "unknown-7.opus", u64::MAX, 1_000).unwrap(), (Vec::new(), size));
-    std::fs::write(stage.directory.path().join("secret"), "x").unwrap();
+    assert_eq!(bytes, std::fs::read(fixture.path(&tap).join("unknown-7.opus")).unwrap());
+    assert_eq!(fixture.recordings.read(id, "unknown-7.opus", u64::MAX, 1_000).unwrap(), (Vec::new(), size));
+    std::fs::write(fixture.directory.path().join("secret"), "x").unwrap();
     for name in ["../../secret", "/etc/passwd", "about.json", "", ".", "../1/unknown-7.opus"] {
-        assert!(matches!(stage.recordings.read(id, name, 0, 10), Err(RecordingError::File)), "{name}");
+        assert!(matches!(fixture.recordings.read(id, name, 0, 10), Err(RecordingError::File)), "{name}");
     }
-    assert!(matches!(stage.recordings.read(RecordingId(9), "a", 0, 1), Err(RecordingError::Unknown)));
+    assert!(matches!(fixture.recordings.read(RecordingId(9), "a", 0, 1), Err(RecordingError::Unknown)));
     // Not even when the list itself was tampered with.
-    let about = stage.path(&tap).join("about.json");
+    let about = fixture.path(&tap).join("about.json");
     let text = std::fs::read_to_string(&about).unwrap().replace("unknown-7.opus", "../../secret");
     std::fs::write(&about, text).unwrap();
-    let tampered = Recordings::open(stage.recordings.shared.directory.clone(), MIB).unwrap();
+    let tampered = Recordings::open(fixture.recordings.shared.directory.clone(), MIB).unwrap();
     assert!(matches!(tampered.read(id, "../../secret", 0, 10), Err(RecordingError::File)));
-    stage.recordings.remove(id).unwrap();
+    fixture.recordings.remove(id).unwrap();
     assert!(
-        stage.recordings.list().is_empty() && stage.recordings.usage() == 0 && !stage.path(&tap).exists()
+        fixture.recordings.list().is_empty()
+            && fixture.recordings.usage() == 0
+            && !fixture.path(&tap).exists()
     );
-    assert!(matches!(stage.recordings.remove(id), Err(RecordingError::Unknown)));
+    assert!(matches!(fixture.recordings.remove(id), Err(RecordingError::Unknown)));
 }
 
 #[test]
 fn bounds_hold() {
-    let mut stage = Stage::new(64 * MIB);
-    let taps: Vec<_> = (0..RUNNING).map(|_| stage.start()).collect();
-    let refused = stage.recordings.start(ChannelId(1), String::new(), String::new(), NOW);
+    let mut fixture = Fixture::new(64 * MIB);
+    let taps: Vec<_> = (0..RUNNING).map(|_| fixture.start()).collect();
+    let refused = fixture.recordings.start(ChannelId(1), String::new(), String::new(), NOW);
     assert!(matches!(refused, Err(RecordingError::TooMany)));
     let packet = Speaker::new(1).packet(true, OPUS_PAYLOAD_TYPE, FlowId::CHANNEL, &[0xf8, 0xff, 0xfe]);
     // Nobody reads: the queue fills, whichever tap it is offered to.
     for (index, tap) in taps.iter().cycle().take(QUEUE - RUNNING).enumerate() {
         assert!(
-            tap.offer_at(Ssrc(1 + (index / RUNNING) as u32 % 300), packet.clone(), stage.at(10)),
+            tap.offer_at(Ssrc(1 + (index / RUNNING) as u32 % 300), packet.clone(), fixture.at(10)),
             "{index}"
         );
     }
     assert!(!taps[0].offer(Ssrc(1), packet.clone()));
-    stage.tick(100);
+    fixture.tick(100);
     for ssrc in 250..300 {
-        assert!(taps[3].offer_at(Ssrc(ssrc), packet.clone(), stage.at(200)));
+        assert!(taps[3].offer_at(Ssrc(ssrc), packet.clone(), fixture.at(200)));
     }
-    stage.tick(1_000);
-    stage.stop(&taps[3], 1_000);
-    let about = stage.recordings.about(taps[3].recording()).unwrap();
+    fixture.tick(1_000);
+    fixture.stop(&taps[3], 1_000);
+    let about = fixture.recordings.about(taps[3].recording()).unwrap();
     assert_eq!((about.files.len(), about.left_out), (SPEAKERS, 43));
-    let off = Stage::new(0);
+    let off = Fixture::new(0);
     let refused = off.recordings.start(ChannelId(1), String::new(), String::new(), NOW);
     assert!(matches!(refused, Err(RecordingError::Off)));
     assert!(!off.directory.path().join("recordings").exists());
