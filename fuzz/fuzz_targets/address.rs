@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use parlour::auth::{ApiKeySecret, ClaimCode, SealKey, TokenKey, TotpSecret};
+use parlour::auth::{ApiKeySecret, OneTimeCode, SealKey, TokenKey, TotpSecret};
 use parlour::client::Address;
 use parlour::id::Timestamp;
 use parlour::name::{check_channel_name, check_user_name, look};
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = SealKey::new(b"fuzz").open(1, bytes);
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = text.parse::<Address>();
-    let _ = ClaimCode::parse(text);
+    let _ = OneTimeCode::parse(text);
     let _ = ApiKeySecret::parse(text);
     let _ = TotpSecret::from_random([7; 20]).step_of(text, Timestamp(0));
     let _ = check_user_name(text);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{AccountError, Accounts, random};
-use crate::auth::ClaimCode;
+use crate::auth::OneTimeCode;
 use crate::id::UserId;
 use crate::protocol::wire;
 use crate::store::write::{self, CodeLetter, NewMail, SetEmailError};
@@ -26,7 +26,7 @@ impl Accounts {
             self.run(by, write::set_email(user.id, None)).await?;
             return Ok(());
         }
-        let code = ClaimCode::from_random(random()?);
+        let code = OneTimeCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nthis proves that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
             name = user.name,
@@ -44,18 +44,18 @@ impl Accounts {
 
     /// Proves it.
     pub async fn verify_email(&self, user: UserId, code: &str, by: By) -> Result<(), AccountError> {
-        let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
+        let code = OneTimeCode::parse(code).ok_or(AccountError::CodeInvalid)?;
         self.run(by, write::verify_email(user, code.hash())).await?;
         Ok(())
     }
 
     pub(super) fn token_of(&self, purpose: Purpose, code: &str) -> Result<OneTimeToken, AccountError> {
-        let code = ClaimCode::parse(code).ok_or(AccountError::CodeInvalid)?;
+        let code = OneTimeCode::parse(code).ok_or(AccountError::CodeInvalid)?;
         self.token(purpose, &code)?.ok_or(AccountError::CodeInvalid)
     }
 
     /// How the code is used.
-    pub(super) fn how(&self, path: &str, code: &ClaimCode, command: &str) -> String {
+    pub(super) fn how(&self, path: &str, code: &OneTimeCode, command: &str) -> String {
         let page = self.0.settings.page.trim_end_matches('/');
         let command = command.replace("CODE", &code.to_string());
         if page.is_empty() {
@@ -68,7 +68,7 @@ impl Accounts {
     /// A letter with a code in it, which is good for as long as the letter is of use.
     pub(super) fn letter_with(
         &self,
-        code: &ClaimCode,
+        code: &OneTimeCode,
         to: String,
         about: &str,
         text: String,

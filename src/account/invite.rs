@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{AccountError, Accounts, random};
-use crate::auth::ClaimCode;
+use crate::auth::OneTimeCode;
 use crate::id::{ChannelId, OneTimeTokenId, RoleId};
 use crate::protocol::wire;
 use crate::store::write::{self, NewToken};
@@ -27,7 +27,7 @@ impl Accounts {
         roles: Vec<RoleId>,
         by: By,
     ) -> Result<wire::Invite, AccountError> {
-        let code = ClaimCode::from_random(random()?);
+        let code = OneTimeCode::from_random(random()?);
         let life = if create.life_ms == 0 { INVITE_LIFE } else { Duration::from_millis(create.life_ms) };
         let new = NewToken {
             organization: self.0.organization,
@@ -91,7 +91,7 @@ impl Accounts {
     pub fn look_at_invite(&self, code: &str, from: IpAddr) -> Result<wire::Invite, AccountError> {
         self.check_address(from)?;
         self.0.attempts.admit(None, from)?;
-        let code = ClaimCode::parse(code).ok_or(AccountError::InviteInvalid)?;
+        let code = OneTimeCode::parse(code).ok_or(AccountError::InviteInvalid)?;
         let token = self.token(Purpose::Invite, &code)?;
         let token = token.ok_or(AccountError::InviteInvalid)?;
         self.0.attempts.forgive(from);

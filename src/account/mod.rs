@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use crate::auth::{ClaimCode, SealKey, StoredPassword, TokenKey};
+use crate::auth::{OneTimeCode, SealKey, StoredPassword, TokenKey};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::store::{Ban, By, OneTimeToken, Organization, Purpose, ReadError, Store, User, Write};
@@ -191,7 +191,7 @@ impl Accounts {
     }
 
     /// A one-time token of this organization, while it is good; not used up by that.
-    fn token(&self, purpose: Purpose, code: &ClaimCode) -> Result<Option<OneTimeToken>, AccountError> {
+    fn token(&self, purpose: Purpose, code: &OneTimeCode) -> Result<Option<OneTimeToken>, AccountError> {
         let token = self.0.store.token(purpose, &code.hash(), self.0.clock.wall())?;
         Ok(token.filter(|token| token.organization == self.0.organization))
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::email::is_address;
 use super::{AccountError, Accounts, Changed, random};
-use crate::auth::{ClaimCode, StoredPassword, check_guessing, check_password};
+use crate::auth::{OneTimeCode, StoredPassword, check_guessing, check_password};
 use crate::id::SessionId;
 use crate::name::folded;
 use crate::protocol::wire;
@@ -72,7 +72,7 @@ impl Accounts {
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
         let by = By::new(Author::Guest, Some(from), self.0.clock.wall());
-        let code = ClaimCode::from_random(random()?);
+        let code = OneTimeCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,

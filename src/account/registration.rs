@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::log_in::{Proven, Visitor};
 use super::{AccountError, Accounts, Registration, random};
-use crate::auth::ClaimCode;
+use crate::auth::OneTimeCode;
 use crate::id::{RoleId, UserId};
 use crate::name::{DEFAULT_ROLE, check_user_name};
 use crate::protocol::wire;
@@ -28,7 +28,7 @@ impl Accounts {
             Registration::Closed => return Err(AccountError::RegistrationClosed),
             Registration::Open if register.invite.trim().is_empty() => None,
             Registration::Open | Registration::Invited => {
-                let code = ClaimCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
+                let code = OneTimeCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
                 // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
                 let token = self.token(Purpose::Invite, &code)?;
                 token.ok_or(AccountError::InviteInvalid)?;
@@ -66,7 +66,7 @@ impl Accounts {
     ) -> Result<Proven, AccountError> {
         self.check_address(visitor.from)?;
         self.0.attempts.admit(None, visitor.from)?;
-        let code = ClaimCode::parse(&proof.code).ok_or(AccountError::ClaimInvalid)?;
+        let code = OneTimeCode::parse(&proof.code).ok_or(AccountError::ClaimInvalid)?;
         let claim = self.0.store.claim(self.0.organization)?.filter(|claim| claim.hash == code.hash());
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(AccountError::ClaimInvalid)?;
@@ -99,7 +99,7 @@ impl Accounts {
 
     /// Makes a claim code for the first administrator; one made before is good no more.
     pub async fn new_claim_code(&self) -> Result<wire::ClaimCode, AccountError> {
-        let (code, now) = (ClaimCode::from_random(random()?), self.0.clock.wall());
+        let (code, now) = (OneTimeCode::from_random(random()?), self.0.clock.wall());
         let expires = now.plus(CLAIM_LIFE);
         let claim = Claim { hash: code.hash(), expires };
         self.run(By::server(now), write::set_claim(self.0.organization, &claim)).await?;

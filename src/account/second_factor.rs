@@ -1,7 +1,7 @@
 //! One-time codes: set up, confirmed, asked for at a log-in, removed.
 
 use super::{AccountError, Accounts, Changed, random};
-use crate::auth::{ClaimCode, TotpSecret};
+use crate::auth::{OneTimeCode, TotpSecret};
 use crate::id::UserId;
 use crate::protocol::wire;
 use crate::store::write::{self, FactorProof, RemovalProof};
@@ -30,7 +30,7 @@ impl Accounts {
     /// shows when it is used up.
     fn check_code(&self, factor: &SecondFactor, code: &str) -> Result<FactorProof, AccountError> {
         self.0.attempts.admit_code(factor.user)?;
-        if let Some(recovery) = ClaimCode::parse(code) {
+        if let Some(recovery) = OneTimeCode::parse(code) {
             return Ok(FactorProof::Recovery(recovery.hash()));
         }
         let step = self.secret_of(factor)?.step_of(code, self.0.clock.wall());
@@ -70,9 +70,9 @@ impl Accounts {
         let factor = self.0.store.second_factor(user)?;
         let factor = factor.ok_or(write::SecondFactorError::Absent)?;
         let step = self.secret_of(&factor)?.step_of(code, by.at).ok_or(AccountError::SecondFactorWrong)?;
-        let codes = (0..RECOVERY).map(|_| Ok(ClaimCode::from_random(random()?)));
-        let codes: Vec<ClaimCode> = codes.collect::<Result<_, AccountError>>()?;
-        let hashes: Vec<_> = codes.iter().map(ClaimCode::hash).collect();
+        let codes = (0..RECOVERY).map(|_| Ok(OneTimeCode::from_random(random()?)));
+        let codes: Vec<OneTimeCode> = codes.collect::<Result<_, AccountError>>()?;
+        let hashes: Vec<_> = codes.iter().map(OneTimeCode::hash).collect();
         self.run(by, write::confirm_second_factor(user, factor.secret, step, hashes)).await?;
         // Roles that waited for it are there at once.
         let codes = codes.iter().map(ToString::to_string).collect();
@@ -105,7 +105,7 @@ impl Accounts {
     ) -> Result<Changed, AccountError> {
         let factor = self.0.store.second_factor(user.id)?;
         let factor = factor.ok_or(write::SecondFactorError::Absent)?;
-        let looks_like_code = proof.trim().len() <= 7 || ClaimCode::parse(proof).is_some();
+        let looks_like_code = proof.trim().len() <= 7 || OneTimeCode::parse(proof).is_some();
         let proof = if factor.confirmed.is_none() {
             RemovalProof::Unconfirmed
         } else if looks_like_code {

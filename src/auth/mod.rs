@@ -19,5 +19,5 @@ pub use password::{
 };
 pub use sealed::{SEALING, SealKey};
 pub use session_token::{Given, RANDOM, SESSION_TOKEN, SessionToken, TokenKey};
-pub use token::{ClaimCode, Token, TokenHash};
+pub use token::{OneTimeCode, Token, TokenHash};
 pub use totp::{TOTP_SECRET, TotpSecret};

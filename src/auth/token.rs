@@ -82,12 +82,12 @@ impl Eq for TokenHash {}
 /// A one-time code that a person types: 100 random bits as five groups of four characters of
 /// Crockford's base 32, which has no I, L, O and U.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClaimCode([u8; CHARACTERS]);
+pub struct OneTimeCode([u8; CHARACTERS]);
 
 const CHARACTERS: usize = 20;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-impl ClaimCode {
+impl OneTimeCode {
     /// A code of bytes that must be random; each gives five bits.
     pub fn from_random(bytes: [u8; CHARACTERS]) -> Self {
         Self(bytes.map(|byte| ALPHABET[usize::from(byte & 31)]))
@@ -116,7 +116,7 @@ impl ClaimCode {
     }
 }
 
-impl fmt::Display for ClaimCode {
+impl fmt::Display for OneTimeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, c) in self.0.iter().enumerate() {
             if index > 0 && index % 4 == 0 {
@@ -128,9 +128,9 @@ impl fmt::Display for ClaimCode {
     }
 }
 
-impl fmt::Debug for ClaimCode {
+impl fmt::Debug for OneTimeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClaimCode(..)")
+        f.write_str("OneTimeCode(..)")
     }
 }
 
@@ -142,23 +142,23 @@ mod tests {
 
     #[test]
     fn codes_forgive_how_they_are_typed() {
-        let code = ClaimCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
-        assert_eq!(ClaimCode::parse("o123 4567 89ab cdef LoIO"), Some(code));
-        assert_eq!(ClaimCode::parse("0123-4567"), None);
-        assert_eq!(ClaimCode::parse("0123-4567-89AB-CDEF-1010-1"), None);
-        assert_eq!(ClaimCode::parse("U123-4567-89AB-CDEF-1010"), None);
+        let code = OneTimeCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
+        assert_eq!(OneTimeCode::parse("o123 4567 89ab cdef LoIO"), Some(code));
+        assert_eq!(OneTimeCode::parse("0123-4567"), None);
+        assert_eq!(OneTimeCode::parse("0123-4567-89AB-CDEF-1010-1"), None);
+        assert_eq!(OneTimeCode::parse("U123-4567-89AB-CDEF-1010"), None);
     }
 
     proptest! {
         #[test]
         fn a_code_reads_back(bytes: [u8; CHARACTERS]) {
-            let code = ClaimCode::from_random(bytes);
-            prop_assert_eq!(ClaimCode::parse(&code.to_string()).unwrap().hash(), code.hash());
+            let code = OneTimeCode::from_random(bytes);
+            prop_assert_eq!(OneTimeCode::parse(&code.to_string()).unwrap().hash(), code.hash());
         }
 
         #[test]
         fn any_text_is_read_without_panic(text: String) {
-            let _ = ClaimCode::parse(&text);
+            let _ = OneTimeCode::parse(&text);
         }
     }
 }

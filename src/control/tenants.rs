@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Actor, Handle, Organizations, Refused};
 use crate::account::{AccountError, random};
-use crate::auth::ClaimCode;
+use crate::auth::OneTimeCode;
 use crate::id::OrganizationId;
 use crate::name::{check_organization_name, check_tag};
 use crate::protocol::ErrorCode;
@@ -84,7 +84,7 @@ impl<P: Peer> Organizations<P> {
     /// Makes an organization with its first roles and channels, and a code for its first owner.
     async fn create(&self, create: wire::CreateOrganization, by: By) -> Result<response::Body, Refused> {
         let (tag, name) = (check_tag(&create.tag)?, check_organization_name(&create.name)?);
-        let (code, expires) = (ClaimCode::from_random(random()?), by.at.plus(CLAIM_LIFE));
+        let (code, expires) = (OneTimeCode::from_random(random()?), by.at.plus(CLAIM_LIFE));
         let claim = Some(Claim { hash: code.hash(), expires });
         let new = NewOrganization { tag, name, limits: Limits::default(), claim };
         let made = self.store().commit(by, write::create_organization(new)).await?;

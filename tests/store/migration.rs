@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use parlour::auth::{ClaimCode, Scheme, StoredPassword, Token};
+use parlour::auth::{OneTimeCode, Scheme, StoredPassword, Token};
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::{
@@ -92,7 +92,7 @@ fn assert_golden(store: &Store) {
     let user = overwrite(2, Subject::User(UserId(2)), Permissions::MOVE_OTHERS, Permissions::NONE);
     let role = overwrite(6, Subject::Role(RoleId(4)), Permissions::TEXT, Permissions::SPEAK);
     assert_eq!(store.overwrites(HOME, None, 100).unwrap(), [user, role]);
-    let code = ClaimCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
+    let code = OneTimeCode::parse("0123-4567-89AB-CDEF-1010").unwrap();
     let claim = store.token(Purpose::Claim, &code.hash(), NOW).unwrap().unwrap();
     assert_eq!((claim.created.0, claim.expires.0), (THEN, 1_760_086_400_000));
     assert!(store.has_administrator(HOME).unwrap());
