@@ -47,8 +47,8 @@ impl Admin {
                 output.object(&json!({ "claim_code": claim.code, "expires_ms": claim.expires_ms }));
             }
             Command::Outbox => {
-                let place = super::operate::Place { data_dir: Some(directory) };
-                let answer = place.operate(Request::Database(Database::Outbox), output).await?;
+                let local = super::operate::LocalServer { data_dir: Some(directory) };
+                let answer = local.operate(Request::Database(Database::Outbox), output).await?;
                 for letter in &answer.rows {
                     let word = |name: &str| letter[name].as_str().unwrap_or_default().to_owned();
                     output.line(format!("{}  {}", paint(&word("to"), "1", styled()), word("subject")));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::connect::{Place, Server};
+use super::connect::{RemoteServer, Server};
 use super::operate::Bar;
 use super::output::Output;
 use crate::client::Address;
@@ -43,8 +43,8 @@ struct Link {
 
 impl Link {
     async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let session = remote.enter().await?.session;
         let bar = Bar::new(output);
         let progress = |what: &str, done: f64| bar.show(what, done);
         let report = load::link(&session, Duration::from_secs(self.seconds), &progress).await?;
@@ -63,7 +63,7 @@ impl Link {
         for (name, line) in ["there", "back "].into_iter().zip(report.by_fifths()) {
             output.line(format!(" {name} {}", bars(&line)));
         }
-        let server = place.address.server();
+        let server = remote.address.server();
         if let Some(directory) = &self.report {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("can't make the directory {}", directory.display()))?;

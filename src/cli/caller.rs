@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::connect::Acting;
-use super::operate::{Place, is_running, open};
+use super::operate::{LocalServer, is_running, open};
 use crate::client::{NamedOverwrite, RequestError, Role, Session, View};
 use crate::endpoint::ask_local;
 use crate::id::ChannelId;
@@ -43,18 +43,18 @@ impl Caller {
     pub(super) async fn of(acting: &Acting) -> anyhow::Result<Self> {
         match acting.session().await? {
             Some(session) => Ok(Self::Person(session)),
-            None => Self::owner(&acting.place, acting.organization.tag.as_deref()).await,
+            None => Self::owner(&acting.local, acting.organization.tag.as_deref()).await,
         }
     }
 
     /// The machine's owner, in an organization.
-    pub(super) async fn owner(place: &Place, organization: Option<&str>) -> anyhow::Result<Self> {
-        let (config, organization) = (place.config()?, organization.unwrap_or_default().to_owned());
+    pub(super) async fn owner(local: &LocalServer, organization: Option<&str>) -> anyhow::Result<Self> {
+        let (config, organization) = (local.config()?, organization.unwrap_or_default().to_owned());
         let directory = config.data_dir();
         let way = if is_running(&directory).await {
             Way::Socket(directory)
         } else {
-            let path = place.file()?;
+            let path = local.file()?;
             let work = move || Ok::<_, anyhow::Error>(Alone::start(&config, open(&path)?)?);
             Way::Alone(Box::new(tokio::task::spawn_blocking(work).await??))
         };

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, announce, ask, device, password};
+use super::connect::{RemoteServer, announce, ask, device, password};
 use super::output::Output;
 use crate::client::{ConnectError, Credentials};
 
@@ -22,20 +22,20 @@ pub(super) struct Claim {
 
 impl Claim {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let mut place = Place::find(Some(&self.address))?;
-        let name = place.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
+        let mut remote = RemoteServer::find(Some(&self.address))?;
+        let name = remote.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
         let password = password(self.password_stdin, "The password you want (10 characters or more)", true)?;
-        let connected = place.connect(None).await?;
+        let connected = remote.connect(None).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, &place, fingerprint);
+        announce(output, &remote, fingerprint);
         let credentials = Credentials::claim(&self.code, &name, &password, &device());
         let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
-        place.remember(&session, fingerprint)?;
-        place.register_device(&session).await?;
-        output.line(format!("You are {name}, the administrator of {}.", place.address.server()));
+        remote.remember(&session, fingerprint)?;
+        remote.register_device(&session).await?;
+        output.line(format!("You are {name}, the administrator of {}.", remote.address.server()));
         output.line("Next: parlour user create NAME, then they log in with parlour login");
-        output.object(&json!({ "server": place.address.server(), "name": name, "session": session.id().0 }));
+        output.object(&json!({ "server": remote.address.server(), "name": name, "session": session.id().0 }));
         session.close().await;
         Ok(())
     }

@@ -32,17 +32,17 @@ pub(super) struct Server {
 impl Server {
     /// A session there, by what is kept of the log-in.
     pub(super) async fn enter(&self) -> anyhow::Result<Session> {
-        Ok(Place::find(self.address.as_deref())?.enter().await?.session)
+        Ok(RemoteServer::find(self.address.as_deref())?.enter().await?.session)
     }
 }
 
 /// A server with what is known of it here.
-pub(super) struct Place {
+pub(super) struct RemoteServer {
     pub(super) address: Address,
     pub(super) profile: Profile,
 }
 
-impl Place {
+impl RemoteServer {
     /// The server that is named, or the last one, or this machine's.
     pub(super) fn find(named: Option<&str>) -> anyhow::Result<Self> {
         let profile = Profile::load(&directory())?;
@@ -207,21 +207,21 @@ pub(super) struct Acting {
     #[command(flatten)]
     pub(super) organization: Organization,
     #[command(flatten)]
-    pub(super) place: operate::Place,
+    pub(super) local: operate::LocalServer,
 }
 
 impl Acting {
     /// The session of the person who is logged in; none where the command acts as the machine's owner: when it is said
     /// to, or when nobody is logged in here.
     pub(super) async fn session(&self) -> anyhow::Result<Option<Session>> {
-        if self.place.data_dir.is_some() || self.organization.tag.is_some() {
+        if self.local.data_dir.is_some() || self.organization.tag.is_some() {
             return Ok(None);
         }
-        let place = Place::find(self.server.address.as_deref())?;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
         let is_program = std::env::var_os("PARLOUR_API_KEY").is_some();
         let is_named = self.server.address.is_some() || is_program;
-        if is_named || place.known().is_some_and(Known::is_logged_in) {
-            return Ok(Some(place.enter().await?.session));
+        if is_named || remote.known().is_some_and(Known::is_logged_in) {
+            return Ok(Some(remote.enter().await?.session));
         }
         Ok(None)
     }
@@ -230,12 +230,12 @@ impl Acting {
 /// Enters the channel that is named, by itself or in the address; the first one when none is.
 pub(super) async fn join(
     session: &Session,
-    place: &Place,
+    remote: &RemoteServer,
     named: Option<&str>,
     password: &JoinPassword,
 ) -> anyhow::Result<String> {
     let view = session.view();
-    let path = named.unwrap_or(&place.address.channel);
+    let path = named.unwrap_or(&remote.address.channel);
     let channel = if path.is_empty() {
         view.children(None).first().copied().context("this server has no channels that you may see")?
     } else {
@@ -337,11 +337,11 @@ pub(super) fn device() -> String {
 }
 
 /// Says, as ssh does, that a certificate is trusted from now on.
-pub(super) fn announce(output: Output, place: &Place, fingerprint: Fingerprint) {
-    if place.pinned().is_none() {
+pub(super) fn announce(output: Output, remote: &RemoteServer, fingerprint: Fingerprint) {
+    if remote.pinned().is_none() {
         output.line(format!(
             "First time at {}. Its identity, from now on expected:\n  {fingerprint}",
-            place.address.server()
+            remote.address.server()
         ));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::connect::ask;
-use super::operate::{Bar, Place, is_running, now, open, print};
+use super::operate::{Bar, LocalServer, is_running, now, open, print};
 use super::output::Output;
 use crate::admin::{Answer, Database, Request};
 use crate::client::RequestError;
@@ -28,7 +28,7 @@ pub(super) struct Db {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    place: Place,
+    local: LocalServer,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,25 +97,25 @@ enum Command {
 
 impl Db {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let Self { command, place } = self;
+        let Self { command, local } = self;
         match command {
-            Command::Init => init(&place, output),
-            Command::Status => status(&place, false, output).await,
-            Command::Stats => status(&place, true, output).await,
-            Command::Migrate => migrate(&place, output).await,
-            Command::Rollback { yes } => roll_back(&place, yes, output).await,
+            Command::Init => init(&local, output),
+            Command::Status => status(&local, false, output).await,
+            Command::Stats => status(&local, true, output).await,
+            Command::Migrate => migrate(&local, output).await,
+            Command::Rollback { yes } => roll_back(&local, yes, output).await,
             Command::Backup { to } => {
                 let to = to.map(std::path::absolute).transpose()?;
-                place.show(Request::Database(Database::Backup { to }), &[], output).await
+                local.show(Request::Database(Database::Backup { to }), &[], output).await
             }
-            Command::Restore { file } => put_back(&place, &file, output).await,
-            Command::Verify { file } => verify(&place, file, output).await,
-            Command::Compact => make_small(&place, output).await,
-            Command::Sweep => place.show(Request::Database(Database::Sweep), &[], output).await,
-            Command::Seed => seed(&place, output).await,
-            Command::Reset { organization } => reset(&place, organization, output).await,
-            Command::Export { to } => export(&place, to, output).await,
-            Command::Import { file } => import(&place, &file, output).await,
+            Command::Restore { file } => put_back(&local, &file, output).await,
+            Command::Verify { file } => verify(&local, file, output).await,
+            Command::Compact => make_small(&local, output).await,
+            Command::Sweep => local.show(Request::Database(Database::Sweep), &[], output).await,
+            Command::Seed => seed(&local, output).await,
+            Command::Reset { organization } => reset(&local, organization, output).await,
+            Command::Export { to } => export(&local, to, output).await,
+            Command::Import { file } => import(&local, &file, output).await,
             Command::Jobs { limit } => {
                 let columns = [
                     ("id", "Job"),
@@ -126,14 +126,14 @@ impl Db {
                     ("seconds", "Seconds"),
                     ("error", "Error"),
                 ];
-                place.show(Request::Database(Database::Jobs { limit }), &columns, output).await
+                local.show(Request::Database(Database::Jobs { limit }), &columns, output).await
             }
         }
     }
 }
 
-fn init(place: &Place, output: Output) -> anyhow::Result<()> {
-    let (directory, path) = (place.directory()?, place.file()?);
+fn init(local: &LocalServer, output: Output) -> anyhow::Result<()> {
+    let (directory, path) = (local.directory()?, local.file()?);
     if path.exists() {
         bail!("{} is there already; `parlour db status` says what it is", path.display());
     }
@@ -146,16 +146,16 @@ fn init(place: &Place, output: Output) -> anyhow::Result<()> {
 }
 
 /// Refuses what needs the database for itself while a server has it.
-async fn must_be_stopped(place: &Place, what: &str) -> anyhow::Result<PathBuf> {
-    let directory = place.directory()?;
+async fn must_be_stopped(local: &LocalServer, what: &str) -> anyhow::Result<PathBuf> {
+    let directory = local.directory()?;
     if is_running(&directory).await {
         bail!("a server runs on {}; stop it first, then {what}", directory.display());
     }
-    place.file()
+    local.file()
 }
 
-async fn status(place: &Place, with_tables: bool, output: Output) -> anyhow::Result<()> {
-    let (directory, path) = (place.directory()?, place.file()?);
+async fn status(local: &LocalServer, with_tables: bool, output: Output) -> anyhow::Result<()> {
+    let (directory, path) = (local.directory()?, local.file()?);
     if !is_running(&directory).await && path.exists() {
         let (schema, applied, pending) = peek(&path)?;
         if !pending.is_empty() {
@@ -172,7 +172,7 @@ async fn status(place: &Place, with_tables: bool, output: Output) -> anyhow::Res
     }
     let request = Database::Status;
     let request = if with_tables { Database::Stats } else { request };
-    let answer = place.operate(Request::Database(request), output).await?;
+    let answer = local.operate(Request::Database(request), output).await?;
     answer.rows.iter().for_each(|row| show_status(row, output));
     Ok(())
 }
@@ -210,8 +210,8 @@ fn show_status(row: &Value, output: Output) {
     output.object(row);
 }
 
-async fn migrate(place: &Place, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "migrate; it also migrates by itself when it starts").await?;
+async fn migrate(local: &LocalServer, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "migrate; it also migrates by itself when it starts").await?;
     let (before, ..) = peek(&path)?;
     let bar = Bar::new(output);
     let progress = |what: &str, done: f64| bar.show(what, done);
@@ -231,8 +231,8 @@ async fn migrate(place: &Place, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn roll_back(place: &Place, yes: bool, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "roll back").await?;
+async fn roll_back(local: &LocalServer, yes: bool, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "roll back").await?;
     if !yes {
         if !io::stdin().is_terminal() {
             bail!(
@@ -253,9 +253,9 @@ async fn roll_back(place: &Place, yes: bool, output: Output) -> anyhow::Result<(
     Ok(())
 }
 
-async fn put_back(place: &Place, file: &Path, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "restore").await?;
-    crate::server::make_private(&place.directory()?)?;
+async fn put_back(local: &LocalServer, file: &Path, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "restore").await?;
+    crate::server::make_private(&local.directory()?)?;
     let bar = Bar::new(output);
     let replaced = restore(file, &path, now(), &mut |what| bar.show(&format!("checking {what}"), 0.5))?;
     bar.clear();
@@ -267,17 +267,17 @@ async fn put_back(place: &Place, file: &Path, output: Output) -> anyhow::Result<
     Ok(())
 }
 
-async fn verify(place: &Place, file: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
-    let directory = place.directory()?;
+async fn verify(local: &LocalServer, file: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
+    let directory = local.directory()?;
     let answer = if file.is_none() && is_running(&directory).await {
-        let mut answer = place.operate(Request::Database(Database::Verify), output).await?;
+        let mut answer = local.operate(Request::Database(Database::Verify), output).await?;
         if answer.rows.is_empty() {
             answer.text += " Its pages are checked, too, while the server is stopped.";
         }
         answer
     } else {
         let is_other = file.is_some();
-        let path = file.map_or_else(|| place.file(), Ok)?;
+        let path = file.map_or_else(|| local.file(), Ok)?;
         let bar = Bar::new(output);
         let (mut steps, began) = (0.0, now());
         let problems = verify_file(&path, &mut |what| {
@@ -319,8 +319,8 @@ async fn verify(place: &Place, file: Option<PathBuf>, output: Output) -> anyhow:
     }
 }
 
-async fn make_small(place: &Place, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "compact").await?;
+async fn make_small(local: &LocalServer, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "compact").await?;
     drop(open(&path)?);
     let began = now();
     let (before, after) = compact(&path)?;
@@ -339,8 +339,8 @@ fn keep_job(store: &Store, kind: JobKind, started: Timestamp, step: String) -> a
     Ok(())
 }
 
-async fn seed(place: &Place, output: Output) -> anyhow::Result<()> {
-    let caller = Caller::owner(place, None).await?;
+async fn seed(local: &LocalServer, output: Output) -> anyhow::Result<()> {
+    let caller = Caller::owner(local, None).await?;
     let seeded = seed_by(&caller, output).await;
     caller.close().await;
     seeded
@@ -366,8 +366,8 @@ fn is_taken(error: &anyhow::Error) -> bool {
     error.downcast_ref().and_then(RequestError::code) == Some(ErrorCode::NameTaken)
 }
 
-async fn reset(place: &Place, tag: Option<String>, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "reset").await?;
+async fn reset(local: &LocalServer, tag: Option<String>, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "reset").await?;
     let store = open(&path)?;
     let home = store.organization(SEEDED_ORGANIZATION)?.context("the database has no organization")?;
     drop(store);
@@ -392,17 +392,17 @@ async fn reset(place: &Place, tag: Option<String>, output: Output) -> anyhow::Re
     Ok(())
 }
 
-async fn export(place: &Place, to: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
-    let directory = place.directory()?;
+async fn export(local: &LocalServer, to: Option<PathBuf>, output: Output) -> anyhow::Result<()> {
+    let directory = local.directory()?;
     // A running server has the file for itself; a backup of it is exported.
     let copy = if is_running(&directory).await {
         let copy = directory.join(BACKUPS).join(format!("export-{}", backup_name(now())));
-        place.operate(Request::Database(Database::Backup { to: Some(copy.clone()) }), output).await?;
+        local.operate(Request::Database(Database::Backup { to: Some(copy.clone()) }), output).await?;
         Some(copy)
     } else {
         None
     };
-    let outcome = write_export(copy.as_deref().unwrap_or(&place.file()?), to.as_deref(), output);
+    let outcome = write_export(copy.as_deref().unwrap_or(&local.file()?), to.as_deref(), output);
     if let Some(copy) = copy {
         let _ = std::fs::remove_file(copy);
     }
@@ -427,9 +427,9 @@ fn write_export(path: &Path, to: Option<&Path>, output: Output) -> anyhow::Resul
     Ok(())
 }
 
-async fn import(place: &Place, file: &Path, output: Output) -> anyhow::Result<()> {
-    let path = must_be_stopped(place, "import").await?;
-    crate::server::make_private(&place.directory()?)?;
+async fn import(local: &LocalServer, file: &Path, output: Output) -> anyhow::Result<()> {
+    let path = must_be_stopped(local, "import").await?;
+    crate::server::make_private(&local.directory()?)?;
     let input = File::open(file).with_context(|| format!("can't read {}", file.display()))?;
     let rows = Store::import(&path, &mut BufReader::new(input), now())?;
     output.line(format!("{} holds the {rows} rows of {}.", path.display(), file.display()));

@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Place, Server, announce, ask, device, password, welcome};
+use super::connect::{RemoteServer, Server, announce, ask, device, password, welcome};
 use super::output::{Output, paint, styled};
 use super::serve::qr_code;
 use super::span::Span;
@@ -57,8 +57,8 @@ const COLUMNS: &[(&str, &str, &str)] = &[
 
 impl Invite {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let session = remote.enter().await?.session;
         match self.command {
             Command::Create { uses, life, channel, roles } => {
                 let view = session.view();
@@ -70,7 +70,7 @@ impl Invite {
                     roles,
                 };
                 let invite = session.create_invite(create).await?;
-                let link = format!("https://{}/i/{}", place.address.home(), invite.code);
+                let link = format!("https://{}/i/{}", remote.address.home(), invite.code);
                 for line in qr_code(&link) {
                     output.line(format!("  {}", paint(&line, "97;40", styled())));
                 }
@@ -78,7 +78,7 @@ impl Invite {
                 output.line(format!(
                     "  In a terminal  parlour register {} parlour://THEIR-NAME@{}",
                     invite.code,
-                    place.address.server()
+                    remote.address.server()
                 ));
                 let until = Timestamp(invite.expires_ms);
                 output.line(format!(
@@ -134,20 +134,20 @@ impl Register {
         };
         let address = self.address.clone().or(linked);
         let address = address.context("which server? Give its address after the code, or the whole link")?;
-        let mut place = Place::find(Some(&address))?;
-        let name = place.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
+        let mut remote = RemoteServer::find(Some(&address))?;
+        let name = remote.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
         let password = password(self.password_stdin, "The password you want (10 characters or more)", true)?;
-        let connected = place.connect(None).await?;
+        let connected = remote.connect(None).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, &place, fingerprint);
+        announce(output, &remote, fingerprint);
         let credentials = Credentials::register(&code, &name, &password, &device());
         let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
-        place.remember(&session, fingerprint)?;
-        place.register_device(&session).await?;
-        output.line(format!("Welcome, {name}. You are logged in to {}.", place.address.server()));
+        remote.remember(&session, fingerprint)?;
+        remote.register_device(&session).await?;
+        output.line(format!("Welcome, {name}. You are logged in to {}.", remote.address.server()));
         welcome(output, &session);
-        output.object(&json!({ "server": place.address.server(), "name": name, "session": session.id().0 }));
+        output.object(&json!({ "server": remote.address.server(), "name": name, "session": session.id().0 }));
         session.close().await;
         Ok(())
     }

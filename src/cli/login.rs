@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdin};
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, announce, ask, device, password, welcome as show_welcome};
+use super::connect::{RemoteServer, announce, ask, device, password, welcome as show_welcome};
 use super::output::Output;
 use crate::client::{ConnectError, Connected, Credentials, RequestError, Session};
 use crate::id::Fingerprint;
@@ -40,7 +40,7 @@ impl Login {
     /// Logs in, and asks for a one-time code if the account wants one.
     async fn with_code(
         &self,
-        place: &Place,
+        remote: &RemoteServer,
         connected: Connected,
         name: &str,
         password: &str,
@@ -51,42 +51,42 @@ impl Login {
         match first {
             Err(error) if error.code() == Some(ErrorCode::SecondFactorNeeded) && stdin().is_terminal() => {
                 let code = ask("One-time code, or a recovery code")?;
-                Ok(place.connect(self.trust).await?.log_in(credentials(&code)).await)
+                Ok(remote.connect(self.trust).await?.log_in(credentials(&code)).await)
             }
             outcome => Ok(outcome),
         }
     }
 
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let mut place = Place::find(self.address.as_deref())?;
+        let mut remote = RemoteServer::find(self.address.as_deref())?;
         // Asked before connecting: the server doesn't wait for somebody who types.
         let account = if self.guest.is_some() {
             None
         } else {
-            let name = place.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
-            let question = format!("Password of {name} at {}", place.address.server());
+            let name = remote.address.user.clone().map_or_else(|| ask("Name"), Ok)?;
+            let question = format!("Password of {name} at {}", remote.address.server());
             Some((name, password(self.password_stdin, &question, false)?))
         };
-        let connected = place.connect(self.trust).await?;
+        let connected = remote.connect(self.trust).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, &place, fingerprint);
+        announce(output, &remote, fingerprint);
         let welcome = connected.welcome().clone();
         let session = match (&self.guest, &account) {
             (Some(guest), _) => connected.log_in(Credentials::guest(guest, &device())).await,
-            (None, Some((name, password))) => self.with_code(&place, connected, name, password).await?,
+            (None, Some((name, password))) => self.with_code(&remote, connected, name, password).await?,
             (None, None) => Err(RequestError::Misfit),
         };
         let session = session.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
         if self.guest.is_none() {
-            place.remember(&session, fingerprint)?;
-            place.register_device(&session).await?;
+            remote.remember(&session, fingerprint)?;
+            remote.register_device(&session).await?;
         }
-        output.line(format!("Logged in to {} ({}) as {name}.", welcome.server_name, place.address.server()));
+        output.line(format!("Logged in to {} ({}) as {name}.", welcome.server_name, remote.address.server()));
         show_welcome(output, &session);
         output.object(&json!({
             "welcome": session.view().organization.welcome,
-            "server": place.address.server(), "name": name, "session": session.id().0,
+            "server": remote.address.server(), "name": name, "session": session.id().0,
             "fingerprint": fingerprint.to_string(), "token_expires_ms": session.logged_in().token_expires_ms,
         }));
         session.close().await;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::{RemoteServer, Server};
 use super::output::Output;
 use crate::client::Known;
 
@@ -16,16 +16,16 @@ pub(super) struct Logout {
 
 impl Logout {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let mut place = Place::find(self.server.address.as_deref())?;
-        let entered = place.enter().await?;
+        let mut remote = RemoteServer::find(self.server.address.as_deref())?;
+        let entered = remote.enter().await?;
         // Ends the device, with the key that it would come back by.
         entered.session.end_device(entered.session.id()).await?;
-        let known = place.known().cloned().unwrap_or_default();
+        let known = remote.known().cloned().unwrap_or_default();
         let forgotten = Known { fingerprint: known.fingerprint, ..Known::default() };
-        let address = crate::client::Address { channel: String::new(), ..place.address.clone() };
-        place.profile.remember(&place.address.home(), address.to_string(), forgotten)?;
-        output.line(format!("Logged out of {}.", place.address.server()));
-        output.object(&json!({ "server": place.address.server(), "logged_out": true }));
+        let address = crate::client::Address { channel: String::new(), ..remote.address.clone() };
+        remote.profile.remember(&remote.address.home(), address.to_string(), forgotten)?;
+        output.line(format!("Logged out of {}.", remote.address.server()));
+        output.object(&json!({ "server": remote.address.server(), "logged_out": true }));
         Ok(())
     }
 }

@@ -30,13 +30,13 @@ pub(super) struct Organization {
 
 /// Which server of this machine.
 #[derive(Clone, Debug, Default, Args)]
-pub(super) struct Place {
+pub(super) struct LocalServer {
     /// Data directory of the server meant, which may be running or not.
     #[arg(long, value_name = "DIRECTORY", global = true)]
     pub(super) data_dir: Option<PathBuf>,
 }
 
-impl Place {
+impl LocalServer {
     /// The settings of the server.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();

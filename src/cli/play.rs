@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::connect::{Entered, JoinPassword, Place, join};
+use super::connect::{Entered, JoinPassword, RemoteServer, join};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::{Encoder, Source};
@@ -57,9 +57,9 @@ impl Play {
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let mut player = Player::new(self.bitrate, trace, output)?;
         player.encoder.set_expected_loss(self.expected_loss)?;
-        let mut place = Place::find(self.address.as_deref())?;
-        let entered = place.enter_as(self.guest.as_deref(), output).await?;
-        let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
+        let mut remote = RemoteServer::find(self.address.as_deref())?;
+        let entered = remote.enter_as(self.guest.as_deref(), output).await?;
+        let channel = join(&entered.session, &remote, self.channel.as_deref(), &self.password).await?;
         output.line(format!(
             "Playing {} ({:.1} s) into {channel} as {}. Ctrl-C stops.",
             self.file.display(),

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use super::connect::{JoinPassword, Place, join};
+use super::connect::{JoinPassword, RemoteServer, join};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::SAMPLE_RATE;
@@ -66,10 +66,10 @@ impl Record {
         }
         let sink = Sink::create(&self.out)?;
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
-        let mut place = Place::find(self.address.as_deref())?;
-        let mut entered = place.enter_as(self.guest.as_deref(), output).await?;
+        let mut remote = RemoteServer::find(self.address.as_deref())?;
+        let mut entered = remote.enter_as(self.guest.as_deref(), output).await?;
         entered.session.set_self(Some(true), Some(self.deaf)).await?;
-        let channel = join(&entered.session, &place, self.channel.as_deref(), &self.password).await?;
+        let channel = join(&entered.session, &remote, self.channel.as_deref(), &self.password).await?;
         self.listen(&entered.session).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));

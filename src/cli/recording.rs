@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::connect::{JoinPassword, Place, Server};
+use super::connect::{JoinPassword, RemoteServer, Server};
 use super::operate::now;
 use super::output::Output;
 use super::span::Span;
@@ -68,11 +68,11 @@ struct Start {
 
 impl Recording {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let entered = place.enter().await?;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let entered = remote.enter().await?;
         let session = &entered.session;
         match self.command {
-            Command::Start(start) => return start.run(&place, entered, output).await,
+            Command::Start(start) => return start.run(&remote, entered, output).await,
             Command::Stop { channel } => {
                 let view = session.view();
                 let channel = view.find(&channel)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::connect::Acting;
-use super::operate::{Place, print};
+use super::operate::{LocalServer, print};
 use super::output::{Output, counted};
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RequestError;
@@ -22,7 +22,7 @@ pub(super) struct Org {
     #[command(subcommand)]
     command: OrgCommand,
     #[command(flatten)]
-    place: Place,
+    local: LocalServer,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +69,7 @@ enum OrgCommand {
 
 impl Org {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let caller = Caller::owner(&self.place, None).await?;
+        let caller = Caller::owner(&self.local, None).await?;
         let outcome = self.command.ask(&caller).await;
         caller.close().await;
         let columns = [
@@ -305,7 +305,7 @@ impl Audit {
                 before: self.before,
                 limit: self.limit,
             };
-            return self.acting.place.show(Request::Audit(request), ENTRIES, output).await;
+            return self.acting.local.show(Request::Audit(request), ENTRIES, output).await;
         }
         let caller = Caller::of(&self.acting).await?;
         let answer = self.read(&caller).await;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, ask, password};
+use super::connect::{RemoteServer, ask, password};
 use super::output::Output;
 
 /// Choose another password when you forgot yours, by a letter to your e-mail address.
@@ -27,15 +27,15 @@ pub(super) struct Reset {
 
 impl Reset {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.address.as_deref())?;
+        let remote = RemoteServer::find(self.address.as_deref())?;
         if let Some(code) = &self.code {
             let new = password(self.password_stdin, "The new password (10 characters or more)", true)?;
-            place.connect(None).await?.reset_password(code, &new, self.keep_keys).await?;
-            output.line(format!("The password is changed. Log in with: parlour login {}", place.address));
+            remote.connect(None).await?.reset_password(code, &new, self.keep_keys).await?;
+            output.line(format!("The password is changed. Log in with: parlour login {}", remote.address));
             output.object(&json!({ "changed": true }));
         } else {
             let email = self.email.map_or_else(|| ask("Your e-mail address"), Ok)?;
-            place.connect(None).await?.request_reset(&email).await?;
+            remote.connect(None).await?.request_reset(&email).await?;
             output
                 .line("If there is an account with this address, a letter with a code is on its way there.");
             output.line("Then: parlour reset CODE");

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::{RemoteServer, Server};
 use super::output::Output;
 use crate::id::{ChannelId, SessionId};
 
@@ -25,10 +25,10 @@ pub(super) struct Say {
 
 impl Say {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let session = remote.enter().await?.session;
         let (text, view) = (self.text.join(" "), session.view());
-        let path = self.to.as_deref().unwrap_or(&place.address.channel);
+        let path = self.to.as_deref().unwrap_or(&remote.address.channel);
         let to = if let Some(number) = self.session {
             session.text_session(SessionId(number), &text).await?;
             view.member(SessionId(number)).map_or_else(|| number.to_string(), |member| member.name.clone())

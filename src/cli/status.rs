@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::{RemoteServer, Server};
 use super::output::{Output, counted};
 use crate::protocol::wire::{self, request};
 
@@ -18,18 +18,18 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::find(self.server.address.as_deref())?;
-        let session = place.enter().await?.session;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let session = remote.enter().await?.session;
         let asked = Instant::now();
         session.request(request::Body::Ping(wire::Ping {})).await?;
         let round_trip = asked.elapsed();
         let (welcome, view) = (session.welcome().clone(), session.view());
-        let fingerprint = place.known().map_or("", |known| known.fingerprint.as_str());
+        let fingerprint = remote.known().map_or("", |known| known.fingerprint.as_str());
         let people = view.members.len() as u64;
         output.line(format!(
             "{} at {}, version {}",
             welcome.server_name,
-            place.address.server(),
+            remote.address.server(),
             welcome.server_version
         ));
         output.line(format!("  you         {}", session.logged_in().name));
@@ -37,7 +37,7 @@ impl Status {
         output.line(format!("  round trip  {:.1} ms", round_trip.as_secs_f64() * 1e3));
         output.line(format!("  identity    {fingerprint}"));
         output.object(&json!({
-            "server": place.address.server(), "server_name": welcome.server_name, "version": welcome.server_version,
+            "server": remote.address.server(), "server_name": welcome.server_name, "version": welcome.server_version,
             "name": session.logged_in().name, "sessions": people, "fingerprint": fingerprint,
             "round_trip_ms": round_trip.as_secs_f64() * 1e3,
         }));

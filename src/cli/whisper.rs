@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{Place, Server};
+use super::connect::{RemoteServer, Server};
 use super::output::Output;
 use super::person::find;
 use super::play::{Player, report};
@@ -49,8 +49,8 @@ impl Whisper {
         }
         let source =
             Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
-        let place = Place::find(self.server.address.as_deref())?;
-        let entered = place.enter().await?;
+        let remote = RemoteServer::find(self.server.address.as_deref())?;
+        let entered = remote.enter().await?;
         let (targets, names) = self.targets(&entered.session).await?;
         let seconds = source.duration().as_secs_f64();
         let names = names.join(", ");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::operate::{Place, now};
+use super::super::operate::{LocalServer, now};
 use super::super::output::{Output, counted};
 use super::super::serve::reachable;
 use super::{Report, way};
@@ -128,10 +128,10 @@ async fn database(config: &Config, report: &mut Report) {
         let advice = "start the server with `parlour serve`, which makes one, or put a backup back with `parlour db restore FILE`";
         return report.notice(WHAT, "there is none yet", advice);
     }
-    let place = Place { data_dir: Some(directory.clone()) };
+    let local = LocalServer { data_dir: Some(directory.clone()) };
     // Nothing is to be printed but findings.
     let quiet = Output::new(true);
-    let row = match place.operate(Request::Database(Database::Status), quiet).await {
+    let row = match local.operate(Request::Database(Database::Status), quiet).await {
         Ok(answer) => answer.rows.into_iter().next().unwrap_or_default(),
         Err(error) => return report.bad(WHAT, format!("{error:#}"), ""),
     };
@@ -140,7 +140,7 @@ async fn database(config: &Config, report: &mut Report) {
         WHAT,
         format!("{}, schema {}, {}", row["file"].as_str().unwrap_or_default(), row["schema"], size(bytes)),
     );
-    match place.operate(Request::Database(Database::Verify), quiet).await {
+    match local.operate(Request::Database(Database::Verify), quiet).await {
         Ok(answer) if answer.text.contains("damaged") => {
             let named: Vec<_> =
                 answer.rows.iter().take(5).filter_map(|row| row["problem"].as_str()).collect();

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::connect::{CLIENT, Place};
+use super::super::connect::{CLIENT, RemoteServer};
 use super::super::operate::now;
 use super::Report;
 use crate::client::{Address, ConnectError, probe_native, probe_page, probe_web};
@@ -37,7 +37,7 @@ pub(super) async fn examine_elsewhere(address: &Address, report: &mut Report) {
         identity = examine(place, &address.host, true, report).await.or(identity);
     }
     let Some(found) = identity else { return };
-    let known = Place::find(Some(&address.server())).ok().and_then(|place| place.pinned());
+    let known = RemoteServer::find(Some(&address.server())).ok().and_then(|remote| remote.pinned());
     match known {
         Some(known) if known == found => {
             report.good("identity", "it is the server that was logged in to before");

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Start, length, object, speakers};
-use crate::cli::connect::{Entered, Place, join};
+use crate::cli::connect::{Entered, RemoteServer, join};
 use crate::cli::output::Output;
 use crate::cli::record::stop;
 use crate::cli::words::clock;
@@ -28,11 +28,16 @@ enum Over {
 }
 
 impl Start {
-    pub(super) async fn run(self, place: &Place, entered: Entered, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(
+        self,
+        remote: &RemoteServer,
+        entered: Entered,
+        output: Output,
+    ) -> anyhow::Result<()> {
         let Entered { mut session, keeper } = entered;
         // Who only records says nothing, and needs to hear nothing.
         session.set_self(Some(true), Some(true)).await?;
-        let path = join(&session, place, self.channel.as_deref(), &self.password).await?;
+        let path = join(&session, remote, self.channel.as_deref(), &self.password).await?;
         let channel = ChannelId(session.view().find(&path)?.id);
         session.start_recording().await.with_context(|| format!("can't record {path}"))?;
         output.line(format!("{path} is recorded, and everybody there is told. Ctrl-C stops."));
