@@ -53,7 +53,7 @@ impl<P: Peer> Control<P> {
         let mut changes = if self.shared.store.is_open() { self.state.due() } else { Vec::new() };
         changes.extend(self.idle().into_iter().filter_map(|(session, left)| {
             let channel = self.state.settings().afk_channel.filter(|_| left.is_zero())?;
-            Some(Change::Place { session, channel: Some(channel) })
+            Some(Change::Move { session, channel: Some(channel) })
         }));
         changes.extend(self.recorder.broken().into_iter().map(Change::StopRecording));
         changes

@@ -126,7 +126,7 @@ pub(super) fn writes(
         Change::Nothing
         | Change::Arrive(_)
         | Change::Depart(_)
-        | Change::Place { .. }
+        | Change::Move { .. }
         | Change::SetSelf { .. }
         | Change::Present { .. }
         | Change::Listen { .. }

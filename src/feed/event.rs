@@ -141,7 +141,7 @@ impl Event {
                 member(session)?;
                 Self::Departed { session: *session, user: user(session), name: name(session) }
             }
-            Change::Place { session, channel } => {
+            Change::Move { session, channel } => {
                 Self::Moved { session: *session, from: at(session), to: *channel }
             }
             Change::SetSelf { session, .. } | Change::Present { session, .. } => {

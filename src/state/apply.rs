@@ -13,7 +13,7 @@ impl State {
             | Change::Depart(_)
             | Change::End(_)
             | Change::Kick { .. }
-            | Change::Place { .. }
+            | Change::Move { .. }
             | Change::SetSelf { .. }
             | Change::Present { .. }
             | Change::Listen { .. }
@@ -82,7 +82,7 @@ impl State {
             Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
                 self.remove_member(session)
             }
-            Change::Place { session, channel } => self.place(session, channel),
+            Change::Move { session, channel } => self.place(session, channel),
             Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
                 (member.mute, member.deaf) = (mute, deaf);
                 Event::Member(session)

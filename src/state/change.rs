@@ -55,7 +55,7 @@ pub enum Change {
     /// A session is ended for good.
     End(SessionId),
     /// A session goes to a channel, or leaves the one it is in.
-    Place {
+    Move {
         /// Who.
         session: SessionId,
         /// Where to.
@@ -240,7 +240,7 @@ impl Change {
             Self::Nothing
             | Self::Arrive(_)
             | Self::Depart(_)
-            | Self::Place { .. }
+            | Self::Move { .. }
             | Self::SetSelf { .. }
             | Self::Present { .. }
             | Self::Listen { .. }

@@ -67,7 +67,7 @@ impl State {
     fn decide_live(&self, asker: Asker<'_>, live: &Live, facts: &Facts) -> Result<Change, Denied> {
         match live {
             Live::Join(join) => self.decide_join(asker, ChannelId(join.channel), facts),
-            Live::Leave(_) => Ok(Change::Place { session: asker.session()?, channel: None }),
+            Live::Leave(_) => Ok(Change::Move { session: asker.session()?, channel: None }),
             Live::SetSelf(set) => Self::decide_set_self(asker, set),
             Live::SendText(send) => self.decide_text(asker, send, facts),
             Live::CreateChannel(create) => self.decide_create_channel(asker, create),

@@ -24,7 +24,7 @@ type Module = Vec<String>;
 
 /// What a path leads to.
 #[derive(Clone, Debug, PartialEq)]
-enum Place {
+enum Target {
     Module(Module),
     /// Something that this module's file defines.
     Item(Module),
@@ -54,34 +54,34 @@ impl Sources {
     }
 
     /// Where a path leads that stands in `from`; nowhere if it leaves the crate.
-    fn find(&self, from: &Module, path: &[String], steps: usize) -> Option<Place> {
+    fn find(&self, from: &Module, path: &[String], steps: usize) -> Option<Target> {
         let (first, mut rest) = path.split_first()?;
-        let mut place = match first.as_str() {
-            "crate" => Place::Module(Vec::new()),
-            "self" => Place::Module(from.clone()),
-            "super" => Place::Module(from[..from.len().checked_sub(1)?].to_vec()),
+        let mut target = match first.as_str() {
+            "crate" => Target::Module(Vec::new()),
+            "self" => Target::Module(from.clone()),
+            "super" => Target::Module(from[..from.len().checked_sub(1)?].to_vec()),
             name => self.look_up(from, name, steps)?,
         };
-        while let (Place::Module(module), Some((name, more))) = (&place, rest.split_first()) {
-            place = match name.as_str() {
-                "super" => Place::Module(module[..module.len().checked_sub(1)?].to_vec()),
-                "self" => place,
+        while let (Target::Module(module), Some((name, more))) = (&target, rest.split_first()) {
+            target = match name.as_str() {
+                "super" => Target::Module(module[..module.len().checked_sub(1)?].to_vec()),
+                "self" => target,
                 // What isn't found was made by a macro of that file.
-                name => self.look_up(module, name, steps).unwrap_or_else(|| Place::Item(module.clone())),
+                name => self.look_up(module, name, steps).unwrap_or_else(|| Target::Item(module.clone())),
             };
             rest = more;
         }
-        Some(place)
+        Some(target)
     }
 
-    fn look_up(&self, module: &Module, name: &str, steps: usize) -> Option<Place> {
+    fn look_up(&self, module: &Module, name: &str, steps: usize) -> Option<Target> {
         let child: Module = module.iter().cloned().chain([name.to_owned()]).collect();
         if self.files.contains_key(&child) {
-            return Some(Place::Module(child));
+            return Some(Target::Module(child));
         }
         let (_, source) = self.files.get(module)?;
         if source.defines.contains(name) {
-            return Some(Place::Item(module.clone()));
+            return Some(Target::Item(module.clone()));
         }
         let steps = steps.checked_sub(1)?;
         let named = source.imports.iter().filter(|import| import.name.as_deref() == Some(name));
@@ -90,7 +90,7 @@ impl Sources {
         named.find_map(|import| self.find(module, &import.path, steps)).or_else(|| {
             let mut all = source.imports.iter().filter(|import| import.name.is_none());
             all.find_map(|import| match self.find(module, &import.path, steps)? {
-                Place::Module(of) if of != *module => self.look_up(&of, name, steps),
+                Target::Module(of) if of != *module => self.look_up(&of, name, steps),
                 _ => None,
             })
         })
@@ -101,8 +101,8 @@ impl Sources {
         let mut needs = Needs::new();
         let of_room = |module: &Module| module.first().is_some_and(|first| first == room);
         for (module, (file, source)) in self.files.iter().filter(|(module, _)| of_room(module)) {
-            let mut note = |place: Option<Place>, name: &str| {
-                let Some(Place::Item(of)) = place else { return };
+            let mut note = |target: Option<Target>, name: &str| {
+                let Some(Target::Item(of)) = target else { return };
                 let to = &self.files[&of].0;
                 if of_room(&of) && to != file {
                     let of = needs.entry(file.clone()).or_default().entry(to.clone()).or_default();
@@ -124,21 +124,21 @@ impl Sources {
         module: &Module,
         source: &Source,
         import: &Import,
-        note: &mut impl FnMut(Option<Place>, &str),
+        note: &mut impl FnMut(Option<Target>, &str),
     ) {
         let Some(name) = &import.name else {
             // All of a module: what of it is named.
-            let Some(Place::Module(of)) = self.find(module, &import.path, STEPS) else { return };
+            let Some(Target::Module(of)) = self.find(module, &import.path, STEPS) else { return };
             for name in &source.mentions {
                 note(self.look_up(&of, name, STEPS), name);
             }
             return;
         };
-        let place = self.find(module, &import.path, STEPS);
+        let target = self.find(module, &import.path, STEPS);
         let of_child =
-            matches!(&place, Some(Place::Item(of)) if of.len() > module.len() && of.starts_with(module));
+            matches!(&target, Some(Target::Item(of)) if of.len() > module.len() && of.starts_with(module));
         if !of_child || source.mentions.contains(name) {
-            note(place, name);
+            note(target, name);
         }
     }
 

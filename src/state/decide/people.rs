@@ -28,7 +28,7 @@ impl State {
         {
             return Err(Denied::ChannelFull(there.user_limit));
         }
-        Ok(Change::Place { session, channel: Some(channel) })
+        Ok(Change::Move { session, channel: Some(channel) })
     }
 
     /// Whether another session may be in a channel.
@@ -99,7 +99,7 @@ impl State {
         if channel.is_some_and(|channel| !self.permissions(moved, channel).contains(Permissions::VIEW)) {
             return Err(Denied::OutOfRange("they may not see that channel; allow them to view it first"));
         }
-        Ok(Change::Place { session, channel })
+        Ok(Change::Move { session, channel })
     }
 
     /// Somebody whom an asker may moderate: by a permission where they are, and a higher rank.
