@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::connection::Connection;
 use super::live::Control;
 use super::load;
 use super::newcomer::{Attached, Newcomer};
 use super::pending::Pending;
-use super::place::Place;
 use super::refused::Refused;
 use crate::account::{AccountError, Proven};
 use crate::feed::Doer;
@@ -52,10 +52,10 @@ impl<P: Peer> Control<P> {
         let arrived = self.shared.clock.monotonic();
         let activity = Arc::new(Activity::new(arrived));
         let (attachment, parting) = (self.last_attachment, Arc::default());
-        let place =
-            Place::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
+        let connection =
+            Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
         let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
-        if let Some(replaced) = self.seats.insert(session, place) {
+        if let Some(replaced) = self.connections.insert(session, connection) {
             replaced.send_away(CloseCode::Replaced, "");
         }
         self.touch(&member);
@@ -115,8 +115,8 @@ impl<P: Peer> Control<P> {
 
     /// Takes a connection that ended out, unless its session has another by now.
     pub(super) fn depart(&mut self, session: SessionId, attachment: u64, pending: &mut Pending) {
-        if self.seats.get(&session).is_some_and(|place| place.attachment == attachment) {
-            self.seats.remove(&session);
+        if self.connections.get(&session).is_some_and(|connection| connection.attachment == attachment) {
+            self.connections.remove(&session);
             if let Some(member) = self.state.member(session) {
                 self.touch(member);
             }

@@ -49,27 +49,27 @@ impl<P: Peer> Control<P> {
         let mut slow = Vec::new();
         // Those who may do the same are told the same, so an event is encoded once for all of a class.
         let mut told: Vec<Vec<(Alike, Option<EncodedBody>)>> = vec![Vec::new(); events.len()];
-        for (session, place) in &mut self.seats {
+        for (session, connection) in &mut self.connections {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
-                place.tell(event::Body::Snapshot(self.state.snapshot(Some(viewer))))
+                connection.tell(event::Body::Snapshot(self.state.snapshot(Some(viewer))))
             } else {
                 let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling);
                 let mut all = BytesMut::new();
                 for (event, told) in events.iter().zip(&mut told) {
                     let fresh = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);
                     if event.is_for_one(viewer) {
-                        place.add(fresh().iter(), &mut all);
+                        connection.add(fresh().iter(), &mut all);
                         continue;
                     }
                     if !told.iter().any(|(whom, _)| *whom == alike) {
                         told.push((alike, fresh()));
                     }
                     let shown = told.iter().filter(|(whom, _)| *whom == alike);
-                    place.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);
+                    connection.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);
                 }
-                place.add(by_access.get(session).into_iter().flat_map(|bodies| &**bodies), &mut all);
-                place.tell_all(all)
+                connection.add(by_access.get(session).into_iter().flat_map(|bodies| &**bodies), &mut all);
+                connection.tell_all(all)
             };
             if !keeps_up {
                 slow.push(*session);
@@ -78,8 +78,8 @@ impl<P: Peer> Control<P> {
         for session in slow {
             tracing::info!(%session, "a client doesn't read its events; it is disconnected");
             // Its connection's end is reported as a departure, which tells the others.
-            if let Some(place) = self.seats.get_mut(&session) {
-                place.peer.close(CloseCode::TooSlow);
+            if let Some(connection) = self.connections.get_mut(&session) {
+                connection.peer.close(CloseCode::TooSlow);
             }
         }
     }
@@ -93,25 +93,25 @@ impl<P: Peer> Control<P> {
             let known = contexts.entry(member.context.clone()).or_insert(next);
             if member.context.is_empty() { 0 } else { *known }
         };
-        let mut seats = HashMap::new();
+        let mut listeners = HashMap::new();
         for member in self.state.members() {
-            if let Some(place) = self.seats.get(&member.session) {
-                let (ssrc, context, peer) = (member.ssrc, context(member), place.peer.clone());
-                seats.insert(member.session, Listener { ssrc, context, peer });
+            if let Some(connection) = self.connections.get(&member.session) {
+                let (ssrc, context, peer) = (member.ssrc, context(member), connection.peer.clone());
+                listeners.insert(member.session, Listener { ssrc, context, peer });
             }
         }
         let audience = |group: &Group| {
-            let listeners = group.listeners.iter().filter_map(|session| seats.get(session));
-            Arc::new(Audience::new(group.channel, listeners.cloned()))
+            let heard_by = group.listeners.iter().filter_map(|session| listeners.get(session));
+            Arc::new(Audience::new(group.channel, heard_by.cloned()))
         };
         let audiences: Vec<_> = hearing.groups.iter().map(audience).collect();
         self.set_selections();
         let flows = hearing.speeches.iter().filter_map(|speech| {
-            let (member, seat) = (self.state.member(speech.session)?, seats.get(&speech.session)?);
+            let (member, speaker) = (self.state.member(speech.session)?, listeners.get(&speech.session)?);
             let channel = member.channel.filter(|_| speech.flow == FlowId::CHANNEL);
             let route = Route {
                 audience: Arc::clone(audiences.get(speech.group)?),
-                context: seat.context,
+                context: speaker.context,
                 priority: member.priority,
                 selection: channel.and_then(|channel| self.selections.get(&channel)).cloned(),
                 tap: channel.and_then(|channel| self.recorder.tap(channel)),

@@ -102,14 +102,18 @@ impl<P: Peer> Control<P> {
             }
         }
         for session in pending.arrived {
-            if let Some(place) = self.seats.remove(&session) {
-                place.send_away(CloseCode::Internal, "");
+            if let Some(connection) = self.connections.remove(&session) {
+                connection.send_away(CloseCode::Internal, "");
             }
         }
         // Who left in the batch is gone all the same.
-        let seats = &self.seats;
-        let gone: Vec<_> =
-            self.state.members().map(|member| member.session).filter(|id| !seats.contains_key(id)).collect();
+        let connections = &self.connections;
+        let gone: Vec<_> = self
+            .state
+            .members()
+            .map(|member| member.session)
+            .filter(|id| !connections.contains_key(id))
+            .collect();
         let events: Vec<_> = gone.into_iter().flat_map(|id| self.state.apply(Change::Depart(id))).collect();
         self.publish(&events, &[]);
         for reply in pending.replies {

@@ -42,9 +42,9 @@ impl<P: Peer> Control<P> {
             return answered(Err(Refused::RateLimited(wait)));
         }
         if let Actor::Session(session) = actor
-            && let Some(place) = self.seats.get(&session)
+            && let Some(connection) = self.connections.get(&session)
         {
-            place.activity.acts(self.shared.clock.monotonic());
+            connection.activity.acts(self.shared.clock.monotonic());
         }
         let answer = match change.created() {
             Some(id) => response::Body::Created(wire::Created { id }),
@@ -99,8 +99,8 @@ impl<P: Peer> Control<P> {
     fn note_restraint(&mut self, session: SessionId, change: &Change) {
         let Change::Moderate { muted, deafened, .. } = change else { return };
         let Some(member) = self.state.member(session).filter(|member| member.user.is_none()) else { return };
-        let Some(place) = self.seats.get(&session) else { return };
+        let Some(connection) = self.connections.get(&session) else { return };
         let restraint = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));
-        self.restrained.note(place.address, restraint);
+        self.restrained.note(connection.address, restraint);
     }
 }

@@ -78,7 +78,7 @@ impl<P: Peer> Control<P> {
         let may = |member: &Member| self.state.permissions(member, afk).contains(Permissions::JOIN);
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
         let idle = elsewhere.filter(|member| may(member)).filter_map(|member| {
-            let activity = &self.seats.get(&member.session)?.activity;
+            let activity = &self.connections.get(&member.session)?.activity;
             Some((member.session, limit.saturating_sub(activity.idle(now))))
         });
         idle.collect()

@@ -50,7 +50,7 @@ impl<P: Peer> Control<P> {
     fn within(&self, subject: Option<&create_ban::Subject>) -> Vec<SessionId> {
         let Some(create_ban::Subject::Network(network)) = subject else { return Vec::new() };
         let Some(range) = network_of(network) else { return Vec::new() };
-        let within = self.seats.iter().filter(|(_, place)| range.covers(place.address));
+        let within = self.connections.iter().filter(|(_, connection)| range.covers(connection.address));
         within.map(|(session, _)| *session).collect()
     }
 }

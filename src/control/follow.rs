@@ -79,7 +79,7 @@ impl<P: Peer> Control<P> {
 
     /// Whether somebody is kept out by now: by account, by address or by the key of the device.
     fn is_banned(&self, bans: &[Ban], member: &Member, now: Timestamp) -> bool {
-        let address = self.seats.get(&member.session).map(|place| place.address);
+        let address = self.connections.get(&member.session).map(|connection| connection.address);
         if ban_on(bans, member.user, address, None, now).is_some() {
             return true;
         }
@@ -112,8 +112,8 @@ impl<P: Peer> Control<P> {
         let (events, removed) = self.state.stand(standing);
         self.publish(&events, &[]);
         for session in removed {
-            if let Some(place) = self.seats.remove(&session) {
-                place.send_away(CloseCode::LoggedOut, "");
+            if let Some(connection) = self.connections.remove(&session) {
+                connection.send_away(CloseCode::LoggedOut, "");
             }
         }
     }

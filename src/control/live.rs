@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attachment::Attachment;
-use super::place::Place;
+use super::connection::Connection;
 use super::recorder::Recorder;
 use super::restrained::Restrained;
 use super::shared::Shared;
@@ -17,7 +17,7 @@ use crate::voice::{Peer, SpeakerSelection};
 /// What the control thread owns.
 pub(super) struct Control<P> {
     pub(super) state: State,
-    pub(super) seats: HashMap<SessionId, Place<P>>,
+    pub(super) connections: HashMap<SessionId, Connection<P>>,
     pub(super) shared: Arc<Shared<P>>,
     pub(super) last_attachment: u64,
     /// Which speakers are passed on, in channels that pass on only so many at once.
@@ -35,7 +35,7 @@ impl<P: Peer> Control<P> {
         let feed = Feed::new(state.organization(), shared.clock.wall());
         Self {
             state,
-            seats: HashMap::new(),
+            connections: HashMap::new(),
             last_attachment: 0,
             selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
@@ -58,7 +58,8 @@ impl<P: Peer> Control<P> {
                 let member = self.state.member(session);
                 let author = member.and_then(|member| member.user).map_or(Author::Guest, Author::User);
                 let way = member.and_then(|member| member.key).map(Way::Key);
-                By::new(author, self.seats.get(&session).map(|place| place.address), at).by_way_of(way)
+                By::new(author, self.connections.get(&session).map(|connection| connection.address), at)
+                    .by_way_of(way)
             }
         }
     }

@@ -35,8 +35,8 @@ impl<P: Peer> Control<P> {
         self.publish(&events, &arrived);
         self.make_known(happened);
         for (session, code, words) in dismissed {
-            if let Some(place) = self.seats.remove(&session) {
-                place.send_away(code, &words);
+            if let Some(connection) = self.connections.remove(&session) {
+                connection.send_away(code, &words);
             }
         }
         for reply in replies {

@@ -188,9 +188,9 @@ impl<P: Peer> Control<P> {
             let session = SessionId(member.session);
             let hidden =
                 self.state.member(session).and_then(|of| of.channel).is_some() && member.channel == 0;
-            if let Some(place) = self.seats.get(&session).filter(|_| !hidden) {
-                member.idle_ms = u64::try_from(place.activity.idle(now).as_millis()).unwrap_or(u64::MAX);
-                member.talking = place.activity.talks(now);
+            if let Some(connection) = self.connections.get(&session).filter(|_| !hidden) {
+                member.idle_ms = u64::try_from(connection.activity.idle(now).as_millis()).unwrap_or(u64::MAX);
+                member.talking = connection.activity.talks(now);
             }
         }
         Ok(snapshot)

@@ -109,8 +109,8 @@ impl<P: Peer> Control<P> {
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.handle_batch(&mut batch) {
                 Some(Last::Stop { reply }) => {
-                    for place in self.seats.values_mut() {
-                        place.say_goodbye(CloseCode::ShuttingDown, "");
+                    for connection in self.connections.values_mut() {
+                        connection.say_goodbye(CloseCode::ShuttingDown, "");
                     }
                     self.recorder.stop(self.shared.clock.wall());
                     let _ = reply.send(());
@@ -136,8 +136,8 @@ impl<P: Peer> Control<P> {
         self.shared.deleted.store(true, Ordering::Release);
         self.shared.table.store(Arc::default());
         self.shared.connected.store(0, Ordering::Relaxed);
-        for place in std::mem::take(&mut self.seats).into_values() {
-            place.send_away(CloseCode::OrganizationDeleted, "");
+        for connection in std::mem::take(&mut self.connections).into_values() {
+            connection.send_away(CloseCode::OrganizationDeleted, "");
         }
         self.recorder.stop(self.shared.clock.wall());
         Ok(deleted)

@@ -4,22 +4,22 @@
 mod access;
 mod account;
 mod audit;
+mod channel;
 pub(super) mod declare;
 mod device;
 mod job;
 mod layout;
 mod ledger;
 pub(super) mod list;
-mod place;
 mod subject;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
 pub use account::*;
 pub use audit::*;
+pub use channel::*;
 pub use device::*;
 pub use job::*;
 pub(super) use ledger::*;
-pub use place::*;
 pub use subject::SubjectKind;
 
 use crate::id::{OrganizationId, RoleId};

@@ -11,7 +11,7 @@ use crate::protocol::{CloseCode, EncodedBody, encode};
 use crate::voice::{Activity, Peer};
 
 /// A connected session's way out: its voice, its events.
-pub(super) struct Place<P> {
+pub(super) struct Connection<P> {
     pub(super) peer: P,
     pub(super) address: IpAddr,
     pub(super) attachment: u64,
@@ -21,7 +21,7 @@ pub(super) struct Place<P> {
     next: u64,
 }
 
-impl<P: Peer> Place<P> {
+impl<P: Peer> Connection<P> {
     pub(super) fn new(
         peer: P,
         address: IpAddr,
