@@ -5,11 +5,12 @@
 //! Identifiers of users, roles, channels, tokens, keys and bans begin with their organization's number
 //! (see [`range_of`]), so what belongs to an organization lies together and needs no index.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, TableError,
-    WriteTransaction,
+    TableHandle, WriteTransaction,
 };
 
 use super::error::ReadError;
@@ -72,7 +73,8 @@ macro_rules! tables {
         }
 
         impl Tables {
-            /// Opens every table of a snapshot. All of them exist: they are made with the file.
+            /// Opens every table of a snapshot. All of them exist: they are made with the file, or when a file that lacks
+            /// some is opened.
             pub(super) fn open(snapshot: &ReadTransaction) -> Result<Self, TableError> {
                 Ok(Self { $($name: snapshot.open_table(definition::$name)?,)* })
             }
@@ -134,6 +136,12 @@ macro_rules! tables {
         /// The open tables of a write transaction.
         pub(super) struct WriteTables<'t> {
             $(pub(super) $name: Table<'t, $key, $value>,)*
+        }
+
+        /// Whether a file lacks none of the tables.
+        pub(super) fn has_all(snapshot: &ReadTransaction) -> Result<bool, ReadError> {
+            let there: HashSet<String> = snapshot.list_tables()?.map(|table| table.name().to_owned()).collect();
+            Ok([$($stored),*].iter().all(|name| there.contains(*name)))
         }
 
         impl<'t> WriteTables<'t> {

@@ -72,6 +72,8 @@ pub(super) fn verify_database(
     match migrate::schema(database)? {
         None => problems.push(Problem("the file is empty".to_owned())),
         Some(SCHEMA) => {
+            // A table that isn't there is one that is empty.
+            migrate::complete(database)?;
             let tables = Tables::open(&database.begin_read()?)?;
             problems.extend(rows(&tables, progress));
         }

@@ -8,11 +8,11 @@ use parlour::auth::{OneTimeCode, Scheme, StoredPassword, Token};
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::{
-    AuditFilter, BACKUPS, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening,
+    AuditFilter, BACKUPS, By, Channel, Failed, Grant, JobKind, JobState, OWNER, OpenError, Opening,
     OrganizationSettings, Purpose, Restraint, Role, SEEDED_ORGANIZATION, STORE_FILE, Store, Verb, peek,
     rollback, verify_file, write,
 };
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 
 const HOME: parlour::id::OrganizationId = SEEDED_ORGANIZATION;
 const THEN: u64 = 1_760_000_000_000;
@@ -428,4 +428,72 @@ fn other_files_are_refused_and_untouched() {
     assert!(refused.to_string().contains("not a sound Parlour database"), "{refused}");
     let database = Database::open(&path).unwrap();
     assert_eq!(database.begin_read().unwrap().list_tables().unwrap().count(), 1);
+}
+
+/// Holds the schema of today to what it was when files of it came to be.
+#[test]
+fn a_file_of_schema_5_is_read_as_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_of_schema(5, directory.path());
+    let store = Store::open(&path, NOW).unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+    let (alice, bob) = (UserId(1), UserId(2));
+    let user = store.user(alice).unwrap().unwrap();
+    assert_eq!((user.name.as_str(), user.email.as_deref()), ("alice", Some("alice@example.org")));
+    assert_eq!(user.password.unwrap().salt, [7; 16]);
+    assert!(store.role_by_name(HOME, "Helper").unwrap().unwrap().second_factor);
+    let restraint = store.restraint(HOME, bob).unwrap().unwrap();
+    assert_eq!((restraint.muted, restraint.deafened), (true, false));
+    let settings = store.organization_settings(HOME).unwrap();
+    assert_eq!((settings.welcome.as_str(), settings.afk_ms), ("Be kind.", 1_200_000));
+    assert_eq!((settings.default_channel, settings.afk_channel), (Some(ChannelId(5)), Some(ChannelId(2))));
+    assert_eq!(store.bans(HOME, None, 9).unwrap()[0].reason, "shouted");
+    assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].uses, 3);
+    let session = store.sessions_of(alice, None, 9).unwrap().remove(0);
+    let device = store.device(alice, session.id).unwrap().unwrap();
+    assert_eq!((session.device.as_str(), device.key.map(|key| key.0)), ("laptop", Some([6; 32])));
+    assert_eq!(store.device_keys_of(alice).unwrap()[0].public, [7; 32]);
+    assert_eq!(store.second_factor(alice).unwrap().unwrap().last_step, 42);
+    assert_eq!(store.api_keys_of(alice, None, 9).unwrap()[0].name, "robot");
+    assert_eq!(store.profile(bob).unwrap().unwrap().bio, "Likes tea");
+    assert_eq!(store.favourites(bob).unwrap()[0].channel, ChannelId(5));
+    assert_eq!(store.settings(HOME, Some(bob)).unwrap()[0].value, "dark");
+    assert_eq!(store.outbox(0, 9).unwrap()[0].to, "alice@example.org");
+    let club = store.organization_by_tag("club").unwrap().unwrap();
+    assert_eq!(store.users(club.id, None, 9).unwrap()[0].name, "carol");
+    let everywhere = store.overwrites(HOME, None, 9).unwrap();
+    assert_eq!((everywhere.len(), everywhere[0].deny), (1, Permissions::SPEAK));
+}
+
+/// A table that came after the file is empty in it; it is made when the file is opened, or looked at.
+#[test]
+fn a_file_that_lacks_a_table_gets_it() {
+    const RESTRAINTS: &str = "restraints/5";
+    let delete = |transaction: &redb::WriteTransaction| {
+        let table = transaction.list_tables().unwrap().find(|table| table.name() == RESTRAINTS).unwrap();
+        assert!(transaction.delete_table(table).unwrap());
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    drop(Store::open(&path, NOW).unwrap());
+    tamper(&path, delete);
+    assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
+    tamper(&path, delete);
+    let schema = peek(&path).unwrap().0;
+    // Opening it is no migration.
+    let store = Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+    let new = write::NewUser {
+        organization: HOME,
+        name: "alice".to_owned(),
+        email: None,
+        password: None,
+        roles: Vec::new(),
+    };
+    let user = store.run(By::server(NOW), write::create_user(new)).unwrap().id;
+    let restraint = Restraint { organization: HOME, user, muted: true, deafened: false };
+    store.run(By::server(NOW), write::put_restraint(restraint)).unwrap();
+    assert_eq!(store.restraint(HOME, user).unwrap(), Some(restraint));
+    drop(store);
+    assert_eq!((peek(&path).unwrap().0, verify_file(&path, &mut |_| ()).unwrap()), (schema, vec![]));
 }

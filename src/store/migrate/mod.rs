@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
-use redb::{Database, ReadableTable, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use serde::Serialize;
 
 use super::error::{OpenError, ReadError};
@@ -31,7 +31,7 @@ use super::open::Open;
 use super::record::{Counted, OrganizationSettings, Restraint, Role};
 use super::row::Record;
 use super::seed;
-use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, range_of};
+use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, has_all, range_of};
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
 use history::{has_tables, record};
@@ -153,7 +153,7 @@ pub(super) fn prepare(
         }
     }
     if found == SCHEMA {
-        return Ok(());
+        return complete(database).map_err(read);
     }
     if !opening.migrate {
         return Err(OpenError::Older { path: path.into(), found, known: SCHEMA });
@@ -170,6 +170,19 @@ pub(super) fn prepare(
     for migration in &MIGRATIONS[first..] {
         run(database, migration, now, backup.as_deref(), opening).map_err(read)?;
     }
+    complete(database).map_err(read)
+}
+
+/// Makes the tables that a file of the present schema lacks, empty. So a table that begins empty needs no migration and no
+/// schema of its own.
+pub(super) fn complete(database: &Database) -> Result<(), ReadError> {
+    if has_all(&database.begin_read()?)? {
+        return Ok(());
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    drop(WriteTables::open(&transaction)?);
+    transaction.commit()?;
     Ok(())
 }
 
@@ -278,10 +291,6 @@ fn run(
         backup: backup.map(Path::to_path_buf),
     };
     record(&mut transaction.open_table(definition::migrations)?, &applied)?;
-    if migration.to == SCHEMA {
-        // Makes the tables that begin empty.
-        WriteTables::open(&transaction)?;
-    }
     transaction.commit()?;
     (opening.progress)(&words, 1.0);
     tracing::info!(schema = migration.to, milliseconds, "the database was migrated");
