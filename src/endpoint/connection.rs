@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 use web_transport_quinn as web;
 
-use super::Shared;
 use super::handshake::ExpectHello;
 use super::link::{Link, WebLink};
+use super::shared::Shared;
 use super::web_socket::SocketLink;
 use crate::protocol::{ALPN_WEB, CloseCode};
 

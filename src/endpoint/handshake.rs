@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::link::{Link, Reply};
 use super::session::Session;
-use super::{LinkPeer, Shared, exchange};
+use super::shared::Shared;
+use super::{LinkPeer, exchange};
 use crate::control::{Entered, Handle, Newcomer, Refused, Visitor};
 use crate::protocol::call::Call;
 use crate::protocol::wire::{Hello, Welcome, request, response};

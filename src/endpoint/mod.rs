@@ -9,12 +9,14 @@ mod exchange;
 mod handshake;
 mod identity;
 mod intake;
+mod limits;
 mod link;
 mod local;
 mod peer;
 mod relay;
 mod session;
 mod shard;
+mod shared;
 mod socket;
 mod validity;
 mod web_socket;
@@ -22,6 +24,7 @@ mod web_socket;
 pub use certificates::{CertificateError, Certificates};
 pub use identity::{Identity, IdentityError};
 pub use intake::{Intake, NoRoom};
+pub use limits::Limits;
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
 pub use peer::LinkPeer;
 pub use validity::{Validity, own_certificate};
@@ -30,7 +33,6 @@ pub use web_socket::{Outgoing, SocketEnd};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -38,9 +40,9 @@ use tokio::sync::Semaphore;
 use crate::control::Organizations;
 use crate::protocol::{ALPN, ALPN_WEB, wire};
 use crate::transport;
-use crate::voice::Rates;
 use relay::{Relay, Way};
 use shard::Shard;
+use shared::Shared;
 
 /// Connections above the number of sessions that may be in their handshake.
 const HANDSHAKE_ROOM: usize = 64;
@@ -72,39 +74,6 @@ pub enum BindError {
         "the identity certificate can't be used for TLS: {0}; restore it from a backup, or remove it to get a new identity"
     )]
     Tls(#[from] transport::TlsError),
-}
-
-/// What one connection may do, and how long it may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Sessions at most; connections in their handshake come on top.
-    pub sessions: usize,
-    /// Voice packets and bytes a second of one session.
-    pub voice: Rates,
-    /// Requests a second of one session, sustained.
-    pub requests_per_second: u32,
-    /// Requests that may come at once.
-    pub request_burst: u32,
-    /// Time from the first packet to being logged in.
-    pub handshake: Duration,
-    /// Silence after which a connection is given up.
-    pub idle: Duration,
-    /// How long frames wait for each other where several people speak.
-    pub gather: Duration,
-    /// Threads that carry connections and voice, at least one.
-    pub shards: usize,
-}
-
-/// What the tasks of a shard's connections share.
-#[derive(Debug)]
-struct Shared {
-    shard: u8,
-    organizations: Organizations<LinkPeer>,
-    limits: Limits,
-    welcome: wire::Welcome,
-    relay: Relay,
-    /// Room for connections, of all shards.
-    room: Arc<Semaphore>,
 }
 
 /// The server's side of QUIC, bound and not yet accepting.

@@ -12,7 +12,8 @@ use tracing::{Instrument, Span};
 
 use super::link::{Link, Question, Reply};
 use super::relay::{Forwarded, Frame};
-use super::{LinkPeer, Shared, exchange};
+use super::shared::Shared;
+use super::{LinkPeer, exchange};
 use crate::control::{Actor, Attached, Handle, Refused};
 use crate::id::FlowId;
 use crate::protocol::wire::request;

@@ -11,10 +11,11 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::connection;
 use super::intake::Arrival;
 use super::relay::Frame;
+use super::shared::Shared;
 use super::socket::Batching;
-use super::{Shared, connection};
 use crate::protocol::CloseCode;
 
 /// How long the connections get to take their leave when the server stops.

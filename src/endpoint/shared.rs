@@ -1,0 +1,23 @@
+//! What the connections of a shard have together.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::limits::Limits;
+use super::peer::LinkPeer;
+use super::relay::Relay;
+use crate::control::Organizations;
+use crate::protocol::wire;
+
+/// What the tasks of a shard's connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) shard: u8,
+    pub(super) organizations: Organizations<LinkPeer>,
+    pub(super) limits: Limits,
+    pub(super) welcome: wire::Welcome,
+    pub(super) relay: Relay,
+    /// Room for connections, of all shards.
+    pub(super) room: Arc<Semaphore>,
+}
