@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::chart;
 use super::count::{EVERY, Stamp};
+use super::crowd::Progress;
 use super::tally::Delays;
-use super::{Progress, chart};
 use crate::client::{Ended, Session};
 use crate::id::FlowId;
 

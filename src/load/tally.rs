@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Workload;
+use super::workload::Workload;
 
 /// Delays, counted in steps of 3 % from a microsecond on: what a percentile needs, in 5 KB.
 #[derive(Clone, Debug, PartialEq, Eq)]
