@@ -2,10 +2,7 @@
 
 use std::io;
 
-use clap::{Args, CommandFactory, ValueEnum};
-
-use super::Cli;
-use super::output::Output;
+use clap::{Args, Command, ValueEnum};
 
 /// Print completions for a shell, or the manual page.
 #[derive(Debug, Args)]
@@ -28,9 +25,9 @@ enum Kind {
 }
 
 impl Completions {
-    pub(super) fn run(self, _: Output) -> anyhow::Result<()> {
+    /// Prints what was asked for of the whole command.
+    pub(super) fn run(self, mut command: Command) -> anyhow::Result<()> {
         use clap_complete::{Shell, generate};
-        let mut command = Cli::command();
         let shell = match self.kind {
             Kind::Bash => Shell::Bash,
             Kind::Fish => Shell::Fish,

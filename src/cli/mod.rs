@@ -47,7 +47,7 @@ mod who;
 mod why;
 mod words;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use output::Output;
 
 /// A self-hosted voice server, its client and its tools.
@@ -219,15 +219,13 @@ impl Command {
             Self::Db(command) => command.run(output).await,
             Self::Demo(command) => command.run(output).await,
             Self::Bench(command) => command.run(output).await,
-            Self::Completions(command) => command.run(output),
+            Self::Completions(command) => command.run(Cli::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,22 +1,22 @@
 //! `parlour recording`.
 
 mod fetch;
+mod measure;
 mod start;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::connect::{JoinPassword, RemoteServer, Server};
-use super::operate::now;
 use super::output::Output;
 use super::span::Span;
 use super::words::clock;
 use crate::client::{Recording as Made, Session};
 use crate::id::ChannelId;
+use measure::{length, size};
 
 /// Recordings that the server makes: a file for each speaker; everybody in the channel is told.
 #[derive(Debug, Args)]
@@ -123,15 +123,6 @@ async fn list(session: &Session, output: Output) -> anyhow::Result<()> {
         ));
     }
     Ok(())
-}
-
-/// How long it is, or has been running.
-fn length(recording: &Made) -> Duration {
-    recording.ended.unwrap_or_else(now).since(recording.started)
-}
-
-fn size(recording: &Made) -> u64 {
-    recording.files.iter().map(|file| file.bytes).sum()
 }
 
 fn speakers(recording: &Made) -> String {

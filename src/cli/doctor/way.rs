@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::super::connect::{CLIENT, RemoteServer};
 use super::super::operate::now;
-use super::Report;
+use super::report::Report;
 use crate::client::{Address, ConnectError, probe_native, probe_page, probe_web};
 use crate::id::{Fingerprint, Timestamp};
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::{length, size};
+use super::measure::{length, size};
 use crate::cli::operate::Bar;
 use crate::cli::output::{Output, counted};
 use crate::cli::words::clock;
