@@ -256,3 +256,45 @@ fn an_account_has_so_many_api_keys_and_revokes_its_own() {
     let other = revoke_token(HOME, Purpose::PasswordReset, token);
     assert_eq!(store.refused(other), RevokeTokenError::NoSuchToken);
 }
+
+/// Whoever reads what is sent to an address that was given up doesn't get in by it.
+#[test]
+fn codes_that_were_sent_to_an_address_end_with_it() {
+    let store = Fixture::new();
+    let user = store.write(create_user(new_user("alice"))).unwrap().id;
+    let good = |purpose, code: u8| store.token(purpose, &TokenHash([code; 32]), NOW).unwrap().is_some();
+    let proven = |to: &str, code| {
+        store.write(set_email(user, Some(letter(to, code)))).unwrap();
+        store.write(verify_email(user, TokenHash([code; 32]))).unwrap();
+    };
+    proven("old@example.org", 1);
+    store.write(request_reset(user, letter("old@example.org", 2))).unwrap();
+    // The same address once more changes nothing.
+    store.write(set_email(user, Some(letter("old@example.org", 3)))).unwrap();
+    assert!(good(Purpose::PasswordReset, 2) && good(Purpose::EmailVerification, 3));
+    store.write(set_email(user, Some(letter("new@example.org", 4)))).unwrap();
+    assert!(!good(Purpose::PasswordReset, 2) && !good(Purpose::EmailVerification, 3));
+    assert!(good(Purpose::EmailVerification, 4), "the new address can still be proven");
+    let refused = store.refused(reset_password(TokenHash([2; 32]), StoredPassword::decoy(), true));
+    assert_eq!(refused, ResetPasswordError::Invalid);
+
+    store.write(verify_email(user, TokenHash([4; 32]))).unwrap();
+    store.write(request_reset(user, letter("new@example.org", 5))).unwrap();
+    store.write(set_email(user, None)).unwrap();
+    assert!(!good(Purpose::PasswordReset, 5), "removed");
+
+    proven("third@example.org", 6);
+    store.write(request_reset(user, letter("third@example.org", 7))).unwrap();
+    let edit = UserEdit { email: Some(Some("fourth@example.org".to_owned())), ..UserEdit::default() };
+    store.write(edit_user(user, edit)).unwrap();
+    assert!(!good(Purpose::PasswordReset, 7), "changed by the owner");
+
+    // An address that another account only claims, and loses.
+    proven("fifth@example.org", 8);
+    let edit = UserEdit { email: Some(Some("bob@example.org".to_owned())), ..UserEdit::default() };
+    store.write(edit_user(user, edit)).unwrap();
+    store.write(set_email(user, Some(letter("bob@example.org", 9)))).unwrap();
+    let bob = store.write(create_user(NewUser { email: None, ..new_user("bob") })).unwrap().id;
+    store.write(set_email(bob, Some(letter("bob@example.org", 10)))).unwrap();
+    assert!(!good(Purpose::EmailVerification, 9) && good(Purpose::EmailVerification, 10));
+}

@@ -280,6 +280,8 @@ fn by_letter(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, se
         }
         (Some(_), ..) => {
             after.email = None;
+            after.resets.clear();
+            after.proofs.clear();
             ("set_email (none)", write::set_email(user, None).or_nothing())
         }
         (None, ..) => {

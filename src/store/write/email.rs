@@ -6,9 +6,10 @@ use thiserror::Error;
 use super::super::error::{ReadError, Stop};
 use super::super::index::IndexKey;
 use super::super::open::{By, Open};
-use super::super::record::{Purpose, User};
+use super::super::record::{OneTimeToken, Purpose, User};
 use super::Write;
 use super::mail::{NewMail, queue};
+use super::rows::remove_where;
 use super::token::{NewToken, is_hash_taken, put_new, take_valid, valid};
 use crate::auth::TokenHash;
 use crate::id::UserId;
@@ -80,7 +81,7 @@ pub enum SetEmailError {
 }
 
 /// The account has the letter's address from now on, which isn't proven, and the letter carries the code that proves it;
-/// without a letter the account has no address any more. An account that only claimed the address loses it: it may not be
+/// without a letter the account has no address any more. Codes that were sent to another address are good no more. An account that only claimed the address loses it: it may not be
 /// its own.
 pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEmailError> {
     Write::new(move |open| {
@@ -89,6 +90,7 @@ pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEma
             let user = User { email: None, email_verified: false, ..old.clone() };
             // No address is nobody's.
             let _ = open.put(Some(&old), Some(&user))?;
+            end_codes(open, &old, &user)?;
             return Ok(EmailSet { user, freed: None, letter: None });
         };
         let email = &sent.letter.to;
@@ -108,11 +110,13 @@ pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEma
             let author = std::mem::replace(&mut open.by, server);
             let _ = open.put(Some(&holder), Some(&without))?;
             open.by = author;
+            end_codes(open, &holder, &without)?;
         }
         let email_verified = old.email_verified && old.email.as_ref() == Some(email);
         let user = User { email: Some(email.clone()), email_verified, ..old.clone() };
         // Whoever had the address was looked at above.
         let _ = open.put(Some(&old), Some(&user))?;
+        end_codes(open, &old, &user)?;
         let letter = send(open, &user, Purpose::EmailVerification, Some(email.clone()), sent)?;
         Ok(EmailSet { user, freed, letter: Some(letter) })
     })
@@ -148,6 +152,18 @@ pub fn verify_email(user: UserId, code: TokenHash) -> Write<User, VerifyEmailErr
         let _ = open.put(Some(&old), Some(&user))?;
         Ok(user)
     })
+}
+
+/// Ends the codes that were sent to an account's address, once that is another one: whoever reads what came there may not
+/// get into the account.
+pub(super) fn end_codes(open: &mut Open<'_>, old: &User, new: &User) -> Result<(), ReadError> {
+    if old.email != new.email {
+        let is_sent = |purpose| matches!(purpose, Purpose::PasswordReset | Purpose::EmailVerification);
+        remove_where(open, new.organization, |token: &OneTimeToken| {
+            token.user == Some(new.id) && is_sent(token.purpose)
+        })?;
+    }
+    Ok(())
 }
 
 /// Writes a code that nobody else has, and its letter.

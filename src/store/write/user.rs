@@ -11,6 +11,7 @@ use super::super::record::{
 };
 use super::super::table::{organization_of, range_of};
 use super::close::Kept;
+use super::email::end_codes;
 use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::password::close_after_change;
 use super::rows::{Owner, remove_belongings, remove_where};
@@ -167,7 +168,7 @@ fn is_email(user: &User, taken: Taken) -> bool {
 pub struct UserEdit {
     /// The name.
     pub name: Option<String>,
-    /// The address; another one isn't verified.
+    /// The address; another one isn't verified, and codes that were sent to the one before are good no more.
     pub email: Option<Option<String>>,
     /// The password. Another one closes every way into the account, as
     /// [`set_password`](super::set_password) does.
@@ -213,6 +214,7 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
             return Err(Stop::Refused(EditUserError::LastOwner));
         }
         change(open, &old, &new)?;
+        end_codes(open, &old, &new)?;
         if edit.password.is_some() {
             close_after_change(open, &old, &new, Kept::default())?;
         }
