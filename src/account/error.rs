@@ -14,8 +14,8 @@ use crate::store::write::{
     BanError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
     DeleteUserError, EditUserError, EndSessionError, LiftBanError, MAX_API_KEYS, RefreshSessionError,
     RegisterDeviceKeyError, RegisterError, RemoveDeviceKeyError, RequestResetError, ResetPasswordError,
-    RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError, SetPasswordError,
-    SetSecondFactorError, SettingError, TakeTokenError, VerifyEmailError,
+    RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError, SetPasswordError, SettingError,
+    TakeTokenError, VerifyEmailError,
 };
 use crate::store::{CommitError, Failed, ReadError};
 
@@ -404,14 +404,6 @@ impl From<RegisterDeviceKeyError> for AccountError {
         match error {
             RegisterDeviceKeyError::NoSuchUser => Self::NoSuchUser,
             error @ RegisterDeviceKeyError::TooMany => Self::RegisterDeviceKey(error),
-        }
-    }
-}
-
-impl From<SetSecondFactorError> for AccountError {
-    fn from(error: SetSecondFactorError) -> Self {
-        match error {
-            SetSecondFactorError::NoSuchRole => Self::NoSuchRole,
         }
     }
 }

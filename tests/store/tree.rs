@@ -578,20 +578,3 @@ fn what_moderators_laid_upon_somebody_goes_with_the_account_and_with_the_organiz
     assert_eq!(store.organization_settings(club).unwrap().welcome, "");
     assert_eq!(store.restraint(club, carol).unwrap(), None);
 }
-
-#[test]
-fn roles_need_a_second_factor_all_at_once_or_none() {
-    let store = Fixture::new();
-    let requiring = || {
-        let roles = store.roles(HOME, None, 99).unwrap().into_iter();
-        roles.filter(|role| role.second_factor).map(|role| role.id.0).collect::<Vec<_>>()
-    };
-    store.write(set_second_factor(vec![RoleId(2), RoleId(3)], true)).unwrap();
-    assert_eq!(requiring(), [2, 3]);
-    let refused = store.write(set_second_factor(vec![RoleId(2), RoleId(99)], false)).unwrap_err();
-    assert_eq!(refused, Failed::Refused(SetSecondFactorError::NoSuchRole));
-    assert_eq!(requiring(), [2, 3]);
-    let edit = RoleEdit { second_factor: Some(false), ..RoleEdit::default() };
-    store.write(edit_role(RoleId(3), edit)).unwrap();
-    assert_eq!(requiring(), [2]);
-}

@@ -156,20 +156,6 @@ impl Store {
     ) -> Result<Vec<Ban>, ReadError> {
         self.look(|tables| page_of(&tables.bans, home, after.map(u64::from), limit, |_| true))
     }
-
-    /// A ban that keeps somebody out now: the account, the address or the certificate.
-    pub fn ban_of(
-        &self,
-        home: OrganizationId,
-        user: Option<UserId>,
-        address: Option<IpAddr>,
-        certificate: Option<Fingerprint>,
-        now: Timestamp,
-    ) -> Result<Option<Ban>, ReadError> {
-        let applies = |ban: &Ban| applies(ban, user, address, certificate, now);
-        let found = self.look(|tables| page_of(&tables.bans, home, None, 1, applies))?;
-        Ok(found.into_iter().next())
-    }
 }
 
 /// The first of some bans that keeps somebody out now: the account, the address or the device's key.

@@ -25,11 +25,6 @@ pub struct NewMail {
     pub expires: Timestamp,
 }
 
-/// A letter waits to be sent; answers with its number.
-pub fn put_mail(new: NewMail) -> Write<u64, std::convert::Infallible> {
-    Write::new(move |open| Ok(queue(open, &new)?))
-}
-
 /// Puts a letter into the outbox, and answers with its number.
 pub(super) fn queue(open: &mut Open<'_>, new: &NewMail) -> Result<u64, ReadError> {
     let (first, last) = {

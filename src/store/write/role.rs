@@ -181,29 +181,6 @@ pub fn edit_role(id: RoleId, edit: RoleEdit) -> Write<Role, EditRoleError> {
     })
 }
 
-/// Why roles can't need a second factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SetSecondFactorError {
-    /// One of them doesn't exist.
-    #[error("there is no such role")]
-    NoSuchRole,
-}
-
-/// Roles grant nothing to whoever has no second factor from now on, or do again: all of them, or none.
-pub fn set_second_factor(roles: Vec<RoleId>, required: bool) -> Write<(), SetSecondFactorError> {
-    Write::new(move |open| {
-        let mut changed = Vec::new();
-        for id in &roles {
-            changed.push(open.require::<Role, _>(id.0, SetSecondFactorError::NoSuchRole)?);
-        }
-        for old in changed {
-            // The name stays, so nothing can be taken.
-            let _ = open.put(Some(&old), Some(&Role { second_factor: required, ..old.clone() }))?;
-        }
-        Ok(())
-    })
-}
-
 /// Why a role can't be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DeleteRoleError {
