@@ -397,7 +397,6 @@ fn parts(
         organizations: organizations.clone(),
         intake: intake.clone(),
         certificates: Arc::clone(certificates),
-        registration: config.registration(),
         metrics_token: config.metrics_token(),
         connections: limits.sessions,
         idle: limits.idle,

@@ -170,6 +170,11 @@ impl Accounts {
         self.0.settings.guests
     }
 
+    /// Who may make an account.
+    pub fn registration(&self) -> Registration {
+        self.0.settings.registration
+    }
+
     /// Hashes a password, on a thread for that.
     pub async fn hash(&self, password: &str) -> Result<StoredPassword, AccountError> {
         let (password, salt) = (password.to_owned(), random()?);

@@ -42,6 +42,17 @@ pub enum Registration {
     Closed,
 }
 
+impl Registration {
+    /// As the setting and the page have it: `invite`, `open` or `closed`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invited => "invite",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// What tokens are made with, and what seals secrets in the database.
 #[derive(Clone, Debug)]
 pub struct Secrets {

@@ -56,7 +56,7 @@ pub use dispatch::Entered;
 pub use handle::Handle;
 pub use newcomer::{Attached, Newcomer};
 pub use nobody::Nobody;
-pub use organizations::Organizations;
+pub use organizations::{Organizations, Site};
 pub use refused::Refused;
 pub use settings::Settings;
 pub use thread::{StartError, Thread, start};

@@ -32,6 +32,15 @@ impl<P> Clone for Organizations<P> {
     }
 }
 
+/// An organization as an address names it, and as people do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its tag; empty for the first one, whose addresses have none.
+    pub tag: String,
+    /// Its name.
+    pub name: String,
+}
+
 #[derive(Debug)]
 struct Inner<P> {
     /// The one that whoever names none means.
@@ -90,6 +99,22 @@ impl<P: Peer> Organizations<P> {
         }
         let row = self.0.first.shared.store.organization_by_tag(&tag)?.ok_or(Refused::NoSuchOrganization)?;
         self.open(row).await
+    }
+
+    /// Where an organization is found, and what it is called, without being started for that. `None` where there is none
+    /// of that tag.
+    pub fn site(&self, tag: &str) -> Result<Option<Site>, Refused> {
+        let row = match tag {
+            "" => None,
+            tag => match self.0.first.shared.store.organization_by_tag(&folded(tag))? {
+                Some(row) => Some(row).filter(|row| row.id != OrganizationId::FIRST),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(match row {
+            Some(row) => Site { tag: row.tag, name: row.name },
+            None => Site { tag: String::new(), name: self.0.first.shared.accounts.name() },
+        }))
     }
 
     /// Those to which somebody came since the server started, in order of creation: no more than there are.

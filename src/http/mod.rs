@@ -4,6 +4,7 @@
 mod error;
 mod headers;
 mod health;
+mod home;
 mod listener;
 mod metrics;
 mod page;
@@ -17,9 +18,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware;
 use axum::routing::get;
+use axum::Router;
 use tokio::sync::watch;
 
 use crate::endpoint::Certificates;
@@ -65,14 +66,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 }
 
 fn router(parts: Arc<Parts>) -> Router {
-    Router::new()
-        .route("/", get(page::index))
-        // An invite's link; what it says is for the page.
-        .route("/i/{code}", get(page::index))
-        // Those of letters: an address is proven, another password chosen.
-        .route("/v/{code}", get(page::index))
-        .route("/r/{code}", get(page::index))
-        .route("/parlour.json", get(page::greeting))
+    home::routes()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))

@@ -18,8 +18,6 @@ pub struct Parts {
     pub intake: Intake,
     /// Which certificate whom is shown.
     pub certificates: Arc<Certificates>,
-    /// Who may make an account: `invite`, `open` or `closed`.
-    pub registration: String,
     /// What a scraper from elsewhere has to show; empty where none may.
     pub metrics_token: String,
     /// Connections at most.
