@@ -33,6 +33,7 @@ mod newcomer;
 mod news;
 mod nobody;
 mod organizations;
+mod overview;
 mod own;
 mod pending;
 mod recorder;

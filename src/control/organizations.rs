@@ -124,6 +124,19 @@ impl<P: Peer> Organizations<P> {
         all
     }
 
+    /// Those to which somebody came since the server started, with their tags, in order of creation. The first one, whose
+    /// addresses have none, has an empty one.
+    pub fn in_use(&self) -> Vec<(String, Handle<P>)> {
+        let served = self.0.served.load();
+        let tag = |tag: &str, handle: &Handle<P>| match handle.shared.organization {
+            OrganizationId::FIRST => String::new(),
+            _ => tag.to_owned(),
+        };
+        let mut all: Vec<_> = served.iter().map(|(key, handle)| (tag(key, handle), handle.clone())).collect();
+        all.sort_by_key(|(_, handle)| handle.shared.organization);
+        all
+    }
+
     /// Sessions connected now, in all of them.
     pub fn connected(&self) -> u64 {
         self.0.served.load().values().map(|handle| u64::from(handle.connected())).sum()

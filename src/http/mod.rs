@@ -7,6 +7,7 @@ mod health;
 mod home;
 mod listener;
 mod metrics;
+mod organizations;
 mod page;
 mod parts;
 mod socket;
@@ -16,14 +17,15 @@ pub use parts::Parts;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::middleware;
 use axum::routing::get;
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::sync::watch;
 
 use crate::endpoint::Certificates;
+use organizations::Listed;
 
 /// Bound, and not yet accepting.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ fn router(parts: Arc<Parts>) -> Router {
     home::routes()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))
         .route("/ws", get(socket::upgrade))
         .fallback(page::file)
         .layer(middleware::map_response(headers::strict))
