@@ -124,6 +124,7 @@ fn settings() -> Settings {
         },
         max_sessions: SESSIONS + 10,
         texts: (100, 100),
+        requests: (100, 100),
         fingerprint: Fingerprint([0; 32]),
         recordings: None,
         addresses: Vec::new(),

@@ -15,11 +15,14 @@ const OPTION: &str = "parlour.options.operation";
 
 /// An operation, as `protocol.proto` has it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own to say of an operation")]
 pub(super) struct Operation {
     /// The member of `Request.body`.
     pub(super) name: String,
     /// Its message.
     pub(super) message: String,
+    /// It holds another request, so the decoded message is in a box.
+    pub(super) boxed: bool,
     /// `Live`, say.
     pub(super) group: String,
     /// `Anybody`, say.
@@ -90,12 +93,17 @@ fn operation(
         connected: flag(option, "connected")?,
         conditional: flag(option, "conditional")?,
         documentation: documentation(pool, message.name())?,
+        boxed: message.fields().any(|field| is_request(&field)),
         message: message.name().to_owned(),
         name,
         needs,
         on,
         answer,
     })
+}
+
+fn is_request(field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Kind::Message(message) if message.full_name() == format!("{PACKAGE}.Request"))
 }
 
 fn text(option: &DynamicMessage, field: &str) -> Result<String, Box<dyn Error>> {
@@ -201,7 +209,8 @@ fn calls(operations: &[Operation]) -> Result<String, Box<dyn Error>> {
             let variant = camel(&one.name);
             let (message, documentation) = (&one.message, marked(&one.documentation));
             writeln!(text, "    /// {documentation}\n    {variant}(wire::{message}),")?;
-            writeln!(from, "request::Body::{variant}(it) => Self::{group}({group}::{variant}(it)),")?;
+            let held = if one.boxed { "*it" } else { "it" };
+            writeln!(from, "request::Body::{variant}(it) => Self::{group}({group}::{variant}({held})),")?;
             writeln!(named, "Self::{variant}(_) => &operation::{},", one.name.to_uppercase())?;
             match one.on.as_str() {
                 // Accounts and roles belong to the organization.

@@ -475,6 +475,7 @@ fn settings(config: &Config, identity: &Identity, secrets: &Secrets, addresses: 
         },
         max_sessions: config.max_sessions() as usize,
         recordings: None,
+        requests: (config.requests_per_second(), config.request_burst()),
         texts: (config.channel_texts_per_second(), config.channel_text_burst()),
         fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),

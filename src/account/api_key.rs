@@ -1,5 +1,6 @@
 //! Keys of programs: made, listed, revoked by their owners.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{AccountError, Accounts, Changed, random, sentence};
@@ -8,7 +9,7 @@ use crate::id::{ApiKeyId, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::protocol::wire;
 use crate::store::write::{self, MAX_API_KEYS, NewApiKey};
-use crate::store::{By, Seen};
+use crate::store::{ApiKey, By, Seen, User};
 
 impl Accounts {
     /// A key for a program of an account, with no more than its owner has: the state saw to that.
@@ -29,6 +30,25 @@ impl Accounts {
         };
         let key = self.run(by, write::create_api_key(new)).await?;
         Ok(wire::ApiKeyMade { id: key.id.0, key: secret.reveal().to_owned() })
+    }
+
+    /// A key that a program shows, and whose it is, while both are good. A wrong one is counted as a failed log-in of the
+    /// address; whoever has a right one never waits for those who guess beside them.
+    pub fn check_api_key(&self, text: &str, from: IpAddr) -> Result<(User, ApiKey), AccountError> {
+        self.check_address(from)?;
+        let now = self.0.clock.wall();
+        let found = match ApiKeySecret::parse(text) {
+            Some(shown) => self.0.store.api_key(shown.prefix(), now)?.filter(|key| key.hash == shown.hash()),
+            None => None,
+        };
+        // One of another organization's account is as if it weren't there.
+        let Some(key) = found.filter(|key| self.0.organization.has(key.user)) else {
+            self.0.attempts.admit(None, from)?;
+            return Err(AccountError::LogInFailed);
+        };
+        let user = self.named(key.user)?;
+        self.0.store.touch(Seen::ApiKey(key.user, key.id), now);
+        Ok((user, key))
     }
 
     /// The keys of an account, without what opens anything.

@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{
-    ApiKeySecret, DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash,
-    device_challenge, device_fingerprint, verify_device,
+    DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash, device_challenge,
+    device_fingerprint, verify_device,
 };
 use crate::id::{ApiKeyId, SessionId, Timestamp, UserId};
 use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire;
 use crate::store::write::{self, Entry, Exchange, Exchanged, NOTICE, NewSession, NewUser, Proof};
-use crate::store::{Author, By, Seen, Session, User};
+use crate::store::{Author, By, Session, User};
 
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
@@ -229,7 +229,7 @@ impl Accounts {
     }
 
     /// The same for who showed something else than a token.
-    fn named(&self, user: UserId) -> Result<User, AccountError> {
+    pub(super) fn named(&self, user: UserId) -> Result<User, AccountError> {
         self.enabled(user).map_err(|refused| match refused {
             AccountError::TokenInvalid => AccountError::LogInFailed,
             other => other,
@@ -263,13 +263,7 @@ impl Accounts {
 
     /// A program, for its owner. It has no token: the key is what it comes back with.
     pub fn by_api_key(&self, text: &str, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
-        self.check_address(visitor.from)?;
-        let now = self.0.clock.wall();
-        let shown = ApiKeySecret::parse(text).ok_or(AccountError::LogInFailed)?;
-        let key = self.0.store.api_key(shown.prefix(), now)?.filter(|key| key.hash == shown.hash());
-        let key = key.ok_or(AccountError::LogInFailed)?;
-        let user = self.named(key.user)?;
-        self.0.store.touch(Seen::ApiKey(key.user, key.id), now);
+        let (user, key) = self.check_api_key(text, visitor.from)?;
         let (session, notice) = (self.0.store.new_session_id(), String::new());
         let (user, name, key) = (Some(user.id), user.name, Some((key.id, key.scopes)));
         Ok(Proven { session, user, name, token: None, access: None, notice, key, displaced: false })

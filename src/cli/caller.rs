@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::connect::Acting;
+use super::connect::{Acting, RemoteServer};
 use super::operate::{LocalServer, is_running, open};
 use crate::client::{NamedOverwrite, RequestError, Role, Session, View};
 use crate::endpoint::ask_local;
@@ -20,8 +20,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) enum Caller {
     /// Somebody who is logged in.
     Person(Session),
+    /// A program by an API key, which doesn't connect for it.
+    Program(Box<Program>),
     /// The machine's owner.
     Owner(Owner),
+}
+
+/// A program, and the server that it asks.
+pub(super) struct Program {
+    server: RemoteServer,
+    key: String,
 }
 
 /// The person who owns the machine, and the organization that they mean: a tag, empty for the first.
@@ -41,8 +49,9 @@ enum Way {
 impl Caller {
     /// Whom the flags of a command name: somebody who is logged in, or the machine's owner.
     pub(super) async fn of(acting: &Acting) -> anyhow::Result<Self> {
-        match acting.session().await? {
-            Some(session) => Ok(Self::Person(session)),
+        match acting.at()? {
+            Some((server, Some(key))) => Ok(Self::Program(Box::new(Program { server, key }))),
+            Some((server, None)) => Ok(Self::Person(server.enter().await?.session)),
             None => Self::owner(&acting.local, acting.organization.tag.as_deref()).await,
         }
     }
@@ -65,6 +74,7 @@ impl Caller {
     pub(super) async fn ask(&self, body: request::Body) -> anyhow::Result<response::Body> {
         let Owner { organization, way } = match self {
             Self::Person(session) => return Ok(session.request(body).await?),
+            Self::Program(program) => return program.ask(body).await,
             Self::Owner(owner) => owner,
         };
         let request = Request { body: Some(body), organization: organization.clone() };
@@ -150,7 +160,14 @@ impl Caller {
         match self {
             Self::Person(session) => session.close().await,
             Self::Owner(Owner { way: Way::Alone(alone), .. }) => alone.stop().await,
-            Self::Owner(Owner { way: Way::Socket(_), .. }) => (),
+            Self::Program(_) | Self::Owner(Owner { way: Way::Socket(_), .. }) => (),
         }
+    }
+}
+
+impl Program {
+    /// Each request has a connection of its own, since the server takes few before a log-in.
+    async fn ask(&self, body: request::Body) -> anyhow::Result<response::Body> {
+        Ok(self.server.connect(None).await?.ask_by_key(&self.key, body).await?)
     }
 }

@@ -25,6 +25,8 @@ pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Server {
     /// The server: parlour://[user@]host[:port][/+TAG][/Channel/Sub]. Default: the one logged in to last.
+    ///
+    /// With an API key in `PARLOUR_API_KEY`, the command acts by that instead of a log-in.
     #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
     pub(super) address: Option<String>,
 }
@@ -123,7 +125,7 @@ impl RemoteServer {
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
         let server = self.address.home();
-        if let Ok(key) = std::env::var("PARLOUR_API_KEY") {
+        if let Some(key) = api_key() {
             return self.enter_by_key(&key).await;
         }
         let Some(known) = self.known().filter(|known| known.is_logged_in()) else {
@@ -211,20 +213,22 @@ pub(super) struct Acting {
 }
 
 impl Acting {
-    /// The session of the person who is logged in; none where the command acts as the machine's owner: when it is said
-    /// to, or when nobody is logged in here.
-    pub(super) async fn session(&self) -> anyhow::Result<Option<Session>> {
+    /// The server that is asked, and the API key that asks there, where it isn't somebody who is logged in; nothing where the
+    /// command acts as the machine's owner: when it is said to, or when nobody is logged in here.
+    pub(super) fn at(&self) -> anyhow::Result<Option<(RemoteServer, Option<String>)>> {
         if self.local.data_dir.is_some() || self.organization.tag.is_some() {
             return Ok(None);
         }
-        let remote = RemoteServer::find(self.server.address.as_deref())?;
-        let is_program = std::env::var_os("PARLOUR_API_KEY").is_some();
-        let is_named = self.server.address.is_some() || is_program;
-        if is_named || remote.known().is_some_and(Known::is_logged_in) {
-            return Ok(Some(remote.enter().await?.session));
-        }
-        Ok(None)
+        let (remote, key) = (RemoteServer::find(self.server.address.as_deref())?, api_key());
+        let is_named = self.server.address.is_some() || key.is_some();
+        let is_asked = is_named || remote.known().is_some_and(Known::is_logged_in);
+        Ok(is_asked.then_some((remote, key)))
     }
+}
+
+/// The key by which a program acts for its owner.
+fn api_key() -> Option<String> {
+    std::env::var("PARLOUR_API_KEY").ok().filter(|key| !key.is_empty())
 }
 
 /// Enters the channel that is named, by itself or in the address; the first one when none is.

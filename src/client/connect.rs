@@ -288,6 +288,19 @@ impl Connected {
         }
     }
 
+    /// Asks for something by an API key of an account, without coming in: nobody sees anybody connect. What is about a
+    /// connected session's voice or presence is refused. A connection takes five requests before a log-in.
+    pub async fn ask_by_key(&self, key: &str, body: request::Body) -> Result<response::Body, RequestError> {
+        let ask = wire::AskByKey { key: key.to_owned(), request: Some(Box::new(body.into())) };
+        match exchange(&self.link.connection, request::Body::AskByKey(Box::new(ask))).await? {
+            response::Body::Answered(answered) => {
+                let response = answered.response.and_then(|response| response.body);
+                response.ok_or(RequestError::Misfit)
+            }
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
     /// Asks for a letter to who forgot the password; answered alike whether there is somebody with this address.
     pub async fn request_reset(&self, email: &str) -> Result<(), RequestError> {
         let email = email.to_owned();

@@ -132,7 +132,9 @@ impl<P: Peer> Handle<P> {
                 self.shared.store.user(id)?.map_or_else(|| format!("user {id}"), |user| user.name)
             }
         };
+        let (after, way) = entry.after_and_way();
         Ok(wire::AuditEntry {
+            way,
             number: entry.number,
             at_ms: entry.at.0,
             by,
@@ -141,7 +143,7 @@ impl<P: Peer> Handle<P> {
             subject: entry.subject.word().to_owned(),
             subject_id: entry.subject_id,
             before: entry.before,
-            after: entry.after,
+            after,
         })
     }
 

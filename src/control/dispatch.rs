@@ -1,5 +1,7 @@
 //! From a request to whoever does it: by the group of its operation, each of which is matched whole where it is done.
 
+use std::net::IpAddr;
+
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -8,13 +10,13 @@ use super::given::Given;
 use super::live::Control;
 use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
-use crate::id::ChannelId;
+use crate::id::{ChannelId, Way};
 use crate::permission::Permissions;
 use crate::protocol::call::{Call, Entry, Live, On, Operator};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, request, response};
 use crate::recording::RecordingError;
-use crate::state::{Asked, Asker, Denied, Facts, State};
+use crate::state::{Asked, Asker, Denied, Facts, Origin, State};
 use crate::store::By;
 use crate::voice::Peer;
 
@@ -76,6 +78,7 @@ impl<P: Peer> Handle<P> {
                 self.follow(accounts.reset_password(reset, visitor.from).await?).await?;
                 return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
             }
+            Entry::AskByKey(ask) => return self.by_key(ask, visitor.from).await.map(Entered::Answer),
         };
         if let Some(user) = proven.user.filter(|_| proven.displaced) {
             self.follow(Changed::User(user)).await?;
@@ -91,6 +94,21 @@ impl<P: Peer> Handle<P> {
                 Err(AccountError::TokenInvalid.into())
             }
         }
+    }
+
+    /// Does one request for the account of an API key, which doesn't connect for it.
+    async fn by_key(&self, ask: &wire::AskByKey, from: IpAddr) -> Result<response::Body, Refused> {
+        let (user, key) = self.shared.accounts.check_api_key(&ask.key, from)?;
+        self.shared.asked_by_key.admit(key.id).map_err(Refused::RateLimited)?;
+        let request = ask.request.as_deref().ok_or(Denied::Missing("request"))?;
+        if !request.organization.is_empty() {
+            return Err(Refused::Unexpected);
+        }
+        let body = request.body.clone().ok_or(Refused::Unsupported)?;
+        let origin = Origin { way: Way::Key(key.id), address: Some(from) };
+        let actor = Actor::Account { user: user.id, ceiling: key.scopes, origin };
+        let response = Box::new(wire::Response { body: Some(self.request(actor, body).await?) });
+        Ok(response::Body::Answered(Box::new(wire::Answered { response: Some(response) })))
     }
 
     async fn operator(&self, actor: Actor, call: Operator) -> Result<response::Body, Refused> {

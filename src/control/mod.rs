@@ -36,6 +36,7 @@ mod organizations;
 mod overview;
 mod own;
 mod pending;
+mod rates;
 mod recorder;
 mod recordings;
 mod refused;
@@ -45,7 +46,6 @@ mod settings;
 mod shared;
 mod slow;
 mod tenants;
-mod texts;
 mod thread;
 
 pub use crate::account::{Proven, Visitor};

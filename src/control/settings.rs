@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_sessions: usize,
     /// Messages to one channel: a second, and at once.
     pub texts: (u32, u32),
+    /// Requests by one API key without a session: a second, and at once.
+    pub requests: (u32, u32),
     /// The server's identity, for its status.
     pub fingerprint: Fingerprint,
     /// Where recordings go; nowhere when the server doesn't record.

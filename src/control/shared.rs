@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use super::alarm::Alarm;
 use super::counts::Counts;
+use super::rates::Rates;
 use super::settings::Settings;
-use super::texts::Texts;
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp};
@@ -23,7 +23,8 @@ pub(super) struct Shared<P> {
     pub(super) table: ArcSwap<ForwardTable<P>>,
     pub(super) store: Arc<Store>,
     pub(super) accounts: Accounts,
-    pub(super) texts: Texts,
+    pub(super) texts: Rates,
+    pub(super) asked_by_key: Rates,
     pub(super) counts: Counts,
     pub(super) voice_counts: voice::Counts,
     pub(super) connected: AtomicU32,
@@ -45,7 +46,8 @@ impl<P> Shared<P> {
             table: ArcSwap::from_pointee(ForwardTable::default()),
             store,
             accounts,
-            texts: Texts::new(settings.texts, clock.clone()),
+            texts: Rates::new(settings.texts, clock.clone()),
+            asked_by_key: Rates::new(settings.requests, clock.clone()),
             counts: Counts::default(),
             voice_counts: voice::Counts::default(),
             connected: AtomicU32::new(0),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::error::{ReadError, Stop};
 use super::index::IndexKey;
 use super::record::declare::{Audited, Numbered, Stored};
-use super::record::{AuditEntry, Author, Counted, Ledger, SERVER, SubjectKind, Verb};
+use super::record::{AuditEntry, Author, Counted, Ledger, SERVER, SubjectKind, Verb, WAY};
 use super::row::Record;
 use super::table::{Listed, WriteTables, range_of};
 use crate::auth::TokenHash;
@@ -232,7 +232,7 @@ impl<'t> Open<'t> {
 /// What an entry says after a change, with what acted for its author.
 fn with_way(after: &str, way: Way) -> String {
     let mut facts = serde_json::from_str::<Map<String, Value>>(after).unwrap_or_default();
-    facts.insert("by way of".to_owned(), Value::String(way.to_string()));
+    facts.insert(WAY.to_owned(), Value::String(way.to_string()));
     Value::Object(facts).to_string()
 }
 

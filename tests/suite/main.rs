@@ -20,6 +20,7 @@ mod log;
 mod operating;
 mod operations;
 mod organizations;
+mod program;
 mod race;
 mod recording;
 mod regressions;

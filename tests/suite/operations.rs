@@ -23,7 +23,7 @@ use web_transport_quinn as web;
 
 /// A request for an operation, on a channel and a session where it is about one. Panics for one that has none.
 #[expect(clippy::too_many_lines, reason = "one list")]
-fn request_for(name: &str, channel: u64, session: u64) -> Body {
+pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
     let new = || "new".to_owned();
     match name {
         "hello" => Body::Hello(Hello { version_min: 1, version_max: 1, ..Hello::default() }),
@@ -34,6 +34,7 @@ fn request_for(name: &str, channel: u64, session: u64) -> Body {
         "log_in_key" => Body::LogInKey(wire::LogInKey::default()),
         "register" => Body::Register(wire::Register::default()),
         "log_in_api_key" => Body::LogInApiKey(LogInApiKey::default()),
+        "ask_by_key" => Body::AskByKey(Box::default()),
         "look_at_invite" => Body::LookAtInvite(wire::LookAtInvite::default()),
         "request_reset" => Body::RequestReset(wire::RequestReset::default()),
         "reset_password" => Body::ResetPassword(wire::ResetPassword::default()),
@@ -204,7 +205,7 @@ fn every_operation_is_tried() {
 }
 
 /// A connection over one of the transports.
-enum Link {
+pub(crate) enum Link {
     Native(quinn::Connection),
     Web(Box<web::Session>),
     Socket(Box<TlsStream<TcpStream>>, u32),
@@ -219,7 +220,7 @@ async fn quic(address: SocketAddr, protocol: &[u8]) -> quinn::Connection {
 }
 
 impl Link {
-    async fn open(transport: &str, address: SocketAddr) -> Self {
+    pub(crate) async fn open(transport: &str, address: SocketAddr) -> Self {
         match transport {
             "native" => Self::Native(quic(address, ALPN).await),
             "webtransport" => {
@@ -280,7 +281,7 @@ impl Link {
         decode::<Response>(&answer, 1 << 20).unwrap().body.unwrap()
     }
 
-    async fn refusal(&mut self, body: Body) -> Option<ErrorCode> {
+    pub(crate) async fn refusal(&mut self, body: Body) -> Option<ErrorCode> {
         match self.ask(body).await {
             response::Body::Error(error) => ErrorCode::from_number(error.code),
             _ => None,
@@ -320,7 +321,7 @@ async fn frame(stream: &mut TlsStream<TcpStream>) -> Vec<u8> {
     }
 }
 
-fn hello() -> Body {
+pub(crate) fn hello() -> Body {
     Body::Hello(Hello { version_min: 1, version_max: 1, client: "test".to_owned(), ..Hello::default() })
 }
 

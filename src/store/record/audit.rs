@@ -120,7 +120,23 @@ stored! {
     of: Organization, |a| (a.organization, a.number);
 }
 
+/// The name under which `after` says by way of what it was made.
+pub(in crate::store) const WAY: &str = "by way of";
+
 impl AuditEntry {
+    /// The fields that changed as they are since, and beside them what acted for the author: empty where they did it
+    /// themselves.
+    pub fn after_and_way(&self) -> (String, String) {
+        let said = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&self.after);
+        let Some((facts, way)) = said.ok().and_then(|mut facts| facts.remove(WAY).map(|way| (facts, way)))
+        else {
+            return (self.after.clone(), String::new());
+        };
+        let after =
+            if facts.is_empty() { String::new() } else { serde_json::Value::Object(facts).to_string() };
+        (after, way.as_str().unwrap_or_default().to_owned())
+    }
+
     /// What `hash` must be after an entry with the hash `previous`. Each field goes in with its length,
     /// in a form of its own that no change of the row's layout changes.
     pub(in crate::store) fn chained(&self, previous: &TokenHash) -> TokenHash {

@@ -1,4 +1,4 @@
-//! How many messages a channel takes, whoever writes them.
+//! How often something may happen: messages to one channel, whoever writes them, and requests by one API key.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,13 +9,12 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
-use crate::id::ChannelId;
 
-/// Channels that are remembered before those that are quiet again are forgotten.
+/// Channels or keys that are remembered before those that are quiet again are forgotten.
 const REMEMBERED: usize = 1_024;
 
-/// The limit of each channel.
-pub(super) struct Texts {
+/// The limit of each channel, or of each key.
+pub(super) struct Rates {
     limiter: RateLimiter<u64, DefaultKeyedStateStore<u64>, Monotonic, NoOpMiddleware<Duration>>,
     clock: Monotonic,
 }
@@ -32,7 +31,7 @@ impl governor::clock::Clock for Monotonic {
     }
 }
 
-impl Texts {
+impl Rates {
     /// So many a second, sustained, and so many at once.
     pub(super) fn new((rate, burst): (u32, u32), clock: Clock) -> Self {
         let number = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
@@ -41,24 +40,24 @@ impl Texts {
         Self { limiter: RateLimiter::hashmap_with_clock(quota, clock.clone()), clock }
     }
 
-    /// Counts a message, or says how long to wait with it.
-    pub(super) fn admit(&self, channel: ChannelId) -> Result<(), Duration> {
+    /// Counts what happens to the one of this identifier, or says how long to wait with it.
+    pub(super) fn admit(&self, id: impl Into<u64>) -> Result<(), Duration> {
         if self.limiter.len() > REMEMBERED {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&channel.0).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        self.limiter.check_key(&id.into()).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Timestamp;
+    use crate::id::{ChannelId, Timestamp};
 
     #[test]
     fn one_channel_s_messages_are_not_another_s() {
         let (clock, turned) = Clock::turned(Timestamp(0));
-        let texts = Texts::new((1, 3), clock);
+        let texts = Rates::new((1, 3), clock);
         for _ in 0..3 {
             texts.admit(ChannelId(1)).unwrap();
         }
