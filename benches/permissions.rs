@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parlour::account::{self, Registration, Secret, Secrets, Visitor};
+use parlour::account::{self, Secret, Secrets, Visitor};
+use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
 use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, start};
 use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
@@ -65,7 +66,7 @@ fn deep() -> State {
         settings: OrganizationSettings::default(),
         next_channel: ChannelId(DEPTH + 1),
         next_role: RoleId(ROLES + 1),
-        limits: Limits { sessions: 10, channels: 1_000 },
+        limits: Limits { sessions: 10, channels: 1_000, entry: EntryPolicy::ALL, is_own: false },
     };
     let mut state = State::new(stored, Timestamp(1));
     let mut member = Member::new(SessionId(1), Some(UserId(1)), "somebody".to_owned(), Ssrc(1));
@@ -113,8 +114,7 @@ fn settings() -> Settings {
                 sealing: Secret(vec![8; 32]),
                 former: Secret(vec![9; 32]),
             },
-            guests: true,
-            registration: Registration::Closed,
+            entry: EntryPolicy::ALL,
             page: String::new(),
             account_tries: 10,
             address_tries: 10,

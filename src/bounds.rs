@@ -1,9 +1,13 @@
-//! What may be said of a channel or a role beside its name, and how many there may be. Pure.
+//! What may be said of a channel or a role beside its name, how many there may be, and who may come in by themselves. Pure.
 
 use thiserror::Error;
 
 /// Organizations of a server at most.
 pub const MAX_ORGANIZATIONS: u64 = 1_000;
+
+/// The highest number that an organization can have. Numbers aren't used again, and identifiers that begin with a higher one
+/// don't fit into the whole numbers that JavaScript counts exactly (2^53).
+pub const LAST_ORGANIZATION: u64 = 1 << 13;
 
 /// Roles of an organization at most.
 pub const MAX_ROLES: usize = 250;
@@ -19,6 +23,73 @@ pub const MAX_DESCRIPTION: usize = 1024;
 
 /// Bytes of a channel's password at most.
 pub const MAX_CHANNEL_PASSWORD: usize = 128;
+
+/// Who may make an account for themselves; what admits more is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Nobody; administrators make accounts.
+    Closed,
+    /// Whoever was invited.
+    Invite,
+    /// Everybody.
+    Open,
+}
+
+impl Registration {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Invite, Self::Open];
+
+    /// Its word in the configuration, in commands and in what the page is told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Invite => "invite",
+            Self::Open => "open",
+        }
+    }
+
+    /// Its number in rows.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The one of a number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.number() == number)
+    }
+
+    /// The one of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+}
+
+/// Who comes in without an administrator's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryPolicy {
+    /// Whether guests are let in.
+    pub guests: bool,
+    /// Who may make an account.
+    pub registration: Registration,
+}
+
+impl EntryPolicy {
+    /// Everybody.
+    pub const ALL: Self = Self { guests: true, registration: Registration::Open };
+
+    /// As much of this policy as another one allows.
+    #[must_use]
+    pub fn within(self, bound: Self) -> Self {
+        Self { guests: self.guests && bound.guests, registration: self.registration.min(bound.registration) }
+    }
+}
+
+impl Default for EntryPolicy {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
 
 /// Colours have 24 bits.
 const COLOURS: u32 = 0xff_ff_ff;
@@ -102,5 +173,25 @@ mod tests {
         let text = |bytes| "x".repeat(bytes);
         assert!(check_description(&text(1024)).is_ok() && check_description(&text(1025)).is_err());
         assert!(check_channel_password(&text(128)).is_ok() && check_channel_password(&text(129)).is_err());
+    }
+
+    #[test]
+    fn a_policy_within_another_admits_what_both_admit() {
+        for guests in [false, true] {
+            for registration in Registration::ALL {
+                let policy = EntryPolicy { guests, registration };
+                assert_eq!(
+                    (policy.within(EntryPolicy::ALL), EntryPolicy::ALL.within(policy)),
+                    (policy, policy)
+                );
+                assert_eq!(Registration::from_word(registration.word()), Some(registration));
+            }
+        }
+        let (strict, lax) = (
+            EntryPolicy { guests: true, registration: Registration::Closed },
+            EntryPolicy { guests: false, registration: Registration::Invite },
+        );
+        assert_eq!(strict.within(lax), EntryPolicy { guests: false, registration: Registration::Closed });
+        assert_eq!(Registration::from_word("Open"), None);
     }
 }

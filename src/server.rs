@@ -13,7 +13,8 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::account::{self, Registration, Secret};
+use crate::account::{self, Secret};
+use crate::bounds::{EntryPolicy, Registration};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
@@ -460,11 +461,10 @@ fn settings(config: &Config, identity: &Identity, secrets: &Secrets, addresses: 
                 sealing: Secret(secrets.sealing.as_bytes().to_vec()),
                 former: Secret(identity.key().secret_der().to_vec()),
             },
-            guests: config.guests(),
-            registration: match config.registration().as_str() {
-                "open" => Registration::Open,
-                "closed" => Registration::Closed,
-                _ => Registration::Invited,
+            entry: EntryPolicy {
+                guests: config.guests(),
+                // The configuration takes no other words.
+                registration: Registration::from_word(&config.registration()).unwrap_or(Registration::Closed),
             },
             page: config.mail_page(),
             account_tries: config.account_tries(),
@@ -486,7 +486,6 @@ fn welcome(config: &Config) -> wire::Welcome {
     wire::Welcome {
         server_name: config.name(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        guests: config.guests(),
         limits: Some(wire::Limits {
             request_bytes: MAX_REQUEST as u32,
             requests_per_second: config.requests_per_second(),

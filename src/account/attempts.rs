@@ -150,7 +150,8 @@ fn lock<K>(tries: &Mutex<Lockout<K>>) -> MutexGuard<'_, Lockout<K>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Registration, Secret, Secrets};
+    use crate::account::{Secret, Secrets};
+    use crate::bounds::EntryPolicy;
     use crate::id::Timestamp;
 
     /// Something that is tried.
@@ -170,8 +171,7 @@ mod tests {
                 sealing: nothing.clone(),
                 former: nothing,
             },
-            guests: false,
-            registration: Registration::Closed,
+            entry: EntryPolicy::ALL,
             page: String::new(),
             account_tries: 3,
             address_tries: 3,

@@ -66,7 +66,7 @@ pub enum AccountError {
     #[error("the session has ended; log in with the password")]
     TokenInvalid,
     /// No guests here.
-    #[error("this server lets no guests in; ask its administrator for an account")]
+    #[error("no guests are let in here; ask an administrator for an account")]
     GuestsRefused,
     /// The claim code opens nothing.
     #[error(

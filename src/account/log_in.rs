@@ -239,7 +239,7 @@ impl Accounts {
     /// Without an account, where that is allowed.
     pub fn as_guest(&self, proof: &wire::LogInGuest, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
         self.check_address(visitor.from)?;
-        if !self.lets_guests_in() {
+        if !self.entry_policy()?.guests {
             return Err(AccountError::GuestsRefused);
         }
         let name = check_user_name(&proof.name)?;

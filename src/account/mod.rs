@@ -22,7 +22,7 @@ pub use ban::network_of;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
 pub use reseal::ResealError;
-pub use settings::{Registration, Secret, Secrets, Settings};
+pub use settings::{Secret, Secrets, Settings};
 
 use std::io;
 use std::sync::Arc;
@@ -32,9 +32,12 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::auth::{OneTimeCode, SealKey, StoredPassword, TokenKey};
+use crate::bounds::EntryPolicy;
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
-use crate::store::{Ban, By, OneTimeToken, Organization, Purpose, ReadError, Store, User, Write};
+use crate::store::{
+    Ban, By, OneTimeToken, Organization, OrganizationSettings, Purpose, ReadError, Store, User, Write,
+};
 use attempts::Attempts;
 use hashing::Hashing;
 use reseal::reseal;
@@ -165,14 +168,12 @@ impl Accounts {
         named.map_or_else(|| self.0.settings.name.clone(), |organization| organization.name)
     }
 
-    /// Whether guests are let in.
-    pub fn lets_guests_in(&self) -> bool {
-        self.0.settings.guests
-    }
-
-    /// Who may make an account.
-    pub fn registration(&self) -> Registration {
-        self.0.settings.registration
+    /// Who comes in now: what the organization says, within what the machine's owner allows it.
+    pub fn entry_policy(&self) -> Result<EntryPolicy, ReadError> {
+        let Inner { organization, store, settings, .. } = &*self.0;
+        let home = store.organization(*organization)?.ok_or(ReadError::NoOrganization)?;
+        let OrganizationSettings { guests, registration, .. } = store.organization_settings(*organization)?;
+        Ok(EntryPolicy { guests, registration }.within(allowed(settings.entry, &home)))
     }
 
     /// Hashes a password, on a thread for that.
@@ -208,6 +209,14 @@ impl Accounts {
         E: Into<AccountError> + Send + 'static,
     {
         Ok(self.0.store.commit(by, write).await?)
+    }
+}
+
+/// Who an organization may let in: what the machine's owner says of it, else what the configuration says of all.
+pub fn allowed(configured: EntryPolicy, home: &Organization) -> EntryPolicy {
+    EntryPolicy {
+        guests: home.guests.unwrap_or(configured.guests),
+        registration: home.registration.unwrap_or(configured.registration),
     }
 }
 

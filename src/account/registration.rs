@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::log_in::{Proven, Visitor};
-use super::{AccountError, Accounts, Registration, random};
+use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
+use crate::bounds::Registration;
 use crate::id::{RoleId, UserId};
 use crate::name::{DEFAULT_ROLE, check_user_name};
 use crate::protocol::wire;
@@ -24,10 +25,10 @@ impl Accounts {
         self.check_address(visitor.from)?;
         // Whoever makes one account after the other without an invite has to wait, as whoever guesses has.
         self.0.attempts.admit(None, visitor.from)?;
-        let invite = match self.0.settings.registration {
+        let invite = match self.entry_policy()?.registration {
             Registration::Closed => return Err(AccountError::RegistrationClosed),
             Registration::Open if register.invite.trim().is_empty() => None,
-            Registration::Open | Registration::Invited => {
+            Registration::Open | Registration::Invite => {
                 let code = OneTimeCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
                 // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
                 let token = self.token(Purpose::Invite, &code)?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::bounds::EntryPolicy;
+
 /// How accounts are dealt with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,10 +15,8 @@ pub struct Settings {
     pub access_life: Duration,
     /// What keys are made of that the database must not hold.
     pub secrets: Secrets,
-    /// Whether guests are let in.
-    pub guests: bool,
-    /// Who may make an account.
-    pub registration: Registration,
+    /// Who comes in, unless the machine's owner says otherwise of an organization.
+    pub entry: EntryPolicy,
     /// The address of the page, for links in e-mails; empty for none.
     pub page: String,
     /// Failed log-ins of one account before there is a delay.
@@ -29,28 +29,6 @@ pub struct Settings {
     pub hash_threads: usize,
     /// Passwords that wait for them at most; at the bound the answer is "busy".
     pub hash_queue: usize,
-}
-
-/// Who may make an account for themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Whoever was invited.
-    Invited,
-    /// Everybody.
-    Open,
-    /// Nobody; administrators make accounts.
-    Closed,
-}
-
-impl Registration {
-    /// As the setting and the page have it: `invite`, `open` or `closed`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Invited => "invite",
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
 }
 
 /// What tokens are made with, and what seals secrets in the database.

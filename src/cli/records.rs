@@ -1,12 +1,13 @@
 //! `parlour org`, `session` and `audit`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::connect::Acting;
 use super::operate::{LocalServer, print};
 use super::output::{Output, counted};
+use super::settings::registration_word;
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RequestError;
 use crate::id::Timestamp;
@@ -59,6 +60,15 @@ enum OrgCommand {
         /// Days for which the audit trail is kept.
         #[arg(long, value_name = "DAYS")]
         audit_days: Option<u32>,
+        /// Sessions connected at once; what the server takes altogether holds beside it.
+        #[arg(long, value_name = "COUNT")]
+        sessions: Option<u32>,
+        /// Whether it may let guests in; `server` for what the configuration says.
+        #[arg(long, value_name = "ALLOWED")]
+        guests: Option<AllowedGuests>,
+        /// Whom it may let make accounts at most; `server` for what the configuration says.
+        #[arg(long, value_name = "WHO")]
+        registration: Option<AllowedRegistration>,
     },
     /// Delete one with everything in it.
     Delete {
@@ -81,6 +91,7 @@ impl Org {
             ("channels", "Channels"),
             ("max_channels", "of"),
             ("sessions", "Connected"),
+            ("max_sessions", "of"),
             ("created", "Created"),
         ];
         print(&outcome?, &columns, output);
@@ -99,17 +110,29 @@ impl OrgCommand {
                 let name = name.unwrap_or_else(|| tag.clone());
                 request::Body::CreateOrganization(wire::CreateOrganization { tag, name })
             }
-            Self::Edit { tag, name, owner, users, channels, sessions_per_user, audit_days } => {
-                request::Body::LimitOrganization(wire::LimitOrganization {
-                    tag,
-                    name,
-                    owner,
-                    users,
-                    channels,
-                    sessions_per_user,
-                    audit_days,
-                })
-            }
+            Self::Edit {
+                tag,
+                name,
+                owner,
+                users,
+                channels,
+                sessions_per_user,
+                audit_days,
+                sessions,
+                guests,
+                registration,
+            } => request::Body::LimitOrganization(wire::LimitOrganization {
+                tag,
+                name,
+                owner,
+                users,
+                channels,
+                sessions_per_user,
+                audit_days,
+                sessions,
+                guests: guests.map(|guests| wire::Guests::from(guests).into()),
+                registration: registration.map(|who| wire::Registration::from(who).into()),
+            }),
             Self::Delete { tag } => request::Body::DeleteOrganization(wire::DeleteOrganization { tag }),
         };
         let is_list = matches!(body, request::Body::ListOrganizations(_));
@@ -146,6 +169,44 @@ impl OrgCommand {
     }
 }
 
+/// Whether an organization may let guests in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AllowedGuests {
+    Server,
+    Yes,
+    No,
+}
+
+impl From<AllowedGuests> for wire::Guests {
+    fn from(allowed: AllowedGuests) -> Self {
+        match allowed {
+            AllowedGuests::Server => Self::Configured,
+            AllowedGuests::Yes => Self::Admitted,
+            AllowedGuests::No => Self::Refused,
+        }
+    }
+}
+
+/// Whom an organization may let make accounts.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AllowedRegistration {
+    Server,
+    Open,
+    Invite,
+    Closed,
+}
+
+impl From<AllowedRegistration> for wire::Registration {
+    fn from(allowed: AllowedRegistration) -> Self {
+        match allowed {
+            AllowedRegistration::Server => Self::Configured,
+            AllowedRegistration::Open => Self::Open,
+            AllowedRegistration::Invite => Self::Invite,
+            AllowedRegistration::Closed => Self::Closed,
+        }
+    }
+}
+
 fn shown(one: &wire::OrganizationUse) -> Value {
     let limits = one.limits.unwrap_or_default();
     json!({
@@ -153,6 +214,13 @@ fn shown(one: &wire::OrganizationUse) -> Value {
         "users": one.users, "max_users": limits.users,
         "channels": one.channels, "max_channels": limits.channels,
         "sessions_per_user": limits.sessions_per_user, "audit_days": limits.audit_days,
+        "max_sessions": limits.sessions,
+        "guests": match limits.guests() {
+            wire::Guests::Configured => "server",
+            wire::Guests::Refused => "no",
+            wire::Guests::Admitted => "yes",
+        },
+        "registration": registration_word(limits.registration()),
         "sessions": one.sessions, "served": one.served, "created": one.created_ms,
     })
 }

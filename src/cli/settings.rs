@@ -1,15 +1,17 @@
 //! `parlour settings`.
 
 use anyhow::bail;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::connect::Server;
 use super::output::Output;
 use super::span::Span;
 use super::words::printable;
+use crate::bounds::Registration;
 use crate::client::{Organization, OrganizationEdit, View};
 use crate::id::ChannelId;
+use crate::protocol::wire;
 
 /// What everybody meets who comes: the welcome, the channel for newcomers, the one for the idle.
 #[derive(Debug, Args)]
@@ -38,6 +40,12 @@ enum Command {
         /// After how long they are: 15m, a minute at least.
         #[arg(long, value_name = "TIME")]
         afk_after: Option<Span>,
+        /// Whether guests are let in, as far as the machine's owner allows that.
+        #[arg(long, value_name = "YES|NO", value_parser = super::words::yes_or_no)]
+        guests: Option<bool>,
+        /// Who may make an account: everybody (open), whoever has an invite, or nobody (closed).
+        #[arg(long, value_name = "WHO")]
+        registration: Option<Registering>,
     },
 }
 
@@ -45,12 +53,16 @@ impl Settings {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let session = self.server.enter().await?;
         let view = session.view();
-        if let Command::Edit { welcome, default_channel, afk_channel, afk_after } = self.command {
+        if let Command::Edit { welcome, default_channel, afk_channel, afk_after, guests, registration } =
+            self.command
+        {
             let edit = OrganizationEdit {
                 welcome,
                 default_channel: default_channel.map(|path| channel(&view, &path)).transpose()?,
                 afk_channel: afk_channel.map(|path| channel(&view, &path)).transpose()?,
                 afk_after: afk_after.map(|span| span.0),
+                guests,
+                registration: registration.map(Into::into),
             };
             if edit == OrganizationEdit::default() {
                 bail!("nothing to change was given; see: parlour settings edit --help");
@@ -61,6 +73,29 @@ impl Settings {
         session.close().await;
         Ok(())
     }
+}
+
+/// Who may make an account, as commands say it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Registering {
+    Open,
+    Invite,
+    Closed,
+}
+
+impl From<Registering> for wire::Registration {
+    fn from(registering: Registering) -> Self {
+        match registering {
+            Registering::Open => Self::Open,
+            Registering::Invite => Self::Invite,
+            Registering::Closed => Self::Closed,
+        }
+    }
+}
+
+/// The word of the configuration for who may make an account.
+pub(super) fn registration_word(registration: wire::Registration) -> &'static str {
+    Option::<Registration>::from(registration).map_or("server", Registration::word)
 }
 
 /// The channel of a path; none for a dot.
@@ -89,7 +124,14 @@ fn show(organization: &Organization, view: &View, output: Output) {
         Some(idle) => format!("  the idle go to    {idle}, after {after}"),
         None => "  the idle          stay where they are".to_owned(),
     });
+    let registration = registration_word(organization.registration);
+    output.line(format!(
+        "  guests            {}",
+        if organization.guests { "are let in" } else { "aren't let in" }
+    ));
+    output.line(format!("  registration      {registration}"));
     output.object(&json!({
+        "guests": organization.guests, "registration": registration,
         "name": organization.name, "welcome": organization.welcome, "default_channel": newcomers,
         "afk_channel": idle, "afk_after_ms": after.milliseconds(),
     }));

@@ -57,6 +57,10 @@ pub struct OrganizationEdit {
     pub afk_channel: Option<Option<ChannelId>>,
     /// After how long, a minute at least.
     pub afk_after: Option<Duration>,
+    /// Whether guests are let in.
+    pub guests: Option<bool>,
+    /// Who may make an account.
+    pub registration: Option<wire::Registration>,
 }
 
 impl From<NewChannel> for wire::CreateChannel {
@@ -140,6 +144,8 @@ impl Session {
             default_channel: number(edit.default_channel),
             afk_channel: number(edit.afk_channel),
             afk_ms: edit.afk_after.map(|after| milliseconds(Some(after))),
+            guests: edit.guests,
+            registration: edit.registration.map(Into::into),
         };
         self.done(request::Body::EditOrganization(edit)).await
     }

@@ -62,6 +62,10 @@ pub struct Organization {
     pub afk_channel: Option<ChannelId>,
     /// How long that is.
     pub afk_after: Duration,
+    /// Whether guests are let in.
+    pub guests: bool,
+    /// Who may make an account.
+    pub registration: wire::Registration,
 }
 
 impl From<&wire::Organization> for Organization {
@@ -73,6 +77,8 @@ impl From<&wire::Organization> for Organization {
             default_channel: channel(organization.default_channel),
             afk_channel: channel(organization.afk_channel),
             afk_after: Duration::from_millis(organization.afk_ms),
+            guests: organization.guests,
+            registration: organization.registration(),
         }
     }
 }

@@ -124,7 +124,7 @@ impl<P: Peer> Control<P> {
     /// The channels as the store has them, with everybody where they were, if that is still there.
     fn reload(&mut self) -> Result<Vec<Event>, ReadError> {
         let stored =
-            load::stored(&self.shared.store, self.shared.organization, self.shared.settings.max_sessions)?;
+            load::stored(&self.shared.store, self.shared.organization, self.shared.settings.server_limits())?;
         Ok(self.state.refresh(stored))
     }
 }

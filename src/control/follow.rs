@@ -60,7 +60,7 @@ impl<P: Peer> Control<P> {
                 let stored = load::stored(
                     &self.shared.store,
                     self.shared.organization,
-                    self.shared.settings.max_sessions,
+                    self.shared.settings.server_limits(),
                 )?;
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
                 let standing = |member: &Member| (member.session, self.standing(&bans, member, now));

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::given::NewPassword;
+use crate::account;
+use crate::bounds::EntryPolicy;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::state::{self, Change, Held, Limits, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
@@ -14,10 +16,17 @@ use crate::store::{
 pub(super) fn stored(
     store: &Store,
     organization: OrganizationId,
-    max_sessions: usize,
+    server: (usize, EntryPolicy),
 ) -> Result<Stored, ReadError> {
     let home = store.organization(organization)?.ok_or(ReadError::NoOrganization)?;
-    let limits = Limits { sessions: max_sessions, channels: home.limits.channels as usize };
+    let (max_sessions, configured) = server;
+    let own = home.limits.sessions as usize;
+    let limits = Limits {
+        sessions: own.min(max_sessions),
+        channels: home.limits.channels as usize,
+        entry: account::allowed(configured, &home),
+        is_own: own < max_sessions,
+    };
     let role = |role: store::Role| state::Role {
         second_factor: role.second_factor,
         id: role.id,
@@ -39,9 +48,10 @@ pub(super) fn stored(
 }
 
 fn settings(store: &Store, home: store::Organization) -> Result<state::OrganizationSettings, ReadError> {
-    let OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, .. } =
+    let OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, guests, registration, .. } =
         store.organization_settings(home.id)?;
-    Ok(state::OrganizationSettings { name: home.name, welcome, default_channel, afk_channel, afk_ms })
+    let entry = EntryPolicy { guests, registration };
+    Ok(state::OrganizationSettings { name: home.name, welcome, default_channel, afk_channel, afk_ms, entry })
 }
 
 /// The roles that a user has at a time.
@@ -194,8 +204,18 @@ fn settings_write(
     settings: &state::OrganizationSettings,
     organization: OrganizationId,
 ) -> Write<(), Rejected> {
-    let state::OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, .. } = settings.clone();
-    let settings = OrganizationSettings { organization, welcome, default_channel, afk_channel, afk_ms };
+    let state::OrganizationSettings { welcome, default_channel, afk_channel, afk_ms, entry, .. } =
+        settings.clone();
+    let EntryPolicy { guests, registration } = entry;
+    let settings = OrganizationSettings {
+        organization,
+        welcome,
+        default_channel,
+        afk_channel,
+        afk_ms,
+        guests,
+        registration,
+    };
     write::put_organization_settings(settings).erased()
 }
 

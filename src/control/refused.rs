@@ -79,7 +79,7 @@ impl From<CreateOrganizationError> for Refused {
     fn from(error: CreateOrganizationError) -> Self {
         let code = match error {
             CreateOrganizationError::TagTaken => ErrorCode::NameTaken,
-            CreateOrganizationError::TooMany => ErrorCode::TooMany,
+            CreateOrganizationError::TooMany | CreateOrganizationError::NumbersUsedUp => ErrorCode::TooMany,
             CreateOrganizationError::TokenTaken => ErrorCode::Busy,
         };
         Self::Rejected(code, error.to_string())

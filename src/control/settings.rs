@@ -1,6 +1,7 @@
 //! What control is told at start.
 
 use crate::account;
+use crate::bounds::EntryPolicy;
 use crate::id::Fingerprint;
 use crate::recording::Recordings;
 
@@ -21,4 +22,11 @@ pub struct Settings {
     pub recordings: Option<Recordings>,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
+}
+
+impl Settings {
+    /// Sessions of the server at most, and who comes in where nothing else is said of an organization.
+    pub(super) fn server_limits(&self) -> (usize, EntryPolicy) {
+        (self.max_sessions, self.accounts.entry)
+    }
 }

@@ -43,10 +43,6 @@ impl<P: Peer> Organizations<P> {
         };
         match body.ok_or(Refused::Unsupported)? {
             request::Body::ListOrganizations(list) => self.list(list),
-            request::Body::ServerStatus(_) if organization.is_empty() => {
-                by(&operation::SERVER_STATUS).await?;
-                Ok(response::Body::Status(self.status()))
-            }
             request::Body::CreateOrganization(create) => {
                 self.create(create, by(&operation::CREATE_ORGANIZATION).await?).await
             }
@@ -106,7 +102,14 @@ impl<P: Peer> Organizations<P> {
             channels: limit.channels.unwrap_or(row.limits.channels),
             sessions_per_user: limit.sessions_per_user.unwrap_or(row.limits.sessions_per_user),
             audit_days: limit.audit_days.unwrap_or(row.limits.audit_days),
+            sessions: limit.sessions.unwrap_or(row.limits.sessions),
         };
+        let guests = limit.guests.map(|_| match limit.guests() {
+            wire::Guests::Configured => None,
+            wire::Guests::Refused => Some(false),
+            wire::Guests::Admitted => Some(true),
+        });
+        let registration = limit.registration.map(|_| limit.registration().into());
         let owner = match limit.owner.as_deref() {
             Some(owner) => {
                 let user = self.store().user_by_name(row.id, owner)?.ok_or(AccountError::NoSuchUser)?;
@@ -114,7 +117,7 @@ impl<P: Peer> Organizations<P> {
             }
             None => None,
         };
-        let edit = OrganizationEdit { name, owner, limits: Some(limits) };
+        let edit = OrganizationEdit { name, owner, limits: Some(limits), guests, registration };
         let row = self.store().commit(by, write::edit_organization(row.id, edit)).await?;
         if let Some(served) = self.handle_of(row.id) {
             served.refresh().await?;
@@ -137,13 +140,28 @@ impl<P: Peer> Organizations<P> {
 
     fn shown(&self, row: &Organization) -> Result<wire::OrganizationUse, Refused> {
         let served = self.handle_of(row.id);
-        let Limits { users, channels, sessions_per_user, audit_days } = row.limits;
+        let Limits { users, channels, sessions_per_user, audit_days, sessions } = row.limits;
+        let guests = match row.guests {
+            None => wire::Guests::Configured,
+            Some(false) => wire::Guests::Refused,
+            Some(true) => wire::Guests::Admitted,
+        };
+        let registration = row.registration.map_or(wire::Registration::Configured, Into::into);
+        let limits = wire::OrganizationLimits {
+            users,
+            channels,
+            sessions_per_user,
+            audit_days,
+            sessions,
+            guests: guests.into(),
+            registration: registration.into(),
+        };
         Ok(wire::OrganizationUse {
             id: row.id.0,
             tag: row.tag.clone(),
             name: row.name.clone(),
             created_ms: row.created.0,
-            limits: Some(wire::OrganizationLimits { users, channels, sessions_per_user, audit_days }),
+            limits: Some(limits),
             users: self.store().user_count(row.id)?,
             channels: self.store().channel_count(row.id)?,
             sessions: served.as_ref().map_or(0, Handle::connected),

@@ -87,7 +87,7 @@ pub(super) fn begin<P: Peer>(
     settings: Settings,
 ) -> Result<(Handle<P>, Thread), StartError> {
     let (organization, now) = (accounts.organization(), accounts.clock().wall());
-    let state = State::new(load::stored(&store, organization, settings.max_sessions)?, now);
+    let state = State::new(load::stored(&store, organization, settings.server_limits())?, now);
     let (queue, commands) = mpsc::channel(QUEUE);
     let shared = Arc::new(Shared::new(store, accounts, settings));
     let handle = Handle { shared: Arc::clone(&shared), queue: Arc::new(queue) };

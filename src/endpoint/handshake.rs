@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::{LinkPeer, exchange};
 use crate::control::{Entered, Handle, Newcomer, Refused, Visitor};
 use crate::protocol::call::Call;
-use crate::protocol::wire::{Hello, Welcome, request, response};
+use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Log-ins that one connection may try.
@@ -51,8 +51,17 @@ impl ExpectHello {
             Err(refused) => return self.refuse(send, refused, CloseCode::NoSuchOrganization).await,
         };
         let accounts = home.accounts();
-        let (server_name, guests) = (accounts.name(), accounts.lets_guests_in());
-        let welcome = Welcome { server_name, guests, unclaimed: accounts.is_unclaimed(), ..welcome };
+        let entry = match accounts.entry_policy() {
+            Ok(entry) => entry,
+            Err(error) => return self.refuse(send, error.into(), CloseCode::Internal).await,
+        };
+        let welcome = Welcome {
+            server_name: accounts.name(),
+            guests: entry.guests,
+            registration: Registration::from(entry.registration).into(),
+            unclaimed: accounts.is_unclaimed(),
+            ..welcome
+        };
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
         let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);

@@ -4,10 +4,8 @@
 mod error;
 mod headers;
 mod health;
-mod home;
 mod listener;
 mod metrics;
-mod organizations;
 mod page;
 mod parts;
 mod socket;
@@ -17,15 +15,14 @@ pub use parts::Parts;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::middleware;
 use axum::routing::get;
-use axum::{Extension, Router};
 use tokio::sync::watch;
 
 use crate::endpoint::Certificates;
-use organizations::Listed;
 
 /// Bound, and not yet accepting.
 #[derive(Debug)]
@@ -68,10 +65,17 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 }
 
 fn router(parts: Arc<Parts>) -> Router {
-    home::routes()
+    Router::new()
+        .route("/", get(page::index))
+        // An invite's link; what it says is for the page.
+        .route("/i/{code}", get(page::index))
+        // Those of letters: an address is proven, another password chosen.
+        .route("/v/{code}", get(page::index))
+        .route("/r/{code}", get(page::index))
+        .route("/parlour.json", get(page::greeting))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))
+        .route("/metrics", get(metrics::metrics))
         .route("/ws", get(socket::upgrade))
         .fallback(page::file)
         .layer(middleware::map_response(headers::strict))

@@ -28,6 +28,29 @@ pub mod wire {
     include!(concat!(env!("OUT_DIR"), "/parlour.v1.rs"));
 }
 
+use crate::bounds::Registration;
+
+impl From<Registration> for wire::Registration {
+    fn from(registration: Registration) -> Self {
+        match registration {
+            Registration::Closed => Self::Closed,
+            Registration::Invite => Self::Invite,
+            Registration::Open => Self::Open,
+        }
+    }
+}
+
+impl From<wire::Registration> for Option<Registration> {
+    fn from(registration: wire::Registration) -> Self {
+        match registration {
+            wire::Registration::Configured => None,
+            wire::Registration::Closed => Some(Registration::Closed),
+            wire::Registration::Invite => Some(Registration::Invite),
+            wire::Registration::Open => Some(Registration::Open),
+        }
+    }
+}
+
 impl From<wire::request::Body> for wire::Request {
     /// The request with this body, about the organization of whoever asks.
     fn from(body: wire::request::Body) -> Self {

@@ -270,6 +270,12 @@ pub enum Denied {
     /// The server is full.
     #[error("all {0} places on this server are taken; try again later")]
     Full(usize),
+    /// The organization is full.
+    #[error("all {0} places of this organization are taken; try again later")]
+    OrganizationFull(usize),
+    /// The machine's owner doesn't let the organization do that.
+    #[error("this organization may not {0}; ask whoever runs the server")]
+    NotAllowed(&'static str),
     /// Permissions are lacking.
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
@@ -397,7 +403,7 @@ impl Denied {
                 ErrorCode::Malformed
             }
             Self::SessionEnded => ErrorCode::TokenInvalid,
-            Self::Full(_) => ErrorCode::Full,
+            Self::Full(_) | Self::OrganizationFull(_) => ErrorCode::Full,
             Self::Outranked => ErrorCode::Outranked,
             Self::LastOwner | Self::Needed => ErrorCode::LastOwner,
             Self::ChannelFull(_) => ErrorCode::ChannelFull,
@@ -406,6 +412,7 @@ impl Denied {
             Self::NotRecorded => ErrorCode::NotFound,
             Self::NoRecording => ErrorCode::Unsupported,
             Self::Forbidden(_)
+            | Self::NotAllowed(_)
             | Self::OwnerByChannel
             | Self::OwnAccount
             | Self::NoAccount

@@ -107,7 +107,12 @@ impl State {
     pub fn decide_arrival(&self, member: Member) -> Result<Change, Denied> {
         let is_new = !self.members.contains_key(&member.session);
         if is_new && self.members.len() >= self.limits.sessions {
-            return Err(Denied::Full(self.limits.sessions));
+            let sessions = self.limits.sessions;
+            return Err(if self.limits.is_own {
+                Denied::OrganizationFull(sessions)
+            } else {
+                Denied::Full(sessions)
+            });
         }
         Ok(Change::Arrive(Box::new(member)))
     }

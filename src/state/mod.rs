@@ -35,6 +35,7 @@ pub use refresh::Standing;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::bounds::EntryPolicy;
 use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions};
 
@@ -146,6 +147,8 @@ pub struct OrganizationSettings {
     pub afk_channel: Option<ChannelId>,
     /// Milliseconds.
     pub afk_ms: u64,
+    /// Who comes in, as far as the limits allow.
+    pub entry: EntryPolicy,
 }
 
 /// A channel is recorded.
@@ -166,6 +169,10 @@ pub struct Limits {
     pub sessions: usize,
     /// Channels of the organization.
     pub channels: usize,
+    /// Who may be let in at most.
+    pub entry: EntryPolicy,
+    /// Whether fewer sessions fit into the organization than into the server.
+    pub is_own: bool,
 }
 
 /// What the store holds of an organization, to begin with.

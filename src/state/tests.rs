@@ -1,4 +1,5 @@
 use super::*;
+use crate::bounds::EntryPolicy;
 use crate::id::{Ssrc, Timestamp};
 use crate::protocol::call::Call;
 use crate::protocol::wire::{self, request};
@@ -46,7 +47,7 @@ pub(super) fn stored() -> Stored {
         settings: OrganizationSettings::default(),
         next_channel: ChannelId(5),
         next_role: RoleId(6),
-        limits: Limits { sessions: 5, channels: 1_000 },
+        limits: Limits { sessions: 5, channels: 1_000, entry: EntryPolicy::ALL, is_own: false },
     }
 }
 

@@ -186,12 +186,15 @@ impl State {
     /// What everybody meets, without channels that the viewer doesn't see.
     pub fn show_settings(&self, viewer: Option<&Member>) -> wire::Organization {
         let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
+        let entry = self.settings.entry.within(self.limits.entry);
         wire::Organization {
             name: self.settings.name.clone(),
             welcome: self.settings.welcome.clone(),
             default_channel: self.settings.default_channel.filter(visible).map_or(0, u64::from),
             afk_channel: self.settings.afk_channel.filter(visible).map_or(0, u64::from),
             afk_ms: self.settings.afk_ms,
+            guests: entry.guests,
+            registration: wire::Registration::from(entry.registration).into(),
         }
     }
 }

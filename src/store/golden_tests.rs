@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::record::*;
 use super::row::Record;
 use crate::auth::{StoredPassword, TokenHash};
+use crate::bounds::Registration;
 use crate::id::{
     ApiKeyId, BanId, ChannelId, Fingerprint, JobId, OneTimeTokenId, OrganizationId, RoleId, SessionId,
     Timestamp, UserId,
@@ -48,10 +49,12 @@ fn the_bytes_of_every_row_are_these() {
             owner: Some(UserId(5)),
             limits: Limits::default(),
             created: AT,
+            guests: Some(true),
+            registration: Some(Registration::Closed),
         },
         concat!(
-            "02149817d90100000000000000686f6d65ffffffff486f6d65ffffffff010500000000000000a0860100e80300",
-            "00200000006d0100000403020100000000"
+            "03849720f80100000000000000686f6d65ffffffff486f6d65ffffffff010500000000000000a0860100e80300",
+            "00200000006d010000a0860100040302010000000001010100"
         ),
     );
     golden(
@@ -84,10 +87,18 @@ fn the_bytes_of_every_row_are_these() {
     let (default_channel, afk_channel) = (Some(ChannelId(5)), None);
     let welcome = "Be kind to each other.".to_owned();
     golden(
-        &OrganizationSettings { organization, welcome, default_channel, afk_channel, afk_ms: 60_000 },
+        &OrganizationSettings {
+            organization,
+            welcome,
+            default_channel,
+            afk_channel,
+            afk_ms: 60_000,
+            guests: false,
+            registration: Registration::Invite,
+        },
         concat!(
-            "01bb69f1d94265206b696e6420746f2065616368206f746865722e010000000000000096000000e2ffffff0105",
-            "0000000000000000000000000000000060ea000000000000"
+            "02be7f32494265206b696e6420746f2065616368206f746865722e010000000000000096000000e2ffffff0105",
+            "0000000000000000000000000000000060ea0000000000000001"
         ),
     );
     golden(

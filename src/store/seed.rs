@@ -24,6 +24,8 @@ pub(super) fn seed(database: &Database, now: Timestamp) -> Result<(), ReadError>
             name: "Home".to_owned(),
             owner: None,
             limits: Limits::default(),
+            guests: None,
+            registration: None,
             created: now,
         };
         // On empty tables nothing can be taken.

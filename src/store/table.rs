@@ -21,7 +21,7 @@ use super::row::{Record, Row};
 use crate::id::{OrganizationId, RoleId};
 
 /// Version of the whole: 1 was the first.
-pub(super) const SCHEMA: u64 = 5;
+pub(super) const SCHEMA: u64 = 6;
 
 /// Keys of the meta table.
 pub(super) const META_SCHEMA: u8 = 0;

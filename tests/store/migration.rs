@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use parlour::auth::{OneTimeCode, Scheme, StoredPassword, Token};
+use parlour::bounds::Registration;
 use parlour::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::{
@@ -120,26 +121,26 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
     let told = told.into_inner().unwrap();
     assert!(told[0].contains("backup") && told[1].contains("schema 2"), "{told:?}");
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (5, 4, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (6, 5, 0));
     let (to, applied) = &stats.applied[0];
     assert_eq!((*to, applied.at, applied.id.as_str()), (2, NOW, "2-checked-rows"));
     let migrations = AuditFilter { verb: Some(Verb::Migrate), ..AuditFilter::default() };
     let server = parlour::id::OrganizationId(0);
-    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 4);
+    assert_eq!(store.audit(server, &migrations, None, 9).unwrap().len(), 5);
     let jobs = store.jobs(None, 9).unwrap();
-    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (4, JobKind::Migrate, JobState::Done));
+    assert_eq!((jobs.len(), jobs[0].kind, jobs[0].state), (5, JobKind::Migrate, JobState::Done));
     drop(store);
 
     let backup = applied.backup.clone().unwrap();
     assert!(backup.starts_with(directory.path().join(BACKUPS)));
     assert_eq!(verify_file(&backup, &mut |_| ()).unwrap(), []);
     let (aside, schema) = rollback(&path, NOW, &mut |_| ()).unwrap();
-    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 5));
-    assert_eq!(peek(&path).unwrap().2.len(), 4, "four migrations are pending");
+    assert_eq!((schema, peek(&path).unwrap().0, peek(&aside).unwrap().0), (1, 1, 6));
+    assert_eq!(peek(&path).unwrap().2.len(), 5, "five migrations are pending");
 
     let refused =
         Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
-    assert!(matches!(refused, OpenError::Older { found: 1, known: 5, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 6, .. }), "{refused}");
     assert!(refused.to_string().contains("parlour db migrate"), "{refused}");
 
     let later = Timestamp(NOW.0 + 60_000);
@@ -153,20 +154,20 @@ fn a_file_of_the_first_release_goes_there_and_back_again() {
 fn a_file_of_schema_3_has_owners_and_all_that_was_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_of_schema(3, directory.path());
-    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 2));
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (3, 3));
     let told = Mutex::new(Vec::new());
     let progress = |words: &str, done: f64| told.lock().unwrap().push((words.to_owned(), done));
     let opening = Opening { progress: &progress, ..Opening::default() };
     let store = Store::open_with(&path, NOW, &opening).unwrap();
     let told = told.into_inner().unwrap();
-    for schema in ["schema 4", "schema 5"] {
+    for schema in ["schema 4", "schema 5", "schema 6"] {
         let done: Vec<_> =
             told.iter().filter(|(what, _)| what.contains(schema)).map(|(_, done)| *done).collect();
         assert!(done.is_sorted() && *done.last().unwrap() >= 1.0, "{told:?}");
     }
     assert_eq!(store.verify().unwrap(), []);
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (5, 3, 0));
+    assert_eq!((stats.schema, stats.applied.len(), stats.pending.len()), (6, 4, 0));
     let new = new_roles();
     let role = |name: &str| store.role_by_name(HOME, name).unwrap().unwrap();
     let names: Vec<_> = store.roles(HOME, None, 9).unwrap().into_iter().map(|role| role.name).collect();
@@ -255,6 +256,8 @@ fn assert_typed(store: &Store) {
         default_channel: Some(ChannelId(5)),
         afk_channel: Some(ChannelId(2)),
         afk_ms: 1_200_000,
+        guests: true,
+        registration: Registration::Open,
     };
     assert_eq!(store.organization_settings(HOME).unwrap(), settings);
     assert_eq!(store.settings(HOME, None).unwrap(), []);
@@ -268,18 +271,18 @@ fn assert_typed(store: &Store) {
 fn what_hid_in_the_settings_of_schema_4_has_rows() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_of_schema(4, directory.path());
-    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (4, 1));
+    assert_eq!((peek(&path).unwrap().0, peek(&path).unwrap().2.len()), (4, 2));
     let store = Store::open(&path, NOW).unwrap();
     assert_typed(&store);
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.applied.last().unwrap().1.id.as_str()), (5, "5-typed-settings"));
+    assert_eq!((stats.schema, stats.applied.last().unwrap().1.id.as_str()), (6, "6-who-comes-in"));
     drop(store);
     assert_eq!(verify_file(&path, &mut |_| ()).unwrap(), []);
     // Back, where they are settings again, and there once more.
     assert_eq!(rollback(&path, NOW, &mut |_| ()).unwrap().1, 4);
     let refused =
         Store::open_with(&path, NOW, &Opening { migrate: false, ..Opening::default() }).unwrap_err();
-    assert!(matches!(refused, OpenError::Older { found: 4, known: 5, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 4, known: 6, .. }), "{refused}");
     assert_typed(&Store::open(&path, NOW).unwrap());
 }
 
@@ -381,13 +384,13 @@ fn a_newer_file_is_refused_with_both_versions_named() {
     let path = directory.path().join(STORE_FILE);
     drop(Store::open(&path, NOW).unwrap());
     tamper(&path, |transaction| {
-        transaction.open_table(META).unwrap().insert(0, 6).unwrap();
+        transaction.open_table(META).unwrap().insert(0, 7).unwrap();
         let json = r#"{"name":"x","checksum":"y","parlour":"9.9.9","at":"2030-01-01T00:00:00Z","milliseconds":1,"backup":null}"#;
-        transaction.open_table(MIGRATIONS).unwrap().insert(6, json).unwrap();
+        transaction.open_table(MIGRATIONS).unwrap().insert(7, json).unwrap();
     });
     let refused = Store::open(&path, NOW).unwrap_err().to_string();
-    assert!(refused.contains("9.9.9") && refused.contains("schema 6"), "{refused}");
-    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 5"), "{refused}");
+    assert!(refused.contains("9.9.9") && refused.contains("schema 7"), "{refused}");
+    assert!(refused.contains(env!("CARGO_PKG_VERSION")) && refused.contains("schema 6"), "{refused}");
 }
 
 #[test]
@@ -430,9 +433,9 @@ fn other_files_are_refused_and_untouched() {
     assert_eq!(database.begin_read().unwrap().list_tables().unwrap().count(), 1);
 }
 
-/// Holds the schema of today to what it was when files of it came to be.
+/// Organizations say who comes in since schema 6; before, the configuration said it of all of them.
 #[test]
-fn a_file_of_schema_5_is_read_as_it_was_written() {
+fn a_file_of_schema_5_has_all_that_was_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_of_schema(5, directory.path());
     let store = Store::open(&path, NOW).unwrap();
@@ -446,6 +449,9 @@ fn a_file_of_schema_5_is_read_as_it_was_written() {
     assert_eq!((restraint.muted, restraint.deafened), (true, false));
     let settings = store.organization_settings(HOME).unwrap();
     assert_eq!((settings.welcome.as_str(), settings.afk_ms), ("Be kind.", 1_200_000));
+    assert_eq!((settings.guests, settings.registration), (true, Registration::Open));
+    let home = store.organization(HOME).unwrap().unwrap();
+    assert_eq!((home.guests, home.registration, home.limits.sessions), (None, None, 100_000));
     assert_eq!((settings.default_channel, settings.afk_channel), (Some(ChannelId(5)), Some(ChannelId(2))));
     assert_eq!(store.bans(HOME, None, 9).unwrap()[0].reason, "shouted");
     assert_eq!(store.tokens(HOME, None, 9).unwrap()[0].uses, 3);

@@ -256,7 +256,7 @@ fn an_account_goes_with_all_that_is_theirs() {
 #[test]
 fn limits_are_enforced_where_they_are_reached() {
     let store = Fixture::new();
-    let limits = Limits { users: 2, channels: 6, sessions_per_user: 2, audit_days: 1 };
+    let limits = Limits { users: 2, channels: 6, sessions_per_user: 2, audit_days: 1, sessions: 3 };
     let edit = OrganizationEdit { limits: Some(limits), ..OrganizationEdit::default() };
     store.write(edit_organization(HOME, edit)).unwrap();
     let (alice, _) = (store.add_user("alice"), store.add_user("bob"));

@@ -131,7 +131,7 @@ async fn what_a_command_changes_is_live_at_once() {
     assert!(Path::new(backup[0]["backup"].as_str().unwrap()).exists());
     rows(home, &["db", "verify"]);
     assert_eq!(rows(home, &["db", "jobs"]).len(), 2);
-    assert_eq!(rows(home, &["db", "status"])[0]["schema"], 5);
+    assert_eq!(rows(home, &["db", "status"])[0]["schema"], 6);
     assert!(hear(&mut voice).await.is_some());
     for command in
         [vec!["db", "restore", "x"], vec!["db", "compact"], vec!["db", "migrate"], vec!["db", "rollback"]]
@@ -355,7 +355,7 @@ fn a_backup_an_export_and_a_reset_lose_nothing() {
         (half, "ends too early"),
         (text.replacen("{\"user\":", "{\"usher\":", 1), "line "),
         ("hello\n".to_owned(), "line 1"),
-        (text.replacen("\"schema\":5", "\"schema\":99", 1), "schema 99"),
+        (text.replacen("\"schema\":6", "\"schema\":99", 1), "schema 99"),
     ] {
         let other = tempfile::tempdir().unwrap();
         let file = other.path().join("broken.jsonl").display().to_string();
@@ -381,19 +381,19 @@ fn an_older_database_is_migrated_at_start_unless_that_is_not_wanted() {
     let path = home.join("data").join(STORE_FILE);
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/store-v1.redb"), &path).unwrap();
     let status = rows(home, &["db", "status"]);
-    assert_eq!((&status[0]["schema"], status[0]["pending"].as_array().unwrap().len()), (&Value::from(1), 4));
+    assert_eq!((&status[0]["schema"], status[0]["pending"].as_array().unwrap().len()), (&Value::from(1), 5));
     let said = complains(parlour(home).args(["serve", "--listen", "127.0.0.1:0", "--no-migrate"]));
     assert!(said.contains("parlour db migrate"), "{said}");
     assert!(refused(home, &["user", "list"]).contains("parlour db migrate"));
     assert!(refused(home, &["db", "rollback", "--yes"]).contains("nothing to go back to"));
     let migrated = rows(home, &["db", "migrate"]);
-    assert_eq!((&migrated[0]["from"], &migrated[0]["to"]), (&Value::from(1), &Value::from(5)));
+    assert_eq!((&migrated[0]["from"], &migrated[0]["to"]), (&Value::from(1), &Value::from(6)));
     assert!(refused(home, &["db", "rollback"]).contains("--yes"));
     rows(home, &["db", "rollback", "--yes"]);
     assert_eq!(rows(home, &["db", "status"])[0]["schema"], 1);
     // A server brings it there by itself.
     Process::serve(home, "127.0.0.1:0", &[]).kill();
-    assert_eq!(rows(home, &["db", "status"])[0]["schema"], 5);
+    assert_eq!(rows(home, &["db", "status"])[0]["schema"], 6);
     assert_eq!(rows(home, &["user", "list"]).len(), 12);
 }
 

@@ -21,8 +21,17 @@ export async function organization(session) {
   const first = choice(t('defaultChannel'), places, now?.defaultChannel ?? 0, { disabled: !may });
   const idle = choice(t('afkChannel'), places, now?.afkChannel ?? 0, { disabled: !may });
   const minutes = field(t('afkMinutes'), { type: 'number', min: 1, max: 1440, readonly: !may, '.value': String(Math.max(1, Math.round((now?.afkMs || 15 * MINUTE) / MINUTE))) });
+  const guests = choice(t('guestsComeIn'), /** @type {[string, string][]} */ ([['yes', t('yes')], ['no', t('no')]]), now?.guests ? 'yes' : 'no', { disabled: !may });
+  const ways = /** @type {[number, string][]} */ ([[3, t('registrationOpen')], [2, t('registrationInvite')], [1, t('registrationClosed')]]);
+  const registration = choice(t('registrationBy'), ways, now?.registration ?? 1, { disabled: !may });
+  // Only what is different is asked for: what the server allows is the server's to say.
+  const entry = () => ({
+    ...((guests.select.value === 'yes') === Boolean(now?.guests) ? {} : { guests: guests.select.value === 'yes' }),
+    ...(Number(registration.select.value) === now?.registration ? {} : { registration: Number(registration.select.value) }),
+  });
   const save = guarded(h('button', { type: 'button' }, t('save')), session, manages, () => dialog.act(async () => {
     await session.request('editOrganization', {
+      ...entry(),
       welcome: welcome.input.value, defaultChannel: Number(first.select.value), afkChannel: Number(idle.select.value), afkMs: Number(minutes.input.value) * MINUTE,
     });
     return t('saved');
@@ -41,5 +50,5 @@ export async function organization(session) {
         instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say)),
     lacking(session, create) ? guarded(h('button', { type: 'button' }, t('channelCreateTop')), session, create, () => {}, say)
       : folded(t('channelCreateTop'), channelForm(session, dialog, undefined, 0, onlyTemporary(session, 0))),
-    h('fieldset', {}, h('legend', {}, t('whatAllMeet')), welcome.element, first.element, idle.element, minutes.element, save));
+    h('fieldset', {}, h('legend', {}, t('whatAllMeet')), welcome.element, first.element, idle.element, minutes.element, guests.element, registration.element, save));
 }

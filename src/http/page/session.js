@@ -3,9 +3,11 @@
 import { CloseCode, ErrorCode } from './codes.js';
 import { operations } from './operations.js';
 import { NAMED, NONE } from './permission.js';
-import { HOME, TAG, kept } from './place.js';
 import { Refusal, isRefusal } from './refusal.js';
 import { View } from './view.js';
+
+const TOKEN = 'parlour.token';
+const NAME = 'parlour.name';
 
 /** Versions of the protocol that this page speaks. */
 const VERSIONS = { versionMin: 1, versionMax: 1 };
@@ -17,10 +19,7 @@ const AGAIN = [250, 8000];
 export const DEVICE = navigator.platform || 'browser';
 
 /** Close codes after which a session doesn't come back by itself. @type {number[]} */
-const FINAL = [
-  CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked, CloseCode.noSuchOrganization,
-  CloseCode.organizationDeleted,
-];
+const FINAL = [CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked];
 
 /** Of those, the ones after which its token is still good. @type {number[]} */
 const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked];
@@ -91,11 +90,11 @@ export class Session extends View {
   }
 
   get knowsToken() {
-    return kept.get('token') !== null;
+    return localStorage.getItem(TOKEN) !== null;
   }
 
   get lastName() {
-    return kept.get('name') ?? '';
+    return localStorage.getItem(NAME) ?? '';
   }
 
   /** @param {import('./worker.js').Question} question @returns {Promise<Answered>} */
@@ -125,11 +124,10 @@ export class Session extends View {
   async greet() {
     let answer;
     try {
-      answer = await fetch(`${HOME}parlour.json`, { cache: 'no-store' });
+      answer = await fetch('/parlour.json', { cache: 'no-store' });
     } catch {
       throw new Refusal();
     }
-    if (answer.status === 404) throw new Refusal({ code: ErrorCode.noSuchOrganization });
     if (!answer.ok) throw new Refusal();
     this.greeting = /** @type {Greeting} */ (await answer.json());
     return this.greeting;
@@ -149,7 +147,7 @@ export class Session extends View {
     this.way = made?.way ?? '';
     this.blocked = made?.blocked ?? '';
     await this.request('hello', {
-      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: TAG,
+      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: '',
     });
   }
 
@@ -191,7 +189,7 @@ export class Session extends View {
       return true;
     } catch (error) {
       if (isRefusal(error, ErrorCode.tokenInvalid)) {
-        kept.remove('token');
+        localStorage.removeItem(TOKEN);
         this.worker.postMessage({ kind: 'close' });
         this.become('out');
         return false;
@@ -214,7 +212,7 @@ export class Session extends View {
         }
       }
     }
-    const text = kept.get('token') ?? '';
+    const text = localStorage.getItem(TOKEN) ?? '';
     await this.enter('logInToken', { token: Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) });
   }
 
@@ -224,17 +222,17 @@ export class Session extends View {
     this.ssrc = loggedIn.ssrc;
     this.self = loggedIn.session;
     this.user = loggedIn.user;
-    if (loggedIn.token.length > 0) kept.set('token', btoa(String.fromCharCode(...loggedIn.token)));
+    if (loggedIn.token.length > 0) localStorage.setItem(TOKEN, btoa(String.fromCharCode(...loggedIn.token)));
     if (loggedIn.accessToken.length > 0) this.access = { token: loggedIn.accessToken, until: loggedIn.accessTokenExpiresMs };
     this.notice = loggedIn.notice;
-    kept.set('name', loggedIn.name);
+    localStorage.setItem(NAME, loggedIn.name);
     this.worker.postMessage({ kind: 'identity', ssrc: this.ssrc });
     this.end = undefined;
     this.become('in');
   }
 
   async logOut() {
-    kept.remove('token');
+    localStorage.removeItem(TOKEN);
     this.home = 0;
     this.ownState = { mute: false, deaf: false, away: false, status: '' };
     this.passwords.clear();
@@ -340,7 +338,7 @@ export class Session extends View {
     this.talking.clear();
     this.whispering.clear();
     const final = known !== undefined && FINAL.includes(known);
-    if (final && !KEEPS_TOKEN.includes(known)) kept.remove('token');
+    if (final && !KEEPS_TOKEN.includes(known)) localStorage.removeItem(TOKEN);
     if (!final && this.knowsToken) this.comeBack();
     else this.become('ended');
   }
@@ -355,13 +353,8 @@ export class Session extends View {
         return;
       } catch (error) {
         if (isRefusal(error, ErrorCode.tokenInvalid)) {
-          kept.remove('token');
+          localStorage.removeItem(TOKEN);
           this.end = { code: CloseCode.loggedOut, reason: '' };
-          this.become('ended');
-          return;
-        }
-        if (isRefusal(error, ErrorCode.noSuchOrganization)) {
-          this.end = { code: CloseCode.noSuchOrganization, reason: '' };
           this.become('ended');
           return;
         }

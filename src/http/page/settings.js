@@ -1,6 +1,6 @@
 // What a person chose for this browser. It stays here.
 
-import { kept } from './place.js';
+const KEY = 'parlour.settings';
 
 const usual = {
   language: '',
@@ -20,8 +20,7 @@ const usual = {
 
 function load() {
   try {
-    // A microphone is the same one in another organization, until something else is chosen there.
-    return { ...usual, ...JSON.parse(kept.get('settings') ?? kept.first('settings') ?? '{}') };
+    return { ...usual, ...JSON.parse(localStorage.getItem(KEY) ?? '{}') };
   } catch {
     return { ...usual };
   }
@@ -33,5 +32,5 @@ export const settings = load();
 /** @param {Partial<typeof usual>} change */
 export function choose(change) {
   Object.assign(settings, change);
-  kept.set('settings', JSON.stringify(settings));
+  localStorage.setItem(KEY, JSON.stringify(settings));
 }

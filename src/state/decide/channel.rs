@@ -4,7 +4,7 @@ use super::super::{
     Asker, Change, Channel, Denied, MAX_DEPTH, MAX_LINKS, OrganizationSettings, State, VoicePolicy,
 };
 use super::optional;
-use crate::bounds::{check_bitrate, check_description, check_frame, check_last_speakers};
+use crate::bounds::{Registration, check_bitrate, check_description, check_frame, check_last_speakers};
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
 use crate::permission::Permissions;
@@ -150,7 +150,33 @@ impl State {
         if settings.afk_channel.is_some() && settings.afk_ms < SHORTEST_AFK {
             return Err(Denied::OutOfRange("nobody is away after less than a minute: give a longer time"));
         }
+        self.set_entry(edit, &mut settings)?;
         Ok(Change::PutSettings(settings))
+    }
+
+    /// Who comes in is said within what the organization may.
+    fn set_entry(
+        &self,
+        edit: &wire::EditOrganization,
+        settings: &mut OrganizationSettings,
+    ) -> Result<(), Denied> {
+        let bound = self.limits.entry;
+        if let Some(guests) = edit.guests {
+            if guests && !bound.guests {
+                return Err(Denied::NotAllowed("let guests in"));
+            }
+            settings.entry.guests = guests;
+        }
+        if let Some(registration) = edit.registration {
+            let wanted = wire::Registration::try_from(registration).ok().and_then(Into::into);
+            let wanted: Registration =
+                wanted.ok_or(Denied::OutOfRange("registration is closed, by invite, or open"))?;
+            if wanted > bound.registration {
+                return Err(Denied::NotAllowed("let more people make accounts than it does"));
+            }
+            settings.entry.registration = wanted;
+        }
+        Ok(())
     }
 }
 

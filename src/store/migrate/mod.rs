@@ -9,11 +9,13 @@ mod to_2;
 mod to_3;
 mod to_4;
 mod to_5;
+mod to_6;
 mod v1;
 mod v2;
 mod v3;
 mod v4;
 mod v5;
+mod v6;
 
 pub use history::Applied;
 pub(super) use history::{applied, read_applied, record_creation, schema};
@@ -111,6 +113,13 @@ const MIGRATIONS: &[Migration] = &[
         name: "rows for restraints, what an organization says to who comes, roles that need a second factor",
         former: &[],
         run: to_5::run,
+    },
+    Migration {
+        to: 6,
+        id: "6-who-comes-in",
+        name: "organizations say who comes in, and have a limit of sessions",
+        former: &[],
+        run: to_6::run,
     },
 ];
 
@@ -251,11 +260,11 @@ fn bring_settings(open: &mut Open<'_>) -> Result<(), ReadError> {
     }
     for old in moved.organizations.into_values() {
         let new = OrganizationSettings {
-            organization: OrganizationId(old.organization),
             welcome: old.welcome,
             default_channel: old.default_channel.map(ChannelId),
             afk_channel: old.afk_channel.map(ChannelId),
             afk_ms: old.afk_ms,
+            ..OrganizationSettings::new(OrganizationId(old.organization))
         };
         let _ = open.put_unaudited(None, Some(&new))?;
     }

@@ -35,6 +35,7 @@ fn migrations_are_known_by_what_they_were_known_by() {
             (3, "3-devices", &["a65b38860164cd09e9d658f5eed01be443243518fb15e8237c28026ede032f52"]),
             (4, "4-ranks-and-limits", &["065a5ac8e2b1f039fae515e620c1e9b102e77068b2623eef5ab96c2c6421b0fb"]),
             (5, "5-typed-settings", &[]),
+            (6, "6-who-comes-in", &[]),
         ]
     );
 }
@@ -55,11 +56,13 @@ fn migrations_name_nothing_of_today() {
         include_str!("to_3.rs"),
         include_str!("to_4.rs"),
         include_str!("to_5.rs"),
+        include_str!("to_6.rs"),
         include_str!("v1.rs"),
         include_str!("v2.rs"),
         include_str!("v3.rs"),
         include_str!("v4.rs"),
         include_str!("v5.rs"),
+        include_str!("v6.rs"),
     ];
     for source in sources {
         for line in source.lines().filter(|line| line.starts_with("use ")) {
@@ -152,6 +155,21 @@ fn rows_of_schema_4_are_what_they_were() {
     let overwrite: v4::Overwrite =
         frozen("02b8cae35e07000000000000000105000000000000000800000000000000040000000000000002");
     assert_eq!((overwrite.channel, overwrite.subject, overwrite.reach), (7, 5, 2));
+}
+
+#[test]
+fn rows_of_schema_6_are_what_they_were() {
+    let organization: v6::Organization = frozen(concat!(
+        "03849720f80100000000000000686f6d65ffffffff486f6d65ffffffff010500000000000000a0860100e80300",
+        "00200000006d010000a0860100040302010000000001010100"
+    ));
+    assert_eq!((organization.limits.sessions, organization.guests), (v6::SESSIONS, Some(true)));
+    assert_eq!(organization.registration, Some(0));
+    let settings: v6::OrganizationSettings = frozen(concat!(
+        "02be7f32494265206b696e6420746f2065616368206f746865722e010000000000000096000000e2ffffff0105",
+        "0000000000000000000000000000000060ea0000000000000001"
+    ));
+    assert_eq!((settings.default_channel, settings.guests, settings.registration), (Some(5), false, 1));
 }
 
 #[test]

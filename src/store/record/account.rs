@@ -7,6 +7,7 @@ use super::declare::stored;
 use super::layout::As;
 use super::ledger::SERVER;
 use crate::auth::{Scheme, StoredPassword};
+use crate::bounds::Registration;
 use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::store::index::IndexKey;
@@ -24,11 +25,25 @@ pub struct Limits {
     pub sessions_per_user: u32,
     /// Days for which the audit trail is kept.
     pub audit_days: u32,
+    /// Sessions connected at once; what the server takes altogether holds beside it.
+    #[serde(default = "any_sessions")]
+    pub sessions: u32,
+}
+
+/// More than a server can be told to take.
+fn any_sessions() -> u32 {
+    100_000
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { users: 100_000, channels: 1_000, sessions_per_user: 32, audit_days: 365 }
+        Self {
+            users: 100_000,
+            channels: 1_000,
+            sessions_per_user: 32,
+            audit_days: 365,
+            sessions: any_sessions(),
+        }
     }
 }
 
@@ -52,10 +67,17 @@ pub struct Organization {
     /// When it was created.
     #[rkyv(with = As<u64>)]
     pub created: Timestamp,
+    /// Whether it may let guests in; `None` where the server's configuration says so.
+    #[serde(default)]
+    pub guests: Option<bool>,
+    /// Whom it may let make accounts; `None` where the server's configuration says so.
+    #[serde(default)]
+    #[rkyv(with = Map<As<u8>>)]
+    pub registration: Option<Registration>,
 }
 
 stored! {
-    Organization, 2, "Organization/2(id, tag, name, owner, limits, created)";
+    Organization, 3, "Organization/3(id, tag, name, owner, limits, created, guests, registration)";
     key: u64 = |o| o.id.0;
     of: Nothing, |o| (SERVER, o.id.0);
     audit: Organization;

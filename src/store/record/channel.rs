@@ -7,6 +7,7 @@ use super::account::PasswordLayout;
 use super::declare::stored;
 use super::layout::As;
 use crate::auth::StoredPassword;
+use crate::bounds::{EntryPolicy, Registration};
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
 use crate::store::index::IndexKey;
@@ -167,10 +168,25 @@ pub struct OrganizationSettings {
     pub afk_channel: Option<ChannelId>,
     /// After how many milliseconds somebody is idle; 0 for never.
     pub afk_ms: u64,
+    /// Whether guests are let in, as far as the organization may.
+    #[serde(default = "yes")]
+    pub guests: bool,
+    /// Who may make an account, as far as the organization may say that.
+    #[serde(default = "everybody")]
+    #[rkyv(with = As<u8>)]
+    pub registration: Registration,
+}
+
+fn yes() -> bool {
+    EntryPolicy::ALL.guests
+}
+
+fn everybody() -> Registration {
+    EntryPolicy::ALL.registration
 }
 
 stored! {
-    OrganizationSettings, 1, "OrganizationSettings/1(organization, welcome, default_channel, afk_channel, afk_ms)";
+    OrganizationSettings, 2, "OrganizationSettings/2(organization, welcome, default_channel, afk_channel, afk_ms, guests, registration)";
     key: u64 = |o| o.organization.0;
     of: Organization, |o| (o.organization, o.organization.0);
     audit: OrganizationSettings;
@@ -179,7 +195,16 @@ stored! {
 impl OrganizationSettings {
     /// Those of an organization that says nothing.
     pub fn new(organization: OrganizationId) -> Self {
-        Self { organization, welcome: String::new(), default_channel: None, afk_channel: None, afk_ms: 0 }
+        let EntryPolicy { guests, registration } = EntryPolicy::ALL;
+        Self {
+            organization,
+            welcome: String::new(),
+            default_channel: None,
+            afk_channel: None,
+            afk_ms: 0,
+            guests,
+            registration,
+        }
     }
 }
 

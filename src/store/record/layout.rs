@@ -7,6 +7,8 @@ use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith};
 use rkyv::{Archive, Deserialize, Place, Serialize};
 use thiserror::Error;
 
+use crate::bounds::Registration;
+
 /// Archives a value as its layout `L`: an identifier as its number, a hash as its bytes.
 pub(super) struct As<L>(PhantomData<L>);
 
@@ -49,5 +51,19 @@ where
             Ok(value) => Ok(value),
             Err(_) => fail!(UnknownValue),
         }
+    }
+}
+
+impl From<&Registration> for u8 {
+    fn from(registration: &Registration) -> Self {
+        registration.number()
+    }
+}
+
+impl TryFrom<u8> for Registration {
+    type Error = ();
+
+    fn try_from(number: u8) -> Result<Self, ()> {
+        Self::from_number(number).ok_or(())
     }
 }

@@ -18,9 +18,9 @@
 macro_rules! every_record {
     ($then:ident! { $($more:tt)* }) => { $then! { { $($more)* }
         /// Organization id to its row.
-        organizations: Organization = "organizations/2", Organization, 1 "organization";
+        organizations: Organization = "organizations/6", Organization, 1 "organization";
         /// Organization id to what everybody meets who comes there.
-        organization_settings: OrganizationSettings = "organization_settings/5", OrganizationSettings,
+        organization_settings: OrganizationSettings = "organization_settings/6", OrganizationSettings,
             20 "organization-settings";
         /// Role id to its row.
         roles: Role = "roles/5", Role, 4 "role";

@@ -14,7 +14,7 @@ use super::rows::{Owner, remove_belongings, remove_in};
 use super::session::remove_sessions_in;
 use super::token::{is_hash_taken, put_claim};
 use super::{Write, taken};
-use crate::bounds::MAX_ORGANIZATIONS;
+use crate::bounds::{LAST_ORGANIZATION, MAX_ORGANIZATIONS, Registration};
 use crate::id::{OrganizationId, UserId};
 
 /// A tenant to be.
@@ -39,6 +39,11 @@ pub enum CreateOrganizationError {
     /// There are as many as there can be.
     #[error("there are {MAX_ORGANIZATIONS} organizations, which is the most; delete one first")]
     TooMany,
+    /// Every number was given to one.
+    #[error(
+        "{LAST_ORGANIZATION} organizations were made here, deleted ones included, which is the most; start another server for the next"
+    )]
+    NumbersUsedUp,
     /// The secret of its claim isn't random enough.
     #[error("the claim code resembles another; draw a new one")]
     TokenTaken,
@@ -52,7 +57,8 @@ pub fn create_organization(new: NewOrganization) -> Write<Organization, CreateOr
         }
         let NewOrganization { tag, name, limits, claim } = new.clone();
         let (id, created) = (SERVER, open.by.at);
-        let organization = Organization { id, tag, name, owner: None, limits, created };
+        let (owner, guests, registration) = (None, None, None);
+        let organization = Organization { id, tag, name, owner, limits, created, guests, registration };
         if taken(open, None, &organization)?.is_some() {
             return Err(Stop::Refused(CreateOrganizationError::TagTaken));
         }
@@ -60,6 +66,9 @@ pub fn create_organization(new: NewOrganization) -> Write<Organization, CreateOr
             && is_hash_taken(open, &claim.hash)?
         {
             return Err(Stop::Refused(CreateOrganizationError::TokenTaken));
+        }
+        if open.free_id(Counted::Organization, SERVER)? > LAST_ORGANIZATION {
+            return Err(Stop::Refused(CreateOrganizationError::NumbersUsedUp));
         }
         let id = OrganizationId(open.next_id(Counted::Organization, SERVER)?);
         let organization = Organization { id, ..organization };
@@ -82,6 +91,10 @@ pub struct OrganizationEdit {
     pub owner: Option<Option<UserId>>,
     /// What it may have. Less than it has is allowed: it then can't get more.
     pub limits: Option<Limits>,
+    /// Whether it may let guests in; `Some(None)` for what the server's configuration says.
+    pub guests: Option<Option<bool>>,
+    /// Whom it may let make accounts; `Some(None)` for what the server's configuration says.
+    pub registration: Option<Option<Registration>>,
 }
 
 /// Why an organization can't be changed.
@@ -111,6 +124,8 @@ pub fn edit_organization(
             name: edit.name.clone().unwrap_or_else(|| old.name.clone()),
             owner: edit.owner.unwrap_or(old.owner),
             limits: edit.limits.unwrap_or(old.limits),
+            guests: edit.guests.unwrap_or(old.guests),
+            registration: edit.registration.unwrap_or(old.registration),
             ..old.clone()
         };
         // The tag is the same, so nothing can be taken.
@@ -173,4 +188,39 @@ fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> 
     tables.settings.retain_in((id.0, 0, "")..(id.0 + 1, 0, ""), |_, _| false)?;
     open.remove_ledger(id)?;
     Ok(Deleted { users, channels, sessions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Timestamp;
+    use crate::store::{By, Failed, Store};
+
+    /// Numbers aren't used again, so there comes a last one, whose identifiers JavaScript still counts exactly.
+    #[test]
+    fn the_last_number_of_an_organization_is_the_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
+        let by = By::server(Timestamp(1));
+        let new = |tag: &str| {
+            let (tag, name) = (tag.to_owned(), tag.to_owned());
+            create_organization(NewOrganization { tag, name, limits: Limits::default(), claim: None })
+        };
+        let give: Write<(), CreateOrganizationError> = Write::new(|open| {
+            while open.free_id(Counted::Organization, SERVER)? < LAST_ORGANIZATION {
+                open.next_id(Counted::Organization, SERVER)?;
+            }
+            Ok(())
+        });
+        store.run(by, give).unwrap();
+        let last = store.run(by, new("last")).unwrap();
+        assert_eq!((last.id.0, *last.id.identifiers().end()), (1 << 13, (1 << 53) - 1));
+        let one_more = store.run(by, new("more"));
+        assert!(
+            matches!(one_more, Err(Failed::Refused(CreateOrganizationError::NumbersUsedUp))),
+            "{one_more:?}"
+        );
+        store.run(by, delete_organization(last.id)).unwrap();
+        assert!(store.run(by, new("more")).is_err());
+    }
 }
