@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{Output, paint, styled};
 use crate::admin::{Database, Request};
+use crate::auth::{StoredPassword, check_password};
 use crate::config::Config;
 use crate::endpoint::{AskError, ask_local};
 use crate::protocol::wire::{self, request, response};
@@ -28,6 +29,8 @@ enum Command {
     ClaimCode,
     /// Show what the running server does.
     Status,
+    /// Read a password from standard input, and print what `parlour db import` takes for it.
+    HashPassword,
     /// Show the letters that wait to be sent, or to be handed over where no mail server is named.
     Outbox,
 }
@@ -45,6 +48,16 @@ impl Admin {
                 output.line(format!("Claim code: {}", paint(&claim.code, "1;33", styled())));
                 output.line("Good once, for 24 hours. Use it with: parlour claim CODE parlour://NAME@HOST");
                 output.object(&json!({ "claim_code": claim.code, "expires_ms": claim.expires_ms }));
+            }
+            Command::HashPassword => {
+                let password = super::connect::password(true, "", false)?;
+                check_password(&password)?;
+                let mut salt = [0; 16];
+                getrandom::fill(&mut salt).context("the operating system gives no random bytes")?;
+                let hash = StoredPassword::new(&password, salt).context("the password can't be hashed")?;
+                let hash = serde_json::to_value(&hash)?;
+                output.line(hash.as_str().unwrap_or_default());
+                output.object(&json!({ "password": hash }));
             }
             Command::Outbox => {
                 let local = super::operate::LocalServer { data_dir: Some(directory) };

@@ -4,11 +4,13 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::Server;
+use super::caller::Caller;
+use super::connect::Acting;
 use super::output::Output;
 use super::span::Span;
+use crate::client::RequestError;
 use crate::id::{Fingerprint, Timestamp};
-use crate::protocol::wire::{self, create_ban::Subject};
+use crate::protocol::wire::{self, create_ban::Subject, request, response};
 
 /// Keep accounts, addresses and devices out.
 #[derive(Debug, Args)]
@@ -16,7 +18,7 @@ pub(super) struct Ban {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,9 +55,17 @@ const COLUMNS: &[(&str, &str, &str)] =
 
 impl Ban {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let session = self.server.enter().await?;
-        match self.command {
-            Command::Add { user, network, key, reason, life } => {
+        let caller = Caller::of(&self.acting).await?;
+        let done = self.command.run(&caller, output).await;
+        caller.close().await;
+        done
+    }
+}
+
+impl Command {
+    async fn run(self, caller: &Caller, output: Output) -> anyhow::Result<()> {
+        match self {
+            Self::Add { user, network, key, reason, life } => {
                 let (subject, words) = match (user, network, key.as_deref().map(Fingerprint::parse)) {
                     (Some(user), ..) => (Subject::User(user.clone()), user),
                     (_, Some(network), _) => (Subject::Network(network.clone()), network),
@@ -65,11 +75,13 @@ impl Ban {
                         bail!("whom? Say --user NAME, --network ADDRESS or --key FINGERPRINT")
                     }
                 };
-                let id = session.ban(subject, &reason, life.map(|span| span.0)).await?;
+                let (subject, life_ms) = (Some(subject), life.map_or(0, Span::milliseconds));
+                let ban = wire::CreateBan { subject, reason, life_ms };
+                let id = caller.created(request::Body::CreateBan(ban)).await?;
                 output.line(format!("{words} is kept out. Lift it with: parlour ban lift {id}"));
                 output.object(&json!({ "ban": id }));
             }
-            Command::List => {
+            Self::List => {
                 let row = |ban: &wire::Ban| {
                     json!({
                         "ban": ban.id, "subject": ban.subject, "reason": ban.reason,
@@ -77,16 +89,20 @@ impl Ban {
                         "until": (ban.until_ms > 0).then_some(Timestamp(ban.until_ms)),
                     })
                 };
-                let rows: Vec<_> = session.bans().await?.iter().map(row).collect();
+                let response::Body::Bans(found) =
+                    caller.ask(request::Body::ListBans(wire::ListBans {})).await?
+                else {
+                    return Err(RequestError::Misfit.into());
+                };
+                let rows: Vec<_> = found.bans.iter().map(row).collect();
                 output.records(COLUMNS, &rows);
             }
-            Command::Lift { ban } => {
-                session.lift_ban(ban).await?;
+            Self::Lift { ban } => {
+                caller.done(request::Body::LiftBan(wire::LiftBan { id: ban })).await?;
                 output.line(format!("Ban {ban} is lifted."));
                 output.object(&json!({ "lifted": ban }));
             }
         }
-        session.close().await;
         Ok(())
     }
 }

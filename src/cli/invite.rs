@@ -4,13 +4,14 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{RemoteServer, Server, announce, ask, device, password, welcome};
+use super::caller::Caller;
+use super::connect::{Acting, RemoteServer, announce, ask, device, password, welcome};
 use super::output::{Output, paint, styled};
 use super::serve::qr_code;
 use super::span::Span;
-use crate::client::{ConnectError, Credentials};
+use crate::client::{ConnectError, Credentials, RequestError};
 use crate::id::Timestamp;
-use crate::protocol::wire;
+use crate::protocol::wire::{self, request, response};
 
 /// Invite people to make accounts.
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub(super) struct Invite {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    server: Server,
+    acting: Acting,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,59 +58,98 @@ const COLUMNS: &[(&str, &str, &str)] = &[
 
 impl Invite {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let remote = RemoteServer::find(self.server.address.as_deref())?;
-        let session = remote.enter().await?.session;
-        match self.command {
-            Command::Create { uses, life, channel, roles } => {
-                let view = session.view();
-                let channel = channel.map(|path| view.find(&path).map(|channel| channel.id)).transpose()?;
-                let create = wire::CreateInvite {
-                    uses,
-                    life_ms: life.milliseconds(),
-                    channel: channel.unwrap_or(0),
-                    roles,
+        let place = Place::of(&self.acting)?;
+        let caller = Caller::of(&self.acting).await?;
+        let done = self.command.run(&caller, &place, output).await;
+        caller.close().await;
+        done
+    }
+}
+
+/// Where an invite leads.
+struct Place {
+    /// The page's address; nothing where the machine's owner hasn't said it.
+    page: Option<String>,
+    /// The server, as a command names it.
+    server: String,
+}
+
+impl Place {
+    fn of(acting: &Acting) -> anyhow::Result<Self> {
+        if let Some((remote, _)) = acting.at()? {
+            let page = Some(format!("https://{}", remote.address.home()));
+            return Ok(Self { page, server: remote.address.home() });
+        }
+        // A server doesn't know by which name people reach it, unless it is told for its letters.
+        let tag = acting.organization.tag.as_ref().map(|tag| format!("/+{tag}")).unwrap_or_default();
+        let page = acting.local.config()?.mail_page();
+        let page = Some(page.trim_end_matches('/')).filter(|page| !page.is_empty());
+        Ok(Self { page: page.map(|page| format!("{page}{tag}")), server: format!("HOST{tag}") })
+    }
+}
+
+impl Command {
+    async fn run(self, caller: &Caller, place: &Place, output: Output) -> anyhow::Result<()> {
+        match self {
+            Self::Create { uses, life, channel, roles } => {
+                let channel = match channel {
+                    Some(path) => caller.view().await?.find(&path)?.id,
+                    None => 0,
                 };
-                let invite = session.create_invite(create).await?;
-                let link = format!("https://{}/i/{}", remote.address.home(), invite.code);
-                for line in qr_code(&link) {
-                    output.line(format!("  {}", paint(&line, "97;40", styled())));
-                }
-                output.line(format!("\n  In a browser   {}", paint(&link, "1", styled())));
-                output.line(format!(
-                    "  In a terminal  parlour register {} parlour://THEIR-NAME@{}",
-                    invite.code,
-                    remote.address.server()
-                ));
-                let until = Timestamp(invite.expires_ms);
-                output.line(format!(
-                    "  Good for       {} until {until}, role {}",
-                    super::output::counted(invite.uses.into(), "account"),
-                    invite.roles.join(", ")
-                ));
-                output.object(&json!({
-                    "invite": invite.id, "code": invite.code, "link": link, "uses": invite.uses,
-                    "expires": until, "channel": invite.channel_path, "roles": invite.roles,
-                }));
+                let create = wire::CreateInvite { uses, life_ms: life.milliseconds(), channel, roles };
+                let response::Body::Invite(invite) = caller.ask(request::Body::CreateInvite(create)).await?
+                else {
+                    return Err(RequestError::Misfit.into());
+                };
+                show(&invite, place, output);
             }
-            Command::List => {
+            Self::List => {
+                let asked = request::Body::ListInvites(wire::ListInvites {});
+                let response::Body::Invites(found) = caller.ask(asked).await? else {
+                    return Err(RequestError::Misfit.into());
+                };
                 let row = |invite: &wire::Invite| {
                     json!({
                         "invite": invite.id, "uses": invite.uses, "expires": Timestamp(invite.expires_ms),
                         "channel": invite.channel_path, "roles": invite.roles,
                     })
                 };
-                let rows: Vec<_> = session.invites().await?.iter().map(row).collect();
+                let rows: Vec<_> = found.invites.iter().map(row).collect();
                 output.records(COLUMNS, &rows);
             }
-            Command::Revoke { invite } => {
-                session.revoke_invite(invite).await?;
+            Self::Revoke { invite } => {
+                caller.done(request::Body::RevokeInvite(wire::RevokeInvite { id: invite })).await?;
                 output.line(format!("Invite {invite} is good no more."));
                 output.object(&json!({ "revoked": invite }));
             }
         }
-        session.close().await;
         Ok(())
     }
+}
+
+/// Shows a new invite, whose code is shown this once.
+fn show(invite: &wire::Invite, place: &Place, output: Output) {
+    let link = place.page.as_ref().map(|page| format!("{page}/i/{}", invite.code));
+    if let Some(link) = &link {
+        for line in qr_code(link) {
+            output.line(format!("  {}", paint(&line, "97;40", styled())));
+        }
+        output.line(format!("\n  In a browser   {}", paint(link, "1", styled())));
+    }
+    output.line(format!(
+        "  In a terminal  parlour register {} parlour://THEIR-NAME@{}",
+        invite.code, place.server
+    ));
+    let until = Timestamp(invite.expires_ms);
+    output.line(format!(
+        "  Good for       {} until {until}, role {}",
+        super::output::counted(invite.uses.into(), "account"),
+        invite.roles.join(", ")
+    ));
+    output.object(&json!({
+        "invite": invite.id, "code": invite.code, "link": link, "uses": invite.uses,
+        "expires": until, "channel": invite.channel_path, "roles": invite.roles,
+    }));
 }
 
 /// Make an account with an invite, and log in.

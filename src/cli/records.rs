@@ -347,6 +347,7 @@ const ENTRIES: &[(&str, &str)] = &[
     ("number", "Entry"),
     ("at", "When"),
     ("by", "By"),
+    ("way", "By way of"),
     ("from", "From"),
     ("what", "What"),
     ("before", "Before"),
@@ -418,6 +419,7 @@ fn spelled(kind: SubjectKind) -> String {
 fn entry_row(entry: wire::AuditEntry) -> Value {
     json!({
         "number": entry.number, "at": Timestamp(entry.at_ms), "by": entry.by,
+        "way": Some(entry.way).filter(|way| !way.is_empty()),
         "from": Some(entry.from).filter(|from| !from.is_empty()),
         "what": format!("{} {} {}", entry.verb, entry.subject, entry.subject_id),
         "before": entry.before, "after": entry.after,

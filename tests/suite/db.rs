@@ -411,3 +411,79 @@ async fn a_server_looks_after_its_database_by_itself() {
     let made = fs::read_dir(&backups).unwrap().next().unwrap().unwrap().path();
     assert_eq!(parlour::store::verify_file(&made, &mut |_| ()).unwrap(), []);
 }
+
+/// The machine's owner lets people in and keeps them out, with the server running or not.
+#[test]
+fn the_machine_s_owner_invites_and_bans() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    rows(home, &["db", "init"]);
+    rows(home, &["db", "seed"]);
+    let data = home.join("data").display().to_string();
+    let owned = |arguments: &[&str]| rows(home, &[arguments, &["--data-dir", &data]].concat());
+    let invite = |channel: &str| {
+        let made = owned(&["invite", "create", "--channel", channel, "--uses", "2"]);
+        assert!(made[0]["link"].is_null(), "nobody said by which name people reach it: {made:?}");
+        made[0]["code"].as_str().unwrap().to_owned()
+    };
+    let before = invite("General");
+    let ban = owned(&["ban", "add", "--user", "bob", "--reason", "be nice"])[0]["ban"].to_string();
+    assert!(
+        refused(home, &["invite", "create", "--channel", "Nowhere", "--data-dir", &data]).contains("Nowhere")
+    );
+    assert!(refused(home, &["ban", "add", "--user", "nobody", "--data-dir", &data]).contains("no account"));
+
+    let process = Process::serve(home, "127.0.0.1:0", &[]);
+    let server = process.address;
+    let during = invite("General");
+    for (code, name) in [(&before, "fay"), (&during, "gus")] {
+        let address = format!("parlour://{name}@{server}");
+        let register = ["register", code, &address, "--password-stdin"];
+        let registered = support::as_profile(home, name, &register, "correct horse battery");
+        assert_eq!(registered[0]["name"], name, "{registered:?}");
+    }
+    let bob = ["login", &format!("parlour://bob@{server}"), "--password-stdin"];
+    let banned = support::as_profile(home, "bob", &bob, DEMO_PASSWORD);
+    assert_eq!(banned[0]["error"]["code"], "banned", "{banned:?}");
+    assert_eq!(owned(&["ban", "list"])[0]["reason"], "be nice");
+    owned(&["ban", "lift", &ban]);
+    assert_eq!(support::as_profile(home, "bob", &bob, DEMO_PASSWORD)[0]["name"], "bob");
+    let invites = owned(&["invite", "list"]);
+    assert_eq!(invites.len(), 2, "{invites:?}");
+    owned(&["invite", "revoke", &invites[0]["invite"].to_string()]);
+    assert_eq!(owned(&["invite", "list"]).len(), 1);
+    let trail = owned(&["audit", "--verb", "create", "--by", "operator"]);
+    let made =
+        |what: &str| trail.iter().filter(|entry| entry["what"].as_str().unwrap().contains(what)).count();
+    assert_eq!((made("create token"), made("create ban")), (2, 1), "{trail:?}");
+}
+
+#[test]
+fn a_password_that_is_hashed_apart_logs_in_after_an_import() {
+    let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let hash = |input: &str| support::as_profile(home.path(), "none", &["admin", "hash-password"], input);
+    let short = hash("short\n");
+    assert!(short[0]["error"]["message"].as_str().unwrap().contains("10 characters"), "{short:?}");
+    let hashed = hash("nine quiet green lamps\n")[0]["password"].as_str().unwrap().to_owned();
+    assert!(hashed.starts_with("$argon2id$"), "{hashed}");
+    rows(home.path(), &["db", "init"]);
+    rows(home.path(), &["db", "seed"]);
+    let lines = home.path().join("lines").display().to_string();
+    rows(home.path(), &["db", "export", "--to", &lines]);
+    let exported = fs::read_to_string(&lines).unwrap();
+    let replaced = exported.lines().map(|line| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        if row["user"]["name"] == "bob" {
+            row["user"]["password"] = hashed.clone().into();
+        }
+        row.to_string() + "\n"
+    });
+    fs::write(&lines, replaced.collect::<String>()).unwrap();
+    rows(other.path(), &["db", "import", &lines]);
+    let process = Process::serve(other.path(), "127.0.0.1:0", &[]);
+    let bob = ["login", &format!("parlour://bob@{}", process.address), "--password-stdin"];
+    let came = support::as_profile(other.path(), "bob", &bob, "nine quiet green lamps");
+    assert_eq!(came[0]["name"], "bob", "{came:?}");
+    let refused = support::as_profile(other.path(), "bob", &bob, DEMO_PASSWORD);
+    assert_eq!(refused[0]["error"]["code"], "log-in-failed", "{refused:?}");
+}
