@@ -28,8 +28,9 @@ impl Accounts {
         }
         let code = OneTimeCode::from_random(random()?);
         let text = format!(
-            "Hello {name},\n\nthis proves that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
+            "Hello {name},\n\nthis proves to {place} that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
             name = user.name,
+            place = self.name(),
             how = self.how("v", &code, "parlour account verify CODE"),
         );
         let letter = self.letter_with(&code, email, "Is this address yours?", text, by);
@@ -54,15 +55,17 @@ impl Accounts {
         self.token(purpose, &code)?.ok_or(AccountError::CodeInvalid)
     }
 
-    /// How the code is used.
+    /// How the code is used: a link to the page of this organization, and a command that names it.
     pub(super) fn how(&self, path: &str, code: &OneTimeCode, command: &str) -> String {
         let page = self.0.settings.page.trim_end_matches('/');
         let command = command.replace("CODE", &code.to_string());
         if page.is_empty() {
-            format!("On a terminal: {command}")
-        } else {
-            format!("Open {page}/{path}/{code}, or on a terminal: {command}")
+            return format!("On a terminal: {command}");
         }
+        // Whoever has accounts in several places may be logged in elsewhere.
+        let server = page.strip_prefix("https://").map(|place| format!(" --server parlour://{place}"));
+        let server = server.unwrap_or_default();
+        format!("Open {page}/{path}/{code}, or on a terminal: {command}{server}")
     }
 
     /// A letter with a code in it, which is good for as long as the letter is of use.

@@ -74,8 +74,9 @@ impl Accounts {
         let by = By::new(Author::Guest, Some(from), self.0.clock.wall());
         let code = OneTimeCode::from_random(random()?);
         let text = format!(
-            "Hello {name},\n\nwith this you choose another password:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
+            "Hello {name},\n\nwith this you choose another password at {place}:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,
+            place = self.name(),
             how = self.how("r", &code, "parlour reset CODE"),
         );
         // As the account has it: an address is found in any case.

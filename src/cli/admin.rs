@@ -89,14 +89,23 @@ fn show(output: Output, status: &wire::Status) {
     output.line(format!("  listening   {}", status.addresses.join(", ")));
     output.line(format!("  identity    {}", status.fingerprint));
     output.line(format!("  connected   {}", status.sessions));
+    // A server with a single organization is that organization.
+    if status.organizations.iter().any(|used| !used.tag.is_empty()) {
+        let row = |used: &wire::OrganizationInUse| {
+            vec![used.tag.clone(), used.name.clone(), used.sessions.to_string()]
+        };
+        output.table(&["Org", "Name", "Connected"], status.organizations.iter().map(row).collect());
+    }
     let seen = status.counters.iter().filter(|counter| counter.value > 0);
     output.table(&["Counter", "Value"], seen.map(|c| vec![c.name.clone(), c.value.to_string()]).collect());
     let counters: serde_json::Map<_, _> =
         status.counters.iter().map(|counter| (counter.name.clone(), counter.value.into())).collect();
+    let row = |used: &wire::OrganizationInUse| json!({ "org": used.tag, "name": used.name, "sessions": used.sessions });
+    let organizations: Vec<_> = status.organizations.iter().map(row).collect();
     output.object(&json!({
         "name": status.name, "version": status.version, "addresses": status.addresses,
         "fingerprint": status.fingerprint, "sessions": status.sessions, "started_ms": status.started_ms,
-        "counters": counters,
+        "counters": counters, "organizations": organizations,
     }));
 }
 

@@ -18,6 +18,9 @@ use crate::id::{OrganizationId, SessionId, Timestamp};
 use crate::protocol::wire;
 use crate::voice::{self, ForwardTable, Peer};
 
+/// What commits that took long are counted as: by the store, which all organizations share.
+pub(super) const SLOW_COMMITS: &str = "slow_commits";
+
 /// The way to the control thread, for every transport. Cheap to clone.
 pub struct Handle<P> {
     pub(super) shared: Arc<Shared<P>>,
@@ -135,7 +138,7 @@ impl<P: Peer> Handle<P> {
 
     pub(super) fn status(&self) -> wire::Status {
         let Shared { settings, voice_counts, counts, started, .. } = &*self.shared;
-        let slow = [("slow_requests", counts.slow()), ("slow_commits", self.slow_commits())];
+        let slow = [("slow_requests", counts.slow()), (SLOW_COMMITS, self.slow_commits())];
         let all = voice_counts.all().chain(counts.all()).chain(slow);
         wire::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -145,6 +148,7 @@ impl<P: Peer> Handle<P> {
             addresses: settings.addresses.clone(),
             fingerprint: settings.fingerprint.to_string(),
             counters: all.map(|(name, value)| wire::Counter { name: name.to_owned(), value }).collect(),
+            organizations: Vec::new(),
         }
     }
 }

@@ -32,6 +32,15 @@ impl<P> Clone for Organizations<P> {
     }
 }
 
+/// An organization as an address names it, and as people do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its tag; empty for the first one, whose addresses have none.
+    pub tag: String,
+    /// Its name.
+    pub name: String,
+}
+
 #[derive(Debug)]
 struct Inner<P> {
     /// The one that whoever names none means.
@@ -92,10 +101,39 @@ impl<P: Peer> Organizations<P> {
         self.open(row).await
     }
 
+    /// Where an organization is found, and what it is called, without being started for that. `None` where there is none
+    /// of that tag.
+    pub fn site(&self, tag: &str) -> Result<Option<Site>, Refused> {
+        let row = match tag {
+            "" => None,
+            tag => match self.0.first.shared.store.organization_by_tag(&folded(tag))? {
+                Some(row) => Some(row).filter(|row| row.id != OrganizationId::FIRST),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(match row {
+            Some(row) => Site { tag: row.tag, name: row.name },
+            None => Site { tag: String::new(), name: self.0.first.shared.accounts.name() },
+        }))
+    }
+
     /// Those to which somebody came since the server started, in order of creation: no more than there are.
     pub fn served(&self) -> Vec<Handle<P>> {
         let mut all: Vec<_> = self.0.served.load().values().cloned().collect();
         all.sort_by_key(|handle| handle.shared.organization);
+        all
+    }
+
+    /// Those to which somebody came since the server started, with their tags, in order of creation. The first one, whose
+    /// addresses have none, has an empty one.
+    pub fn in_use(&self) -> Vec<(String, Handle<P>)> {
+        let served = self.0.served.load();
+        let tag = |tag: &str, handle: &Handle<P>| match handle.shared.organization {
+            OrganizationId::FIRST => String::new(),
+            _ => tag.to_owned(),
+        };
+        let mut all: Vec<_> = served.iter().map(|(key, handle)| (tag(key, handle), handle.clone())).collect();
+        all.sort_by_key(|(_, handle)| handle.shared.organization);
         all
     }
 

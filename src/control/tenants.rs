@@ -43,6 +43,10 @@ impl<P: Peer> Organizations<P> {
         };
         match body.ok_or(Refused::Unsupported)? {
             request::Body::ListOrganizations(list) => self.list(list),
+            request::Body::ServerStatus(_) if organization.is_empty() => {
+                by(&operation::SERVER_STATUS).await?;
+                Ok(response::Body::Status(self.status()))
+            }
             request::Body::CreateOrganization(create) => {
                 self.create(create, by(&operation::CREATE_ORGANIZATION).await?).await
             }

@@ -4,8 +4,10 @@
 mod error;
 mod headers;
 mod health;
+mod home;
 mod listener;
 mod metrics;
+mod organizations;
 mod page;
 mod parts;
 mod socket;
@@ -15,14 +17,15 @@ pub use parts::Parts;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::middleware;
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio::sync::watch;
 
 use crate::endpoint::Certificates;
+use organizations::Listed;
 
 /// Bound, and not yet accepting.
 #[derive(Debug)]
@@ -65,17 +68,10 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 }
 
 fn router(parts: Arc<Parts>) -> Router {
-    Router::new()
-        .route("/", get(page::index))
-        // An invite's link; what it says is for the page.
-        .route("/i/{code}", get(page::index))
-        // Those of letters: an address is proven, another password chosen.
-        .route("/v/{code}", get(page::index))
-        .route("/r/{code}", get(page::index))
-        .route("/parlour.json", get(page::greeting))
+    home::routes()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))
         .route("/ws", get(socket::upgrade))
         .fallback(page::file)
         .layer(middleware::map_response(headers::strict))

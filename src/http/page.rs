@@ -1,20 +1,13 @@
 //! The page: its files are in the binary, compressed, below a directory whose name changes with them.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::{Extension, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY,
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-
-use super::parts::{Asker, Parts};
-use crate::bounds::{EntryPolicy, Registration};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
@@ -27,16 +20,40 @@ pub(super) struct File {
 
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// The page itself, which is asked for each time and sent when it changed.
-pub(super) async fn index(headers: HeaderMap) -> Response {
-    let tag = format!("\"{}\"", DIRECTORY.trim_start_matches('/'));
+/// What a browser installs the page by: its file, and its name below an organization's address.
+pub(super) const MANIFEST: &str = "parlour.webmanifest";
+
+/// The page itself, of the organization whose page is at `home`. It is asked for each time, and sent when it changed.
+pub(super) fn index(home: &str, name: &str, headers: &HeaderMap) -> Response {
+    let text = rendered("index.html", home, &in_html(name));
+    let hash = Sha256::digest(&text);
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..12]));
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }
-    match FILES.iter().find(|file| file.path == "index.html") {
-        Some(file) => ([(ETAG, tag)], send(file, &headers, "no-cache")).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    let fixed = [(CONTENT_TYPE, media_type("index.html")), (CACHE_CONTROL, "no-cache")];
+    ([(ETAG, tag)], fixed, text).into_response()
+}
+
+/// What a browser installs the page of an organization by.
+pub(super) fn manifest(home: &str, name: &str) -> Response {
+    let fixed = [(CONTENT_TYPE, media_type(MANIFEST)), (CACHE_CONTROL, "no-cache")];
+    // A name as JSON holds it, without the quotation marks that stand in the file.
+    let quoted = serde_json::Value::from(name).to_string();
+    let name = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    (fixed, rendered(MANIFEST, home, name)).into_response()
+}
+
+/// A file of the page with what differs between organizations put in.
+fn rendered(path: &str, home: &str, name: &str) -> String {
+    let file = FILES.iter().find(|file| file.path == path);
+    let text = file.and_then(|file| std::str::from_utf8(file.plain).ok()).unwrap_or_default();
+    text.replace("{{home}}", home).replace("{{name}}", name)
+}
+
+/// A text as HTML holds it.
+fn in_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// What belongs to the page.
@@ -46,7 +63,16 @@ pub(super) async fn file(uri: Uri, headers: HeaderMap) -> Response {
         Some(path) => (path, FOREVER),
         // Browsers ask for it by themselves.
         None if uri.path() == "/favicon.ico" => ("icon.svg", "public, max-age=86400"),
-        None => return (StatusCode::NOT_FOUND, "there is nothing here\n").into_response(),
+        None => {
+            // Some programs write the plus of an organization otherwise when they follow a link.
+            let plus = uri.path().strip_prefix("/%2B").or_else(|| uri.path().strip_prefix("/%2b"));
+            return match plus {
+                Some(rest) => {
+                    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, format!("/+{rest}"))]).into_response()
+                }
+                None => (StatusCode::NOT_FOUND, "there is nothing here\n").into_response(),
+            };
+        }
     };
     match FILES.iter().find(|file| file.path == path) {
         Some(file) => send(file, &headers, cache),
@@ -78,43 +104,16 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// What the page has to know before it connects.
-pub(super) async fn greeting(
-    State(parts): State<Arc<Parts>>,
-    Extension(asker): Extension<Asker>,
-) -> ([(axum::http::HeaderName, &'static str); 1], Json<Value>) {
-    // A certificate that the browser trusts needs no hash, and one with a hash must be short-lived.
-    let hashes: Vec<String> = if asker.own_certificate {
-        Vec::new()
-    } else {
-        parts.certificates.browser_hashes().iter().map(|hash| STANDARD.encode(hash.0)).collect()
-    };
-    let accounts = parts.organizations.first().accounts();
-    // What can't be read admits nobody; connecting says why.
-    let nobody = EntryPolicy { guests: false, registration: Registration::Closed };
-    let entry = accounts.entry_policy().unwrap_or(nobody);
-    let greeting = json!({
-        "name": accounts.name(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "certificateHashes": hashes,
-        "guests": entry.guests,
-        "registration": entry.registration.word(),
-        "unclaimed": accounts.is_unclaimed(),
-        // A claim code may wait beside an administrator who lost the password.
-        "administered": accounts.has_administrator().unwrap_or(true),
-    });
-    ([(CACHE_CONTROL, "no-store")], Json(greeting))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_page_is_there_small_and_names_its_files() {
-        let index = FILES.iter().find(|file| file.path == "index.html").unwrap();
-        let text = std::str::from_utf8(index.plain).unwrap();
+        let text = rendered("index.html", "/+raid/", &in_html("<b>\"The Raid\" & more"));
         assert!(text.contains(DIRECTORY) && !text.contains("{{"), "{text}");
+        assert!(text.contains("<title>&lt;b&gt;&quot;The Raid&quot; &amp; more</title>"), "{text}");
+        assert!(text.contains("href=\"/+raid/parlour.webmanifest\""), "{text}");
         let packed: usize = FILES.iter().map(|file| file.packed.len()).sum();
         assert!(packed < 150 * 1_024, "{packed} bytes to load at first");
     }

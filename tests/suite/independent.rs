@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{self, PASSWORD, Process, TestServer, hear};
-use parlour::client::probe_page;
+use parlour::client::{Address, Trust, connect, probe_page};
+use parlour::protocol::wire::{self, request};
 
 #[tokio::test]
 async fn an_independent_webtransport_client_logs_in_and_gets_its_echo() {
@@ -42,7 +43,13 @@ async fn prometheus_finds_nothing_wrong_with_the_metrics() {
     alice.speaker().send(&[0x48; 40]);
     hear(&mut voice).await.unwrap();
     assert!(support::log_in(&server.address(), "carol", &format!("not {PASSWORD}")).await.is_err());
+    let create = wire::CreateOrganization { tag: "raid".to_owned(), name: "The Raid".to_owned() };
+    let create = request::Body::CreateOrganization(create);
+    server.server.organizations().operate(create.into()).await.unwrap();
+    let raid = Address { organization: "raid".to_owned(), ..server.address() };
+    let _visitor = connect(&raid, Trust::FirstUse, "test/1").await.unwrap();
     let page = probe_page(server.server.addresses()[0], "localhost", "/metrics").await.unwrap();
+    assert!(String::from_utf8_lossy(&page.body).contains("organization=\"raid\""));
     let promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{self, PASSWORD, TestServer, code, eventually, log_in, with};
-use parlour::client::{Connected, Credentials, DeviceSecret, Ended, Trust, connect};
+use parlour::client::{Address, Connected, Credentials, DeviceSecret, Ended, Trust, connect};
+use parlour::protocol::wire::{self, request, response};
 use parlour::protocol::{CloseCode, ErrorCode};
 
 const NEW: &str = "seven small red boats";
@@ -103,6 +104,53 @@ async fn letters_to_one_address_are_few_and_nobody_is_locked_out_by_them() {
     }
     assert!(outcomes[..5].iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(outcomes[6], Err(Some(ErrorCode::RateLimited)), "{outcomes:?}");
+    server.log_in("alice").await;
+}
+
+/// The same address may have an account in each organization of a server.
+#[tokio::test]
+async fn a_letter_is_about_one_organization() {
+    let server = TestServer::with(&[("mail.page", "https://voice.example.org:4848/")]).await;
+    let create = wire::CreateOrganization { tag: "raid".to_owned(), name: "The Raid".to_owned() };
+    let create = request::Body::CreateOrganization(create);
+    let made = server.server.organizations().operate(create.into()).await.unwrap();
+    let response::Body::OrganizationMade(made) = made else { panic!("{made:?}") };
+    let address = Address { organization: "raid".to_owned(), ..server.address() };
+    let raid = async || connect(&address, Trust::FirstUse, "test/1").await.unwrap();
+    let claim = Credentials::claim(&made.claim.unwrap().code, "alice", PASSWORD, "test");
+    let raider = raid().await.log_in(claim).await.unwrap();
+    for (number, (session, page, name)) in [
+        (server.log_in("alice").await, "voice.example.org:4848/v/", "Parlour"),
+        (raider, "voice.example.org:4848/+raid/v/", "The Raid"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        session.set_email("a@example.org", PASSWORD).await.unwrap();
+        let letter = &letters(&server, number + 1).await[number];
+        let (subject, text) = (letter["subject"].as_str().unwrap(), letter["text"].as_str().unwrap());
+        let proof = code_in(text);
+        assert!(
+            subject.starts_with(&format!("{name}: ")) && text.contains(&format!(" to {name} ")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("Open https://{page}{proof}, ")), "{text}");
+        session.verify_email(&proof).await.unwrap();
+    }
+    raid().await.request_reset("a@example.org").await.unwrap();
+    let letter = &letters(&server, 3).await[2];
+    let text = letter["text"].as_str().unwrap();
+    let reset = code_in(text);
+    assert!(text.contains(" at The Raid:"), "{text}");
+    assert!(text.contains(&format!("Open https://voice.example.org:4848/+raid/r/{reset}, ")), "{text}");
+    let command = format!("parlour reset {reset} --server parlour://voice.example.org:4848/+raid\n");
+    assert!(text.contains(&command), "{text}");
+    // In the other one it opens nothing.
+    let elsewhere = visitor(&server).await.reset_password(&reset, NEW, false).await;
+    assert_eq!(code(elsewhere), ErrorCode::CodeInvalid);
+    raid().await.reset_password(&reset, NEW, false).await.unwrap();
+    raid().await.log_in(Credentials::password("alice", NEW, "test")).await.unwrap();
+    assert_eq!(code(log_in(&server.address(), "alice", NEW).await), ErrorCode::LogInFailed);
     server.log_in("alice").await;
 }
 

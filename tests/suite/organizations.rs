@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::{PASSWORD, Talking, TestServer, channel_id, code, drain, eventually, hear, silence};
 use parlour::client::{
-    Address, ConnectError, Connected, Credentials, DeviceSecret, Ended, Session, Trust, connect,
+    Address, ConnectError, Connected, Credentials, DeviceSecret, Ended, Session, Trust, connect, probe_page,
 };
 use parlour::id::{OrganizationId, RoleId};
 use parlour::permission::Permissions;
@@ -121,6 +121,53 @@ async fn voice_and_text_stay_in_their_organization() {
     raider.text_channel(channel_id(&raider, "General"), "tonight").await.unwrap();
     assert_eq!(written(&mut at_other).await.as_deref(), Some("tonight"));
     assert_eq!(written(&mut at_bob).await, None);
+}
+
+#[tokio::test]
+async fn metrics_and_status_tell_organizations_apart() {
+    let server = TestServer::start().await;
+    let _boss = raid(&server).await;
+    create(&server, "empty", "Empty").await;
+    let _alice = server.log_in("alice").await;
+    let _bob = server.log_in("bob").await;
+    let page = probe_page(server.server.addresses()[0], "localhost", "/metrics").await.unwrap();
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    for line in [
+        // The first one's are called as if there were no other.
+        "parlour_sessions 2\n",
+        "parlour_sessions{organization=\"raid\"} 1\n",
+        "parlour_organizations 2\n",
+        "\nparlour_requests_total{organization=\"raid\",result=\"answered\"} ",
+        "\nparlour_voice_packets_total{fate=\"forwarded\"} 0\n",
+        "\nparlour_slow_requests_total{organization=\"raid\"} ",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("empty") && !text.contains("{organization=\"raid\",result=\"busy\"}"), "{text}");
+    let ask = async |organization: &str| {
+        let body = Some(request::Body::ServerStatus(wire::ServerStatus {}));
+        let request = wire::Request { body, organization: organization.to_owned() };
+        match server.server.organizations().operate(request).await.unwrap() {
+            response::Body::Status(status) => status,
+            other => panic!("{other:?}"),
+        }
+    };
+    let status = ask("").await;
+    let used = |tag: &str, name: &str, sessions| wire::OrganizationInUse {
+        tag: tag.to_owned(),
+        name: name.to_owned(),
+        sessions,
+    };
+    assert_eq!(status.organizations, [used("", "Parlour", 2), used("raid", "The Raid", 1)]);
+    let count = |status: &wire::Status, name: &str| {
+        status.counters.iter().find(|counter| counter.name == name).unwrap().value
+    };
+    let (first, raid) = (server.count("requests_answered"), ask("raid").await);
+    assert_eq!((status.sessions, raid.sessions, raid.name.as_str()), (3, 1, "The Raid"));
+    assert!(raid.organizations.is_empty());
+    let answered = count(&raid, "requests_answered");
+    assert!(answered >= 3);
+    assert_eq!(count(&status, "requests_answered"), first + answered);
 }
 
 #[tokio::test]

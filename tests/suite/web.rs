@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::support::{self, PASSWORD, Process, TestServer, channel_id, eventually, hear, silence};
 use parlour::endpoint::{Certificates, Identity};
 use parlour::http;
-use parlour::protocol::wire::{Hello, Join, LogInPassword, Request, Response, request, response};
+use parlour::protocol::wire::{
+    CreateOrganization, Hello, Join, LogInPassword, Request, Response, request, response,
+};
 use parlour::protocol::{ALPN_WEB, CloseCode, MAX_REQUEST, decode, encode};
 use parlour::transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -172,7 +174,7 @@ async fn https(address: SocketAddr, request: &str) -> String {
         while !answer.windows(4).any(|end| end == b"\r\n\r\n")
             && stream.read_buf(&mut answer).await.unwrap() > 0
         {}
-        if answer.starts_with(b"HTTP/1.1 2") {
+        if request.contains("Connection: close") {
             let _ = stream.read_to_end(&mut answer).await;
         }
     };
@@ -209,6 +211,82 @@ async fn the_page_forbids_what_it_does_not_need_and_its_files_are_kept() {
         assert!(script.contains("immutable") && script.contains("text/javascript"), "{script}");
         assert!(get(*address, "/page-000000000000/main.js").await.starts_with("HTTP/1.1 404"));
         assert!(get(*address, "/../../etc/passwd").await.starts_with("HTTP/1.1 404"));
+    }
+}
+
+/// The value of a header.
+fn header<'a>(answer: &'a str, name: &str) -> &'a str {
+    let line = answer
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .find(|line| line.split_once(':').is_some_and(|(header, _)| header.eq_ignore_ascii_case(name)));
+    line.and_then(|line| line.split_once(": ")).map_or("", |(_, value)| value)
+}
+
+#[tokio::test]
+async fn each_organization_has_a_page() {
+    let server = TestServer::start().await;
+    let address = server.server.addresses()[0];
+    let name = "The \"Raid\" <b> {{home}}";
+    let create = CreateOrganization { tag: "raid".to_owned(), name: name.to_owned() };
+    server.server.organizations().operate(request::Body::CreateOrganization(create).into()).await.unwrap();
+    let first = get(address, "/").await;
+    assert!(
+        first.contains("<title>Parlour</title>") && first.contains("\"/parlour.webmanifest\""),
+        "{first}"
+    );
+    for path in ["/+raid/", "/+RAID/", "/+raid/i/CODE", "/+raid/r/CODE", "/+raid/v/CODE"] {
+        let page = get(address, path).await;
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-security-policy"), "{page}");
+        assert!(page.contains("<title>The &quot;Raid&quot; &lt;b&gt; "), "{page}");
+        assert!(page.contains("\"/+raid/parlour.webmanifest\""), "{page}");
+        let script = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(get(address, script).await.starts_with("HTTP/1.1 200"), "{script}");
+        assert_ne!(header(&page, "etag"), header(&first, "etag"));
+    }
+    for (path, to) in [
+        ("/+raid", "/+raid/"),
+        ("/%2Braid/i/CODE", "/+raid/i/CODE"),
+        // The first one's page has one address.
+        ("/+home/", "/"),
+        ("/+Home/i/CODE", "/i/CODE"),
+    ] {
+        let answer = get(address, path).await;
+        assert!(answer.starts_with("HTTP/1.1 308"), "{path}: {answer}");
+        assert_eq!(header(&answer, "location"), to, "{path}");
+    }
+    let body = |answer: &str| -> serde_json::Value {
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let manifest = body(&get(address, "/+raid/parlour.webmanifest").await);
+    assert_eq!((manifest["name"].as_str(), manifest["start_url"].as_str()), (Some(name), Some("/+raid/")));
+    let manifest = body(&get(address, "/parlour.webmanifest").await);
+    assert_eq!((manifest["name"].as_str(), manifest["scope"].as_str()), (Some("Parlour"), Some("/")));
+    let (own, raid) = (get(address, "/parlour.json").await, get(address, "/+raid/parlour.json").await);
+    for (greeting, name, administered) in [(&own, "Parlour", true), (&raid, name, false)] {
+        let greeting = body(greeting);
+        assert_eq!(
+            (greeting["name"].as_str(), greeting["administered"].as_bool()),
+            (Some(name), Some(administered))
+        );
+        assert_eq!(
+            (greeting["registration"].as_str(), greeting["guests"].as_bool()),
+            (Some("invite"), Some(false))
+        );
+    }
+    assert_eq!(body(&raid)["certificateHashes"], body(&own)["certificateHashes"]);
+    // The page is there to say in words that the organization isn't.
+    let page = get(address, "/+nobody/").await;
+    assert!(page.starts_with("HTTP/1.1 404") && page.contains("main.js"), "{page}");
+    for path in ["/+nobody/parlour.json", "/+%ff/parlour.json", "/+/parlour.json"] {
+        let refused = get(address, path).await;
+        assert!(refused.starts_with("HTTP/1.1 404"), "{path}: {refused}");
+    }
+    let refused = body(&get(address, "/+nobody/parlour.json").await);
+    assert_eq!(refused["error"], "no-such-organization");
+    assert!(refused["message"].as_str().unwrap().contains("ask whoever gave you the address"));
+    for path in ["/+nobody/parlour.webmanifest", "/+raid/nothing", "/+home//evil.example/"] {
+        assert!(get(address, path).await.starts_with("HTTP/1.1 404"), "{path}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
+import { codeIn, forget } from './place.js';
 import { explain, isRefusal } from './refusal.js';
 import { DEVICE } from './session.js';
 import { t } from './text.js';
@@ -17,12 +18,11 @@ export function entry(session, notice) {
   const greeting = /** @type {import('./session.js').Greeting} */ (session.greeting);
   /** @type {Way} */
   let way = greeting.unclaimed && !greeting.administered ? 'claim' : 'logIn';
-  // An invite's link is /i/CODE; where it leads to is asked of the server.
-  const invite = location.pathname.startsWith('/i/') ? decodeURIComponent(location.pathname.slice(3)) : '';
+  // Where an invite leads to is asked of the server.
+  const invite = codeIn('i');
   let path = '';
   if (invite) way = 'register';
-  // A letter's link is /r/CODE.
-  const reset = location.pathname.startsWith('/r/') ? decodeURIComponent(location.pathname.slice(3)) : '';
+  const reset = codeIn('r');
   if (reset) way = 'reset';
   const card = h('main', { class: 'card', id: 'entry' });
   const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
@@ -61,14 +61,14 @@ export function entry(session, notice) {
         draw();
       } else if (way === 'reset') {
         await session.before('resetPassword', { code, password, keepKeys: false });
-        history.replaceState(null, '', '/');
+        forget();
         way = 'logIn';
         notice = t('resetDone');
         draw();
       } else if (way === 'register') {
         await session.logIn('register', { invite: given('invite').trim(), name, password, device });
         // The code is used, and the address keeps no secret.
-        history.replaceState(null, '', path ? `/#/${path.split('/').map(encodeURIComponent).join('/')}` : '/');
+        forget(path ? path.split('/') : []);
       } else if (way === 'claim') await session.logIn('redeemClaim', { code, name, password, device });
       else await session.logIn('logInPassword', { name, password, device, code: given('factor').trim() });
     } catch (error) {

@@ -5,6 +5,7 @@ import { CloseCode } from './codes.js';
 import { h, fill } from './dom.js';
 import { entry } from './entry.js';
 import { microphone } from './microphone.js';
+import { codeIn, forget } from './place.js';
 import { Room } from './room.js';
 import { ending, explain } from './refusal.js';
 import { Session } from './session.js';
@@ -61,10 +62,9 @@ async function begin() {
     room = new Room(session, audio, worker);
     fill(app, room.element);
     room.title.focus();
-    // A letter's link is /v/CODE.
-    if (location.pathname.startsWith('/v/')) {
-      const code = decodeURIComponent(location.pathname.slice(3));
-      history.replaceState(null, '', '/');
+    const code = codeIn('v');
+    if (code) {
+      forget();
       room.act(session.request('verifyEmail', { code }).then(() => room?.say(t('emailVerified'), 8000)));
     }
     const channel = session.channels.get(linked(session));
@@ -119,6 +119,8 @@ async function begin() {
         const { reason } = session.end;
         card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)), reason && h('blockquote', {}, reason),
           h('button', { type: 'button', class: 'primary', onclick: () => (session.knowsToken ? start() : ask()) }, t('goInAgain')));
+      } else if (session.end?.code === CloseCode.organizationDeleted || session.end?.code === CloseCode.noSuchOrganization) {
+        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)));
       } else if (session.end?.code === CloseCode.versionRefused) {
         card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)),
           h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('reload')));

@@ -39,6 +39,8 @@ export function ending(end) {
   switch (end?.code) {
     case CloseCode.replaced: return t('endedReplaced');
     case CloseCode.disabled: return t('endedDisabled');
+    case CloseCode.noSuchOrganization: return t('errorNoSuchOrganization');
+    case CloseCode.organizationDeleted: return t('endedOrganization');
     case CloseCode.kicked: return end.reason ? t('endedKickedFor') : t('endedKicked');
     case CloseCode.versionRefused: return t('endedVersion');
     case CloseCode.loggedOut: return t('endedLoggedOut');

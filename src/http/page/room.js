@@ -5,6 +5,7 @@ import { Quality } from './chart.js';
 import { ErrorCode } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
 import { meter } from './microphone.js';
+import { channelLink, shown } from './place.js';
 import { keyName, preferences } from './preferences.js';
 import { loudness } from './loudness.js';
 import { lacking, needed, since } from './reason.js';
@@ -16,9 +17,6 @@ import { Whisper } from './whisper.js';
 
 /** Messages kept for a channel. */
 const KEPT = 300;
-
-/** The welcome that was shown since the log-in. */
-const WELCOMED = 'parlour.welcomed';
 
 /** @typedef {import('./messages.js').Channel} Channel */
 /** @typedef {import('./messages.js').Member} Member */
@@ -232,8 +230,8 @@ export class Room {
   /** Shows the organization's welcome, once after each log-in. */
   welcomed() {
     const words = this.session.organization?.welcome;
-    if (!words || !this.welcome.hidden || sessionStorage.getItem(WELCOMED) === `${this.session.self} ${words}`) return;
-    sessionStorage.setItem(WELCOMED, `${this.session.self} ${words}`);
+    if (!words || !this.welcome.hidden || shown.get('welcomed') === `${this.session.self} ${words}`) return;
+    shown.set('welcomed', `${this.session.self} ${words}`);
     this.welcome.hidden = false;
     fill(this.welcome, h('p', { class: 'text' }, words), h('button', {
       type: 'button', class: 'tool', 'aria-label': t('welcomeRead'), title: t('welcomeRead'),
@@ -334,10 +332,10 @@ export class Room {
     const path = [];
     let channel = this.session.channels.get(of);
     while (channel) {
-      path.unshift(encodeURIComponent(channel.name));
+      path.unshift(channel.name);
       channel = this.session.channels.get(channel.parent);
     }
-    await this.act(navigator.clipboard.writeText(`${location.origin}/#/${path.join('/')}`));
+    await this.act(navigator.clipboard.writeText(new URL(channelLink(path), location.origin).href));
     this.say(t('copied'), 3000);
   }
 

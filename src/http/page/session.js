@@ -3,11 +3,9 @@
 import { CloseCode, ErrorCode } from './codes.js';
 import { operations } from './operations.js';
 import { NAMED, NONE } from './permission.js';
+import { HOME, TAG, kept } from './place.js';
 import { Refusal, isRefusal } from './refusal.js';
 import { View } from './view.js';
-
-const TOKEN = 'parlour.token';
-const NAME = 'parlour.name';
 
 /** Versions of the protocol that this page speaks. */
 const VERSIONS = { versionMin: 1, versionMax: 1 };
@@ -19,7 +17,10 @@ const AGAIN = [250, 8000];
 export const DEVICE = navigator.platform || 'browser';
 
 /** Close codes after which a session doesn't come back by itself. @type {number[]} */
-const FINAL = [CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked];
+const FINAL = [
+  CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked, CloseCode.noSuchOrganization,
+  CloseCode.organizationDeleted,
+];
 
 /** Of those, the ones after which its token is still good. @type {number[]} */
 const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked];
@@ -90,11 +91,11 @@ export class Session extends View {
   }
 
   get knowsToken() {
-    return localStorage.getItem(TOKEN) !== null;
+    return kept.get('token') !== null;
   }
 
   get lastName() {
-    return localStorage.getItem(NAME) ?? '';
+    return kept.get('name') ?? '';
   }
 
   /** @param {import('./worker.js').Question} question @returns {Promise<Answered>} */
@@ -124,10 +125,11 @@ export class Session extends View {
   async greet() {
     let answer;
     try {
-      answer = await fetch('/parlour.json', { cache: 'no-store' });
+      answer = await fetch(`${HOME}parlour.json`, { cache: 'no-store' });
     } catch {
       throw new Refusal();
     }
+    if (answer.status === 404) throw new Refusal({ code: ErrorCode.noSuchOrganization });
     if (!answer.ok) throw new Refusal();
     this.greeting = /** @type {Greeting} */ (await answer.json());
     return this.greeting;
@@ -147,7 +149,7 @@ export class Session extends View {
     this.way = made?.way ?? '';
     this.blocked = made?.blocked ?? '';
     await this.request('hello', {
-      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: '',
+      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: TAG,
     });
   }
 
@@ -189,7 +191,7 @@ export class Session extends View {
       return true;
     } catch (error) {
       if (isRefusal(error, ErrorCode.tokenInvalid)) {
-        localStorage.removeItem(TOKEN);
+        kept.remove('token');
         this.worker.postMessage({ kind: 'close' });
         this.become('out');
         return false;
@@ -212,7 +214,7 @@ export class Session extends View {
         }
       }
     }
-    const text = localStorage.getItem(TOKEN) ?? '';
+    const text = kept.get('token') ?? '';
     await this.enter('logInToken', { token: Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) });
   }
 
@@ -222,17 +224,17 @@ export class Session extends View {
     this.ssrc = loggedIn.ssrc;
     this.self = loggedIn.session;
     this.user = loggedIn.user;
-    if (loggedIn.token.length > 0) localStorage.setItem(TOKEN, btoa(String.fromCharCode(...loggedIn.token)));
+    if (loggedIn.token.length > 0) kept.set('token', btoa(String.fromCharCode(...loggedIn.token)));
     if (loggedIn.accessToken.length > 0) this.access = { token: loggedIn.accessToken, until: loggedIn.accessTokenExpiresMs };
     this.notice = loggedIn.notice;
-    localStorage.setItem(NAME, loggedIn.name);
+    kept.set('name', loggedIn.name);
     this.worker.postMessage({ kind: 'identity', ssrc: this.ssrc });
     this.end = undefined;
     this.become('in');
   }
 
   async logOut() {
-    localStorage.removeItem(TOKEN);
+    kept.remove('token');
     this.home = 0;
     this.ownState = { mute: false, deaf: false, away: false, status: '' };
     this.passwords.clear();
@@ -338,7 +340,7 @@ export class Session extends View {
     this.talking.clear();
     this.whispering.clear();
     const final = known !== undefined && FINAL.includes(known);
-    if (final && !KEEPS_TOKEN.includes(known)) localStorage.removeItem(TOKEN);
+    if (final && !KEEPS_TOKEN.includes(known)) kept.remove('token');
     if (!final && this.knowsToken) this.comeBack();
     else this.become('ended');
   }
@@ -353,8 +355,13 @@ export class Session extends View {
         return;
       } catch (error) {
         if (isRefusal(error, ErrorCode.tokenInvalid)) {
-          localStorage.removeItem(TOKEN);
+          kept.remove('token');
           this.end = { code: CloseCode.loggedOut, reason: '' };
+          this.become('ended');
+          return;
+        }
+        if (isRefusal(error, ErrorCode.noSuchOrganization)) {
+          this.end = { code: CloseCode.noSuchOrganization, reason: '' };
           this.become('ended');
           return;
         }

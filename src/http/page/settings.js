@@ -1,6 +1,6 @@
 // What a person chose for this browser. It stays here.
 
-const KEY = 'parlour.settings';
+import { kept } from './place.js';
 
 const usual = {
   language: '',
@@ -20,7 +20,8 @@ const usual = {
 
 function load() {
   try {
-    return { ...usual, ...JSON.parse(localStorage.getItem(KEY) ?? '{}') };
+    // A microphone is the same one in another organization, until something else is chosen there.
+    return { ...usual, ...JSON.parse(kept.get('settings') ?? kept.first('settings') ?? '{}') };
   } catch {
     return { ...usual };
   }
@@ -32,5 +33,5 @@ export const settings = load();
 /** @param {Partial<typeof usual>} change */
 export function choose(change) {
   Object.assign(settings, change);
-  localStorage.setItem(KEY, JSON.stringify(settings));
+  kept.set('settings', JSON.stringify(settings));
 }
