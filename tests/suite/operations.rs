@@ -21,9 +21,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use web_transport_quinn as web;
 
-/// A request for an operation, on a channel and a session where it is about one. Panics for one that has none.
+/// A request for an operation, on a channel, a session or the account `whom` where it is about one. Panics for one that has
+/// none.
 #[expect(clippy::too_many_lines, reason = "one list")]
-pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
+pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) -> Body {
+    let whom = || whom.to_owned();
     let new = || "new".to_owned();
     match name {
         "hello" => Body::Hello(Hello { version_min: 1, version_max: 1, ..Hello::default() }),
@@ -69,7 +71,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
             Body::CreateUser(create)
         }
         "set_user_disabled" => {
-            let set = wire::SetUserDisabled { name: "root".to_owned(), disabled: true };
+            let set = wire::SetUserDisabled { name: whom(), disabled: true };
             Body::SetUserDisabled(set)
         }
         "move_session" => Body::MoveSession(wire::MoveSession { session, channel: 0 }),
@@ -113,7 +115,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
             Body::GrantRole(grant)
         }
         "revoke_role" => {
-            let revoke = wire::RevokeRole { user: "root".to_owned(), role: 1 };
+            let revoke = wire::RevokeRole { user: whom(), role: 1 };
             Body::RevokeRole(revoke)
         }
         "list_holders" => Body::ListHolders(wire::ListHolders { role: 1 }),
@@ -149,7 +151,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
         "list_invites" => Body::ListInvites(wire::ListInvites {}),
         "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),
         "create_ban" => {
-            let subject = Some(wire::create_ban::Subject::User("root".to_owned()));
+            let subject = Some(wire::create_ban::Subject::User(whom()));
             Body::CreateBan(wire::CreateBan { subject, ..Default::default() })
         }
         "list_bans" => Body::ListBans(wire::ListBans {}),
@@ -159,20 +161,18 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
             Body::RequireSecondFactor(require)
         }
         "list_users" => Body::ListUsers(wire::ListUsers::default()),
-        "show_user" => Body::ShowUser(wire::ShowUser { name: "root".to_owned() }),
+        "show_user" => Body::ShowUser(wire::ShowUser { name: whom() }),
         "edit_user" => {
             let rename = Some(new());
-            Body::EditUser(wire::EditUser { name: "root".to_owned(), rename, email: None })
+            Body::EditUser(wire::EditUser { name: whom(), rename, email: None })
         }
-        "delete_user" => Body::DeleteUser(wire::DeleteUser { name: "root".to_owned() }),
+        "delete_user" => Body::DeleteUser(wire::DeleteUser { name: whom() }),
         "set_user_password" => {
-            let (name, password) = ("root".to_owned(), PASSWORD.to_owned());
+            let (name, password) = (whom(), PASSWORD.to_owned());
             Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
         }
-        "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: "root".to_owned() }),
-        "end_user_session" => {
-            Body::EndUserSession(wire::EndUserSession { name: "root".to_owned(), session: 0 })
-        }
+        "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: whom() }),
+        "end_user_session" => Body::EndUserSession(wire::EndUserSession { name: whom(), session: 0 }),
         "read_audit" => Body::ReadAudit(wire::ReadAudit::default()),
         "get_usage" => Body::GetUsage(wire::GetUsage {}),
         "new_claim_code" => Body::NewClaimCode(wire::NewClaimCode {}),
@@ -199,7 +199,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64) -> Body {
 fn every_operation_is_tried() {
     assert!(operation::ALL.len() > 70, "{}", operation::ALL.len());
     for one in operation::ALL {
-        let call = Call::from(request_for(one.name, 1, 1));
+        let call = Call::from(request_for(one.name, 1, 1, "root"));
         assert_eq!(call.operation().name, one.name, "the request asks for another operation");
     }
 }
@@ -360,7 +360,7 @@ async fn who_may_not_do_an_operation_is_refused_on_every_transport() {
         for one in operation::ALL.iter().filter(|one| one.name != "hello") {
             let name = one.name;
             let mut link = Link::open(transport, address).await;
-            let body = request_for(name, channel.0, root.id().0);
+            let body = request_for(name, channel.0, root.id().0, "root");
             assert_eq!(
                 link.refusal(body.clone()).await,
                 Some(ErrorCode::Unexpected),
@@ -392,7 +392,7 @@ async fn who_may_not_do_an_operation_is_refused_on_every_transport() {
             assert_eq!(link.refusal(log_in).await, None, "{transport}: {actor}");
             for one in operation::ALL.iter().filter(|one| one.name != "log_out") {
                 let name = one.name;
-                let body = request_for(name, channel.0, root.id().0);
+                let body = request_for(name, channel.0, root.id().0, "root");
                 let refused = link.refusal(body).await;
                 match expected(actor, one) {
                     Some(code) => assert_eq!(refused, Some(code), "{transport}: {name} by a {actor}"),

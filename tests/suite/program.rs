@@ -112,7 +112,7 @@ async fn what_is_for_a_connected_session_or_a_person_is_refused_to_a_key() {
     let made = key_of(&root, Permissions::ALL, None).await;
     let general = channel_id(&root, "General").0;
     for one in operation::ALL {
-        let body = request_for(one.name, general, root.id().0);
+        let body = request_for(one.name, general, root.id().0, "root");
         let expected = match one.who {
             Who::Stranger => ErrorCode::Unexpected,
             Who::Person | Who::Owner => ErrorCode::Forbidden,

@@ -1,7 +1,8 @@
 //! What is of another organization is for every operation as if it weren't there.
 
 use super::raid;
-use crate::support::{PASSWORD, TestServer, channel_id};
+use crate::operations::request_for;
+use crate::support::{TestServer, channel_id};
 use parlour::permission::Permissions;
 use parlour::protocol::operation::{self, Who};
 use parlour::protocol::wire::{self, create_ban, request};
@@ -120,16 +121,6 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             vec![Body::CreateBan(wire::CreateBan { subject, ..Default::default() })]
         }
         "lift_ban" => vec![Body::LiftBan(wire::LiftBan { id: number })],
-        "show_user" => vec![Body::ShowUser(wire::ShowUser { name: user() })],
-        "edit_user" => {
-            vec![Body::EditUser(wire::EditUser { name: user(), rename: Some("new".to_owned()), email: None })]
-        }
-        "delete_user" => vec![Body::DeleteUser(wire::DeleteUser { name: user() })],
-        "set_user_password" => {
-            let (name, password) = (user(), PASSWORD.to_owned());
-            vec![Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })]
-        }
-        "list_user_sessions" => vec![Body::ListUserSessions(wire::ListUserSessions { name: user() })],
         "end_user_session" => {
             let end = |name, session| Body::EndUserSession(wire::EndUserSession { name, session });
             vec![end(user(), 0), end("alice".to_owned(), session)]
@@ -145,6 +136,10 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "list_users"
         // By a role's name, which each organization has its own of.
         | "require_second_factor" => Vec::new(),
+        // By an account's name only.
+        other if operation::named(other).is_some_and(|operation| operation.on == "name") => {
+            vec![request_for(other, own, session, &things.user)]
+        }
         other => panic!("whether {other} names something is said nowhere: say it here"),
     }
 }
