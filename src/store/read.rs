@@ -15,8 +15,8 @@ use super::index::IndexKey;
 use super::migrate::{self, Applied, Pending};
 use super::record::declare::Stored;
 use super::record::{
-    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, OWNER, Organization, OrganizationSettings,
-    Profile, Restraint, Role, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, Note, OWNER, Organization,
+    OrganizationSettings, Profile, Restraint, Role, Setting, StoredOverwrite, SubjectKind, User, Verb,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -271,6 +271,11 @@ impl Store {
         user: UserId,
     ) -> Result<Option<Restraint>, ReadError> {
         self.look(|tables| get(&tables.restraints, (organization.0, user.0)))
+    }
+
+    /// What moderators keep of a user; none for nothing.
+    pub fn note(&self, user: UserId) -> Result<Option<Note>, ReadError> {
+        self.look(|tables| get(&tables.notes, (OrganizationId::of(user.0).0, user.0)))
     }
 
     /// A user's favourite channels; as many as there can be fit one answer.

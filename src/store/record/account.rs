@@ -227,6 +227,28 @@ stored! {
     audit: Restraint;
 }
 
+/// What moderators keep of somebody, for each other. There is no row where they keep nothing. Who wrote it and when is in
+/// the audit trail, which doesn't show the text: it is read by people who may not read the note.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct Note {
+    /// Where it is kept.
+    #[rkyv(with = As<u64>)]
+    pub organization: OrganizationId,
+    /// On whom.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// What it says.
+    pub text: String,
+}
+
+stored! {
+    Note, 1, "Note/1(organization, user, text)";
+    key: (u64, u64) = |n| (n.organization.0, n.user.0);
+    of: Member, |n| (n.organization, n.user.0);
+}
+
 /// A stored password in a row.
 #[derive(Archive, Serialize, Deserialize)]
 pub(in crate::store) struct PasswordLayout {
@@ -279,6 +301,15 @@ mod tests {
         golden(
             &Restraint { organization: OrganizationId(1), user: UserId(5), muted: true, deafened: false },
             "01d3058a1d010000000000000005000000000000000100",
+        );
+    }
+
+    #[test]
+    fn the_bytes_of_a_note_are_these() {
+        let text = "asks twice".to_owned();
+        golden(
+            &Note { organization: OrganizationId(1), user: UserId(5), text },
+            "01a25006d461736b73207477696365010000000000000005000000000000008a000000e6ffffff",
         );
     }
 }

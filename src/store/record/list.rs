@@ -28,6 +28,8 @@ macro_rules! every_record {
         users: User = "users/2", User, 2 "user";
         /// (organization, user) to what moderators laid upon the user.
         restraints: Restraint = "restraints/5", Restraint, 19 "restraint";
+        /// (organization, user) to what moderators keep of the user.
+        notes: Note = "notes/6", Note, 21 "note";
         /// User id to what the user shows of themselves.
         profiles: Profile = "profiles/2", Profile, 3 "profile";
         /// Channel id to its row.

@@ -1,4 +1,4 @@
-//! Settings, what an organization says to whoever comes, what moderators laid upon somebody, and favourites.
+//! Settings, what an organization says to whoever comes, what moderators laid upon somebody and keep of them, and favourites.
 
 use redb::ReadableTable;
 use serde_json::json;
@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Organization, OrganizationSettings, Restraint, Setting, SubjectKind, User, Verb};
+use super::super::record::{
+    Note, Organization, OrganizationSettings, Restraint, Setting, SubjectKind, User, Verb,
+};
 use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
@@ -141,6 +143,50 @@ pub fn put_restraint(restraint: Restraint) -> Write<(), PutRestraintError> {
     })
 }
 
+/// Characters of a note at most.
+pub const MAX_NOTE: usize = 1_000;
+
+/// Why a note can't be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PutNoteError {
+    /// There is no such user in the organization.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// It is too long.
+    #[error("a note has at most {MAX_NOTE} characters")]
+    TooLong,
+}
+
+/// This is what moderators keep of a user from now on; nothing, where the note says nothing.
+pub fn put_note(note: Note) -> Write<(), PutNoteError> {
+    Write::new(move |open| {
+        if note.text.chars().count() > MAX_NOTE {
+            return Err(Stop::Refused(PutNoteError::TooLong));
+        }
+        let user: User = open.require(note.user.0, PutNoteError::NoSuchUser)?;
+        if user.organization != note.organization {
+            return Err(Stop::Refused(PutNoteError::NoSuchUser));
+        }
+        let old: Option<Note> = open.get(note.key())?;
+        let new = Some(&note).filter(|note| !note.text.is_empty());
+        if old.as_ref() == new {
+            return Ok(());
+        }
+        // It has nothing that must be unique.
+        let _ = open.put_unaudited(old.as_ref(), new)?;
+        let shown =
+            |note: bool| if note { json!({ "text": "(not shown)" }).to_string() } else { String::new() };
+        let verb = match (&old, new) {
+            (None, _) => Verb::Create,
+            (_, None) => Verb::Delete,
+            _ => Verb::Change,
+        };
+        let (before, after) = (shown(old.is_some()), shown(new.is_some()));
+        open.audit(user.organization, verb, SubjectKind::Note, user.id.0, before, after)?;
+        Ok(())
+    })
+}
+
 /// Why a favourite can't be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FavouriteError {
@@ -182,4 +228,44 @@ pub fn set_favourite(user: UserId, channel: ChannelId, is_one: bool) -> Write<()
         open.audit(owner.organization, verb, SubjectKind::Favourite, user.0, before, after)?;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::id::Timestamp;
+    use crate::store::write::{NewUser, create_user, delete_user};
+    use crate::store::{AuditFilter, By, Failed, SEEDED_ORGANIZATION as HOME, Store};
+
+    #[test]
+    fn a_note_is_kept_told_in_the_trail_without_its_text_and_goes_with_its_user() {
+        let store = Store::open_on(InMemoryBackend::new(), Timestamp(1)).unwrap();
+        let by = By::server(Timestamp(1));
+        let (name, email, password) = ("alice".to_owned(), None, None);
+        let new = NewUser { organization: HOME, name, email, password, roles: vec![] };
+        let user = store.run(by, create_user(new)).unwrap().id;
+        let put = |user, text: &str| put_note(Note { organization: HOME, user, text: text.to_owned() });
+        let too_long = store.run(by, put(user, &"é".repeat(MAX_NOTE + 1))).unwrap_err();
+        assert_eq!(too_long, Failed::Refused(PutNoteError::TooLong));
+        store.run(by, put(user, &"é".repeat(MAX_NOTE))).unwrap();
+        let nobody = store.run(by, put(UserId(99), "x")).unwrap_err();
+        assert_eq!(nobody, Failed::Refused(PutNoteError::NoSuchUser));
+        for text in ["shouts", "shouts a lot", "", "is well again"] {
+            store.run(by, put(user, text)).unwrap();
+            store.run(by, put(user, text)).unwrap();
+            let kept = store.note(user).unwrap().map(|note| note.text).unwrap_or_default();
+            assert_eq!(kept, text);
+        }
+        let filter = AuditFilter { subject: Some(SubjectKind::Note), ..AuditFilter::default() };
+        let trail = store.audit(HOME, &filter, None, 99).unwrap();
+        let verbs: Vec<_> = trail.iter().rev().map(|entry| entry.verb).collect();
+        assert_eq!(verbs, [Verb::Create, Verb::Change, Verb::Change, Verb::Delete, Verb::Create]);
+        assert!(trail.iter().all(|entry| !format!("{entry:?}").contains("shouts")), "{trail:?}");
+        assert_eq!(store.verify().unwrap(), []);
+        store.run(by, delete_user(user)).unwrap();
+        assert_eq!(store.note(user).unwrap(), None);
+        assert_eq!(store.verify().unwrap(), []);
+    }
 }
