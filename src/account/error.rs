@@ -2,6 +2,7 @@
 //! it happens.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -160,6 +161,10 @@ pub enum AccountError {
     /// The setting can't be made.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// What is asked for can't be kept, for a reason that the write says, and the use case's file here: a text that is too
+    /// long, say.
+    #[error("{0}")]
+    Unfit(Arc<dyn std::error::Error + Send + Sync>),
     /// The disk can't be written.
     #[error("the server can't write to its disk, so it refuses changes; its log says why")]
     ReadOnly,
@@ -209,6 +214,7 @@ impl AccountError {
             | Self::NoSubject
             | Self::BansOneself
             | Self::BansOwnNetwork
+            | Self::Unfit(_)
             | Self::Ban(_) => ErrorCode::Malformed,
             Self::TooManyKeys(_) | Self::RegisterDeviceKey(_) => ErrorCode::TooMany,
             Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
