@@ -1,12 +1,14 @@
 //! Other people's accounts: listed, shown, changed, logged out, deleted, by those who look after them.
 
+use std::sync::Arc;
+
 use super::email::is_address;
 use super::{AccountError, Accounts, Changed};
 use crate::id::{SessionId, UserId};
 use crate::name::{check_user_name, folded};
 use crate::protocol::wire;
-use crate::store::write::{self, UserEdit};
-use crate::store::{By, Seen, User};
+use crate::store::write::{self, PutNoteError, UserEdit};
+use crate::store::{By, Note, Seen, User};
 
 /// Accounts that are read at once.
 const CHUNK: usize = 1_000;
@@ -31,9 +33,11 @@ impl Accounts {
         Ok(wire::Users { users })
     }
 
-    /// The account of a name, for those who look after accounts.
-    pub fn show_user(&self, name: &str) -> Result<wire::User, AccountError> {
-        self.shown(&self.called(name)?)
+    /// The account of a name, for `asker`, who looks after accounts: with what is kept of it, unless it is their own.
+    pub fn show_user(&self, name: &str, asker: Option<UserId>) -> Result<wire::User, AccountError> {
+        let user = self.called(name)?;
+        let note = if asker == Some(user.id) { None } else { self.0.store.note(user.id)? };
+        Ok(wire::User { note: note.map_or_else(String::new, |note| note.text), ..self.shown(&user)? })
     }
 
     fn called(&self, name: &str) -> Result<User, AccountError> {
@@ -54,6 +58,7 @@ impl Accounts {
             disabled: user.disabled,
             created_ms,
             last_log_in_ms: last.map_or(0, |last| last.0),
+            note: String::new(),
         })
     }
 
@@ -96,6 +101,12 @@ impl Accounts {
         Ok(Changed::User(user))
     }
 
+    /// This is kept of somebody from now on; nothing, where the text is empty.
+    pub async fn set_note(&self, user: UserId, text: String, by: By) -> Result<(), AccountError> {
+        let organization = self.0.organization;
+        self.run(by, write::put_note(Note { organization, user, text })).await
+    }
+
     /// Where the account of a name is logged in.
     pub fn sessions_of(&self, name: &str) -> Result<wire::Devices, AccountError> {
         let mut devices = self.devices(self.called(name)?.id, SessionId(0), &[])?;
@@ -118,5 +129,14 @@ impl Accounts {
             None => self.run(by, write::end_sessions_of(user, None)).await?.len() as u32,
         };
         Ok((count, Changed::User(user)))
+    }
+}
+
+impl From<PutNoteError> for AccountError {
+    fn from(error: PutNoteError) -> Self {
+        match error {
+            PutNoteError::NoSuchUser => Self::NoSuchUser,
+            PutNoteError::TooLong => Self::Unfit(Arc::new(error)),
+        }
     }
 }

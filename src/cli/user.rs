@@ -75,6 +75,13 @@ enum Command {
         /// The user's name.
         name: String,
     },
+    /// Show or set what is kept of a user, for those who look after accounts; the user never sees it.
+    Note {
+        /// The user's name.
+        name: String,
+        /// What to keep, 1000 characters at most; an empty text takes the note away.
+        text: Option<String>,
+    },
     /// Give a user a role.
     Grant {
         /// The user's name.
@@ -152,6 +159,17 @@ impl Command {
                 caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;
                 Ok(Answer { text: format!("{name} is deleted with all that was theirs."), rows: Vec::new() })
             }
+            Self::Note { name, text: None } => {
+                let user = ask_for(caller, &name).await?;
+                let text = Some(user.note.clone()).filter(|note| !note.is_empty());
+                let text = text.unwrap_or_else(|| format!("There is no note on {}.", user.name));
+                Ok(Answer { text, rows: vec![row(user)] })
+            }
+            Self::Note { name, text: Some(text) } => {
+                let what = if text.is_empty() { "without a note" } else { "noted" };
+                caller.done(request::Body::SetNote(wire::SetNote { name: name.clone(), text })).await?;
+                Ok(shown(caller, &name, what).await)
+            }
             Self::Grant { name, role, until } => {
                 let roles = caller.roles().await?;
                 let role = named(&roles, &role)?;
@@ -224,5 +242,6 @@ fn row(user: wire::User) -> Value {
         "id": user.user, "name": user.name, "email": Some(user.email).filter(|email| !email.is_empty()),
         "roles": user.roles.join(", "), "state": if user.disabled { "disabled" } else { "active" },
         "second_factor": user.second_factor, "created": Timestamp(user.created_ms), "last_login": last,
+        "note": Some(user.note).filter(|note| !note.is_empty()),
     })
 }

@@ -47,6 +47,12 @@ impl Session {
         self.done(request::Body::Kick(kick)).await
     }
 
+    /// Keeps a note on somebody, 1000 characters at most; an empty one is none.
+    pub async fn set_note(&self, name: &str, text: &str) -> Result<(), RequestError> {
+        let note = wire::SetNote { name: name.to_owned(), text: text.to_owned() };
+        self.done(request::Body::SetNote(note)).await
+    }
+
     /// Sets what is given for oneself.
     pub async fn set_own_state(&self, state: OwnState) -> Result<(), RequestError> {
         let OwnState { mute, deaf, away, status, position_context } = state;

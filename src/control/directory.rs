@@ -37,8 +37,9 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Users(accounts.users(&list, page(list.limit))?))
             }
             Directory::ShowUser(show) => {
-                self.permit(actor, operation, on, nothing_more).await?;
-                Ok(response::Body::User(accounts.show_user(&show.name)?))
+                let whose = |_: &State, asker: Asker<'_>| Ok(asker.user());
+                let (asker, _) = self.permit(actor, operation, on, whose).await?;
+                Ok(response::Body::User(accounts.show_user(&show.name, asker)?))
             }
             Directory::EditUser(edit) => {
                 let (named, by) = self.permit_to_manage(actor, operation, &edit.name).await?;
@@ -55,6 +56,11 @@ impl<P: Peer> Handle<P> {
             Directory::SetUserPassword(set) => {
                 let (named, by) = self.permit_to_manage(actor, operation, &set.name).await?;
                 self.follow(accounts.set_user_password(named.user, &set, by).await?).await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
+            Directory::SetNote(note) => {
+                let (named, by) = self.permit_to_manage(actor, operation, &note.name).await?;
+                accounts.set_note(named.user, note.text, by).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
             Directory::ListUserSessions(list) => {

@@ -117,3 +117,34 @@ async fn accounts_are_looked_after_by_those_of_a_higher_rank() {
     let response::Body::Usage(usage) = usage else { panic!() };
     assert_eq!((usage.users, usage.max_users), (3, 100_000));
 }
+
+#[tokio::test]
+async fn a_note_is_for_those_who_look_after_accounts_and_never_for_whom_it_is_about() {
+    let server = TestServer::start().await;
+    let (root, alice, bob) =
+        (server.log_in("root").await, server.log_in("alice").await, server.log_in("bob").await);
+    let helper = root.create_role("Helper", 20, 0, Permissions::MANAGE_USERS).await.unwrap();
+    root.grant_role("alice", helper, None).await.unwrap();
+    alice.set_note("bob", "shouts at night").await.unwrap();
+    root.set_note("alice", "is new").await.unwrap();
+    assert_eq!(show(&root, "bob").await.unwrap().note, "shouts at night");
+    assert_eq!(show(&root, "alice").await.unwrap().note, "is new");
+    // Not to herself, by whatever way; nor may she write on herself, on a higher rank, or too much.
+    assert_eq!(show(&alice, "ALICE").await.unwrap().note, "");
+    assert!(users(&alice, "", 0, 0).await.iter().all(|user| user.note.is_empty()));
+    assert_eq!(code(alice.set_note("alice", "is good").await), ErrorCode::Unexpected);
+    assert_eq!(code(alice.set_note("root", "is strict").await), ErrorCode::Outranked);
+    assert_eq!(code(alice.set_note("bob", &"x".repeat(1_001)).await), ErrorCode::Malformed);
+    assert_eq!(code(alice.set_note("nobody", "x").await), ErrorCode::NoSuchUser);
+    assert_eq!(code(bob.set_note("alice", "x").await), ErrorCode::Forbidden);
+    let read = wire::ReadAudit { subject: "note".to_owned(), ..wire::ReadAudit::default() };
+    let response::Body::AuditTrail(trail) = root.request(request::Body::ReadAudit(read)).await.unwrap()
+    else {
+        panic!("no trail");
+    };
+    let said: Vec<_> = trail.entries.iter().map(|entry| (entry.by.as_str(), entry.verb.as_str())).collect();
+    assert_eq!(said, [("root", "create"), ("alice", "create")]);
+    assert!(trail.entries.iter().all(|entry| !entry.after.contains("shouts")), "{trail:?}");
+    alice.set_note("bob", "").await.unwrap();
+    assert_eq!(show(&alice, "bob").await.unwrap().note, "");
+}

@@ -171,6 +171,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             let (name, password) = (whom(), PASSWORD.to_owned());
             Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
         }
+        "set_note" => Body::SetNote(wire::SetNote { name: whom(), text: new() }),
         "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: whom() }),
         "end_user_session" => Body::EndUserSession(wire::EndUserSession { name: whom(), session: 0 }),
         "read_audit" => Body::ReadAudit(wire::ReadAudit::default()),
