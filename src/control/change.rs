@@ -89,15 +89,41 @@ impl<P: Peer> Control<P> {
             Change::Kick { session, reason } => {
                 pending.dismissed.push((*session, CloseCode::Kicked, reason.clone()));
             }
-            Change::Moderate { session, .. } => self.note_restraint(*session, &change),
-            _ => (),
+            Change::Moderate { session, muted, deafened, .. } => {
+                self.note_restraint(*session, (*muted, *deafened));
+            }
+            Change::SetUserDisabled { disabled: false, .. }
+            | Change::Nothing
+            | Change::Arrive(_)
+            | Change::Depart(_)
+            | Change::End(_)
+            | Change::Move { .. }
+            | Change::SetSelf { .. }
+            | Change::Present { .. }
+            | Change::Listen { .. }
+            | Change::SetTarget { .. }
+            | Change::TextChannel { .. }
+            | Change::TextSession { .. }
+            | Change::CreateChannel(_)
+            | Change::PutChannel(_)
+            | Change::Link { .. }
+            | Change::Record { .. }
+            | Change::StopRecording(_)
+            | Change::PutSettings(_)
+            | Change::CreateRole(_)
+            | Change::PutRole(_)
+            | Change::RemoveRole(_)
+            | Change::Grant { .. }
+            | Change::Revoke { .. }
+            | Change::PutOverwrite(_)
+            | Change::RemoveOverwrite { .. }
+            | Change::RemoveChannels(_) => (),
         }
         pending.events.extend(self.state.apply(change));
     }
 
     /// Keeps in mind what was laid upon a guest, in case they come again.
-    fn note_restraint(&mut self, session: SessionId, change: &Change) {
-        let Change::Moderate { muted, deafened, .. } = change else { return };
+    fn note_restraint(&mut self, session: SessionId, (muted, deafened): (Option<bool>, Option<bool>)) {
         let Some(member) = self.state.member(session).filter(|member| member.user.is_none()) else { return };
         let Some(connection) = self.connections.get(&session) else { return };
         let restraint = (muted.unwrap_or(member.muted), deafened.unwrap_or(member.deafened));

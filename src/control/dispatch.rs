@@ -32,7 +32,10 @@ pub enum Entered {
 impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for, and answers when it has taken effect.
     pub async fn request(&self, actor: Actor, body: request::Body) -> Result<response::Body, Refused> {
-        let call = Call::from(body);
+        self.do_call(actor, Call::from(body)).await
+    }
+
+    pub(super) async fn do_call(&self, actor: Actor, call: Call) -> Result<response::Body, Refused> {
         self.timed(call.operation(), self.call(actor, call)).await
     }
 
@@ -47,6 +50,8 @@ impl<P: Peer> Handle<P> {
             Call::Directory(directory) => self.directory(actor, directory).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
+            // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.
+            Call::Organizations(_) => Err(Denied::Forbidden(Permissions::ADMINISTER).into()),
         }
     }
 
@@ -118,11 +123,6 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::ClaimCode(self.shared.accounts.new_claim_code().await?))
             }
             Operator::ServerStatus(_) => Ok(response::Body::Status(self.status())),
-            // They are about all of them, so `Organizations::operate` does them.
-            Operator::ListOrganizations(_)
-            | Operator::CreateOrganization(_)
-            | Operator::LimitOrganization(_)
-            | Operator::DeleteOrganization(_) => Err(Refused::Unexpected),
             Operator::Administer(administer) => {
                 self.administer(&administer.request).await.map(response::Body::Administered)
             }

@@ -16,7 +16,7 @@ impl<P: Peer> Control<P> {
     /// What a decision about the live state depends on besides it.
     pub(super) fn facts(&self, actor: Actor, asked: &Asked, password_fits: bool) -> Result<Facts, Refused> {
         let named = match account_in(asked) {
-            Some(name) => self.named(name, removes_owner(asked))?,
+            Some((name, removes_owner)) => self.named(name, removes_owner)?,
             None => None,
         };
         let (now, asker) = (self.shared.clock.wall(), self.unconnected(actor)?);
@@ -34,7 +34,7 @@ impl<P: Peer> Control<P> {
     pub(super) fn facts_of_ban(&self, actor: Actor, ban: &wire::CreateBan) -> Result<Facts, Refused> {
         let named = match &ban.subject {
             Some(create_ban::Subject::User(name)) => self.named(name, false)?,
-            _ => None,
+            Some(create_ban::Subject::Network(_) | create_ban::Subject::Key(_)) | None => None,
         };
         let affected = self.within(ban.subject.as_ref());
         let asker = self.unconnected(actor)?;
@@ -79,26 +79,44 @@ impl<P> Shared<P> {
     }
 }
 
-/// The account that is named in what is asked.
-fn account_in(asked: &Asked) -> Option<&str> {
+/// The account that is named in what is asked, and whether that may take away what makes an owner: only then it matters
+/// whether there is another.
+fn account_in(asked: &Asked) -> Option<(&str, bool)> {
     match asked {
-        Asked::Live(Live::SetUserDisabled(set)) => Some(&set.name),
-        Asked::Rights(Rights::GrantRole(grant)) => Some(&grant.user),
-        Asked::Rights(Rights::RevokeRole(revoke)) => Some(&revoke.user),
-        Asked::Rights(Rights::SetOverwrite(set)) => match &set.subject {
-            Some(set_overwrite::Subject::User(name)) => Some(name),
-            Some(set_overwrite::Subject::Role(_)) | None => None,
+        Asked::Live(live) => match live {
+            Live::SetUserDisabled(set) => Some((&set.name, true)),
+            Live::Join(_)
+            | Live::Leave(_)
+            | Live::SetSelf(_)
+            | Live::SendText(_)
+            | Live::CreateChannel(_)
+            | Live::EditChannel(_)
+            | Live::MoveChannel(_)
+            | Live::RemoveChannel(_)
+            | Live::LogOut(_)
+            | Live::MoveSession(_)
+            | Live::Listen(_)
+            | Live::SetVoiceTarget(_)
+            | Live::LinkChannels(_)
+            | Live::Moderate(_)
+            | Live::Kick(_)
+            | Live::StartRecording(_)
+            | Live::StopRecording(_)
+            | Live::EditOrganization(_) => None,
         },
-        Asked::Live(_) | Asked::Rights(_) => None,
+        Asked::Rights(rights) => match rights {
+            Rights::GrantRole(grant) => Some((&grant.user, true)),
+            Rights::RevokeRole(revoke) => Some((&revoke.user, true)),
+            Rights::SetOverwrite(set) => match &set.subject {
+                Some(set_overwrite::Subject::User(name)) => Some((name, false)),
+                Some(set_overwrite::Subject::Role(_)) | None => None,
+            },
+            Rights::CreateRole(_)
+            | Rights::EditRole(_)
+            | Rights::RemoveRole(_)
+            | Rights::RequireSecondFactor(_) => None,
+        },
     }
-}
-
-/// Whether what is asked may take away what makes an owner. Only then it matters whether there is another.
-fn removes_owner(asked: &Asked) -> bool {
-    matches!(
-        asked,
-        Asked::Live(Live::SetUserDisabled(_)) | Asked::Rights(Rights::GrantRole(_) | Rights::RevokeRole(_))
-    )
 }
 
 fn describe(store: &Store, user: &User, ask_owner: bool, now: Timestamp) -> Result<Named, ReadError> {

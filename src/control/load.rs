@@ -90,13 +90,18 @@ pub(super) fn writes(
             vec![write::link_channels(*channel, *other, *linked).erased()]
         }
         Change::PutSettings(settings) => vec![settings_write(settings, state.organization())],
-        Change::CreateRole(_)
-        | Change::PutRole(_)
-        | Change::RemoveRole(_)
-        | Change::Grant { .. }
-        | Change::Revoke { .. }
-        | Change::PutOverwrite(_)
-        | Change::RemoveOverwrite { .. } => rights_write(change, state).into_iter().collect(),
+        Change::CreateRole(role) => vec![write::add_role(to_role(role, state.organization())).erased()],
+        Change::PutRole(role) => vec![write::put_role(to_role(role, state.organization())).erased()],
+        Change::RemoveRole(role) => vec![write::delete_role(*role).erased()],
+        Change::Grant { user, held } => {
+            let grant = store::Grant { role: held.role, expires: held.until };
+            vec![write::grant(*user, grant).erased()]
+        }
+        Change::Revoke { user, role } => vec![write::revoke(*user, *role).erased()],
+        Change::PutOverwrite(overwrite) => vec![write::put_overwrite(*overwrite).erased()],
+        Change::RemoveOverwrite { channel, subject } => {
+            vec![write::remove_overwrite(*channel, *subject).erased()]
+        }
         Change::Kick { session, reason } => {
             let member = state.member(*session);
             let (kind, id) = match member.and_then(|member| member.user) {
@@ -179,25 +184,6 @@ fn edited(channel: &state::Channel, password: &NewPassword) -> Write<store::Chan
         last_speakers: Some(voice.last_speakers),
     };
     write::edit_channel(id, edit)
-}
-
-/// The same for a change of who may do what.
-fn rights_write(change: &Change, state: &State) -> Option<Write<(), Rejected>> {
-    match change {
-        Change::CreateRole(role) => Some(write::add_role(to_role(role, state.organization())).erased()),
-        Change::PutRole(role) => Some(write::put_role(to_role(role, state.organization())).erased()),
-        Change::RemoveRole(role) => Some(write::delete_role(*role).erased()),
-        Change::Grant { user, held } => {
-            let grant = store::Grant { role: held.role, expires: held.until };
-            Some(write::grant(*user, grant).erased())
-        }
-        Change::Revoke { user, role } => Some(write::revoke(*user, *role).erased()),
-        Change::PutOverwrite(overwrite) => Some(write::put_overwrite(*overwrite).erased()),
-        Change::RemoveOverwrite { channel, subject } => {
-            Some(write::remove_overwrite(*channel, *subject).erased())
-        }
-        _ => None,
-    }
 }
 
 fn settings_write(

@@ -13,11 +13,7 @@ use crate::voice::Peer;
 impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for to their own account, which everybody may who has one and comes as a person.
     pub(super) async fn own_account(&self, actor: Actor, call: Account) -> Result<response::Body, Refused> {
-        // A key may do what its owner may, at most.
-        let lent = match &call {
-            Account::CreateApiKey(create) => Permissions::from_bits(create.scopes),
-            _ => Permissions::NONE,
-        };
+        let lent = lent_by(&call);
         let rule = move |state: &State, asker: Asker<'_>| {
             state.may_lend(asker, lent)?;
             state.own_account(asker)
@@ -94,5 +90,26 @@ impl<P: Peer> Handle<P> {
         }
         self.follow(changed).await?;
         Ok(response::Body::Done(wire::Done {}))
+    }
+}
+
+/// What is lent to a new key: it may do what its owner may, at most.
+fn lent_by(call: &Account) -> Permissions {
+    match call {
+        Account::CreateApiKey(create) => Permissions::from_bits(create.scopes),
+        Account::GetAccount(_)
+        | Account::ListDevices(_)
+        | Account::ListApiKeys(_)
+        | Account::SetUpSecondFactor(_)
+        | Account::ConfirmSecondFactor(_)
+        | Account::EndDevice(_)
+        | Account::ChangePassword(_)
+        | Account::EndOtherDevices(_)
+        | Account::RegisterKey(_)
+        | Account::RemoveKey(_)
+        | Account::RemoveSecondFactor(_)
+        | Account::SetEmail(_)
+        | Account::VerifyEmail(_)
+        | Account::RevokeApiKey(_) => Permissions::NONE,
     }
 }

@@ -79,7 +79,9 @@ impl<P: Peer> Handle<P> {
     fn name_of(&self, author: crate::store::Author) -> Result<Option<String>, Refused> {
         match author {
             crate::store::Author::User(user) => Ok(self.shared.store.user(user)?.map(|user| user.name)),
-            _ => Ok(None),
+            crate::store::Author::Server | crate::store::Author::Operator | crate::store::Author::Guest => {
+                Ok(None)
+            }
         }
     }
 

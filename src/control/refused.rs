@@ -127,7 +127,16 @@ impl Refused {
             Self::RateLimited(after) => *after,
             Self::Account(error) => error.retry_after(),
             Self::Busy | Self::Stopping => Duration::from_secs(1),
-            _ => Duration::ZERO,
+            Self::Malformed(_)
+            | Self::TooLarge
+            | Self::Version
+            | Self::Unexpected
+            | Self::Unsupported
+            | Self::NoSuchOrganization
+            | Self::Denied(_)
+            | Self::Rejected(..)
+            | Self::ReadOnly
+            | Self::Internal => Duration::ZERO,
         };
         let retry_after_ms = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
         wire::Error { code: self.code().number(), message: self.to_string(), retry_after_ms }

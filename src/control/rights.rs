@@ -53,26 +53,40 @@ impl Imagined {
 impl<P: Peer> Handle<P> {
     /// What the passwords in a request come to, which are hashed before it comes to the control thread.
     pub(super) async fn passwords_in(&self, actor: Actor, live: &Live) -> Result<Given, Refused> {
-        let mut given = Given::default();
-        if let Live::Join(join) = live
-            && !join.password.is_empty()
-        {
-            given.password_fits = self.password_fits(actor, join).await?;
-        }
         let new = match live {
+            Live::Join(join) if !join.password.is_empty() => {
+                let password_fits = self.password_fits(actor, join).await?;
+                return Ok(Given { password_fits, ..Given::default() });
+            }
             Live::CreateChannel(create) if !create.password.is_empty() => Some(&create.password),
             Live::EditChannel(edit) => edit.password.as_ref(),
-            _ => None,
+            Live::Join(_)
+            | Live::Leave(_)
+            | Live::SetSelf(_)
+            | Live::SendText(_)
+            | Live::CreateChannel(_)
+            | Live::MoveChannel(_)
+            | Live::RemoveChannel(_)
+            | Live::LogOut(_)
+            | Live::SetUserDisabled(_)
+            | Live::MoveSession(_)
+            | Live::Listen(_)
+            | Live::SetVoiceTarget(_)
+            | Live::LinkChannels(_)
+            | Live::Moderate(_)
+            | Live::Kick(_)
+            | Live::StartRecording(_)
+            | Live::StopRecording(_)
+            | Live::EditOrganization(_) => None,
         };
-        if let Some(password) = new {
-            // Permission first: who may not do it costs no hash.
-            self.would(actor, live.clone().into()).await?;
-            given.password = match password.as_str() {
-                "" => NewPassword::None,
-                password => NewPassword::Is(self.channel_password(password).await?),
-            };
-        }
-        Ok(given)
+        let Some(password) = new else { return Ok(Given::default()) };
+        // Permission first: who may not do it costs no hash.
+        self.would(actor, live.clone().into()).await?;
+        let password = match password.as_str() {
+            "" => NewPassword::None,
+            password => NewPassword::Is(self.channel_password(password).await?),
+        };
+        Ok(Given { password, ..Given::default() })
     }
 
     async fn channel_password(&self, password: &str) -> Result<StoredPassword, Refused> {

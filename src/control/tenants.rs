@@ -9,9 +9,8 @@ use crate::auth::OneTimeCode;
 use crate::id::OrganizationId;
 use crate::name::{check_organization_name, check_tag};
 use crate::protocol::ErrorCode;
-use crate::protocol::call::On;
-use crate::protocol::operation;
-use crate::protocol::wire::{self, request, response};
+use crate::protocol::call::{Call, On, Operator, Organizations as OfAll};
+use crate::protocol::wire::{self, response};
 use crate::store::write::{self, NewOrganization, OrganizationEdit};
 use crate::store::{By, Claim, Limits, Organization, Store};
 use crate::voice::Peer;
@@ -37,37 +36,44 @@ impl<P: Peer> Organizations<P> {
     /// Does what the machine's owner asks for, in the organization that the request names.
     pub async fn operate(&self, request: wire::Request) -> Result<response::Body, Refused> {
         let wire::Request { body, organization } = request;
-        let by = async |operation| {
-            let permitted = self.first().permit(Actor::Operator, operation, On::Organization, |_, _| Ok(()));
-            permitted.await.map(|((), by)| by)
+        let permitted = async |operation| {
+            let asked = self.first().permit(Actor::Operator, operation, On::Organization, |_, _| Ok(()));
+            asked.await.map(|((), by)| by)
         };
-        match body.ok_or(Refused::Unsupported)? {
-            request::Body::ListOrganizations(list) => self.list(list),
-            request::Body::ServerStatus(_) if organization.is_empty() => {
-                by(&operation::SERVER_STATUS).await?;
-                Ok(response::Body::Status(self.status()))
+        let call = match Call::from(body.ok_or(Refused::Unsupported)?) {
+            Call::Organizations(call) => call,
+            // Unless one is named, the server's own status is meant.
+            Call::Operator(call @ Operator::ServerStatus(_)) if organization.is_empty() => {
+                permitted(call.operation()).await?;
+                return Ok(response::Body::Status(self.status()));
             }
-            request::Body::CreateOrganization(create) => {
-                self.create(create, by(&operation::CREATE_ORGANIZATION).await?).await
+            // What is of one organization is answered by it.
+            call @ (Call::Entry(_)
+            | Call::Live(_)
+            | Call::View(_)
+            | Call::Rights(_)
+            | Call::Account(_)
+            | Call::Admission(_)
+            | Call::Directory(_)
+            | Call::Recording(_)
+            | Call::Operator(_)) => {
+                let found = self.find(&organization).await;
+                let home = found.map_err(|error| unknown(error, &organization))?;
+                return home.do_call(Actor::Operator, call).await;
             }
-            request::Body::LimitOrganization(limit) => {
-                self.limit(limit, by(&operation::LIMIT_ORGANIZATION).await?).await
-            }
-            request::Body::DeleteOrganization(delete) => {
+        };
+        let by = permitted(call.operation()).await?;
+        match call {
+            OfAll::ListOrganizations(list) => self.list(list),
+            OfAll::CreateOrganization(create) => self.create(create, by).await,
+            OfAll::LimitOrganization(limit) => self.limit(limit, by).await,
+            OfAll::DeleteOrganization(delete) => {
                 let row = self.row(&delete.tag)?;
-                let gone = self.delete(&row, by(&operation::DELETE_ORGANIZATION).await?).await?;
+                let gone = self.delete(&row, by).await?;
                 tracing::info!(organization = %row.id, tag = row.tag, "an organization was deleted");
                 let write::Deleted { users, channels, sessions } = gone;
                 let deleted = wire::OrganizationDeleted { users, channels, sessions };
                 Ok(response::Body::OrganizationDeleted(deleted))
-            }
-            // What is of one organization is answered by it.
-            body => {
-                self.find(&organization)
-                    .await
-                    .map_err(|error| unknown(error, &organization))?
-                    .request(Actor::Operator, body)
-                    .await
             }
         }
     }

@@ -43,9 +43,10 @@ impl LocalSocket {
     /// there: a file left behind by one that was killed is replaced.
     pub fn bind(directory: &Path) -> io::Result<Self> {
         let path = directory.join(SOCKET_FILE);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => (),
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;

@@ -48,8 +48,10 @@ pub enum Group {
     Directory,
     /// Recordings that are kept.
     Recording,
-    /// The machine's owner.
+    /// The machine's owner, about one organization or the server.
     Operator,
+    /// The machine's owner, about all organizations.
+    Organizations,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

@@ -1,6 +1,8 @@
 //! Making a decided change.
 
-use super::{Change, Channel, Event, Held, Recording, State, class};
+use bytes::Bytes;
+
+use super::{Change, Channel, Event, Held, Member, Recording, Role, State, Target, class};
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::{Overwrite, Subject};
 
@@ -9,17 +11,27 @@ impl State {
     pub fn apply(&mut self, change: Change) -> Vec<Event> {
         match change {
             Change::Nothing => Vec::new(),
-            Change::Arrive(_)
-            | Change::Depart(_)
-            | Change::End(_)
-            | Change::Kick { .. }
-            | Change::Move { .. }
-            | Change::SetSelf { .. }
-            | Change::Present { .. }
-            | Change::Listen { .. }
-            | Change::SetTarget { .. }
-            | Change::Moderate { .. }
-            | Change::SetUserDisabled { .. } => self.apply_to_member(change),
+            Change::Arrive(member) => self.admit(*member),
+            Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
+                self.remove_member(session)
+            }
+            Change::Move { session, channel } => self.place(session, channel),
+            Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
+                (member.mute, member.deaf) = (mute, deaf);
+                Event::Member(session)
+            }),
+            Change::Present { session, flags, away, status, context } => {
+                self.set_presence(session, flags, away, status, context)
+            }
+            Change::Listen { session, channel, volume } => self.listen(session, channel, volume),
+            Change::SetTarget { session, flow, targets } => self.set_target(session, flow, targets),
+            Change::Moderate { session, muted, deafened, suppressed, priority } => {
+                self.moderate(session, (muted, deafened), (suppressed, priority))
+            }
+            Change::SetUserDisabled { user, disabled } => {
+                let ended = if disabled { self.sessions_of(user) } else { Vec::new() };
+                ended.into_iter().flat_map(|session| self.remove_member(session)).collect()
+            }
             Change::TextChannel { from, channel, text, at } => {
                 let Some(name) = self.name_of(from) else { return Vec::new() };
                 vec![Event::TextChannel { from, name, channel, text, at }]
@@ -28,15 +40,7 @@ impl State {
                 let Some(name) = self.name_of(from) else { return Vec::new() };
                 vec![Event::TextSession { from, name, session, text, at }]
             }
-            Change::CreateChannel(channel) => {
-                let id = channel.id;
-                self.next_channel = self.next_channel.max(id.0 + 1);
-                if channel.temporary_ms.is_some() {
-                    self.empty.insert(id, self.now);
-                }
-                self.channels.insert(id, channel);
-                vec![Event::Channel(id)]
-            }
+            Change::CreateChannel(channel) => self.add_channel(channel),
             Change::PutChannel(channel) => self.put_channel(channel),
             Change::RemoveChannels(channels) => self.remove_channels(&channels),
             Change::Link { channel, other, linked } => {
@@ -59,127 +63,121 @@ impl State {
                 self.roles.insert(role.id, role);
                 vec![Event::Roles]
             }
-            Change::PutRole(_)
-            | Change::RemoveRole(_)
-            | Change::Grant { .. }
-            | Change::Revoke { .. }
-            | Change::PutOverwrite(_)
-            | Change::RemoveOverwrite { .. } => self.apply_to_rights(change),
+            Change::PutRole(role) => self.change_rights(|state| state.put_role(role)),
+            Change::RemoveRole(role) => self.change_rights(|state| state.remove_role(role)),
+            Change::Grant { user, held } => self.change_rights(|state| state.grant(user, held)),
+            Change::Revoke { user, role } => self.change_rights(|state| state.revoke(user, role)),
+            Change::PutOverwrite(overwrite) => self.change_rights(|state| state.put_overwrite(overwrite)),
+            Change::RemoveOverwrite { channel, subject } => {
+                self.change_rights(|state| state.remove_overwrite(channel, subject))
+            }
         }
     }
 
-    fn apply_to_member(&mut self, change: Change) -> Vec<Event> {
-        match change {
-            Change::Arrive(member) => {
-                let (session, class) = (member.session, self.class_of(&member));
-                // A session that is replaced is in no channel any more.
-                let mut events = self.end_recordings_of(session);
-                self.members.insert(session, super::Member { class, ..*member });
-                self.note_emptiness();
-                events.push(Event::Member(session));
-                events
-            }
-            Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
-                self.remove_member(session)
-            }
-            Change::Move { session, channel } => self.place(session, channel),
-            Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
-                (member.mute, member.deaf) = (mute, deaf);
-                Event::Member(session)
-            }),
-            Change::Present { session, flags, away, status, context } => self.member_is(session, |member| {
-                let moves = flags.is_some() || context.is_some();
-                (member.mute, member.deaf) = flags.unwrap_or((member.mute, member.deaf));
-                member.away = away.unwrap_or(member.away);
-                member.status = status.unwrap_or_else(|| std::mem::take(&mut member.status));
-                member.context = context.unwrap_or_else(|| member.context.clone());
-                if moves { Event::Member(session) } else { Event::Presence(session) }
-            }),
-            Change::Listen { session, channel, volume } => self.member_is(session, |member| {
-                match volume {
-                    Some(volume) => drop(member.listening.insert(channel, volume)),
-                    None => drop(member.listening.remove(&channel)),
-                }
-                Event::Member(session)
-            }),
-            Change::SetTarget { session, flow, targets } => self.member_is(session, |member| {
-                if targets.is_empty() {
-                    member.targets.remove(&flow);
-                } else {
-                    member.targets.insert(flow, targets);
-                }
-                Event::Member(session)
-            }),
-            Change::Moderate { session, muted, deafened, suppressed, priority } => {
-                let user = self.members.get(&session).and_then(|member| member.user);
-                let mut events = self.member_is(session, |member| {
-                    member.suppressed = suppressed.unwrap_or(member.suppressed);
-                    member.priority = priority.unwrap_or(member.priority);
-                    Event::Member(session)
-                });
-                // These are the person's, in whatever session.
-                let theirs = |member: &&mut super::Member| {
-                    member.session == session || (user.is_some() && member.user == user)
-                };
-                for member in self.members.values_mut().filter(theirs) {
-                    member.muted = muted.unwrap_or(member.muted);
-                    member.deafened = deafened.unwrap_or(member.deafened);
-                    events.push(Event::Member(member.session));
-                }
-                events
-            }
-            Change::SetUserDisabled { user, disabled } => {
-                let ended = if disabled { self.sessions_of(user) } else { Vec::new() };
-                ended.into_iter().flat_map(|session| self.remove_member(session)).collect()
-            }
-            _ => Vec::new(),
-        }
+    fn admit(&mut self, member: Member) -> Vec<Event> {
+        let (session, class) = (member.session, self.class_of(&member));
+        // A session that is replaced is in no channel any more.
+        let mut events = self.end_recordings_of(session);
+        self.members.insert(session, Member { class, ..member });
+        self.note_emptiness();
+        events.push(Event::Member(session));
+        events
     }
 
-    fn member_is(
+    fn set_presence(
         &mut self,
         session: SessionId,
-        change: impl FnOnce(&mut super::Member) -> Event,
+        flags: Option<(bool, bool)>,
+        away: Option<bool>,
+        status: Option<String>,
+        context: Option<Bytes>,
     ) -> Vec<Event> {
+        self.member_is(session, |member| {
+            let moves = flags.is_some() || context.is_some();
+            (member.mute, member.deaf) = flags.unwrap_or((member.mute, member.deaf));
+            member.away = away.unwrap_or(member.away);
+            member.status = status.unwrap_or_else(|| std::mem::take(&mut member.status));
+            member.context = context.unwrap_or_else(|| member.context.clone());
+            if moves { Event::Member(session) } else { Event::Presence(session) }
+        })
+    }
+
+    fn listen(&mut self, session: SessionId, channel: ChannelId, volume: Option<u32>) -> Vec<Event> {
+        self.member_is(session, |member| {
+            match volume {
+                Some(volume) => drop(member.listening.insert(channel, volume)),
+                None => drop(member.listening.remove(&channel)),
+            }
+            Event::Member(session)
+        })
+    }
+
+    fn set_target(&mut self, session: SessionId, flow: u32, targets: Vec<Target>) -> Vec<Event> {
+        self.member_is(session, |member| {
+            if targets.is_empty() {
+                member.targets.remove(&flow);
+            } else {
+                member.targets.insert(flow, targets);
+            }
+            Event::Member(session)
+        })
+    }
+
+    /// The first two are the person's, in whatever session; the others the session's, in its channel.
+    fn moderate(
+        &mut self,
+        session: SessionId,
+        (muted, deafened): (Option<bool>, Option<bool>),
+        (suppressed, priority): (Option<bool>, Option<bool>),
+    ) -> Vec<Event> {
+        let user = self.members.get(&session).and_then(|member| member.user);
+        let mut events = self.member_is(session, |member| {
+            member.suppressed = suppressed.unwrap_or(member.suppressed);
+            member.priority = priority.unwrap_or(member.priority);
+            Event::Member(session)
+        });
+        let theirs =
+            |member: &&mut Member| member.session == session || (user.is_some() && member.user == user);
+        for member in self.members.values_mut().filter(theirs) {
+            member.muted = muted.unwrap_or(member.muted);
+            member.deafened = deafened.unwrap_or(member.deafened);
+            events.push(Event::Member(member.session));
+        }
+        events
+    }
+
+    fn add_channel(&mut self, channel: Channel) -> Vec<Event> {
+        let id = channel.id;
+        self.next_channel = self.next_channel.max(id.0 + 1);
+        if channel.temporary_ms.is_some() {
+            self.empty.insert(id, self.now);
+        }
+        self.channels.insert(id, channel);
+        vec![Event::Channel(id)]
+    }
+
+    fn member_is(&mut self, session: SessionId, change: impl FnOnce(&mut Member) -> Event) -> Vec<Event> {
         self.members.get_mut(&session).map(change).into_iter().collect()
     }
 
     /// What changes who may do what: whoever is concerned is told what is different for them.
-    fn apply_to_rights(&mut self, change: Change) -> Vec<Event> {
+    fn change_rights(&mut self, change: impl FnOnce(&mut Self) -> Vec<Event>) -> Vec<Event> {
         let before = self.rated();
-        let mut events = match change {
-            Change::PutRole(role) => {
-                let (id, rank) = (role.id, role.rank);
-                let old = self.roles.insert(id, role);
-                self.forget_role(id);
-                let mut events = vec![Event::Roles];
-                if old.is_none_or(|old| old.rank != rank) {
-                    // The highest of a member's roles is shown first.
-                    let holders = self.members.values().filter(|member| member.holds(id));
-                    events.extend(holders.map(|member| Event::Member(member.session)));
-                }
-                events
-            }
-            Change::RemoveRole(role) => self.remove_role(role),
-            Change::Grant { user, held } => self.regrant(user, |roles| {
-                roles.retain(|one| one.role != held.role);
-                roles.push(held);
-            }),
-            Change::Revoke { user, role } => self.regrant(user, |roles| roles.retain(|one| one.role != role)),
-            Change::PutOverwrite(overwrite) => {
-                self.put_overwrite(overwrite);
-                Vec::new()
-            }
-            Change::RemoveOverwrite { channel, subject } => {
-                if let Some(on) = self.overwrites.get_mut(&channel) {
-                    on.retain(|one| one.subject != subject);
-                }
-                self.forget(Some(subject), &self.subtree(channel));
-                Vec::new()
-            }
-            _ => Vec::new(),
-        };
+        let mut events = change(self);
         events.extend(self.told_of(&before));
+        events
+    }
+
+    fn put_role(&mut self, role: Role) -> Vec<Event> {
+        let (id, rank) = (role.id, role.rank);
+        let old = self.roles.insert(id, role);
+        self.forget_role(id);
+        let mut events = vec![Event::Roles];
+        if old.is_none_or(|old| old.rank != rank) {
+            // The highest of a member's roles is shown first.
+            let holders = self.members.values().filter(|member| member.holds(id));
+            events.extend(holders.map(|member| Event::Member(member.session)));
+        }
         events
     }
 
@@ -198,6 +196,17 @@ impl State {
         events
     }
 
+    fn grant(&mut self, user: UserId, held: Held) -> Vec<Event> {
+        self.regrant(user, |roles| {
+            roles.retain(|one| one.role != held.role);
+            roles.push(held);
+        })
+    }
+
+    fn revoke(&mut self, user: UserId, role: RoleId) -> Vec<Event> {
+        self.regrant(user, |roles| roles.retain(|one| one.role != role))
+    }
+
     fn regrant(&mut self, user: UserId, change: impl Fn(&mut Vec<Held>)) -> Vec<Event> {
         let mut events = Vec::new();
         for member in self.members.values_mut().filter(|member| member.user == Some(user)) {
@@ -208,7 +217,7 @@ impl State {
         events
     }
 
-    pub(super) fn put_overwrite(&mut self, overwrite: Overwrite) {
+    pub(super) fn put_overwrite(&mut self, overwrite: Overwrite) -> Vec<Event> {
         let on = self.overwrites.entry(overwrite.channel).or_default();
         on.retain(|one| one.subject != overwrite.subject);
         on.push(overwrite);
@@ -218,6 +227,15 @@ impl State {
             self.classify(|member| member.user == Some(user));
         }
         self.forget(Some(overwrite.subject), &self.subtree(overwrite.channel));
+        Vec::new()
+    }
+
+    fn remove_overwrite(&mut self, channel: ChannelId, subject: Subject) -> Vec<Event> {
+        if let Some(on) = self.overwrites.get_mut(&channel) {
+            on.retain(|one| one.subject != subject);
+        }
+        self.forget(Some(subject), &self.subtree(channel));
+        Vec::new()
     }
 
     /// The connected sessions of an account.

@@ -213,7 +213,32 @@ impl Change {
         match self {
             Self::CreateChannel(channel) => Some(channel.id.0),
             Self::CreateRole(role) => Some(role.id.0),
-            _ => None,
+            Self::Nothing
+            | Self::Arrive(_)
+            | Self::Depart(_)
+            | Self::End(_)
+            | Self::Move { .. }
+            | Self::SetSelf { .. }
+            | Self::Present { .. }
+            | Self::Listen { .. }
+            | Self::SetTarget { .. }
+            | Self::Moderate { .. }
+            | Self::Kick { .. }
+            | Self::TextChannel { .. }
+            | Self::TextSession { .. }
+            | Self::PutChannel(_)
+            | Self::Link { .. }
+            | Self::Record { .. }
+            | Self::StopRecording(_)
+            | Self::PutSettings(_)
+            | Self::PutRole(_)
+            | Self::RemoveRole(_)
+            | Self::Grant { .. }
+            | Self::Revoke { .. }
+            | Self::PutOverwrite(_)
+            | Self::RemoveOverwrite { .. }
+            | Self::RemoveChannels(_)
+            | Self::SetUserDisabled { .. } => None,
         }
     }
 

@@ -171,6 +171,31 @@ fn regrant(roles: &mut Vec<Held>, change: &Change) {
             roles.push(*held);
         }
         Change::Revoke { role, .. } => roles.retain(|one| one.role != *role),
-        _ => (),
+        Change::Nothing
+        | Change::Arrive(_)
+        | Change::Depart(_)
+        | Change::End(_)
+        | Change::Move { .. }
+        | Change::SetSelf { .. }
+        | Change::Present { .. }
+        | Change::Listen { .. }
+        | Change::SetTarget { .. }
+        | Change::Moderate { .. }
+        | Change::Kick { .. }
+        | Change::TextChannel { .. }
+        | Change::TextSession { .. }
+        | Change::CreateChannel(_)
+        | Change::PutChannel(_)
+        | Change::Link { .. }
+        | Change::Record { .. }
+        | Change::StopRecording(_)
+        | Change::PutSettings(_)
+        | Change::CreateRole(_)
+        | Change::PutRole(_)
+        | Change::RemoveRole(_)
+        | Change::PutOverwrite(_)
+        | Change::RemoveOverwrite { .. }
+        | Change::RemoveChannels(_)
+        | Change::SetUserDisabled { .. } => (),
     }
 }
