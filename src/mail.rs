@@ -1,4 +1,4 @@
-//! Letters by SMTP (RFC 5321), over TLS unless the server is on this machine.
+//! E-mails by SMTP (RFC 5321), over TLS unless the server is on this machine.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use thiserror::Error;
 
 use crate::config::Config;
 
-/// How long a letter may take to be handed over.
+/// How long an e-mail may take to be handed over.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why letters can't be sent, or this one couldn't.
+/// Why e-mails can't be sent, or this one couldn't.
 #[derive(Debug, Error)]
 pub enum MailError {
     /// A setting is missing or wrong.
@@ -29,11 +29,11 @@ pub enum MailError {
         /// What is wrong with it.
         source: lettre::address::AddressError,
     },
-    /// A letter can't be made.
-    #[error("the letter can't be written: {0}")]
-    Letter(#[from] lettre::error::Error),
+    /// An e-mail can't be made.
+    #[error("the e-mail can't be written: {0}")]
+    Message(#[from] lettre::error::Error),
     /// The server didn't take it.
-    #[error("the mail server didn't take the letter: {0}")]
+    #[error("the mail server didn't take the e-mail: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
 }
 
@@ -70,7 +70,7 @@ impl Post {
             ));
         }
         if config.mail_from().is_empty() {
-            return Err(setting("mail.server needs mail.from, the address that letters come from"));
+            return Err(setting("mail.server needs mail.from, the address that e-mails come from"));
         }
         let parameters = || TlsParameters::new(host.to_owned());
         let tls = match security.as_str() {
@@ -88,15 +88,15 @@ impl Post {
         Ok(Some(Self { transport: builder.build(), from: mailbox(&config.mail_from())? }))
     }
 
-    /// Hands a letter over.
+    /// Hands an e-mail over.
     pub async fn send(&self, to: &str, subject: &str, text: &str) -> Result<(), MailError> {
-        let letter = Message::builder()
+        let mail = Message::builder()
             .from(self.from.clone())
             .to(mailbox(to)?)
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
             .body(text.to_owned())?;
-        self.transport.send(letter).await?;
+        self.transport.send(mail).await?;
         Ok(())
     }
 }

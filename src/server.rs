@@ -70,7 +70,7 @@ pub enum StartError {
     /// The page for browsers can't be served.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// Letters can't be sent by these settings.
+    /// E-mails can't be sent by these settings.
     #[error(transparent)]
     Mail(#[from] MailError),
     /// The state can't be loaded.
@@ -105,11 +105,11 @@ const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duratio
 /// How often it is looked whether a certificate has to be renewed, or was replaced.
 const CERTIFICATES: Duration = Duration::from_secs(10);
 
-/// Wait after a letter that wasn't taken: at first, and the longest.
+/// Wait after an e-mail that wasn't taken: at first, and the longest.
 const POST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
 
-/// Letters that are sent one after the other before it is looked whether there are more.
-const LETTERS: usize = 100;
+/// E-mails that are sent one after the other before it is looked whether there are more.
+const EMAILS: usize = 100;
 
 /// How often a port that the operating system chose for UDP may turn out to be taken on TCP.
 const TRIES: usize = 16;
@@ -326,16 +326,16 @@ async fn wait_with(config: &Config, listen: &[SocketAddr], mut told: watch::Rece
     std::future::pending().await
 }
 
-/// Sends letters as they are written. One that isn't taken waits, and is tried again.
+/// Sends e-mails as they are written. One that isn't taken waits, and is tried again.
 async fn deliver(handle: Handle<LinkPeer>, post: Post) {
     let mut pause = POST.0;
     loop {
         let mut failed = false;
-        for mail in handle.accounts().outbox(LETTERS).unwrap_or_default() {
+        for mail in handle.accounts().outbox(EMAILS).unwrap_or_default() {
             match post.send(&mail.to, &mail.subject, &mail.text).await {
                 Ok(()) => failed |= handle.accounts().sent(mail.number).await.is_err(),
                 Err(error) => {
-                    tracing::warn!(%error, "a letter waits in the outbox");
+                    tracing::warn!(%error, "an e-mail waits in the outbox");
                     failed = true;
                 }
             }
@@ -345,7 +345,7 @@ async fn deliver(handle: Handle<LinkPeer>, post: Post) {
             pause = (pause * 2).min(POST.1);
         } else {
             pause = POST.0;
-            handle.accounts().letter().await;
+            handle.accounts().email_waits().await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Letters: proof that an address is somebody's own, and a forgotten password. They are written into the outbox, in the
+//! E-mails: proof that an address is somebody's own, and a forgotten password. They are written into the outbox, in the
 //! transaction's own time, and sent from there.
 
 use std::time::Duration;
@@ -7,14 +7,14 @@ use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
 use crate::id::UserId;
 use crate::protocol::wire;
-use crate::store::write::{self, CodeLetter, NewMail, SetEmailError};
-use crate::store::{By, Failed, Mail, OneTimeToken, Purpose, User};
+use crate::store::write::{self, CodeEmail, NewEmail, SetEmailError};
+use crate::store::{By, Email, Failed, OneTimeToken, Purpose, User};
 
-/// How long a code from a letter is good.
+/// How long a code from an e-mail is good.
 const LIFE: Duration = Duration::from_secs(30 * 60);
 
 impl Accounts {
-    /// The account's address, which is to be proven by a letter.
+    /// The account's address, which is to be proven by an e-mail.
     pub async fn set_email(&self, user: &User, set: &wire::SetEmail, by: By) -> Result<(), AccountError> {
         let email = set.email.trim().to_owned();
         if !email.is_empty() && !is_address(&email) {
@@ -33,9 +33,9 @@ impl Accounts {
             place = self.name(),
             how = self.how("v", &code, "parlour account verify CODE"),
         );
-        let letter = self.letter_with(&code, email, "Is this address yours?", text, by);
-        match self.0.store.commit(by, write::set_email(user.id, Some(letter))).await {
-            Ok(_) => self.note_letter(),
+        let mail = self.email_with(&code, email, "Is this address yours?", text, by);
+        match self.0.store.commit(by, write::set_email(user.id, Some(mail))).await {
+            Ok(_) => self.note_email(),
             // Whose it is learns nothing of it, nor does whoever asked.
             Err(Failed::Refused(SetEmailError::Taken)) => (),
             Err(refused) => return Err(refused.into()),
@@ -68,44 +68,44 @@ impl Accounts {
         format!("Open {page}/{path}/{code}, or on a terminal: {command}{server}")
     }
 
-    /// A letter with a code in it, which is good for as long as the letter is of use.
-    pub(super) fn letter_with(
+    /// An e-mail with a code in it, which is good for as long as the e-mail is of use.
+    pub(super) fn email_with(
         &self,
         code: &OneTimeCode,
         to: String,
         about: &str,
         text: String,
         by: By,
-    ) -> CodeLetter {
+    ) -> CodeEmail {
         let subject = format!("{}: {about}", self.name());
-        CodeLetter { code: code.hash(), letter: NewMail { to, subject, text, expires: by.at.plus(LIFE) } }
+        CodeEmail { code: code.hash(), mail: NewEmail { to, subject, text, expires: by.at.plus(LIFE) } }
     }
 
-    /// A letter that waits to be sent is told of.
-    pub(super) fn note_letter(&self) {
+    /// An e-mail that waits to be sent is told of.
+    pub(super) fn note_email(&self) {
         self.0.written.notify_one();
     }
 
-    /// Letters that wait to be sent, the oldest first.
-    pub fn outbox(&self, limit: usize) -> Result<Vec<Mail>, AccountError> {
+    /// E-mails that wait to be sent, the oldest first.
+    pub fn outbox(&self, limit: usize) -> Result<Vec<Email>, AccountError> {
         let now = self.0.clock.wall();
         let waiting = self.0.store.outbox(0, limit)?;
         Ok(waiting.into_iter().filter(|mail| now < mail.expires).collect())
     }
 
-    /// A letter was sent.
+    /// An e-mail was sent.
     pub async fn sent(&self, number: u64) -> Result<(), AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::remove_mail(number)).await?;
+        self.run(By::server(self.0.clock.wall()), write::remove_email(number)).await?;
         Ok(())
     }
 
-    /// Waits until a letter is written.
-    pub async fn letter(&self) {
+    /// Waits until an e-mail is written.
+    pub async fn email_waits(&self) {
         self.0.written.notified().await;
     }
 }
 
-/// Whether text has the form of an e-mail address: something, an at sign, a domain. That it is one shows by the letter.
+/// Whether text has the form of an e-mail address: something, an at sign, a domain. That it is one shows by the e-mail.
 pub(super) fn is_address(text: &str) -> bool {
     let plain = text.len() <= 254
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;:\"()[]\\".contains(c));

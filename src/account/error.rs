@@ -55,7 +55,7 @@ pub enum AccountError {
         until: Option<Timestamp>,
     },
     /// A code from an e-mail opens nothing.
-    #[error("the code is wrong, used or older than 30 minutes; ask for another letter")]
+    #[error("the code is wrong, used or older than 30 minutes; ask for another e-mail")]
     CodeInvalid,
     /// It isn't an e-mail address.
     #[error("this is no e-mail address; write it as name@example.org")]

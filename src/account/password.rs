@@ -24,7 +24,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Another password for somebody who knows the present one. Every other device has to log in again, and API keys end
+    /// A new password for somebody who knows the present one. Every other device has to log in again, and API keys end
     /// unless they are to stay.
     pub async fn change_password(
         &self,
@@ -48,7 +48,7 @@ impl Accounts {
         Ok(Changed::User(user.id))
     }
 
-    /// Writes a letter to whoever forgot the password, if there is somebody with this address. The answer doesn't wait for
+    /// Writes an e-mail to whoever forgot the password, if there is somebody with this address. The answer doesn't wait for
     /// that, so that it is the same, and as quick, when there is nobody.
     pub fn request_reset(&self, request: &wire::RequestReset, from: IpAddr) -> Result<(), AccountError> {
         self.check_address(from)?;
@@ -61,7 +61,7 @@ impl Accounts {
         let accounts = self.clone();
         tokio::spawn(async move {
             if let Err(error) = accounts.write_reset(&email, from).await {
-                tracing::warn!(%error, "a letter for a forgotten password can't be written");
+                tracing::warn!(%error, "an e-mail for a forgotten password can't be written");
             }
         });
         Ok(())
@@ -81,13 +81,13 @@ impl Accounts {
         );
         // As the account has it: an address is found in any case.
         let to = user.email.unwrap_or_default();
-        let letter = self.letter_with(&code, to, "Another password", text, by);
-        self.run(by, write::request_reset(user.id, letter)).await?;
-        self.note_letter();
+        let mail = self.email_with(&code, to, "A new password", text, by);
+        self.run(by, write::request_reset(user.id, mail)).await?;
+        self.note_email();
         Ok(())
     }
 
-    /// Another password for whoever has the code of a letter. Whoever was in is out, on every device, and by API keys
+    /// A new password for whoever has the code of an e-mail. Whoever was in is out, on every device, and by API keys
     /// unless they are to stay.
     pub async fn reset_password(
         &self,

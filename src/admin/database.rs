@@ -129,7 +129,7 @@ impl Desk<'_> {
             }
             steps.push(format!("{sessions} sessions"));
             let tokens = desk.write(write::sweep_tokens())?;
-            desk.write(write::sweep_mail())?;
+            desk.write(write::sweep_emails())?;
             steps.push(format!("{tokens} tokens"));
             let mut trails = vec![OrganizationId(0)];
             trails.extend(desk.store.organizations(None, usize::MAX)?.iter().map(|one| one.id));

@@ -56,6 +56,6 @@ pub enum Database {
         limit: usize,
     },
     Sweep,
-    /// Letters that wait.
+    /// E-mails that wait.
     Outbox,
 }

@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Set your e-mail address, for the day you forget the password; empty for none. A letter with a code goes there.
+    /// Set your e-mail address, for the day you forget the password; empty for none. An e-mail with a code goes there.
     Email {
         /// The address.
         email: String,
@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Prove by the code of that letter that the address is yours.
+    /// Prove by the code of that e-mail that the address is yours.
     Verify {
         /// The code.
         code: String,
@@ -103,7 +103,7 @@ impl Account {
                 if email.is_empty() {
                     output.line("You have no e-mail address here any more.");
                 } else {
-                    output.line(format!("A letter with a code is on its way to {email}."));
+                    output.line(format!("An e-mail with a code is on its way to {email}."));
                     output.line("Then: parlour account verify CODE");
                 }
                 output.object(&json!({ "email": email }));

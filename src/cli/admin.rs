@@ -31,7 +31,7 @@ enum Command {
     Status,
     /// Read a password from standard input, and print what `parlour db import` takes for it.
     HashPassword,
-    /// Show the letters that wait to be sent, or to be handed over where no mail server is named.
+    /// Show the e-mails that wait to be sent, or to be handed over where no mail server is named.
     Outbox,
 }
 
@@ -62,14 +62,14 @@ impl Admin {
             Command::Outbox => {
                 let local = super::operate::LocalServer { data_dir: Some(directory) };
                 let answer = local.operate(Request::Database(Database::Outbox), output).await?;
-                for letter in &answer.rows {
-                    let word = |name: &str| letter[name].as_str().unwrap_or_default().to_owned();
+                for mail in &answer.rows {
+                    let word = |name: &str| mail[name].as_str().unwrap_or_default().to_owned();
                     output.line(format!("{}  {}", paint(&word("to"), "1", styled()), word("subject")));
                     output.line(format!("{}\n", word("text").trim_end()));
-                    output.object(letter);
+                    output.object(mail);
                 }
                 if answer.rows.is_empty() {
-                    output.line("No letter waits.");
+                    output.line("No e-mail waits.");
                 }
             }
             Command::Status => {

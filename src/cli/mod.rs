@@ -81,7 +81,7 @@ enum Command {
     Logout(logout::Logout),
     /// Your own account: password, second factor.
     Account(account::Account),
-    /// Choose another password when you forgot yours, by a letter.
+    /// Choose another password when you forgot yours, by an e-mail.
     Reset(reset::Reset),
     /// Make an account with an invite, and log in.
     Register(invite::Register),

@@ -6,15 +6,15 @@ use serde_json::json;
 use super::connect::{RemoteServer, ask, password};
 use super::output::Output;
 
-/// Choose another password when you forgot yours, by a letter to your e-mail address.
+/// Choose another password when you forgot yours, by an e-mail to your e-mail address.
 #[derive(Debug, Args)]
 pub(super) struct Reset {
-    /// The code of the letter. Without it, one is asked for.
+    /// The code of the e-mail. Without it, one is asked for.
     code: Option<String>,
     /// The server: `parlour://HOST[:PORT]`. Default: the one logged in to last.
     #[arg(long = "server", short = 's', env = "PARLOUR_ADDRESS", value_name = "ADDRESS")]
     address: Option<String>,
-    /// Your e-mail address, where the letter goes. Default: asked for.
+    /// Your e-mail address, where the e-mail goes. Default: asked for.
     #[arg(long)]
     email: Option<String>,
     /// Leave your API keys as they are. Without this they end, as every log-in does.
@@ -37,7 +37,7 @@ impl Reset {
             let email = self.email.map_or_else(|| ask("Your e-mail address"), Ok)?;
             remote.connect(None).await?.request_reset(&email).await?;
             output
-                .line("If there is an account with this address, a letter with a code is on its way there.");
+                .line("If there is an account with this address, an e-mail with a code is on its way there.");
             output.line("Then: parlour reset CODE");
             output.object(&json!({ "asked": true }));
         }

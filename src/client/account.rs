@@ -24,7 +24,7 @@ impl Session {
         self.done(request::Body::ChangePassword(wire::ChangePassword { old, new, keep_keys })).await
     }
 
-    /// The account's e-mail address, empty for none. A letter with a code goes there.
+    /// The account's e-mail address, empty for none. An e-mail with a code goes there.
     pub async fn set_email(&self, email: &str, password: &str) -> Result<(), RequestError> {
         let (email, password) = (email.to_owned(), password.to_owned());
         self.done(request::Body::SetEmail(wire::SetEmail { email, password })).await

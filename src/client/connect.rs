@@ -301,13 +301,13 @@ impl Connected {
         }
     }
 
-    /// Asks for a letter to who forgot the password; answered alike whether there is somebody with this address.
+    /// Asks for an e-mail to whoever forgot the password; answered alike whether there is somebody with this address.
     pub async fn request_reset(&self, email: &str) -> Result<(), RequestError> {
         let email = email.to_owned();
         self.done(request::Body::RequestReset(wire::RequestReset { email })).await
     }
 
-    /// Chooses another password by the code of such a letter. Every session of the account ends.
+    /// Chooses another password by the code of such an e-mail. Every session of the account ends.
     pub async fn reset_password(
         &self,
         code: &str,

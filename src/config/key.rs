@@ -285,7 +285,7 @@ pub const KEYS: &[Key] = &[
         name: "mail.server",
         default: "\"\"",
         kind: Kind::Text(0..=255),
-        meaning: "HOST or HOST:PORT of the SMTP server that sends letters (proof of an address, a forgotten password). Empty: they wait in the outbox, for the administrator to hand over (parlour admin outbox).",
+        meaning: "HOST or HOST:PORT of the SMTP server that sends e-mails (proof of an address, a forgotten password). Empty: they wait in the outbox, for the administrator to hand over (parlour admin outbox).",
     },
     Key {
         name: "mail.security",
@@ -309,13 +309,13 @@ pub const KEYS: &[Key] = &[
         name: "mail.from",
         default: "\"\"",
         kind: Kind::Text(0..=255),
-        meaning: "Address that letters come from. Needed with mail.server.",
+        meaning: "Address that e-mails come from. Needed with mail.server.",
     },
     Key {
         name: "mail.page",
         default: "\"\"",
         kind: Kind::Text(0..=255),
-        meaning: "Address of the page as letters give it, as https://voice.example.org:4848. Empty: letters have the code only.",
+        meaning: "Address of the page as e-mails give it, as https://voice.example.org:4848. Empty: e-mails have the code only.",
     },
     Key {
         name: "auth.hash_threads",

@@ -115,9 +115,9 @@ getters! {
     mail_user -> String = "mail.user", Text;
     /// Its password.
     mail_password -> String = "mail.password", Text;
-    /// Address that letters come from.
+    /// Address that e-mails come from.
     mail_from -> String = "mail.from", Text;
-    /// Address of the page, for links in letters; empty for none.
+    /// Address of the page, for links in e-mails; empty for none.
     mail_page -> String = "mail.page", Text;
     /// Passwords waiting to be hashed, at most.
     hash_queue -> u32 = "auth.hash_queue", Number;

@@ -81,7 +81,7 @@ codes! {
         InviteInvalid = 31, "invite-invalid", "the invite is wrong, used up or expired; ask for another";
         RegistrationClosed = 32, "registration-closed", "this server makes no accounts by registration";
         Banned = 33, "banned", "this account, address or device is kept out of this server";
-        CodeInvalid = 34, "code-invalid", "the code is wrong, used or older than 30 minutes; ask for another letter";
+        CodeInvalid = 34, "code-invalid", "the code is wrong, used or older than 30 minutes; ask for another e-mail";
         EmailInvalid = 35, "email-invalid", "this is no e-mail address";
         ChannelFull = 36, "channel-full", "the channel is full; try again when somebody has left";
         ChannelPassword = 37, "channel-password", "the channel's password is missing or wrong";

@@ -239,7 +239,7 @@ fn the_bytes_of_every_row_are_these() {
         ),
     );
     golden(
-        &Mail {
+        &Email {
             number: 3,
             to: "a@b.c".into(),
             subject: "s".into(),
@@ -316,7 +316,7 @@ proptest::proptest! {
             let _ = (OneTimeToken::decode(&row), ApiKey::decode(&row), Ban::decode(&row));
             let _ = (Restraint::decode(&row), OrganizationSettings::decode(&row));
             let _ = (AuditEntry::decode(&row), Job::decode(&row), Ledger::decode(&row));
-            let _ = (Device::decode(&row), DeviceKey::decode(&row), SecondFactor::decode(&row), Mail::decode(&row));
+            let _ = (Device::decode(&row), DeviceKey::decode(&row), SecondFactor::decode(&row), Email::decode(&row));
         }
     }
 }

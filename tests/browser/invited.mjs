@@ -94,11 +94,11 @@ try {
   await page.getByLabel('New password').fill('eight large blue cranes');
   await fay.press('Change it');
   await page.getByText('The password is changed').waitFor();
-  // An address, proven by the letter's link; then the password is forgotten.
+  // An address, proven by the e-mail's link; then the password is forgotten.
   await page.locator('#email').fill('fay@example.org');
   await page.locator('#email-password').fill('eight large blue cranes');
   await fay.press('Keep this address');
-  await page.getByText('A letter with a code went there.').waitFor();
+  await page.getByText('We sent a code to this address.').waitFor();
   await look('18-email', false);
   await page.locator('#key-name').fill('music');
   await fay.press('Make a key');
@@ -109,15 +109,15 @@ try {
   await page.getByRole('button', { name: 'Revoke the key music' }).waitFor({ state: 'detached' });
   await fay.press('Close');
   say('changed the password');
-  const letter = () => JSON.parse(execFileSync(process.env.PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n').at(-1));
-  const code = () => /[0-9A-Z]{4}(-[0-9A-Z]{4}){4}/.exec(letter().text)[0];
+  const email = () => JSON.parse(execFileSync(process.env.PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n').at(-1));
+  const code = () => /[0-9A-Z]{4}(-[0-9A-Z]{4}){4}/.exec(email().text)[0];
   await fay.open(`https://${SERVER}/v/${code()}`);
   await fay.goIn();
   await page.getByText('The address is yours.').waitFor();
   await fay.press('Log out');
   await fay.press('I forgot my password');
   await page.getByLabel('E-mail address').fill('fay@example.org');
-  await fay.press('Send the letter');
+  await fay.press('Send the e-mail');
   await page.getByText('is on its way').waitFor();
   await page.waitForTimeout(500);
   await fay.open(`https://${SERVER}/r/${code()}`);
@@ -127,7 +127,7 @@ try {
   await fay.press('Change the password');
   await page.getByText('Log in with it.').waitFor();
   await fay.logIn('fay', 'nine tall green towers');
-  say('chose another password by a letter');
+  say('chose another password by e-mail');
   results.errors = fay.errors;
   results.foreign = fay.requests.filter((request) => !request.startsWith(`https://${SERVER}/`) && !/^(blob|data):/.test(request));
 } catch (error) {

@@ -26,9 +26,9 @@ fn device_key(user: UserId, number: u8, session: SessionId) -> DeviceKey {
     }
 }
 
-fn letter(to: &str, code: u8) -> CodeLetter {
+fn mail(to: &str, code: u8) -> CodeEmail {
     let (to, subject, text) = (to.to_owned(), "subject".to_owned(), "text".to_owned());
-    CodeLetter { code: TokenHash([code; 32]), letter: NewMail { to, subject, text, expires: later(60) } }
+    CodeEmail { code: TokenHash([code; 32]), mail: NewEmail { to, subject, text, expires: later(60) } }
 }
 
 fn new_key(user: UserId, prefix: &str) -> NewApiKey {
@@ -201,27 +201,27 @@ fn an_account_by_an_invite_has_its_roles_and_a_session() {
 }
 
 #[test]
-fn a_code_and_its_letter_are_written_together() {
+fn a_code_and_its_email_are_written_together() {
     let store = Fixture::new();
     let (alice, bob) = (store.add_user("alice"), store.add_user("bob"));
-    let reset = |to: &str, code| request_reset(alice.id, letter(to, code));
+    let reset = |to: &str, code| request_reset(alice.id, mail(to, code));
     let unproven = store.refused(reset("alice@example.org", 1));
     assert_eq!(unproven, RequestResetError::NoSuchAddress);
     // Whoever only claims an address loses it to whoever asks for it, and whoever proved it doesn't.
-    let set = store.write(set_email(alice.id, Some(letter("bob@example.org", 2)))).unwrap();
+    let set = store.write(set_email(alice.id, Some(mail("bob@example.org", 2)))).unwrap();
     assert_eq!((set.freed, set.user.email_verified), (Some(bob.id), false));
     assert_eq!(store.user(bob.id).unwrap().unwrap().email, None);
     assert_eq!(store.refused(verify_email(bob.id, TokenHash([2; 32]))), VerifyEmailError::Invalid);
     assert!(store.write(verify_email(alice.id, TokenHash([2; 32]))).unwrap().email_verified);
-    let taken = store.refused(set_email(bob.id, Some(letter("BOB@example.org", 3))));
+    let taken = store.refused(set_email(bob.id, Some(mail("BOB@example.org", 3))));
     assert_eq!(taken, SetEmailError::Taken);
     let number = store.write(reset("bob@example.org", 4)).unwrap();
     assert_eq!(store.refused(reset("bob@example.org", 4)), RequestResetError::TokenTaken);
     let outbox: Vec<_> = store.outbox(0, 9).unwrap().into_iter().map(|mail| mail.number).collect();
-    assert_eq!(outbox, [set.letter.unwrap(), number]);
+    assert_eq!(outbox, [set.mail.unwrap(), number]);
     assert!(store.token(Purpose::PasswordReset, &TokenHash([4; 32]), NOW).unwrap().is_some());
     let gone = store.write(set_email(alice.id, None)).unwrap();
-    assert_eq!((gone.user.email, gone.letter), (None, None));
+    assert_eq!((gone.user.email, gone.mail), (None, None));
 }
 
 #[test]
@@ -264,27 +264,27 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     let user = store.write(create_user(new_user("alice"))).unwrap().id;
     let good = |purpose, code: u8| store.token(purpose, &TokenHash([code; 32]), NOW).unwrap().is_some();
     let proven = |to: &str, code| {
-        store.write(set_email(user, Some(letter(to, code)))).unwrap();
+        store.write(set_email(user, Some(mail(to, code)))).unwrap();
         store.write(verify_email(user, TokenHash([code; 32]))).unwrap();
     };
     proven("old@example.org", 1);
-    store.write(request_reset(user, letter("old@example.org", 2))).unwrap();
+    store.write(request_reset(user, mail("old@example.org", 2))).unwrap();
     // The same address once more changes nothing.
-    store.write(set_email(user, Some(letter("old@example.org", 3)))).unwrap();
+    store.write(set_email(user, Some(mail("old@example.org", 3)))).unwrap();
     assert!(good(Purpose::PasswordReset, 2) && good(Purpose::EmailVerification, 3));
-    store.write(set_email(user, Some(letter("new@example.org", 4)))).unwrap();
+    store.write(set_email(user, Some(mail("new@example.org", 4)))).unwrap();
     assert!(!good(Purpose::PasswordReset, 2) && !good(Purpose::EmailVerification, 3));
     assert!(good(Purpose::EmailVerification, 4), "the new address can still be proven");
     let refused = store.refused(reset_password(TokenHash([2; 32]), StoredPassword::decoy(), true));
     assert_eq!(refused, ResetPasswordError::Invalid);
 
     store.write(verify_email(user, TokenHash([4; 32]))).unwrap();
-    store.write(request_reset(user, letter("new@example.org", 5))).unwrap();
+    store.write(request_reset(user, mail("new@example.org", 5))).unwrap();
     store.write(set_email(user, None)).unwrap();
     assert!(!good(Purpose::PasswordReset, 5), "removed");
 
     proven("third@example.org", 6);
-    store.write(request_reset(user, letter("third@example.org", 7))).unwrap();
+    store.write(request_reset(user, mail("third@example.org", 7))).unwrap();
     let edit = UserEdit { email: Some(Some("fourth@example.org".to_owned())), ..UserEdit::default() };
     store.write(edit_user(user, edit)).unwrap();
     assert!(!good(Purpose::PasswordReset, 7), "changed by the owner");
@@ -293,8 +293,8 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     proven("fifth@example.org", 8);
     let edit = UserEdit { email: Some(Some("bob@example.org".to_owned())), ..UserEdit::default() };
     store.write(edit_user(user, edit)).unwrap();
-    store.write(set_email(user, Some(letter("bob@example.org", 9)))).unwrap();
+    store.write(set_email(user, Some(mail("bob@example.org", 9)))).unwrap();
     let bob = store.write(create_user(NewUser { email: None, ..new_user("bob") })).unwrap().id;
-    store.write(set_email(bob, Some(letter("bob@example.org", 10)))).unwrap();
+    store.write(set_email(bob, Some(mail("bob@example.org", 10)))).unwrap();
     assert!(!good(Purpose::EmailVerification, 9) && good(Purpose::EmailVerification, 10));
 }

@@ -98,12 +98,12 @@ export async function account(session) {
     const own = await session.request('getAccount', {});
     const address = field('email', t('email'), { type: 'email', autocomplete: 'email', maxlength: 254, '.value': own.email });
     const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
-    const code = field('email-code', t('letterCode'), { autocomplete: 'one-time-code', maxlength: 32 });
+    const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
     fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : t('emailUnproven')) : t('emailNone')),
       address.element, proof.element, button(t('emailSet'), async () => {
         await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
         await showEmail();
-        return address.input.value ? t('letterSent') : undefined;
+        return address.input.value ? t('emailSent') : undefined;
       }),
       own.email && !own.emailVerified && code.element, own.email && !own.emailVerified && button(t('emailProve'), async () => {
         await session.request('verifyEmail', { code: code.input.value.trim() });

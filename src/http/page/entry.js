@@ -57,7 +57,7 @@ export function entry(session, notice) {
       else if (way === 'forgot') {
         await session.before('requestReset', { email: given('email').trim() });
         way = 'reset';
-        notice = t('letterSent');
+        notice = t('emailSent');
         draw();
       } else if (way === 'reset') {
         await session.before('resetPassword', { code, password, keepKeys: false });
@@ -86,7 +86,7 @@ export function entry(session, notice) {
   function draw() {
     const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
     const lead = { forgot: t('forgotLead'), reset: t('resetLead'), register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
-    const verb = { forgot: t('sendLetter'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
+    const verb = { forgot: t('sendEmail'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
     /** @type {[Way, string][]} */
     const others = [];
     if (way !== 'logIn') others.push(['logIn', t('orLogIn')]);
@@ -105,7 +105,7 @@ export function entry(session, notice) {
         way === 'register' && field(t('inviteCode'), {
           name: 'invite', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', '.value': invite, required: greeting.registration !== 'open',
         }),
-        way === 'reset' && field(t('letterCode'), { name: 'code', autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', '.value': reset }),
+        way === 'reset' && field(t('emailCode'), { name: 'code', autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', '.value': reset }),
         way === 'forgot' && field(t('email'), { name: 'email', type: 'email', autocomplete: 'email', maxlength: 254 }),
         way !== 'reset' && way !== 'forgot' && nameField(),
         way !== 'guest' && way !== 'forgot' && passwordField(),

@@ -9,7 +9,7 @@ use crate::auth::{StoredPassword, TokenHash};
 use crate::id::{Fingerprint, RoleId, SessionId, Timestamp, UserId};
 use crate::permission::Permissions;
 use crate::store::write::{
-    self, CodeLetter, Entry, FactorProof, NewApiKey, NewBan, NewMail, NewSession, NewUser, PasswordChange,
+    self, CodeEmail, Entry, FactorProof, NewApiKey, NewBan, NewEmail, NewSession, NewUser, PasswordChange,
     Proof, Rejected, RemovalProof, UserEdit,
 };
 use crate::store::{
@@ -40,7 +40,7 @@ struct Account {
     /// Codes that reset the password, and that prove the address.
     resets: BTreeSet<u64>,
     proofs: BTreeSet<u64>,
-    letters: usize,
+    mails: usize,
 }
 
 fn name(number: u64) -> String {
@@ -106,7 +106,7 @@ fn find(store: &Store, number: u64) -> Option<(UserId, Account)> {
         roles: user.grants.iter().map(|grant| grant.role.0).collect(),
         resets: codes(Purpose::PasswordReset),
         proofs: codes(Purpose::EmailVerification),
-        letters: store.outbox(0, 9_999).unwrap().iter().filter(|mail| mail.to == address(number)).count(),
+        mails: store.outbox(0, 9_999).unwrap().iter().filter(|mail| mail.to == address(number)).count(),
     };
     Some((id, account))
 }
@@ -161,7 +161,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, number: u64, s
             let change = PasswordChange { user, old, new, session, keep_api_keys };
             ("change_password", write::change_password(change).or_nothing())
         }
-        (5, _) => by_letter(user, number, &mut after, dice, serial),
+        (5, _) => by_email(user, number, &mut after, dice, serial),
         (6, _) => factor(user, &mut after, dice, serial),
         (7, _) => keys_and_bans(store, user, &mut after, dice, serial),
         (8, _) => laid_upon(user, &mut after, dice),
@@ -245,14 +245,14 @@ fn begin(store: &Store, user: UserId, after: &mut Account, dice: &mut Dice, seri
 }
 
 /// An address is claimed, proven, and used to reset the password.
-fn by_letter(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
-    let letter = || NewMail {
+fn by_email(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, serial: u64) -> Made {
+    let mail = || NewEmail {
         to: address(number),
         subject: "subject".to_owned(),
         text: "text".to_owned(),
         expires: Timestamp(1_000),
     };
-    let sent = || CodeLetter { code: secret(serial), letter: letter() };
+    let sent = || CodeEmail { code: secret(serial), mail: mail() };
     match (after.email, after.proofs.first().copied(), after.resets.first().copied()) {
         (Some(true), _, Some(code)) => {
             let keep_api_keys = dice.roll(2) == 0;
@@ -270,7 +270,7 @@ fn by_letter(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, se
         }
         (Some(true), ..) if !after.disabled => {
             after.resets.insert(serial);
-            after.letters += 1;
+            after.mails += 1;
             ("request_reset", write::request_reset(user, sent()).or_nothing())
         }
         (Some(false), Some(code), _) => {
@@ -287,7 +287,7 @@ fn by_letter(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, se
         (None, ..) => {
             after.email = Some(false);
             after.proofs.insert(serial);
-            after.letters += 1;
+            after.mails += 1;
             ("set_email", write::set_email(user, Some(sent())).or_nothing())
         }
     }

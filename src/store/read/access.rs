@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::error::ReadError;
 use crate::store::index::IndexKey;
 use crate::store::record::{
-    ApiKey, Ban, BanSubject, Claim, Device, DeviceKey, Mail, OneTimeToken, Purpose, SecondFactor, Session,
+    ApiKey, Ban, BanSubject, Claim, Device, DeviceKey, Email, OneTimeToken, Purpose, SecondFactor, Session,
 };
 use crate::store::row::{Record, first_eight};
 
@@ -85,11 +85,11 @@ impl Store {
         self.look(|tables| page_of(&tables.second_factors, home, after.map(u64::from), limit, |_| true))
     }
 
-    /// Letters that wait to be sent, the oldest first.
-    pub fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Mail>, ReadError> {
+    /// E-mails that wait to be sent, the oldest first.
+    pub fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Email>, ReadError> {
         self.look(|tables| {
             let rows = tables.outbox.range((Bound::Excluded(after), Bound::Unbounded))?.take(limit);
-            rows.map(|row| Mail::decode(row?.1.value())).collect()
+            rows.map(|row| Email::decode(row?.1.value())).collect()
         })
     }
 

@@ -102,11 +102,11 @@ stored! {
     audit: SecondFactor, ["secret", "recovery", "last_step"];
 }
 
-/// A letter to be sent, or to be handed over by the administrator.
+/// An e-mail to be sent, or to be handed over by the administrator.
 #[derive(
     Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
 )]
-pub struct Mail {
+pub struct Email {
     /// Its place in the order of being written.
     pub number: u64,
     /// The address.
@@ -124,7 +124,7 @@ pub struct Mail {
 }
 
 stored! {
-    Mail, 1, "Mail/1(number, to, subject, text, created, expires)";
+    Email, 1, "Mail/1(number, to, subject, text, created, expires)";
     key: u64 = |m| m.number;
     of: Nothing, |m| (SERVER, m.number);
     audit: Mail, ["text"];

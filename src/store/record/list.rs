@@ -44,8 +44,8 @@ macro_rules! every_record {
         device_keys: DeviceKey = "device_keys/3", DeviceKey, 15 "device-key";
         /// User id to the account's one-time codes.
         second_factors: SecondFactor = "second_factors/3", SecondFactor, 16 "second-factor";
-        /// Number to the letter.
-        outbox: Mail = "outbox/3", Mail, 17 "mail";
+        /// Number to the e-mail.
+        outbox: Email = "outbox/3", Mail, 17 "mail";
         /// Token id to its row.
         tokens: OneTimeToken = "tokens/2", Token, 8 "token";
         /// Key id to its row.

@@ -1,5 +1,5 @@
 //! E-mail addresses and the codes that are sent to them: an address is claimed and proven, a forgotten password is asked
-//! for. A code and the letter that carries it are written together.
+//! for. A code and the e-mail that carries it are written together.
 
 use thiserror::Error;
 
@@ -8,28 +8,28 @@ use super::super::index::IndexKey;
 use super::super::open::{By, Open};
 use super::super::record::{OneTimeToken, Purpose, User};
 use super::Write;
-use super::mail::{NewMail, queue};
+use super::outbox::{NewEmail, queue};
 use super::rows::remove_where;
 use super::token::{NewToken, is_hash_taken, put_new, take_valid, valid};
 use crate::auth::TokenHash;
 use crate::id::UserId;
 
-/// A letter with a code in it, which is good until the letter is of no use any more.
+/// An e-mail with a code in it, which is good until the e-mail is of no use any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeLetter {
+pub struct CodeEmail {
     /// Hash of the code.
     pub code: TokenHash,
-    /// The letter.
-    pub letter: NewMail,
+    /// The e-mail.
+    pub mail: NewEmail,
 }
 
-/// Why no letter is written to whoever forgot a password.
+/// Why no e-mail is written to whoever forgot a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RequestResetError {
     /// There is no such account, or it is disabled.
     #[error("there is no such user")]
     NoSuchUser,
-    /// The letter's address isn't the account's, or wasn't proven to be.
+    /// The e-mail's address isn't the account's, or wasn't proven to be.
     #[error("the account has no such e-mail address, or it wasn't proven")]
     NoSuchAddress,
     /// The code isn't random enough.
@@ -37,15 +37,15 @@ pub enum RequestResetError {
     TokenTaken,
 }
 
-/// A code by which another password may be chosen, and the letter that carries it to the account's own address. Answers
-/// with the letter's number.
-pub fn request_reset(user: UserId, sent: CodeLetter) -> Write<u64, RequestResetError> {
+/// A code by which another password may be chosen, and the e-mail that carries it to the account's own address. Answers
+/// with the e-mail's number.
+pub fn request_reset(user: UserId, sent: CodeEmail) -> Write<u64, RequestResetError> {
     Write::new(move |open| {
         let user: User = open.require(user.0, RequestResetError::NoSuchUser)?;
         if user.disabled {
             return Err(Stop::Refused(RequestResetError::NoSuchUser));
         }
-        if !user.email_verified || user.email.as_ref() != Some(&sent.letter.to) {
+        if !user.email_verified || user.email.as_ref() != Some(&sent.mail.to) {
             return Err(Stop::Refused(RequestResetError::NoSuchAddress));
         }
         if is_hash_taken(open, &sent.code)? {
@@ -62,8 +62,8 @@ pub struct EmailSet {
     pub user: User,
     /// An account that had the address without having proven it, and has it no more.
     pub freed: Option<UserId>,
-    /// The number of the letter that asks for a proof.
-    pub letter: Option<u64>,
+    /// The number of the e-mail that asks for a proof.
+    pub mail: Option<u64>,
 }
 
 /// Why an address isn't set.
@@ -80,10 +80,10 @@ pub enum SetEmailError {
     TokenTaken,
 }
 
-/// The account has the letter's address from now on, which isn't proven, and the letter carries the code that proves it;
-/// without a letter the account has no address any more. Codes that were sent to another address are good no more. An account that only claimed the address loses it: it may not be
-/// its own.
-pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEmailError> {
+/// The account has the e-mail's address from now on, which isn't proven, and the e-mail carries the code that proves it;
+/// without an e-mail the account has no address any more. Codes that were sent to another address are no longer good. An
+/// account that only claimed the address loses it: it may not be its own.
+pub fn set_email(user: UserId, to: Option<CodeEmail>) -> Write<EmailSet, SetEmailError> {
     Write::new(move |open| {
         let old: User = open.require(user.0, SetEmailError::NoSuchUser)?;
         let Some(sent) = &to else {
@@ -91,11 +91,11 @@ pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEma
             // No address is nobody's.
             let _ = open.put(Some(&old), Some(&user))?;
             end_codes(open, &old, &user)?;
-            return Ok(EmailSet { user, freed: None, letter: None });
+            return Ok(EmailSet { user, freed: None, mail: None });
         };
-        let email = &sent.letter.to;
+        let address = &sent.mail.to;
         let holder =
-            open.find(IndexKey::email(old.organization, email))?.filter(|holder| *holder != old.id.0);
+            open.find(IndexKey::email(old.organization, address))?.filter(|holder| *holder != old.id.0);
         let holder: Option<User> = holder.map_or(Ok(None), |holder| open.get(holder))?;
         if holder.as_ref().is_some_and(|holder| holder.email_verified) {
             return Err(Stop::Refused(SetEmailError::Taken));
@@ -112,13 +112,13 @@ pub fn set_email(user: UserId, to: Option<CodeLetter>) -> Write<EmailSet, SetEma
             open.by = author;
             end_codes(open, &holder, &without)?;
         }
-        let email_verified = old.email_verified && old.email.as_ref() == Some(email);
-        let user = User { email: Some(email.clone()), email_verified, ..old.clone() };
+        let email_verified = old.email_verified && old.email.as_ref() == Some(address);
+        let user = User { email: Some(address.clone()), email_verified, ..old.clone() };
         // Whoever had the address was looked at above.
         let _ = open.put(Some(&old), Some(&user))?;
         end_codes(open, &old, &user)?;
-        let letter = send(open, &user, Purpose::EmailVerification, Some(email.clone()), sent)?;
-        Ok(EmailSet { user, freed, letter: Some(letter) })
+        let mail = send(open, &user, Purpose::EmailVerification, Some(address.clone()), sent)?;
+        Ok(EmailSet { user, freed, mail: Some(mail) })
     })
 }
 
@@ -166,13 +166,13 @@ pub(super) fn end_codes(open: &mut Open<'_>, old: &User, new: &User) -> Result<(
     Ok(())
 }
 
-/// Writes a code that nobody else has, and its letter.
+/// Writes a code that nobody else has, and its e-mail.
 fn send(
     open: &mut Open<'_>,
     user: &User,
     purpose: Purpose,
     email: Option<String>,
-    sent: &CodeLetter,
+    sent: &CodeEmail,
 ) -> Result<u64, ReadError> {
     let token = NewToken {
         organization: user.organization,
@@ -180,11 +180,11 @@ fn send(
         hash: sent.code,
         user: Some(user.id),
         uses: 1,
-        expires: sent.letter.expires,
+        expires: sent.mail.expires,
         email,
         channel: None,
         roles: Vec::new(),
     };
     put_new(open, token)?;
-    queue(open, &sent.letter)
+    queue(open, &sent.mail)
 }

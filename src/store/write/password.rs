@@ -30,7 +30,7 @@ pub enum ResetPasswordError {
     Invalid,
 }
 
-/// Whoever has the code of a letter has another password. The code is used up, and so is every other reset code of the
+/// Whoever has the code of an e-mail has another password. The code is used up, and so is every other reset code of the
 /// account; all of its sessions end, and its devices' keys are good no more, nor are its API keys unless they are to be
 /// kept.
 pub fn reset_password(

@@ -1,20 +1,20 @@
-//! The outbox: letters that wait to be sent.
+//! The outbox: e-mails that wait to be sent.
 
 use redb::ReadableTable;
 
 use super::super::error::ReadError;
 use super::super::open::Open;
-use super::super::record::Mail;
+use super::super::record::Email;
 use super::super::row::Record;
 use super::Write;
 use crate::id::Timestamp;
 
-/// Letters that wait at most; a further one takes the oldest one's place.
+/// E-mails that wait at most; a further one takes the oldest one's place.
 pub const MAX_OUTBOX: u64 = 1_000;
 
-/// A letter to be.
+/// An e-mail to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMail {
+pub struct NewEmail {
     /// The address.
     pub to: String,
     /// What it is about.
@@ -25,15 +25,15 @@ pub struct NewMail {
     pub expires: Timestamp,
 }
 
-/// Puts a letter into the outbox, and answers with its number.
-pub(super) fn queue(open: &mut Open<'_>, new: &NewMail) -> Result<u64, ReadError> {
+/// Puts an e-mail into the outbox, and answers with its number.
+pub(super) fn queue(open: &mut Open<'_>, new: &NewEmail) -> Result<u64, ReadError> {
     let (first, last) = {
         let outbox = &open.tables.outbox;
         (outbox.first()?.map(|(key, _)| key.value()), outbox.last()?.map(|(key, _)| key.value()))
     };
     let number = last.unwrap_or(0) + 1;
-    let NewMail { to, subject, text, expires } = new.clone();
-    let mail = Mail { number, to, subject, text, created: open.by.at, expires };
+    let NewEmail { to, subject, text, expires } = new.clone();
+    let mail = Email { number, to, subject, text, created: open.by.at, expires };
     let _ = open.put_unaudited(None, Some(&mail))?;
     if let Some(first) = first.filter(|first| number - first >= MAX_OUTBOX) {
         open.tables.outbox.remove(first)?;
@@ -41,18 +41,18 @@ pub(super) fn queue(open: &mut Open<'_>, new: &NewMail) -> Result<u64, ReadError
     Ok(number)
 }
 
-/// A letter was sent, or is of no use any more.
-pub fn remove_mail(number: u64) -> Write<bool, std::convert::Infallible> {
+/// An e-mail was sent, or is of no use any more.
+pub fn remove_email(number: u64) -> Write<bool, std::convert::Infallible> {
     Write::new(move |open| Ok(open.tables.outbox.remove(number)?.is_some()))
 }
 
-/// Removes letters that are of no use any more, and answers with how many.
-pub fn sweep_mail() -> Write<u64, std::convert::Infallible> {
+/// Removes e-mails that are of no use any more, and answers with how many.
+pub fn sweep_emails() -> Write<u64, std::convert::Infallible> {
     Write::new(move |open| {
         let now = open.by.at;
         let mut gone = Vec::new();
         for row in open.tables.outbox.iter()? {
-            let mail = Mail::decode(row?.1.value())?;
+            let mail = Email::decode(row?.1.value())?;
             if mail.expires <= now {
                 gone.push(mail.number);
             }

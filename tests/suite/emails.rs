@@ -1,4 +1,4 @@
-//! Letters: an address is proven, a forgotten password is replaced, and a real SMTP server takes them.
+//! E-mails: an address is proven, a forgotten password is replaced, and a real SMTP server takes them.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,7 +12,7 @@ use parlour::protocol::{CloseCode, ErrorCode};
 
 const NEW: &str = "seven small red boats";
 
-/// The letters in the outbox, the oldest first.
+/// The e-mails in the outbox, the oldest first.
 async fn outbox(server: &TestServer) -> Vec<serde_json::Value> {
     let home = server.directory.path().to_owned();
     // The server runs on this thread, and has to answer meanwhile.
@@ -25,7 +25,7 @@ async fn outbox(server: &TestServer) -> Vec<serde_json::Value> {
     lines.filter(|line| line["to"].is_string()).collect()
 }
 
-/// The code in a letter: five groups of four.
+/// The code in an e-mail: five groups of four.
 fn code_in(text: &str) -> String {
     let is_code = |word: &&str| word.len() == 24 && word.split('-').all(|group| group.len() == 4);
     text.split_whitespace().find(is_code).unwrap().to_owned()
@@ -35,10 +35,10 @@ async fn visitor(server: &TestServer) -> Connected {
     connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap()
 }
 
-/// The reset's letter is written behind the answer.
-async fn letters(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
+/// The reset's e-mail is written behind the answer.
+async fn mails(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
     let all = async || Some(outbox(server).await).filter(|all| all.len() >= count);
-    eventually("a letter comes", all).await
+    eventually("an e-mail comes", all).await
 }
 
 #[tokio::test]
@@ -52,11 +52,11 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     alice.set_email("a@example.org", PASSWORD).await.unwrap();
     let account = alice.account().await.unwrap();
     assert_eq!((account.email.as_str(), account.email_verified), ("a@example.org", false));
-    // An address that isn't proven gets no letter that opens an account.
+    // An address that isn't proven gets no e-mail that opens an account.
     visitor(&server).await.request_reset("a@example.org").await.unwrap();
-    let letter = letters(&server, 1).await;
-    assert_eq!((letter.len(), letter[0]["to"].as_str()), (1, Some("a@example.org")));
-    let proof = code_in(letter[0]["text"].as_str().unwrap());
+    let mail = mails(&server, 1).await;
+    assert_eq!((mail.len(), mail[0]["to"].as_str()), (1, Some("a@example.org")));
+    let proof = code_in(mail[0]["text"].as_str().unwrap());
     assert_eq!(code(bob.verify_email(&proof).await), ErrorCode::CodeInvalid, "it is alice's");
     assert_eq!(code(visitor(&server).await.reset_password(&proof, NEW, false).await), ErrorCode::CodeInvalid);
     alice.verify_email(&proof).await.unwrap();
@@ -71,8 +71,8 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     for address in ["nobody@example.org", "a@example.org"] {
         visitor(&server).await.request_reset(address).await.unwrap();
     }
-    let reset = code_in(letters(&server, 2).await[1]["text"].as_str().unwrap());
-    assert_eq!(outbox(&server).await.len(), 2, "nobody gets no letter");
+    let reset = code_in(mails(&server, 2).await[1]["text"].as_str().unwrap());
+    assert_eq!(outbox(&server).await.len(), 2, "nobody gets no e-mail");
     assert_eq!(
         code(visitor(&server).await.reset_password(&reset, "alice-alice", false).await),
         ErrorCode::PasswordInvalid
@@ -95,7 +95,7 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
 }
 
 #[tokio::test]
-async fn letters_to_one_address_are_few_and_nobody_is_locked_out_by_them() {
+async fn emails_to_one_address_are_few_and_nobody_is_locked_out_by_them() {
     let server = TestServer::start().await;
     let mut outcomes = Vec::new();
     for _ in 0..7 {
@@ -187,7 +187,7 @@ impl Drop for Smtp {
 }
 
 #[tokio::test]
-async fn a_real_smtp_server_takes_the_letter() {
+async fn a_real_smtp_server_takes_the_email() {
     let mut smtp = Smtp::start();
     let at = smtp.1.to_string();
     let server = TestServer::with(&[
@@ -200,29 +200,29 @@ async fn a_real_smtp_server_takes_the_letter() {
     server.log_in("alice").await.set_email("alice@example.org", PASSWORD).await.unwrap();
     let out = smtp.0.stdout.take().unwrap();
     let read = tokio::task::spawn_blocking(move || {
-        let mut letter = String::new();
+        let mut mail = String::new();
         for line in BufReader::new(out).lines() {
             let line = line.unwrap();
-            letter.push_str(&line);
-            letter.push('\n');
+            mail.push_str(&line);
+            mail.push('\n');
             if line.contains("END MESSAGE") {
                 break;
             }
         }
-        letter
+        mail
     });
-    let letter = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap();
+    let mail = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap();
     for part in [
         "From: Parlour <voice@example.org>",
         "To: alice@example.org",
         "Subject: Parlour: Is this address yours?",
     ] {
-        assert!(letter.contains(part), "{letter}");
+        assert!(mail.contains(part), "{mail}");
     }
-    let code = code_in(&letter);
+    let code = code_in(&mail);
     assert!(
-        letter.replace("=\n", "").contains(&format!("https://voice.example.org:4848/v/{code}")),
-        "{letter}"
+        e - mail.replace("=\n", "").contains(&format!("https://voice.example.org:4848/v/{code}")),
+        "{mail}"
     );
     // What was sent waits no more.
     eventually("what was sent is gone", async || outbox(&server).await.is_empty().then_some(())).await;
