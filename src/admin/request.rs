@@ -10,7 +10,7 @@ const PAGE: usize = 100;
 /// Something to be done to the database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "each says what it is for by its own type")]
+#[expect(missing_docs, reason = "each says what it is for by its own type")]
 pub enum Request {
     Audit(Audit),
     Database(Database),
@@ -30,7 +30,7 @@ pub struct Limit {
 /// A look at the audit trail that belongs to no organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
+#[expect(missing_docs, reason = "the fields are the command's, which documents them")]
 pub struct Audit {
     pub user: Option<String>,
     pub verb: Option<crate::store::Verb>,
@@ -44,7 +44,7 @@ pub struct Audit {
 /// The database itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the command's, which documents them")]
+#[expect(missing_docs, reason = "the fields are the command's, which documents them")]
 pub enum Database {
     Status,
     Stats,

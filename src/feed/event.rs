@@ -55,7 +55,7 @@ pub enum To {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are named as those of what they are about")]
+#[expect(missing_docs, reason = "the fields are named as those of what they are about")]
 pub enum Event {
     /// A channel was made.
     ChannelCreated { channel: ChannelId, parent: Option<ChannelId>, name: String },

@@ -59,7 +59,7 @@ pub struct TableSize {
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $stored:literal;)*) => {
         /// What each table is called and holds.
-        #[allow(non_upper_case_globals, reason = "named as the fields that open them")]
+        #[expect(non_upper_case_globals, reason = "named as the fields that open them")]
         pub(super) mod definition {
             use super::*;
             $($(#[$doc])* pub(in crate::store) const $name: TableDefinition<'static, $key, $value> =
