@@ -227,28 +227,32 @@ impl Server {
         }
     }
 
-    /// Tells the clients, finishes what is queued, closes the connections and the database. Takes
-    /// 3 s at most.
+    /// Tells the clients, finishes what is queued, closes the connections and the database, which others may open when this
+    /// is over. Clients are told goodbye for a second at most; what is queued is finished however long that takes.
     pub async fn stop(self) {
         if let Some(announcer) = self.announcer {
             announcer.stop().await;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.organizations.stop()).await;
+        let organizations = self.organizations.clone();
+        let mut stopping = std::pin::pin!(organizations.stop());
+        let in_time = tokio::time::timeout(Duration::from_secs(1), &mut stopping).await.is_ok();
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        self.maintenance.abort();
-        self.certificates.abort();
-        if let Some(post) = self.post {
-            post.abort();
-        }
-        if let Some(local) = self.local {
-            local.abort();
+        // Each holds the database until it has ended, not just until it is told to.
+        for task in
+            [Some(self.maintenance), Some(self.certificates), self.post, self.local].into_iter().flatten()
+        {
+            task.abort();
+            let _ = task.await;
         }
         let _ = self.stop.send(());
         let _ = self.stop_http.send(());
         let _ = self.endpoint.await;
         if let Some(http) = self.http {
             let _ = http.await;
+        }
+        if !in_time {
+            stopping.await;
         }
         // The threads have answered `stop`, so this doesn't wait.
         self.organizations.join();
