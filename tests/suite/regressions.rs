@@ -142,13 +142,16 @@ async fn galene_0_96_2_a_wrong_password_is_wrong_for_every_kind_of_account() {
 #[tokio::test]
 async fn galene_hashing_is_bounded_and_says_when_to_come_again() {
     let server = TestServer::with(&[("auth.hash_threads", "1"), ("auth.hash_queue", "2")]).await;
-    let names = ["alice", "bob", "carol", "root"];
-    let tries = (0..40).map(|number| {
-        let (address, name) = (server.address(), names[number % 4]);
-        tokio::spawn(async move {
-            let connected = connect(&address, Trust::FirstUse, "test/1").await.ok()?;
-            connected.log_in(Credentials::password(name, PASSWORD, "test")).await.err()
-        })
+    // All of them are connected before the first one logs in: connections come in one after the other.
+    let mut connected = Vec::new();
+    for _ in 0..40 {
+        connected.push(connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap());
+    }
+    let names = ["alice", "bob", "carol", "root"].into_iter().cycle();
+    let tries = connected.into_iter().zip(names).map(|(connected, name)| {
+        tokio::spawn(
+            async move { connected.log_in(Credentials::password(name, PASSWORD, "test")).await.err() },
+        )
     });
     let mut busy = 0;
     for one in tries.collect::<Vec<_>>() {
