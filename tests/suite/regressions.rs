@@ -99,7 +99,7 @@ async fn names_that_imitate_others_are_refused() {
     for unseen in ["ali\u{200b}ce", "ali\u{ad}ce", "\u{202e}ecila", "ali\u{2060}ce", "\u{feff}alice"] {
         assert_eq!(code(root.create_user(unseen, PASSWORD, "").await), ErrorCode::NameInvalid, "{unseen:?}");
     }
-    // It works the other way round, too: who has letters of another script isn't imitated by Latin ones.
+    // It works the other way round, too: whoever has letters of another script isn't imitated by Latin ones.
     root.create_user("Воb", PASSWORD, "").await.unwrap_err();
     root.create_user("Сосо", PASSWORD, "").await.unwrap();
     assert_eq!(code(root.create_user("Coco", PASSWORD, "").await), ErrorCode::NameTaken);
