@@ -220,10 +220,7 @@ async fn a_real_smtp_server_takes_the_email() {
         assert!(mail.contains(part), "{mail}");
     }
     let code = code_in(&mail);
-    assert!(
-        e - mail.replace("=\n", "").contains(&format!("https://voice.example.org:4848/v/{code}")),
-        "{mail}"
-    );
+    assert!(mail.replace("=\n", "").contains(&format!("https://voice.example.org:4848/v/{code}")), "{mail}");
     // What was sent waits no more.
     eventually("what was sent is gone", async || outbox(&server).await.is_empty().then_some(())).await;
 }
