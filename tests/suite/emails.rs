@@ -109,7 +109,7 @@ async fn emails_to_one_address_are_few_and_nobody_is_locked_out_by_them() {
 
 /// The same address may have an account in each organization of a server.
 #[tokio::test]
-async fn a_letter_is_about_one_organization() {
+async fn an_email_is_about_one_organization() {
     let server = TestServer::with(&[("mail.page", "https://voice.example.org:4848/")]).await;
     let create = wire::CreateOrganization { tag: "raid".to_owned(), name: "The Raid".to_owned() };
     let create = request::Body::CreateOrganization(create);
@@ -127,8 +127,8 @@ async fn a_letter_is_about_one_organization() {
     .enumerate()
     {
         session.set_email("a@example.org", PASSWORD).await.unwrap();
-        let letter = &letters(&server, number + 1).await[number];
-        let (subject, text) = (letter["subject"].as_str().unwrap(), letter["text"].as_str().unwrap());
+        let mail = &mails(&server, number + 1).await[number];
+        let (subject, text) = (mail["subject"].as_str().unwrap(), mail["text"].as_str().unwrap());
         let proof = code_in(text);
         assert!(
             subject.starts_with(&format!("{name}: ")) && text.contains(&format!(" to {name} ")),
@@ -138,8 +138,8 @@ async fn a_letter_is_about_one_organization() {
         session.verify_email(&proof).await.unwrap();
     }
     raid().await.request_reset("a@example.org").await.unwrap();
-    let letter = &letters(&server, 3).await[2];
-    let text = letter["text"].as_str().unwrap();
+    let mail = &mails(&server, 3).await[2];
+    let text = mail["text"].as_str().unwrap();
     let reset = code_in(text);
     assert!(text.contains(" at The Raid:"), "{text}");
     assert!(text.contains(&format!("Open https://voice.example.org:4848/+raid/r/{reset}, ")), "{text}");
