@@ -14,3 +14,4 @@ mod hostile;
 mod link;
 mod links;
 mod load;
+mod organizations;
