@@ -6,6 +6,9 @@
 #[path = "../src/protocol/code.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the program's own table, of which the page gets a part")]
 mod code;
+#[path = "../src/bounds/limit.rs"]
+#[expect(unreachable_pub, reason = "the program's own table, of which the page gets a part")]
+mod limit;
 mod operations;
 mod page;
 #[path = "../src/permission/bits.rs"]
@@ -22,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "src/protocol/options.proto",
         "src/protocol/code.rs",
         "src/permission/bits.rs",
+        "src/bounds/limit.rs",
         page::PAGE,
     ] {
         println!("cargo:rerun-if-changed={source}");

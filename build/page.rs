@@ -1,5 +1,6 @@
 //! The browser's page: what it gets from the protocol, and its files, packed.
 
+mod bounds;
 mod codes;
 mod messages;
 mod operations;
@@ -35,6 +36,7 @@ pub(super) fn write(
     let protocol = pool.get_file_by_name(PROTOCOL).ok_or_else(|| format!("{PROTOCOL} wasn't compiled"))?;
     let generated = BTreeMap::from([
         ("schema.js".to_owned(), messages::schema(pool, &protocol)?),
+        ("bounds.js".to_owned(), bounds::module()),
         ("codes.js".to_owned(), codes::module(&protocol)),
         ("operations.js".to_owned(), operations::module(operations)),
     ]);

@@ -1,5 +1,9 @@
 //! What may be said of a channel or a role beside its name, how many there may be, and who may come in by themselves. Pure.
 
+mod limit;
+
+pub use limit::*;
+
 use thiserror::Error;
 
 /// Organizations of a server at most.
@@ -17,12 +21,6 @@ pub const MAX_OVERWRITES: usize = 250;
 
 /// Channels that one channel is linked with at most.
 pub const MAX_LINKS: usize = 32;
-
-/// Bytes of a channel's description at most.
-pub const MAX_DESCRIPTION: usize = 1024;
-
-/// Bytes of a channel's password at most.
-pub const MAX_CHANNEL_PASSWORD: usize = 128;
 
 /// Who may make an account for themselves; what admits more is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -95,7 +93,7 @@ impl Default for EntryPolicy {
 const COLOURS: u32 = 0xff_ff_ff;
 
 /// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
-const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
+const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=MAX_BITRATE as u32;
 
 /// Why something can't be said of a channel or a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -104,13 +102,13 @@ pub enum OutOfBounds {
     #[error("a colour is 0xRRGGBB")]
     Colour,
     /// Opus has no such bitrate.
-    #[error("voice takes 6000 to 510000 bits a second, or 0 for any")]
+    #[error("voice takes 6000 to {MAX_BITRATE} bits a second, or 0 for any")]
     Bitrate,
     /// Nothing sends frames of that length.
     #[error("a frame is 10, 20, 40 or 60 ms long, or 0 for any")]
     Frame,
     /// More speakers than can be counted.
-    #[error("0 to 65535 speakers can be passed on at once")]
+    #[error("0 to {MAX_LAST_SPEAKERS} speakers can be passed on at once")]
     Speakers,
     /// The description is too long.
     #[error("a description has at most {MAX_DESCRIPTION} bytes")]
@@ -137,7 +135,8 @@ pub fn check_frame(length: u32) -> Result<u16, OutOfBounds> {
 
 /// How many speakers are passed on at once; 0 for all.
 pub fn check_last_speakers(count: u32) -> Result<u16, OutOfBounds> {
-    u16::try_from(count).map_err(|_| OutOfBounds::Speakers)
+    let count = u16::try_from(count).ok().filter(|count| usize::from(*count) <= MAX_LAST_SPEAKERS);
+    count.ok_or(OutOfBounds::Speakers)
 }
 
 /// A text about a channel.

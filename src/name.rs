@@ -3,17 +3,13 @@
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// Characters of a user's name at most.
-pub const MAX_USER_NAME: usize = 32;
+pub use crate::bounds::{MAX_CHANNEL_NAME, MAX_USER_NAME};
 
 /// Characters of an organization's tag at most.
 pub const MAX_TAG: usize = 32;
 
 /// Characters of an organization's name at most.
 pub const MAX_ORGANIZATION_NAME: usize = 64;
-
-/// Characters of a channel's name at most.
-pub const MAX_CHANNEL_NAME: usize = 64;
 
 /// What a guest's name begins with, and no account's does.
 pub const GUEST_MARK: char = '~';

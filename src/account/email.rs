@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
+use crate::bounds::MAX_EMAIL;
 use crate::id::UserId;
 use crate::protocol::wire;
 use crate::store::write::{self, CodeEmail, NewEmail, SetEmailError};
@@ -107,7 +108,7 @@ impl Accounts {
 
 /// Whether text has the form of an e-mail address: something, an at sign, a domain. That it is one shows by the e-mail.
 pub(super) fn is_address(text: &str) -> bool {
-    let plain = text.len() <= 254
+    let plain = text.len() <= MAX_EMAIL
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;:\"()[]\\".contains(c));
     plain
         && text.rsplit_once('@').is_some_and(|(local, domain)| {

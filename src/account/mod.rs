@@ -32,7 +32,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::auth::{OneTimeCode, SealKey, StoredPassword, TokenKey};
-use crate::bounds::EntryPolicy;
+use crate::bounds::{EntryPolicy, MAX_SENTENCE};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::store::{
@@ -41,9 +41,6 @@ use crate::store::{
 use attempts::Attempts;
 use hashing::Hashing;
 use reseal::reseal;
-
-/// Characters of a sentence that are kept.
-const WORDS: usize = 200;
 
 /// What a use case changed that those who are connected have to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +219,7 @@ pub fn allowed(configured: EntryPolicy, home: &Organization) -> EntryPolicy {
 
 /// A sentence as it is kept.
 fn sentence(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
+    text.chars().filter(|c| !c.is_control()).take(MAX_SENTENCE).collect()
 }
 
 /// Random bytes of the operating system.

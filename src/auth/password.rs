@@ -8,11 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-/// Characters that a password has at least.
-pub const MIN_PASSWORD: usize = 10;
-
-/// Characters that a password has at most; hashing time grows with length.
-pub const MAX_PASSWORD: usize = 256;
+pub use crate::bounds::{MAX_PASSWORD, MIN_PASSWORD};
 
 /// Memory of a hash in KiB, passes over it, and lanes.
 const COST: (u32, u32, u32) = (19_456, 2, 1);

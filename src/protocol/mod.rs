@@ -89,13 +89,13 @@ pub const MAX_EVENT: usize = 4 * 1024 * 1024;
 pub const MAX_PACKET: usize = 1100;
 
 /// Largest text message, in bytes of UTF-8.
-pub const MAX_TEXT: usize = 4096;
+pub const MAX_TEXT: usize = crate::bounds::MAX_TEXT;
 
 /// Largest channel description, in bytes of UTF-8.
 pub const MAX_DESCRIPTION: usize = crate::bounds::MAX_DESCRIPTION;
 
 /// Largest line that somebody says about themselves, and largest position context, in bytes.
-pub const MAX_STATUS: usize = 128;
+pub const MAX_STATUS: usize = crate::bounds::MAX_STATUS;
 
 /// Rate of RTP timestamps, in Hz, whatever the encoder's (RFC 7587, section 4.1).
 pub const RTP_CLOCK: u32 = 48_000;

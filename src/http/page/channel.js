@@ -1,7 +1,9 @@
 // What can be done with a channel: the dialog behind the "…" of its row, its password, and the forms to make and change one.
 
+import { Bound } from './bounds.js';
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
 import { ICONS, fill, h, icon, print } from './dom.js';
+import { bytes, characters } from './limit.js';
 import { keyName } from './preferences.js';
 import { guarded, lacking, needed, since } from './reason.js';
 import { settings } from './settings.js';
@@ -17,7 +19,7 @@ const TEMPORARY = 60_000;
 /** Asks for a channel's password, and goes in. @param {Room} room @param {Channel} channel */
 export function password(room, channel) {
   const dialog = new Dialog(t('join', { channel: channel.name }));
-  const { input, element } = field(t('channelPassword'), { type: 'password', autocomplete: 'off', required: true, maxlength: 256 });
+  const { input, element } = field(t('channelPassword'), { type: 'password', autocomplete: 'off', required: true, ...bytes(Bound.maxChannelPassword) });
   dialog.show(h('p', { class: 'lead' }, t('passwordAsked', { channel: channel.name })), h('form', {
     onsubmit: async (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -205,15 +207,15 @@ export const creating = (session, parent) => (onlyTemporary(session, parent) ? [
  * @param {number} parent Of the one to make. @param {boolean} [temporarily]
  */
 export function channelForm(session, dialog, channel, parent, temporarily = false) {
-  const name = field(t('name'), { required: true, maxlength: 64, autocomplete: 'off', '.value': channel?.name ?? '' });
-  const description = area(t('description'), { maxlength: 2000, '.value': channel?.description ?? '' });
+  const name = field(t('name'), { required: true, ...characters(Bound.maxChannelName), autocomplete: 'off', '.value': channel?.name ?? '' });
+  const description = area(t('description'), { ...bytes(Bound.maxDescription), '.value': channel?.description ?? '' });
   const limit = field(t('userLimit'), { type: 'number', min: 0, max: 100_000, '.value': String(channel?.userLimit ?? 0) });
-  const secret = field(channel?.password ? t('passwordOther') : t('channelPassword'), { type: 'password', autocomplete: 'new-password', maxlength: 256 });
+  const secret = field(channel?.password ? t('passwordOther') : t('channelPassword'), { type: 'password', autocomplete: 'new-password', ...bytes(Bound.maxChannelPassword) });
   const open = h('input', { type: 'checkbox' });
   const temporary = h('input', { type: 'checkbox', checked: temporarily, disabled: temporarily });
-  const rate = field(t('bitrate'), { type: 'number', min: 0, max: 510, step: 'any', '.value': String((channel?.voice?.bitrate ?? 0) / 1000) });
+  const rate = field(t('bitrate'), { type: 'number', min: 0, max: Bound.maxBitrate / 1000, step: 'any', '.value': String((channel?.voice?.bitrate ?? 0) / 1000) });
   const frame = choice(t('frameLength'), [[0, t('any')], [10, '10 ms'], [20, '20 ms'], [40, '40 ms'], [60, '60 ms']], channel?.voice?.frameMs ?? 0);
-  const speakers = field(t('lastSpeakers'), { type: 'number', min: 0, max: 1000, '.value': String(channel?.voice?.lastSpeakers ?? 0) });
+  const speakers = field(t('lastSpeakers'), { type: 'number', min: 0, max: Bound.maxLastSpeakers, '.value': String(channel?.voice?.lastSpeakers ?? 0) });
   const said = () => ({
     name: name.input.value.trim(), description: description.input.value, userLimit: Number(limit.input.value),
     voice: { bitrate: Math.round(Number(rate.input.value) * 1000), frameMs: Number(frame.select.value), lastSpeakers: Number(speakers.input.value) },

@@ -1,8 +1,10 @@
 // The inspector: why somebody may do something or may not, step by step; and what a change would change.
 
+import { Bound } from './bounds.js';
 import { Permission, StepKind } from './codes.js';
 import { Dialog, channelOptions, choice, field, unique } from './dialog.js';
 import { fill, h } from './dom.js';
+import { characters } from './limit.js';
 import { ON_CHANNEL, PERMISSIONS, difference, may } from './permission.js';
 import { permissionName, stepWords, verdict } from './reason.js';
 import { explain } from './refusal.js';
@@ -25,7 +27,7 @@ export class Inspector {
     this.known = new Map([...session.members.values()].map((member) => [member.name, member.session]));
     if (of) this.known.set(name, of);
     const list = unique('people');
-    this.who = field(t('person'), { list, autocomplete: 'off', maxlength: 64, '.value': name, onchange: () => this.ask() });
+    this.who = field(t('person'), { list, autocomplete: 'off', ...characters(Bound.maxUserName), '.value': name, onchange: () => this.ask() });
     this.people = h('datalist', { id: list }, [...this.known.keys()].map((one) => h('option', { value: one })));
     this.where = choice(t('channel'), [[0, t('everywhere')], ...channelOptions(session)], channel, { onchange: () => this.ask() });
     this.where.element.hidden = fixed;

@@ -1,10 +1,12 @@
 // The permissions of a channel: a matrix of roles and people by permissions, with the inspector beside it. Nothing is changed
 // before it is saved, and what would be different can be looked at first.
 
+import { Bound } from './bounds.js';
 import { Reach } from './codes.js';
 import { Dialog, choice, field, unique } from './dialog.js';
 import { fill, h } from './dom.js';
 import { Inspector, preview } from './inspector.js';
+import { characters } from './limit.js';
 import { NONE, ON_CHANNEL, state, stated, turned } from './permission.js';
 import { badge } from './person.js';
 import { guarded, lacking, needed, permissionAbout, permissionName, reaches } from './reason.js';
@@ -56,7 +58,7 @@ class Matrix {
     const { session, dialog } = this;
     const say = (/** @type {string} */ sentence) => dialog.say(sentence);
     const list = unique('people');
-    const person = field(t('personAdd'), { list, autocomplete: 'off', maxlength: 64 });
+    const person = field(t('personAdd'), { list, autocomplete: 'off', ...characters(Bound.maxUserName) });
     const names = [...session.members.values()].filter((member) => member.user).map((member) => member.name);
     const add = guarded(h('button', { type: 'button' }, t('add')), session, this.needs, () => {
       const name = person.input.value.trim();

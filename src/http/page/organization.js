@@ -1,8 +1,10 @@
 // What everybody meets: the welcome, where one is put; and the ways to roles, recordings and channels at the top.
 
+import { Bound } from './bounds.js';
 import { channelForm, creating, onlyTemporary } from './channel.js';
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
 import { h } from './dom.js';
+import { bytes } from './limit.js';
 import { guarded, lacking, needed } from './reason.js';
 import { t } from './text.js';
 
@@ -17,7 +19,7 @@ export async function organization(session) {
   const may = !lacking(session, manages);
   const channels = channelOptions(session);
   const places = /** @type {[number, string][]} */ ([[0, t('nowhere')], ...channels]);
-  const welcome = area(t('welcomeText'), { maxlength: 4096, readonly: !may, '.value': now?.welcome ?? '' });
+  const welcome = area(t('welcomeText'), { ...bytes(Bound.maxText), readonly: !may, '.value': now?.welcome ?? '' });
   const first = choice(t('defaultChannel'), places, now?.defaultChannel ?? 0, { disabled: !may });
   const idle = choice(t('afkChannel'), places, now?.afkChannel ?? 0, { disabled: !may });
   const minutes = field(t('afkMinutes'), { type: 'number', min: 1, max: 1440, readonly: !may, '.value': String(Math.max(1, Math.round((now?.afkMs || 15 * MINUTE) / MINUTE))) });

@@ -2,6 +2,7 @@
 // so that it is tested alone.
 
 import { Permission, StepKind } from './codes.js';
+import { operations } from './operations.js';
 
 /** @typedef {import('./messages.js').Step} Step */
 /** @typedef {keyof typeof Permission} PermissionName */
@@ -9,11 +10,17 @@ import { Permission, StepKind } from './codes.js';
 /** All of them, the lowest bit first. */
 export const PERMISSIONS = /** @type {PermissionName[]} */ (Object.keys(Permission));
 
-/** Those that are asked about the organization and never about a channel. @type {PermissionName[]} */
-const ELSEWHERE = ['manageUsers', 'invite', 'ban', 'manageOrganization', 'administer'];
+/** Where an operation acts that is about no channel, nor about anything in one: on the organization, or an account. @type {string[]} */
+const NO_CHANNEL = ['', 'name', 'subject'];
+
+/** Whether a permission is asked about the organization and never about a channel. @param {PermissionName} name */
+function isElsewhere(name) {
+  const needing = Object.values(operations).filter(({ permission }) => permission === name);
+  return name === 'administer' || (needing.length > 0 && needing.every(({ on }) => NO_CHANNEL.includes(on)));
+}
 
 /** Those that mean something on a channel. */
-export const ON_CHANNEL = PERMISSIONS.filter((name) => !ELSEWHERE.includes(name));
+export const ON_CHANNEL = PERMISSIONS.filter((name) => !isElsewhere(name));
 
 /** No permission. */
 export const NONE = 0n;

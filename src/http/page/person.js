@@ -1,7 +1,9 @@
 // What can be done with a person, or about oneself: the dialog behind the "…" of a row.
 
+import { Bound } from './bounds.js';
 import { Dialog, choice, field, folded, lifeChoice } from './dialog.js';
 import { ICONS, fill, h, icon, print } from './dom.js';
+import { bytes, characters } from './limit.js';
 import { css } from './permission.js';
 import { keyName } from './preferences.js';
 import { guarded, lacking, needed } from './reason.js';
@@ -11,10 +13,6 @@ import { language, t } from './text.js';
 /** @typedef {import('./reason.js').Need} Need */
 /** @typedef {import('./room.js').Room} Room */
 /** @typedef {import('./messages.js').Member} Member */
-
-/** What the server takes as a status and as a reason. */
-const STATUS = 128;
-const REASON = 200;
 
 /** A role, with its colour before it. @param {import('./messages.js').Role} role */
 export const badge = (role) => {
@@ -169,7 +167,7 @@ class Menu {
   message(member) {
     const { session, dialog } = this;
     const needs = session.roles.size === 0 || !lacking(session, needed('sendText')) ? [] : needed('sendText', member.channel);
-    const { input, element } = field(t('messageTo', { name: member.name }), { maxlength: 2000, autocomplete: 'off', required: true });
+    const { input, element } = field(t('messageTo', { name: member.name }), { ...bytes(Bound.maxText), autocomplete: 'off', required: true });
     const form = h('form', {
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
@@ -187,7 +185,7 @@ class Menu {
   kick(member) {
     const { session, dialog } = this;
     const needs = [...needed('kick', member.channel), this.outranked(member)];
-    const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
+    const { input, element } = field(t('reasonTold'), { ...bytes(Bound.maxReason), autocomplete: 'off' });
     const form = h('form', {
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
@@ -201,7 +199,7 @@ class Menu {
   ban(member) {
     const { session, dialog } = this;
     const needs = [...needed('createBan'), { refused: !member.user && t('guestsHaveNone') }, this.outranked(member)];
-    const { input, element } = field(t('reasonTold'), { maxlength: REASON, autocomplete: 'off' });
+    const { input, element } = field(t('reasonTold'), { ...characters(Bound.maxSentence), autocomplete: 'off' });
     const life = lifeChoice();
     const form = h('form', {
       onsubmit: async (/** @type {Event} */ event) => {
@@ -248,7 +246,7 @@ function self(room) {
   const { session } = room;
   const dialog = new Dialog(t('ownActions'), 'person');
   const { me } = session;
-  const status = field(t('statusLine'), { maxlength: STATUS, autocomplete: 'off', '.value': me?.status ?? session.ownState.status });
+  const status = field(t('statusLine'), { ...bytes(Bound.maxStatus), autocomplete: 'off', '.value': me?.status ?? session.ownState.status });
   const roles = session.rolesOf(me);
   const away = h('input', {
     type: 'checkbox', checked: !!me?.away,

@@ -1,8 +1,10 @@
 // The roles: what each grants and who has it, for everybody to see; and to change, for who may.
 
+import { Bound } from './bounds.js';
 import { Dialog, field, lifeChoice } from './dialog.js';
 import { fill, h, print } from './dom.js';
 import { preview } from './inspector.js';
+import { characters } from './limit.js';
 import { PERMISSIONS, css, having, may, setOf } from './permission.js';
 import { badge } from './person.js';
 import { guarded, lacking, needed, permissionAbout, permissionName, when } from './reason.js';
@@ -71,7 +73,7 @@ class Roles {
     /** @type {Need[]} */
     const needs = [...needed(role ? 'editRole' : 'createRole'), { refused: role && role.rank >= own && t('roleAbove', { role: role.name }) }];
     const fixed = !!lacking(session, needs);
-    const name = field(t('name'), { required: true, maxlength: 64, autocomplete: 'off', readonly: fixed, '.value': role?.name ?? '' });
+    const name = field(t('name'), { required: true, ...characters(Bound.maxChannelName), autocomplete: 'off', readonly: fixed, '.value': role?.name ?? '' });
     const rank = field(t('rank'), { type: 'number', min: 0, max: 999, readonly: fixed, '.value': String(role?.rank ?? Math.max(0, Math.min(20, own - 1))) });
     const colour = field(t('colour'), { type: 'color', disabled: fixed, '.value': css(role?.colour || 0x0e5a63) });
     const plain = h('input', { type: 'checkbox', disabled: fixed, checked: !role?.colour });
@@ -126,7 +128,7 @@ class Roles {
     });
     guarded(factor, session, needed('requireSecondFactor'), () => {}, say);
     const holders = h('ul', { class: 'devices' });
-    const user = field(t('accountName'), { autocomplete: 'off', maxlength: 64, list: 'role-people' });
+    const user = field(t('accountName'), { autocomplete: 'off', ...characters(Bound.maxUserName), list: 'role-people' });
     const people = h('datalist', { id: 'role-people' }, [...session.members.values()].filter((member) => member.user).map((member) => h('option', { value: member.name })));
     const life = lifeChoice();
     const draw = async () => {

@@ -1,9 +1,11 @@
 // The main view: who is where and who talks, what is written, and how you are heard.
 
 import { account } from './account.js';
+import { Bound } from './bounds.js';
 import { Quality } from './chart.js';
 import { ErrorCode } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
+import { bytes } from './limit.js';
 import { meter } from './microphone.js';
 import { channelLink, shown } from './place.js';
 import { keyName, preferences } from './preferences.js';
@@ -46,7 +48,7 @@ export class Room {
     this.title = h('h1', { tabindex: -1 });
     this.about = h('p', { class: 'about' });
     this.banner = h('div', { class: 'banner', role: 'status' });
-    this.input = h('input', { id: 'message', autocomplete: 'off', maxlength: 2000 });
+    this.input = h('input', { id: 'message', autocomplete: 'off', ...bytes(Bound.maxText) });
     this.talk = h('button', { type: 'button', class: 'talk' });
     this.muteButton = h('button', { type: 'button', onclick: () => this.change('mute') });
     this.deafButton = h('button', { type: 'button', onclick: () => this.change('deaf') });

@@ -2,13 +2,11 @@
 
 use super::super::{Asker, Change, Denied, Facts, Member, State};
 use super::optional;
+use crate::bounds::MAX_REASON;
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, send_text};
 use crate::protocol::{MAX_STATUS, MAX_TEXT};
-
-/// Bytes of a reason at most.
-const MAX_REASON: usize = 512;
 
 impl State {
     pub(super) fn decide_join(

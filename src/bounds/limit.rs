@@ -1,0 +1,39 @@
+//! How long what people write may be, and how large a few other numbers. The page has the same numbers from its build.
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
+        $($(#[$doc])* pub const $name: usize = $value;)*
+
+        /// Each of them with its name.
+        pub const LIMITS: &[(&str, usize)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+limits! {
+    /// Characters of a user's name at most.
+    MAX_USER_NAME = 32;
+    /// Characters of a channel's or a role's name at most.
+    MAX_CHANNEL_NAME = 64;
+    /// Bytes of a channel's description at most.
+    MAX_DESCRIPTION = 1024;
+    /// Bytes of a channel's password at most.
+    MAX_CHANNEL_PASSWORD = 128;
+    /// Characters of a password at least.
+    MIN_PASSWORD = 10;
+    /// Characters of a password at most: hashing a longer one would only cost time.
+    MAX_PASSWORD = 256;
+    /// Bytes of a message, and of what an organization says to whoever comes, at most.
+    MAX_TEXT = 4096;
+    /// Bytes at most of the line that somebody says about themselves, and of the context of a position.
+    MAX_STATUS = 128;
+    /// Bytes of what somebody is told who is sent away, at most.
+    MAX_REASON = 512;
+    /// Characters of a sentence that is kept: why somebody is banned, what an API key is for.
+    MAX_SENTENCE = 200;
+    /// Bytes of an e-mail address at most (RFC 5321, section 4.5.3.1.3).
+    MAX_EMAIL = 254;
+    /// Bits a second that Opus can be told to use, at most (RFC 6716, section 2.1.1).
+    MAX_BITRATE = 510_000;
+    /// Speakers of a channel that are passed on at once, at most.
+    MAX_LAST_SPEAKERS = 65_535;
+}
