@@ -1,6 +1,8 @@
 // The dialog of one's own account: devices, password, one-time codes.
 
+import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
+import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
 import { when } from './reason.js';
 import { explain } from './refusal.js';
@@ -73,7 +75,7 @@ export async function account(session) {
   const showFactor = async () => {
     const own = await session.request('getAccount', {});
     if (own.secondFactor) {
-      const proof = field('factor-proof', t('factorProof'), { autocomplete: 'one-time-code', maxlength: 256 });
+      const proof = field('factor-proof', t('factorProof'), { autocomplete: 'one-time-code', ...characters(Bound.maxPassword) });
       fill(factor, h('p', {}, t('factorOn', { codes: own.recoveryCodes })), proof.element, button(t('factorRemove'), async () => {
         await session.request('removeSecondFactor', { proof: proof.input.value });
         await showFactor();
@@ -96,8 +98,8 @@ export async function account(session) {
   const email = h('div', { class: 'factor' });
   const showEmail = async () => {
     const own = await session.request('getAccount', {});
-    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', maxlength: 254, '.value': own.email });
-    const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
+    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail), '.value': own.email });
+    const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
     const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
     fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : t('emailUnproven')) : t('emailNone')),
       address.element, proof.element, button(t('emailSet'), async () => {
@@ -112,10 +114,23 @@ export async function account(session) {
       }));
   };
 
+  // Keys end with the password, unless one says that they stay; whoever has none isn't asked.
+  const keep = h('input', { type: 'checkbox', id: 'keep-keys', 'aria-describedby': 'keep-keys-hint' });
+  const keepHint = h('p', { class: 'hint', id: 'keep-keys-hint' });
+  const keepKeys = h('div', { hidden: true }, h('label', { class: 'choice' }, keep, t('keepKeys')), keepHint);
+  let keyCount = 0;
+  /** @param {number} count */
+  const keysLeft = (count) => {
+    keyCount = count;
+    keepKeys.hidden = count === 0;
+    fill(keepHint, count === 1 ? t('keyEnds') : t('keysEnd', { count }));
+  };
+
   const keys = h('div', { class: 'factor' });
   const showKeys = async () => {
     const { keys: list } = await session.request('listApiKeys', {});
-    const name = field('key-name', t('keyName'), { maxlength: 200 });
+    keysLeft(list.length);
+    const name = field('key-name', t('keyName'), characters(Bound.maxSentence));
     fill(keys, h('p', {}, t('keysLead')),
       list.length > 0 && h('ul', { class: 'devices' }, list.map((key) => h('li', {},
         h('div', {}, h('strong', {}, key.name || key.prefix)),
@@ -134,19 +149,24 @@ export async function account(session) {
       }));
   };
 
-  const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', maxlength: 256 });
-  const fresh = field('password-new', t('passwordNew'), { type: 'password', autocomplete: 'new-password', maxlength: 256, minlength: 10 });
+  const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
+  const fresh = field('password-new', t('passwordNew', { count: Bound.minPassword }), {
+    type: 'password', autocomplete: 'new-password', ...characters(Bound.maxPassword), minlength: Bound.minPassword,
+  });
   const change = h('form', {
     onsubmit: (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       act(async () => {
-        await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: false });
+        await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: keep.checked });
+        const ended = keyCount > 0 && !keep.checked;
         [old.input.value, fresh.input.value] = ['', ''];
+        keep.checked = false;
         await showDevices();
-        return t('passwordChanged');
+        await showKeys();
+        return ended ? t('passwordAndKeys') : t('passwordChanged');
       });
     },
-  }, old.element, fresh.element, h('button', { type: 'submit' }, t('passwordChange')));
+  }, old.element, fresh.element, keepKeys, h('button', { type: 'submit' }, t('passwordChange')));
 
   const dialog = h('dialog', { 'aria-labelledby': 'account-title', class: 'preferences account' },
     h('h2', { id: 'account-title' }, t('account')), problem, said,

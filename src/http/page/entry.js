@@ -1,7 +1,9 @@
 // The first step: who are you?
 
+import { Bound } from './bounds.js';
 import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
+import { bytes, characters } from './limit.js';
 import { codeIn, forget } from './place.js';
 import { explain, isRefusal } from './refusal.js';
 import { DEVICE } from './session.js';
@@ -33,10 +35,10 @@ export function entry(session, notice) {
     return h('div', { class: 'field' }, h('label', { for: id }, name), h('input', { id, required: true, ...attributes }));
   };
   const nameField = () => field(t('name'), {
-    name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, maxlength: 64, autocapitalize: 'none', spellcheck: 'false',
+    name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, ...characters(Bound.maxUserName), autocapitalize: 'none', spellcheck: 'false',
   });
   const passwordField = () => field(t('password'), {
-    name: 'password', type: 'password', autocomplete: ['claim', 'register', 'reset'].includes(way) ? 'new-password' : 'current-password', maxlength: 256,
+    name: 'password', type: 'password', autocomplete: ['claim', 'register', 'reset'].includes(way) ? 'new-password' : 'current-password', ...characters(Bound.maxPassword),
   });
 
   /** @param {SubmitEvent} event */
@@ -60,7 +62,7 @@ export function entry(session, notice) {
         notice = t('emailSent');
         draw();
       } else if (way === 'reset') {
-        await session.before('resetPassword', { code, password, keepKeys: false });
+        await session.before('resetPassword', { code, password, keepKeys: fields.has('keep') });
         forget();
         way = 'logIn';
         notice = t('resetDone');
@@ -106,9 +108,11 @@ export function entry(session, notice) {
           name: 'invite', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', '.value': invite, required: greeting.registration !== 'open',
         }),
         way === 'reset' && field(t('emailCode'), { name: 'code', autocomplete: 'one-time-code', autocapitalize: 'characters', spellcheck: 'false', '.value': reset }),
-        way === 'forgot' && field(t('email'), { name: 'email', type: 'email', autocomplete: 'email', maxlength: 254 }),
+        way === 'forgot' && field(t('email'), { name: 'email', type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail) }),
         way !== 'reset' && way !== 'forgot' && nameField(),
         way !== 'guest' && way !== 'forgot' && passwordField(),
+        way === 'reset' && h('label', { class: 'choice' }, h('input', { type: 'checkbox', name: 'keep', 'aria-describedby': 'keep-hint' }), t('keepKeys')),
+        way === 'reset' && h('p', { class: 'hint', id: 'keep-hint' }, t('keysEndAll')),
         problem,
         h('button', { type: 'submit', class: 'primary' }, verb)),
       others.length > 0 && h('div', { class: 'others' }, others.map(([other, name]) => h('button', {
