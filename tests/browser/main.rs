@@ -441,6 +441,76 @@ fn a_friend_comes_by_a_link_and_looks_after_the_account() {
     assert!(qr.starts_with("otpauth://totp/Parlour:fay?secret=SECRET&issuer=Parlour"), "{qr}");
 }
 
+/// The loudest sample of each voice in a directory of recordings that is more than noise, by the file's name.
+fn voices_in(directory: &Path) -> Vec<String> {
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|path| {
+        let sound = Source::open(path).ok();
+        sound.is_some_and(|sound| sound.samples().iter().any(|sample| sample.unsigned_abs() > 300))
+    });
+    files.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+/// The page of a second organization, entered by an invite's link: who is in it is heard and seen, and nobody of the first
+/// one is, though they are in a channel of the same name. Its e-mails lead there, and a browser may be in both.
+#[test]
+fn the_page_of_a_second_organization() {
+    let home = tempfile::tempdir().unwrap();
+    let mut server = support::parlour(home.path());
+    server.env("PARLOUR_MAIL_PAGE", "https://voice.example.org/");
+    let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
+    let server = process.address.to_string();
+    let data = home.path().join("data").display().to_string();
+    let ask = |args: &[&str], input: &str| support::as_profile(home.path(), "boss-profile", args, input);
+    let made = ask(&["org", "create", "raid", "--name", "The Raid", "--data-dir", &data], "");
+    let claim = made[0]["claim_code"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
+    ask(&["claim", &claim, &format!("parlour://boss@{server}/+raid"), "--password-stdin"], PASSWORD);
+    let invite = ask(&["invite", "create", "--channel", "Social"], "");
+    let link = invite[0]["link"].as_str().unwrap_or_else(|| panic!("{invite:?}")).to_owned();
+    assert!(link.starts_with(&format!("https://{server}/+raid/i/")), "{link}");
+    let voices: Vec<PathBuf> = (0..2).map(|number| sentence(number, home.path())).collect();
+    let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
+    let result = run(
+        "organizations.mjs",
+        &[
+            ("SERVER", server.clone()),
+            ("LINK", link),
+            ("DATA", data),
+            ("VOICES", words.join(":")),
+            ("OUT", home.path().display().to_string()),
+            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
+        ],
+        |_| (),
+    );
+    println!("{result:#}");
+    for nothing in ["violations", "errors", "foreign"] {
+        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+    }
+    let text = |name: &str| result[name].as_str().unwrap();
+    assert!(text("nobody").contains("no organization at this address"), "{result}");
+    assert_eq!(text("title"), "The Raid");
+    assert_eq!(result["manifest"]["name"], "The Raid");
+    assert_eq!(text("address"), format!("https://{server}/+raid/#/Social"), "the address keeps no code");
+    for used in ["proven", "reset"] {
+        assert_eq!(text(used), format!("https://{server}/+raid/"), "{used}");
+    }
+    let members = result["members"].as_array().unwrap();
+    assert!(members.len() == 2, "those of the first organization are not there: {members:?}");
+    assert_eq!(text("foreignName"), "", "a name of one isn't proposed in another");
+    let kept =
+        ["parlour.+raid.name", "parlour.+raid.token", "parlour.name", "parlour.settings", "parlour.token"];
+    let found: Vec<&str> = result["kept"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(kept.iter().all(|key| found.contains(key)), "{found:?}");
+    // Who hears whom.
+    let boss = voices_in(&home.path().join("boss-hears"));
+    assert!(boss.len() == 1 && boss[0].contains("fay"), "{boss:?}");
+    let charlie = voices_in(&home.path().join("charlie-hears"));
+    assert!(charlie.len() == 1 && charlie[0].contains("demo"), "{charlie:?}");
+    let alike: Vec<f64> =
+        voices.iter().map(|voice| likeness(voice, &home.path().join("fay-hears.wav"))).collect();
+    assert!(alike[1] > 0.8 && alike[0] < 0.4, "{alike:?}");
+}
+
 /// Firefox, with a sound server of its own: what it hears from a native client, and what one hears of it.
 #[test]
 fn firefox_loads_logs_in_listens_and_talks() {
