@@ -1,5 +1,5 @@
 //! What time it is, and how much of it has passed, for accounts, control and the server's start and stop. They are given a
-//! [`Clock`] and read no other, so that tests turn it rather than wait. Connections, the writer of the store and clients
+//! [`Clock`] and read no other, so that tests turn it rather than wait. Connections, recordings, the store and clients
 //! measure their own moments by the machine's monotonic clock.
 
 use std::time::{Duration, Instant, SystemTime};

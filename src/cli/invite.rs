@@ -80,7 +80,7 @@ impl Place {
             let page = Some(format!("https://{}", remote.address.home()));
             return Ok(Self { page, server: remote.address.home() });
         }
-        // A server doesn't know by which name people reach it, unless it is told for its letters.
+        // A server doesn't know by which name people reach it, unless it is told for its e-mails.
         let tag = acting.organization.tag.as_ref().map(|tag| format!("/+{tag}")).unwrap_or_default();
         let page = acting.local.config()?.mail_page();
         let page = Some(page.trim_end_matches('/')).filter(|page| !page.is_empty());

@@ -1,7 +1,7 @@
 //! Who hears whom, decided beforehand: the forwarding table, the limiter of each speaker, the gathering of
 //! frames where many speak, who waits at the limit of the machine, the last N speakers of a channel, and the
 //! counters of what became of packets. Pure: no network and no clock. A packet looks its listeners up without a lock; only a
-//! channel that passes on so many speakers at once has one, which all of its speakers share for an instant (`selection`).
+//! channel that passes on so many speakers at once has one, which its speakers share and which is held for an instant (`selection`).
 //!
 //! The table is generic over [`Peer`], so routing is tested without a connection.
 

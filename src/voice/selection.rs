@@ -1,8 +1,8 @@
 //! The last N speakers of a large channel: only so many are passed on at once, the loudest ones. Whoever speaks keeps
 //! their place until they pause; somebody who is clearly louder takes it from the quietest.
 //!
-//! A channel's speakers live on several shards, so this is the one place where a packet takes a lock, while N
-//! places are compared, and only in channels that have such a bound.
+//! A channel's speakers live on several shards, so this is the one lock on a packet's way that shards share. It is
+//! held while N places are compared, and only in channels that have such a bound.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
