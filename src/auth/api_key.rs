@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use super::TokenHash;
@@ -33,13 +32,9 @@ impl fmt::Debug for ApiKeySecret {
 impl ApiKeySecret {
     /// A key of bytes that must be random.
     pub fn from_random(bytes: [u8; API_KEY]) -> Self {
-        let id = bytes[..ID].iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
-            text
-        });
+        let id = HEXLOWER.encode(&bytes[..ID]);
         let prefix = MARK.len() + id.len();
-        Self { text: format!("{MARK}{id}_{}", BASE64.encode(&bytes[ID..])), prefix }
+        Self { text: format!("{MARK}{id}_{}", BASE64URL_NOPAD.encode(&bytes[ID..])), prefix }
     }
 
     /// Reads a key that was shown.
@@ -47,7 +42,7 @@ impl ApiKeySecret {
         let text = text.trim();
         let (id, secret) = text.strip_prefix(MARK)?.split_once('_')?;
         let is_id = id.len() == 2 * ID && id.bytes().all(|b| b.is_ascii_hexdigit());
-        let is_secret = BASE64.decode(secret).is_ok_and(|bytes| bytes.len() == SECRET);
+        let is_secret = BASE64URL_NOPAD.decode(secret.as_bytes()).is_ok_and(|bytes| bytes.len() == SECRET);
         (is_id && is_secret).then(|| Self { text: text.to_owned(), prefix: MARK.len() + id.len() })
     }
 

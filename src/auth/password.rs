@@ -1,7 +1,6 @@
 //! Passwords: Argon2id (RFC 9106) with the parameters that OWASP recommends for it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use data_encoding::BASE64_NOPAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -107,7 +106,7 @@ impl Serialize for StoredPassword {
     /// In the form of the Password Hashing Competition (PHC string), which other programs read, too.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (memory, passes, lanes) = self.cost;
-        let (salt, hash) = (BASE64.encode(self.salt), BASE64.encode(self.hash));
+        let (salt, hash) = (BASE64_NOPAD.encode(&self.salt), BASE64_NOPAD.encode(&self.hash));
         serializer.collect_str(&format_args!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
     }
 }
@@ -125,8 +124,8 @@ impl StoredPassword {
         let (memory, rest) = parts.next()?.split_once(",t=")?;
         let (passes, lanes) = rest.split_once(",p=")?;
         let cost = (memory.parse().ok()?, passes.parse().ok()?, lanes.parse().ok()?);
-        let salt = BASE64.decode(parts.next()?).ok()?.try_into().ok()?;
-        let hash = BASE64.decode(parts.next()?).ok()?.try_into().ok()?;
+        let salt = BASE64_NOPAD.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
+        let hash = BASE64_NOPAD.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
         Some(Self { scheme: Scheme::Argon2id, cost, salt, hash })
     }
 

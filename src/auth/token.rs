@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use data_encoding::BASE64_NOPAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -58,13 +57,13 @@ impl From<&TokenHash> for [u8; 32] {
 
 impl Serialize for TokenHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64.encode(self.0))
+        serializer.serialize_str(&BASE64_NOPAD.encode(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for TokenHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = BASE64.decode(String::deserialize(deserializer)?).ok();
+        let bytes = BASE64_NOPAD.decode(String::deserialize(deserializer)?.as_bytes()).ok();
         let hash = bytes.and_then(|bytes| bytes.try_into().ok());
         hash.map(Self).ok_or_else(|| serde::de::Error::custom("not 32 bytes in base 64"))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::BASE32;
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 use subtle::ConstantTimeEq;
 
@@ -46,10 +47,7 @@ impl TotpSecret {
 
     /// As a person types it into an app: base 32 (RFC 4648, section 6), which has no padding at this length.
     pub fn base32(&self) -> String {
-        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let bit = |index: usize| usize::from(self.0[index / 8] >> (7 - index % 8) & 1);
-        let letter = |at: usize| (at..at + 5).fold(0, |value, index| value << 1 | bit(index));
-        (0..TOTP_SECRET * 8).step_by(5).map(|at| char::from(ALPHABET[letter(at)])).collect()
+        BASE32.encode(&self.0)
     }
 
     /// The step of a code that is right now, or was or will be a step ago; none for a wrong one. That no step is

@@ -9,8 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use serde_json::json;
 
 use super::page;
@@ -99,7 +98,7 @@ async fn greeting(State(parts): State<Arc<Parts>>, Extension(asker): Extension<A
     let hashes: Vec<String> = if asker.own_certificate {
         Vec::new()
     } else {
-        parts.certificates.browser_hashes().iter().map(|hash| STANDARD.encode(hash.0)).collect()
+        parts.certificates.browser_hashes().iter().map(|hash| BASE64.encode(&hash.0)).collect()
     };
     // What can't be read admits nobody; connecting says why.
     let nobody = EntryPolicy { guests: false, registration: Registration::Closed };

@@ -5,8 +5,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -27,7 +26,7 @@ pub(super) const MANIFEST: &str = "parlour.webmanifest";
 pub(super) fn index(home: &str, name: &str, headers: &HeaderMap) -> Response {
     let text = rendered("index.html", home, &in_html(name));
     let hash = Sha256::digest(&text);
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..12]));
+    let tag = format!("\"{}\"", BASE64URL_NOPAD.encode(&hash[..12]));
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }

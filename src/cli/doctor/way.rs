@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::super::connect::{CLIENT, RemoteServer};
@@ -158,7 +157,7 @@ async fn browser(
         Ok(web) if told.is_empty() && Some(web.fingerprint) != identity => {
             report.good("browsers", "WebTransport, under a certificate of its own");
         }
-        Ok(web) if told.contains(&STANDARD.encode(web.fingerprint.0).as_str()) => {
+        Ok(web) if told.contains(&BASE64.encode(&web.fingerprint.0).as_str()) => {
             report.good("browsers", "WebTransport, under the certificate that the page is told of");
         }
         Ok(_) => {

@@ -278,8 +278,7 @@ impl TryFrom<PasswordLayout> for StoredPassword {
 }
 
 mod bytes_in_base64 {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD as BASE64;
+    use data_encoding::BASE64;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -287,7 +286,7 @@ mod bytes_in_base64 {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        BASE64.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)
+        BASE64.decode(String::deserialize(deserializer)?.as_bytes()).map_err(de::Error::custom)
     }
 }
 
