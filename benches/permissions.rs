@@ -17,7 +17,9 @@ use parlour::account::{self, Secret, Secrets, Visitor};
 use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
 use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, start};
-use parlour::id::{ChannelId, Fingerprint, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
+use parlour::id::{
+    ChannelId, Fingerprint, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId,
+};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::protocol::CloseCode;
 use parlour::protocol::call::Entry;
@@ -68,7 +70,7 @@ fn deep() -> State {
         next_role: RoleId(ROLES + 1),
         limits: Limits { sessions: 10, channels: 1_000, entry: EntryPolicy::ALL, is_own: false },
     };
-    let mut state = State::new(stored, Timestamp(1));
+    let mut state = State::new(stored, Moment { wall: Timestamp(1), ..Moment::default() });
     let mut member = Member::new(SessionId(1), Some(UserId(1)), "somebody".to_owned(), Ssrc(1));
     member.roles = (1..=ROLES).map(|role| Held { role: RoleId(role), until: None }).collect();
     let arrival = state.decide_arrival(member).unwrap();

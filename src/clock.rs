@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use crate::id::Timestamp;
+use crate::id::{Moment, Timestamp};
 
 /// How long a wait for a time of the wall clock lasts before the clock is read again, since it may be set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -19,14 +19,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System { began: Instant },
-    Turned(watch::Receiver<Reading>),
-}
-
-/// What a clock shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reading {
-    wall: Timestamp,
-    monotonic: Duration,
+    Turned(watch::Receiver<Moment>),
 }
 
 impl Clock {
@@ -37,7 +30,7 @@ impl Clock {
 
     /// A clock that stands still at `wall` until it is turned. Its monotonic time begins at zero.
     pub fn turned(wall: Timestamp) -> (Self, TurnedClock) {
-        let (sender, receiver) = watch::channel(Reading { wall, monotonic: Duration::ZERO });
+        let (sender, receiver) = watch::channel(Moment { wall, monotonic: Duration::ZERO });
         (Self(Source::Turned(receiver)), TurnedClock(sender))
     }
 
@@ -57,6 +50,14 @@ impl Clock {
         match &self.0 {
             Source::System { began } => began.elapsed(),
             Source::Turned(shown) => shown.borrow().monotonic,
+        }
+    }
+
+    /// The time by both.
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Source::System { .. } => Moment { wall: self.wall(), monotonic: self.monotonic() },
+            Source::Turned(shown) => *shown.borrow(),
         }
     }
 
@@ -92,7 +93,7 @@ impl Clock {
     }
 }
 
-async fn turned_to(shown: &watch::Receiver<Reading>, is_reached: impl Fn(&Reading) -> bool) {
+async fn turned_to(shown: &watch::Receiver<Moment>, is_reached: impl Fn(&Moment) -> bool) {
     // A clock that nobody can turn any more stands still for good.
     if shown.clone().wait_for(is_reached).await.is_err() {
         std::future::pending::<()>().await;
@@ -101,7 +102,7 @@ async fn turned_to(shown: &watch::Receiver<Reading>, is_reached: impl Fn(&Readin
 
 /// What turns a clock of [`Clock::turned`]. Whoever waits for a moment that is reached by it goes on.
 #[derive(Debug)]
-pub struct TurnedClock(watch::Sender<Reading>);
+pub struct TurnedClock(watch::Sender<Moment>);
 
 impl TurnedClock {
     /// Time goes on by `duration`, on the wall as well.

@@ -159,6 +159,16 @@ impl Timestamp {
     }
 }
 
+/// A moment by both clocks: what is kept and told goes by wall time, which may be set at any moment, and durations by
+/// monotonic time, which only goes on. Monotonic times are of one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// What people call the time.
+    pub wall: Timestamp,
+    /// Since the clock was made.
+    pub monotonic: Duration,
+}
+
 impl From<u64> for Timestamp {
     fn from(milliseconds: u64) -> Self {
         Self(milliseconds)

@@ -39,7 +39,7 @@ impl<P: Peer> Control<P> {
         {
             return;
         }
-        if self.recorder.follow(&self.state, self.shared.clock.wall())
+        if self.recorder.follow(&self.state, self.shared.clock.now())
             || !arrived.is_empty()
             || events.iter().any(Event::moves_voice)
         {

@@ -26,7 +26,7 @@ impl<P: Peer> Control<P> {
     /// Does a batch. Answers with what is to be done last, if anything is.
     pub(super) fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<Last> {
         let mut pending =
-            Pending { events: self.state.advance(self.shared.clock.wall()), ..Pending::default() };
+            Pending { events: self.state.advance(self.shared.clock.now()), ..Pending::default() };
         let mut before: Option<State> = None;
         let (mut last, mut followers) = (None, Vec::new());
         for command in batch.drain(..) {

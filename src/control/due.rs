@@ -63,11 +63,10 @@ impl<P: Peer> Control<P> {
     pub(super) fn set_due(&self) {
         let now = self.shared.clock.monotonic();
         let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
-        let due = self.state.next_due().filter(|_| self.shared.store.is_open());
-        let wall =
-            [due, self.recorder.next(&self.state, self.shared.clock.wall())].into_iter().flatten().min();
+        let (wall, goes) = if self.shared.store.is_open() { self.state.next_due() } else { (None, None) };
+        let monotonic = [idle, goes, self.recorder.next(&self.state, now)].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
-        self.shared.alarm.send_replace(Alarm { wall, monotonic: idle });
+        self.shared.alarm.send_replace(Alarm { wall, monotonic });
     }
 
     /// Those who may become idle, and after how long they are.

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::id::{ChannelId, RecordingId, Ssrc, Timestamp};
+use crate::id::{ChannelId, Moment, RecordingId, Ssrc, Timestamp};
 use crate::recording::{Recordings, Tap as Writer};
 use crate::state::State;
 use crate::voice::Tap;
 
 /// Everybody is told for so long before the first frame is written.
-const NOTICE: u64 = 1_000;
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// While something is recorded, how often it is looked whether it still can be.
-const LOOK: u64 = 1_000;
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is written of an organization's channels.
 #[derive(Debug)]
@@ -54,24 +55,24 @@ impl Recorder {
 
     /// Begins and ends what is written, as the state has it by now; and names those who speak.
     /// Answers whether the table has to follow.
-    pub(super) fn follow(&mut self, state: &State, now: Timestamp) -> bool {
+    pub(super) fn follow(&mut self, state: &State, now: Moment) -> bool {
         let Some(recordings) = self.recordings.clone() else { return false };
         let mut changed = false;
         self.running.retain(|channel, running| {
             let goes_on = state.recordings().contains_key(channel);
             if !goes_on {
                 // One that ended by itself needs no stop.
-                let _ = recordings.stop(running.id, now);
+                let _ = recordings.stop(running.id, now.wall);
                 changed = true;
             }
             goes_on
         });
         for (channel, recording) in state.recordings() {
-            if self.running.contains_key(channel) || now.0 < recording.since.0 + NOTICE {
+            if self.running.contains_key(channel) || now.monotonic < recording.since.monotonic + NOTICE {
                 continue;
             }
             let path = state.path_of(Some(*channel));
-            match recordings.start(*channel, path, recording.name.clone(), now) {
+            match recordings.start(*channel, path, recording.name.clone(), now.wall) {
                 Ok(writer) => {
                     let id = writer.recording();
                     tracing::info!(recording = %id, by = recording.name, "a channel is recorded");
@@ -99,11 +100,11 @@ impl Recorder {
         ended.map(|(channel, _)| *channel).chain(self.broken.iter().copied()).collect()
     }
 
-    /// When something is to be done about recordings.
-    pub(super) fn next(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+    /// When something is to be done about recordings, by monotonic time.
+    pub(super) fn next(&self, state: &State, now: Duration) -> Option<Duration> {
         let waiting = state.recordings().iter().filter(|(channel, _)| !self.running.contains_key(channel));
-        let begins = waiting.map(|(_, recording)| Timestamp(recording.since.0 + NOTICE)).min();
-        let looks = (!self.running.is_empty()).then_some(Timestamp(now.0 + LOOK));
+        let begins = waiting.map(|(_, recording)| recording.since.monotonic + NOTICE).min();
+        let looks = (!self.running.is_empty()).then_some(now.saturating_add(LOOK));
         begins.into_iter().chain(looks).min()
     }
 

@@ -86,7 +86,7 @@ pub(super) fn begin<P: Peer>(
     accounts: Accounts,
     settings: Settings,
 ) -> Result<(Handle<P>, Thread), StartError> {
-    let (organization, now) = (accounts.organization(), accounts.clock().wall());
+    let (organization, now) = (accounts.organization(), accounts.clock().now());
     let state = State::new(load::stored(&store, organization, settings.server_limits())?, now);
     let (queue, commands) = mpsc::channel(QUEUE);
     let shared = Arc::new(Shared::new(store, accounts, settings));

@@ -150,7 +150,7 @@ impl State {
         let id = channel.id;
         self.next_channel = self.next_channel.max(id.0 + 1);
         if channel.temporary_ms.is_some() {
-            self.empty.insert(id, self.now);
+            self.empty.insert(id, self.now.monotonic);
         }
         self.channels.insert(id, channel);
         vec![Event::Channel(id)]

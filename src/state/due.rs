@@ -1,13 +1,16 @@
 //! What time brings: grants end, temporary channels go when nobody is in them.
 
+use std::time::Duration;
+
 use super::{Change, Channel, Event, State};
-use crate::id::{ChannelId, Timestamp, UserId};
+use crate::id::{ChannelId, Moment, Timestamp, UserId};
 
 impl State {
-    /// It is this late now. Grants that ended are gone from here on.
-    pub fn advance(&mut self, now: Timestamp) -> Vec<Event> {
-        self.now = self.now.max(now);
-        let now = self.now;
+    /// It is this late now. Grants that ended are gone from here on, also where the wall clock is set back. They end by wall
+    /// time, since they outlive a restart.
+    pub fn advance(&mut self, now: Moment) -> Vec<Event> {
+        self.now = now;
+        let now = now.wall;
         let ended = |member: &super::Member| {
             member.roles.iter().any(|held| held.until.is_some_and(|until| until <= now))
         };
@@ -27,18 +30,18 @@ impl State {
 
     /// What is to be done by now: temporary channels that were empty for long enough go.
     pub fn due(&self) -> Vec<Change> {
-        let over = self
-            .empty
-            .iter()
-            .filter(|(channel, since)| self.goes_at(**channel, **since).is_some_and(|at| at <= self.now));
+        let over = self.empty.iter().filter(|(channel, since)| {
+            self.goes_at(**channel, **since).is_some_and(|at| at <= self.now.monotonic)
+        });
         over.map(|(channel, _)| Change::RemoveChannels(self.subtree(*channel))).collect()
     }
 
-    /// When there is something to do next, if nothing else happens.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    /// When there is something to do next, if nothing else happens: grants end by wall time, and channels go by
+    /// monotonic time.
+    pub fn next_due(&self) -> (Option<Timestamp>, Option<Duration>) {
         let grants = self.members.values().flat_map(|member| &member.roles).filter_map(|held| held.until);
         let channels = self.empty.iter().filter_map(|(channel, since)| self.goes_at(*channel, *since));
-        grants.chain(channels).min()
+        (grants.min(), channels.min())
     }
 
     /// Who is connected of an account whose roles end at some time.
@@ -47,9 +50,9 @@ impl State {
         theirs.flat_map(|member| &member.roles).any(|held| held.until.is_some())
     }
 
-    fn goes_at(&self, channel: ChannelId, since: Timestamp) -> Option<Timestamp> {
+    fn goes_at(&self, channel: ChannelId, since: Duration) -> Option<Duration> {
         let after = self.channels.get(&channel)?.temporary_ms?;
-        Some(Timestamp(since.0.saturating_add(after)))
+        Some(since.saturating_add(Duration::from_millis(after)))
     }
 
     /// Notes in which temporary channels, and in none below them, anybody is.
@@ -66,7 +69,7 @@ impl State {
             if occupied.iter().any(|place| below.contains(place)) {
                 self.empty.remove(&channel);
             } else {
-                self.empty.entry(channel).or_insert(self.now);
+                self.empty.entry(channel).or_insert(self.now.monotonic);
             }
         }
     }

@@ -74,7 +74,7 @@ impl State {
     pub fn as_member(&self, named: &Named) -> Member {
         let mut member = Member::new(SessionId(0), Some(named.user), named.name.clone(), Ssrc(0));
         (member.roles, member.second_factor) = (named.roles.clone(), named.second_factor);
-        member.roles.retain(|held| held.until.is_none_or(|until| self.now < until));
+        member.roles.retain(|held| held.until.is_none_or(|until| self.now.wall < until));
         member.class = self.passing_class(&member);
         member
     }

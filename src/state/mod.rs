@@ -34,9 +34,10 @@ pub use refresh::Standing;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bounds::EntryPolicy;
-use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId};
+use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, UserId};
 use crate::permission::{Overwrite, Permissions};
 
 /// Levels of channels at most; a channel at the top is on level 1.
@@ -159,7 +160,7 @@ pub struct Recording {
     /// Their name.
     pub name: String,
     /// When everybody was told.
-    pub since: Timestamp,
+    pub since: Moment,
 }
 
 /// How much there can be.
@@ -210,9 +211,9 @@ pub struct State {
     /// People for whom there is an overwrite: each is a class of their own.
     named: HashSet<UserId>,
     recordings: BTreeMap<ChannelId, Recording>,
-    /// Temporary channels in which nobody is, and since when.
-    empty: BTreeMap<ChannelId, Timestamp>,
-    now: Timestamp,
+    /// Temporary channels in which nobody is, and since when, by monotonic time: after a restart it begins anew.
+    empty: BTreeMap<ChannelId, Duration>,
+    now: Moment,
     next_channel: u64,
     next_role: u64,
     limits: Limits,
@@ -220,7 +221,7 @@ pub struct State {
 
 impl State {
     /// The state at start: what is stored, and nobody connected.
-    pub fn new(stored: Stored, now: Timestamp) -> Self {
+    pub fn new(stored: Stored, now: Moment) -> Self {
         let Stored { organization, channels, roles, overwrites, settings, next_channel, next_role, limits } =
             stored;
         let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
@@ -232,7 +233,7 @@ impl State {
         let temporary = channels.iter().filter(|channel| channel.temporary_ms.is_some());
         Self {
             organization,
-            empty: temporary.map(|channel| (channel.id, now)).collect(),
+            empty: temporary.map(|channel| (channel.id, now.monotonic)).collect(),
             channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
             roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,

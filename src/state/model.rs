@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::tests::{arrive, ask, follow, member, stored};
+use super::tests::{arrive, ask, follow, member, moment, stored};
 use super::*;
-use crate::id::{FlowId, Timestamp};
+use crate::id::FlowId;
 use crate::permission::Subject;
 use crate::protocol::wire::{self, request, set_overwrite, voice_target};
 
@@ -32,7 +32,7 @@ enum Step {
 
 /// Whether a role that somebody has grants something now.
 fn grants(state: &State, member: &Member, permission: Permissions) -> bool {
-    member.roles.iter().filter(|held| held.until.is_none_or(|until| state.now < until)).any(|held| {
+    member.roles.iter().filter(|held| held.until.is_none_or(|until| state.now.wall < until)).any(|held| {
         state.roles.get(&held.role).is_some_and(|role| {
             role.allow.contains(permission) && (!role.second_factor || member.second_factor)
         })
@@ -52,7 +52,7 @@ fn naive(state: &State, member: &Member, channel: ChannelId, permission: Permiss
     let holds = |role| {
         let held = member.roles.iter().find(|held| held.role == role);
         let role: &Role = &state.roles[&role];
-        held.is_some_and(|held| held.until.is_none_or(|until| state.now < until))
+        held.is_some_and(|held| held.until.is_none_or(|until| state.now.wall < until))
             && (!role.second_factor || member.second_factor)
     };
     for on in &way {
@@ -243,7 +243,7 @@ fn begin() -> State {
         let more = Permissions::WHISPER.union(Permissions::LISTEN).union(Permissions::RECORD);
         role.allow = role.allow.union(Permissions::SPEAK).union(more);
     }
-    let mut state = State::new(stored, Timestamp(1));
+    let mut state = State::new(stored, moment(1));
     arrive(&mut state, member(1, &[1]));
     arrive(&mut state, member(2, &[2]));
     arrive(&mut state, member(3, &[3, 4]));
@@ -258,7 +258,7 @@ fn take(state: &mut State, step: &Step) -> Vec<Event> {
             Ok(change) => state.apply(change),
             Err(_) => Vec::new(),
         },
-        Step::Pass(time) => state.advance(Timestamp(state.now.0 + time)),
+        Step::Pass(time) => state.advance(moment(state.now.wall.0 + time)),
     }
 }
 

@@ -79,9 +79,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{arrive, member, stored};
+    use super::super::tests::{arrive, member, moment, stored};
     use super::*;
-    use crate::id::{ChannelId, Timestamp};
+    use crate::id::ChannelId;
     use crate::permission::Permissions;
 
     fn standing(member: &Member) -> (SessionId, Option<Standing>) {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn who_stands_otherwise_may_otherwise_and_whoever_stands_as_before_is_not_talked_of() {
-        let mut state = State::new(stored(), Timestamp(1));
+        let mut state = State::new(stored(), moment(1));
         for (session, role) in [(1, 1), (2, 3), (3, 3)] {
             arrive(&mut state, member(session, &[role]));
         }

@@ -53,7 +53,7 @@ pub(super) fn stored() -> Stored {
 
 /// Session 1 owns the server, session 2 sees, joins, speaks and writes.
 fn state() -> State {
-    let mut state = State::new(stored(), Timestamp(1));
+    let mut state = State::new(stored(), moment(1));
     arrive(&mut state, member(1, &[1]));
     arrive(&mut state, member(2, &[3]));
     state
@@ -89,7 +89,12 @@ pub(super) fn facts(state: &State, body: &request::Body) -> Facts {
         second_factor: member.second_factor,
         last_owner: member.holds(OWNER) && owners() == 1,
     });
-    Facts { now: state.now, named, ..Facts::default() }
+    Facts { now: state.now.wall, named, ..Facts::default() }
+}
+
+/// A moment of both clocks, in milliseconds.
+pub(super) fn moment(milliseconds: u64) -> Moment {
+    Moment { wall: Timestamp(milliseconds), monotonic: Duration::from_millis(milliseconds) }
 }
 
 pub(super) fn ask(state: &State, session: u64, body: &request::Body) -> Result<Change, Denied> {
@@ -387,13 +392,13 @@ fn a_temporary_channel_goes_when_it_was_empty_long_enough() {
     make(&mut state, 1, request::Body::CreateChannel(create));
     let join = |channel| request::Body::Join(wire::Join { channel, ..Default::default() });
     make(&mut state, 2, join(5));
-    state.advance(Timestamp(5_000));
-    assert_eq!((state.due(), state.next_due()), (vec![], None));
+    state.advance(moment(5_000));
+    assert_eq!((state.due(), state.next_due()), (vec![], (None, None)));
     make(&mut state, 2, join(4));
-    assert_eq!(state.next_due(), Some(Timestamp(6_000)));
-    state.advance(Timestamp(5_999));
+    assert_eq!(state.next_due(), (None, Some(Duration::from_secs(6))));
+    state.advance(moment(5_999));
     assert_eq!(state.due(), vec![]);
-    state.advance(Timestamp(6_000));
+    state.advance(moment(6_000));
     assert_eq!(state.due(), vec![Change::RemoveChannels(vec![ChannelId(5)])]);
 }
 

@@ -71,7 +71,7 @@ impl State {
     /// Puts who came where everybody meets who comes, if they may be there.
     pub fn welcome(&mut self, session: SessionId) -> Vec<Event> {
         let Some(channel) = self.settings.default_channel else { return Vec::new() };
-        let facts = Facts { now: self.now, ..Facts::default() };
+        let facts = Facts { now: self.now.wall, ..Facts::default() };
         let join = Asked::Live(Live::Join(wire::Join { channel: channel.0, ..wire::Join::default() }));
         match self.decide(Actor::Session(session), &join, &facts) {
             Ok(change) => self.apply(change),

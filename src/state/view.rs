@@ -124,7 +124,7 @@ impl State {
                 last_speakers: channel.voice.last_speakers.into(),
             }),
             recorded_by: recording.map(|recording| recording.name.clone()).unwrap_or_default(),
-            recorded_since_ms: recording.map_or(0, |recording| recording.since.0),
+            recorded_since_ms: recording.map_or(0, |recording| recording.since.wall.0),
         })
     }
 

@@ -7,6 +7,7 @@ use parlour::client::{
     About, Change, ChannelEdit, Credentials, Decided, Ended, Moderation, NewChannel, NewOverwrite,
     OrganizationEdit, OverwriteFor, OwnState, RoleEdit, Session, Whom,
 };
+use parlour::clock::Clock;
 use parlour::id::{ChannelId, RoleId, Timestamp};
 use parlour::permission::{Permissions, Reach};
 use parlour::protocol::ErrorCode;
@@ -242,6 +243,35 @@ async fn a_temporary_channel_is_made_by_a_member_and_goes_when_it_is_empty() {
     alice.leave().await.unwrap();
     clock.advance(Duration::from_millis(300));
     sees(&bob, "it goes", |view| !view.channels.contains_key(&tonight.0)).await;
+}
+
+#[tokio::test]
+async fn a_clock_set_back_by_a_day_holds_nothing_up() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let temporary = |name: &str| NewChannel {
+        name: name.to_owned(),
+        temporary: Some(Duration::from_millis(300)),
+        ..NewChannel::default()
+    };
+    let tonight = alice.create_channel_with(temporary("For tonight")).await.unwrap();
+    alice.join(tonight).await.unwrap();
+    let yesterday = Clock::system().wall().0 - 24 * 60 * 60 * 1_000;
+    clock.set_wall(Timestamp(yesterday));
+    // A role that is given for a minute is there for a minute.
+    let host = root.create_role("Host", 20, 0, Permissions::KICK).await.unwrap();
+    root.grant_role("alice", host, Some(Duration::from_secs(60))).await.unwrap();
+    let may_kick = async || alice.why(&About::Own, None, Permissions::KICK).await.unwrap().allowed;
+    assert!(may_kick().await);
+    clock.advance(Duration::from_secs(59));
+    assert!(may_kick().await);
+    clock.advance(Duration::from_secs(1));
+    assert!(!may_kick().await);
+    alice.leave().await.unwrap();
+    clock.advance(Duration::from_millis(299));
+    assert!(root.list().await.unwrap().channels.iter().any(|one| one.id == tonight.0));
+    clock.advance(Duration::from_millis(1));
+    sees(&root, "it goes", |view| !view.channels.contains_key(&tonight.0)).await;
 }
 
 #[tokio::test]
