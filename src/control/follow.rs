@@ -1,5 +1,7 @@
 //! Those who are connected follow what was written past the live state: one account, the bans, or everything.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::command::{Command, Followed};
@@ -8,11 +10,16 @@ use super::live::Control;
 use super::load;
 use super::refused::Refused;
 use crate::account::Changed;
-use crate::id::{SessionId, Timestamp, UserId};
+use crate::id::{SessionId, Timestamp};
 use crate::protocol::CloseCode;
 use crate::state::{Member, Standing};
 use crate::store::{Ban, ReadError, ban_on};
 use crate::voice::Peer;
+
+/// How often it is tried to read what was changed, and what lies between two tries: a database whose disk failed is opened
+/// again once a second.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl<P: Peer> Handle<P> {
     /// Has those who are connected follow what a use case of `account` changed. Answers when they do.
@@ -27,6 +34,20 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn follow_all(&self, what: Followed) -> Result<(), Refused> {
+        for _ in 1..TRIES {
+            match self.follow_once(what).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    // What is written is written: whoever is connected has to follow as soon as it can be read.
+                    tracing::warn!(%error, "what was changed can't be read; those who are connected follow later");
+                    self.shared.clock.sleep(PAUSE).await;
+                }
+            }
+        }
+        self.follow_once(what).await
+    }
+
+    async fn follow_once(&self, what: Followed) -> Result<(), Refused> {
         let (reply, done) = oneshot::channel();
         // Waits for room: what is written already isn't to be refused.
         let command = Command::Follow { what, reply };
@@ -36,7 +57,8 @@ impl<P: Peer> Handle<P> {
 }
 
 impl<P: Peer> Control<P> {
-    /// Brings what is live to what the store holds by now, as far as `what` says.
+    /// Brings what is live to what the store holds by now, as far as `what` says. Where the store can't be read, nothing
+    /// changes: nobody is sent away for what isn't known.
     pub(super) fn follow(&mut self, what: Followed) -> Result<(), Refused> {
         if let Followed::Account(changed) = what {
             self.make_account_known(changed);
@@ -47,13 +69,18 @@ impl<P: Peer> Control<P> {
                 let standing = |member: &Member| self.standing(&bans, member, now);
                 let theirs: Vec<_> = self.state.sessions_of(user);
                 let stand = theirs.iter().filter_map(|session| self.state.member(*session));
-                let stand: Vec<_> = stand.map(|member| (member.session, standing(member))).collect();
+                let stand = stand.map(|member| Ok((member.session, standing(member)?)));
+                let stand = stand.collect::<Result<Vec<_>, ReadError>>()?;
                 self.stand(stand);
             }
             Followed::Account(Changed::Bans) => {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
-                let banned = self.state.members().filter(|member| self.is_banned(&bans, member, now));
-                let gone: Vec<_> = banned.map(|member| (member.session, None)).collect();
+                let mut gone = Vec::new();
+                for member in self.state.members() {
+                    if self.is_banned(&bans, member, now)? {
+                        gone.push((member.session, None));
+                    }
+                }
                 self.stand(gone);
             }
             Followed::Everything => {
@@ -63,8 +90,8 @@ impl<P: Peer> Control<P> {
                     self.shared.settings.server_limits(),
                 )?;
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
-                let standing = |member: &Member| (member.session, self.standing(&bans, member, now));
-                let stand: Vec<_> = self.state.members().map(standing).collect();
+                let standing = |member: &Member| Ok((member.session, self.standing(&bans, member, now)?));
+                let stand = self.state.members().map(standing).collect::<Result<Vec<_>, ReadError>>()?;
                 let events = self.state.refresh(stored);
                 self.publish(&events, &[]);
                 self.stand(stand);
@@ -78,33 +105,34 @@ impl<P: Peer> Control<P> {
     }
 
     /// Whether somebody is kept out by now: by account, by address or by the key of the device.
-    fn is_banned(&self, bans: &[Ban], member: &Member, now: Timestamp) -> bool {
+    fn is_banned(&self, bans: &[Ban], member: &Member, now: Timestamp) -> Result<bool, ReadError> {
         let address = self.connections.get(&member.session).map(|connection| connection.address);
         if ban_on(bans, member.user, address, None, now).is_some() {
-            return true;
+            return Ok(true);
         }
-        let key = |user: UserId| self.shared.store.device(user, member.session).ok()?.and_then(|row| row.key);
-        let key = member.user.and_then(key);
-        key.is_some() && ban_on(bans, None, None, key, now).is_some()
+        let Some(user) = member.user else { return Ok(false) };
+        let key = self.shared.store.device(user, member.session)?.and_then(|row| row.key);
+        Ok(key.is_some() && ban_on(bans, None, None, key, now).is_some())
     }
 
     /// What a member is by what the store holds; nothing where the account, the session or the key is there no more.
-    fn standing(&self, bans: &[Ban], member: &Member, now: Timestamp) -> Option<Standing> {
+    fn standing(&self, bans: &[Ban], member: &Member, now: Timestamp) -> Result<Option<Standing>, ReadError> {
         let store = &self.shared.store;
-        if self.is_banned(bans, member, now) {
-            return None;
+        if self.is_banned(bans, member, now)? {
+            return Ok(None);
         }
         let Some(user) = member.user else {
             let (name, roles) = (member.name.clone(), member.roles.clone());
-            return Some(Standing { name, roles, second_factor: false });
+            return Ok(Some(Standing { name, roles, second_factor: false }));
         };
-        match member.key {
-            Some(key) => drop(store.api_key_by_id(key, now).ok().flatten()?),
-            None => drop(store.session(user, member.session, now).ok().flatten()?),
-        }
-        let user = store.user(user).ok().flatten().filter(|user| !user.disabled)?;
-        let second_factor = load::has_second_factor(store, user.id).ok()?;
-        Some(Standing { roles: load::held(&user, now), second_factor, name: user.name })
+        let is_let_in = match member.key {
+            Some(key) => store.api_key_by_id(key, now)?.is_some(),
+            None => store.session(user, member.session, now)?.is_some(),
+        };
+        let user = store.user(user)?.filter(|user| is_let_in && !user.disabled);
+        let Some(user) = user else { return Ok(None) };
+        let second_factor = load::has_second_factor(store, user.id)?;
+        Ok(Some(Standing { roles: load::held(&user, now), second_factor, name: user.name }))
     }
 
     /// Members stand so from now on, or are sent away.
