@@ -46,9 +46,17 @@ fn a_running_server_is_well_from_here_and_from_elsewhere() {
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let (found, ill) = examine(&mut doctor(home.path()));
     assert!(!ill, "{found:#?}");
-    for what in
-        ["configuration", "data directory", "database", "identity", "server", "UDP", "TCP", "browsers"]
-    {
+    for what in [
+        "configuration",
+        "data directory",
+        "database",
+        "identity",
+        "keys",
+        "server",
+        "UDP",
+        "TCP",
+        "browsers",
+    ] {
         let verdicts = of(&found, what);
         assert!(
             !verdicts.is_empty() && verdicts.iter().all(|(verdict, ..)| *verdict == "good"),
@@ -104,6 +112,12 @@ fn what_is_wrong_with_a_stopped_server_is_named_with_what_to_do() {
         .env("PARLOUR_WEB_KEY", &key)
         .env("PARLOUR_LISTEN", "127.0.0.1:0");
     assert_eq!(of(&examine(&mut command).0, "certificate")[0].0, "bad");
+    assert_eq!(of(&examine(&mut command).0, "keys")[0].0, "good");
+    std::fs::write(data.join("sealing.key"), "short").unwrap();
+    std::fs::remove_file(data.join("tokens.key")).unwrap();
+    let (found, _) = examine(&mut command);
+    let keys: Vec<_> = of(&found, "keys").iter().map(|one| one.0).collect();
+    assert_eq!(keys, ["notice", "bad"], "{found:#?}");
     std::fs::write(data.join("identity.crt"), "nonsense").unwrap();
     let file = data.join("parlour.redb");
     let length = std::fs::metadata(&file).unwrap().len();

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::endpoint::{Identity, ask_local, own_certificate};
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
+use crate::secrets::{KEY, SEALING, TOKENS};
 use crate::store::STORE_FILE;
 
 /// Room below which a disk is about to be full: a backup of a large database, and then some.
@@ -52,6 +53,7 @@ pub(super) async fn examine(file: Option<PathBuf>, directory: Option<&Path>, rep
     data_directory(&directory, report);
     database(&config, report).await;
     identity(&directory, report);
+    keys(&directory, report);
     certificate(&config, report);
     let status = ask_local(&directory, request::Body::ServerStatus(wire::ServerStatus {})).await;
     let Ok(response::Body::Status(status)) = status else {
@@ -207,6 +209,47 @@ fn identity(directory: &Path, report: &mut Report) {
     match Identity::load_or_create(directory) {
         Ok(identity) => report.good("identity", identity.fingerprint().to_string()),
         Err(error) => report.bad("identity", error.to_string(), ""),
+    }
+}
+
+/// The keys that the data directory keeps in files of their own.
+fn keys(directory: &Path, report: &mut Report) {
+    const WHAT: &str = "keys";
+    let mut is_well = true;
+    for (name, loss) in [
+        (TOKENS, "without it, devices that stay logged in have to log in again"),
+        (SEALING, "without it, second factors that were set up can't be read"),
+    ] {
+        let path = directory.join(name);
+        let found = fs::metadata(&path);
+        let for_others = |data: &fs::Metadata| data.mode() & 0o077;
+        let is_key = |data: &fs::Metadata| data.len() == KEY as u64 && for_others(data) == 0;
+        is_well &= found.as_ref().is_ok_and(is_key);
+        match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let advice = format!(
+                    "the server makes it at its next start; if there was one, put it back first: {loss}"
+                );
+                report.notice(WHAT, format!("{name} isn't there"), &advice);
+            }
+            Err(error) => report.bad(
+                WHAT,
+                format!("{}: {error}", path.display()),
+                "let the user who runs Parlour read it",
+            ),
+            Ok(data) if data.len() != KEY as u64 => {
+                let found = format!("{name} has {} bytes, and a key has {KEY}", data.len());
+                report.bad(WHAT, found, &format!("put it back from a copy; {loss}"));
+            }
+            Ok(data) if for_others(&data) != 0 => {
+                let advice = format!("chmod 600 {}", path.display());
+                report.bad(WHAT, format!("others can read {name}"), &advice);
+            }
+            Ok(_) => (),
+        }
+    }
+    if is_well {
+        report.good(WHAT, format!("{TOKENS} and {SEALING} are there, for their owner only"));
     }
 }
 
