@@ -70,7 +70,7 @@ impl Demo {
     ) -> anyhow::Result<Vec<Listener>> {
         output.line("Starting a server on loopback …");
         let data = directory.join("server");
-        let serve = ["serve", "--demo", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"];
+        let serve = ["serve", "--demo", "--listen", "127.0.0.1:0", "--log", "error", "--data-dir"];
         let mut server = Part::start(directory, serve.map(Into::into).into_iter().chain([data]))?;
         let listening = server.event("listening").await?;
         let address = listening["addresses"][0].as_str().context("the server said no address")?.to_owned();

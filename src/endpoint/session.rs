@@ -213,11 +213,7 @@ impl Session {
     async fn serve_request(self: Arc<Self>, mut reply: Reply, question: Question, admitted: bool) {
         let counts = self.home.counts();
         let Some(request) = exchange::read(question).await else { return };
-        let logs_out = match &request {
-            Ok(request::Body::LogOut(_)) => true,
-            Ok(request::Body::EndDevice(end)) => end.session == self.attached.session.0,
-            _ => false,
-        };
+        let logs_out = request.as_ref().is_ok_and(|body| self.ends_by(body));
         let answer = match request {
             _ if !admitted => Err(Refused::RateLimited(self.one_request())),
             Ok(body) => self.home.request(Actor::Session(self.attached.session), body).await,
@@ -236,6 +232,13 @@ impl Session {
             let _ = tokio::time::timeout(CONFIRMATION, reply.arrived()).await;
             self.close(CloseCode::LoggedOut);
         }
+    }
+
+    /// Whether a request, once it is granted, ends the session that asks.
+    fn ends_by(&self, body: &request::Body) -> bool {
+        let own = self.attached.session.0;
+        matches!(body, request::Body::LogOut(_))
+            || matches!(body, request::Body::EndDevice(end) if end.session == own)
     }
 
     /// How long it takes until one more request is admitted.
