@@ -12,7 +12,7 @@ use crate::id::Timestamp;
 use crate::store::{By, Rejected, Store, Write};
 
 /// A use case is played once, and once more for each so many crashes that `make crash` asks for.
-const MORE: u64 = 10_000;
+const MORE: u64 = 100_000;
 
 /// What has to be met at least: everything about an account that is more than one row, and what organizations and
 /// moderators are about.
