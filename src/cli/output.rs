@@ -83,12 +83,22 @@ impl Output {
         let mut out = io::stderr().lock();
         let _ = if self.json {
             let name = code.map_or("failed", |code| code.name());
-            writeln!(out, "{}", json!({"error": {"code": name, "message": format!("{error:#}")}}))
+            writeln!(out, "{}", json!({"error": {"code": name, "message": in_words(error)}}))
         } else {
-            writeln!(out, "{} {error:#}", paint("error:", "1;31", io::stderr().is_terminal()))
+            let words = in_words(error);
+            writeln!(out, "{} {words}", paint("error:", "1;31", io::stderr().is_terminal()))
         };
         if code.is_some() { 2 } else { 1 }
     }
+}
+
+/// What an error says, and then what each of its causes says that it doesn't say already.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => said.to_owned(),
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// A value in a table.
