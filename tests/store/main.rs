@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod accounts;
 mod batch;
+mod export;
 mod fixture;
 mod migration;
 mod records;
