@@ -20,7 +20,10 @@ use crate::protocol::{ALPN_WEB, CloseCode};
 pub(super) async fn serve(incoming: Incoming, shared: &Arc<Shared>) {
     let from = incoming.remote_address().ip();
     let deadline = Instant::now() + shared.limits.handshake;
-    if let Ok(Some(link)) = tokio::time::timeout_at(deadline, connect(incoming)).await {
+    // What is only needed to come in lies outside the task: that stays as long as the session does, and memory that
+    // it doesn't need is a listener's share of the processor's caches.
+    let link = tokio::time::timeout_at(deadline, Box::pin(connect(incoming))).await;
+    if let Ok(Some(link)) = link {
         talk(link, from, deadline, shared).await;
     } else {
         tracing::debug!("a connection was lost in its handshake");
@@ -81,8 +84,8 @@ async fn talk(link: Link, from: IpAddr, deadline: Instant, shared: &Arc<Shared>)
     let span = span(&link);
     span.in_scope(|| tracing::debug!(%from, "a connection begins"));
     let hello = ExpectHello::new(link.clone(), from, Arc::clone(shared));
-    let steps = async { hello.hello().await?.log_in().await };
-    let result = tokio::time::timeout_at(deadline, steps.instrument(span.clone())).await;
+    let steps = async { hello.hello().await?.log_in().await }.instrument(span.clone());
+    let result = tokio::time::timeout_at(deadline, Box::pin(steps)).await;
     match result.unwrap_or(Err(Some(CloseCode::HandshakeTimeout))) {
         Ok(session) => session.run().await,
         Err(Some(code)) => {
