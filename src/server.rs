@@ -498,6 +498,9 @@ fn welcome(config: &Config) -> wire::Welcome {
             packets_per_second: config.packets_per_second(),
             voice_bytes_per_second: config.voice_bytes_per_second(),
             text_bytes: MAX_TEXT as u32,
+            idle_seconds: config.idle_seconds(),
+            channel_texts_per_second: config.channel_texts_per_second(),
+            channel_text_burst: config.channel_text_burst(),
         }),
         ..wire::Welcome::default()
     }

@@ -10,7 +10,7 @@ use super::voice::{Notices, VoiceIn};
 use super::{Ended, RequestError, View};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::protocol::wire::{self, Request, Response, event, request, response, send_text};
-use crate::protocol::{CloseCode, Framed, MAX_EVENT, decode, encode};
+use crate::protocol::{CloseCode, Framed, MAX_EVENT, MAX_RESPONSE, decode, encode};
 
 /// Events that a receiver can fall behind; then it misses the oldest and is told how many.
 const EVENTS: usize = 256;
@@ -337,14 +337,14 @@ async fn exchange_bytes(
     // The server may answer before it has read all, as it does to a request that is too large.
     let _ = send.write_all(bytes).await;
     let _ = send.finish();
-    let answer = match recv.read_to_end(MAX_EVENT).await {
+    let answer = match recv.read_to_end(MAX_RESPONSE).await {
         Ok(answer) => answer,
         Err(quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(reason))) => {
             return Err(ended(reason));
         }
         Err(error) => return Err(RequestError::Ended(Ended::Lost(error.to_string()))),
     };
-    match decode::<Response>(&answer, MAX_EVENT)?.body {
+    match decode::<Response>(&answer, MAX_RESPONSE)?.body {
         Some(response::Body::Error(error)) => Err(error.into()),
         Some(body) => Ok(body),
         None => Err(RequestError::Misfit),

@@ -9,7 +9,8 @@ use super::Ended;
 use super::socket::Arrival;
 use crate::id::FlowId;
 use crate::protocol::{
-    Echo, Extensions, Notice, VoiceHeader, VoicePacket, read_echo, read_extensions, read_notice,
+    Echo, Extensions, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_extensions,
+    read_notice,
 };
 
 /// What the server last told this session's speakers.
@@ -83,7 +84,10 @@ impl VoiceIn {
                 self.notices.note(notice);
                 continue;
             }
-            if let Ok(packet) = VoicePacket::parse(&datagram) {
+            // What speakers or a server of a later version send beside Opus isn't to be played as such.
+            if let Ok(packet) = VoicePacket::parse(&datagram)
+                && packet.header.payload_type == OPUS_PAYLOAD_TYPE
+            {
                 let echo = read_echo(&datagram, &packet).filter(|_| packet.flow == FlowId::ECHO);
                 let Extensions { level, position } = read_extensions(&datagram, &packet);
                 let VoicePacket { flow, header, payload, .. } = packet;

@@ -26,6 +26,9 @@ pub enum Refused {
     /// There are too many of them.
     #[error("the request is larger than {} bytes", crate::protocol::MAX_REQUEST)]
     TooLarge,
+    /// The answer would be more than a client has to take.
+    #[error("the answer has more than {} MiB; ask for less at once", crate::protocol::MAX_RESPONSE >> 20)]
+    AnswerTooLarge,
     /// The versions don't overlap.
     #[error("this server speaks version {} of the protocol; update the client, or the server", crate::protocol::VERSIONS.end())]
     Version,
@@ -106,7 +109,7 @@ impl Refused {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Malformed(_) => ErrorCode::Malformed,
-            Self::TooLarge => ErrorCode::TooLarge,
+            Self::TooLarge | Self::AnswerTooLarge => ErrorCode::TooLarge,
             Self::Version => ErrorCode::Version,
             Self::Unexpected => ErrorCode::Unexpected,
             Self::Unsupported => ErrorCode::Unsupported,
@@ -129,6 +132,7 @@ impl Refused {
             Self::Busy | Self::Stopping => Duration::from_secs(1),
             Self::Malformed(_)
             | Self::TooLarge
+            | Self::AnswerTooLarge
             | Self::Version
             | Self::Unexpected
             | Self::Unsupported

@@ -1,9 +1,11 @@
 //! One request and its answer on a bidirectional stream.
 
+use bytes::Bytes;
+
 use super::link::{Question, Reply, Unread};
 use crate::control::Refused;
 use crate::protocol::wire::{Request, Response, request, response};
-use crate::protocol::{MAX_REQUEST, decode, encode};
+use crate::protocol::{MAX_REQUEST, MAX_RESPONSE, decode, encode};
 
 /// Reads the one request on a stream. `None` when the client gave it up.
 ///
@@ -31,9 +33,42 @@ pub(super) async fn read(question: Question) -> Option<Result<request::Body, Ref
 
 /// Writes the answer and closes the stream. A client that is gone doesn't mind.
 pub(super) async fn answer(reply: &mut Reply, answer: Result<response::Body, Refused>) {
-    let body = answer.unwrap_or_else(|refused| response::Body::Error(refused.to_wire()));
-    let bytes = encode(&Response { body: Some(body) });
-    if reply.write(bytes).await {
+    if reply.write(encoded(answer)).await {
         reply.finish();
+    }
+}
+
+/// An answer as it is sent. What is larger than a client has to take is a refusal: nothing that changes something has
+/// such an answer, and whoever asked can ask for less.
+pub(super) fn encoded(answer: Result<response::Body, Refused>) -> Bytes {
+    let refusal = |refused: Refused| response::Body::Error(refused.to_wire());
+    let whole = |body| encode(&Response { body: Some(body) });
+    let bytes = whole(answer.unwrap_or_else(refusal));
+    if bytes.len() <= MAX_RESPONSE { bytes } else { whole(refusal(Refused::AnswerTooLarge)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ErrorCode;
+    use crate::protocol::wire::RecoveryCodes;
+
+    #[test]
+    fn an_answer_that_a_client_need_not_take_is_a_refusal() {
+        let of =
+            |bytes: usize| response::Body::RecoveryCodes(RecoveryCodes { codes: vec!["x".repeat(bytes)] });
+        // Three sizes of four bytes each, with the tags of two fields before them.
+        let most = MAX_RESPONSE - 14;
+        for (bytes, fits) in [(0, true), (most, true), (most + 1, false), (2 * most, false)] {
+            let answer = encoded(Ok(of(bytes)));
+            assert!(answer.len() <= MAX_RESPONSE, "{bytes}: {}", answer.len());
+            match decode::<Response>(&answer, MAX_RESPONSE).unwrap().body {
+                Some(response::Body::Error(error)) => {
+                    assert_eq!((error.code, fits), (ErrorCode::TooLarge.number(), false), "{bytes}");
+                    assert!(error.message.contains("4 MiB"), "{}", error.message);
+                }
+                whole => assert_eq!((whole, fits), (Some(of(bytes)), true), "{bytes}"),
+            }
+        }
     }
 }

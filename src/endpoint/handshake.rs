@@ -13,7 +13,7 @@ use crate::protocol::call::Call;
 use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
 use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
-/// Log-ins that one connection may try.
+/// Requests that one connection takes between the greeting and a log-in, whatever becomes of them.
 const TRIES: u32 = 5;
 
 /// Longest name of a client program that is kept, in characters.
@@ -122,7 +122,7 @@ impl ExpectLogIn {
                 exchange::answer(&mut send, Err(refused)).await;
             }
         }
-        Err(Some(CloseCode::ProtocolViolation))
+        Err(Some(CloseCode::TriesUsedUp))
     }
 
     async fn enter(&self, request: Result<request::Body, Refused>) -> Result<Welcomed, Refused> {

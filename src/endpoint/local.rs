@@ -14,10 +14,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::LinkPeer;
+use super::{LinkPeer, exchange};
 use crate::control::Organizations;
 use crate::protocol::wire::{Request, Response, request, response};
-use crate::protocol::{FrameError, MAX_EVENT, MAX_REQUEST, decode, encode};
+use crate::protocol::{FrameError, MAX_REQUEST, MAX_RESPONSE, decode, encode};
 
 /// Name of the socket in the data directory.
 pub const SOCKET_FILE: &str = "parlour.sock";
@@ -91,9 +91,8 @@ async fn serve(mut stream: UnixStream, organizations: &Organizations<LinkPeer>) 
         Ok(request) => organizations.operate(request).await,
         Err(error) => Err(error.into()),
     };
-    let body = answer.unwrap_or_else(|refused| response::Body::Error(refused.to_wire()));
     // A client that is gone doesn't mind.
-    let _ = stream.write_all(&encode(&Response { body: Some(body) })).await;
+    let _ = stream.write_all(&exchange::encoded(answer)).await;
 }
 
 /// Why a running server can't be asked.
@@ -136,12 +135,12 @@ pub async fn ask_local(directory: &Path, request: impl Into<Request>) -> Result<
         stream.write_all(&encode(&request)).await?;
         stream.shutdown().await?;
         let mut bytes = Vec::new();
-        stream.take(MAX_EVENT as u64).read_to_end(&mut bytes).await?;
+        stream.take(MAX_RESPONSE as u64).read_to_end(&mut bytes).await?;
         io::Result::Ok(bytes)
     };
     let bytes = tokio::time::timeout(patience, exchange)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(|source| AskError::Socket { path, source })?;
-    decode::<Response>(&bytes, MAX_EVENT)?.body.ok_or(AskError::Unknown)
+    decode::<Response>(&bytes, MAX_RESPONSE)?.body.ok_or(AskError::Unknown)
 }

@@ -49,7 +49,7 @@ codes! {
     /// Why a request was refused, in [`Error`](super::wire::Error).
     ErrorCode {
         Malformed = 1, "malformed", "the request can't be decoded, or lacks a field";
-        TooLarge = 2, "too-large", "the request is larger than the server accepts";
+        TooLarge = 2, "too-large", "the request, or the answer to it, is larger than it may be";
         Version = 3, "version", "the server speaks none of the offered protocol versions";
         Unexpected = 4, "unexpected", "this request has no place at this point of the conversation";
         Unsupported = 5, "unsupported", "the server doesn't know this request";
@@ -112,6 +112,7 @@ codes! {
         Kicked = 12, "kicked", "a moderator ended the connection";
         NoSuchOrganization = 13, "no-such-organization", "there is no such organization on this server";
         OrganizationDeleted = 14, "organization-deleted", "the organization was deleted by the owner of the machine";
+        TriesUsedUp = 15, "tries-used-up", "the client used up the requests that a connection takes before a log-in";
     }
 }
 

@@ -78,8 +78,11 @@ pub const PACE: &str = "pace";
 /// UDP port of a server that was told none.
 pub const DEFAULT_PORT: u16 = 4848;
 
-/// Largest request or response, in bytes.
+/// Largest request, in bytes without its size.
 pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// Largest response, in bytes with its size. A listing of a full server is the largest there is.
+pub const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
 /// Largest event, in bytes. A snapshot of a full server is the largest there is.
 pub const MAX_EVENT: usize = 4 * 1024 * 1024;

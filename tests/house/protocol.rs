@@ -1,13 +1,14 @@
 //! `docs/protocol.md` says what the program does: codes, permissions and counters are compared.
 
+use parlour::bounds;
 use parlour::permission::Permissions;
 use parlour::protocol::operation::{self, Operation, Who};
-use parlour::protocol::{CloseCode, ErrorCode, MAX_EVENT, MAX_PACKET, MAX_REQUEST};
+use parlour::protocol::{CloseCode, ErrorCode, FEATURES, MAX_EVENT, MAX_PACKET, MAX_REQUEST, MAX_RESPONSE};
 use parlour::voice::Outcome;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocol.md");
 
-fn document() -> String {
+pub(crate) fn document() -> String {
     std::fs::read_to_string(PATH).unwrap()
 }
 
@@ -57,9 +58,48 @@ fn sizes_are_those_of_the_program() {
         format!("at most {MAX_REQUEST} bytes"),
         format!("13 to {MAX_PACKET} bytes"),
         format!("at most {} MiB", MAX_EVENT >> 20),
+        format!("up to {} MiB, its size included", MAX_RESPONSE >> 20),
     ] {
         assert!(document.contains(&text), "{text}");
     }
+}
+
+/// Every field of `Limits` is explained where clients read, and every feature is in its list.
+#[test]
+fn limits_and_features_are_all_named() {
+    let document = document();
+    let proto = include_str!("../../src/protocol/protocol.proto");
+    let limits = proto.split("\nmessage Limits {\n").nth(1).unwrap().split("\n}").next().unwrap();
+    let fields: Vec<&str> =
+        limits.lines().filter_map(|line| line.trim().strip_prefix("uint32 ")?.split(' ').next()).collect();
+    assert!(fields.len() >= 10, "{fields:?}");
+    for field in fields {
+        assert!(document.contains(&format!("`limits.{field}`")), "`limits.{field}` is nowhere in the page");
+    }
+    for feature in FEATURES {
+        assert!(document.contains(&format!("\n| `{feature}` |")), "{feature}");
+    }
+}
+
+/// The table of lengths says the program's bounds.
+#[test]
+fn lengths_are_those_of_the_program() {
+    let known = [
+        ("a user's name", 1, bounds::MAX_USER_NAME),
+        ("a channel's or a role's name", 1, bounds::MAX_CHANNEL_NAME),
+        ("an account's password", bounds::MIN_PASSWORD, bounds::MAX_PASSWORD),
+        ("a channel's password", 0, bounds::MAX_CHANNEL_PASSWORD),
+        ("a message (limits.text_bytes)", 1, bounds::MAX_TEXT),
+        ("an organization's welcome", 0, bounds::MAX_TEXT),
+        ("a channel's description", 0, bounds::MAX_DESCRIPTION),
+        ("a status, a position's context", 0, bounds::MAX_STATUS),
+        ("the reason of a kick", 0, bounds::MAX_REASON),
+        ("the reason of a ban, the purpose of an API key", 0, bounds::MAX_SENTENCE),
+        ("an e-mail address", 3, bounds::MAX_EMAIL),
+    ];
+    let said: Vec<_> = rows("Names, passwords and texts").into_iter().map(|row| row[..3].to_vec()).collect();
+    let known = known.map(|(what, least, most)| vec![what.to_owned(), least.to_string(), most.to_string()]);
+    assert_eq!(said, known);
 }
 
 /// The list of requests is written from the table of operations: with `PARLOUR_WRITE=1` this test writes it.

@@ -21,6 +21,7 @@ mod operating;
 mod operations;
 mod organizations;
 mod program;
+mod protocol;
 mod race;
 mod recording;
 mod regressions;

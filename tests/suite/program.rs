@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::operations::{Link, hello, request_for};
 use crate::support::{PASSWORD, TestServer, channel_id, code, parlour};
-use parlour::client::{Address, Credentials, RequestError, Session, Trust, connect};
+use parlour::client::{Address, Credentials, Ended, RequestError, Session, Trust, connect};
 use parlour::permission::Permissions;
 use parlour::protocol::operation::{self, Who};
 use parlour::protocol::wire::{self, request, response};
@@ -64,7 +64,10 @@ async fn a_program_asks_without_coming_in() {
         connected.ask_by_key(&made.key, users()).await.unwrap();
     }
     let ended = connected.ask_by_key(&made.key, users()).await.unwrap_err();
-    assert!(matches!(ended, RequestError::Ended(_)), "{ended}: {}", CloseCode::ProtocolViolation);
+    assert!(
+        matches!(ended, RequestError::Ended(Ended::ByServer(CloseCode::TriesUsedUp))),
+        "which isn't called a breach of the protocol: {ended}"
+    );
 }
 
 #[tokio::test]

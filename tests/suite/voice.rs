@@ -22,6 +22,32 @@ async fn only_the_speakers_channel_hears_and_bytes_are_unchanged() {
     assert_eq!(server.count("voice_delivered"), 1);
 }
 
+#[tokio::test]
+async fn a_listener_skips_what_is_no_opus_and_plays_what_stands_behind_unknown_elements() {
+    let server = TestServer::start().await;
+    let (alice, bob) =
+        (server.in_channel("alice", "General").await, server.in_channel("bob", "General").await);
+    let mut voice = bob.voice();
+    let packet = |payload_type, payload: &[u8]| {
+        let (ssrc, mut bytes) = (alice.ssrc(), Vec::new());
+        let header = VoiceHeader { ssrc, sequence: 1, timestamp: 960, marker: false, payload_type };
+        write_packet(FlowId::CHANNEL, &header, payload, &mut bytes);
+        bytes
+    };
+    // Another codec, and an RTCP packet of a later version (RFC 5761, section 4).
+    assert!(alice.send_datagram(packet(96, b"something else").into()));
+    assert!(alice.send_datagram(packet(76, b"NEXTsomething").into()));
+    // A contributing source, elements that nobody knows, padding; one frame of Opus among them.
+    let mut whole = packet(OPUS_PAYLOAD_TYPE, &[]);
+    whole[1] |= 0x20 | 0x10 | 1;
+    whole.extend([9, 9, 9, 9, 0xbe, 0xde, 0, 1, 0x71, 1, 2, 0]);
+    whole.extend(b"\xf8opus\0\0\x03");
+    assert!(alice.send_datagram(whole.into()));
+    let heard = hear(&mut voice).await.unwrap();
+    assert_eq!((heard.header.payload_type, &heard.payload[..]), (OPUS_PAYLOAD_TYPE, &b"\xf8opus"[..]));
+    assert_eq!(server.count("voice_delivered"), 3, "the server passes on what it doesn't know");
+}
+
 /// Ends bob's hearing in the middle of alice's sentence by `end`; after its answer nothing more arrives.
 async fn hears_nothing_after<F: Future<Output = ()>>(
     end: impl FnOnce(parlour::client::Session, parlour::client::Session) -> F,
