@@ -124,7 +124,7 @@ pub enum RequestError {
 }
 
 impl From<wire::Error> for RequestError {
-    fn from(wire::Error { code, message, retry_after_ms }: wire::Error) -> Self {
+    fn from(wire::Error { code, message, retry_after_ms, .. }: wire::Error) -> Self {
         Self::Refused { code: ErrorCode::from_number(code), message, retry_after_ms }
     }
 }

@@ -285,7 +285,7 @@ mod tests {
                 3 => event::Body::MemberGone(id),
                 4 => event::Body::RolesAre(wire::Roles { roles: vec![wire::Role { id, ..Default::default() }] }),
                 5 => event::Body::OrganizationIs(wire::Organization { default_channel: other, ..Default::default() }),
-                6 => event::Body::Goodbye(wire::Goodbye { code: 12, message: id.to_string(), reason: id.to_string() }),
+                6 => event::Body::Goodbye(wire::Goodbye { code: 12, message: id.to_string(), reason: id.to_string(), until_ms: 0 }),
                 _ => event::Body::Snapshot(wire::Snapshot {
                     channels: vec![channel(id, other, "y")], self_session: id, ..Default::default()
                 }),

@@ -56,7 +56,7 @@ impl<P: Peer> Control<P> {
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
         let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
         if let Some(replaced) = self.connections.insert(session, connection) {
-            replaced.send_away(CloseCode::Replaced, "");
+            replaced.send_away(CloseCode::Replaced);
         }
         self.touch(&member);
         let doer = Doer::Member { session, user: member.user, name: member.name.clone() };

@@ -103,7 +103,7 @@ impl<P: Peer> Control<P> {
         }
         for session in pending.arrived {
             if let Some(connection) = self.connections.remove(&session) {
-                connection.send_away(CloseCode::Internal, "");
+                connection.send_away(CloseCode::Internal);
             }
         }
         // Who left in the batch is gone all the same.

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
+use super::connection::Farewell;
 use super::given::{Given, NewPassword};
 use super::live::Control;
 use super::load;
@@ -83,11 +84,11 @@ impl<P: Peer> Control<P> {
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
                 let ended = self.state.sessions_of(*user);
-                let dismissed = |session| (session, CloseCode::Disabled, String::new());
+                let dismissed = |session| (session, CloseCode::Disabled.into());
                 pending.dismissed.extend(ended.into_iter().map(dismissed));
             }
             Change::Kick { session, reason } => {
-                pending.dismissed.push((*session, CloseCode::Kicked, reason.clone()));
+                pending.dismissed.push((*session, Farewell::with(CloseCode::Kicked, reason.clone())));
             }
             Change::Moderate { session, muted, deafened, .. } => {
                 self.note_restraint(*session, (*muted, *deafened));

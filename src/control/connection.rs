@@ -6,9 +6,40 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use crate::id::Timestamp;
 use crate::protocol::wire::{self, event};
 use crate::protocol::{CloseCode, EncodedBody, encode};
+use crate::store::Ban;
 use crate::voice::{Activity, Peer};
+
+/// What somebody is told whose connection is ended.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    code: CloseCode,
+    /// The words of whoever did it; empty for none.
+    reason: String,
+    /// Until when they are kept out; nothing for good, and where they aren't.
+    until: Option<Timestamp>,
+}
+
+impl Farewell {
+    /// With the reason that somebody gave; an empty one is none.
+    pub(super) fn with(code: CloseCode, reason: String) -> Self {
+        Self { code, reason, until: None }
+    }
+}
+
+impl From<CloseCode> for Farewell {
+    fn from(code: CloseCode) -> Self {
+        Self::with(code, String::new())
+    }
+}
+
+impl From<&Ban> for Farewell {
+    fn from(ban: &Ban) -> Self {
+        Self { code: CloseCode::Banned, reason: ban.reason.clone(), until: ban.until }
+    }
+}
 
 /// A connected session's way out: its voice, its events.
 pub(super) struct Connection<P> {
@@ -55,16 +86,24 @@ impl<P: Peer> Connection<P> {
 
     /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read
     /// them, or after a moment; nothing that it sends in that time comes to anything.
-    pub(super) fn send_away(mut self, code: CloseCode, words: &str) {
-        self.say_goodbye(code, words);
+    pub(super) fn send_away(mut self, farewell: impl Into<Farewell>) {
+        let farewell = farewell.into();
         // Nobody else sets it.
-        let _ = self.parting.set(code);
+        let _ = self.parting.set(farewell.code);
+        self.say_goodbye(farewell);
     }
 
     /// Says why the connection ends: in the code's words, where nobody gave a reason.
-    pub(super) fn say_goodbye(&mut self, code: CloseCode, reason: &str) {
-        let message = if reason.is_empty() { code.sentence() } else { reason }.to_owned();
-        let goodbye = wire::Goodbye { code: code.number(), message, reason: reason.to_owned() };
+    pub(super) fn say_goodbye(&mut self, farewell: impl Into<Farewell>) {
+        let Farewell { code, reason, until } = farewell.into();
+        let message = match (reason.as_str(), until) {
+            ("", None) => code.sentence().to_owned(),
+            ("", Some(until)) => format!("until {until}"),
+            (reason, None) => reason.to_owned(),
+            (reason, Some(until)) => format!("{reason} (until {until})"),
+        };
+        let until_ms = until.map_or(0, |until| until.0);
+        let goodbye = wire::Goodbye { code: code.number(), message, reason, until_ms };
         let _ = self.tell(event::Body::Goodbye(goodbye));
     }
 }

@@ -1,10 +1,12 @@
 //! Those who are connected follow what was written past the live state: one account, the bans, or everything.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::command::{Command, Followed};
+use super::connection::Farewell;
 use super::handle::Handle;
 use super::live::Control;
 use super::load;
@@ -77,8 +79,8 @@ impl<P: Peer> Control<P> {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
                 let mut gone = Vec::new();
                 for member in self.state.members() {
-                    if self.is_banned(&bans, member, now)? {
-                        gone.push((member.session, None));
+                    if let Some(ban) = self.ban_of(&bans, member, now)? {
+                        gone.push((member.session, Err(ban.into())));
                     }
                 }
                 self.stand(gone);
@@ -104,44 +106,63 @@ impl<P: Peer> Control<P> {
         self.shared.store.bans(self.shared.organization, None, usize::MAX)
     }
 
-    /// Whether somebody is kept out by now: by account, by address or by the key of the device.
-    fn is_banned(&self, bans: &[Ban], member: &Member, now: Timestamp) -> Result<bool, ReadError> {
+    /// What keeps somebody out by now: by account, by address or by the key of the device.
+    fn ban_of<'a>(
+        &self,
+        bans: &'a [Ban],
+        member: &Member,
+        now: Timestamp,
+    ) -> Result<Option<&'a Ban>, ReadError> {
         let address = self.connections.get(&member.session).map(|connection| connection.address);
-        if ban_on(bans, member.user, address, None, now).is_some() {
-            return Ok(true);
+        if let Some(ban) = ban_on(bans, member.user, address, None, now) {
+            return Ok(Some(ban));
         }
-        let Some(user) = member.user else { return Ok(false) };
+        let Some(user) = member.user else { return Ok(None) };
         let key = self.shared.store.device(user, member.session)?.and_then(|row| row.key);
-        Ok(key.is_some() && ban_on(bans, None, None, key, now).is_some())
+        Ok(key.and_then(|key| ban_on(bans, None, None, Some(key), now)))
     }
 
-    /// What a member is by what the store holds; nothing where the account, the session or the key is there no more.
-    fn standing(&self, bans: &[Ban], member: &Member, now: Timestamp) -> Result<Option<Standing>, ReadError> {
+    /// What a member is by what the store holds; or what they are told where they aren't let in by now.
+    fn standing(
+        &self,
+        bans: &[Ban],
+        member: &Member,
+        now: Timestamp,
+    ) -> Result<Result<Standing, Farewell>, ReadError> {
         let store = &self.shared.store;
-        if self.is_banned(bans, member, now)? {
-            return Ok(None);
+        if let Some(ban) = self.ban_of(bans, member, now)? {
+            return Ok(Err(ban.into()));
         }
         let Some(user) = member.user else {
             let (name, roles) = (member.name.clone(), member.roles.clone());
-            return Ok(Some(Standing { name, roles, second_factor: false }));
+            return Ok(Ok(Standing { name, roles, second_factor: false }));
         };
         let is_let_in = match member.key {
             Some(key) => store.api_key_by_id(key, now)?.is_some(),
             None => store.session(user, member.session, now)?.is_some(),
         };
-        let user = store.user(user)?.filter(|user| is_let_in && !user.disabled);
-        let Some(user) = user else { return Ok(None) };
+        let user = match store.user(user)? {
+            Some(user) if user.disabled => return Ok(Err(CloseCode::Disabled.into())),
+            Some(user) if is_let_in => user,
+            _ => return Ok(Err(CloseCode::LoggedOut.into())),
+        };
         let second_factor = load::has_second_factor(store, user.id)?;
-        Ok(Some(Standing { roles: load::held(&user, now), second_factor, name: user.name }))
+        Ok(Ok(Standing { roles: load::held(&user, now), second_factor, name: user.name }))
     }
 
-    /// Members stand so from now on, or are sent away.
-    fn stand(&mut self, standing: Vec<(SessionId, Option<Standing>)>) {
-        let (events, removed) = self.state.stand(standing);
+    /// Members stand so from now on, or are sent away with such words.
+    fn stand(&mut self, found: Vec<(SessionId, Result<Standing, Farewell>)>) {
+        let mut farewells = HashMap::new();
+        let standing = found.into_iter().map(|(session, found)| {
+            let standing = found.map_err(|farewell| farewells.insert(session, farewell)).ok();
+            (session, standing)
+        });
+        let (events, removed) = self.state.stand(standing.collect());
         self.publish(&events, &[]);
         for session in removed {
             if let Some(connection) = self.connections.remove(&session) {
-                connection.send_away(CloseCode::LoggedOut, "");
+                let farewell = farewells.remove(&session);
+                connection.send_away(farewell.unwrap_or_else(|| CloseCode::LoggedOut.into()));
             }
         }
     }

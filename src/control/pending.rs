@@ -2,11 +2,11 @@
 
 use tracing::Span;
 
+use super::connection::Farewell;
 use super::live::Control;
 use super::refused::Refused;
 use crate::feed::Happened;
 use crate::id::SessionId;
-use crate::protocol::CloseCode;
 use crate::state::Event;
 use crate::store::{By, Rejected, Write};
 use crate::voice::Peer;
@@ -19,7 +19,7 @@ pub(super) struct Pending {
     pub(super) events: Vec<Event>,
     pub(super) arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published.
-    pub(super) dismissed: Vec<(SessionId, CloseCode, String)>,
+    pub(super) dismissed: Vec<(SessionId, Farewell)>,
     pub(super) writes: Vec<(By, Write<(), Rejected>)>,
     /// The request that is the first to be written.
     pub(super) span: Option<Span>,
@@ -34,9 +34,9 @@ impl<P: Peer> Control<P> {
         let Pending { happened, events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
         self.make_known(happened);
-        for (session, code, words) in dismissed {
+        for (session, farewell) in dismissed {
             if let Some(connection) = self.connections.remove(&session) {
-                connection.send_away(code, &words);
+                connection.send_away(farewell);
             }
         }
         for reply in replies {

@@ -143,7 +143,19 @@ impl Refused {
             | Self::Internal => Duration::ZERO,
         };
         let retry_after_ms = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
-        wire::Error { code: self.code().number(), message: self.to_string(), retry_after_ms }
+        let (reason, until_ms) = match self {
+            Self::Account(AccountError::Banned { reason, until }) => {
+                (reason.clone(), until.map_or(0, |until| until.0))
+            }
+            _ => Default::default(),
+        };
+        wire::Error {
+            code: self.code().number(),
+            message: self.to_string(),
+            retry_after_ms,
+            reason,
+            until_ms,
+        }
     }
 }
 

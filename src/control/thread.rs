@@ -110,7 +110,7 @@ impl<P: Peer> Control<P> {
             match self.handle_batch(&mut batch) {
                 Some(Last::Stop { reply }) => {
                     for connection in self.connections.values_mut() {
-                        connection.say_goodbye(CloseCode::ShuttingDown, "");
+                        connection.say_goodbye(CloseCode::ShuttingDown);
                     }
                     self.recorder.stop(self.shared.clock.wall());
                     let _ = reply.send(());
@@ -137,7 +137,7 @@ impl<P: Peer> Control<P> {
         self.shared.table.store(Arc::default());
         self.shared.connected.store(0, Ordering::Relaxed);
         for connection in std::mem::take(&mut self.connections).into_values() {
-            connection.send_away(CloseCode::OrganizationDeleted, "");
+            connection.send_away(CloseCode::OrganizationDeleted);
         }
         self.recorder.stop(self.shared.clock.wall());
         Ok(deleted)

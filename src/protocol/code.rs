@@ -113,6 +113,7 @@ codes! {
         NoSuchOrganization = 13, "no-such-organization", "there is no such organization on this server";
         OrganizationDeleted = 14, "organization-deleted", "the organization was deleted by the owner of the machine";
         TriesUsedUp = 15, "tries-used-up", "the client used up the requests that a connection takes before a log-in";
+        Banned = 16, "banned", "this account, address or device is kept out of this server";
     }
 }
 

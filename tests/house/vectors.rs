@@ -103,6 +103,7 @@ fn messages_are_read_and_written_as_the_page_has_them() {
         code: 6,
         message: "too many requests; slow down".to_owned(),
         retry_after_ms: 50,
+        ..wire::Error::default()
     });
     for (name, body) in [("welcome", welcome), ("error", refusal)] {
         let response = wire::Response { body: Some(body) };

@@ -91,7 +91,9 @@ async fn whoever_is_banned_goes_at_once_and_stays_out_until_it_ends() {
     assert_eq!(code(root.ban(Subject::User("root".to_owned()), "", None).await), ErrorCode::Malformed);
     assert_eq!(code(root.ban(Subject::User("nobody".to_owned()), "", None).await), ErrorCode::NoSuchUser);
     let ban = root.ban(Subject::User("Bob".to_owned()), "noise", None).await.unwrap();
-    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::Banned));
+    let told = bob.closed_because().await;
+    assert!(told.contains("kept out of this server") && told.ends_with(": noise"), "{told}");
     let told = with(&server, Credentials::password("bob", PASSWORD, "test")).await.unwrap_err();
     assert_eq!(told.code(), Some(ErrorCode::Banned));
     assert!(told.to_string().contains("noise"), "{told}");
@@ -109,7 +111,9 @@ async fn whoever_is_banned_goes_at_once_and_stays_out_until_it_ends() {
     let other = server.log_in("bob").await;
     let fingerprint = bob.devices().await.unwrap().keys[0].fingerprint.clone();
     root.ban(Subject::Key(fingerprint), "", Some(Duration::from_millis(700))).await.unwrap();
-    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::Banned));
+    let told = bob.closed_because().await;
+    assert!(told.contains(": until "), "{told}");
     other.list().await.unwrap();
     for credentials in [Credentials::key(user, &key), Credentials::token(&bob.logged_in().access_token)] {
         assert_eq!(code(with(&server, credentials).await), ErrorCode::Banned);
@@ -137,7 +141,7 @@ async fn an_address_that_is_banned_stays_out_whoever_it_is() {
     }
     root.ban(Subject::Network("127.0.0.0/8".to_owned()), "", None).await.unwrap();
     for session in [&alice, &guest] {
-        assert_eq!(session.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+        assert_eq!(session.closed().await, Ended::ByServer(CloseCode::Banned));
     }
     for credentials in [
         Credentials::password("alice", PASSWORD, "test"),
