@@ -404,8 +404,14 @@ fn parts(
         certificates: Arc::clone(certificates),
         metrics_token: config.metrics_token(),
         connections: limits.sessions,
+        sends_emails: sends_emails(config),
         idle: limits.idle,
     }
+}
+
+/// Whether there is a server that takes e-mails. Else they wait in the outbox.
+fn sends_emails(config: &Config) -> bool {
+    !config.mail_server().is_empty()
 }
 
 /// Makes the directory, for its owner only. One that others may read is closed to them.
@@ -490,6 +496,7 @@ fn welcome(config: &Config) -> wire::Welcome {
     wire::Welcome {
         server_name: config.name(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        sends_emails: sends_emails(config),
         limits: Some(wire::Limits {
             request_bytes: MAX_REQUEST as u32,
             requests_per_second: config.requests_per_second(),

@@ -103,7 +103,11 @@ impl Account {
                 if email.is_empty() {
                     output.line("You have no e-mail address here any more.");
                 } else {
-                    output.line(format!("An e-mail with a code is on its way to {email}."));
+                    output.line(if session.welcome().sends_emails {
+                        format!("An e-mail with a code is on its way to {email}.")
+                    } else {
+                        "This server sends no e-mails. Whoever runs it finds the code with `parlour admin outbox`; ask them for it.".to_owned()
+                    });
                     output.line("Then: parlour account verify CODE");
                 }
                 output.object(&json!({ "email": email }));

@@ -35,9 +35,13 @@ impl Reset {
             output.object(&json!({ "changed": true }));
         } else {
             let email = self.email.map_or_else(|| ask("Your e-mail address"), Ok)?;
-            remote.connect(None).await?.request_reset(&email).await?;
-            output
-                .line("If there is an account with this address, an e-mail with a code is on its way there.");
+            let connected = remote.connect(None).await?;
+            connected.request_reset(&email).await?;
+            output.line(if connected.welcome().sends_emails {
+                "If there is an account with this address, an e-mail with a code is on its way there."
+            } else {
+                "This server sends no e-mails. Whoever runs it finds the code with `parlour admin outbox`, if there is an account with this address; ask them for it."
+            });
             output.line("Then: parlour reset CODE");
             output.object(&json!({ "asked": true }));
         }

@@ -109,6 +109,7 @@ async fn greeting(State(parts): State<Arc<Parts>>, Extension(asker): Extension<A
         "certificateHashes": hashes,
         "guests": entry.guests,
         "registration": entry.registration.word(),
+        "sendsEmails": parts.sends_emails,
         "unclaimed": accounts.is_unclaimed(),
         // A claim code may wait beside an administrator who lost the password.
         "administered": accounts.has_administrator().unwrap_or(true),

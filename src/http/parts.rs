@@ -22,6 +22,8 @@ pub struct Parts {
     pub metrics_token: String,
     /// Connections at most.
     pub connections: usize,
+    /// Whether e-mails are sent from here.
+    pub sends_emails: bool,
     /// Silence after which a WebSocket is given up.
     pub idle: Duration,
 }

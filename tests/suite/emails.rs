@@ -197,7 +197,9 @@ async fn a_real_smtp_server_takes_the_email() {
         ("mail.page", "https://voice.example.org:4848/"),
     ])
     .await;
-    server.log_in("alice").await.set_email("alice@example.org", PASSWORD).await.unwrap();
+    let alice = server.log_in("alice").await;
+    assert!(alice.welcome().sends_emails, "whoever asks is told that e-mails are sent");
+    alice.set_email("alice@example.org", PASSWORD).await.unwrap();
     let out = smtp.0.stdout.take().unwrap();
     let read = tokio::task::spawn_blocking(move || {
         let mut mail = String::new();

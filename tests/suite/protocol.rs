@@ -260,6 +260,7 @@ async fn the_greeting_tells_the_limits_that_are_in_force() {
     ];
     let server = TestServer::with(&flags).await;
     let bob = server.log_in("bob").await;
+    assert!(!bob.welcome().sends_emails, "without a server for them e-mails wait");
     let limits = bob.welcome().limits.unwrap();
     assert_eq!((limits.idle_seconds, limits.channel_texts_per_second, limits.channel_text_burst), (17, 3, 4));
     // And what is told is what is done.
