@@ -540,6 +540,103 @@ fn firefox_loads_logs_in_listens_and_talks() {
     }
 }
 
+/// A microphone that is unplugged is replaced and comes back, a sound that the browser pauses goes on, and each is said with
+/// what to do; and whoever went in to listen only may speak after all.
+#[test]
+fn a_microphone_goes_and_comes_back_and_a_paused_sound_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
+    let result = run(
+        "sound.mjs",
+        &[
+            ("SERVER", process.address.to_string()),
+            ("VOICES", voices.join(":")),
+            ("OUT", home.path().display().to_string()),
+        ],
+        |_| (),
+    );
+    println!("{result:#}");
+    for nothing in ["violations", "errors"] {
+        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+    }
+    let holds = [
+        "listenerIsSilent",
+        "noticeGone",
+        "choiceStays",
+        "another",
+        "back",
+        "silentWithout",
+        "goesOn",
+        "silentWhilePaused",
+    ];
+    for what in holds {
+        assert_eq!(result[what], true, "{what}: {result}");
+    }
+    let text = |name: &str| result[name].as_str().unwrap();
+    assert!(text("onlyListens").contains("nobody hears you"), "{result}");
+    assert!(text("instead").contains("is used in its place"), "{result}");
+    assert!(text("stillGone").contains("is gone"), "{result}");
+    assert_eq!(result["loggedOut"], 0, "nobody is listened to who logged out");
+}
+
+/// Guests come back after a restart; whoever is banned reads why and until when, in their language; and no e-mail is promised
+/// where none is sent.
+#[test]
+fn whoever_is_sent_away_reads_why_and_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let start = |address: &str, guests: bool| {
+        let mut server = support::parlour(home.path());
+        server.env("PARLOUR_SESSIONS_GUESTS", guests.to_string());
+        Process::serve_with(server, address, &[])
+    };
+    let mut process = Some(start("127.0.0.1:0", true));
+    let address = process.as_ref().unwrap().address;
+    let claim = process.as_ref().unwrap().claim.clone().unwrap();
+    let boss = format!("parlour://boss@{address}");
+    support::as_profile(home.path(), "boss", &["claim", &claim, &boss, "--password-stdin"], PASSWORD);
+    create_user(home.path(), "ben");
+    create_user(home.path(), "eve");
+    let ban = |args: &[&str]| {
+        let mut ban = support::parlour(home.path());
+        ban.args(["ban", "add"]).args(args).arg("--data-dir").arg(home.path().join("data"));
+        assert!(ban.status().unwrap().success());
+    };
+    let result = run(
+        "ended.mjs",
+        &[("SERVER", address.to_string()), ("OUT", home.path().display().to_string())],
+        |word| match word {
+            "stop" => process.take().unwrap().kill(),
+            "start" => process = Some(start(&address.to_string(), true)),
+            "ban ben" => ban(&["--user", "ben", "--reason", "Too loud <b>", "--for", "7d"]),
+            "ban eve" => ban(&["--user", "eve"]),
+            "close" => {
+                process.take().unwrap().kill();
+                process = Some(start(&address.to_string(), false));
+            }
+            other => panic!("{other}"),
+        },
+    );
+    println!("{result:#}");
+    for nothing in ["violations", "errors"] {
+        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+    }
+    let text = |name: &str| result[name].as_str().unwrap();
+    assert_eq!(text("proposed"), "gina", "whoever was a guest is asked for no account");
+    for told in ["banned", "again"] {
+        assert!(
+            text(told).contains("You are banned from this server until")
+                && text(told).contains("The reason given: “Too loud <b>”"),
+            "{told}: {result}"
+        );
+    }
+    for told in ["german", "reloaded"] {
+        assert!(text(told).contains("Du bist auf diesem Server gesperrt."), "{told}: {result}");
+    }
+    assert!(text("lead").contains("sends no e-mails"), "{result}");
+    assert!(text("notice").contains("ask them for it"), "{result}");
+}
+
 /// What the page's comments say of types; `any` says nothing.
 fn untyped(source: &str) -> bool {
     let comments = source.split("/**").skip(1).filter_map(|rest| rest.split("*/").next());

@@ -4,9 +4,8 @@ import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
-import { when } from './reason.js';
 import { explain } from './refusal.js';
-import { t } from './text.js';
+import { t, when } from './text.js';
 
 /** What a key that is made here may do: see, join, speak and write. */
 const SCOPES = setOf('view', 'join', 'speak', 'text');
@@ -101,11 +100,14 @@ export async function account(session) {
     const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail), '.value': own.email });
     const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
     const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
-    fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : t('emailUnproven')) : t('emailNone')),
+    const sent = session.greeting?.sendsEmails;
+    const unproven = sent ? t('emailUnproven') : t('emailUnprovenByHand');
+    const none = sent ? t('emailNone') : t('emailNoneByHand');
+    fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : unproven) : none),
       address.element, proof.element, button(t('emailSet'), async () => {
         await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
         await showEmail();
-        return address.input.value ? t('emailSent') : undefined;
+        return !address.input.value ? undefined : sent ? t('emailSent') : t('emailWaits');
       }),
       own.email && !own.emailVerified && code.element, own.email && !own.emailVerified && button(t('emailProve'), async () => {
         await session.request('verifyEmail', { code: code.input.value.trim() });

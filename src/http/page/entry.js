@@ -9,6 +9,9 @@ import { explain, isRefusal } from './refusal.js';
 import { DEVICE } from './session.js';
 import { t } from './text.js';
 
+/** What a guest's name begins with. */
+const GUEST_MARK = '~';
+
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {"logIn" | "guest" | "claim" | "register" | "forgot" | "reset"} Way */
 
@@ -18,8 +21,10 @@ import { t } from './text.js';
  */
 export function entry(session, notice) {
   const greeting = /** @type {import('./session.js').Greeting} */ (session.greeting);
+  // Whoever was a guest here last is asked for no account; the server puts the mark before their name itself.
+  const guest = session.lastName.startsWith(GUEST_MARK) ? session.lastName.slice(GUEST_MARK.length) : '';
   /** @type {Way} */
-  let way = greeting.unclaimed && !greeting.administered ? 'claim' : 'logIn';
+  let way = greeting.unclaimed && !greeting.administered ? 'claim' : guest && greeting.guests ? 'guest' : 'logIn';
   // Where an invite leads to is asked of the server.
   const invite = codeIn('i');
   let path = '';
@@ -35,7 +40,7 @@ export function entry(session, notice) {
     return h('div', { class: 'field' }, h('label', { for: id }, name), h('input', { id, required: true, ...attributes }));
   };
   const nameField = () => field(t('name'), {
-    name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': session.lastName, ...characters(Bound.maxUserName), autocapitalize: 'none', spellcheck: 'false',
+    name: 'name', autocomplete: way === 'guest' ? 'nickname' : 'username', '.value': way === 'guest' ? guest : guest ? '' : session.lastName, ...characters(Bound.maxUserName), autocapitalize: 'none', spellcheck: 'false',
   });
   const passwordField = () => field(t('password'), {
     name: 'password', type: 'password', autocomplete: ['claim', 'register', 'reset'].includes(way) ? 'new-password' : 'current-password', ...characters(Bound.maxPassword),
@@ -59,7 +64,7 @@ export function entry(session, notice) {
       else if (way === 'forgot') {
         await session.before('requestReset', { email: given('email').trim() });
         way = 'reset';
-        notice = t('emailSent');
+        notice = greeting.sendsEmails ? t('emailSent') : t('emailWaits');
         draw();
       } else if (way === 'reset') {
         await session.before('resetPassword', { code, password, keepKeys: fields.has('keep') });
@@ -87,8 +92,8 @@ export function entry(session, notice) {
 
   function draw() {
     const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
-    const lead = { forgot: t('forgotLead'), reset: t('resetLead'), register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
-    const verb = { forgot: t('sendEmail'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
+    const lead = { forgot: greeting.sendsEmails ? t('forgotLead') : t('forgotLeadByHand'), reset: t('resetLead'), register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
+    const verb = { forgot: greeting.sendsEmails ? t('sendEmail') : t('makeCode'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
     /** @type {[Way, string][]} */
     const others = [];
     if (way !== 'logIn') others.push(['logIn', t('orLogIn')]);

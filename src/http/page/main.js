@@ -1,13 +1,13 @@
 // Begins the page, and shows one view after the other.
 
 import { Audio } from './audio.js';
-import { CloseCode } from './codes.js';
+import { CloseCode, ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
 import { entry } from './entry.js';
 import { microphone } from './microphone.js';
 import { codeIn, forget } from './place.js';
 import { Room } from './room.js';
-import { ending, explain } from './refusal.js';
+import { ending, explain, isRefusal } from './refusal.js';
 import { Session } from './session.js';
 import { language, t } from './text.js';
 
@@ -98,6 +98,28 @@ async function begin() {
     }
   };
 
+  /** Says why it ended, and what there is to do about it. */
+  const ended = () => {
+    const { end } = session;
+    /** @param {...import('./dom.js').Part} parts */
+    const tell = (...parts) => card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(end)), ...parts);
+    const button = (/** @type {string} */ name, /** @type {() => void} */ act) => h('button', { type: 'button', class: 'primary', onclick: () => act() }, name);
+    const again = () => (session.knowsToken ? start() : ask());
+    if (isRefusal(end?.refusal, ErrorCode.banned)) {
+      tell(button(t('tryAgain'), again));
+      return;
+    }
+    switch (end?.code) {
+      case CloseCode.banned: tell(button(t('tryAgain'), again)); break;
+      case CloseCode.replaced: tell(button(t('comeHere'), start)); break;
+      case CloseCode.kicked: tell(end.reason && h('blockquote', {}, end.reason), button(t('goInAgain'), again)); break;
+      case CloseCode.organizationDeleted:
+      case CloseCode.noSuchOrganization: tell(); break;
+      case CloseCode.versionRefused: tell(button(t('reload'), () => location.reload())); break;
+      default: ask(ending(end));
+    }
+  };
+
   session.addEventListener('phase', () => {
     if (session.phase === 'in' && !room) {
       if (ready) enter();
@@ -112,19 +134,7 @@ async function begin() {
       room?.close();
       room = undefined;
       worker.postMessage({ kind: 'close' });
-      if (session.end?.code === CloseCode.replaced) {
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)),
-          h('button', { type: 'button', class: 'primary', onclick: () => start() }, t('comeHere')));
-      } else if (session.end?.code === CloseCode.kicked) {
-        const { reason } = session.end;
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)), reason && h('blockquote', {}, reason),
-          h('button', { type: 'button', class: 'primary', onclick: () => (session.knowsToken ? start() : ask()) }, t('goInAgain')));
-      } else if (session.end?.code === CloseCode.organizationDeleted || session.end?.code === CloseCode.noSuchOrganization) {
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)));
-      } else if (session.end?.code === CloseCode.versionRefused) {
-        card(h('h1', {}, session.greeting?.name ?? 'Parlour'), h('p', { role: 'alert' }, ending(session.end)),
-          h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('reload')));
-      } else ask(ending(session.end));
+      ended();
     }
   });
   await start();

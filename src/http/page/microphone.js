@@ -72,13 +72,14 @@ export function microphone(session, audio, worker, done) {
     fill(problem);
     try {
       await audio.listen(settings);
+      audio.addEventListener('change', () => fill(problem, !audio.stream && t('microphoneGone')), { signal: stop.signal });
       if (settings.loudspeaker) await audio.playOn(settings.loudspeaker).catch(() => {});
       fill(hint, t('speakNow'));
       fill(controls, level.element, echoButton, h('p', { class: 'hint' }, t('hearYourselfHint')),
         h('button', { type: 'button', class: 'primary', onclick: leave }, t('goIn')));
       /** @type {HTMLElement} */ (controls.lastElementChild).focus();
     } catch (error) {
-      fill(problem, microphoneProblem(error));
+      fill(problem, microphoneProblem(error), ' ', t('micWithout'));
       fill(controls,
         h('button', { type: 'button', class: 'primary', onclick: allow }, t('tryAgain')),
         h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));

@@ -22,7 +22,7 @@ export async function preferences(session, audio, changed) {
 
   const listenAgain = async () => {
     fill(problem);
-    if (!audio.stream) return;
+    if (!audio.wanted) return;
     try {
       await audio.listen(settings);
     } catch (error) {
@@ -67,11 +67,18 @@ export async function preferences(session, audio, changed) {
     return h('div', { class: 'field' }, h('span', {}, name), h('div', { class: 'range' }, key, change));
   };
 
-  const { microphones, loudspeakers } = await Audio.devices();
-  /** @param {string} id @param {string} name @param {MediaDeviceInfo[]} devices @param {string} chosen @param {(id: string) => void} act */
-  const device = (id, name, devices, chosen, act) => {
-    const select = h('select', { id, onchange: () => { act(select.value); } }, h('option', { value: '' }, t('usual')),
-      devices.filter(({ label }) => label).map(({ deviceId, label }) => h('option', { value: deviceId, selected: deviceId === chosen }, label)));
+  /** @type {(() => Promise<void>)[]} */
+  const lists = [];
+  /** @param {string} id @param {string} name @param {"microphones" | "loudspeakers"} kind @param {() => string} chosen @param {(id: string) => void} act */
+  const device = (id, name, kind, chosen, act) => {
+    const select = h('select', { id, onchange: () => { act(select.value); } });
+    lists.push(async () => {
+      const devices = (await Audio.devices())[kind].filter(({ label }) => label);
+      fill(select, h('option', { value: '' }, t('usual')),
+        devices.map(({ deviceId, label }) => h('option', { value: deviceId, selected: deviceId === chosen() }, label)),
+        // What was chosen stays chosen while it is gone.
+        !!chosen() && devices.every(({ deviceId }) => deviceId !== chosen()) && h('option', { value: chosen(), selected: true }, t('deviceGone')));
+    });
     return h('div', { class: 'field' }, h('label', { for: id }, name), select);
   };
   /** @param {"echoCancellation" | "noiseSuppression" | "autoGainControl"} what @param {string} name */
@@ -96,11 +103,11 @@ export async function preferences(session, audio, changed) {
       h('div', { class: 'field' }, h('label', { for: 'threshold' }, t('threshold')), threshold, level.element),
       keyChoice('key', t('key')), keyChoice('whisperKey', t('whisperKey'))),
     h('fieldset', {}, h('legend', {}, t('devices')),
-      device('microphone-device', t('microphoneDevice'), microphones, settings.microphone, (microphone) => {
+      device('microphone-device', t('microphoneDevice'), 'microphones', () => settings.microphone, (microphone) => {
         choose({ microphone });
         listenAgain();
       }),
-      'setSinkId' in AudioContext.prototype && device('loudspeaker-device', t('loudspeakerDevice'), loudspeakers, settings.loudspeaker, (loudspeaker) => {
+      'setSinkId' in AudioContext.prototype && device('loudspeaker-device', t('loudspeakerDevice'), 'loudspeakers', () => settings.loudspeaker, (loudspeaker) => {
         choose({ loudspeaker });
         audio.playOn(loudspeaker).catch((error) => fill(problem, t('failed', { reason: error.message })));
       }),
@@ -111,6 +118,9 @@ export async function preferences(session, audio, changed) {
     stop.abort();
     dialog.remove();
   });
+  const list = () => Promise.all(lists.map((one) => one()));
+  navigator.mediaDevices.addEventListener('devicechange', list, { signal: stop.signal });
+  await list();
   document.body.append(dialog);
   dialog.showModal();
 }

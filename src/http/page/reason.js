@@ -4,7 +4,7 @@ import { Permission, Reach, StepKind } from './codes.js';
 import { operations } from './operations.js';
 import { decider } from './permission.js';
 import { explain } from './refusal.js';
-import { capital, language, t } from './text.js';
+import { capital, language, t, when } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./permission.js').PermissionName} PermissionName */
@@ -31,9 +31,6 @@ export const permissionName = (name) => t(/** @type {const} */ (`permission${cap
 
 /** What it is for. @param {PermissionName} name */
 export const permissionAbout = (name) => t(/** @type {const} */ (`permissionAbout${capital(name)}`));
-
-/** @param {number} milliseconds */
-export const when = (milliseconds) => new Date(milliseconds).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
 
 /** The same, where today needs no date. @param {number} milliseconds */
 export function since(milliseconds) {

@@ -3,9 +3,8 @@
 import { ErrorCode } from './codes.js';
 import { Dialog } from './dialog.js';
 import { fill, h } from './dom.js';
-import { when } from './reason.js';
 import { isRefusal } from './refusal.js';
-import { language, t } from './text.js';
+import { language, t, when } from './text.js';
 
 /** @typedef {import('./messages.js').Recording} Recording */
 /** @typedef {import('./messages.js').RecordingFile} RecordingFile */

@@ -7,8 +7,8 @@ import { preview } from './inspector.js';
 import { characters } from './limit.js';
 import { PERMISSIONS, css, having, may, setOf } from './permission.js';
 import { badge } from './person.js';
-import { guarded, lacking, needed, permissionAbout, permissionName, when } from './reason.js';
-import { t } from './text.js';
+import { guarded, lacking, needed, permissionAbout, permissionName } from './reason.js';
+import { t, when } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./reason.js').Need} Need */

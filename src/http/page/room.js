@@ -13,6 +13,7 @@ import { loudness } from './loudness.js';
 import { lacking, needed, since } from './reason.js';
 import { explain, isRefusal } from './refusal.js';
 import { settings } from './settings.js';
+import { soundNotice } from './sound.js';
 import { t } from './text.js';
 import { Tree } from './tree.js';
 import { Whisper } from './whisper.js';
@@ -82,7 +83,7 @@ export class Room {
       this.banner,
       this.tree.element,
       h('main', { class: 'messages', id: 'messages', tabindex: -1 }, this.title, this.about, this.welcome, this.log, composer),
-      h('footer', {}, h('div', { class: 'self' }, this.level.element, this.talk), this.whisper.element,
+      h('footer', {}, soundNotice(this.audio, this.stop.signal), h('div', { class: 'self' }, this.level.element, this.talk), this.whisper.element,
         h('div', { class: 'switches' }, this.muteButton, this.deafButton), this.quality.element));
   }
 
@@ -114,6 +115,11 @@ export class Room {
         this.whisper.again();
       }
     });
+    this.audio.addEventListener('change', () => this.gate(), { signal });
+    this.audio.addEventListener('happened', (event) => {
+      const { what, name } = /** @type {CustomEvent<import('./audio.js').Happened>} */ (event).detail;
+      this.say(t(what, { name }), 8000);
+    }, { signal });
     this.audio.onspeakers = (speakers) => {
       const active = speakers.filter((one) => one.active);
       this.quality.buffer = active.length > 0 ? Math.max(...active.map((one) => one.waiting)) : 0;
@@ -173,7 +179,7 @@ export class Room {
       kind: 'gate',
       gate: {
         mode: settings.mode, threshold: settings.threshold, pressed: this.pressed, echo: false, whisper: this.whisper.flow,
-        muted: mute || !!me?.muted, open: !!me?.channel && !me?.suppressed,
+        muted: mute || !!me?.muted || !this.audio.stream, open: !!me?.channel && !me?.suppressed,
       },
     });
     this.worker.postMessage({ kind: 'policy', policy: this.session.channels.get(me?.channel ?? 0)?.voice });

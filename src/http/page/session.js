@@ -19,11 +19,14 @@ export const DEVICE = navigator.platform || 'browser';
 /** Close codes after which a session doesn't come back by itself. @type {number[]} */
 const FINAL = [
   CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked, CloseCode.noSuchOrganization,
-  CloseCode.organizationDeleted,
+  CloseCode.organizationDeleted, CloseCode.banned,
 ];
 
 /** Of those, the ones after which its token is still good. @type {number[]} */
-const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked];
+const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked, CloseCode.banned];
+
+/** Refusals of somebody who comes back that waiting doesn't help against. @type {number[]} */
+const LASTING = [ErrorCode.banned, ErrorCode.guestsRefused, ErrorCode.nameTaken, ErrorCode.nameInvalid];
 
 /** @typedef {import('./messages.js').RequestBody} RequestBody */
 /** @typedef {import('./messages.js').Answers} Answers */
@@ -39,6 +42,7 @@ const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked];
  * @property {string[]} certificateHashes
  * @property {boolean} guests
  * @property {"invite" | "open" | "closed"} registration
+ * @property {boolean} sendsEmails Else they wait with whoever runs the server.
  * @property {boolean} unclaimed A claim code waits to be used.
  * @property {boolean} administered
  */
@@ -59,6 +63,8 @@ export class Session extends View {
     this.ssrc = 0;
     /** The account; 0 for a guest. */
     this.user = 0;
+    /** The name that a guest came by, who has nothing else to come back with. */
+    this.guest = '';
     /** @type {{ token: Uint8Array, until: number } | undefined} */
     this.access = undefined;
     /** What the server has to tell about the account. */
@@ -221,6 +227,7 @@ export class Session extends View {
   /** @template {LogIn} H @param {H} how @param {RequestBody[H]} body */
   async enter(how, body) {
     const loggedIn = await this.request(how, body);
+    this.guest = how === 'logInGuest' ? /** @type {RequestBody["logInGuest"]} */ (body).name : '';
     this.ssrc = loggedIn.ssrc;
     this.self = loggedIn.session;
     this.user = loggedIn.user;
@@ -235,6 +242,7 @@ export class Session extends View {
 
   async logOut() {
     kept.remove('token');
+    this.guest = '';
     this.home = 0;
     this.ownState = { mute: false, deaf: false, away: false, status: '' };
     this.passwords.clear();
@@ -336,13 +344,27 @@ export class Session extends View {
     if (this.phase !== 'in') return;
     const known = code === undefined || code === CloseCode.normal ? this.end?.code ?? code : code;
     // A reason is said on the way out; a close has none.
-    this.end = { code: known, reason: known === this.end?.code ? this.end?.reason ?? '' : '' };
+    const said = known === this.end?.code ? this.end : undefined;
+    this.end = { code: known, reason: said?.reason ?? '', until: said?.until };
     this.talking.clear();
     this.whispering.clear();
     const final = known !== undefined && FINAL.includes(known);
     if (final && !KEEPS_TOKEN.includes(known)) kept.remove('token');
-    if (!final && this.knowsToken) this.comeBack();
+    if (!final && (this.knowsToken || this.guest)) this.comeBack();
     else this.become('ended');
+  }
+
+  /** What coming back ends with; nothing where it may come to something later. @param {unknown} error @returns {import('./refusal.js').End | undefined} */
+  over(error) {
+    if (!(error instanceof Refusal)) return undefined;
+    switch (error.code) {
+      case ErrorCode.tokenInvalid:
+        kept.remove('token');
+        return { code: CloseCode.loggedOut, reason: '' };
+      case ErrorCode.noSuchOrganization: return { code: CloseCode.noSuchOrganization, reason: '' };
+      case ErrorCode.version: return { code: CloseCode.versionRefused, reason: '' };
+      default: return LASTING.includes(error.code) ? { code: undefined, reason: '', refusal: error } : undefined;
+    }
   }
 
   async comeBack() {
@@ -351,22 +373,13 @@ export class Session extends View {
     for (;;) {
       try {
         await this.connect();
-        await this.enterByToken();
+        if (this.guest) await this.enter('logInGuest', { name: this.guest, device: DEVICE });
+        else await this.enterByToken();
         return;
       } catch (error) {
-        if (isRefusal(error, ErrorCode.tokenInvalid)) {
-          kept.remove('token');
-          this.end = { code: CloseCode.loggedOut, reason: '' };
-          this.become('ended');
-          return;
-        }
-        if (isRefusal(error, ErrorCode.noSuchOrganization)) {
-          this.end = { code: CloseCode.noSuchOrganization, reason: '' };
-          this.become('ended');
-          return;
-        }
-        if (isRefusal(error, ErrorCode.banned)) {
-          this.end = { code: undefined, reason: error.message, banned: true };
+        const end = this.over(error);
+        if (end) {
+          this.end = end;
           this.become('ended');
           return;
         }

@@ -35,3 +35,6 @@ export function refusal(code) {
 export function t(key, words = {}) {
   return LANGUAGES[language()][key].replace(/\{(\w+)\}/g, (_, word) => String(words[word] ?? ''));
 }
+
+/** A time, for people. @param {number} milliseconds */
+export const when = (milliseconds) => new Date(milliseconds).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });

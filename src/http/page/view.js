@@ -128,8 +128,8 @@ export class View extends EventTarget {
       this.say('text', event.text);
       return;
     } else if (event.goodbye) {
-      const { code, reason } = event.goodbye;
-      this.end = { code, reason };
+      const { code, reason, untilMs } = event.goodbye;
+      this.end = { code, reason, until: untilMs };
       return;
     }
     this.say('change', undefined);
