@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
+use super::connect::JoinPassword;
 use super::operate;
 use super::output::{Output, counted};
 use super::role::named;
@@ -92,7 +93,9 @@ impl Command {
                 };
                 Ok(Answer { text, rows: vec![json!({ "channel": one, "other": other, "linked": !remove })] })
             }
-            Self::Listen { path, volume, off } => listen(caller, &view, &path, volume, off).await,
+            Self::Listen { path, volume, off, password } => {
+                listen(caller, &view, &path, (volume, off), &password).await
+            }
         }
     }
 }
@@ -163,7 +166,13 @@ async fn allow(caller: &Caller, view: &View, exception: Exception) -> anyhow::Re
     Ok(Answer { text, rows: vec![row] })
 }
 
-async fn listen(caller: &Caller, view: &View, path: &str, volume: u32, off: bool) -> anyhow::Result<Answer> {
+async fn listen(
+    caller: &Caller,
+    view: &View,
+    path: &str,
+    (volume, off): (u32, bool),
+    password: &JoinPassword,
+) -> anyhow::Result<Answer> {
     if matches!(caller, Caller::Owner(_)) {
         bail!(
             "it is somebody who listens: log in with `parlour login`, and leave --data-dir and --organization out"
@@ -171,7 +180,8 @@ async fn listen(caller: &Caller, view: &View, path: &str, volume: u32, off: bool
     }
     let channel = view.find(path)?;
     let (id, path) = (channel.id, view.path(channel));
-    let listen = wire::Listen { channel: id, on: !off, volume: if off { 0 } else { volume } };
+    let password = if off { String::new() } else { password.of(&path)? };
+    let listen = wire::Listen { channel: id, on: !off, volume: if off { 0 } else { volume }, password };
     caller.done(request::Body::Listen(listen)).await?;
     let text = if off {
         format!("You don't hear {path} any more unless you are there.")

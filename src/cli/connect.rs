@@ -193,12 +193,20 @@ pub(super) struct Entered {
     pub(super) keeper: Keeper,
 }
 
-/// The password of a channel that is to be joined.
+/// The password of a channel that is to be joined or listened to.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct JoinPassword {
     /// The channel's password, where it has one. Asked for when the value is left out or is `-`.
     #[arg(long = "password", value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
     password: Option<String>,
+}
+
+impl JoinPassword {
+    /// What was given, or typed when it is asked for; empty for none.
+    pub(super) fn of(&self, channel: &str) -> anyhow::Result<String> {
+        let question = format!("The password of {channel}");
+        Ok(channel_password(self.password.as_deref(), &question, false)?.unwrap_or_default())
+    }
 }
 
 /// As whom a command about records acts.
@@ -246,8 +254,7 @@ pub(super) async fn join(
         view.find(path)?
     };
     let name = view.path(channel);
-    let question = format!("The password of {name}");
-    let password = channel_password(password.password.as_deref(), &question, false)?.unwrap_or_default();
+    let password = password.of(&name)?;
     let joined = session.join_with_password(ChannelId(channel.id), &password).await;
     joined.map_err(|error| {
         let is_asked = error.code() == Some(ErrorCode::ChannelPassword) && password.is_empty();

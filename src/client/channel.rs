@@ -120,12 +120,26 @@ impl Session {
     /// Hears a channel without being in it, from now on. `volume` is in percent, 1 to 200; the server keeps it, this
     /// client's player is what follows it.
     pub async fn listen(&self, channel: ChannelId, volume: u32) -> Result<(), RequestError> {
-        self.done(request::Body::Listen(wire::Listen { channel: channel.0, on: true, volume })).await
+        self.listen_with_password(channel, volume, "").await
+    }
+
+    /// The same where the channel asks for a password that this session hasn't shown yet.
+    pub async fn listen_with_password(
+        &self,
+        channel: ChannelId,
+        volume: u32,
+        password: &str,
+    ) -> Result<(), RequestError> {
+        let listen = wire::Listen { channel: channel.0, on: true, volume, password: password.to_owned() };
+        self.done(request::Body::Listen(listen)).await?;
+        self.keep_password(channel, password);
+        Ok(())
     }
 
     /// Hears it no more.
     pub async fn stop_listening(&self, channel: ChannelId) -> Result<(), RequestError> {
-        self.done(request::Body::Listen(wire::Listen { channel: channel.0, on: false, volume: 0 })).await
+        let listen = wire::Listen { channel: channel.0, ..wire::Listen::default() };
+        self.done(request::Body::Listen(listen)).await
     }
 
     /// What everybody meets, asked of the server. [`View`](super::View) has it, too.

@@ -98,7 +98,10 @@ impl Keeper {
                 unless_ended(session.join_with_password(channel, &password).await)?;
             }
             for listening in &own.listening {
-                unless_ended(session.listen(ChannelId(listening.channel), listening.volume).await)?;
+                let channel = ChannelId(listening.channel);
+                let password = lost.password_of(channel);
+                let listens = session.listen_with_password(channel, listening.volume, &password).await;
+                unless_ended(listens)?;
             }
         }
         Ok(session)

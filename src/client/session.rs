@@ -1,5 +1,6 @@
 //! A logged-in connection: requests and the copy of the server's state that events keep up to date.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -40,8 +41,8 @@ struct Inner {
     logged_in: wire::LoggedIn,
     view: watch::Receiver<View>,
     events: broadcast::Sender<event::Body>,
-    /// The channel that was entered by a password last, and that.
-    password: Mutex<Option<(ChannelId, String)>>,
+    /// The passwords of channels that were entered or listened to by one.
+    passwords: Mutex<BTreeMap<ChannelId, String>>,
 }
 
 impl Drop for Inner {
@@ -64,9 +65,9 @@ impl Session {
         if view.wait_for(|view| view.own_session != 0).await.is_err() {
             return Err(RequestError::Ended(connection.closed().await.into()));
         }
-        let (notices, password) = (Notices::default(), Mutex::default());
+        let (notices, passwords) = (Notices::default(), Mutex::default());
         let inner =
-            Inner { endpoint, connection, arrival, notices, welcome, logged_in, view, events, password };
+            Inner { endpoint, connection, arrival, notices, welcome, logged_in, view, events, passwords };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -137,14 +138,16 @@ impl Session {
     }
 
     pub(super) fn keep_password(&self, channel: ChannelId, password: &str) {
-        let kept = (channel, password.to_owned());
-        *self.0.password.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        if !password.is_empty() {
+            let mut passwords = self.0.passwords.lock().unwrap_or_else(PoisonError::into_inner);
+            passwords.insert(channel, password.to_owned());
+        }
     }
 
-    /// The password by which a channel was entered; empty for none.
+    /// The password by which a channel was entered, or listened to; empty for none.
     pub(super) fn password_of(&self, channel: ChannelId) -> String {
-        let kept = self.0.password.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(entered, _)| *entered == channel).map(|(_, it)| it.clone()).unwrap_or_default()
+        let passwords = self.0.passwords.lock().unwrap_or_else(PoisonError::into_inner);
+        passwords.get(&channel).cloned().unwrap_or_default()
     }
 
     /// Sends a datagram as it is. `false` when there is no connection, or it is too large for one.

@@ -31,7 +31,7 @@ impl<P: Peer> Control<P> {
             let _ = reply.send(outcome);
         };
         let decided = self
-            .facts(actor, asked, given.password_fits)
+            .facts(actor, asked, given)
             .and_then(|facts| Ok(self.state.decide(actor, asked, &facts)?));
         let change = match decided {
             Ok(change) => change,

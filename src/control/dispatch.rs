@@ -158,7 +158,7 @@ impl<P: Peer> Handle<P> {
     /// Whether a change would be made. Nothing is.
     pub(super) async fn would(&self, actor: Actor, asked: Asked) -> Result<(), Refused> {
         self.look(move |control| {
-            let facts = control.facts(actor, &asked, false)?;
+            let facts = control.facts(actor, &asked, &Given::default())?;
             Ok(control.state.decide(actor, &asked, &facts).map(drop)?)
         })
         .await

@@ -51,9 +51,11 @@ impl<P: Peer> Control<P> {
     pub(super) fn due(&self) -> Vec<Change> {
         // Where nothing can be written, what is due waits: it would fail again and again.
         let mut changes = if self.shared.store.is_open() { self.state.due() } else { Vec::new() };
-        changes.extend(self.idle().into_iter().filter_map(|(session, left)| {
-            let channel = self.state.settings().afk_channel.filter(|_| left.is_zero())?;
-            Some(Change::Move { session, channel: Some(channel) })
+        let room = self.state.settings().afk_channel.map_or(0, |afk| self.state.room_in(afk));
+        let idle = self.idle().into_iter();
+        changes.extend(idle.filter(|(_, left)| left.is_zero()).take(room).filter_map(|(session, _)| {
+            let channel = self.state.settings().afk_channel?;
+            Some(Change::Move { session, channel: Some(channel), shown: None })
         }));
         changes.extend(self.recorder.broken().into_iter().map(Change::StopRecording));
         changes
@@ -74,7 +76,10 @@ impl<P: Peer> Control<P> {
         let settings = self.state.settings();
         let Some(afk) = settings.afk_channel.filter(|_| settings.afk_ms > 0) else { return Vec::new() };
         let (limit, now) = (Duration::from_millis(settings.afk_ms), self.shared.clock.monotonic());
-        let may = |member: &Member| self.state.permissions(member, afk).contains(Permissions::JOIN);
+        let may = |member: &Member| {
+            self.state.permissions(member, afk).contains(Permissions::JOIN)
+                && self.state.let_in(member, afk, None).is_ok()
+        };
         let elsewhere = self.state.members().filter(|member| member.channel.is_some_and(|at| at != afk));
         let idle = elsewhere.filter(|member| may(member)).filter_map(|member| {
             let activity = &self.connections.get(&member.session)?.activity;

@@ -1,5 +1,6 @@
 //! What a decision depends on besides the state: the account that a request names.
 
+use super::given::Given;
 use super::live::Control;
 use super::load;
 use super::refused::Refused;
@@ -14,13 +15,14 @@ use crate::voice::Peer;
 
 impl<P: Peer> Control<P> {
     /// What a decision about the live state depends on besides it.
-    pub(super) fn facts(&self, actor: Actor, asked: &Asked, password_fits: bool) -> Result<Facts, Refused> {
+    pub(super) fn facts(&self, actor: Actor, asked: &Asked, given: &Given) -> Result<Facts, Refused> {
         let named = match account_in(asked) {
             Some((name, removes_owner)) => self.named(name, removes_owner)?,
             None => None,
         };
         let (now, asker) = (self.shared.clock.wall(), self.unconnected(actor)?);
-        Ok(Facts { now, named, password_fits, affected: Vec::new(), asker })
+        let (shown, new_password) = (given.shown, given.password.mark());
+        Ok(Facts { now, named, shown, new_password, affected: Vec::new(), asker })
     }
 
     /// The account of a name; with whether it is the last owner, where that is asked.
@@ -38,7 +40,7 @@ impl<P: Peer> Control<P> {
         };
         let affected = self.within(ban.subject.as_ref());
         let asker = self.unconnected(actor)?;
-        Ok(Facts { now: self.shared.clock.wall(), named, password_fits: false, affected, asker })
+        Ok(Facts { now: self.shared.clock.wall(), named, affected, asker, ..Facts::default() })
     }
 
     /// An account that asks without being connected, as the member that it would be.

@@ -1,12 +1,13 @@
 //! What is found out about a request before it comes to the control thread: its passwords, which are hashed elsewhere.
 
 use crate::auth::StoredPassword;
+use crate::state::PasswordMark;
 
 /// What was found out about a request before it came to the control thread.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// The password that it shows is the channel's.
-    pub(super) password_fits: bool,
+    /// The channel's password, where the request shows it.
+    pub(super) shown: Option<PasswordMark>,
     /// What becomes of a channel's password.
     pub(super) password: NewPassword,
 }
@@ -21,4 +22,19 @@ pub(super) enum NewPassword {
     None,
     /// This one.
     Is(StoredPassword),
+}
+
+impl NewPassword {
+    /// Which password it is.
+    pub(super) fn mark(&self) -> Option<PasswordMark> {
+        match self {
+            Self::Is(stored) => Some(mark(stored)),
+            Self::Kept | Self::None => None,
+        }
+    }
+}
+
+/// Which password is stored: each has a salt of its own.
+pub(super) fn mark(stored: &StoredPassword) -> PasswordMark {
+    PasswordMark(stored.salt)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::given::NewPassword;
+use super::given::{NewPassword, mark};
 use crate::account;
 use crate::bounds::EntryPolicy;
 use crate::id::{OrganizationId, Timestamp, UserId};
@@ -213,7 +213,7 @@ fn from_row(row: store::Channel) -> state::Channel {
         description: row.description,
         position: row.position,
         mode: row.mode,
-        password: row.password.is_some(),
+        password: row.password.as_ref().map(mark),
         user_limit: row.user_limit,
         temporary_ms: row.temporary_ms,
         voice: VoicePolicy { bitrate: row.bitrate, frame_ms: row.frame_ms, last_speakers: row.last_speakers },

@@ -10,7 +10,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::call::{self, On};
 use crate::protocol::wire::{self, response};
 use crate::recording::{About, RecordingError, Recordings};
-use crate::state::{Actor, Asker, Denied, State};
+use crate::state::{Actor, Asker, Denied, Facts, State};
 use crate::store::{SubjectKind, Verb, write};
 use crate::voice::Peer;
 
@@ -21,7 +21,8 @@ const LISTED: usize = 5_000;
 const PART: usize = 60_000;
 
 impl<P: Peer> Handle<P> {
-    /// What is asked for about recordings, which are files. Who may record a channel may hear what was recorded there.
+    /// What is asked for about recordings, which are files. Whoever may record a channel, and is let into it, may hear
+    /// what was recorded there.
     pub(super) async fn recording(
         &self,
         actor: Actor,
@@ -99,13 +100,13 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn may_hear(&self, actor: Actor, about: &About) -> Result<(), Refused> {
-        match self.authorize(actor, Permissions::RECORD, Some(about.channel)).await {
-            // Of a channel that is gone, or that isn't seen: for who sets what everybody meets.
-            Err(Refused::Denied(Denied::NoSuchChannel)) => {
-                self.authorize(actor, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None).await
-            }
-            decided => decided,
-        }
+        let channel = about.channel;
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            Ok(control.state.may_hear_recordings(asker, channel)?)
+        })
+        .await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Requests about who may do what, as far as they aren't the state's alone: passwords of channels, holders of roles,
 //! questions.
 
-use super::given::{Given, NewPassword};
+use super::given::{Given, NewPassword, mark};
 use super::live::Control;
 use super::{Actor, Handle, Refused};
 use crate::auth::StoredPassword;
@@ -12,7 +12,8 @@ use crate::protocol::call::{Live, On, View};
 use crate::protocol::operation;
 use crate::protocol::wire::{self, overwrite, response};
 use crate::state::{
-    Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Named, Reason, State, imagined,
+    Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Named, PasswordMark, Reason, State,
+    imagined,
 };
 use crate::voice::Peer;
 
@@ -55,8 +56,12 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn passwords_in(&self, actor: Actor, live: &Live) -> Result<Given, Refused> {
         let new = match live {
             Live::Join(join) if !join.password.is_empty() => {
-                let password_fits = self.password_fits(actor, join).await?;
-                return Ok(Given { password_fits, ..Given::default() });
+                let shown = self.shown(actor, live, ChannelId(join.channel), &join.password).await?;
+                return Ok(Given { shown, ..Given::default() });
+            }
+            Live::Listen(listen) if listen.on && !listen.password.is_empty() => {
+                let shown = self.shown(actor, live, ChannelId(listen.channel), &listen.password).await?;
+                return Ok(Given { shown, ..Given::default() });
             }
             Live::CreateChannel(create) if !create.password.is_empty() => Some(&create.password),
             Live::EditChannel(edit) => edit.password.as_ref(),
@@ -96,17 +101,35 @@ impl<P: Peer> Handle<P> {
         Ok(self.shared.accounts.hash(password).await?)
     }
 
-    /// Whether the password in a request to join is the channel's. Who tries many has to wait.
-    async fn password_fits(&self, actor: Actor, join: &wire::Join) -> Result<bool, Refused> {
-        let Some(stored) = self.shared.store.channel(ChannelId(join.channel))?.and_then(|row| row.password)
-        else {
-            return Ok(false);
+    /// Which password a request to be let in shows, if it is the channel's. Whoever tries many has to wait.
+    async fn shown(
+        &self,
+        actor: Actor,
+        live: &Live,
+        channel: ChannelId,
+        password: &str,
+    ) -> Result<Option<PasswordMark>, Refused> {
+        // Nobody learns of a channel that they don't see, nor costs a hash where the password isn't what they lack.
+        let needed = live.operation().needs;
+        let lacks_password = self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            match control.state.authorize_within(asker, needed, channel) {
+                Ok(()) => Ok(false),
+                Err(Denied::ChannelPassword) => Ok(true),
+                Err(denied) => Err(denied.into()),
+            }
+        });
+        if !lacks_password.await? {
+            return Ok(None);
+        }
+        let Some(stored) = self.shared.store.channel(channel)?.and_then(|row| row.password) else {
+            return Ok(None);
         };
-        // Nobody learns of a channel that they don't see, nor costs a hash there.
-        self.authorize(actor, Permissions::JOIN, Some(ChannelId(join.channel))).await?;
         let who = self.account_of(actor).await?;
-        let guesser = format!("{} {who}", join.channel);
-        Ok(self.shared.accounts.check_channel_password(&guesser, stored, &join.password).await?)
+        let (guesser, which) = (format!("{channel} {who}"), mark(&stored));
+        let fits = self.shared.accounts.check_channel_password(&guesser, stored, password).await?;
+        Ok(fits.then_some(which))
     }
 
     /// A name for whom an actor is, in a list of tries: the account, or the address of a guest.
@@ -188,7 +211,7 @@ impl<P: Peer> Handle<P> {
 impl<P: Peer> Control<P> {
     fn imagine(&self, actor: Actor, what_if: wire::WhatIf) -> Result<Imagined, Refused> {
         let asked = imagined(what_if.change.ok_or(Denied::Missing("change"))?);
-        let facts = self.facts(actor, &asked, false)?;
+        let facts = self.facts(actor, &asked, &Given::default())?;
         let change = self.state.decide(actor, &asked, &facts)?;
         Ok(Imagined::new(self.state.clone(), change, facts.named))
     }

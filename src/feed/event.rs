@@ -141,7 +141,7 @@ impl Event {
                 member(session)?;
                 Self::Departed { session: *session, user: user(session), name: name(session) }
             }
-            Change::Move { session, channel } => {
+            Change::Move { session, channel, .. } => {
                 Self::Moved { session: *session, from: at(session), to: *channel }
             }
             Change::SetSelf { session, .. } | Change::Present { session, .. } => {
@@ -265,7 +265,7 @@ impl Event {
                 true
             }
             Self::TextSent { to: To::Channel(channel), .. } => {
-                on(Some(*channel), Permissions::VIEW.union(Permissions::JOIN))
+                on(Some(*channel), Permissions::VIEW) && state.let_in(viewer, *channel, None).is_ok()
             }
             Self::TextSent { to: To::Session(_, to), author, .. } => is_own(to) || is_own(author),
         };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Change, Channel, Event, Held, Member, Recording, Role, State, Target, class};
+use super::{Change, Channel, Event, Held, Member, PasswordMark, Recording, Role, State, Target, class};
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::{Overwrite, Subject};
 
@@ -15,7 +15,10 @@ impl State {
             Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
                 self.remove_member(session)
             }
-            Change::Move { session, channel } => self.place(session, channel),
+            Change::Move { session, channel, shown } => {
+                self.learn(session, channel, shown);
+                self.place(session, channel)
+            }
             Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
                 (member.mute, member.deaf) = (mute, deaf);
                 Event::Member(session)
@@ -23,7 +26,10 @@ impl State {
             Change::Present { session, flags, away, status, context } => {
                 self.set_presence(session, flags, away, status, context)
             }
-            Change::Listen { session, channel, volume } => self.listen(session, channel, volume),
+            Change::Listen { session, channel, volume, shown } => {
+                self.learn(session, Some(channel), shown);
+                self.listen(session, channel, volume)
+            }
             Change::SetTarget { session, flow, targets } => self.set_target(session, flow, targets),
             Change::Moderate { session, muted, deafened, suppressed, priority } => {
                 self.moderate(session, (muted, deafened), (suppressed, priority))
@@ -100,6 +106,15 @@ impl State {
             member.context = context.unwrap_or_else(|| member.context.clone());
             if moves { Event::Member(session) } else { Event::Presence(session) }
         })
+    }
+
+    /// Whoever has shown a channel's password needn't show it again while it stays.
+    fn learn(&mut self, session: SessionId, channel: Option<ChannelId>, shown: Option<PasswordMark>) {
+        if let (Some(member), Some(channel), Some(shown)) =
+            (self.members.get_mut(&session), channel, shown)
+        {
+            member.passwords.insert(channel, shown);
+        }
     }
 
     fn listen(&mut self, session: SessionId, channel: ChannelId, volume: Option<u32>) -> Vec<Event> {
@@ -298,10 +313,16 @@ impl State {
     /// A channel that moved brings other overwrites to those below and to the people in there.
     fn put_channel(&mut self, channel: Channel) -> Vec<Event> {
         let id = channel.id;
-        let moved = self.channels.get(&id).is_none_or(|old| old.parent != channel.parent);
+        let old = self.channels.get(&id);
+        let moved = old.is_none_or(|old| old.parent != channel.parent);
+        let relocked = old.is_none_or(|old| old.password != channel.password);
         if !moved {
             self.channels.insert(id, channel);
-            return vec![Event::Channel(id)];
+            let mut events = vec![Event::Channel(id)];
+            if relocked {
+                events.extend(self.listeners_of(id));
+            }
+            return events;
         }
         let before = self.rated();
         self.channels.insert(id, channel);
@@ -311,12 +332,19 @@ impl State {
         events
     }
 
+    /// Those who want to hear a channel are shown with it while they may.
+    pub(super) fn listeners_of(&self, channel: ChannelId) -> Vec<Event> {
+        let wanting = self.members.values().filter(|member| member.listening.contains_key(&channel));
+        wanting.map(|member| Event::Member(member.session)).collect()
+    }
+
     pub(super) fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
         let mut events = Vec::new();
         for channel in channels {
             let within: Vec<_> = self.within(*channel).map(|member| member.session).collect();
             events.extend(within.into_iter().flat_map(|session| self.place(session, None)));
             for member in self.members.values_mut() {
+                member.passwords.remove(channel);
                 if member.listening.remove(channel).is_some() {
                     events.push(Event::Member(member.session));
                 }

@@ -5,7 +5,8 @@ use thiserror::Error;
 use bytes::Bytes;
 
 use super::{
-    Channel, Held, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, OrganizationSettings, Role, Target,
+    Channel, Held, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, OrganizationSettings, PasswordMark, Role,
+    Target,
 };
 use crate::bounds::OutOfBounds;
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
@@ -20,8 +21,10 @@ pub struct Facts {
     pub now: Timestamp,
     /// The account that the request names, if there is one of that name.
     pub named: Option<Named>,
-    /// Whether the password that the request shows is the channel's.
-    pub password_fits: bool,
+    /// The password that the request shows, where it was the channel's when it was looked at.
+    pub shown: Option<PasswordMark>,
+    /// The password that the channel gets by the request.
+    pub new_password: Option<PasswordMark>,
     /// Who else is connected and concerned: those at the addresses of a ban.
     pub affected: Vec<SessionId>,
     /// Whoever asks, where that is an account that isn't connected: as the member that it would be.
@@ -60,6 +63,8 @@ pub enum Change {
         session: SessionId,
         /// Where to.
         channel: Option<ChannelId>,
+        /// The channel's password, where it was shown.
+        shown: Option<PasswordMark>,
     },
     /// A session sets its own mute and deaf flags.
     SetSelf {
@@ -91,6 +96,8 @@ pub enum Change {
         channel: ChannelId,
         /// How loud; `None` for no more.
         volume: Option<u32>,
+        /// The channel's password, where it was shown.
+        shown: Option<PasswordMark>,
     },
     /// A flow of a session's voice speaks to these; to nobody when there are none.
     SetTarget {

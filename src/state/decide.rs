@@ -67,11 +67,11 @@ impl State {
     fn decide_live(&self, asker: Asker<'_>, live: &Live, facts: &Facts) -> Result<Change, Denied> {
         match live {
             Live::Join(join) => self.decide_join(asker, ChannelId(join.channel), facts),
-            Live::Leave(_) => Ok(Change::Move { session: asker.session()?, channel: None }),
+            Live::Leave(_) => Ok(Change::Move { session: asker.session()?, channel: None, shown: None }),
             Live::SetSelf(set) => Self::decide_set_self(asker, set),
             Live::SendText(send) => self.decide_text(asker, send, facts),
-            Live::CreateChannel(create) => self.decide_create_channel(asker, create),
-            Live::EditChannel(edit) => self.decide_edit_channel(asker, edit),
+            Live::CreateChannel(create) => self.decide_create_channel(asker, create, facts),
+            Live::EditChannel(edit) => self.decide_edit_channel(asker, edit, facts),
             Live::MoveChannel(to) => self.decide_move_channel(asker, to),
             Live::RemoveChannel(remove) => {
                 Ok(Change::RemoveChannels(self.subtree(ChannelId(remove.channel))))
@@ -81,7 +81,7 @@ impl State {
             Live::LogOut(_) => Ok(Change::End(asker.session()?)),
             Live::SetUserDisabled(set) => self.decide_disable(asker, set, facts),
             Live::MoveSession(to) => self.decide_move_session(asker, *to),
-            Live::Listen(listen) => self.decide_listen(asker, *listen),
+            Live::Listen(listen) => self.decide_listen(asker, listen, facts),
             Live::SetVoiceTarget(set) => self.decide_target(asker, set),
             Live::Moderate(moderate) => self.decide_moderate(asker, *moderate),
             Live::Kick(kick) => self.decide_kick(asker, kick),

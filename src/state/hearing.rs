@@ -58,8 +58,13 @@ impl State {
             if let Some(channel) = member.channel.filter(|_| self.speaks(member)) {
                 let links = self.links_for(member, channel);
                 let group = *shared.entry((channel, links)).or_insert_with_key(|(channel, links)| {
-                    let all = std::iter::once(channel).chain(links);
-                    hearing.add(Some(*channel), all.filter_map(|one| present.get(one)).flatten().copied())
+                    let here = present.get(channel).into_iter().flatten().copied();
+                    let there = links.iter().filter_map(|link| present.get(link)).flatten().copied();
+                    // A link carries no voice out of a channel to those who aren't let in there.
+                    let there = there.filter(|listener| {
+                        self.members.get(listener).is_some_and(|listener| self.admits(listener, *channel))
+                    });
+                    hearing.add(Some(*channel), here.chain(there))
                 });
                 hearing.speeches.push(Speech { session: member.session, flow: FlowId::CHANNEL, group });
             }
@@ -94,18 +99,24 @@ impl State {
         member.channel != Some(channel)
             && self.channels.contains_key(&channel)
             && self.permissions(member, channel).contains(Permissions::LISTEN)
+            && self.admits(member, channel)
     }
 
     /// The linked channels in which somebody who speaks in a channel is heard, too.
     fn links_for(&self, member: &Member, channel: ChannelId) -> Vec<ChannelId> {
         let links = self.channels.get(&channel).map_or(&[][..], |channel| &channel.links);
-        let heard = |link: &&ChannelId| self.permissions(member, **link).contains(Permissions::SPEAK);
+        let heard = |link: &&ChannelId| {
+            self.permissions(member, **link).contains(Permissions::SPEAK) && self.admits(member, **link)
+        };
         links.iter().filter(heard).copied().collect()
     }
 
     /// Whom a target reaches.
     fn reached(&self, speaker: &Member, target: Target, present: &Present) -> Vec<SessionId> {
-        let may = |on| self.permissions_on(speaker, on).contains(Permissions::WHISPER);
+        let may = |on: Option<ChannelId>| {
+            self.permissions_on(speaker, on).contains(Permissions::WHISPER)
+                && on.is_none_or(|channel| self.admits(speaker, channel))
+        };
         let hears = |member: &&Member| member.hears() && may(member.channel);
         match target {
             Target::Session(session) => {

@@ -37,6 +37,11 @@ pub enum Target {
     Role(RoleId),
 }
 
+/// Which password a channel has. Another password has another mark, even where it is the same words: it is the salt of
+/// what is stored. So whoever knew the one before doesn't know the new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PasswordMark(pub [u8; 16]);
+
 /// A connected session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, as the protocol has them")]
@@ -69,6 +74,8 @@ pub struct Member {
     pub context: Bytes,
     /// The channels that it hears without being there, each with a volume in percent.
     pub listening: BTreeMap<ChannelId, u32>,
+    /// The passwords of channels that it has shown.
+    pub passwords: BTreeMap<ChannelId, PasswordMark>,
     /// To whom its flows speak, beside the one to its channel.
     pub targets: BTreeMap<u32, Vec<Target>>,
     /// What its packets carry.
@@ -107,6 +114,7 @@ impl Member {
             status: String::new(),
             context: Bytes::new(),
             listening: BTreeMap::new(),
+            passwords: BTreeMap::new(),
             targets: BTreeMap::new(),
             ssrc,
             kind: MemberKind::Native,

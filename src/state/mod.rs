@@ -12,6 +12,7 @@ mod change;
 mod class;
 mod classes;
 mod decide;
+mod door;
 mod due;
 mod event;
 mod hearing;
@@ -29,7 +30,7 @@ pub use decide::{Asked, Own, imagined};
 pub use event::{Access, Event};
 pub use hearing::{Group, Hearing, Speech};
 pub use inspect::{Difference, Explained, ExplainedStep, Reason};
-pub use member::{Held, Member, Target};
+pub use member::{Held, Member, PasswordMark, Target};
 pub use refresh::Standing;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -76,8 +77,8 @@ pub struct Channel {
     pub position: i32,
     /// How its voice travels; 0 is clear, the only one so far. Fixed at creation.
     pub mode: u8,
-    /// Whether a password must be known to join.
-    pub password: bool,
+    /// The password that must be known to be let in; `None` for none.
+    pub password: Option<PasswordMark>,
     /// Sessions at most; 0 for any number.
     pub user_limit: u32,
     /// A temporary channel goes once it has been empty for so many milliseconds.
@@ -98,7 +99,7 @@ impl Channel {
             description: String::new(),
             position: 0,
             mode: 0,
-            password: false,
+            password: None,
             user_limit: 0,
             temporary_ms: None,
             voice: VoicePolicy::default(),
@@ -332,3 +333,5 @@ impl State {
 mod model;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ways;

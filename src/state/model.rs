@@ -1,5 +1,5 @@
 //! The state against a model: an evaluation and a routing so naive that they are obviously right, over random trees,
-//! roles, overwrites, moves, grants that end, links, listeners and voice targets. The seeds are fixed, so a failure here
+//! roles, overwrites, moves, grants that end, passwords, links, listeners and voice targets. The seeds are fixed, so a failure here
 //! fails everywhere.
 
 use proptest::prelude::*;
@@ -12,9 +12,10 @@ use crate::permission::Subject;
 use crate::protocol::wire::{self, request, set_overwrite, voice_target};
 
 /// Permissions that overwrites and roles of the model are about.
-const ABOUT: [Permissions; 6] = [
+const ABOUT: [Permissions; 7] = [
     Permissions::VIEW,
     Permissions::JOIN,
+    Permissions::EDIT_CHANNEL,
     Permissions::SPEAK,
     Permissions::WHISPER,
     Permissions::LISTEN,
@@ -77,10 +78,20 @@ fn naive(state: &State, member: &Member, channel: ChannelId, permission: Permiss
     allowed && (permission == Permissions::VIEW || naive(state, member, channel, Permissions::VIEW))
 }
 
+/// Whether somebody is let into a channel: is there, may edit it, or may join it and knows its password.
+fn lets_in(state: &State, member: &Member, channel: ChannelId) -> bool {
+    let password = state.channels[&channel].password;
+    let knows = password.is_none() || member.passwords.get(&channel).copied() == password;
+    member.channel == Some(channel)
+        || naive(state, member, channel, Permissions::EDIT_CHANNEL)
+        || (naive(state, member, channel, Permissions::JOIN) && knows)
+}
+
 /// Who hears what is said in a channel, by being there or by listening.
 fn in_earshot(state: &State, listener: &Member, channel: ChannelId) -> bool {
-    let listens =
-        listener.listening.contains_key(&channel) && naive(state, listener, channel, Permissions::LISTEN);
+    let listens = listener.listening.contains_key(&channel)
+        && naive(state, listener, channel, Permissions::LISTEN)
+        && lets_in(state, listener, channel);
     !listener.deaf && !listener.deafened && (listener.channel == Some(channel) || listens)
 }
 
@@ -95,7 +106,10 @@ fn hears(state: &State, speaker: &Member, flow: FlowId, listener: &Member) -> bo
             return false;
         }
         let linked = |link: &ChannelId| {
-            naive(state, speaker, *link, Permissions::SPEAK) && in_earshot(state, listener, *link)
+            naive(state, speaker, *link, Permissions::SPEAK)
+                && lets_in(state, speaker, *link)
+                && lets_in(state, listener, channel)
+                && in_earshot(state, listener, *link)
         };
         return in_earshot(state, listener, channel) || state.channels[&channel].links.iter().any(linked);
     }
@@ -103,7 +117,9 @@ fn hears(state: &State, speaker: &Member, flow: FlowId, listener: &Member) -> bo
         return false;
     }
     let may = |on: Option<ChannelId>| match on {
-        Some(channel) => naive(state, speaker, channel, Permissions::WHISPER),
+        Some(channel) => {
+            naive(state, speaker, channel, Permissions::WHISPER) && lets_in(state, speaker, channel)
+        }
         None => {
             grants(state, speaker, Permissions::WHISPER) || grants(state, speaker, Permissions::ADMINISTER)
         }
@@ -132,6 +148,11 @@ fn hears(state: &State, speaker: &Member, flow: FlowId, listener: &Member) -> bo
             }),
         })
     })
+}
+
+/// None, or one of two.
+fn password() -> impl Strategy<Value = String> {
+    proptest::sample::select(vec!["", "one", "another"]).prop_map(str::to_owned)
 }
 
 fn permissions() -> impl Strategy<Value = u64> {
@@ -175,6 +196,9 @@ fn change() -> impl Strategy<Value = request::Body> {
         1 => (1..8_u64, 0..8_u64).prop_map(|(channel, parent)| {
             Body::MoveChannel(wire::MoveChannel { channel, parent, position: 0 })
         }),
+        1 => (1..8_u64, password()).prop_map(|(channel, password)| {
+            Body::EditChannel(wire::EditChannel { channel, password: Some(password), ..Default::default() })
+        }),
         1 => (0..8_u64, 0..9_u64).prop_map(|(parent, name)| {
             Body::CreateChannel(wire::CreateChannel { parent, name: format!("channel {name}"), ..Default::default() })
         }),
@@ -195,12 +219,14 @@ fn deed() -> impl Strategy<Value = request::Body> {
         links,
     });
     prop_oneof![
-        4 => (1..8_u64).prop_map(|channel| Body::Join(wire::Join { channel, ..Default::default() })),
+        4 => (1..8_u64, password()).prop_map(|(channel, password)| Body::Join(wire::Join { channel, password })),
         1 => Just(Body::Leave(wire::Leave {})),
         2 => any::<(Option<bool>, Option<bool>, Option<bool>)>().prop_map(|(mute, deaf, away)| {
             Body::SetSelf(wire::SetSelf { mute, deaf, away, ..Default::default() })
         }),
-        2 => (1..8_u64, any::<bool>()).prop_map(|(channel, on)| Body::Listen(wire::Listen { channel, on, volume: 0 })),
+        2 => (1..8_u64, any::<bool>(), password()).prop_map(|(channel, on, password)| {
+            Body::Listen(wire::Listen { channel, on, volume: 0, password })
+        }),
         2 => (2..4_u32, proptest::collection::vec(target, 0..3)).prop_map(|(flow, targets)| {
             Body::SetVoiceTarget(wire::SetVoiceTarget { flow, targets })
         }),

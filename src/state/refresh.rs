@@ -28,7 +28,7 @@ impl State {
         let changed: Vec<_> =
             channels.iter().filter(|(id, channel)| is_other(id, channel)).map(|(id, _)| *id).collect();
         let mut events = self.remove_channels(&gone);
-        events.extend(changed.into_iter().map(Event::Channel));
+        events.extend(changed.iter().copied().map(Event::Channel));
         if self.roles != roles {
             events.push(Event::Roles);
         }
@@ -36,6 +36,8 @@ impl State {
             events.push(Event::OrganizationSettings);
         }
         (self.channels, self.roles, self.overwrites) = (channels, roles, overwrites);
+        // Their passwords may be others.
+        events.extend(changed.into_iter().flat_map(|channel| self.listeners_of(channel)));
         (self.settings, self.named, self.limits) = (settings, named, limits);
         self.next_channel = self.next_channel.max(next_channel);
         self.next_role = self.next_role.max(next_role);

@@ -89,7 +89,21 @@ pub(super) fn facts(state: &State, body: &request::Body) -> Facts {
         second_factor: member.second_factor,
         last_owner: member.holds(OWNER) && owners() == 1,
     });
-    Facts { now: state.now.wall, named, ..Facts::default() }
+    let (shown, new_password) = match body {
+        request::Body::Join(join) => (mark_of(&join.password), None),
+        request::Body::Listen(listen) => (mark_of(&listen.password), None),
+        request::Body::CreateChannel(create) => (None, mark_of(&create.password)),
+        request::Body::EditChannel(edit) => (None, edit.password.as_deref().and_then(mark_of)),
+        _ => (None, None),
+    };
+    Facts { now: state.now.wall, named, shown, new_password, ..Facts::default() }
+}
+
+/// Which password these words are, as if each were stored under a salt that says it.
+pub(super) fn mark_of(words: &str) -> Option<PasswordMark> {
+    let mut mark = PasswordMark::default();
+    mark.0.iter_mut().zip(words.bytes()).for_each(|(byte, word)| *byte = word);
+    (!words.is_empty()).then_some(mark)
 }
 
 /// A moment of both clocks, in milliseconds.
@@ -122,7 +136,7 @@ fn permitted(state: &State, session: u64, body: request::Body) -> Result<(), Den
     state.permit(asker, Call::from(body).operation(), on)
 }
 
-fn make(state: &mut State, session: u64, body: impl std::borrow::Borrow<request::Body>) -> Vec<Event> {
+pub(super) fn make(state: &mut State, session: u64, body: impl std::borrow::Borrow<request::Body>) -> Vec<Event> {
     let change = ask(state, session, body.borrow()).unwrap();
     state.apply(change)
 }
@@ -416,16 +430,20 @@ fn a_full_channel_and_one_with_a_password_are_entered_by_who_may() {
     make(&mut state, 1, request::Body::EditChannel(edit));
     let join = request::Body::Join(wire::Join { channel: 4, ..Default::default() });
     assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
-    let knows = Facts { password_fits: true, ..Facts::default() };
-    let change = state.decide(Actor::Session(SessionId(2)), &asked(join.clone()), &knows).unwrap();
-    state.apply(change);
-    let full = state.decide(Actor::Session(SessionId(4)), &asked(join.clone()), &knows);
-    assert_eq!(full, Err(Denied::ChannelFull(1)));
-    assert!(
-        state.decide(Actor::Session(SessionId(3)), &asked(join.clone()), &knows).is_ok(),
-        "who may move others there"
-    );
-    assert!(ask(&state, 1, &join).is_ok(), "who may edit it");
+    let wrong = request::Body::Join(wire::Join { channel: 4, password: "guess".to_owned() });
+    assert_eq!(ask(&state, 2, &wrong), Err(Denied::ChannelPassword));
+    let right = request::Body::Join(wire::Join { channel: 4, password: "secret".to_owned() });
+    make(&mut state, 2, &right);
+    assert_eq!(ask(&state, 4, &right), Err(Denied::ChannelFull(1)));
+    assert!(ask(&state, 3, &right).is_ok(), "whoever may move others there");
+    assert!(ask(&state, 1, &join).is_ok(), "whoever may edit it");
+    // Whoever has shown it needn't again, until it is another.
+    make(&mut state, 2, request::Body::Leave(wire::Leave {}));
+    assert!(ask(&state, 2, &join).is_ok());
+    let another =
+        wire::EditChannel { channel: 4, password: Some("other".to_owned()), ..Default::default() };
+    make(&mut state, 1, request::Body::EditChannel(another));
+    assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
 }
 
 pub(super) fn follow(view: &mut wire::Snapshot, event: wire::event::Body) {

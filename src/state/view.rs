@@ -115,7 +115,7 @@ impl State {
             // Identifiers are dense counters, so the low half is unique for four thousand million channels.
             alias: (channel.id.0 & u64::from(u32::MAX)) as u32,
             user_limit: channel.user_limit,
-            password: channel.password,
+            password: channel.password.is_some(),
             temporary_ms: channel.temporary_ms,
             links: channel.links.iter().filter(visible).map(|link| link.0).collect(),
             voice: Some(wire::VoicePolicy {

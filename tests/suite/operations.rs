@@ -75,7 +75,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             Body::SetUserDisabled(set)
         }
         "move_session" => Body::MoveSession(wire::MoveSession { session, channel: 0 }),
-        "listen" => Body::Listen(wire::Listen { channel, on: true, volume: 0 }),
+        "listen" => Body::Listen(wire::Listen { channel, on: true, ..Default::default() }),
         "set_voice_target" => {
             let to = Some(wire::voice_target::To::Session(session));
             let targets = vec![wire::VoiceTarget { to, ..Default::default() }];

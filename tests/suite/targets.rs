@@ -158,6 +158,52 @@ async fn a_listener_hears_a_channel_without_being_there() {
     carol.stop_listening(general).await.unwrap();
 }
 
+/// Sends twenty frames: those who are named hear all of them, the others none.
+async fn twenty_frames(speaker: &Session, flow: FlowId, word: u8, all: &mut [(&str, VoiceIn)], who: &[&str]) {
+    for frame in 0..20 {
+        speaker.speaker_on(flow).send(&[word, frame]);
+    }
+    for (name, voice) in all {
+        let mut heard = 0;
+        while who.contains(name) && heard < 20 {
+            let frame = hear(voice).await.unwrap_or_else(|| unreachable!("{name} hears {heard} of {word}"));
+            assert_eq!(frame.payload[0], word, "{name}");
+            heard += 1;
+        }
+        assert!(silence(voice).await, "{name} hears {word}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_without_the_password_hears_none_of_twenty_frames_and_is_heard_by_nobody_in_there() {
+    let (_server, [root, alice, bob, carol]) = four().await;
+    let (general, social) = (channel_id(&root, "General"), channel_id(&root, "Social"));
+    let password = |words: &str| ChannelEdit { password: Some(words.to_owned()), ..ChannelEdit::default() };
+    // Carol listened before there was a password.
+    carol.listen(general, 100).await.unwrap();
+    root.link_channels(general, social, true).await.unwrap();
+    root.edit_channel_with(general, password("open sesame")).await.unwrap();
+    let mut all = [("root", root.voice()), ("bob", bob.voice()), ("carol", carol.voice())];
+    twenty_frames(&alice, FlowId::CHANNEL, 1, &mut all, &["root", "bob"]).await;
+    assert_eq!(code(carol.listen(general, 100).await), ErrorCode::ChannelPassword);
+    assert_eq!(code(carol.listen_with_password(general, 100, "guess").await), ErrorCode::ChannelPassword);
+    let shout = Target::Channel { channel: general, subtree: false, links: false };
+    assert_eq!(code(carol.set_voice_target(WHISPER, &[shout]).await), ErrorCode::ChannelPassword);
+    assert_eq!(code(carol.text_channel(general, "hello").await), ErrorCode::ChannelPassword);
+    carol.set_voice_target(WHISPER, &[Target::Session(bob.id()), Target::Role(RoleId(1))]).await.unwrap();
+    let mut inside = [("root", root.voice()), ("alice", alice.voice()), ("bob", bob.voice())];
+    twenty_frames(&carol, WHISPER, 2, &mut inside, &[]).await;
+    twenty_frames(&carol, FlowId::CHANNEL, 3, &mut inside, &[]).await;
+    // Whoever shows it hears and is heard, until it is another.
+    carol.listen_with_password(general, 100, "open sesame").await.unwrap();
+    twenty_frames(&alice, FlowId::CHANNEL, 4, &mut all, &["root", "bob", "carol"]).await;
+    twenty_frames(&carol, WHISPER, 5, &mut inside, &["root", "bob"]).await;
+    carol.text_channel(general, "hello").await.unwrap();
+    root.edit_channel_with(general, password("open barley")).await.unwrap();
+    twenty_frames(&alice, FlowId::CHANNEL, 6, &mut all, &["root", "bob"]).await;
+    twenty_frames(&carol, WHISPER, 7, &mut inside, &[]).await;
+}
+
 #[tokio::test]
 async fn who_is_suppressed_or_muted_by_others_is_not_heard_and_the_flags_are_shown() {
     let (server, [root, alice, bob, carol]) = four().await;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::admin::Limit;
-use crate::cli::connect::{Acting, channel_password, password};
+use crate::cli::connect::{Acting, JoinPassword, channel_password, password};
 use crate::cli::span::Span;
 use crate::cli::words::{bitrate, frame, known_permissions, permissions, reach};
 use crate::permission::{Permissions, Reach};
@@ -90,6 +90,8 @@ pub(super) enum Command {
         /// No longer.
         #[arg(long)]
         off: bool,
+        #[command(flatten)]
+        password: JoinPassword,
     },
 }
 

@@ -264,7 +264,7 @@ export class Session extends View {
 
   /** Hears a channel without being there, or no more. @param {number} channel @param {boolean} on @param {number} [volume] In percent. */
   async listen(channel, on, volume = 100) {
-    await this.request('listen', { channel, on, volume });
+    await this.request('listen', { channel, on, volume, password: (on && this.passwords.get(channel)) || '' });
     if (on) this.listened.set(channel, volume);
     else this.listened.delete(channel);
   }

@@ -1,7 +1,8 @@
 //! The channel tree, and what everybody meets.
 
 use super::super::{
-    Asker, Change, Channel, Denied, MAX_DEPTH, MAX_LINKS, OrganizationSettings, State, VoicePolicy,
+    Asker, Change, Channel, Denied, Facts, MAX_DEPTH, MAX_LINKS, OrganizationSettings, PasswordMark, State,
+    VoicePolicy,
 };
 use super::optional;
 use crate::bounds::{Registration, check_bitrate, check_description, check_frame, check_last_speakers};
@@ -19,6 +20,7 @@ impl State {
         &self,
         asker: Asker<'_>,
         create: &wire::CreateChannel,
+        facts: &Facts,
     ) -> Result<Change, Denied> {
         let parent = optional(create.parent);
         let temporary = self.authorize(asker, Permissions::CREATE_TEMPORARY, parent);
@@ -40,7 +42,7 @@ impl State {
             description: create.description.clone(),
             position: create.position,
             mode: 0,
-            password: !create.password.is_empty(),
+            password: new_password(&create.password, facts),
             user_limit: create.user_limit,
             temporary_ms: create.temporary_ms,
             voice: voice_policy(create.voice.as_ref())?,
@@ -52,6 +54,7 @@ impl State {
         &self,
         asker: Asker<'_>,
         edit: &wire::EditChannel,
+        facts: &Facts,
     ) -> Result<Change, Denied> {
         let mut channel = self.editable(asker, edit.channel)?;
         if let Some(name) = &edit.name {
@@ -63,7 +66,7 @@ impl State {
             channel.description.clone_from(description);
         }
         if let Some(password) = &edit.password {
-            channel.password = !password.is_empty();
+            channel.password = new_password(password, facts);
         }
         if edit.voice.is_some() {
             channel.voice = voice_policy(edit.voice.as_ref())?;
@@ -178,6 +181,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// What a channel's password is from now on; none where it is empty.
+fn new_password(password: &str, facts: &Facts) -> Option<PasswordMark> {
+    (!password.is_empty()).then(|| facts.new_password.unwrap_or_default())
 }
 
 fn voice_policy(wanted: Option<&wire::VoicePolicy>) -> Result<VoicePolicy, Denied> {

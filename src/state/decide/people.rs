@@ -15,18 +15,16 @@ impl State {
         channel: ChannelId,
         facts: &Facts,
     ) -> Result<Change, Denied> {
-        let session = asker.session()?;
+        let (own, session) = (asker.connected()?, asker.session()?);
+        self.let_in(own, channel, facts.shown)?;
         let there = self.channels.get(&channel).ok_or(Denied::NoSuchChannel)?;
-        let looks_after = self.authorize(asker, Permissions::EDIT_CHANNEL, Some(channel)).is_ok();
-        if there.password && !looks_after && !facts.password_fits {
-            return Err(Denied::ChannelPassword);
-        }
         if !self.has_room(channel, session)
             && self.authorize(asker, Permissions::MOVE_OTHERS, Some(channel)).is_err()
         {
             return Err(Denied::ChannelFull(there.user_limit));
         }
-        Ok(Change::Move { session, channel: Some(channel) })
+        let shown = facts.shown.filter(|shown| there.password == Some(*shown));
+        Ok(Change::Move { session, channel: Some(channel), shown })
     }
 
     /// Whether another session may be in a channel.
@@ -72,7 +70,7 @@ impl State {
         match send.to {
             Some(send_text::To::Channel(channel)) => {
                 let channel = ChannelId(channel);
-                self.authorize(asker, Permissions::TEXT, Some(channel))?;
+                self.authorize_within(asker, Permissions::TEXT, channel)?;
                 Ok(Change::TextChannel { from, channel, text, at })
             }
             Some(send_text::To::Session(session)) => {
@@ -92,12 +90,16 @@ impl State {
     ) -> Result<Change, Denied> {
         let (session, channel) = (SessionId(to.session), optional(to.channel));
         let moved = self.moderated(asker, session, Permissions::MOVE_OTHERS)?;
-        self.authorize(asker, Permissions::MOVE_OTHERS, channel)?;
+        match channel {
+            // Nobody puts anybody, themselves among them, where they wouldn't be let in.
+            Some(channel) => self.authorize_within(asker, Permissions::MOVE_OTHERS, channel)?,
+            None => self.authorize(asker, Permissions::MOVE_OTHERS, None)?,
+        }
         // What they may do there is evaluated anew, but nobody is put where they see nothing.
         if channel.is_some_and(|channel| !self.permissions(moved, channel).contains(Permissions::VIEW)) {
             return Err(Denied::OutOfRange("they may not see that channel; allow them to view it first"));
         }
-        Ok(Change::Move { session, channel })
+        Ok(Change::Move { session, channel, shown: None })
     }
 
     /// Somebody whom an asker may moderate: by a permission where they are, and a higher rank.

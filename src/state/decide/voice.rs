@@ -1,6 +1,6 @@
 //! Voice beyond one's own channel: listeners, voice targets, recordings.
 
-use super::super::{Asker, Change, Denied, State, Target};
+use super::super::{Asker, Change, Denied, Facts, State, Target};
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, voice_target};
@@ -18,14 +18,20 @@ const MAX_LISTENING: usize = 32;
 const LOUDEST: u32 = 200;
 
 impl State {
-    pub(super) fn decide_listen(&self, asker: Asker<'_>, listen: wire::Listen) -> Result<Change, Denied> {
-        let wire::Listen { channel, on, volume } = listen;
-        let (session, channel) = (asker.session()?, ChannelId(channel));
+    pub(super) fn decide_listen(
+        &self,
+        asker: Asker<'_>,
+        listen: &wire::Listen,
+        facts: &Facts,
+    ) -> Result<Change, Denied> {
+        let &wire::Listen { channel, on, volume, .. } = listen;
+        let (own, session, channel) = (asker.connected()?, asker.session()?, ChannelId(channel));
         if !on {
-            return Ok(Change::Listen { session, channel, volume: None });
+            return Ok(Change::Listen { session, channel, volume: None, shown: None });
         }
         self.authorize(asker, Permissions::LISTEN, Some(channel))?;
-        let listening = &asker.connected()?.listening;
+        self.let_in(own, channel, facts.shown)?;
+        let listening = &own.listening;
         if listening.len() >= MAX_LISTENING && !listening.contains_key(&channel) {
             return Err(Denied::OutOfRange("one listens to 32 channels at most; give up another first"));
         }
@@ -33,7 +39,9 @@ impl State {
         if volume > LOUDEST {
             return Err(Denied::OutOfRange("a volume is 1 to 200 percent"));
         }
-        Ok(Change::Listen { session, channel, volume: Some(volume) })
+        let password = self.channels.get(&channel).and_then(|there| there.password);
+        let shown = facts.shown.filter(|shown| password == Some(*shown));
+        Ok(Change::Listen { session, channel, volume: Some(volume), shown })
     }
 
     pub(super) fn decide_target(
@@ -61,7 +69,7 @@ impl State {
             }
             Some(voice_target::To::Channel(channel)) => {
                 let (subtree, links, channel) = (target.subtree, target.links, ChannelId(channel));
-                self.authorize(asker, Permissions::WHISPER, Some(channel))?;
+                self.authorize_within(asker, Permissions::WHISPER, channel)?;
                 Ok(Target::Channel { channel, subtree, links })
             }
             Some(voice_target::To::Role(role)) => {
@@ -83,6 +91,16 @@ impl State {
         match self.recordings.get(&channel) {
             Some(recording) => Err(Denied::Recorded(recording.name.clone())),
             None => Ok(Change::Record { channel, by: own.session }),
+        }
+    }
+
+    /// Whether an asker may hear what was recorded in a channel: whoever may record there and is let in. What was
+    /// recorded in a channel that is gone is for whoever may record and sets what everybody meets.
+    pub fn may_hear_recordings(&self, asker: Asker<'_>, channel: ChannelId) -> Result<(), Denied> {
+        if self.channels.contains_key(&channel) {
+            self.authorize_within(asker, Permissions::RECORD, channel)
+        } else {
+            self.authorize(asker, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None)
         }
     }
 

@@ -49,7 +49,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             vec![Body::SetUserDisabled(wire::SetUserDisabled { name: user(), disabled: true })]
         }
         "move_session" => vec![Body::MoveSession(wire::MoveSession { session, channel: own })],
-        "listen" => vec![Body::Listen(wire::Listen { channel, on: true, volume: 0 })],
+        "listen" => vec![Body::Listen(wire::Listen { channel, on: true, ..Default::default() })],
         "set_voice_target" => {
             use wire::voice_target::To;
             let target = |to| {
