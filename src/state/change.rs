@@ -311,6 +311,11 @@ pub enum Denied {
     /// Permissions are lacking.
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
+    /// Below the channel are some that the asker may not edit.
+    #[error(
+        "below this channel are some that you may not edit, or don't see; ask whoever looks after them"
+    )]
+    NotAllBelow,
     /// It is for who has a higher rank.
     #[error("this is for who has a higher rank than that; nobody acts on a rank at or above their own")]
     Outranked,
@@ -445,6 +450,7 @@ impl Denied {
             Self::NoRecording => ErrorCode::Unsupported,
             Self::Forbidden(_)
             | Self::NotAllowed(_)
+            | Self::NotAllBelow
             | Self::OwnerByChannel
             | Self::OwnAccount
             | Self::NoAccount

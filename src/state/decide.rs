@@ -74,7 +74,8 @@ impl State {
             Live::EditChannel(edit) => self.decide_edit_channel(asker, edit, facts),
             Live::MoveChannel(to) => self.decide_move_channel(asker, to),
             Live::RemoveChannel(remove) => {
-                Ok(Change::RemoveChannels(self.subtree(ChannelId(remove.channel))))
+                let all = self.editable_below(asker, ChannelId(remove.channel))?;
+                Ok(Change::RemoveChannels(all))
             }
             Live::LinkChannels(link) => self.decide_link(asker, *link),
             Live::EditOrganization(edit) => self.decide_settings(asker, edit),

@@ -400,6 +400,40 @@ fn a_dry_run_is_what_then_happens() {
     });
 }
 
+/// Whoever moves a channel without managing roles gives nobody, themselves neither, more than they had.
+#[test]
+fn a_move_without_manage_roles_gives_nobody_more() {
+    let moved = std::cell::Cell::new(0);
+    run(7, 10_000, &(changes(), 1..8_u64, 0..8_u64), |(steps, channel, parent)| {
+        let mut state = begin();
+        let edits = Permissions::EDIT_CHANNEL.union(Permissions::CREATE_CHANNEL);
+        let officer = state.roles[&RoleId(2)].clone();
+        state.apply(Change::PutRole(Role { allow: officer.allow.union(edits), ..officer }));
+        for step in &steps {
+            take(&mut state, step);
+        }
+        let to = request::Body::MoveChannel(wire::MoveChannel { channel, parent, position: 0 });
+        let Ok(change) = ask(&state, 2, &to) else { return Ok(()) };
+        let mover = state.member(SessionId(2)).unwrap();
+        if [Permissions::ADMINISTER, Permissions::MANAGE_ROLES].iter().any(|one| grants(&state, mover, *one))
+        {
+            return Ok(());
+        }
+        moved.set(moved.get() + 1);
+        let rights = |state: &State| {
+            let pairs = state.members().flat_map(|member| state.channels.keys().map(move |on| (member, *on)));
+            pairs.map(|(member, on)| (member.session, on, state.permissions(member, on))).collect::<Vec<_>>()
+        };
+        let before = rights(&state);
+        state.apply(change);
+        for ((session, on, had), (.., has)) in before.into_iter().zip(rights(&state)) {
+            prop_assert!(had.contains(has), "{} has {} on {}, and had {}", session, has, on, had);
+        }
+        Ok(())
+    });
+    assert!(moved.get() > 500, "{} were moved", moved.get());
+}
+
 /// Whatever happens: who hears whom is what the permissions say, people are only where they may see, recordings only run
 /// for who may record, and a client that only follows events sees what a fresh snapshot shows.
 #[test]

@@ -218,6 +218,69 @@ fn a_removed_channel_takes_those_below_and_nobody_is_lost() {
     assert_eq!(state.snapshot(None).channels.len(), 1);
 }
 
+/// Officers may edit and create channels from here on, and one is connected as session 3.
+fn with_an_editor() -> State {
+    let mut stored = stored();
+    let edits = Permissions::EDIT_CHANNEL.union(Permissions::CREATE_CHANNEL);
+    stored.roles[1].allow = stored.roles[1].allow.union(edits);
+    let mut state = State::new(stored, moment(1));
+    arrive(&mut state, member(1, &[1]));
+    arrive(&mut state, member(2, &[3]));
+    arrive(&mut state, member(3, &[2]));
+    state
+}
+
+fn overwrite(channel: u64, role: u64, allow: Permissions, deny: Permissions, reach: i32) -> request::Body {
+    request::Body::SetOverwrite(wire::SetOverwrite {
+        channel,
+        subject: Some(wire::set_overwrite::Subject::Role(role)),
+        allow: allow.bits(),
+        deny: deny.bits(),
+        reach,
+    })
+}
+
+#[test]
+fn whoever_removes_or_moves_a_channel_may_edit_all_that_is_below_it() {
+    let remove = |channel| request::Body::RemoveChannel(wire::RemoveChannel { channel });
+    for withheld in [Permissions::VIEW, Permissions::EDIT_CHANNEL] {
+        let mut state = with_an_editor();
+        assert!(ask(&state, 3, &remove(1)).is_ok() && ask(&state, 3, &shift(1, 4)).is_ok());
+        make(&mut state, 1, overwrite(3, 2, Permissions::NONE, withheld, 0));
+        for body in [remove(1), remove(2), shift(1, 4), shift(2, 4), shift(2, 0)] {
+            assert_eq!(ask(&state, 3, &body), Err(Denied::NotAllBelow), "{body:?} without {withheld}");
+        }
+        assert!(ask(&state, 3, &remove(4)).is_ok(), "nothing is below it");
+        assert!(ask(&state, 1, &remove(1)).is_ok(), "an owner may");
+    }
+}
+
+#[test]
+fn a_move_that_leaves_denials_behind_or_comes_under_allowances_needs_manage_roles() {
+    let none = Permissions::NONE;
+    let refused = Err(Denied::Forbidden(Permissions::MANAGE_ROLES));
+    // What is denied above holds below; at the top it wouldn't.
+    for whom in [2, 3] {
+        let mut state = with_an_editor();
+        make(&mut state, 1, overwrite(1, whom, none, Permissions::SPEAK, 0));
+        assert_eq!(ask(&state, 3, &shift(2, 0)), refused, "out of it, role {whom}");
+        assert_eq!(ask(&state, 3, &shift(2, 4)), refused, "out of it to another parent, role {whom}");
+        assert!(ask(&state, 3, &shift(3, 1)).is_ok(), "within it");
+        assert!(ask(&state, 3, &shift(4, 1)).is_ok(), "into it: there less is allowed");
+        assert!(ask(&state, 1, &shift(2, 0)).is_ok(), "by an owner");
+        // Whoever manages roles where the denial stands may.
+        make(&mut state, 1, overwrite(1, 2, Permissions::MANAGE_ROLES, none, 1));
+        assert!(ask(&state, 3, &shift(2, 0)).is_ok(), "by whoever manages roles there, role {whom}");
+    }
+    let mut state = with_an_editor();
+    make(&mut state, 1, overwrite(4, 2, Permissions::RECORD, none, 2));
+    assert_eq!(ask(&state, 3, &shift(2, 4)), refused, "to where more is allowed");
+    make(&mut state, 1, overwrite(4, 2, Permissions::RECORD, none, 1));
+    assert!(ask(&state, 3, &shift(2, 4)).is_ok(), "it doesn't reach below");
+    let place = request::Body::MoveChannel(wire::MoveChannel { channel: 2, parent: 1, position: 7 });
+    assert!(ask(&state, 3, &place).is_ok(), "among its siblings");
+}
+
 #[test]
 fn the_server_fills_up_and_a_returning_session_still_fits() {
     let mut state = state();

@@ -8,7 +8,7 @@ use super::optional;
 use crate::bounds::{Registration, check_bitrate, check_description, check_frame, check_last_speakers};
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
-use crate::permission::Permissions;
+use crate::permission::{Overwrite, Permissions};
 use crate::protocol::MAX_TEXT;
 use crate::protocol::wire;
 
@@ -83,12 +83,14 @@ impl State {
     ) -> Result<Change, Denied> {
         let mut channel = self.editable(asker, to.channel)?;
         let parent = optional(to.parent);
+        self.editable_below(asker, channel.id)?;
         self.authorize(asker, Permissions::CREATE_CHANNEL, parent)?;
         if parent.is_some_and(|parent| self.path(parent).contains(&channel.id)) {
             return Err(Denied::Cycle);
         }
         self.check_depth(parent, self.height(channel.id))?;
         self.check_sibling(parent, &channel.name, Some(channel.id))?;
+        self.may_inherit_anew(asker, channel.parent, parent)?;
         (channel.parent, channel.position) = (parent, to.position);
         Ok(Change::PutChannel(channel))
     }
@@ -97,6 +99,39 @@ impl State {
         let channel = ChannelId(channel);
         self.authorize(asker, Permissions::EDIT_CHANNEL, Some(channel))?;
         self.channels.get(&channel).cloned().ok_or(Denied::NoSuchChannel)
+    }
+
+    /// A channel and all below it, each before its parent, where the asker may edit every one of them.
+    pub(super) fn editable_below(
+        &self,
+        asker: Asker<'_>,
+        channel: ChannelId,
+    ) -> Result<Vec<ChannelId>, Denied> {
+        let all = self.subtree(channel);
+        let edits = |one: &ChannelId| self.authorize(asker, Permissions::EDIT_CHANNEL, Some(*one)).is_ok();
+        if all.iter().all(edits) { Ok(all) } else { Err(Denied::NotAllBelow) }
+    }
+
+    /// Whether an asker may have a channel inherit from another parent. Where it leaves no denial behind and comes under
+    /// no allowance, nobody may do more there afterwards: what is inherited only ever takes away. Otherwise the asker has
+    /// to manage roles where those overwrites stand, as for changing them.
+    fn may_inherit_anew(
+        &self,
+        asker: Asker<'_>,
+        from: Option<ChannelId>,
+        to: Option<ChannelId>,
+    ) -> Result<(), Denied> {
+        let path = |channel: Option<ChannelId>| channel.map_or(Vec::new(), |channel| self.path(channel));
+        let (from, to) = (path(from), path(to));
+        let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
+        let inherited = |on: &ChannelId, what: fn(&Overwrite) -> Permissions| {
+            let reaching = self.overwrites_on(*on).iter().filter(|one| one.reach.holds(false));
+            reaching.map(what).any(|permissions| !permissions.is_empty())
+        };
+        let left = from[common..].iter().filter(|on| inherited(on, |one| one.deny));
+        let met = to[common..].iter().filter(|on| inherited(on, |one| one.allow));
+        let manages = |on: &ChannelId| self.authorize(asker, Permissions::MANAGE_ROLES, Some(*on)).is_ok();
+        if left.chain(met).all(manages) { Ok(()) } else { Err(Denied::Forbidden(Permissions::MANAGE_ROLES)) }
     }
 
     fn check_depth(&self, parent: Option<ChannelId>, height: usize) -> Result<(), Denied> {
