@@ -422,6 +422,50 @@ fn a_privilege_does_not_travel_with_a_move() {
 }
 
 #[test]
+fn what_holds_everywhere_needs_a_role_and_a_channel_gives_no_more_than_holds_in_it() {
+    let mut state = state();
+    arrive(&mut state, member(3, &[3]));
+    arrive(&mut state, member(4, &[2]));
+    arrive(&mut state, Member { user: None, ..member(5, &[4]) });
+    // A member moderates channel 1, and nothing else.
+    let all = Permissions::MUTE_OTHERS.union(Permissions::PRIORITY).union(Permissions::KICK);
+    let host = wire::SetOverwrite {
+        channel: 1,
+        subject: Some(wire::set_overwrite::Subject::User("user3".to_owned())),
+        allow: all.bits(),
+        ..Default::default()
+    };
+    make(&mut state, 1, request::Body::SetOverwrite(host));
+    let join = request::Body::Join(wire::Join { channel: 1, ..Default::default() });
+    make(&mut state, 3, &join);
+    make(&mut state, 5, &join);
+    let moderate = |mute, deaf, suppress, priority| {
+        request::Body::Moderate(wire::Moderate { session: 5, mute, deaf, suppress, priority })
+    };
+    let lacks = |permission| Err(Denied::Forbidden(permission));
+    for flag in [true, false] {
+        for body in [
+            moderate(Some(flag), None, None, None),
+            moderate(None, Some(flag), None, None),
+            moderate(Some(flag), None, Some(true), None),
+        ] {
+            assert_eq!(ask(&state, 3, &body), lacks(Permissions::MUTE_OTHERS), "{body:?}");
+        }
+        assert!(ask(&state, 3, &moderate(None, None, Some(flag), Some(flag))).is_ok());
+    }
+    let kick = request::Body::Kick(wire::Kick { session: 5, reason: String::new() });
+    assert_eq!(ask(&state, 3, &kick), lacks(Permissions::KICK));
+    // By a role it is done wherever they are, whatever their channel says.
+    make(&mut state, 1, overwrite(1, 2, Permissions::NONE, all, 0));
+    assert!(ask(&state, 4, &moderate(Some(true), Some(true), None, None)).is_ok());
+    assert!(ask(&state, 4, &kick).is_ok());
+    assert_eq!(ask(&state, 4, &moderate(None, None, Some(true), None)), lacks(Permissions::MUTE_OTHERS));
+    // Nobody learns thereby who is connected.
+    let nobody = request::Body::Kick(wire::Kick { session: 99, reason: String::new() });
+    assert_eq!(ask(&state, 3, &nobody), lacks(Permissions::KICK));
+}
+
+#[test]
 fn only_what_may_be_different_is_evaluated_anew() {
     let mut state = state();
     arrive(&mut state, member(3, &[2]));

@@ -114,6 +114,8 @@ class Menu {
       await session.request('moderate', { session: member.session, [what]: !now });
     });
     const others = [...needed('moderate', channel), this.outranked(member)];
+    // What holds everywhere is for whoever may by a role.
+    const everywhere = [...needed('moderate'), this.outranked(member)];
     const whispers = room.whisper.target?.session === member.session;
     return [
       this.button('whisper', whispers ? t('whisperEnd') : t('whisperTo', { key: keyName(settings.whisperKey) }), ICONS.whisper, needed('setVoiceTarget', channel),
@@ -122,8 +124,8 @@ class Menu {
           this.draw();
           return whispers ? undefined : t('whisperReady', { name: member.name, key: keyName(settings.whisperKey) });
         }), whispers),
-      this.button('mute', member.muted ? t('unmuteOther') : t('muteOther'), ICONS.muted, others, set('mute', member.muted), member.muted),
-      this.button('deaf', member.deafened ? t('undeafenOther') : t('deafenOther'), ICONS.deaf, others, set('deaf', member.deafened), member.deafened),
+      this.button('mute', member.muted ? t('unmuteOther') : t('muteOther'), ICONS.muted, everywhere, set('mute', member.muted), member.muted),
+      this.button('deaf', member.deafened ? t('undeafenOther') : t('deafenOther'), ICONS.deaf, everywhere, set('deaf', member.deafened), member.deafened),
       this.button('suppress', member.suppressed ? t('unsuppressOther') : t('suppressOther'), ICONS.forbidden, others, set('suppress', member.suppressed), member.suppressed),
       this.button('priority', member.priority ? t('priorityOff') : t('priorityOn'), ICONS.priority,
         [...others, { channel, permission: 'priority' }], set('priority', member.priority), member.priority),
@@ -184,7 +186,7 @@ class Menu {
   /** @param {Member} member */
   kick(member) {
     const { session, dialog } = this;
-    const needs = [...needed('kick', member.channel), this.outranked(member)];
+    const needs = [...needed('kick'), this.outranked(member)];
     const { input, element } = field(t('reasonTold'), { ...bytes(Bound.maxReason), autocomplete: 'off' });
     const form = h('form', {
       onsubmit: async (/** @type {Event} */ event) => {

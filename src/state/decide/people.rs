@@ -123,6 +123,20 @@ impl State {
         Ok(other)
     }
 
+    /// Somebody upon whom an asker lays what holds wherever they go: by a permission that its roles grant, which no
+    /// channel gives or takes, and a higher rank.
+    fn moderated_everywhere(
+        &self,
+        asker: Asker<'_>,
+        session: SessionId,
+        needed: Permissions,
+    ) -> Result<&Member, Denied> {
+        self.authorize(asker, needed, None)?;
+        let other = self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+        self.outranks_member(asker, other)?;
+        Ok(other)
+    }
+
     pub(super) fn decide_moderate(
         &self,
         asker: Asker<'_>,
@@ -141,7 +155,16 @@ impl State {
                 return Err(Denied::Oneself);
             }
         } else {
-            let other = self.moderated(asker, session, Permissions::MUTE_OTHERS)?;
+            let everywhere = mute.is_some() || deaf.is_some();
+            let here = suppress.is_some() || priority.is_some();
+            if everywhere {
+                self.moderated_everywhere(asker, session, Permissions::MUTE_OTHERS)?;
+            }
+            let other = if here || !everywhere {
+                self.moderated(asker, session, Permissions::MUTE_OTHERS)?
+            } else {
+                self.members.get(&session).ok_or(Denied::NoSuchSession)?
+            };
             if priority.is_some() {
                 self.authorize(asker, Permissions::PRIORITY, other.channel)?;
             }
@@ -157,7 +180,7 @@ impl State {
         if asker.is(session) {
             return Err(Denied::Oneself);
         }
-        self.moderated(asker, session, Permissions::KICK)?;
+        self.moderated_everywhere(asker, session, Permissions::KICK)?;
         if kick.reason.len() > MAX_REASON {
             return Err(Denied::TextInvalid);
         }
