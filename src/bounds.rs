@@ -22,6 +22,42 @@ pub const MAX_OVERWRITES: usize = 250;
 /// Channels that one channel is linked with at most.
 pub const MAX_LINKS: usize = 32;
 
+/// Temporary channels of one account at most; those of the guests count together.
+pub const MAX_TEMPORARY_CHANNELS: usize = 16;
+
+/// Milliseconds that a temporary channel stays while nobody is in it, at most: 30 days.
+pub const MAX_TEMPORARY: u64 = 30 * DAY;
+
+/// Milliseconds after which somebody counts as idle, at least and at most: a minute, 30 days.
+pub const IDLE: std::ops::RangeInclusive<u64> = 60_000..=30 * DAY;
+
+/// Milliseconds for which a grant, a key, an invite or a ban holds at most: ten years. What has no end holds for good.
+pub const MAX_LIFE: u64 = 3_650 * DAY;
+
+/// Accounts that one invite makes at most.
+pub const MAX_INVITE_USES: u32 = 10_000;
+
+/// Flows of a session that can be voice targets; 0 and 1 are its channel and the echo.
+pub const TARGET_FLOWS: std::ops::RangeInclusive<u32> = 2..=31;
+
+/// Targets of one flow at most.
+pub const MAX_TARGETS: usize = 32;
+
+/// Channels that one session listens to at most.
+pub const MAX_LISTENING: usize = 32;
+
+/// Accounts, channels or connected sessions that an organization can be allowed at most.
+pub const MAX_ALLOWED: u32 = 10_000_000;
+
+/// Log-ins that an account can be allowed to keep at most.
+pub const MAX_LOG_INS: u32 = 10_000;
+
+/// Days for which an audit trail can be kept at most: a hundred years.
+pub const MAX_AUDIT_DAYS: u32 = 36_500;
+
+/// In milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
 /// Who may make an account for themselves; what admits more is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,7 +131,7 @@ const COLOURS: u32 = 0xff_ff_ff;
 /// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
 const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=MAX_BITRATE as u32;
 
-/// Why something can't be said of a channel or a role.
+/// Why something can't be said of a channel, a role or the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OutOfBounds {
     /// A colour has more than 24 bits.
@@ -116,6 +152,30 @@ pub enum OutOfBounds {
     /// The password is too long.
     #[error("a channel's password has at most {MAX_CHANNEL_PASSWORD} bytes")]
     Password,
+    /// A temporary channel would stay for too long.
+    #[error("a temporary channel stays empty for 30 days at most; make one that lasts")]
+    Temporary,
+    /// The limit of a channel is too high.
+    #[error("a channel's limit is at most {MAX_USER_LIMIT}, or 0 for any number")]
+    UserLimit,
+    /// Nobody counts as idle after that time.
+    #[error("somebody is idle after a minute at least, and 30 days at most")]
+    Idle,
+    /// Something would hold for too long.
+    #[error("this holds for ten years at most; without an end it holds for good")]
+    Life,
+    /// An invite makes fewer accounts.
+    #[error("an invite makes at most {MAX_INVITE_USES} accounts")]
+    Uses,
+    /// An invite names too many roles.
+    #[error("an invite gives at most {MAX_ROLES} roles")]
+    Roles,
+    /// An organization can't be allowed as much.
+    #[error(
+        "an organization has at most {MAX_ALLOWED} accounts, channels and sessions, {MAX_LOG_INS} log-ins of an \
+         account, and keeps its audit trail for {MAX_AUDIT_DAYS} days at most"
+    )]
+    Allowed,
 }
 
 /// The colour of a role, as `0xRRGGBB`; 0 for none.
@@ -149,6 +209,41 @@ pub fn check_channel_password(password: &str) -> Result<(), OutOfBounds> {
     if password.len() <= MAX_CHANNEL_PASSWORD { Ok(()) } else { Err(OutOfBounds::Password) }
 }
 
+/// Milliseconds after which a temporary channel goes that is empty.
+pub fn check_temporary(milliseconds: u64) -> Result<u64, OutOfBounds> {
+    if milliseconds <= MAX_TEMPORARY { Ok(milliseconds) } else { Err(OutOfBounds::Temporary) }
+}
+
+/// Sessions of a channel; 0 for any number.
+pub fn check_user_limit(limit: u32) -> Result<u32, OutOfBounds> {
+    if limit as usize <= MAX_USER_LIMIT { Ok(limit) } else { Err(OutOfBounds::UserLimit) }
+}
+
+/// Milliseconds after which somebody counts as idle.
+pub fn check_idle(milliseconds: u64) -> Result<u64, OutOfBounds> {
+    if IDLE.contains(&milliseconds) { Ok(milliseconds) } else { Err(OutOfBounds::Idle) }
+}
+
+/// Milliseconds for which something holds; 0 where nothing is said.
+pub fn check_life(milliseconds: u64) -> Result<u64, OutOfBounds> {
+    if milliseconds <= MAX_LIFE { Ok(milliseconds) } else { Err(OutOfBounds::Life) }
+}
+
+/// Accounts that an invite makes; 0 where nothing is said.
+pub fn check_uses(uses: u32) -> Result<u32, OutOfBounds> {
+    if uses <= MAX_INVITE_USES { Ok(uses) } else { Err(OutOfBounds::Uses) }
+}
+
+/// What an organization is allowed: accounts, channels and sessions, log-ins of an account, days of the audit trail.
+pub fn check_allowed(counts: [u32; 3], log_ins: u32, audit_days: u32) -> Result<(), OutOfBounds> {
+    let fits = counts.iter().all(|count| *count <= MAX_ALLOWED);
+    if fits && log_ins <= MAX_LOG_INS && audit_days <= MAX_AUDIT_DAYS {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Allowed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +267,17 @@ mod tests {
         let text = |bytes| "x".repeat(bytes);
         assert!(check_description(&text(1024)).is_ok() && check_description(&text(1025)).is_err());
         assert!(check_channel_password(&text(128)).is_ok() && check_channel_password(&text(129)).is_err());
+        assert!(check_temporary(2_592_000_000).is_ok() && check_temporary(2_592_000_001).is_err());
+        assert!(check_user_limit(100_000).is_ok() && check_user_limit(100_001).is_err());
+        assert!(check_idle(60_000).is_ok() && check_idle(2_592_000_000).is_ok());
+        assert!(check_idle(59_999).is_err() && check_idle(2_592_000_001).is_err());
+        assert!(check_life(315_360_000_000).is_ok() && check_life(315_360_000_001).is_err());
+        assert!(check_uses(10_000).is_ok() && check_uses(10_001).is_err());
+        let most = MAX_ALLOWED;
+        assert!(check_allowed([most; 3], 10_000, 36_500).is_ok());
+        for (counts, log_ins, days) in [([0, 0, most + 1], 0, 0), ([0; 3], 10_001, 0), ([0; 3], 0, 36_501)] {
+            assert_eq!(check_allowed(counts, log_ins, days), Err(OutOfBounds::Allowed));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
+use crate::bounds::MAX_INVITE_USES;
 use crate::id::{ChannelId, OneTimeTokenId, RoleId};
 use crate::protocol::wire;
 use crate::store::write::{self, NewToken};
@@ -12,9 +13,6 @@ use crate::store::{By, OneTimeToken, Purpose};
 
 /// How long an invite is good when nothing is said.
 const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Accounts that one invite makes at most.
-const MOST_USES: u32 = 10_000;
 
 /// Invites that one list has at most.
 const LISTED: usize = 1_000;
@@ -34,7 +32,7 @@ impl Accounts {
             purpose: Purpose::Invite,
             hash: code.hash(),
             user: None,
-            uses: create.uses.min(MOST_USES),
+            uses: create.uses.min(MAX_INVITE_USES),
             expires: by.at.plus(life),
             email: None,
             channel: (create.channel != 0).then_some(ChannelId(create.channel)),

@@ -36,4 +36,8 @@ limits! {
     MAX_BITRATE = 510_000;
     /// Speakers of a channel that are passed on at once, at most.
     MAX_LAST_SPEAKERS = 65_535;
+    /// Sessions that the limit of a channel can name at most.
+    MAX_USER_LIMIT = 100_000;
+    /// Percent: the loudest that somebody can want a channel that they listen to.
+    MAX_VOLUME = 200;
 }

@@ -60,7 +60,7 @@ impl<P: Peer> Handle<P> {
             let facts = control.facts_of_ban(actor, &ban)?;
             let asker = control.state.asker(actor, &facts)?;
             control.state.permit(asker, operation, On::Organization)?;
-            control.state.may_ban(asker, &facts)?;
+            control.state.may_ban(asker, &facts, ban.life_ms)?;
             Ok((asker.user(), control.by(actor)))
         })
         .await

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::given::{NewPassword, mark};
 use crate::account;
-use crate::bounds::EntryPolicy;
+use crate::bounds::{EntryPolicy, MAX_TEMPORARY};
 use crate::id::{OrganizationId, Timestamp, UserId};
-use crate::state::{self, Change, Held, Limits, State, Stored, VoicePolicy};
+use crate::state::{self, Change, Held, Limits, Maker, State, Stored, VoicePolicy};
 use crate::store::write::{self, ChannelEdit, UserEdit};
 use crate::store::{
     self, OrganizationSettings, ReadError, Rejected, Restraint, Store, SubjectKind, Verb, Write,
@@ -215,7 +215,9 @@ fn from_row(row: store::Channel) -> state::Channel {
         mode: row.mode,
         password: row.password.as_ref().map(mark),
         user_limit: row.user_limit,
-        temporary_ms: row.temporary_ms,
+        // One that was made before there was a bound goes, too.
+        temporary_ms: row.temporary_ms.map(|empty| empty.min(MAX_TEMPORARY)),
+        maker: Maker::Nobody,
         voice: VoicePolicy { bitrate: row.bitrate, frame_ms: row.frame_ms, last_speakers: row.last_speakers },
         links: row.links,
     }

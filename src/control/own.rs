@@ -13,9 +13,9 @@ use crate::voice::Peer;
 impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for to their own account, which everybody may who has one and comes as a person.
     pub(super) async fn own_account(&self, actor: Actor, call: Account) -> Result<response::Body, Refused> {
-        let lent = lent_by(&call);
+        let (lent, life) = lent_by(&call);
         let rule = move |state: &State, asker: Asker<'_>| {
-            state.may_lend(asker, lent)?;
+            state.may_lend(asker, lent, life)?;
             state.own_account(asker)
         };
         let (own, by) = self.permit(actor, call.operation(), call.on(), rule).await?;
@@ -93,10 +93,10 @@ impl<P: Peer> Handle<P> {
     }
 }
 
-/// What is lent to a new key: it may do what its owner may, at most.
-fn lent_by(call: &Account) -> Permissions {
+/// What is lent to a new key, and for how many milliseconds: it may do what its owner may, at most.
+fn lent_by(call: &Account) -> (Permissions, u64) {
     match call {
-        Account::CreateApiKey(create) => Permissions::from_bits(create.scopes),
+        Account::CreateApiKey(create) => (Permissions::from_bits(create.scopes), create.life_ms),
         Account::GetAccount(_)
         | Account::ListDevices(_)
         | Account::ListApiKeys(_)
@@ -110,6 +110,6 @@ fn lent_by(call: &Account) -> Permissions {
         | Account::RemoveSecondFactor(_)
         | Account::SetEmail(_)
         | Account::VerifyEmail(_)
-        | Account::RevokeApiKey(_) => Permissions::NONE,
+        | Account::RevokeApiKey(_) => (Permissions::NONE, 0),
     }
 }

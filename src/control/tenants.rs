@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::{Actor, Handle, Organizations, Refused};
 use crate::account::{AccountError, random};
 use crate::auth::OneTimeCode;
+use crate::bounds::check_allowed;
 use crate::id::OrganizationId;
 use crate::name::{check_organization_name, check_tag};
 use crate::protocol::ErrorCode;
 use crate::protocol::call::{Call, On, Operator, Organizations as OfAll};
 use crate::protocol::wire::{self, response};
+use crate::state::Denied;
 use crate::store::write::{self, NewOrganization, OrganizationEdit};
 use crate::store::{By, Claim, Limits, Organization, Store};
 use crate::voice::Peer;
@@ -114,6 +116,8 @@ impl<P: Peer> Organizations<P> {
             audit_days: limit.audit_days.unwrap_or(row.limits.audit_days),
             sessions: limit.sessions.unwrap_or(row.limits.sessions),
         };
+        let counts = [limits.users, limits.channels, limits.sessions];
+        check_allowed(counts, limits.sessions_per_user, limits.audit_days).map_err(Denied::from)?;
         let guests = limit.guests.map(|_| match limit.guests() {
             wire::Guests::Configured => None,
             wire::Guests::Refused => Some(false),

@@ -8,7 +8,7 @@ use super::{
     Channel, Held, MAX_LINKS, MAX_OVERWRITES, MAX_ROLES, Member, OrganizationSettings, PasswordMark, Role,
     Target,
 };
-use crate::bounds::OutOfBounds;
+use crate::bounds::{MAX_TEMPORARY_CHANNELS, OutOfBounds};
 use crate::id::{ChannelId, RoleId, SessionId, Timestamp, UserId};
 use crate::name::NameError;
 use crate::permission::{Overwrite, Permissions, Subject};
@@ -415,6 +415,14 @@ pub enum Denied {
     /// There are as many channels as there can be.
     #[error("there can be {0} channels; remove one first")]
     TooManyChannels(usize),
+    /// The asker has as many temporary channels as one may have.
+    #[error(
+        "you have {MAX_TEMPORARY_CHANNELS} temporary channels; they go when they have been empty for long enough"
+    )]
+    TooManyTemporary,
+    /// Half of the channels are temporary.
+    #[error("half of the channels that there can be are temporary already; try again when some of them are gone")]
+    FullOfTemporary,
     /// The text is empty or too long.
     #[error("a message has 1 to {MAX_TEXT} bytes and isn't only spaces")]
     TextInvalid,
@@ -463,9 +471,12 @@ impl Denied {
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Cycle => ErrorCode::Cycle,
             Self::TooDeep(_) => ErrorCode::TooDeep,
-            Self::TooManyChannels(_) | Self::TooManyLinks | Self::TooManyRoles | Self::TooManyOverwrites => {
-                ErrorCode::TooMany
-            }
+            Self::TooManyChannels(_)
+            | Self::TooManyTemporary
+            | Self::FullOfTemporary
+            | Self::TooManyLinks
+            | Self::TooManyRoles
+            | Self::TooManyOverwrites => ErrorCode::TooMany,
         }
     }
 }

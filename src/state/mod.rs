@@ -83,6 +83,8 @@ pub struct Channel {
     pub user_limit: u32,
     /// A temporary channel goes once it has been empty for so many milliseconds.
     pub temporary_ms: Option<u64>,
+    /// For whom it counts, where it is temporary. Isn't kept: after a start those that are left count for nobody.
+    pub maker: Maker,
     /// What is wanted of voice.
     pub voice: VoicePolicy,
     /// The channels that it is linked with, ascending; each has this one in turn.
@@ -102,10 +104,23 @@ impl Channel {
             password: None,
             user_limit: 0,
             temporary_ms: None,
+            maker: Maker::Nobody,
             voice: VoicePolicy::default(),
             links: Vec::new(),
         }
     }
+}
+
+/// For whom a temporary channel counts, since one account may have so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Maker {
+    /// For nobody: it lasts, or the machine's owner made it, or it was there when the server started.
+    #[default]
+    Nobody,
+    /// For the guests, all of them together: they have no accounts, and come as often as they like.
+    Guests,
+    /// For an account.
+    Account(UserId),
 }
 
 /// What is wanted of voice in a channel.

@@ -21,8 +21,11 @@ impl State {
     /// are; [`State::stand`] says what they are by now.
     pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
         let before = self.rated();
-        let Self { channels, roles, overwrites, settings, named, limits, next_channel, next_role, .. } =
+        let Self { mut channels, roles, overwrites, settings, named, limits, next_channel, next_role, .. } =
             Self::new(stored, self.now);
+        for (id, channel) in &mut channels {
+            channel.maker = self.channels.get(id).map_or(channel.maker, |old| old.maker);
+        }
         let gone: Vec<_> = self.channels.keys().filter(|id| !channels.contains_key(id)).copied().collect();
         let is_other = |id, channel| self.channels.get(id) != Some(channel);
         let changed: Vec<_> =

@@ -1,5 +1,5 @@
 use super::*;
-use crate::bounds::EntryPolicy;
+use crate::bounds::{EntryPolicy, MAX_TEMPORARY, MAX_TEMPORARY_CHANNELS, OutOfBounds};
 use crate::id::{Ssrc, Timestamp};
 use crate::protocol::call::Call;
 use crate::protocol::wire::{self, request};
@@ -521,6 +521,46 @@ fn a_temporary_channel_goes_when_it_was_empty_long_enough() {
     assert_eq!(state.due(), vec![]);
     state.advance(moment(6_000));
     assert_eq!(state.due(), vec![Change::RemoveChannels(vec![ChannelId(5)])]);
+}
+
+#[test]
+fn an_account_has_so_many_temporary_channels_and_they_leave_room_for_others() {
+    let mut stored = stored();
+    stored.limits.channels = 4 + 2 * MAX_TEMPORARY_CHANNELS;
+    for role in &mut stored.roles[2..4] {
+        role.allow = role.allow.union(Permissions::CREATE_TEMPORARY);
+    }
+    let mut state = State::new(stored, moment(1));
+    arrive(&mut state, member(1, &[1]));
+    arrive(&mut state, member(2, &[3]));
+    arrive(&mut state, Member { user: None, ..member(3, &[4]) });
+    let make_one = |state: &mut State, session: u64, empty: u64| {
+        let name = format!("for now {}", state.next_channel);
+        let create = wire::CreateChannel { parent: 4, name, temporary_ms: Some(empty), ..Default::default() };
+        let change = ask(state, session, &request::Body::CreateChannel(create))?;
+        state.apply(change);
+        Ok(())
+    };
+    for too_long in [MAX_TEMPORARY + 1, u64::MAX] {
+        assert_eq!(make_one(&mut state, 2, too_long), Err(Denied::OutOfBounds(OutOfBounds::Temporary)));
+    }
+    for _ in 0..MAX_TEMPORARY_CHANNELS {
+        assert_eq!(make_one(&mut state, 2, MAX_TEMPORARY), Ok(()));
+    }
+    assert_eq!(make_one(&mut state, 2, 0), Err(Denied::TooManyTemporary));
+    // Another session of the account has no more.
+    arrive(&mut state, Member { user: Some(UserId(2)), ..member(4, &[3]) });
+    assert_eq!(make_one(&mut state, 4, 0), Err(Denied::TooManyTemporary));
+    // Two more, and half of all that there can be are temporary.
+    assert_eq!((make_one(&mut state, 3, 0), make_one(&mut state, 3, 0)), (Ok(()), Ok(())));
+    assert_eq!(make_one(&mut state, 3, 0), Err(Denied::FullOfTemporary));
+    assert_eq!(make_one(&mut state, 1, 0), Err(Denied::FullOfTemporary));
+    assert!(ask(&state, 1, &create(4, "lasts")).is_ok());
+    // What is gone counts no more.
+    let removed = state.channels().find(|channel| channel.maker == Maker::Guests).unwrap().id;
+    state.apply(Change::RemoveChannels(vec![removed]));
+    assert_eq!(make_one(&mut state, 2, 0), Err(Denied::TooManyTemporary));
+    assert_eq!(make_one(&mut state, 3, 0), Ok(()));
 }
 
 #[test]

@@ -209,7 +209,7 @@ export const creating = (session, parent) => (onlyTemporary(session, parent) ? [
 export function channelForm(session, dialog, channel, parent, temporarily = false) {
   const name = field(t('name'), { required: true, ...characters(Bound.maxChannelName), autocomplete: 'off', '.value': channel?.name ?? '' });
   const description = area(t('description'), { ...bytes(Bound.maxDescription), '.value': channel?.description ?? '' });
-  const limit = field(t('userLimit'), { type: 'number', min: 0, max: 100_000, '.value': String(channel?.userLimit ?? 0) });
+  const limit = field(t('userLimit'), { type: 'number', min: 0, max: Bound.maxUserLimit, '.value': String(channel?.userLimit ?? 0) });
   const secret = field(channel?.password ? t('passwordOther') : t('channelPassword'), { type: 'password', autocomplete: 'new-password', ...bytes(Bound.maxChannelPassword) });
   const open = h('input', { type: 'checkbox' });
   const temporary = h('input', { type: 'checkbox', checked: temporarily, disabled: temporarily });

@@ -1,6 +1,7 @@
 //! Accounts, and who comes in: what only the live state can say of it.
 
-use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, Named, State};
+use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, MAX_ROLES, Named, State};
+use crate::bounds::{OutOfBounds, check_life, check_uses};
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::Permissions;
 use crate::protocol::wire;
@@ -24,13 +25,17 @@ impl State {
         Ok(Own { user, session, connected: self.sessions_of(user) })
     }
 
-    /// Whether the asker may make a program a key for this: it may do what its owner may, at most.
-    pub fn may_lend(&self, asker: Asker<'_>, scopes: Permissions) -> Result<(), Denied> {
+    /// Whether the asker may make a program a key for this, good for so many milliseconds: it may do what its owner may,
+    /// at most.
+    pub fn may_lend(&self, asker: Asker<'_>, scopes: Permissions, life: u64) -> Result<(), Denied> {
+        check_life(life)?;
         self.authorize(asker, scopes, None)
     }
 
-    /// Whether an asker may keep somebody out: the account that is named, and whoever is connected and concerned.
-    pub fn may_ban(&self, asker: Asker<'_>, facts: &Facts) -> Result<(), Denied> {
+    /// Whether an asker may keep somebody out for so many milliseconds: the account that is named, and whoever is
+    /// connected and concerned.
+    pub fn may_ban(&self, asker: Asker<'_>, facts: &Facts, life: u64) -> Result<(), Denied> {
+        check_life(life)?;
         if let Some(named) = facts.named.as_ref().filter(|named| !asker.owns(named.user)) {
             self.outranks(asker, self.rank_of(&named.roles))?;
         }
@@ -59,6 +64,11 @@ impl State {
         asker: Asker<'_>,
         create: &wire::CreateInvite,
     ) -> Result<Vec<RoleId>, Denied> {
+        check_life(create.life_ms)?;
+        check_uses(create.uses)?;
+        if create.roles.len() > MAX_ROLES {
+            return Err(OutOfBounds::Roles.into());
+        }
         if create.channel != 0 {
             self.authorize(asker, Permissions::VIEW, Some(ChannelId(create.channel)))?;
         }
@@ -68,7 +78,9 @@ impl State {
         for name in names {
             let role = self.role_named(name).ok_or(Denied::NoSuchRole)?;
             self.may_hand_out(asker, role.id)?;
-            roles.push(role.id);
+            if !roles.contains(&role.id) {
+                roles.push(role.id);
+            }
         }
         Ok(roles)
     }

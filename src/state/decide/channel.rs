@@ -1,19 +1,19 @@
 //! The channel tree, and what everybody meets.
 
 use super::super::{
-    Asker, Change, Channel, Denied, Facts, MAX_DEPTH, MAX_LINKS, OrganizationSettings, PasswordMark, State,
-    VoicePolicy,
+    Asker, Change, Channel, Denied, Facts, MAX_DEPTH, MAX_LINKS, Maker, OrganizationSettings, PasswordMark,
+    State, VoicePolicy,
 };
 use super::optional;
-use crate::bounds::{Registration, check_bitrate, check_description, check_frame, check_last_speakers};
+use crate::bounds::{
+    IDLE, MAX_TEMPORARY_CHANNELS, Registration, check_bitrate, check_description, check_frame, check_idle,
+    check_last_speakers, check_temporary, check_user_limit,
+};
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
 use crate::permission::{Overwrite, Permissions};
 use crate::protocol::MAX_TEXT;
 use crate::protocol::wire;
-
-/// The shortest time after which somebody counts as away from the keyboard, in milliseconds.
-const SHORTEST_AFK: u64 = 60_000;
 
 impl State {
     pub(super) fn decide_create_channel(
@@ -35,6 +35,10 @@ impl State {
         }
         self.check_depth(parent, 1)?;
         self.check_sibling(parent, &name, None)?;
+        let maker = match create.temporary_ms {
+            Some(_) => self.maker_of_temporary(asker)?,
+            None => Maker::Nobody,
+        };
         Ok(Change::CreateChannel(Channel {
             id: ChannelId(self.next_channel),
             parent,
@@ -43,11 +47,29 @@ impl State {
             position: create.position,
             mode: 0,
             password: new_password(&create.password, facts),
-            user_limit: create.user_limit,
-            temporary_ms: create.temporary_ms,
+            user_limit: check_user_limit(create.user_limit)?,
+            temporary_ms: create.temporary_ms.map(check_temporary).transpose()?,
+            maker,
             voice: voice_policy(create.voice.as_ref())?,
             links: Vec::new(),
         }))
+    }
+
+    /// For whom a temporary channel counts that an asker makes, if they may have another one. Temporary ones leave room
+    /// for those that last, whoever made them.
+    fn maker_of_temporary(&self, asker: Asker<'_>) -> Result<Maker, Denied> {
+        if asker.viewer().is_none() {
+            return Ok(Maker::Nobody);
+        }
+        let maker = asker.user().map_or(Maker::Guests, Maker::Account);
+        if self.channels.values().filter(|channel| channel.maker == maker).count() >= MAX_TEMPORARY_CHANNELS {
+            return Err(Denied::TooManyTemporary);
+        }
+        let temporary = self.channels.values().filter(|channel| channel.temporary_ms.is_some()).count();
+        if temporary >= self.limits.channels.div_ceil(2) {
+            return Err(Denied::FullOfTemporary);
+        }
+        Ok(maker)
     }
 
     pub(super) fn decide_edit_channel(
@@ -71,7 +93,9 @@ impl State {
         if edit.voice.is_some() {
             channel.voice = voice_policy(edit.voice.as_ref())?;
         }
-        channel.user_limit = edit.user_limit.unwrap_or(channel.user_limit);
+        if let Some(limit) = edit.user_limit {
+            channel.user_limit = check_user_limit(limit)?;
+        }
         channel.position = edit.position.unwrap_or(channel.position);
         Ok(Change::PutChannel(channel))
     }
@@ -184,9 +208,12 @@ impl State {
                 self.authorize(asker, Permissions::VIEW, *kept)?;
             }
         }
-        settings.afk_ms = edit.afk_ms.unwrap_or(settings.afk_ms);
-        if settings.afk_channel.is_some() && settings.afk_ms < SHORTEST_AFK {
-            return Err(Denied::OutOfRange("nobody is away after less than a minute: give a longer time"));
+        if let Some(idle) = edit.afk_ms {
+            // Without a channel for the idle, nobody is ever put anywhere.
+            settings.afk_ms = if idle == 0 { 0 } else { check_idle(idle)? };
+        }
+        if settings.afk_channel.is_some() && settings.afk_ms < *IDLE.start() {
+            return Err(Denied::OutOfRange("nobody is idle after less than a minute: give a longer time"));
         }
         self.set_entry(edit, &mut settings)?;
         Ok(Change::PutSettings(settings))

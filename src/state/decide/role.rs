@@ -1,7 +1,9 @@
 //! Roles, who has them, overwrites, and questions about them.
 
+use std::time::Duration;
+
 use super::super::{Asker, Change, Denied, Facts, Held, MAX_OVERWRITES, MAX_ROLES, Role, State};
-use crate::bounds::check_colour;
+use crate::bounds::{check_colour, check_life};
 use crate::id::{ChannelId, RoleId};
 use crate::name::{check_channel_name, folded};
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
@@ -82,8 +84,8 @@ impl State {
         let named = facts.named.as_ref().ok_or(Denied::NoSuchUser)?;
         let role = self.outranks_role(asker, RoleId(grant.role))?;
         self.authorize(asker, role.allow, None)?;
-        let until =
-            (grant.life_ms > 0).then(|| crate::id::Timestamp(facts.now.0.saturating_add(grant.life_ms)));
+        let life = Duration::from_millis(check_life(grant.life_ms)?);
+        let until = (!life.is_zero()).then(|| facts.now.plus(life));
         if role.id == self.owner_role() && until.is_some() && named.last_owner {
             return Err(Denied::LastOwner);
         }

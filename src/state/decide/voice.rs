@@ -1,21 +1,10 @@
 //! Voice beyond one's own channel: listeners, voice targets, recordings.
 
 use super::super::{Asker, Change, Denied, Facts, State, Target};
+use crate::bounds::{MAX_LISTENING, MAX_TARGETS, MAX_VOLUME, TARGET_FLOWS};
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, voice_target};
-
-/// Flows that can be voice targets; 0 and 1 are one's channel and the echo.
-const FLOWS: std::ops::RangeInclusive<u32> = 2..=31;
-
-/// Targets of one flow at most.
-const MAX_TARGETS: usize = 32;
-
-/// Channels that one session listens to at most.
-const MAX_LISTENING: usize = 32;
-
-/// The loudest that a listener can want a channel, in percent.
-const LOUDEST: u32 = 200;
 
 impl State {
     pub(super) fn decide_listen(
@@ -36,7 +25,7 @@ impl State {
             return Err(Denied::OutOfRange("one listens to 32 channels at most; give up another first"));
         }
         let volume = if volume == 0 { 100 } else { volume };
-        if volume > LOUDEST {
+        if volume as usize > MAX_VOLUME {
             return Err(Denied::OutOfRange("a volume is 1 to 200 percent"));
         }
         let password = self.channels.get(&channel).and_then(|there| there.password);
@@ -50,7 +39,7 @@ impl State {
         set: &wire::SetVoiceTarget,
     ) -> Result<Change, Denied> {
         let session = asker.session()?;
-        if !FLOWS.contains(&set.flow) {
+        if !TARGET_FLOWS.contains(&set.flow) {
             return Err(Denied::FlowInvalid);
         }
         if set.targets.is_empty() {
