@@ -161,6 +161,10 @@ fn words(step: &DecisionStep, asked: Permissions) -> String {
         Decided::FactorLacking { role } => format!("role {role} grants nothing without a second factor"),
         Decided::Owner => "an owner may do everything, whatever channels say".to_owned(),
         Decided::Overwrite { channel_path, whom, reach, allow, deny, .. } => {
+            let channel_path = match channel_path.as_str() {
+                "" => "a channel above that you don't see",
+                path => path,
+            };
             let (allow, deny) = (allow.intersection(asked), deny.intersection(asked));
             let what = match (allow.is_empty(), deny.is_empty()) {
                 (false, true) => format!("allows {allow}"),

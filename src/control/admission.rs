@@ -5,7 +5,7 @@ use crate::id::{BanId, UserId};
 use crate::protocol::call::{Admission, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
-use crate::state::{Asker, State};
+use crate::state::{Asker, Facts, State};
 use crate::store::By;
 use crate::voice::Peer;
 
@@ -20,11 +20,17 @@ impl<P: Peer> Handle<P> {
                 let invite = create.clone();
                 let rule = move |state: &State, asker: Asker<'_>| state.invited_roles(asker, &invite);
                 let (roles, by) = self.permit(actor, operation, on, rule).await?;
-                Ok(response::Body::Invite(accounts.create_invite(&create, roles, by).await?))
+                let made = accounts.create_invite(&create, roles, by).await?;
+                let shown = self.without_hidden(actor, vec![made.clone()]).await;
+                // It is made, whatever can be said of it by now.
+                let shown = shown.ok().and_then(|mut invites| invites.pop());
+                let hidden = || wire::Invite { channel_path: String::new(), ..made };
+                Ok(response::Body::Invite(shown.unwrap_or_else(hidden)))
             }
             Admission::ListInvites(_) => {
                 self.permit(actor, operation, on, nothing_more).await?;
-                Ok(response::Body::Invites(accounts.invites()?))
+                let invites = self.without_hidden(actor, accounts.invites()?.invites).await?;
+                Ok(response::Body::Invites(wire::Invites { invites }))
             }
             Admission::RevokeInvite(revoke) => {
                 let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
@@ -47,6 +53,23 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Done(wire::Done {}))
             }
         }
+    }
+
+    /// Invites as an actor may know them: without channels that they don't see, nor the names of such channels.
+    async fn without_hidden(
+        &self,
+        actor: Actor,
+        mut invites: Vec<wire::Invite>,
+    ) -> Result<Vec<wire::Invite>, Refused> {
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let viewer = control.state.asker(actor, &facts)?.viewer();
+            for invite in &mut invites {
+                control.state.show_invite(invite, viewer);
+            }
+            Ok(invites)
+        })
+        .await
     }
 
     /// Whether an actor may keep somebody out, and which account is its own.

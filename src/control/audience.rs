@@ -14,8 +14,8 @@ use crate::protocol::{CloseCode, EncodedBody};
 use crate::state::{Channel, Class, Event, Group, Member};
 use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, SpeakerSelection};
 
-/// What makes two viewers see the same.
-type Alike = (*const Class, Permissions);
+/// What makes two viewers see the same: their class, their ceiling, and whether what they see changed just now.
+type Alike = (*const Class, Permissions, bool);
 
 impl<P: Peer> Control<P> {
     /// What those are told whose access changed, encoded once for all who are told the same.
@@ -54,10 +54,18 @@ impl<P: Peer> Control<P> {
             let keeps_up = if arrived.contains(session) {
                 connection.tell(event::Body::Snapshot(self.state.snapshot(Some(viewer))))
             } else {
-                let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling);
+                let is_turned = by_access.contains_key(session);
+                let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling, is_turned);
                 let mut all = BytesMut::new();
                 for (event, told) in events.iter().zip(&mut told) {
-                    let fresh = || self.state.show_event(event, viewer).as_ref().map(EncodedBody::new);
+                    let fresh = || {
+                        let shown = if is_turned {
+                            self.state.show_event(&event.for_the_turned(), viewer)
+                        } else {
+                            self.state.show_event(event, viewer)
+                        };
+                        shown.as_ref().map(EncodedBody::new)
+                    };
                     if event.is_for_one(viewer) {
                         connection.add(fresh().iter(), &mut all);
                         continue;

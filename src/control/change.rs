@@ -30,9 +30,8 @@ impl<P: Peer> Control<P> {
             // The one who asked may be gone.
             let _ = reply.send(outcome);
         };
-        let decided = self
-            .facts(actor, asked, given)
-            .and_then(|facts| Ok(self.state.decide(actor, asked, &facts)?));
+        let decided =
+            self.facts(actor, asked, given).and_then(|facts| Ok(self.state.decide(actor, asked, &facts)?));
         let change = match decided {
             Ok(change) => change,
             Err(refused) => return answered(Err(refused)),

@@ -72,7 +72,13 @@ impl<P: Peer> Handle<P> {
             Entry::RedeemClaim(proof) => accounts.redeem_claim(proof, visitor).await?,
             Entry::Register(register) => accounts.register(register, visitor).await?,
             Entry::LookAtInvite(look) => {
-                let invite = accounts.look_at_invite(&look.code, visitor.from)?;
+                let mut invite = accounts.look_at_invite(&look.code, visitor.from)?;
+                let invite = self
+                    .look(move |control| {
+                        control.state.show_invite_to_newcomer(&mut invite);
+                        Ok(invite)
+                    })
+                    .await?;
                 return Ok(Entered::Answer(response::Body::Invite(invite)));
             }
             Entry::RequestReset(reset) => {

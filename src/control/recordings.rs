@@ -42,8 +42,8 @@ impl<P: Peer> Handle<P> {
                     if files > LISTED {
                         break;
                     }
-                    if self.may_hear(actor, &about).await.is_ok() {
-                        shown.push(show(about));
+                    if let Ok(path) = self.may_hear(actor, &about).await {
+                        shown.push(show(About { channel_path: path, ..about }));
                     }
                 }
                 let (quota, used) = (recordings.quota(), recordings.usage());
@@ -99,12 +99,16 @@ impl<P: Peer> Handle<P> {
         Ok(about)
     }
 
-    async fn may_hear(&self, actor: Actor, about: &About) -> Result<(), Refused> {
-        let channel = about.channel;
+    /// Whether somebody may hear a recording. Answers with the path of its channel as they may know it.
+    async fn may_hear(&self, actor: Actor, about: &About) -> Result<String, Refused> {
+        let (channel, path) = (about.channel, about.channel_path.clone());
         self.look(move |control| {
             let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
             let asker = control.state.asker(actor, &facts)?;
-            Ok(control.state.may_hear_recordings(asker, channel)?)
+            control.state.may_hear_recordings(asker, channel)?;
+            let whole =
+                control.state.channel(channel).is_none() || control.state.sees_path(channel, asker.viewer());
+            Ok(if whole { path } else { control.state.path_for(Some(channel), asker.viewer()) })
         })
         .await
     }

@@ -12,8 +12,8 @@ use crate::protocol::call::{Live, On, View};
 use crate::protocol::operation;
 use crate::protocol::wire::{self, overwrite, response};
 use crate::state::{
-    Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Named, PasswordMark, Reason, State,
-    imagined,
+    Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Member, Named, PasswordMark, Reason,
+    State, imagined,
 };
 use crate::voice::Peer;
 
@@ -26,21 +26,27 @@ pub(super) struct Imagined {
     state: State,
     change: Change,
     named: Option<Named>,
+    /// Who looks at it; the machine's owner, as `None`, sees everything.
+    viewer: Option<Member>,
 }
 
 impl Imagined {
-    pub(super) fn new(state: State, change: Change, named: Option<Named>) -> Self {
-        Self { state, change, named }
+    pub(super) fn new(state: State, change: Change, named: Option<Named>, viewer: Option<Member>) -> Self {
+        Self { state, change, named, viewer }
     }
 
     fn differences(self) -> wire::Differences {
-        let state = self.state.clone();
-        let found = self.state.differences(self.change, self.named.as_ref());
+        let (state, viewer) = (self.state.clone(), self.viewer.as_ref());
+        let mut found = self.state.differences(self.change, self.named.as_ref());
+        let sees = |channel| {
+            viewer.is_none_or(|viewer| state.permissions(viewer, channel).contains(Permissions::VIEW))
+        };
+        found.retain(|one| one.channel.is_none_or(sees));
         let shown = |one: &Difference| wire::Difference {
             session: one.session.map_or(0, u64::from),
             name: one.name.clone(),
             channel: one.channel.map_or(0, u64::from),
-            channel_path: state.path_of(one.channel),
+            channel_path: state.path_for(one.channel, viewer),
             before: one.before.bits(),
             after: one.after.bits(),
         };
@@ -213,7 +219,8 @@ impl<P: Peer> Control<P> {
         let asked = imagined(what_if.change.ok_or(Denied::Missing("change"))?);
         let facts = self.facts(actor, &asked, &Given::default())?;
         let change = self.state.decide(actor, &asked, &facts)?;
-        Ok(Imagined::new(self.state.clone(), change, facts.named))
+        let viewer = self.state.asker(actor, &facts)?.viewer().cloned();
+        Ok(Imagined::new(self.state.clone(), change, facts.named, viewer))
     }
 
     /// What an actor may see, with what only a look at it tells: who is idle, and who talks.
@@ -275,17 +282,23 @@ impl<P: Peer> Control<P> {
         };
         let on = (why.channel != 0).then_some(ChannelId(why.channel));
         let Explained { has, steps } = self.state.explain(&member, on, asked);
-        let steps = steps.iter().map(|step| self.shown_step(step, asked)).collect::<Result<_, _>>()?;
+        let shown = |step| self.shown_step(step, asked, asker.viewer());
+        let steps = steps.iter().map(shown).collect::<Result<_, _>>()?;
         Ok(wire::Explanation {
             allowed: has.contains(asked),
             name: member.name,
-            channel_path: self.state.path_of(on),
+            channel_path: self.state.path_for(on, asker.viewer()),
             steps,
             has: has.bits(),
         })
     }
 
-    fn shown_step(&self, step: &ExplainedStep, asked: Permissions) -> Result<wire::Step, Refused> {
+    fn shown_step(
+        &self,
+        step: &ExplainedStep,
+        asked: Permissions,
+        viewer: Option<&Member>,
+    ) -> Result<wire::Step, Refused> {
         let of_those = |permissions: Permissions| permissions.intersection(asked).bits();
         let mut shown = wire::Step { after: of_those(step.after), ..wire::Step::default() };
         let kind = match step.reason {
@@ -308,8 +321,14 @@ impl<P: Peer> Control<P> {
                         shown.user = name.unwrap_or_default();
                     }
                 }
-                shown.channel = one.channel.0;
-                shown.channel_path = self.state.path_of(Some(one.channel));
+                // What is above may be hidden from whoever sees the channel below.
+                let seen = viewer.is_none_or(|viewer| {
+                    self.state.permissions(viewer, one.channel).contains(Permissions::VIEW)
+                });
+                if seen {
+                    shown.channel = one.channel.0;
+                    shown.channel_path = self.state.path_for(Some(one.channel), viewer);
+                }
                 (shown.allow, shown.deny) = (of_those(one.allow), of_those(one.deny));
                 shown.reach = i32::from(one.reach as u8);
                 wire::StepKind::Overwrite

@@ -10,11 +10,19 @@ use crate::permission::Permissions;
 /// What a class may do on each channel, in order of channel.
 type Rights = Arc<Vec<(ChannelId, Permissions)>>;
 
+/// What somebody may do on one of them.
+fn on(rights: &Rights, channel: ChannelId) -> Permissions {
+    let found = rights.binary_search_by_key(&channel, |(one, _)| *one);
+    found.ok().and_then(|at| rights.get(at)).map_or(Permissions::NONE, |(_, permissions)| *permissions)
+}
+
 /// What everybody may do at one time.
 #[derive(Debug)]
 pub(super) struct Rated {
     rights: BTreeMap<SessionId, Rights>,
     heard: BTreeMap<SessionId, bool>,
+    /// Who listens to what.
+    listening: BTreeMap<ChannelId, Vec<SessionId>>,
 }
 
 impl State {
@@ -31,7 +39,13 @@ impl State {
             rights.insert(member.session, Arc::clone(of_class));
         }
         let heard = |member: &super::Member| (member.session, !self.suppressed(member));
-        Rated { rights, heard: self.members.values().map(heard).collect() }
+        let mut listening: BTreeMap<ChannelId, Vec<SessionId>> = BTreeMap::new();
+        for member in self.members.values() {
+            for channel in member.listening.keys() {
+                listening.entry(*channel).or_default().push(member.session);
+            }
+        }
+        Rated { rights, heard: self.members.values().map(heard).collect(), listening }
     }
 
     /// Takes those out of their channel who may not see it any more, ends recordings that may not go on, and
@@ -44,7 +58,7 @@ impl State {
         for (session, is) in &after.rights {
             let was = before.rights.get(session);
             let group = (was.map_or(0, |was| Arc::as_ptr(was) as usize), Arc::as_ptr(is) as usize);
-            let access = groups.entry(group).or_insert_with(|| self.difference(was, is));
+            let access = groups.entry(group).or_insert_with(|| self.difference(was, is, before));
             access.sessions.push(*session);
         }
         let differs = |access: &Access| !access.shown.is_empty() || !access.hidden.is_empty();
@@ -55,22 +69,21 @@ impl State {
             events.push(Event::Suppressed(turned));
         }
         // Whether somebody who listens elsewhere still may is shown with them.
-        let listens = |member: &&super::Member| {
-            let moved = before.rights.get(&member.session) != after.rights.get(&member.session);
-            moved && !member.listening.is_empty()
-        };
-        let listening = self.members.values().filter(listens);
-        events.extend(listening.map(|member| Event::Member(member.session)));
+        for (channel, listeners) in &after.listening {
+            let turned = |session: &&SessionId| {
+                let may = |rated: &Rated| rated.rights.get(session).map(|rights| on(rights, *channel));
+                may(before) != may(&after)
+            };
+            let (listeners, channel) = (listeners.iter().filter(turned), *channel);
+            events.extend(listeners.map(|session| Event::Listens { session: *session, channel }));
+        }
         events
     }
 
-    fn difference(&self, was: Option<&Rights>, is: &Rights) -> Access {
-        let before: HashMap<ChannelId, Permissions> =
-            was.map(|was| was.iter().copied().collect()).unwrap_or_default();
-        let mut access =
-            Access { sessions: Vec::new(), shown: Vec::new(), appeared: Vec::new(), hidden: Vec::new() };
+    fn difference(&self, was: Option<&Rights>, is: &Rights, before: &Rated) -> Access {
+        let mut access = Access::default();
         for (channel, now) in is.iter() {
-            let then = before.get(channel).copied().unwrap_or(Permissions::NONE);
+            let then = was.map_or(Permissions::NONE, |was| on(was, *channel));
             let (saw, sees) = (then.contains(Permissions::VIEW), now.contains(Permissions::VIEW));
             if sees && then != *now {
                 access.shown.push(*channel);
@@ -84,6 +97,15 @@ impl State {
         }
         access.shown.sort_by_cached_key(|channel| self.path(*channel).len());
         access.hidden.sort_by_cached_key(|channel| std::cmp::Reverse(self.path(*channel).len()));
+        // What was seen and is gone.
+        let was = was.into_iter().flat_map(|was| was.iter());
+        let gone = was.filter(|(channel, then)| {
+            then.contains(Permissions::VIEW) && !self.channels.contains_key(channel)
+        });
+        for (channel, _) in gone {
+            access.hidden.push(*channel);
+            access.listened.extend(before.listening.get(channel).into_iter().flatten());
+        }
         access
     }
 

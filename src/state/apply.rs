@@ -1,5 +1,7 @@
 //! Making a decided change.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::{Change, Channel, Event, Held, Member, PasswordMark, Recording, Role, State, Target, class};
@@ -21,7 +23,7 @@ impl State {
             }
             Change::SetSelf { session, mute, deaf } => self.member_is(session, |member| {
                 (member.mute, member.deaf) = (mute, deaf);
-                Event::Member(session)
+                Event::Flags(session)
             }),
             Change::Present { session, flags, away, status, context } => {
                 self.set_presence(session, flags, away, status, context)
@@ -104,26 +106,29 @@ impl State {
             member.away = away.unwrap_or(member.away);
             member.status = status.unwrap_or_else(|| std::mem::take(&mut member.status));
             member.context = context.unwrap_or_else(|| member.context.clone());
-            if moves { Event::Member(session) } else { Event::Presence(session) }
+            if moves { Event::Flags(session) } else { Event::Presence(session) }
         })
     }
 
     /// Whoever has shown a channel's password needn't show it again while it stays.
     fn learn(&mut self, session: SessionId, channel: Option<ChannelId>, shown: Option<PasswordMark>) {
-        if let (Some(member), Some(channel), Some(shown)) =
-            (self.members.get_mut(&session), channel, shown)
-        {
+        if let (Some(member), Some(channel), Some(shown)) = (self.members.get_mut(&session), channel, shown) {
             member.passwords.insert(channel, shown);
         }
     }
 
     fn listen(&mut self, session: SessionId, channel: ChannelId, volume: Option<u32>) -> Vec<Event> {
         self.member_is(session, |member| {
-            match volume {
-                Some(volume) => drop(member.listening.insert(channel, volume)),
-                None => drop(member.listening.remove(&channel)),
+            let before = match volume {
+                Some(volume) => member.listening.insert(channel, volume),
+                None => member.listening.remove(&channel),
+            };
+            // How loud is nobody else's business.
+            if before.is_some() == volume.is_some() {
+                Event::Own(session)
+            } else {
+                Event::Listens { session, channel }
             }
-            Event::Member(session)
         })
     }
 
@@ -134,7 +139,7 @@ impl State {
             } else {
                 member.targets.insert(flow, targets);
             }
-            Event::Member(session)
+            Event::Own(session)
         })
     }
 
@@ -149,14 +154,14 @@ impl State {
         let mut events = self.member_is(session, |member| {
             member.suppressed = suppressed.unwrap_or(member.suppressed);
             member.priority = priority.unwrap_or(member.priority);
-            Event::Member(session)
+            Event::Flags(session)
         });
         let theirs =
             |member: &&mut Member| member.session == session || (user.is_some() && member.user == user);
         for member in self.members.values_mut().filter(theirs) {
             member.muted = muted.unwrap_or(member.muted);
             member.deafened = deafened.unwrap_or(member.deafened);
-            events.push(Event::Member(member.session));
+            events.push(Event::Flags(member.session));
         }
         events
     }
@@ -283,9 +288,9 @@ impl State {
         }
         let mut events = self.end_recordings_of(session);
         if let Some(member) = self.members.get_mut(&session) {
-            member.channel = channel;
+            let from = std::mem::replace(&mut member.channel, channel);
             (member.suppressed, member.priority) = (false, false);
-            events.push(Event::Member(session));
+            events.push(Event::Moved { session, from });
         }
         self.note_emptiness();
         events
@@ -335,19 +340,27 @@ impl State {
     /// Those who want to hear a channel are shown with it while they may.
     pub(super) fn listeners_of(&self, channel: ChannelId) -> Vec<Event> {
         let wanting = self.members.values().filter(|member| member.listening.contains_key(&channel));
-        wanting.map(|member| Event::Member(member.session)).collect()
+        wanting.map(|member| Event::Listens { session: member.session, channel }).collect()
     }
 
-    pub(super) fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
+    /// Channels go. Only those who saw one are told that it is gone.
+    fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
+        let before = self.rated();
+        let mut events = self.take_away(channels);
+        events.extend(self.told_of(&before));
+        in_order(&mut events, channels);
+        events
+    }
+
+    /// Takes channels out, the deepest first. What is told of it is left for [`State::told_of`] to say.
+    pub(super) fn take_away(&mut self, channels: &[ChannelId]) -> Vec<Event> {
         let mut events = Vec::new();
         for channel in channels {
             let within: Vec<_> = self.within(*channel).map(|member| member.session).collect();
             events.extend(within.into_iter().flat_map(|session| self.place(session, None)));
             for member in self.members.values_mut() {
                 member.passwords.remove(channel);
-                if member.listening.remove(channel).is_some() {
-                    events.push(Event::Member(member.session));
-                }
+                member.listening.remove(channel);
             }
             let links = self.channels.remove(channel).map(|gone| gone.links).unwrap_or_default();
             for other in links {
@@ -365,10 +378,19 @@ impl State {
                 self.settings.afk_channel = None;
                 events.push(Event::OrganizationSettings);
             }
-            events.push(Event::ChannelGone(*channel));
         }
         // Who kept them in mind would take another of the same number for one of these; there is none.
         self.forget(None, channels);
         events
+    }
+}
+
+/// Has those that are gone told in the order in which they went, each before its parent.
+pub(super) fn in_order(events: &mut [Event], gone: &[ChannelId]) {
+    let order: HashMap<ChannelId, usize> = gone.iter().copied().zip(0..).collect();
+    for event in events {
+        if let Event::Access(access) = event {
+            access.hidden.sort_by_key(|channel| order.get(channel));
+        }
     }
 }

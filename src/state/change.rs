@@ -312,9 +312,7 @@ pub enum Denied {
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
     /// Below the channel are some that the asker may not edit.
-    #[error(
-        "below this channel are some that you may not edit, or don't see; ask whoever looks after them"
-    )]
+    #[error("below this channel are some that you may not edit, or don't see; ask whoever looks after them")]
     NotAllBelow,
     /// It is for who has a higher rank.
     #[error("this is for who has a higher rank than that; nobody acts on a rank at or above their own")]
@@ -421,7 +419,9 @@ pub enum Denied {
     )]
     TooManyTemporary,
     /// Half of the channels are temporary.
-    #[error("half of the channels that there can be are temporary already; try again when some of them are gone")]
+    #[error(
+        "half of the channels that there can be are temporary already; try again when some of them are gone"
+    )]
     FullOfTemporary,
     /// The text is empty or too long.
     #[error("a message has 1 to {MAX_TEXT} bytes and isn't only spaces")]

@@ -4,7 +4,7 @@ use super::Member;
 use crate::id::{ChannelId, SessionId, Timestamp};
 
 /// What some sessions may do on channels is another than it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// Whose: of the same class, so that they are told the same.
     pub sessions: Vec<SessionId>,
@@ -12,8 +12,10 @@ pub struct Access {
     pub shown: Vec<ChannelId>,
     /// Of these, those that they didn't see before.
     pub appeared: Vec<ChannelId>,
-    /// Channels that they see no more; a channel comes after those below it.
+    /// Channels that they see no more, or that are gone; a channel comes after those below it.
     pub hidden: Vec<ChannelId>,
+    /// Those who listened to one that is gone, and are shown without it.
+    pub listened: Vec<SessionId>,
 }
 
 /// What happened, for those who may see it. It names rows rather than carrying them: a viewer is told
@@ -22,10 +24,26 @@ pub struct Access {
 pub enum Event {
     /// A channel is new or changed.
     Channel(ChannelId),
-    /// A channel is gone.
-    ChannelGone(ChannelId),
-    /// A member is new or changed.
+    /// A member is new or changed, in something that everybody is told.
     Member(SessionId),
+    /// A member went somewhere else; only for those who see where it was or where it is.
+    Moved {
+        /// Who.
+        session: SessionId,
+        /// Where it was.
+        from: Option<ChannelId>,
+    },
+    /// A member is muted or deaf otherwise, or its position counts elsewhere; only for those who see where it is.
+    Flags(SessionId),
+    /// A member listens to a channel, or no more; only for those who see the channel.
+    Listens {
+        /// Who.
+        session: SessionId,
+        /// What.
+        channel: ChannelId,
+    },
+    /// A member set something that only it is told: to whom its flows speak, how loud it wants a channel.
+    Own(SessionId),
     /// A member is gone.
     MemberGone(SessionId),
     /// A member shows itself otherwise; only for those who see where it is.
@@ -70,14 +88,30 @@ impl Event {
     /// Whether what `viewer` is told of it may be something else than what others of the same class are.
     pub fn is_for_one(&self, viewer: &Member) -> bool {
         match self {
-            Self::Member(session) | Self::Presence(session) => *session == viewer.session,
+            Self::Member(session)
+            | Self::Moved { session, .. }
+            | Self::Flags(session)
+            | Self::Listens { session, .. }
+            | Self::Own(session)
+            | Self::Presence(session) => *session == viewer.session,
             Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
             Self::Channel(_)
-            | Self::ChannelGone(_)
             | Self::MemberGone(_)
             | Self::Suppressed(_)
             | Self::Roles
             | Self::OrganizationSettings => false,
+        }
+    }
+
+    /// The event for those whose own access changed together with it: who sees what now doesn't say what they saw then, so
+    /// they are told the whole member.
+    pub fn for_the_turned(&self) -> Self {
+        match self {
+            Self::Moved { session, .. }
+            | Self::Flags(session)
+            | Self::Listens { session, .. }
+            | Self::Presence(session) => Self::Member(*session),
+            other => other.clone(),
         }
     }
 

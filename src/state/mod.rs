@@ -345,6 +345,8 @@ impl State {
 }
 
 #[cfg(test)]
+mod hidden;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;

@@ -277,6 +277,21 @@ fn begin() -> State {
     state
 }
 
+/// Whether a step is about people where they are, or go, and about nothing that everybody is told.
+fn is_about_a_place(step: &Step) -> bool {
+    use request::Body;
+    let Step::Ask(_, body) = step else { return false };
+    matches!(
+        body,
+        Body::Join(_)
+            | Body::Leave(_)
+            | Body::SetSelf(_)
+            | Body::SetVoiceTarget(_)
+            | Body::MoveSession(_)
+            | Body::Moderate(_)
+    )
+}
+
 /// Everything that happens in a step, as it is told.
 fn take(state: &mut State, step: &Step) -> Vec<Event> {
     match step {
@@ -435,7 +450,8 @@ fn a_move_without_manage_roles_gives_nobody_more() {
 }
 
 /// Whatever happens: who hears whom is what the permissions say, people are only where they may see, recordings only run
-/// for who may record, and a client that only follows events sees what a fresh snapshot shows.
+/// for who may record, a client that only follows events sees what a fresh snapshot shows, and nobody is told of what people do
+/// where they don't see them.
 #[test]
 fn routing_and_events_are_what_permissions_say() {
     run(6, 3_000, &life(), |steps| {
@@ -443,6 +459,8 @@ fn routing_and_events_are_what_permissions_say() {
         let mut views: Vec<_> =
             (1..5).map(|id| (SessionId(id), state.snapshot(state.member(SessionId(id))))).collect();
         for step in &steps {
+            let places: BTreeMap<_, _> =
+                state.members().map(|member| (member.session.0, member.channel)).collect();
             let events = take(&mut state, step);
             for (session, view) in &mut views {
                 let viewer = state.member(*session).unwrap();
@@ -451,6 +469,17 @@ fn routing_and_events_are_what_permissions_say() {
                         let told = access.sessions.contains(session).then(|| state.show_access(access));
                         told.into_iter().flatten().for_each(|body| follow(view, body));
                     } else if let Some(body) = state.show_event(event, viewer) {
+                        if let wire::event::Body::MemberIs(row) = &body
+                            && is_about_a_place(step)
+                            && row.session != session.0
+                        {
+                            let is = state.member(SessionId(row.session)).and_then(|member| member.channel);
+                            let unseen = |place: Option<ChannelId>| {
+                                place.is_some_and(|at| !naive(&state, viewer, at, Permissions::VIEW))
+                            };
+                            let seen = !unseen(places[&row.session]) || !unseen(is);
+                            prop_assert!(seen, "{} is told of what it doesn't see, by {:?}", session, event);
+                        }
                         follow(view, body);
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::apply::in_order;
 use super::{Event, Held, Member, State, Stored};
 use crate::id::SessionId;
 
@@ -21,16 +22,19 @@ impl State {
     /// are; [`State::stand`] says what they are by now.
     pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
         let before = self.rated();
-        let Self { mut channels, roles, overwrites, settings, named, limits, next_channel, next_role, .. } =
-            Self::new(stored, self.now);
+        let Self {
+            mut channels, roles, overwrites, settings, named, limits, next_channel, next_role, ..
+        } = Self::new(stored, self.now);
         for (id, channel) in &mut channels {
             channel.maker = self.channels.get(id).map_or(channel.maker, |old| old.maker);
         }
-        let gone: Vec<_> = self.channels.keys().filter(|id| !channels.contains_key(id)).copied().collect();
+        let mut gone: Vec<_> =
+            self.channels.keys().filter(|id| !channels.contains_key(id)).copied().collect();
+        gone.sort_by_cached_key(|id| std::cmp::Reverse(self.path(*id).len()));
         let is_other = |id, channel| self.channels.get(id) != Some(channel);
         let changed: Vec<_> =
             channels.iter().filter(|(id, channel)| is_other(id, channel)).map(|(id, _)| *id).collect();
-        let mut events = self.remove_channels(&gone);
+        let mut events = self.take_away(&gone);
         events.extend(changed.iter().copied().map(Event::Channel));
         if self.roles != roles {
             events.push(Event::Roles);
@@ -48,6 +52,7 @@ impl State {
         self.classify(|_| true);
         self.note_emptiness();
         events.extend(self.told_of(&before));
+        in_order(&mut events, &gone);
         events
     }
 

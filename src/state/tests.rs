@@ -136,7 +136,11 @@ fn permitted(state: &State, session: u64, body: request::Body) -> Result<(), Den
     state.permit(asker, Call::from(body).operation(), on)
 }
 
-pub(super) fn make(state: &mut State, session: u64, body: impl std::borrow::Borrow<request::Body>) -> Vec<Event> {
+pub(super) fn make(
+    state: &mut State,
+    session: u64,
+    body: impl std::borrow::Borrow<request::Body>,
+) -> Vec<Event> {
     let change = ask(state, session, body.borrow()).unwrap();
     state.apply(change)
 }
@@ -587,8 +591,7 @@ fn a_full_channel_and_one_with_a_password_are_entered_by_who_may() {
     // Whoever has shown it needn't again, until it is another.
     make(&mut state, 2, request::Body::Leave(wire::Leave {}));
     assert!(ask(&state, 2, &join).is_ok());
-    let another =
-        wire::EditChannel { channel: 4, password: Some("other".to_owned()), ..Default::default() };
+    let another = wire::EditChannel { channel: 4, password: Some("other".to_owned()), ..Default::default() };
     make(&mut state, 1, request::Body::EditChannel(another));
     assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
 }

@@ -1,10 +1,10 @@
 //! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
 //! cycle, and the store is checked when it is loaded.
 
-use super::{Actor, Asked, Channel, Event, Facts, State};
+use super::{Actor, Asked, Channel, Event, Facts, Member, State};
 use crate::id::{ChannelId, SessionId};
 use crate::name::folded;
-use crate::permission::Overwrite;
+use crate::permission::{Overwrite, Permissions};
 use crate::protocol::call::Live;
 use crate::protocol::wire;
 
@@ -61,6 +61,25 @@ impl State {
         let path = channel.map(|channel| self.path(channel)).unwrap_or_default();
         let names = path.iter().filter_map(|id| self.channels.get(id)).map(|channel| channel.name.as_str());
         names.collect::<Vec<_>>().join("/")
+    }
+
+    /// The same as `viewer` may know it: without the names of those on the way that it doesn't see. The machine's owner,
+    /// given as `None`, sees all.
+    pub fn path_for(&self, channel: Option<ChannelId>, viewer: Option<&Member>) -> String {
+        let path = channel.map(|channel| self.path(channel)).unwrap_or_default();
+        let seen = |id: &&ChannelId| {
+            viewer.is_none_or(|viewer| self.permissions(viewer, **id).contains(Permissions::VIEW))
+        };
+        let names = path.iter().filter(seen).filter_map(|id| self.channels.get(id));
+        names.map(|channel| channel.name.as_str()).collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether `viewer` sees a channel and all that it is below.
+    pub fn sees_path(&self, channel: ChannelId, viewer: Option<&Member>) -> bool {
+        let seen = |id: &ChannelId| {
+            viewer.is_none_or(|viewer| self.permissions(viewer, *id).contains(Permissions::VIEW))
+        };
+        self.path(channel).iter().all(seen)
     }
 
     /// A channel's overwrites.

@@ -1,7 +1,7 @@
 //! The state as one session may see it, in messages.
 
-use super::{Access, Channel, Event, Member, OrganizationSettings, Role, State};
-use crate::id::{ChannelId, SessionId};
+use super::{Access, Channel, Event, Held, Member, OrganizationSettings, Role, State};
+use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
 
@@ -28,26 +28,33 @@ impl State {
                 let channel = self.channels.get(id)?;
                 self.show_channel(channel, Some(viewer)).map(event::Body::ChannelIs)
             }
-            Event::ChannelGone(id) => Some(event::Body::ChannelGone(id.0)),
             Event::Member(session) => {
                 let member = self.members.get(session)?;
                 Some(event::Body::MemberIs(self.show_member(member, Some(viewer))))
             }
-            Event::Presence(session) => {
-                let member = self.members.get(session)?;
-                let visible = member.channel.is_none_or(|channel| self.sees(viewer, channel));
-                visible.then(|| event::Body::MemberIs(self.show_member(member, Some(viewer))))
+            Event::Moved { session, from } => self.show_one(*session, viewer, |member| {
+                [*from, member.channel].iter().any(|place| self.sees_place(viewer, *place))
+            }),
+            Event::Flags(session) | Event::Presence(session) => {
+                self.show_one(*session, viewer, |member| self.sees_place(viewer, member.channel))
             }
+            Event::Listens { session, channel } => {
+                self.show_one(*session, viewer, |_| self.sees(viewer, *channel))
+            }
+            Event::Own(session) => self.show_one(*session, viewer, |_| false),
             Event::MemberGone(session) => {
                 (!self.members.contains_key(session)).then_some(event::Body::MemberGone(session.0))
             }
             Event::Suppressed(sessions) => {
-                let seen = |member: &&Member| member.channel.is_none_or(|channel| self.sees(viewer, channel));
+                let seen = |member: &&Member| self.sees_place(viewer, member.channel);
                 let members = sessions.iter().filter_map(|session| self.members.get(session)).filter(seen);
                 let (now, no_more): (Vec<_>, Vec<_>) = members.partition(|member| self.suppressed(member));
-                let numbers = |some: Vec<&Member>| some.into_iter().map(|member| member.session.0).collect();
+                let numbers = |some: Vec<&Member>| {
+                    some.into_iter().map(|member| member.session.0).collect::<Vec<u64>>()
+                };
                 let (sessions, no_more) = (numbers(now), numbers(no_more));
-                Some(event::Body::Suppressed(wire::Suppressed { sessions, no_more }))
+                let concerns = !sessions.is_empty() || !no_more.is_empty();
+                concerns.then_some(event::Body::Suppressed(wire::Suppressed { sessions, no_more }))
             }
             // These are several: see `show_access`.
             Event::Access(_) => None,
@@ -85,6 +92,7 @@ impl State {
         bodies.extend(others.filter_map(channel).map(event::Body::ChannelIs));
         let concerned = |member: &&Member| {
             turned.iter().any(|id| member.channel == Some(**id) || member.listening.contains_key(id))
+                || access.listened.contains(&member.session)
         };
         let people = self.members.values().filter(concerned);
         bodies.extend(people.map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))));
@@ -94,6 +102,24 @@ impl State {
         }
         bodies.extend(access.hidden.iter().map(|id| event::Body::ChannelGone(id.0)));
         bodies
+    }
+
+    /// A member for those whom a change of it concerns: itself, and whoever sees what changed. The others would be told
+    /// a row in which nothing is different, and so that something happened where they see nothing.
+    fn show_one(
+        &self,
+        session: SessionId,
+        viewer: &Member,
+        concerns: impl Fn(&Member) -> bool,
+    ) -> Option<event::Body> {
+        let member = self.members.get(&session)?;
+        let is_concerned = session == viewer.session || concerns(member);
+        is_concerned.then(|| event::Body::MemberIs(self.show_member(member, Some(viewer))))
+    }
+
+    /// Whether a viewer sees where somebody is; in no channel, everybody does.
+    fn sees_place(&self, viewer: &Member, place: Option<ChannelId>) -> bool {
+        place.is_none_or(|channel| self.sees(viewer, channel))
     }
 
     fn sees(&self, viewer: &Member, channel: ChannelId) -> bool {
@@ -166,6 +192,23 @@ impl State {
             idle_ms: 0,
             talking: false,
         }
+    }
+
+    /// Leaves out of an invite what a viewer doesn't see: the channel that it leads to, or the names of those above it.
+    pub fn show_invite(&self, invite: &mut wire::Invite, viewer: Option<&Member>) {
+        let channel = (invite.channel != 0).then_some(ChannelId(invite.channel));
+        let seen = channel.filter(|channel| viewer.is_none_or(|viewer| self.sees(viewer, *channel)));
+        invite.channel = seen.map_or(0, u64::from);
+        invite.channel_path = self.path_for(seen, viewer);
+    }
+
+    /// The same for whoever has only the code: as they will see it with the roles that the invite gives.
+    pub fn show_invite_to_newcomer(&self, invite: &mut wire::Invite) {
+        let mut newcomer = Member::new(SessionId(0), None, String::new(), Ssrc(0));
+        let roles = invite.roles.iter().filter_map(|name| self.role_named(name));
+        newcomer.roles = roles.map(|role| Held { role: role.id, until: None }).collect();
+        newcomer.class = self.passing_class(&newcomer);
+        self.show_invite(invite, Some(&newcomer));
     }
 
     /// The roles, the highest rank first.

@@ -251,7 +251,7 @@ impl Link {
         }
     }
 
-    async fn ask(&mut self, body: Body) -> response::Body {
+    pub(crate) async fn ask(&mut self, body: Body) -> response::Body {
         let request = encode(&Request::from(body));
         let answer = match self {
             Self::Native(connection) => {
@@ -490,7 +490,9 @@ fn numbers_asked_for() -> Vec<String> {
     for line in proto.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
         if let Some(rest) = line.strip_prefix("message ") {
             name = rest.split([' ', '{']).next().unwrap();
-        } else if let [kind, field, "=", ..] = line.trim_start_matches("optional ").split(' ').collect::<Vec<_>>()[..] {
+        } else if let [kind, field, "=", ..] =
+            line.trim_start_matches("optional ").split(' ').collect::<Vec<_>>()[..]
+        {
             messages.entry(name).or_insert_with(Vec::new).push((kind, field, line));
         } else if let ["repeated", kind, field, "=", ..] = line.split(' ').collect::<Vec<_>>()[..] {
             messages.entry(name).or_insert_with(Vec::new).push((kind, field, line));

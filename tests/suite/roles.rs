@@ -11,7 +11,7 @@ use parlour::clock::Clock;
 use parlour::id::{ChannelId, RoleId, Timestamp};
 use parlour::permission::{Permissions, Reach};
 use parlour::protocol::ErrorCode;
-use parlour::protocol::wire::{self, event};
+use parlour::protocol::wire::{self, event, request, response};
 use parlour::store::{By, OrganizationSettings, SEEDED_ORGANIZATION, Store, write};
 
 const MEMBER: RoleId = RoleId(3);
@@ -166,6 +166,57 @@ async fn why_says_what_decided_and_what_if_is_what_then_happens() {
     let imagined = root.what_if(grant).await.unwrap();
     assert!(imagined.rows.iter().all(|one| one.name == "bob" && one.session.is_none()));
     assert!(imagined.rows.iter().any(|one| one.channel.is_none() && one.after.contains(Permissions::KICK)));
+}
+
+#[tokio::test]
+async fn nobody_reads_the_name_of_a_channel_that_they_do_not_see() {
+    let server = TestServer::start().await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let (operations, squad) = (channel_id(&root, "Operations"), channel_id(&root, "Operations/Alpha Squad"));
+    // Members see the squad, and not what it is below; who invites sees no more than that.
+    root.set_overwrite(deny(operations, RoleId(3), Permissions::VIEW.union(Permissions::SPEAK), Reach::Both))
+        .await
+        .unwrap();
+    let allow =
+        NewOverwrite { allow: Permissions::VIEW, ..deny(squad, RoleId(3), Permissions::NONE, Reach::Both) };
+    root.set_overwrite(allow).await.unwrap();
+    let invites = root.create_role("Host", 20, 0, Permissions::INVITE).await.unwrap();
+    root.grant_role("alice", invites, None).await.unwrap();
+    sees(&alice, "the squad", |view| {
+        view.channels.contains_key(&squad.0) && !view.channels.contains_key(&operations.0)
+    })
+    .await;
+
+    let why = alice.why(&About::Own, Some(squad), Permissions::SPEAK).await.unwrap();
+    assert!(!why.allowed);
+    assert_eq!(why.channel_path, "Alpha Squad");
+    let told = format!("{why:?}");
+    assert!(!told.contains("Operations"), "{told}");
+    let decided = why.steps.iter().any(|step| {
+        matches!(&step.decided, Decided::Overwrite { channel_path, deny, .. }
+            if channel_path.is_empty() && deny.contains(Permissions::SPEAK))
+    });
+    assert!(decided, "what decided is told all the same: {told}");
+
+    let mut codes = Vec::new();
+    for channel in [operations, squad] {
+        let create = wire::CreateInvite { channel: channel.0, ..wire::CreateInvite::default() };
+        codes.push(root.create_invite(create).await.unwrap().code);
+    }
+    let listed = alice.invites().await.unwrap();
+    let places: Vec<_> = listed.iter().map(|one| (one.channel, one.channel_path.as_str())).collect();
+    assert!(places.contains(&(0, "")) && places.contains(&(squad.0, "Alpha Squad")), "{places:?}");
+    assert!(places.iter().all(|(_, path)| !path.contains("Operations")), "{places:?}");
+    let all = root.invites().await.unwrap();
+    assert!(all.iter().any(|one| one.channel_path == "Operations/Alpha Squad"), "{all:?}");
+    // Nor does whoever has a code, as they will be a member.
+    let mut link = super::operations::Link::open("native", server.server.addresses()[0]).await;
+    link.refusal(super::operations::hello()).await;
+    let look = |code: &str| request::Body::LookAtInvite(wire::LookAtInvite { code: code.to_owned() });
+    for (code, (channel, path)) in codes.iter().zip([(0, ""), (squad.0, "Alpha Squad")]) {
+        let response::Body::Invite(invite) = link.ask(look(code)).await else { panic!("no invite") };
+        assert_eq!((invite.channel, invite.channel_path.as_str()), (channel, path));
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ const reachName = (reach) => reaches().find(([one]) => one === reach)?.[1] ?? ''
 
 /** A step of a decision, for a person. @param {Step} step @param {PermissionName} permission */
 export function stepWords(step, permission) {
-  const words = { role: step.role, user: step.user, channel: step.channelPath, reach: reachName(step.reach) };
+  const words = { role: step.role, user: step.user, channel: step.channelPath || t('channelUnseen'), reach: reachName(step.reach) };
   switch (step.kind) {
     case StepKind.grant: return step.untilMs > 0 ? t('stepGrantUntil', { ...words, when: when(step.untilMs) }) : t('stepGrant', words);
     case StepKind.factorLacking: return t('stepFactor', words);
@@ -67,7 +67,7 @@ export function stepWords(step, permission) {
 export function verdict(explanation, permission, own = true) {
   const step = decider(explanation, permission);
   if (!step) return own ? t('noRoleGrants') : t('noRoleGrantsThem');
-  const words = { role: step.role, user: step.user, channel: step.channelPath };
+  const words = { role: step.role, user: step.user, channel: step.channelPath || t('channelUnseen') };
   if (step.kind !== StepKind.overwrite) return stepWords(step, permission);
   if (explanation.allowed) return step.role ? t('allowedByRole', words) : t('allowedByUser', words);
   return step.role ? t('deniedByRole', words) : t('deniedByUser', words);

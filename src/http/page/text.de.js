@@ -237,6 +237,7 @@ export const text = {
   stepGrantUntil: 'Die Rolle {role} gewährt es überall, bis {when}.',
   stepFactor: 'Die Rolle {role} gewährt es nur mit einem zweiten Faktor.',
   stepOwner: 'Ein Eigentümer darf alles.',
+  channelUnseen: 'ein Kanal darüber, den du nicht siehst',
   stepAllowRole: '{channel} erlaubt es für die Rolle {role} ({reach}).',
   stepDenyRole: '{channel} verweigert es für die Rolle {role} ({reach}).',
   stepAllowUser: '{channel} erlaubt es für {user} ({reach}).',

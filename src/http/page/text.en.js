@@ -237,6 +237,7 @@ export const text = {
   stepGrantUntil: 'The role {role} grants it everywhere, until {when}.',
   stepFactor: 'The role {role} grants it only to who has a second factor.',
   stepOwner: 'An owner may do everything.',
+  channelUnseen: 'a channel above that you don’t see',
   stepAllowRole: '{channel} allows it for role {role} ({reach}).',
   stepDenyRole: '{channel} denies it for role {role} ({reach}).',
   stepAllowUser: '{channel} allows it for {user} ({reach}).',
