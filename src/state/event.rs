@@ -105,6 +105,7 @@ impl Event {
 
     /// The event for those whose own access changed together with it: who sees what now doesn't say what they saw then, so
     /// they are told the whole member.
+    #[must_use]
     pub fn for_the_turned(&self) -> Self {
         match self {
             Self::Moved { session, .. }

@@ -292,6 +292,20 @@ fn is_about_a_place(step: &Step) -> bool {
     )
 }
 
+/// Whether somebody is told of another whom they saw neither where it was nor where it is.
+fn tells_the_unseen(
+    state: &State,
+    viewer: &Member,
+    before: &BTreeMap<u64, Option<ChannelId>>,
+    body: &wire::event::Body,
+) -> bool {
+    let wire::event::Body::MemberIs(row) = body else { return false };
+    let unseen =
+        |place: Option<ChannelId>| place.is_some_and(|at| !naive(state, viewer, at, Permissions::VIEW));
+    let is = state.member(SessionId(row.session)).and_then(|member| member.channel);
+    row.session != viewer.session.0 && unseen(before[&row.session]) && unseen(is)
+}
+
 /// Everything that happens in a step, as it is told.
 fn take(state: &mut State, step: &Step) -> Vec<Event> {
     match step {
@@ -469,17 +483,8 @@ fn routing_and_events_are_what_permissions_say() {
                         let told = access.sessions.contains(session).then(|| state.show_access(access));
                         told.into_iter().flatten().for_each(|body| follow(view, body));
                     } else if let Some(body) = state.show_event(event, viewer) {
-                        if let wire::event::Body::MemberIs(row) = &body
-                            && is_about_a_place(step)
-                            && row.session != session.0
-                        {
-                            let is = state.member(SessionId(row.session)).and_then(|member| member.channel);
-                            let unseen = |place: Option<ChannelId>| {
-                                place.is_some_and(|at| !naive(&state, viewer, at, Permissions::VIEW))
-                            };
-                            let seen = !unseen(places[&row.session]) || !unseen(is);
-                            prop_assert!(seen, "{} is told of what it doesn't see, by {:?}", session, event);
-                        }
+                        let told = is_about_a_place(step) && tells_the_unseen(&state, viewer, &places, &body);
+                        prop_assert!(!told, "{} is told of what it doesn't see, by {:?}", session, event);
                         follow(view, body);
                     }
                 }

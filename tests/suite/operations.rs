@@ -349,6 +349,7 @@ fn expected(actor: &str, operation: &Operation) -> Option<ErrorCode> {
 
 /// The amounts of a request at their largest: times, counts and sizes. What is an identifier, a set of permissions or an
 /// order isn't among them.
+#[expect(clippy::too_many_lines, reason = "one list")]
 fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
     let (most, largest) = (u64::MAX, u32::MAX);
     let voice = |bitrate, frame_ms, last_speakers| {
