@@ -1,4 +1,4 @@
-//! Opus (RFC 6716), in frames of 20 ms.
+//! Opus (RFC 6716): packets of 20 ms are made, and packets of any length are decoded.
 
 use thiserror::Error;
 
@@ -23,9 +23,18 @@ impl Encoder {
     /// An encoder at `bitrate` bits a second (500 to 512000), with forward error correction for the loss
     /// that [`Encoder::set_expected_loss`] says.
     pub fn new(bitrate: i32) -> Result<Self, CodecError> {
+        Self::with_channels(bitrate, opus::Channels::Mono)
+    }
+
+    /// The same of two channels, whose samples alternate.
+    pub fn stereo(bitrate: i32) -> Result<Self, CodecError> {
+        Self::with_channels(bitrate, opus::Channels::Stereo)
+    }
+
+    fn with_channels(bitrate: i32, channels: opus::Channels) -> Result<Self, CodecError> {
         // `Audio` keeps the wave as it is. `Voip` filters low frequencies out, which suits a microphone
         // and turns their phase: speech from a file then correlates 0.85 with itself rather than 0.98.
-        let mut encoder = opus::Encoder::new(SAMPLE_RATE, opus::Channels::Mono, opus::Application::Audio)?;
+        let mut encoder = opus::Encoder::new(SAMPLE_RATE, channels, opus::Application::Audio)?;
         encoder.set_bitrate(opus::Bitrate::Bits(bitrate))?;
         encoder.set_inband_fec(true)?;
         Ok(Self(encoder))
@@ -41,8 +50,8 @@ impl Encoder {
         Ok(u16::try_from(self.0.get_lookahead()?).unwrap_or(0))
     }
 
-    /// Encodes one frame.
-    pub fn encode(&mut self, frame: &[i16; FRAME]) -> Result<Vec<u8>, CodecError> {
+    /// Encodes one frame: [`FRAME`] samples of each channel.
+    pub fn encode(&mut self, frame: &[i16]) -> Result<Vec<u8>, CodecError> {
         Ok(self.0.encode_vec(frame, MAX_OPUS)?)
     }
 }
@@ -78,6 +87,44 @@ impl Decoder {
         let mut samples = vec![0; FRAME];
         let count = self.0.decode(next, &mut samples, true)?;
         samples.truncate(count);
+        Ok(samples)
+    }
+}
+
+/// Makes sound of the packets of a file, which may have many channels (RFC 7845, section 5.1.1).
+#[derive(Debug)]
+pub(super) struct ManyDecoder {
+    decoder: opus::MSDecoder,
+    channels: usize,
+}
+
+impl ManyDecoder {
+    /// A decoder of so many streams, of which the first `coupled` have two channels each. `mapping` says for each
+    /// channel of the file which one of those it is.
+    pub(super) fn new(streams: u8, coupled: u8, mapping: &[u8]) -> Result<Self, CodecError> {
+        let decoder = opus::MSDecoder::new(SAMPLE_RATE, streams, coupled, mapping)?;
+        Ok(Self { decoder, channels: mapping.len() })
+    }
+
+    /// Makes it louder from now on, by so many 256ths of a decibel.
+    pub(super) fn set_gain(&mut self, gain: i16) -> Result<(), CodecError> {
+        Ok(self.decoder.set_gain(gain.into())?)
+    }
+
+    /// Decodes a packet: a sample of each channel after the other.
+    pub(super) fn decode(&mut self, packet: &[u8]) -> Result<Vec<f32>, CodecError> {
+        self.run(packet, LONGEST)
+    }
+
+    /// Makes up so many samples, a multiple of 120.
+    pub(super) fn conceal(&mut self, samples: usize) -> Result<Vec<f32>, CodecError> {
+        if samples == 0 { Ok(Vec::new()) } else { self.run(&[], samples) }
+    }
+
+    fn run(&mut self, packet: &[u8], room: usize) -> Result<Vec<f32>, CodecError> {
+        let mut samples = vec![0.0; room * self.channels];
+        let count = self.decoder.decode_float(packet, &mut samples, false)?;
+        samples.truncate(count * self.channels);
         Ok(samples)
     }
 }

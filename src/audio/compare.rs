@@ -62,7 +62,7 @@ mod tests {
 
     fn speech() -> Vec<i16> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/speech.wav");
-        Source::open(path.as_ref()).unwrap().samples().to_vec()
+        Source::open(path.as_ref()).unwrap().samples().unwrap()
     }
 
     #[test]

@@ -2,23 +2,35 @@
 //! use all of it. The server never decodes audio; of this it uses what puts packets in their places and writes
 //! them as they are ([`OggTrack`], [`end_stream`]).
 //!
-//! Everything in here is one channel of 16-bit samples at [`SAMPLE_RATE`].
+//! Everything that goes in or out here is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise.
 
 mod codec;
+mod coded;
 mod compare;
+mod decode;
+mod error;
+mod layout;
 mod mix;
 mod ogg_opus;
 mod ogg_page;
+mod ogg_read;
+mod opus_file;
+mod resample;
+mod riff;
 mod source;
 mod timeline;
 mod track;
+mod wav;
 
+use codec::ManyDecoder;
 pub use codec::{CodecError, Decoder, Encoder, packet_duration};
 pub use compare::{Comparison, compare};
+pub use decode::Faults;
+pub use error::{SoundError, WavFault};
 pub use mix::WavMixer;
 pub use ogg_opus::{OggOpusWriter, Placed};
 pub use ogg_page::end_stream;
-pub use source::{OpenError, Source};
+pub use source::Source;
 pub use timeline::{Counts, Due, Timeline};
 pub use track::{OggTrack, track_name};
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// Size of a page's header before its lacing values, in bytes.
-const HEADER: usize = 27;
+pub(super) const HEADER: usize = 27;
 
 /// Lacing values of a page at most.
 const SEGMENTS: usize = 255;
@@ -17,13 +17,16 @@ const LARGEST: usize = HEADER + SEGMENTS + SEGMENTS * 255;
 pub(super) const LARGEST_PACKET: usize = SEGMENTS * 255 - 1;
 
 /// Where in a header its fields are.
-const FLAGS: usize = 5;
-const GRANULE: usize = 6;
+pub(super) const FLAGS: usize = 5;
+pub(super) const GRANULE: usize = 6;
+pub(super) const SERIAL: usize = 14;
+pub(super) const SEQUENCE: usize = 18;
 const CHECKSUM: usize = 22;
 
-/// The flags of a stream's first page, and of its last.
-const FIRST: u8 = 2;
-const LAST: u8 = 4;
+/// The flags of a page that begins within a packet, of a stream's first page, and of its last.
+pub(super) const CONTINUED: u8 = 1;
+pub(super) const FIRST: u8 = 2;
+pub(super) const LAST: u8 = 4;
 
 /// Gathers packets to pages. No packet goes over two.
 #[derive(Debug)]
@@ -90,12 +93,7 @@ impl<W: Write> PageWriter<W> {
 /// Answers the sample at its end (its granule position), or `None` when there is no page with sound. Needs no room
 /// on the disk.
 pub fn end_stream(file: &mut File) -> io::Result<Option<u64>> {
-    let size = file.seek(SeekFrom::End(0))?;
-    // What was torn is less than a page, and a page lies before it.
-    let from = size.saturating_sub(2 * LARGEST as u64);
-    file.seek(SeekFrom::Start(from))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
+    let (from, mut tail) = tail(file)?;
     let Some((start, length)) = last_page(&tail) else { return Ok(None) };
     let page = &mut tail[start..start + length];
     let granule = page[GRANULE..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -111,6 +109,26 @@ pub fn end_stream(file: &mut File) -> io::Result<Option<u64>> {
     Ok(Some(granule))
 }
 
+/// The number of the stream that a file ends with, and the sample at its end.
+pub(super) fn last_stream(file: &mut File) -> io::Result<Option<(u32, u64)>> {
+    let (_, tail) = tail(file)?;
+    let Some((start, _)) = last_page(&tail) else { return Ok(None) };
+    let page = &tail[start..];
+    let serial = page[SERIAL..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let granule = page[GRANULE..].first_chunk().map(|bytes| i64::from_le_bytes(*bytes));
+    Ok(serial.zip(granule.and_then(|granule| u64::try_from(granule).ok())))
+}
+
+/// The end of a file, in which a whole page is, and where it begins: what was torn is less than a page.
+fn tail(file: &mut File) -> io::Result<(u64, Vec<u8>)> {
+    let size = file.seek(SeekFrom::End(0))?;
+    let from = size.saturating_sub(2 * LARGEST as u64);
+    file.seek(SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    Ok((from, tail))
+}
+
 /// Where the last whole page begins, and how long it is.
 fn last_page(bytes: &[u8]) -> Option<(usize, usize)> {
     let starts = bytes.windows(4).enumerate().filter(|(_, four)| four == b"OggS").map(|(start, _)| start);
@@ -120,12 +138,20 @@ fn last_page(bytes: &[u8]) -> Option<(usize, usize)> {
 
 /// How long the page is that begins here, if it is whole.
 fn page_length(bytes: &[u8]) -> Option<usize> {
+    let length = said_length(bytes)?;
+    is_sound(bytes.get(..length)?).then_some(length)
+}
+
+/// How long the page says it is that begins here, if its head is whole.
+pub(super) fn said_length(bytes: &[u8]) -> Option<usize> {
     let count = usize::from(*bytes.get(HEADER - 1)?);
     let lacing = bytes.get(HEADER..HEADER + count)?;
-    let length = HEADER + count + lacing.iter().map(|part| usize::from(*part)).sum::<usize>();
-    let page = bytes.get(..length)?;
-    let said: &[u8; 4] = page[CHECKSUM..].first_chunk()?;
-    (checksum(page).to_le_bytes() == *said).then_some(length)
+    Some(HEADER + count + lacing.iter().map(|part| usize::from(*part)).sum::<usize>())
+}
+
+/// Whether a page is as it was written, by its checksum.
+pub(super) fn is_sound(page: &[u8]) -> bool {
+    page.get(CHECKSUM..CHECKSUM + 4).is_some_and(|said| checksum(page).to_le_bytes() == *said)
 }
 
 /// Puts the checksum in.

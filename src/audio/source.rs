@@ -1,286 +1,240 @@
-//! Files to play: WAV and Ogg Opus (RFC 7845), whatever their rate and number of channels, decoded whole.
+//! Sound to play, of whatever kind people have, from a file or a pipe. It is read as it is played, in memory that
+//! doesn't grow with its length.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use audioadapter_buffers::direct::InterleavedSlice;
-use hound::{SampleFormat, WavReader};
-use ogg::PacketReader;
-use rubato::{Fft, FixedSync, Resampler};
-use thiserror::Error;
+use symphonia::core::io::{MediaSource, ReadOnlySource};
 
-use super::{CodecError, Decoder, FRAME, SAMPLE_RATE};
+use super::coded::CodedReader;
+use super::decode::{Block, Decode, Faults};
+use super::layout::Mixer;
+use super::ogg_page::last_stream;
+use super::opus_file::{OpusReader, is_opus};
+use super::resample::RateConverter;
+use super::wav::WavReader;
+use super::{FRAME, SAMPLE_RATE, SoundError};
 
-/// Longest sound that is played, in samples: an hour, 330 MiB in memory.
+/// Longest sound that is held in memory at once, in samples: an hour, 330 MiB.
 const LONGEST: usize = 3_600 * SAMPLE_RATE as usize;
 
-/// Why a file can't be played.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// It can't be read.
-    #[error("can't read the file: {0}")]
-    File(#[from] io::Error),
-    /// It is neither WAV nor Ogg Opus.
-    #[error("the file is neither WAV nor Ogg Opus; convert it to one of them")]
-    Unknown,
-    /// It is a broken WAV, or one of a kind that isn't read.
-    #[error("the WAV file can't be read: {0}")]
-    Wav(#[from] hound::Error),
-    /// Its rate isn't one that sound is kept in.
-    #[error(
-        "the WAV file says it has {rate} samples a second and {channels} channels; 8000 to 192000 and 1 to 8 can be played"
-    )]
-    Shape {
-        /// What it says.
-        rate: u32,
-        /// What it says.
-        channels: u16,
-    },
-    /// It is a broken Ogg file.
-    #[error("the Ogg file is damaged: {0}")]
-    Ogg(#[from] ogg::OggReadError),
-    /// The Ogg file holds something else than one Opus stream.
-    #[error("the Ogg file isn't a single Opus stream of one or two channels")]
-    NotOpus,
-    /// A packet can't be decoded.
-    #[error("the Opus file is damaged: {0}")]
-    Opus(#[from] CodecError),
-    /// It is longer than what is played.
-    #[error("the file is longer than an hour; cut it into parts")]
-    TooLong,
-    /// It holds no sound.
-    #[error("the file holds no sound")]
-    Empty,
-    /// The rate can't be converted.
-    #[error("the sound can't be converted to {SAMPLE_RATE} samples a second: {0}")]
-    Resample(String),
+/// Bytes by which a format is recognized.
+const HEAD: usize = 4_096;
+
+/// Where a sound comes from.
+enum Input {
+    /// A file of a known size, in which one can go back.
+    File(File, u64),
+    /// What comes, once.
+    Pipe(Box<dyn Read + Send + Sync>),
 }
 
-/// A sound to play.
-#[derive(Clone, Debug)]
+impl Input {
+    fn size(&self) -> Option<u64> {
+        if let Self::File(_, size) = self { Some(*size) } else { None }
+    }
+
+    fn into_reader(self) -> Box<dyn Read + Send + Sync> {
+        match self {
+            Self::File(file, _) => Box::new(BufReader::new(file)),
+            Self::Pipe(reader) => reader,
+        }
+    }
+
+    fn into_media(self) -> Box<dyn MediaSource> {
+        match self {
+            Self::File(file, _) => Box::new(file),
+            Self::Pipe(reader) => Box::new(ReadOnlySource::new(reader)),
+        }
+    }
+}
+
+/// A sound that is being played: in one channel, or in two ([`Source::in_stereo`]).
 pub struct Source {
-    samples: Vec<i16>,
+    sound: Box<dyn Decode>,
+    /// What was read to see whether it can be.
+    first: Option<Block>,
+    channels: usize,
+    mixing: Option<(Mixer, RateConverter)>,
+    clip: opus::SoftClip,
+    /// Samples that are ready.
+    ready: VecDeque<i16>,
+    has_ended: bool,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("length", &self.length()).finish_non_exhaustive()
+    }
 }
 
 impl Source {
-    /// Reads and decodes a file.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::read(BufReader::new(File::open(path)?))
+    /// Opens a file, and reads its beginning.
+    pub fn open(path: &Path) -> Result<Self, SoundError> {
+        let mut file = File::open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Self::read(file);
+        }
+        let (start, head) = read_head(&mut file)?;
+        let stream = if head.starts_with(b"OggS") { last_stream(&mut file)? } else { None };
+        file.seek(SeekFrom::Start(start))?;
+        Self::of(&head, Input::File(file, about.len()), stream)
     }
 
-    /// The same from any bytes.
-    pub fn read(mut reader: impl Read + Seek) -> Result<Self, OpenError> {
-        let mut magic = [0; 4];
-        let known = reader.read_exact(&mut magic);
-        if matches!(&known, Err(error) if error.kind() == io::ErrorKind::UnexpectedEof) {
-            return Err(OpenError::Unknown);
-        }
-        known?;
-        reader.seek(SeekFrom::Start(0))?;
-        let samples = match &magic {
-            b"RIFF" => read_wav(reader)?,
-            b"OggS" => read_ogg(reader)?,
-            _ => return Err(OpenError::Unknown),
+    /// The same from what can be read once, such as a pipe. Waits for its beginning.
+    pub fn read(mut reader: impl Read + Send + Sync + 'static) -> Result<Self, SoundError> {
+        let (_, head) = read_head(&mut reader)?;
+        let input = Input::Pipe(Box::new(Cursor::new(head.clone()).chain(reader)));
+        Self::of(&head, input, None)
+    }
+
+    /// Reads what begins so. `stream` is the number of the stream at a file's end, and the sample where it ends.
+    fn of(head: &[u8], input: Input, stream: Option<(u32, u64)>) -> Result<Self, SoundError> {
+        let is_riff = [&b"RIFF"[..], b"RIFX", b"RF64", b"BW64"].iter().any(|name| head.starts_with(name));
+        let sound: Box<dyn Decode> = if head.is_empty() {
+            return Err(SoundError::Empty);
+        } else if is_riff && (head.len() < 12 || head[8..12] == *b"WAVE") {
+            let size = input.size();
+            Box::new(WavReader::new(input.into_reader(), size)?)
+        } else if is_opus(head) {
+            let is_one = |serial: &u32| head.get(14..18) == Some(&serial.to_le_bytes());
+            let end = stream.filter(|(serial, _)| is_one(serial)).map(|(_, end)| end);
+            Box::new(OpusReader::new(input.into_reader(), end)?)
+        } else {
+            let is_mp4 = head.get(4..8) == Some(b"ftyp");
+            Box::new(CodedReader::new(input.into_media(), is_mp4)?)
         };
-        if samples.is_empty() { Err(OpenError::Empty) } else { Ok(Self { samples }) }
+        Self::begin(sound)
     }
 
-    /// All of it.
-    pub fn samples(&self) -> &[i16] {
-        &self.samples
+    /// Reads the first of it: what can't be played is refused now, before anybody is told of it.
+    fn begin(mut sound: Box<dyn Decode>) -> Result<Self, SoundError> {
+        let first = Some(sound.next()?.ok_or(SoundError::Empty)?);
+        let clip = opus::SoftClip::new(opus::Channels::Mono);
+        let ready = VecDeque::new();
+        Ok(Self { sound, first, channels: 1, mixing: None, clip, ready, has_ended: false })
     }
 
-    /// How long it lasts.
-    pub fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(SAMPLE_RATE))
+    /// The same in two channels, whose samples alternate; said before the first frame is taken.
+    #[must_use]
+    pub fn in_stereo(self) -> Self {
+        Self { channels: 2, clip: opus::SoftClip::new(opus::Channels::Stereo), ..self }
     }
 
-    /// Its frames; the last one is filled up with silence.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = [i16; FRAME]> {
-        self.samples.chunks(FRAME).map(|part| {
-            let mut frame = [0; FRAME];
-            frame[..part.len()].copy_from_slice(part);
-            frame
-        })
+    /// How long it lasts, where that is known before it is over.
+    pub fn length(&self) -> Option<Duration> {
+        self.sound.length()
     }
-}
 
-fn read_wav(reader: impl Read) -> Result<Vec<i16>, OpenError> {
-    let mut reader = WavReader::new(reader)?;
-    let spec = reader.spec();
-    let (rate, channels) = (spec.sample_rate, spec.channels);
-    if !(8_000..=192_000).contains(&rate) || !(1..=8).contains(&channels) {
-        return Err(OpenError::Shape { rate, channels });
+    /// What was wrong with it so far.
+    pub fn faults(&self) -> Faults {
+        self.sound.faults()
     }
-    let limit = (LONGEST as u64 * u64::from(rate) / u64::from(SAMPLE_RATE)) as usize;
-    let mono = match spec.sample_format {
-        SampleFormat::Float => mix_down(reader.samples::<f32>(), channels, limit)?,
-        SampleFormat::Int => {
-            let scale = 1.0 / (1_i64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
-            let samples = reader.samples::<i32>().map(|sample| sample.map(|sample| sample as f32 * scale));
-            mix_down(samples, channels, limit)?
+
+    /// The next frame, [`FRAME`] samples of each channel, or `None` at the end; the last one is filled up with silence.
+    /// Waits where a pipe has nothing yet.
+    pub fn next_frame(&mut self) -> Result<Option<Vec<i16>>, SoundError> {
+        let wanted = FRAME * self.channels;
+        while self.ready.len() < wanted && self.read_more()? {}
+        if self.ready.is_empty() {
+            return Ok(None);
         }
-    };
-    Ok(resample(mono, rate)?.into_iter().map(to_i16).collect())
-}
+        let mut frame: Vec<i16> = self.ready.drain(..wanted.min(self.ready.len())).collect();
+        frame.resize(wanted, 0);
+        Ok(Some(frame))
+    }
 
-fn mix_down(
-    samples: impl Iterator<Item = Result<f32, hound::Error>>,
-    channels: u16,
-    limit: usize,
-) -> Result<Vec<f32>, OpenError> {
-    let (mut mono, mut sum, mut count) = (Vec::new(), 0.0, 0);
-    for sample in samples {
-        let sample = sample?;
-        sum += if sample.is_finite() { sample } else { 0.0 };
-        count += 1;
-        if count == channels {
-            if mono.len() >= limit {
-                return Err(OpenError::TooLong);
+    /// All of it, an hour at most.
+    pub fn samples(mut self) -> Result<Vec<i16>, SoundError> {
+        while self.read_more()? {
+            if self.ready.len() > LONGEST * self.channels {
+                return Err(SoundError::TooLong);
             }
-            mono.push(sum / f32::from(channels));
-            (sum, count) = (0.0, 0);
         }
+        Ok(self.ready.into())
     }
-    Ok(mono)
+
+    /// Decodes the next part. Answers `false` at the end.
+    fn read_more(&mut self) -> Result<bool, SoundError> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        let next = match self.first.take() {
+            None => self.sound.next()?,
+            first => first,
+        };
+        let mut samples = Vec::new();
+        let has_changed = |(mixer, converter): &(Mixer, RateConverter)| {
+            next.as_ref().is_none_or(|next| next.layout != *mixer.layout() || next.rate != converter.rate())
+        };
+        // Another rate, or other channels: the streams of a chain may differ.
+        if let Some((_, mut before)) = self.mixing.take_if(|mixing| has_changed(mixing)) {
+            before.finish(&mut samples)?;
+        }
+        self.has_ended = next.is_none();
+        if let Some(block) = next {
+            let (mixer, converter) = match &mut self.mixing {
+                Some(mixing) => mixing,
+                none => {
+                    let converter = RateConverter::new(block.rate, self.channels)?;
+                    none.insert((Mixer::new(block.layout, self.channels), converter))
+                }
+            };
+            let mut mixed = Vec::with_capacity(block.samples.len());
+            mixer.mix(&block.samples, &mut mixed);
+            converter.convert(&mixed, &mut samples)?;
+        }
+        self.clip.apply(&mut samples);
+        self.ready.extend(samples.into_iter().map(to_i16));
+        Ok(true)
+    }
 }
 
-fn resample(mono: Vec<f32>, rate: u32) -> Result<Vec<f32>, OpenError> {
-    if rate == SAMPLE_RATE || mono.is_empty() {
-        return Ok(mono);
+/// Reads the first bytes that are no tags, and answers with how many there are before them: what a player shows of
+/// the artist, with a picture of any size, isn't kept.
+fn read_head(mut reader: impl Read) -> std::io::Result<(u64, Vec<u8>)> {
+    let (mut start, mut head) = (0, Vec::new());
+    loop {
+        let room = (HEAD - head.len()) as u64;
+        (&mut reader).take(room).read_to_end(&mut head)?;
+        let Some(length) = tag_length(&head) else { return Ok((start, head)) };
+        let there = head.len().min(length as usize);
+        head.drain(..there);
+        std::io::copy(&mut (&mut reader).take(length - there as u64), &mut std::io::sink())?;
+        start += length;
     }
-    let failed = |error: &dyn std::fmt::Display| OpenError::Resample(error.to_string());
-    let mut resampler = Fft::<f32>::new(rate as usize, SAMPLE_RATE as usize, 1024, 1, FixedSync::Both)
-        .map_err(|error| failed(&error))?;
-    let input = InterleavedSlice::new(&mono, 1, mono.len()).map_err(|error| failed(&error))?;
-    let output = resampler.process_all(&input, mono.len(), None).map_err(|error| failed(&error))?;
-    Ok(output.take_data())
+}
+
+/// How long the tag is with which something begins, if it does (id3.org, "ID3 tag version 2.4.0", section 3.1).
+fn tag_length(head: &[u8]) -> Option<u64> {
+    let [
+        b'I',
+        b'D',
+        b'3',
+        2..=4,
+        _,
+        flags,
+        first @ 0..0x80,
+        second @ 0..0x80,
+        third @ 0..0x80,
+        last @ 0..0x80,
+        ..,
+    ] = head
+    else {
+        return None;
+    };
+    let size = [first, second, third, last].iter().fold(0, |size, byte| size << 7 | u64::from(**byte));
+    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+    Some(10 + size + footer)
 }
 
 fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
-/// RFC 7845: the first packet is the header, the second the tags, the rest sound. The header says how
-/// many samples at the beginning are not to be played, the last page's granule position where to end.
-fn read_ogg(reader: impl Read + Seek) -> Result<Vec<i16>, OpenError> {
-    let mut reader = PacketReader::new(reader);
-    let head = reader.read_packet()?.ok_or(OpenError::NotOpus)?;
-    let pre_skip = match head.data.as_slice() {
-        [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', 0..=15, 1 | 2, low, high, ..]
-            if head.data.len() >= 19 =>
-        {
-            usize::from(u16::from_le_bytes([*low, *high]))
-        }
-        _ => return Err(OpenError::NotOpus),
-    };
-    let serial = head.stream_serial();
-    reader.read_packet()?.filter(|tags| tags.data.starts_with(b"OpusTags")).ok_or(OpenError::NotOpus)?;
-    let (mut decoder, mut samples) = (Decoder::new()?, Vec::new());
-    let mut end = None;
-    while let Some(packet) = reader.read_packet()? {
-        if packet.stream_serial() != serial {
-            return Err(OpenError::NotOpus);
-        }
-        samples.extend(decoder.decode(&packet.data)?);
-        if samples.len() > LONGEST + pre_skip {
-            return Err(OpenError::TooLong);
-        }
-        if packet.last_in_stream() {
-            end = usize::try_from(packet.absgp_page()).ok();
-        }
-    }
-    samples.truncate(end.unwrap_or(usize::MAX));
-    samples.drain(..pre_skip.min(samples.len()));
-    Ok(samples)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::audio::{Encoder, OggOpusWriter, compare};
-
-    fn tone(rate: u32, seconds: f32) -> Vec<f32> {
-        let count = (rate as f32 * seconds) as usize;
-        (0..count)
-            .map(|i| (i as f32 * 2.0 * std::f32::consts::PI * 440.0 / rate as f32).sin() * 0.5)
-            .collect()
-    }
-
-    fn wav(rate: u32, channels: u16, bits: u16, float: bool, seconds: f32) -> Vec<u8> {
-        let sample_format = if float { SampleFormat::Float } else { SampleFormat::Int };
-        let spec = hound::WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format };
-        let mut bytes = Cursor::new(Vec::new());
-        let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
-        for sample in tone(rate, seconds) {
-            for _ in 0..channels {
-                if float {
-                    writer.write_sample(sample).unwrap();
-                } else {
-                    writer.write_sample((sample * ((1_i64 << (bits - 1)) - 1) as f32) as i32).unwrap();
-                }
-            }
-        }
-        writer.finalize().unwrap();
-        bytes.into_inner()
-    }
-
-    #[test]
-    fn every_common_wav_sounds_the_same() {
-        let expected: Vec<i16> = tone(48_000, 1.0).into_iter().map(to_i16).collect();
-        for (rate, channels, bits, float) in [
-            (48_000, 1, 16, false),
-            (8_000, 1, 8, false),
-            (44_100, 2, 24, false),
-            (96_000, 6, 32, false),
-            (22_050, 2, 32, true),
-        ] {
-            let source = Source::read(Cursor::new(wav(rate, channels, bits, float, 1.0))).unwrap();
-            let found = compare(&expected, source.samples());
-            assert!(found.correlation > 0.99, "{rate} Hz, {channels} channels, {bits} bits: {found:?}");
-            assert!(source.samples().len().abs_diff(48_000) <= 4, "{rate}: {}", source.samples().len());
-        }
-    }
-
-    #[test]
-    fn what_is_no_sound_is_refused_in_words() {
-        let read =
-            |bytes: &[u8]| Source::read(Cursor::new(bytes.to_vec())).map(|_| ()).unwrap_err().to_string();
-        assert!(read(b"").starts_with("the file is neither WAV nor Ogg Opus"));
-        assert!(read(b"ID3 music").starts_with("the file is neither WAV nor Ogg Opus"));
-        assert!(read(b"RIFF").starts_with("the WAV file can't be read"));
-        assert!(read(&wav(48_000, 1, 16, false, 0.0)).starts_with("the file holds no sound"));
-        assert!(read(&wav(4_000, 1, 16, false, 0.1)).contains("4000 samples a second"));
-    }
-
-    fn ogg() -> Vec<u8> {
-        let mut encoder = Encoder::new(32_000).unwrap();
-        let mut writer = OggOpusWriter::new(Vec::new(), 7, 312, &[("TITLE", "test")]).unwrap();
-        for index in 0..20 {
-            writer.place(index * 960, &encoder.encode(&[0; FRAME]).unwrap()).unwrap();
-        }
-        writer.finish(19_000).unwrap()
-    }
-
-    #[test]
-    fn an_ogg_file_is_as_long_as_it_says() {
-        assert_eq!(Source::read(Cursor::new(ogg())).unwrap().samples().len(), 19_000);
-    }
-
-    proptest! {
-        #[test]
-        fn a_damaged_file_never_panics(place: prop::sample::Index, byte: u8, cut: prop::sample::Index, is_ogg: bool) {
-            let mut bytes = if is_ogg { ogg() } else { wav(44_100, 2, 16, false, 0.1) };
-            let index = place.index(bytes.len());
-            bytes[index] = byte;
-            bytes.truncate(cut.index(bytes.len()) + 1);
-            let _ = Source::read(Cursor::new(bytes));
-        }
-    }
-}
+mod tests;

@@ -21,7 +21,7 @@ use crate::audio::{Comparison, SAMPLE_RATE, Source, compare};
 /// Show that voice gets through: a server, a speaker and two listeners on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// The speech to play: WAV or Ogg Opus.
+    /// The speech to play: WAV, FLAC, MP3, Ogg, AAC or M4A.
     #[arg(default_value = "tests/data/speech.wav")]
     file: PathBuf,
     /// Deafen this listener (alice or bob), to see the demonstration fail.
@@ -45,8 +45,9 @@ impl Demo {
         if let Some(name) = self.deafen.as_deref().filter(|name| !LISTENERS.contains(name)) {
             bail!("there is no listener {name}; there are alice and bob");
         }
-        let original =
-            Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
+        let original = Source::open(&self.file)
+            .and_then(Source::samples)
+            .with_context(|| format!("can't play {}", self.file.display()))?;
         let directory = scratch()?;
         let result = self.play_through(output, &original, &directory).await;
         // What was recorded is of no further use, whether it was right or not.
@@ -65,7 +66,7 @@ impl Demo {
     async fn play_through(
         &self,
         output: Output,
-        original: &Source,
+        original: &[i16],
         directory: &Path,
     ) -> anyhow::Result<Vec<Listener>> {
         output.line("Starting a server on loopback …");
@@ -79,14 +80,15 @@ impl Demo {
             output.line(format!("{name} comes in and records …"));
             listeners.push(self.listener(name, &address, directory).await?);
         }
-        output.line(format!("demo speaks for {:.1} s …", original.duration().as_secs_f64()));
+        let length = Duration::from_secs_f64(original.len() as f64 / f64::from(SAMPLE_RATE));
+        output.line(format!("demo speaks for {:.1} s …", length.as_secs_f64()));
         let sent_to = directory.join("sent.jsonl");
         log_in("demo", &address, directory).await?;
         let play = ["play", "--trace"].map(Into::into).into_iter();
         let mut speaker =
             Part::start(&directory.join("demo"), play.chain([sent_to.clone(), self.file.clone()]))?;
         speaker.event("playing").await?;
-        let said = tokio::time::timeout(original.duration() + PATIENCE, speaker.event("done"));
+        let said = tokio::time::timeout(length + PATIENCE, speaker.event("done"));
         said.await.context("the speaker didn't finish in time")??;
         tokio::time::sleep(Duration::from_millis(400)).await;
         let sent: HashMap<u16, u64> =
@@ -199,7 +201,7 @@ impl Listener {
         done: &Value,
         sent: &HashMap<u16, u64>,
         home: &Path,
-        original: &Source,
+        original: &[i16],
     ) -> anyhow::Result<Self> {
         let heard: HashMap<u16, u64> = trace::read(&home.join("heard.jsonl"))?
             .iter()
@@ -219,7 +221,7 @@ impl Listener {
             .and_then(|speakers| speakers.first())
             .and_then(|s| s["file"].as_str());
         let comparison = match file {
-            Some(file) => compare(original.samples(), Source::open(Path::new(file))?.samples()),
+            Some(file) => compare(original, &Source::open(Path::new(file))?.samples()?),
             None => Comparison { correlation: 0.0, offset: 0 },
         };
         let late = delays.iter().filter(|delay| **delay > LATE_MS).count();

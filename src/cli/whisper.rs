@@ -1,25 +1,23 @@
 //! `parlour whisper`.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
 use super::connect::{RemoteServer, Server};
 use super::output::Output;
 use super::person::find;
+use super::play::sound::Sound;
 use super::play::{Player, report};
 use super::role::named;
-use crate::audio::Source;
 use crate::client::{Session, Target};
 use crate::id::{ChannelId, SessionId};
 
 /// Play a sound file to chosen people, channels or roles, rather than into one's own channel.
 #[derive(Debug, Args)]
 pub(super) struct Whisper {
-    /// The file: WAV or Ogg Opus.
-    file: PathBuf,
+    #[command(flatten)]
+    sound: Sound,
     /// A whisper to somebody; may be given several times.
     #[arg(long = "to", value_name = "USER")]
     people: Vec<String>,
@@ -35,9 +33,6 @@ pub(super) struct Whisper {
     /// A shout to who has a role, wherever they are; may be given several times.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// Bits a second of Opus.
-    #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(i32).range(6_000..=256_000))]
-    bitrate: i32,
     #[command(flatten)]
     server: Server,
 }
@@ -47,18 +42,26 @@ impl Whisper {
         if self.people.is_empty() && self.channels.is_empty() && self.roles.is_empty() {
             bail!("to whom? Say --to USER, --channel PATH or --role ROLE");
         }
-        let source =
-            Source::open(&self.file).with_context(|| format!("can't play {}", self.file.display()))?;
+        let source = self.sound.open().await?;
         let remote = RemoteServer::find(self.server.address.as_deref())?;
         let entered = remote.enter().await?;
         let (targets, names) = self.targets(&entered.session).await?;
-        let seconds = source.duration().as_secs_f64();
+        let encoder = self.sound.encoder(self.takes(&entered.session)?, output)?;
+        let seconds = source.length().map(|length| length.as_secs_f64());
         let names = names.join(", ");
-        output.line(format!("Whispering {} ({seconds:.1} s) to {names}. Ctrl-C stops.", self.file.display()));
+        output.line(format!("Whispering {} to {names}. Ctrl-C stops.", self.sound.described(&source)));
         output.object(&json!({ "event": "whispering", "to": names, "seconds": seconds }));
-        let player = Player::new(self.bitrate, None, output)?.toward(targets);
-        report(&player.play(&source, entered).await?, output);
+        let player = Player::new(encoder, None, output).toward(targets);
+        report(&player.play(source, entered).await?, output);
         Ok(())
+    }
+
+    /// Bits a second that all of the channels take; 0 for any number.
+    fn takes(&self, session: &Session) -> anyhow::Result<u32> {
+        let view = session.view();
+        let channels = self.channels.iter().map(|path| view.find(path)).collect::<Result<Vec<_>, _>>()?;
+        let bitrates = channels.iter().map(|channel| channel.voice.map_or(0, |voice| voice.bitrate));
+        Ok(bitrates.filter(|bitrate| *bitrate > 0).min().unwrap_or(0))
     }
 
     /// Whom it goes to, and how they are called.

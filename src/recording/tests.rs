@@ -120,7 +120,7 @@ impl Speaker {
 
 fn speech() -> Vec<i16> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/speech.wav");
-    Source::open(path.as_ref()).unwrap().samples().to_vec()
+    Source::open(path.as_ref()).unwrap().samples().unwrap()
 }
 
 /// What the reference tool says of a file; it must find nothing wrong.
@@ -136,7 +136,7 @@ fn inspect(file: &Path) -> String {
 
 fn decoded(file: &Path) -> Vec<i16> {
     inspect(file);
-    Source::open(file).unwrap().samples().to_vec()
+    Source::open(file).unwrap().samples().unwrap()
 }
 
 /// Whether the original is in the recording where it should begin, 40 ms on the way included.

@@ -68,8 +68,8 @@ fn run(script: &str, variables: &[(&str, String)], mut tell: impl FnMut(&str)) -
 
 /// A sentence of the sample, of the three in it, as a file of its own.
 fn sentence(number: usize, directory: &Path) -> PathBuf {
-    let all = Source::open(Path::new("tests/data/speech.wav")).unwrap();
-    let part = all.samples().len() / 3;
+    let all = Source::open(Path::new("tests/data/speech.wav")).unwrap().samples().unwrap();
+    let part = all.len() / 3;
     let path = directory.join(format!("voice-{number}.wav"));
     let spec = hound::WavSpec {
         channels: 1,
@@ -78,7 +78,7 @@ fn sentence(number: usize, directory: &Path) -> PathBuf {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
-    for sample in &all.samples()[number * part..(number + 1) * part] {
+    for sample in &all[number * part..(number + 1) * part] {
         writer.write_sample(*sample).unwrap();
     }
     writer.finalize().unwrap();
@@ -91,13 +91,14 @@ fn sentence(number: usize, directory: &Path) -> PathBuf {
 fn likeness(voice: &Path, recording: &Path) -> f64 {
     const PIECE: usize = RATE * 2 / 5;
     const ABOUT: usize = RATE / 10;
-    let (voice, heard) = (Source::open(voice).unwrap(), Source::open(recording).unwrap());
+    let samples = |path| Source::open(path).unwrap().samples().unwrap();
+    let (voice, heard) = (samples(voice), samples(recording));
     let energy = |sound: &[i16]| sound.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
-    let pieces: Vec<(usize, &[i16])> = heard.samples().chunks_exact(PIECE).enumerate().collect();
+    let pieces: Vec<(usize, &[i16])> = heard.chunks_exact(PIECE).enumerate().collect();
     let most = pieces.iter().map(|(_, piece)| energy(piece)).fold(0.0, f64::max);
     let loud: Vec<_> = pieces.into_iter().filter(|(_, piece)| energy(piece) > most / 8.0).collect();
-    let length = voice.samples().len();
-    let twice = voice.samples().repeat(3);
+    let length = voice.len();
+    let twice = voice.repeat(3);
     // A few of them say where it is.
     let begins: Vec<usize> = loud
         .iter()
@@ -366,7 +367,8 @@ fn roles_and_moderation_in_the_page() {
     let sounds = recorded.filter_map(|file| {
         let path = file.unwrap().path();
         let name = path.file_name()?.to_string_lossy().into_owned();
-        let loudest = Source::open(&path).ok()?.samples().iter().map(|sample| sample.unsigned_abs()).max()?;
+        let loudest =
+            Source::open(&path).ok()?.samples().ok()?.iter().map(|sample| sample.unsigned_abs()).max()?;
         (loudest > 300).then_some(name)
     });
     let sounds: Vec<String> = sounds.collect();
@@ -445,8 +447,8 @@ fn a_friend_comes_by_a_link_and_looks_after_the_account() {
 fn voices_in(directory: &Path) -> Vec<String> {
     let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
     files.retain(|path| {
-        let sound = Source::open(path).ok();
-        sound.is_some_and(|sound| sound.samples().iter().any(|sample| sample.unsigned_abs() > 300))
+        let sound = Source::open(path).and_then(Source::samples);
+        sound.is_ok_and(|sound| sound.iter().any(|sample| sample.unsigned_abs() > 300))
     });
     files.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
 }

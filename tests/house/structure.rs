@@ -27,6 +27,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web_transport_quinn", &["endpoint", "client"]),
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
+    ("symphonia", &["audio"]),
 ];
 
 type Plan = BTreeMap<String, BTreeSet<String>>;
