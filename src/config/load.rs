@@ -112,6 +112,13 @@ impl Config {
         Ok(config)
     }
 
+    /// What a configuration file of this text sets; everything else is as by default.
+    pub fn read(text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::load(&Sources::default())?;
+        config.read_toml(text, Path::new("the configuration"))?;
+        Ok(config)
+    }
+
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;

@@ -28,7 +28,7 @@ pub use limits::Limits;
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
 pub use peer::LinkPeer;
 pub use validity::{Validity, own_certificate};
-pub use web_socket::{Outgoing, SocketEnd};
+pub use web_socket::{Outgoing, SocketEnd, SocketMessage};
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

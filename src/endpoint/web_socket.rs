@@ -77,6 +77,29 @@ pub enum Outgoing {
     Close(u32, &'static str),
 }
 
+/// A message of a client (docs/protocol.md).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketMessage {
+    /// A voice packet.
+    Voice(Bytes),
+    /// A request with its size, and the number that its answer bears.
+    Request(u32, Bytes),
+}
+
+impl SocketMessage {
+    /// Reads it; `None` for what has no place here.
+    pub fn read(message: &Bytes) -> Option<Self> {
+        match message.split_first()? {
+            (&VOICE, _) => Some(Self::Voice(message.slice(1..))),
+            (&EXCHANGE, rest) => {
+                let number = u32::from_be_bytes(*rest.first_chunk()?);
+                Some(Self::Request(number, message.slice(5..)))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A new link for a client at an address.
 pub(super) fn pair(from: IpAddr) -> (SocketLink, SocketEnd) {
     let (requests, taken) = mpsc::channel(WAITING);
@@ -232,20 +255,16 @@ impl SocketEnd {
     /// Takes a message of the client, waiting for room if it is a request. Answers `false` for one that has
     /// no place here, or when the session is over.
     pub async fn take(&self, message: Bytes) -> bool {
-        match message.split_first() {
-            Some((&VOICE, _)) => {
+        match SocketMessage::read(&message) {
+            Some(SocketMessage::Voice(packet)) => {
                 // A full queue loses the newest: the session is counted as sending too much.
-                let _ = self.voice_in.try_send(message.slice(1..));
+                let _ = self.voice_in.try_send(packet);
                 !self.voice_in.is_closed()
             }
-            Some((&EXCHANGE, rest)) => match rest.first_chunk::<4>() {
-                Some(number) => {
-                    let request = (u32::from_be_bytes(*number), message.slice(5..));
-                    self.requests.send(request).await.is_ok()
-                }
-                None => false,
-            },
-            _ => false,
+            Some(SocketMessage::Request(number, request)) => {
+                self.requests.send((number, request)).await.is_ok()
+            }
+            None => false,
         }
     }
 

@@ -220,13 +220,24 @@ fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> 
     Ok(rows)
 }
 
+/// Reads an export without making a database of it, and answers with how many rows it has. What its rows say of each
+/// other isn't looked at.
+pub fn check_export(input: &mut dyn BufRead) -> Result<u64, ImportError> {
+    let mut lines = Lines { input, number: 0 };
+    lines.begin()?;
+    let mut rows = 0;
+    loop {
+        match lines.next()?.ok_or(ImportError::CutShort)? {
+            Line::End { rows: said } if said == rows => return Ok(rows),
+            Line::End { .. } => return Err(ImportError::CutShort),
+            _ => rows += 1,
+        }
+    }
+}
+
 fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, ImportError> {
     let mut lines = Lines { input, number: 0 };
-    let exported = match lines.next()? {
-        Some(Line::Parlour { schema: schema @ ..=SCHEMA, .. }) => schema,
-        Some(Line::Parlour { schema, .. }) => return Err(ImportError::Newer { found: schema }),
-        _ => return Err(ImportError::NoExport),
-    };
+    let exported = lines.begin()?;
     let mut database = open_file(path, true)?;
     let (mut rows, mut ended) = (0, None);
     while ended.is_none() {
@@ -272,6 +283,15 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    /// Reads the first line, and answers with the schema that the export was made with.
+    fn begin(&mut self) -> Result<u64, ImportError> {
+        match self.next()? {
+            Some(Line::Parlour { schema: schema @ ..=SCHEMA, .. }) => Ok(schema),
+            Some(Line::Parlour { schema, .. }) => Err(ImportError::Newer { found: schema }),
+            _ => Err(ImportError::NoExport),
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Line>, ImportError> {
         let mut text = String::new();
         if self.input.read_line(&mut text)? == 0 {

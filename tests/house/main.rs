@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod circles;
+mod fuzz;
 mod licences;
 mod protocol;
 mod structure;
