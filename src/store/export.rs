@@ -3,7 +3,6 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -38,7 +37,7 @@ macro_rules! lines {
         /// Writes the rows of all records.
         fn export_records(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> {
             let mut rows = 0;
-            $(for row in tables.$table.iter().map_err(ReadError::from)? {
+            $(for row in tables.$table.all()? {
                 let record = Record::decode(row.map_err(ReadError::from)?.1.value())?;
                 line(out, &Line::$line(record))?;
                 rows += 1;
@@ -196,13 +195,13 @@ fn line(out: &mut dyn io::Write, line: &Line) -> Result<(), io::Error> {
 
 fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> {
     let mut rows = export_records(tables, out)?;
-    for row in tables.seen.iter().map_err(ReadError::from)? {
+    for row in tables.seen.all()? {
         let (key, at) = row.map_err(ReadError::from)?;
         let ((user, kind, id), at) = (key.value(), Timestamp(at.value()));
         line(out, &Line::Seen { user: UserId(user), kind, id, at })?;
         rows += 1;
     }
-    for row in tables.settings.iter().map_err(ReadError::from)? {
+    for row in tables.settings.all()? {
         let (key, value) = row.map_err(ReadError::from)?;
         let (organization, user, name) = key.value();
         let user = (user != 0).then_some(UserId(user));
@@ -210,7 +209,7 @@ fn export(tables: &Tables, out: &mut dyn io::Write) -> Result<u64, ExportError> 
         line(out, &Line::Setting(Setting { organization, user, name, value: value.value().to_owned() }))?;
         rows += 1;
     }
-    for row in tables.favourites.iter().map_err(ReadError::from)? {
+    for row in tables.favourites.all()? {
         let (key, since) = row.map_err(ReadError::from)?;
         let (user, channel) = key.value();
         let (user, channel, since) = (UserId(user), ChannelId(channel), Timestamp(since.value()));
@@ -242,7 +241,7 @@ fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, Imp
     let (mut rows, mut ended) = (0, None);
     while ended.is_none() {
         let transaction = database.begin_write().map_err(ReadError::from)?;
-        let mut open = Open::new(&transaction, By::server(now))?;
+        let mut open = Open::new(&transaction, By::server(now));
         if rows == 0 {
             migrate::record_creation(&mut open.tables, now)?;
         }

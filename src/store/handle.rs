@@ -61,7 +61,7 @@ impl Store {
     fn start(database: Database, path: &Path, reopen: Option<Reopen>) -> Result<Self, OpenError> {
         let (tables, last_session) = guarded(path, || {
             let snapshot = database.begin_read().map_err(|error| OpenError::of(path, error))?;
-            let tables = Tables::open(&snapshot).map_err(|error| OpenError::of(path, error))?;
+            let tables = Tables::new(snapshot);
             let last = last_session(&tables).map_err(|error| OpenError::read(path, error))?;
             Ok((tables, last))
         })?;

@@ -12,6 +12,7 @@ mod export;
 mod file;
 mod handle;
 mod index;
+mod lazy;
 mod migrate;
 mod open;
 mod read;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::WriteTransaction;
 use serde_json::{Map, Value};
 
 use super::error::{ReadError, Stop};
@@ -59,8 +59,8 @@ pub(super) struct Open<'t> {
 }
 
 impl<'t> Open<'t> {
-    pub(super) fn new(transaction: &'t WriteTransaction, by: By) -> Result<Self, ReadError> {
-        Ok(Self { tables: WriteTables::open(transaction)?, by, ledgers: HashMap::new() })
+    pub(super) fn new(transaction: &'t WriteTransaction, by: By) -> Self {
+        Self { tables: WriteTables::new(transaction), by, ledgers: HashMap::new() }
     }
 
     /// Writes what was kept in memory for the group. Without it, nothing of the group may be committed.

@@ -7,11 +7,10 @@ pub use access::ban_on;
 
 use std::ops::Bound;
 
-use redb::ReadOnlyTable;
-
 use super::error::ReadError;
 use super::handle::Store;
 use super::index::IndexKey;
+use super::lazy::Readable;
 use super::migrate::{self, Applied, Pending};
 use super::record::declare::Stored;
 use super::record::{
@@ -339,7 +338,7 @@ impl Store {
                 Ok(tables.meta.get(name)?.map(|value| value.value()))
             };
             let schema = meta(META_SCHEMA)?.unwrap_or(0);
-            let applied = migrate::read_applied(&tables.migrations)?;
+            let applied = migrate::read_applied(tables.migrations.table()?)?;
             Ok(Stats {
                 schema,
                 applied: applied.into_iter().map(|applied| (applied.to, applied)).collect(),
@@ -356,7 +355,7 @@ fn ledger(tables: &Tables, organization: OrganizationId) -> Result<Ledger, ReadE
     Ok(get(&tables.ledgers, organization.0)?.unwrap_or_else(|| Ledger::new(organization)))
 }
 
-fn get<R: Record>(rows: &ReadOnlyTable<R::Key, Row<R>>, key: R::Key) -> Result<Option<R>, ReadError> {
+fn get<R: Record>(rows: &Readable<R::Key, Row<R>>, key: R::Key) -> Result<Option<R>, ReadError> {
     rows.get(key)?.map(|row| R::decode(row.value())).transpose()
 }
 
@@ -364,7 +363,7 @@ fn get<R: Record>(rows: &ReadOnlyTable<R::Key, Row<R>>, key: R::Key) -> Result<O
 fn find<R: Stored<Key = u64>>(
     tables: &Tables,
     key: IndexKey,
-    rows: &ReadOnlyTable<u64, Row<R>>,
+    rows: &Readable<u64, Row<R>>,
 ) -> Result<Option<R>, ReadError> {
     let Some(id) = tables.index.get(key.0)? else { return Ok(None) };
     let found = get(rows, id.value())?.filter(|row: &R| row.entries().contains(&key));
@@ -372,7 +371,7 @@ fn find<R: Stored<Key = u64>>(
 }
 
 fn page_of<R: Record<Key = u64>>(
-    rows: &ReadOnlyTable<u64, Row<R>>,
+    rows: &Readable<u64, Row<R>>,
     organization: OrganizationId,
     after: Option<u64>,
     limit: usize,
@@ -385,7 +384,7 @@ fn page_of<R: Record<Key = u64>>(
 }
 
 fn page<K: RowKey, R: Record<Key = K>>(
-    rows: &ReadOnlyTable<K, Row<R>>,
+    rows: &Readable<K, Row<R>>,
     after: K,
     last: K,
     limit: usize,

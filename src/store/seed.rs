@@ -8,7 +8,7 @@ use super::open::{By, Open};
 use super::record::{
     Channel, Counted, GUEST, Limits, OWNER, Organization, Role, SEEDED_ORGANIZATION, SERVER,
 };
-use super::table::range_of;
+use super::table::{make_all, range_of};
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp};
 use crate::permission::Permissions;
 
@@ -16,8 +16,9 @@ use crate::permission::Permissions;
 pub(super) fn seed(database: &Database, now: Timestamp) -> Result<(), ReadError> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
+    make_all(&transaction)?;
     {
-        let mut open = Open::new(&transaction, By::server(now))?;
+        let mut open = Open::new(&transaction, By::server(now));
         let home = Organization {
             id: SEEDED_ORGANIZATION,
             tag: "home".to_owned(),

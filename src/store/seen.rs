@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use redb::ReadableTable;
-
 use super::error::ReadError;
 use super::open::Open;
 use super::write::Write;

@@ -7,13 +7,12 @@
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition, TableError,
-    TableHandle, WriteTransaction,
-};
+use redb::{ReadTransaction, TableDefinition, TableHandle, WriteTransaction};
 
 use super::error::ReadError;
+use super::lazy::{Readable, Writable};
 use super::record;
 use super::record::declare::Stored;
 use super::record::list::every_record;
@@ -66,17 +65,17 @@ macro_rules! tables {
                 TableDefinition::new($stored);)*
         }
 
-        /// The tables of one commit, opened for reading. Opening costs more than a look-up, so it is
-        /// done once.
+        /// The tables of one commit, for reading.
         pub(super) struct Tables {
-            $(pub(super) $name: ReadOnlyTable<$key, $value>,)*
+            $(pub(super) $name: Readable<$key, $value>,)*
         }
 
         impl Tables {
-            /// Opens every table of a snapshot. All of them exist: they are made with the file, or when a file that lacks
-            /// some is opened.
-            pub(super) fn open(snapshot: &ReadTransaction) -> Result<Self, TableError> {
-                Ok(Self { $($name: snapshot.open_table(definition::$name)?,)* })
+            /// Those of a snapshot. All of them exist: they are made with the file, or when a file that lacks some is
+            /// opened.
+            pub(super) fn new(snapshot: ReadTransaction) -> Self {
+                let snapshot = Arc::new(snapshot);
+                Self { $($name: Readable::new(Arc::clone(&snapshot), definition::$name),)* }
             }
 
             /// How large each is. Reads the whole file.
@@ -103,7 +102,7 @@ macro_rules! tables {
             ) -> Result<(), E> {
                 let read = |error: ReadError| E::from(error);
                 $({
-                    let mut rows = self.$name.iter().map_err(ReadError::from).map_err(read)?.peekable();
+                    let mut rows = self.$name.all().map_err(read)?.peekable();
                     loop {
                         let transaction = begin()?;
                         let mut count = 0;
@@ -133,9 +132,9 @@ macro_rules! tables {
             }
         }
 
-        /// The open tables of a write transaction.
+        /// The tables of a write transaction.
         pub(super) struct WriteTables<'t> {
-            $(pub(super) $name: Table<'t, $key, $value>,)*
+            $(pub(super) $name: Writable<'t, $key, $value>,)*
         }
 
         /// Whether a file lacks none of the tables.
@@ -145,10 +144,15 @@ macro_rules! tables {
         }
 
         impl<'t> WriteTables<'t> {
-            /// Opens every table, and makes those that aren't there.
-            pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
-                Ok(Self { $($name: transaction.open_table(definition::$name)?,)* })
+            pub(super) fn new(transaction: &'t WriteTransaction) -> Self {
+                Self { $($name: Writable::new(transaction, definition::$name),)* }
             }
+        }
+
+        /// Makes the tables that a file lacks, empty.
+        pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), ReadError> {
+            $(transaction.open_table(definition::$name)?;)*
+            Ok(())
         }
     };
 }
@@ -159,9 +163,9 @@ const PART: usize = 1 << 20;
 /// A record that is in the list, [`every_record`].
 pub(super) trait Listed: Stored {
     /// Its table of a commit.
-    fn rows(tables: &Tables) -> &ReadOnlyTable<Self::Key, Row<Self>>;
-    /// Its open table.
-    fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>>;
+    fn rows(tables: &Tables) -> &Readable<Self::Key, Row<Self>>;
+    /// Its table of a write transaction.
+    fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Writable<'t, Self::Key, Row<Self>>;
 }
 
 /// Something that is done with every table of records.
@@ -181,11 +185,11 @@ macro_rules! tables_with_records {
         }
 
         $(impl Listed for record::$record {
-            fn rows(tables: &Tables) -> &ReadOnlyTable<Self::Key, Row<Self>> {
+            fn rows(tables: &Tables) -> &Readable<Self::Key, Row<Self>> {
                 &tables.$table
             }
 
-            fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Table<'t, Self::Key, Row<Self>> {
+            fn table<'a, 't>(tables: &'a mut WriteTables<'t>) -> &'a mut Writable<'t, Self::Key, Row<Self>> {
                 &mut tables.$table
             }
         })*

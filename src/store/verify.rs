@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase};
 
 use super::caught::catch;
 use super::error::{OpenError, ReadError};
 use super::file::{guarded, open_file};
 use super::handle::Store;
 use super::index::IndexKey;
+use super::lazy::Readable;
 use super::migrate;
 use super::record::declare::{Belongs, Numbered};
 use super::record::{AuditEntry, BanSubject, Channel, Ledger, Role, User};
@@ -74,7 +75,7 @@ pub(super) fn verify_database(
         Some(SCHEMA) => {
             // A table that isn't there is one that is empty.
             migrate::complete(database)?;
-            let tables = Tables::open(&database.begin_read()?)?;
+            let tables = Tables::new(database.begin_read()?);
             problems.extend(rows(&tables, progress));
         }
         Some(found) if found > SCHEMA => {
@@ -138,11 +139,11 @@ impl Check {
     /// must hold.
     fn each<R: Listed>(
         &mut self,
-        rows: &ReadOnlyTable<R::Key, Row<R>>,
+        rows: &Readable<R::Key, Row<R>>,
         mut see: impl FnMut(&mut Self, &R),
     ) -> Result<(), ReadError> {
         self.looked_at.insert(R::LAYOUT);
-        for entry in rows.iter()? {
+        for entry in rows.all()? {
             let (key, row) = entry?;
             let key = key.value();
             let Ok(record) = R::decode(row.value()) else {
@@ -272,7 +273,7 @@ impl Check {
                 }
             }
         }
-        for entry in tables.looks.iter()? {
+        for entry in tables.looks.all()? {
             let (key, user) = entry?;
             let ((organization, look), user) = (key.value(), user.value());
             let named = tables.users.get(user)?.and_then(|row| User::decode(row.value()).ok());
@@ -316,7 +317,7 @@ impl Check {
                 check.problem(format!("session {} of user {} is there twice", session.id, session.user));
             }
         })?;
-        for entry in tables.user_sessions.iter()? {
+        for entry in tables.user_sessions.all()? {
             let (by_user, key) = entry?;
             let (user, session) = by_user.value();
             if rows.remove(&(user, session)) != Some(key.value()) {
@@ -349,7 +350,7 @@ impl Check {
                 check.problem(format!("a device is of session {}, which doesn't exist", device.session));
             }
         })?;
-        for entry in tables.seen.iter()? {
+        for entry in tables.seen.all()? {
             let (user, kind, id) = entry?.0.value();
             let there = match kind {
                 0 => self.sessions.contains(&(user, id)),
@@ -374,7 +375,7 @@ impl Check {
                 }
             }
         })?;
-        for entry in tables.settings.iter()? {
+        for entry in tables.settings.all()? {
             let key = entry?.0;
             let (organization, user, name) = key.value();
             if !self.organizations.contains(&organization) || (user != 0 && !self.users.contains(&user)) {
@@ -383,7 +384,7 @@ impl Check {
                 ));
             }
         }
-        for entry in tables.favourites.iter()? {
+        for entry in tables.favourites.all()? {
             let (user, channel) = entry?.0.value();
             if !self.users.contains(&user) || !self.channels.contains(&channel) {
                 self.problem(format!(
@@ -395,7 +396,7 @@ impl Check {
     }
 
     fn index(&mut self, tables: &Tables) -> Result<(), ReadError> {
-        for entry in tables.index.iter()? {
+        for entry in tables.index.all()? {
             let (key, row) = entry?;
             if self.expected.remove(&key.value()) != Some(row.value()) {
                 self.problem(format!("an index entry leads to row {}, which doesn't have it", row.value()));
@@ -445,7 +446,7 @@ impl Check {
                 ));
             }
         }
-        for entry in tables.audit.iter()? {
+        for entry in tables.audit.all()? {
             let (organization, number) = entry?.0.value();
             if !ledgers.contains_key(&organization) {
                 self.problem(format!(

@@ -211,8 +211,8 @@ impl Work {
         }
         let reopen = self.reopen.as_ref().ok_or(CommitError::Stopped)?;
         let opened = reopen().map_err(|error| error.to_string()).and_then(|database| {
-            let tables = database.begin_read().map_err(|error| error.to_string())?;
-            Ok((Tables::open(&tables).map_err(|error| error.to_string())?, database))
+            let snapshot = database.begin_read().map_err(|error| error.to_string())?;
+            Ok((Tables::new(snapshot), database))
         });
         match opened {
             Ok((tables, database)) => {
@@ -289,7 +289,7 @@ fn transact(
     // A quarter slower to commit, and open at once after a kill, however large the file.
     transaction.set_quick_repair(true);
     {
-        let mut open = Open::new(&transaction, By::server(crate::id::Timestamp(0)))?;
+        let mut open = Open::new(&transaction, By::server(crate::id::Timestamp(0)));
         for task in group {
             task.run(&mut open)?;
         }
@@ -297,5 +297,5 @@ fn transact(
         open.finish()?;
     }
     transaction.commit()?;
-    Ok(Tables::open(&database.begin_read()?)?)
+    Ok(Tables::new(database.begin_read()?))
 }

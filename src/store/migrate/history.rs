@@ -56,7 +56,7 @@ pub(in crate::store) fn record_creation(
         milliseconds: 0,
         backup: None,
     };
-    record(&mut tables.migrations, &created)
+    record(tables.migrations.table_mut()?, &created)
 }
 
 /// Records a migration that ran.

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
-use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Database, ReadableDatabase, WriteTransaction};
 use serde::Serialize;
 
 use super::error::{OpenError, ReadError};
@@ -33,7 +33,7 @@ use super::open::Open;
 use super::record::{Counted, OrganizationSettings, Restraint, Role};
 use super::row::Record;
 use super::seed;
-use super::table::{META_SCHEMA, SCHEMA, WriteTables, definition, has_all, range_of};
+use super::table::{META_SCHEMA, SCHEMA, definition, has_all, make_all, range_of};
 use crate::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use crate::permission::Permissions;
 use history::{has_tables, record};
@@ -190,7 +190,7 @@ pub(super) fn complete(database: &Database) -> Result<(), ReadError> {
     }
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    drop(WriteTables::open(&transaction)?);
+    make_all(&transaction)?;
     transaction.commit()?;
     Ok(())
 }
@@ -198,7 +198,7 @@ pub(super) fn complete(database: &Database) -> Result<(), ReadError> {
 /// What a migration does to what is in the rows, where an export of an older schema was loaded into the
 /// present tables.
 pub(super) fn bring_rows(open: &mut Open<'_>, exported: u64) -> Result<(), ReadError> {
-    let ids = open.tables.organizations.iter()?.map(|row| Ok(OrganizationId(row?.0.value())));
+    let ids = open.tables.organizations.all()?.map(|row| Ok(OrganizationId(row?.0.value())));
     for organization in ids.collect::<Result<Vec<_>, ReadError>>()? {
         if exported < 4 {
             bring_roles(open, organization)?;
@@ -239,10 +239,10 @@ fn bring_roles(open: &mut Open<'_>, organization: OrganizationId) -> Result<(), 
 
 /// Makes rows of the settings that the migration to schema 5 makes rows of.
 fn bring_settings(open: &mut Open<'_>) -> Result<(), ReadError> {
-    let channels = open.tables.channels.iter()?.map(|row| Ok(row?.0.value()));
+    let channels = open.tables.channels.all()?.map(|row| Ok(row?.0.value()));
     let channels = channels.collect::<Result<BTreeSet<u64>, ReadError>>()?;
     let mut moved = to_5::Moved::default();
-    for row in open.tables.settings.iter()? {
+    for row in open.tables.settings.all()? {
         let (key, value) = row?;
         moved.take(key.value(), value.value(), &channels);
     }

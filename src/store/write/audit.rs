@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use redb::ReadableTable;
 use serde_json::Value;
 
 use super::super::record::{AuditEntry, SubjectKind, Verb};

@@ -1,6 +1,5 @@
 //! The channel tree and its exceptions.
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};

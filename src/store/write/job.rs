@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 
-use redb::ReadableTable;
-
 use super::super::record::{Counted, Job, SERVER};
 use super::super::row::Record;
 use super::Write;
@@ -30,7 +28,7 @@ pub fn sweep_jobs() -> Write<u64, Infallible> {
     Write::new(|open| {
         let oldest = open.by.at.0.saturating_sub(KEPT);
         let mut going = Vec::new();
-        for row in open.tables.jobs.iter()? {
+        for row in open.tables.jobs.all()? {
             let job = Job::decode(row?.1.value())?;
             if job.started.0 < oldest {
                 going.push(job.id.0);

@@ -1,6 +1,5 @@
 //! Organizations.
 
-use redb::ReadableTableMetadata;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};

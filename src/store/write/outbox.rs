@@ -28,7 +28,7 @@ pub struct NewEmail {
 /// Puts an e-mail into the outbox, and answers with its number.
 pub(super) fn queue(open: &mut Open<'_>, new: &NewEmail) -> Result<u64, ReadError> {
     let (first, last) = {
-        let outbox = &open.tables.outbox;
+        let outbox = open.tables.outbox.table()?;
         (outbox.first()?.map(|(key, _)| key.value()), outbox.last()?.map(|(key, _)| key.value()))
     };
     let number = last.unwrap_or(0) + 1;
@@ -51,7 +51,7 @@ pub fn sweep_emails() -> Write<u64, std::convert::Infallible> {
     Write::new(move |open| {
         let now = open.by.at;
         let mut gone = Vec::new();
-        for row in open.tables.outbox.iter()? {
+        for row in open.tables.outbox.all()? {
             let mail = Email::decode(row?.1.value())?;
             if mail.expires <= now {
                 gone.push(mail.number);

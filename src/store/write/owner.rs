@@ -1,8 +1,6 @@
 //! The last owner stays: whatever is written, an organization that has somebody who owns it and can log in has
 //! somebody afterwards.
 
-use redb::ReadableTable;
-
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{Ban, BanSubject, OWNER, User};

@@ -1,6 +1,5 @@
 //! Settings, what an organization says to whoever comes, what moderators laid upon somebody and keep of them, and favourites.
 
-use redb::ReadableTable;
 use serde_json::json;
 use thiserror::Error;
 

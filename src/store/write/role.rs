@@ -1,6 +1,5 @@
 //! Roles and grants.
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::Stop;

@@ -2,8 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use redb::ReadableTable;
-
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Channel, DeviceKey, Limits, Organization};

@@ -2,7 +2,6 @@
 
 use std::ops::{Bound, RangeInclusive};
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
@@ -175,7 +174,7 @@ pub fn sweep_tokens() -> Write<u64, Infallible> {
     Write::new(|open| {
         let now = open.by.at;
         let mut expired = Vec::new();
-        for row in open.tables.tokens.iter()? {
+        for row in open.tables.tokens.all()? {
             let token = OneTimeToken::decode(row?.1.value())?;
             if token.expires <= now {
                 expired.push(token);

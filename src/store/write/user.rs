@@ -1,6 +1,5 @@
 //! Accounts and profiles.
 
-use redb::ReadableTable;
 use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
