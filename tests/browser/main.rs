@@ -571,6 +571,8 @@ fn a_microphone_goes_and_comes_back_and_a_paused_sound_goes_on() {
         "silentWithout",
         "goesOn",
         "silentWhilePaused",
+        "usualSpeaker",
+        "speakerBack",
     ];
     for what in holds {
         assert_eq!(result[what], true, "{what}: {result}");
@@ -578,6 +580,7 @@ fn a_microphone_goes_and_comes_back_and_a_paused_sound_goes_on() {
     let text = |name: &str| result[name].as_str().unwrap();
     assert!(text("onlyListens").contains("nobody hears you"), "{result}");
     assert!(text("instead").contains("is used in its place"), "{result}");
+    assert!(text("missing").contains("There is no microphone"), "{result}");
     assert!(text("stillGone").contains("is gone"), "{result}");
     assert_eq!(result["loggedOut"], 0, "nobody is listened to who logged out");
 }

@@ -20,7 +20,8 @@ function devices() {
   globalThis.tracks = [];
   globalThis.stubborn = false;
   const isGone = (id) => globalThis.gone === 'all' || globalThis.gone.includes(id);
-  mediaDevices.enumerateDevices = async () => (await list()).filter(({ kind, deviceId }) => kind !== 'audioinput' || !isGone(deviceId));
+  globalThis.goneOutputs = [];
+  mediaDevices.enumerateDevices = async () => (await list()).filter(({ kind, deviceId }) => (kind === 'audioinput' ? !isGone(deviceId) : !globalThis.goneOutputs.includes(deviceId)));
   mediaDevices.getUserMedia = async (constraints) => {
     const wanted = constraints.audio.deviceId?.exact;
     if (globalThis.gone === 'all') throw new DOMException('there is none', 'NotFoundError');
@@ -66,10 +67,16 @@ try {
   const alice = await start('alice', first);
   await alice.goIn();
   await alice.join('General');
-  // Bob says at first that he only listens.
+  // Bob has no microphone at first, and says that he only listens.
   const bob = await start('bob', second);
+  await bob.page.evaluate(() => globalThis.unplug('all'));
+  await bob.press('Allow the microphone');
+  await bob.page.getByText('There is no microphone.').waitFor();
   await bob.press('Go in and only listen');
   await bob.join('General');
+  results.missing = await bob.page.locator('.sound').textContent();
+  await bob.page.evaluate(() => globalThis.unplug([]));
+  await bob.page.getByText('You only listen').waitFor();
   const heard = (/** @type {string} */ name) => (name === 'alice' ? bob : alice).page.locator('.member.talking', { hasText: name });
   const silent = async (/** @type {string} */ name) => {
     const { page } = name === 'alice' ? bob : alice;
@@ -106,6 +113,27 @@ try {
   results.back = await page.evaluate((id) => globalThis.microphone().join() === id, chosen);
   await heard('alice').waitFor();
   say('the chosen one is back');
+
+  // The same of a loudspeaker, where there is one to choose.
+  await alice.press('Settings');
+  const speaker = page.locator('#loudspeaker-device');
+  const loud = await speaker.locator('option').nth(1).getAttribute('value');
+  await speaker.selectOption(loud);
+  await page.waitForFunction((id) => globalThis.context.sinkId === id, loud);
+  await alice.press('Close');
+  await page.evaluate((id) => {
+    globalThis.goneOutputs = [id];
+    globalThis.unplug([]);
+  }, loud);
+  await page.getByText('Your loudspeaker is gone.').waitFor();
+  results.usualSpeaker = await page.evaluate(() => globalThis.context.sinkId === '');
+  await page.evaluate(() => {
+    globalThis.goneOutputs = [];
+    globalThis.unplug([]);
+  });
+  await page.getByText('Your loudspeaker is Fake').waitFor();
+  results.speakerBack = await page.evaluate((id) => globalThis.context.sinkId === id, loud);
+  say('another loudspeaker');
 
   // All of them: it is said, and trying again says it again; one that is plugged in is taken.
   await page.evaluate(() => globalThis.unplug('all'));
@@ -159,6 +187,13 @@ try {
   await page.evaluate(() => globalThis.unplug([]));
   await page.waitForTimeout(300);
   results.loggedOut = await page.evaluate(() => globalThis.microphone().length);
+  // Whoever comes without one has it tried as soon as it is plugged in.
+  await page.evaluate(() => globalThis.unplug('all'));
+  await alice.logIn('alice', PASSWORD);
+  await alice.press('Allow the microphone');
+  await page.getByText('There is no microphone.').waitFor();
+  await page.evaluate(() => globalThis.unplug([]));
+  await page.getByText('You can be heard.').waitFor();
   results.errors = people.flatMap(({ errors }) => errors);
 } catch (error) {
   for (const [i, person] of people.entries()) {

@@ -232,6 +232,8 @@ export class Audio extends EventTarget {
     const microphones = all.filter(({ kind }) => kind === 'audioinput');
     const isBack = this.instead && microphones.some(({ deviceId }) => deviceId === this.choice?.microphone);
     if (this.wanted && (isBack || (!this.stream && microphones.length > 0))) await this.look();
+    // Whoever found none before may try now.
+    if (!this.wanted && microphones.length > 0 && isMissing(this.problem)) this.problem = undefined;
     const { loudspeaker } = this;
     const chosen = all.find(({ kind, deviceId }) => kind === 'audiooutput' && deviceId === loudspeaker.chosen);
     if (this.context && loudspeaker.chosen && loudspeaker.gone !== !chosen) {
@@ -291,6 +293,12 @@ export class Audio extends EventTarget {
       loudspeakers: all.filter(({ kind, deviceId }) => kind === 'audiooutput' && deviceId !== 'default'),
     };
   }
+}
+
+/** Whether a microphone couldn't be opened because it isn't there. @param {unknown} error */
+export function isMissing(error) {
+  const name = error instanceof Error ? error.name : '';
+  return name === 'NotFoundError' || name === 'OverconstrainedError';
 }
 
 /** @param {Choice} choice */

@@ -1,5 +1,6 @@
 // The second step: can you be heard?
 
+import { isMissing } from './audio.js';
 import { h, fill } from './dom.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
@@ -29,7 +30,7 @@ export function meter(name) {
 export function microphoneProblem(error) {
   const { name } = /** @type {Error} */ (error);
   if (name === 'NotAllowedError' || name === 'SecurityError') return t('micRefused');
-  if (name === 'NotFoundError' || name === 'OverconstrainedError') return t('micMissing');
+  if (isMissing(error)) return t('micMissing');
   return t('micBusy');
 }
 
@@ -80,6 +81,8 @@ export function microphone(session, audio, worker, done) {
       /** @type {HTMLElement} */ (controls.lastElementChild).focus();
     } catch (error) {
       fill(problem, microphoneProblem(error), ' ', t('micWithout'));
+      // One that is plugged in now is tried at once.
+      if (isMissing(error)) navigator.mediaDevices.addEventListener('devicechange', allow, { once: true, signal: stop.signal });
       fill(controls,
         h('button', { type: 'button', class: 'primary', onclick: allow }, t('tryAgain')),
         h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));
