@@ -95,7 +95,7 @@ fn lengths_are_those_of_the_program() {
         ("a status, a position's context", 0, bounds::MAX_STATUS),
         ("the reason of a kick", 0, bounds::MAX_REASON),
         ("the reason of a ban, the purpose of an API key", 0, bounds::MAX_SENTENCE),
-        ("an e-mail address", 3, bounds::MAX_EMAIL),
+        ("an e-mail address", 5, bounds::MAX_EMAIL),
     ];
     let said: Vec<_> = rows("Names, passwords and texts").into_iter().map(|row| row[..3].to_vec()).collect();
     let known = known.map(|(what, least, most)| vec![what.to_owned(), least.to_string(), most.to_string()]);
