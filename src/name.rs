@@ -42,17 +42,41 @@ pub enum NameError {
     Dots,
 }
 
+/// Bytes of a text that is taken for a name at most, and characters that it may have once it is normalized. No name is longer,
+/// however it is typed. What is longer isn't looked at: normalizing makes some texts eighteen times longer.
+const LONGEST: usize = 1_024;
+const MOST: usize = 4 * MAX_CHANNEL_NAME;
+
+/// The form of whatever is too long for a name: no name has it.
+const NOBODY: &str = "\0";
+
 /// The form in which names are compared: NFKC (Unicode Annex 15) with upper and lower case made one.
 pub fn folded(name: &str) -> String {
-    let folded: String = name.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    let Some(plain) = plain(name, MOST) else { return NOBODY.to_owned() };
+    let folded: String = plain.chars().flat_map(char::to_lowercase).nfkc().collect();
     folded.trim().to_owned()
+}
+
+/// A text as NFKC, if it has so many characters then at most. What it costs doesn't depend on how long the text is.
+fn plain(text: &str, most: usize) -> Option<String> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    normalized(text.chars(), most)
+}
+
+fn normalized(text: impl Iterator<Item = char>, most: usize) -> Option<String> {
+    let mut characters = text.nfkc();
+    let plain = characters.by_ref().take(most).collect();
+    characters.next().is_none().then_some(plain)
 }
 
 /// What a name looks like: characters beyond ASCII become those that they can be taken for (Unicode Technical Standard
 /// 39, section 4). Two names of different letters that look alike have the same.
 pub fn look(name: &str) -> String {
     let mut seen = String::new();
-    for c in name.nfkc() {
+    let Some(plain) = plain(name, MOST) else { return NOBODY.to_owned() };
+    for c in plain.chars() {
         if c.is_ascii() {
             seen.push(c);
         } else {
@@ -87,13 +111,11 @@ pub fn check_organization_name(name: &str) -> Result<String, NameError> {
 }
 
 fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<String, NameError> {
-    // A name that can't pass is not normalized first: normalizing can make it eighteen times longer.
-    let length = name.chars().count();
-    if length > 4 * limit {
-        return Err(NameError::TooLong { length, limit });
-    }
+    let Some(name) = plain(name, 4 * limit) else {
+        // It is too long as it is, or becomes so.
+        return Err(NameError::TooLong { length: name.chars().count().max(limit + 1), limit });
+    };
     // Trimmed afterwards: some characters become a space and another one.
-    let name: String = name.nfkc().collect();
     let name = name.trim();
     if let Some(c) = name.chars().find(|c| c.is_control() || is_invisible(*c) || refused(*c)) {
         return Err(NameError::Character(c));
@@ -123,6 +145,52 @@ mod tests {
         assert_eq!(folded("ＡＬＩＣＥ "), "alice");
         assert_eq!(folded("ﬁona"), folded("FIONA"));
         assert_ne!(folded("alice"), folded("alicia"));
+    }
+
+    /// Texts of 60 KB that cost much: ligatures of eighteen characters, marks without a letter, letters that are two or three in
+    /// lower case or decomposed, and plain ones.
+    fn costly() -> impl Iterator<Item = String> {
+        [
+            "\u{fdfa}",
+            "a\u{300}\u{316}",
+            "\u{315}\u{300}",
+            "\u{130}",
+            "\u{ac01}",
+            "\u{1d160}",
+            "\u{3a9}",
+            "x",
+            " ",
+        ]
+        .into_iter()
+        .map(|one| one.repeat(60_000 / one.len()))
+    }
+
+    #[test]
+    fn what_a_name_costs_is_bounded_however_long_it_is() {
+        for text in costly() {
+            assert_eq!((folded(&text), look(&text)), (NOBODY.to_owned(), NOBODY.to_owned()));
+            assert!(matches!(check_user_name(&text), Err(NameError::TooLong { .. })));
+            assert!(matches!(check_channel_name(&text), Err(NameError::TooLong { .. })));
+            // As much of it as is looked at.
+            let start = text.floor_char_boundary(LONGEST);
+            let mut looked_at = 0;
+            let counted = text[..start].chars().inspect(|_| looked_at += 1);
+            let long = normalized(counted, MOST).map_or(0, |plain| plain.chars().count());
+            assert!(looked_at <= LONGEST && long <= MOST, "{looked_at} characters looked at, {long} kept");
+        }
+        let mut looked_at = 0;
+        normalized("\u{fdfa}".repeat(20_000).chars().inspect(|_| looked_at += 1), MOST);
+        assert!(looked_at < 20, "{looked_at}");
+    }
+
+    #[test]
+    fn no_name_is_the_one_of_what_is_too_long() {
+        assert_eq!(folded(&format!("alice{}", " ".repeat(LONGEST))), NOBODY);
+        assert_eq!(check_user_name(NOBODY), Err(NameError::Character('\0')));
+        // The longest channel's name, decomposed.
+        let longest = "\u{1ee4}\u{304}".repeat(MAX_CHANNEL_NAME / 2);
+        let decomposed: String = longest.nfd().collect();
+        assert_eq!(folded(&decomposed), folded(&check_channel_name(&decomposed).unwrap()));
     }
 
     #[test]

@@ -28,6 +28,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
     ("symphonia", &["audio"]),
+    // A client's text is bounded there before it is normalized.
+    ("unicode_normalization", &["name"]),
+    ("unicode_security", &["name"]),
 ];
 
 type Plan = BTreeMap<String, BTreeSet<String>>;
