@@ -1,6 +1,7 @@
 //! A voice packet's way from its speaker to the listeners: on each shard to those who live there, with one
 //! message per packet to every other shard on which somebody listens.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,8 +12,14 @@ use tokio::time::Instant;
 
 use super::LinkPeer;
 use crate::control::Handle;
-use crate::id::ChannelId;
-use crate::voice::{self, Audience, Gather, Offer, Outcome, Overload, Peer, TICK};
+use crate::id::{ChannelId, Ssrc};
+use crate::voice::{self, Audience, Gather, Offer, Outcome, Overload, Peer, TICK, own_part};
+
+/// Listeners of a small channel, at most: its only speaker is never told to wait, since that would spare the machine little.
+const SMALL: usize = 8;
+
+/// How long after a frame its speaker counts as speaking in a small channel.
+const SPEAKING: Duration = Duration::from_secs(1);
 
 /// Packets of other shards that wait for one; above that they are dropped and counted. A second of forty
 /// speakers: a shard so far behind is lost anyway.
@@ -63,6 +70,38 @@ struct Load {
     overload: Overload,
     /// The largest audience to which this shard passed something on since the last tick, if any.
     largest: Option<usize>,
+    /// Who was heard last in each small channel, and when, as far as this shard knows.
+    heard: HashMap<ChannelId, (Ssrc, Duration)>,
+}
+
+/// When it is looked next whether the shard keeps up.
+#[derive(Clone, Copy, Debug)]
+struct Tick {
+    due: Instant,
+    /// What the shard's thread had worked when this was said.
+    worked: Duration,
+}
+
+impl Tick {
+    fn next() -> Self {
+        Self { due: Instant::now() + TICK, worked: worked() }
+    }
+
+    /// By how much it is late because of what the shard's thread did.
+    fn own_delay(self) -> Duration {
+        own_part(self.due.elapsed(), worked().saturating_sub(self.worked))
+    }
+}
+
+/// The processor time of this thread.
+fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// The channel of an audience, if it is a small one.
+fn small(audience: &Audience<LinkPeer>) -> Option<ChannelId> {
+    audience.channel().filter(|_| audience.listeners() <= SMALL)
 }
 
 /// What became of a packet.
@@ -101,10 +140,11 @@ impl Relay {
         };
         let audience = &*route.audience;
         self.note(audience.listeners());
-        if begins && !self.admits(audience) {
+        if begins && !self.admits(audience) && !self.is_alone(audience, frame.ssrc) {
             counts.add(Outcome::Busy, 1);
             return Forwarded::Busy;
         }
+        self.hear(audience, frame.ssrc);
         if let Some(selection) = &route.selection
             && !selection.admits(self.started.elapsed(), frame.ssrc, level, route.priority)
         {
@@ -155,11 +195,30 @@ impl Relay {
             .all(|way| listeners < way.bound.load(Ordering::Relaxed))
     }
 
-    /// Notes how late the tick is; answers whether there is to be another one: not while nobody speaks.
-    fn look_at_load(&self, due: Instant) -> bool {
+    /// Notes who speaks in a small channel.
+    fn hear(&self, audience: &Audience<LinkPeer>, ssrc: Ssrc) {
+        if let Some(channel) = small(audience) {
+            let now = self.started.elapsed();
+            self.load.lock().unwrap_or_else(PoisonError::into_inner).heard.insert(channel, (ssrc, now));
+        }
+    }
+
+    /// Whether nobody else speaks in a small channel.
+    fn is_alone(&self, audience: &Audience<LinkPeer>, ssrc: Ssrc) -> bool {
+        let Some(channel) = small(audience) else { return false };
+        let load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.started.elapsed();
+        let other = load.heard.get(&channel).filter(|(heard, _)| *heard != ssrc);
+        other.is_none_or(|(_, at)| now.saturating_sub(*at) > SPEAKING)
+    }
+
+    /// Notes how late the tick is, as far as that is this shard's own doing; answers whether there is to be another one: not
+    /// while nobody speaks.
+    fn look_at_load(&self, tick: Tick) -> bool {
         let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
-        let largest = load.largest.take();
-        load.overload.observe(due.elapsed(), largest.unwrap_or(0));
+        let (largest, now) = (load.largest.take(), self.started.elapsed());
+        load.overload.observe(tick.own_delay(), largest.unwrap_or(0));
+        load.heard.retain(|_, (_, at)| now.saturating_sub(*at) <= SPEAKING);
         if let Some(own) = self.ways.get(self.shard) {
             own.bound.store(load.overload.bound(), Ordering::Relaxed);
         }
@@ -231,12 +290,12 @@ impl Relay {
 
     /// Takes what other shards send, and sends what waited long enough. Ends when the server does.
     pub(super) async fn run(&self, mut inbox: Receiver<Frame>) {
-        let mut tick: Option<Instant> = None;
+        let mut tick: Option<Tick> = None;
         loop {
             let next = self.lock().next;
             let ticking = async {
                 match tick {
-                    Some(tick) => tokio::time::sleep_until(tick).await,
+                    Some(tick) => tokio::time::sleep_until(tick.due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -250,13 +309,13 @@ impl Relay {
                 biased;
                 () = due => self.send_due(),
                 () = ticking => {
-                    let again = tick.is_some_and(|due| self.look_at_load(due));
-                    tick = again.then(|| Instant::now() + TICK);
+                    let again = tick.is_some_and(|tick| self.look_at_load(tick));
+                    tick = again.then(Tick::next);
                 }
                 () = self.earlier.notified() => {
                     let speaks = self.load.lock().unwrap_or_else(PoisonError::into_inner).largest.is_some();
                     if speaks && tick.is_none() {
-                        tick = Some(Instant::now() + TICK);
+                        tick = Some(Tick::next());
                     }
                 }
                 frame = inbox.recv() => match frame {
@@ -294,5 +353,60 @@ impl Relay {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a shard tells new speakers to wait, whose thread does something for longer than what is due may wait.
+    async fn waits(busy: impl Fn(Duration)) -> bool {
+        let (way, inbox) = Way::new();
+        let relay = Arc::new(Relay::new(0, vec![way], Duration::ZERO, Instant::now()));
+        let running = Arc::clone(&relay);
+        let run = tokio::spawn(async move { running.run(inbox).await });
+        for _ in 0..15 {
+            relay.note(200);
+            // The tick is armed, and is due while the thread is busy.
+            tokio::task::yield_now().await;
+            busy(TICK * 2);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        run.abort();
+        relay.ways[0].bound.load(Ordering::Relaxed) <= 200
+    }
+
+    #[tokio::test]
+    async fn only_a_shard_s_own_work_has_new_speakers_wait() {
+        // As when the machine runs something else.
+        assert!(!waits(std::thread::sleep).await);
+        let work = |time| {
+            let begun = worked();
+            while worked() - begun < time {
+                std::hint::spin_loop();
+            }
+        };
+        assert!(waits(work).await);
+    }
+
+    #[test]
+    fn the_only_speaker_of_a_small_channel_never_waits() {
+        use crate::voice::Listener;
+
+        let (way, _inbox) = Way::new();
+        let relay = Relay::new(0, vec![way], Duration::ZERO, Instant::now());
+        relay.ways[0].bound.store(1, Ordering::Relaxed);
+        let audience = |listeners: u32| {
+            let (link, _end) = super::super::web_socket::pair(std::net::Ipv4Addr::LOCALHOST.into());
+            let peer = LinkPeer::new(super::super::link::Link::Socket(Arc::new(link)), 0);
+            let listener = |number| Listener { ssrc: Ssrc(number), context: 0, peer: peer.clone() };
+            Audience::new(Some(ChannelId(listeners.into())), (0..listeners).map(listener))
+        };
+        let (small, large) = (audience(SMALL as u32), audience(SMALL as u32 + 1));
+        assert!(!relay.admits(&small) && !relay.admits(&large));
+        assert!(relay.is_alone(&small, Ssrc(1)) && !relay.is_alone(&large, Ssrc(1)));
+        relay.hear(&small, Ssrc(1));
+        assert!(relay.is_alone(&small, Ssrc(1)) && !relay.is_alone(&small, Ssrc(2)));
     }
 }

@@ -17,7 +17,7 @@ pub use activity::Activity;
 pub use counts::{Counts, Outcome};
 pub use gather::{Frame, Gather, Offer};
 pub use limiter::{Bucket, Limiter, Rates};
-pub use overload::{Overload, TICK};
+pub use overload::{Overload, TICK, own_part};
 pub use selection::SpeakerSelection;
 pub use table::{Audience, ForwardTable, Listener, Route};
 

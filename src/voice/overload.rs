@@ -19,6 +19,13 @@ const MEAN_OVER: u32 = 8;
 /// Ticks between two further steps.
 const NEXT_STEP: u32 = 20;
 
+/// How much of a delay a shard's own work made, that was at work for `worked` since the tick before: as large a part of it as
+/// of that time. What keeps it from the processor otherwise is other programs, whom nobody's silence helps.
+pub fn own_part(late: Duration, worked: Duration) -> Duration {
+    let passed = TICK + late;
+    late.mul_f64((worked.as_secs_f64() / passed.as_secs_f64()).min(1.0))
+}
+
 /// What a shard admits.
 #[derive(Debug, Default)]
 pub struct Overload {
@@ -31,7 +38,7 @@ pub struct Overload {
 }
 
 impl Overload {
-    /// A tick ran late by so much; `largest` is the largest audience that was spoken to since the one before.
+    /// A tick ran late by so much, for which the shard's own work is to blame ([`own_part`]); `largest` is the largest audience that was spoken to since the one before.
     pub fn observe(&mut self, late: Duration, largest: usize) {
         self.mean = (self.mean * (MEAN_OVER - 1) + late.min(MOST)) / MEAN_OVER;
         self.behind = if self.mean >= BEHIND { self.behind + 1 } else { 0 };
@@ -86,6 +93,20 @@ mod tests {
             !overload.is_over()
         });
         assert!(ticks.count() < 200, "ten seconds");
+    }
+
+    #[test]
+    fn a_shard_that_others_keep_from_the_processor_admits_everybody() {
+        let mut overload = Overload::default();
+        for _ in 0..1_000 {
+            // A lone speaker's packets take a thousandth of it.
+            overload.observe(own_part(Duration::from_millis(200), Duration::from_micros(250)), 2);
+        }
+        assert!(overload.is_over());
+        // One that works all the time, and one that works whenever it may, beside another program.
+        assert_eq!(own_part(LATE, TICK + LATE), LATE);
+        assert_eq!(own_part(LATE * 2, (TICK + LATE * 2) / 2), LATE);
+        assert_eq!(own_part(Duration::ZERO, TICK * 2), Duration::ZERO);
     }
 
     #[test]

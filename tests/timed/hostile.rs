@@ -272,10 +272,9 @@ async fn a_flood_of_first_packets_is_met_with_retry_and_fills_no_slot() {
     assert!(came < Duration::from_secs(5), "{came:?}");
 }
 
-/// A server that gets a quarter of a processor: who speaks goes on, who begins is told to wait, and is heard when there
-/// is time again.
+/// A server that gets a quarter of a processor, and needs far less: whoever speaks is heard, and so is whoever begins.
 #[tokio::test]
-async fn at_the_limit_of_the_machine_new_speakers_wait_and_others_go_on() {
+async fn a_server_that_others_keep_from_the_processor_tells_nobody_to_wait() {
     use rustix::process::{Pid, Signal, kill_process};
 
     let _alone = support::alone();
@@ -334,19 +333,10 @@ async fn at_the_limit_of_the_machine_new_speakers_wait_and_others_go_on() {
     println!(
         "{of_first} of {spoken} frames of who spoke already, {of_second} of 100 of who began; told: {told}"
     );
-    assert!(f64::from(of_first) > f64::from(spoken) * 0.9, "{of_first} of {spoken}");
-    assert!(told && of_second < 20, "{of_second}, told: {told}");
     stop.store(true, Ordering::Relaxed);
     starved.join().unwrap();
-    // Ten seconds at most, and it is heard.
-    let begun = Instant::now();
-    while count.lock().unwrap()[1] < of_second + 20 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "still not heard");
-        due.tick().await;
-        first_voice.send(&[0x48; 80]);
-        second_voice.send(&[0x48; 80]);
-    }
-    println!("heard again after {:?}", begun.elapsed());
+    assert!(f64::from(of_first) > f64::from(spoken) * 0.9, "{of_first} of {spoken}");
+    assert!(!told && of_second > 80, "{of_second}, told: {told}");
     ear.abort();
     reading.abort();
 }
