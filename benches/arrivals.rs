@@ -87,6 +87,10 @@ fn start(directory: &Path) -> (Child, SocketAddr) {
         .arg(directory)
         .env("PARLOUR_SESSIONS_GUESTS", "true")
         .env("PARLOUR_LIMITS_MAX_SESSIONS", "3000")
+        // The thousand come from one address.
+        .env("PARLOUR_LIMITS_ADDRESS_CONNECTS", "3000")
+        .env("PARLOUR_LIMITS_ADDRESS_STRANGERS", "3000")
+        .env("PARLOUR_LIMITS_ADDRESS_SESSIONS", "3000")
         .env("PARLOUR_LOG", "error")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -52,6 +52,10 @@ const NOBODY: &str = "\0";
 
 /// The form in which names are compared: NFKC (Unicode Annex 15) with upper and lower case made one.
 pub fn folded(name: &str) -> String {
+    if name.is_ascii() && name.len() <= MOST {
+        // NFKC already, as most names are.
+        return name.trim().to_ascii_lowercase();
+    }
     let Some(plain) = plain(name, MOST) else { return NOBODY.to_owned() };
     let folded: String = plain.chars().flat_map(char::to_lowercase).nfkc().collect();
     folded.trim().to_owned()

@@ -20,8 +20,8 @@ use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
-    BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
-    LocalSocket,
+    BindError, Bounds, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits,
+    LinkPeer, LocalSocket, raise_files,
 };
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
@@ -136,6 +136,7 @@ impl Server {
         let identity = Identity::load_or_create(&directory)?;
         let secrets = Secrets::load_or_create(&directory)?;
         let limits = limits(config);
+        let files = raise_files(http::most_files(&limits.places));
         let certificates = Arc::new(Certificates::load(&identity, &directory, config.certificate())?);
         let (endpoint, http) = bind(listen, optional, &certificates, &limits, config.web())?;
         let intake = endpoint.intake();
@@ -152,7 +153,7 @@ impl Server {
         });
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let http = http.map(|http| {
-            let parts = parts(config, &organizations, &intake, &certificates, &limits);
+            let parts = parts(config, &organizations, &intake, &certificates, (&limits, files));
             tokio::spawn(http.run(parts, async {
                 let _ = http_stopped.await;
             }))
@@ -396,15 +397,16 @@ fn parts(
     organizations: &Organizations<LinkPeer>,
     intake: &Intake,
     certificates: &Arc<Certificates>,
-    limits: &Limits,
+    (limits, files): (&Limits, usize),
 ) -> Parts {
     Parts {
         organizations: organizations.clone(),
         intake: intake.clone(),
         certificates: Arc::clone(certificates),
         metrics_token: config.metrics_token(),
-        connections: limits.sessions,
         sends_emails: sends_emails(config),
+        bounds: limits.places,
+        files,
         idle: limits.idle,
     }
 }
@@ -433,7 +435,7 @@ async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode
 
 fn limits(config: &Config) -> Limits {
     Limits {
-        sessions: config.max_sessions() as usize,
+        places: places(config),
         voice: Rates { packets: config.packets_per_second(), bytes: config.voice_bytes_per_second() },
         requests_per_second: config.requests_per_second(),
         request_burst: config.request_burst(),
@@ -441,6 +443,19 @@ fn limits(config: &Config) -> Limits {
         idle: Duration::from_secs(config.idle_seconds().into()),
         gather: Duration::from_millis(config.gather_ms().into()),
         shards: config.shards(),
+    }
+}
+
+fn places(config: &Config) -> Bounds {
+    Bounds {
+        sessions: config.max_sessions() as usize,
+        address_connects: config.address_connects(),
+        address_strangers: config.address_strangers() as usize,
+        address_http: config.address_http() as usize,
+        address_sessions: config.address_sessions() as usize,
+        address_guests: config.address_guests() as usize,
+        account_sessions: config.account_sessions() as usize,
+        key_sessions: config.key_sessions() as usize,
     }
 }
 

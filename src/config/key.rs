@@ -192,10 +192,52 @@ pub const KEYS: &[Key] = &[
         meaning: "The longest such wait, in seconds.",
     },
     Key {
+        name: "limits.address_connects",
+        default: "32",
+        kind: Kind::Number(1..=100_000),
+        meaning: "New connections a second of one address (of IPv6, of its /64), sustained; four times as many may come at once. This and the next four hold eightfold for loopback and private networks, where many people may be one address.",
+    },
+    Key {
+        name: "limits.address_strangers",
+        default: "32",
+        kind: Kind::Number(1..=100_000),
+        meaning: "Connections of one address that aren't logged in yet, at once.",
+    },
+    Key {
+        name: "limits.address_http",
+        default: "48",
+        kind: Kind::Number(1..=100_000),
+        meaning: "TCP connections of one address that ask for the page and for figures, at once. A browser takes up to six.",
+    },
+    Key {
+        name: "limits.address_sessions",
+        default: "128",
+        kind: Kind::Number(1..=100_000),
+        meaning: "People of one address who are connected at once.",
+    },
+    Key {
+        name: "limits.address_guests",
+        default: "32",
+        kind: Kind::Number(1..=100_000),
+        meaning: "Guests among them.",
+    },
+    Key {
+        name: "limits.account_sessions",
+        default: "64",
+        kind: Kind::Number(1..=100_000),
+        meaning: "Devices and programs by which one account is connected at once.",
+    },
+    Key {
+        name: "limits.key_sessions",
+        default: "8",
+        kind: Kind::Number(1..=100_000),
+        meaning: "How often one API key is connected at once.",
+    },
+    Key {
         name: "limits.handshake_seconds",
         default: "10",
         kind: Kind::Number(1..=300),
-        meaning: "Seconds from connecting to being logged in.",
+        meaning: "Seconds from connecting to being logged in, and from a request's beginning to its end.",
     },
     Key {
         name: "limits.idle_seconds",

@@ -87,6 +87,20 @@ getters! {
     address_tries -> u32 = "limits.address_tries", Number;
     /// Seconds of the longest delay.
     try_delay_seconds -> u32 = "limits.try_delay_seconds", Number;
+    /// New connections a second of one address.
+    address_connects -> u32 = "limits.address_connects", Number;
+    /// Connections of one address that aren't logged in.
+    address_strangers -> u32 = "limits.address_strangers", Number;
+    /// TCP connections of one address that ask for pages.
+    address_http -> u32 = "limits.address_http", Number;
+    /// Sessions of one address.
+    address_sessions -> u32 = "limits.address_sessions", Number;
+    /// Guests of one address.
+    address_guests -> u32 = "limits.address_guests", Number;
+    /// Sessions of one account.
+    account_sessions -> u32 = "limits.account_sessions", Number;
+    /// Sessions of one API key.
+    key_sessions -> u32 = "limits.key_sessions", Number;
     /// Seconds to log in.
     handshake_seconds -> u32 = "limits.handshake_seconds", Number;
     /// Seconds of silence after which a connection is given up.

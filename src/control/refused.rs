@@ -29,6 +29,9 @@ pub enum Refused {
     /// The answer would be more than a client has to take.
     #[error("the answer has more than {} MiB; ask for less at once", crate::protocol::MAX_RESPONSE >> 20)]
     AnswerTooLarge,
+    /// Its end didn't come.
+    #[error("the request didn't end in time; end the stream of a request right after it")]
+    Unfinished,
     /// The versions don't overlap.
     #[error("this server speaks version {} of the protocol; update the client, or the server", crate::protocol::VERSIONS.end())]
     Version,
@@ -108,7 +111,7 @@ impl Refused {
     /// The code that says the same to a program.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Malformed(_) => ErrorCode::Malformed,
+            Self::Malformed(_) | Self::Unfinished => ErrorCode::Malformed,
             Self::TooLarge | Self::AnswerTooLarge => ErrorCode::TooLarge,
             Self::Version => ErrorCode::Version,
             Self::Unexpected => ErrorCode::Unexpected,
@@ -133,6 +136,7 @@ impl Refused {
             Self::Malformed(_)
             | Self::TooLarge
             | Self::AnswerTooLarge
+            | Self::Unfinished
             | Self::Version
             | Self::Unexpected
             | Self::Unsupported

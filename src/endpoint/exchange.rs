@@ -1,22 +1,30 @@
 //! One request and its answer on a bidirectional stream.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::link::{Question, Reply, Unread};
 use crate::control::Refused;
 use crate::protocol::wire::{Request, Response, request, response};
 use crate::protocol::{MAX_REQUEST, MAX_RESPONSE, decode, encode};
 
-/// Reads the one request on a stream. `None` when the client gave it up.
+/// How long an answer may be under way until the client took it all.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Reads the one request on a stream. `None` when the client gave it up. One that doesn't end within `patience` is
+/// refused: it would keep one of the client's streams for ever.
 ///
 /// What comes before the handshake is through (0-RTT) may be somebody's repetition of it, so only a greeting,
 /// which changes nothing, is taken (RFC 9001, section 9.2).
-pub(super) async fn read(question: Question) -> Option<Result<request::Body, Refused>> {
+pub(super) async fn read(question: Question, patience: Duration) -> Option<Result<request::Body, Refused>> {
     let early = question.is_early();
-    let bytes = match question.read().await {
-        Ok(bytes) => bytes,
-        Err(Unread::TooLong) => return Some(Err(Refused::TooLarge)),
-        Err(Unread::Lost) => return None,
+    let bytes = match timeout(patience, question.read()).await {
+        Ok(Ok(bytes)) => bytes,
+        Err(_) => return Some(Err(Refused::Unfinished)),
+        Ok(Err(Unread::TooLong)) => return Some(Err(Refused::TooLarge)),
+        Ok(Err(Unread::Lost)) => return None,
     };
     Some(match decode::<Request>(&bytes, MAX_REQUEST) {
         Ok(Request { body: Some(body), .. }) if early && !matches!(body, request::Body::Hello(_)) => {
@@ -31,10 +39,12 @@ pub(super) async fn read(question: Question) -> Option<Result<request::Body, Ref
     })
 }
 
-/// Writes the answer and closes the stream. A client that is gone doesn't mind.
+/// Writes the answer and closes the stream. A client that is gone, or takes nothing of it, doesn't mind.
 pub(super) async fn answer(reply: &mut Reply, answer: Result<response::Body, Refused>) {
-    if reply.write(encoded(answer)).await {
-        reply.finish();
+    match timeout(ANSWER, reply.write(encoded(answer))).await {
+        Ok(true) => reply.finish(),
+        Ok(false) => (),
+        Err(_) => reply.abandon(),
     }
 }
 

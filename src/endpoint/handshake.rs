@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::link::{Link, Reply};
+use super::places::{Seat, Sitter};
 use super::session::Session;
 use super::shared::Shared;
 use super::{LinkPeer, exchange};
-use crate::control::{Entered, Handle, Newcomer, Refused, Visitor};
-use crate::protocol::call::Call;
+use crate::control::{Entered, Handle, Newcomer, Proven, Refused, Visitor};
+use crate::protocol::call::{Call, Entry};
 use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
-use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
+use crate::protocol::{CloseCode, ErrorCode, FEATURES, PACE, VERSIONS};
 
 /// Requests that one connection takes between the greeting and a log-in, whatever becomes of them.
 const TRIES: u32 = 5;
@@ -37,7 +38,7 @@ impl ExpectHello {
 
     /// Reads the client's greeting, agrees on a version, and finds the organization that is meant.
     pub(super) async fn hello(self) -> Result<ExpectLogIn, Ended> {
-        let (mut send, request) = next_request(&self.link).await?;
+        let (mut send, request) = next_request(&self.link, &self.shared).await?;
         let hello = match request {
             Ok(request::Body::Hello(hello)) => hello,
             Ok(_) => return self.refuse(send, Refused::Unexpected, CloseCode::ProtocolViolation).await,
@@ -100,7 +101,7 @@ impl ExpectLogIn {
     /// Reads log-ins, and what may be asked before one, until one succeeds, [`TRIES`] at most.
     pub(super) async fn log_in(self) -> Result<Session, Ended> {
         for number in 1..=TRIES {
-            let (mut send, request) = next_request(&self.link).await?;
+            let (mut send, request) = next_request(&self.link, &self.shared).await?;
             let refused = match self.enter(request).await {
                 Ok(Welcomed::Session(session, answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
@@ -133,6 +134,7 @@ impl ExpectLogIn {
             Entered::Answer(answer) => return Ok(Welcomed::Answer(answer)),
             Entered::Proven(proven) => *proven,
         };
+        let seat = self.seat(&entry, &proven)?;
         let newcomer = Newcomer {
             peer: LinkPeer::new(self.link.clone(), self.shared.shard),
             address: self.from,
@@ -148,9 +150,20 @@ impl ExpectLogIn {
             attached,
             span,
             Arc::clone(&self.shared),
-            self.paced,
+            (seat, self.paced),
         );
         Ok(Welcomed::Session(Box::new(session), response::Body::LoggedIn(logged_in)))
+    }
+}
+
+impl ExpectLogIn {
+    /// A seat for whoever has proven who they are. What is left in the end is kept for those who come back.
+    fn seat(&self, entry: &Entry, proven: &Proven) -> Result<Seat, Refused> {
+        let known = matches!(entry, Entry::LogInToken(_) | Entry::LogInKey(_) | Entry::LogInApiKey(_));
+        let key = proven.key.map(|(key, _)| key);
+        let sitter = Sitter { session: proven.session, from: self.from, user: proven.user, key, known };
+        let seat = self.shared.places.seats.take(sitter);
+        seat.map_err(|refused| Refused::Rejected(ErrorCode::Full, refused.to_string()))
     }
 }
 
@@ -162,9 +175,12 @@ enum Welcomed {
     Session(Box<Session>, response::Body),
 }
 
-async fn next_request(link: &Link) -> Result<(Reply, Result<request::Body, Refused>), Ended> {
+async fn next_request(
+    link: &Link,
+    shared: &Shared,
+) -> Result<(Reply, Result<request::Body, Refused>), Ended> {
     let (send, question) = link.accept().await.ok_or(None)?;
-    let request = exchange::read(question).await.ok_or(None)?;
+    let request = exchange::read(question, shared.limits.handshake).await.ok_or(None)?;
     Ok((send, request))
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::places::{Crowd, Place};
 use super::web_socket::{self, SocketEnd, SocketLink};
 
 /// WebSockets that wait for a shard; above that they are refused.
@@ -17,10 +17,10 @@ const WAITING: usize = 64;
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) link: SocketLink,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
-/// All places are taken, or the server stops.
+/// All places, or those of the address, are taken, or the server stops.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the server has no room for another connection; try again later")]
 pub struct NoRoom;
@@ -30,18 +30,18 @@ pub struct NoRoom;
 pub struct Intake {
     shards: Arc<[Sender<Arrival>]>,
     turn: Arc<AtomicUsize>,
-    room: Arc<Semaphore>,
+    strangers: Crowd,
 }
 
 impl Intake {
-    pub(super) fn new(shards: usize, room: Arc<Semaphore>) -> (Self, Vec<Receiver<Arrival>>) {
+    pub(super) fn new(shards: usize, strangers: Crowd) -> (Self, Vec<Receiver<Arrival>>) {
         let (shards, arrivals): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(WAITING)).unzip();
-        (Self { shards: shards.into(), turn: Arc::default(), room }, arrivals)
+        (Self { shards: shards.into(), turn: Arc::default(), strangers }, arrivals)
     }
 
     /// Takes a client in that came over a WebSocket from an address; what the caller gets moves its messages.
     pub fn web_socket(&self, from: IpAddr) -> Result<SocketEnd, NoRoom> {
-        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| NoRoom)?;
+        let place = self.strangers.enter(from).ok_or(NoRoom)?;
         let (link, end) = web_socket::pair(from);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1);
         let shard = self.shards.get(turn).ok_or(NoRoom)?;

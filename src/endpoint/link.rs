@@ -12,6 +12,7 @@ use super::web_socket::{SocketLink, SocketReply};
 use crate::auth::{EXPORTED, EXPORTER};
 use crate::protocol::wire::MemberKind;
 use crate::protocol::{CloseCode, MAX_REQUEST};
+use crate::transport::MEMBER_WINDOW;
 
 /// The longest size prefix of a request, in bytes.
 const PREFIX: usize = 4;
@@ -116,6 +117,20 @@ impl Link {
         }
     }
 
+    /// Waits until the client opens a stream in one direction. It has nothing to say there: what nobody reads would only
+    /// fill its connection (RFC 9000, section 4.1). The streams of HTTP/3 itself are the library's.
+    pub(super) async fn uninvited(&self) {
+        let came = match self {
+            Self::Native(connection) => connection.accept_uni().await.is_ok(),
+            Self::Web(link) => link.session.accept_uni().await.is_ok(),
+            Self::Socket(_) => false,
+        };
+        if !came {
+            // A connection that is gone opens none.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The next voice packet; nothing when the connection is gone.
     pub(super) async fn read_datagram(&self) -> Option<Bytes> {
         match self {
@@ -161,6 +176,16 @@ impl Link {
             Self::Native(connection) => drop(connection.closed().await),
             Self::Web(link) => drop(link.session.closed().await),
             Self::Socket(link) => link.closed().await,
+        }
+    }
+
+    /// Lets it send as much ahead as a session may.
+    pub(super) fn trust(&self) {
+        let window = quinn::VarInt::from_u32(MEMBER_WINDOW);
+        match self {
+            Self::Native(connection) => connection.set_receive_window(window),
+            Self::Web(link) => link.session.set_receive_window(window),
+            Self::Socket(_) => (),
         }
     }
 
@@ -239,6 +264,26 @@ impl Reply {
             Self::Native(stream) => drop(stream.finish()),
             Self::Web(stream) => drop(stream.finish()),
             Self::Socket(_) => (),
+        }
+    }
+
+    /// Says that no more will come, and forgets what isn't sent yet.
+    pub(super) fn abandon(&mut self) {
+        // A client that is gone doesn't mind.
+        match self {
+            Self::Native(stream) => drop(stream.reset(quinn::VarInt::from_u32(0))),
+            Self::Web(stream) => drop(stream.reset(0)),
+            Self::Socket(_) => (),
+        }
+    }
+
+    /// Waits until the client wants no more of it, or is gone.
+    pub(super) async fn unwanted(&self) {
+        match self {
+            Self::Native(stream) => drop(stream.stopped().await),
+            Self::Web(stream) => drop(stream.stopped().await),
+            // It has no way to say so.
+            Self::Socket(_) => std::future::pending().await,
         }
     }
 

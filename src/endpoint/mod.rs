@@ -6,6 +6,7 @@ mod bind;
 mod certificates;
 mod connection;
 mod exchange;
+mod files;
 mod handshake;
 mod identity;
 mod intake;
@@ -13,6 +14,7 @@ mod limits;
 mod link;
 mod local;
 mod peer;
+mod places;
 mod relay;
 mod session;
 mod shard;
@@ -22,11 +24,13 @@ mod validity;
 mod web_socket;
 
 pub use certificates::{CertificateError, Certificates};
+pub use files::raise_files;
 pub use identity::{Identity, IdentityError};
 pub use intake::{Intake, NoRoom};
 pub use limits::Limits;
 pub use local::{AskError, LocalSocket, SOCKET_FILE, ask_local};
 pub use peer::LinkPeer;
+pub use places::{Bounds, Crowd, Place};
 pub use validity::{Validity, own_certificate};
 pub use web_socket::{Outgoing, SocketEnd, SocketMessage};
 
@@ -35,17 +39,14 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
 use crate::control::Organizations;
 use crate::protocol::{ALPN, ALPN_WEB, wire};
 use crate::transport;
+use places::Places;
 use relay::{Relay, Way};
 use shard::Shard;
 use shared::Shared;
-
-/// Connections above the number of sessions that may be in their handshake.
-const HANDSHAKE_ROOM: usize = 64;
 
 /// Shards at most: a connection id's first byte names one, and more cores than this carry no more voice.
 const MOST_SHARDS: usize = 64;
@@ -81,7 +82,7 @@ pub enum BindError {
 pub struct Endpoint {
     shards: Vec<Shard>,
     intake: Intake,
-    room: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Endpoint {
@@ -118,8 +119,8 @@ impl Endpoint {
                 Err(error) => return Err(bind_error(address, error)),
             }
         }
-        let room = Arc::new(Semaphore::new(limits.sessions + HANDSHAKE_ROOM));
-        let (intake, arrivals) = Intake::new(by_shard.len(), Arc::clone(&room));
+        let places = Places::new(&limits.places);
+        let (intake, arrivals) = Intake::new(by_shard.len(), places.strangers.clone());
         let mut shards = Vec::new();
         for (number, (sockets, arrivals)) in (0..).zip(by_shard.into_iter().zip(arrivals)) {
             let first = sockets.first().and_then(|socket| socket.local_addr().ok());
@@ -128,7 +129,7 @@ impl Endpoint {
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             shards.push(started.map_err(|error| bind_error(first.unwrap_or(any), error))?);
         }
-        Ok(Self { shards, intake, room })
+        Ok(Self { shards, intake, places })
     }
 
     /// What is listened on, with the ports that the operating system chose.
@@ -163,7 +164,7 @@ impl Endpoint {
                     limits,
                     welcome: welcome.clone(),
                     relay,
-                    room: Arc::clone(&self.room),
+                    places: self.places.clone(),
                 };
                 shard.begin(Arc::new(shared), inbox)
             })

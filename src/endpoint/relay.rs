@@ -383,7 +383,7 @@ mod tests {
         assert!(!waits(std::thread::sleep).await);
         let work = |time| {
             let begun = worked();
-            while worked() - begun < time {
+            while worked().saturating_sub(begun) < time {
                 std::hint::spin_loop();
             }
         };

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::link::{Link, Question, Reply};
+use super::places::Seat;
 use super::relay::{Forwarded, Frame};
 use super::shared::Shared;
 use super::{LinkPeer, exchange};
@@ -21,6 +22,7 @@ use crate::protocol::{
     CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo,
     write_notice,
 };
+use crate::transport::REQUESTS_AT_ONCE;
 use crate::voice::{Bucket, Limiter, Outcome};
 
 /// How long after a frame its speaker counts as speaking.
@@ -64,6 +66,8 @@ pub(super) struct Session {
     paced: bool,
     /// Told when a request is about to be answered.
     asked: Notify,
+    /// Its place among the sessions, for as long as it has this connection.
+    _seat: Seat,
 }
 
 impl Session {
@@ -73,7 +77,7 @@ impl Session {
         (attached, events): (Attached, Receiver<Bytes>),
         span: Span,
         shared: Arc<Shared>,
-        paced: bool,
+        (seat, paced): (Seat, bool),
     ) -> Self {
         Self {
             link,
@@ -85,17 +89,20 @@ impl Session {
             started: Instant::now(),
             paced,
             asked: Notify::new(),
+            _seat: seat,
         }
     }
 
     /// Serves the session until its connection ends, then takes it out of the state.
     pub(super) async fn run(mut self) {
         let Some(events) = self.events.take() else { return };
+        self.link.trust();
         let session = Arc::new(self);
         tokio::select! {
             () = session.relay_voice() => (),
             () = session.send_events(events) => (),
             () = Arc::clone(&session).serve_requests() => (),
+            () = session.link.uninvited() => session.close(CloseCode::ProtocolViolation),
         }
         let Attached { session: id, attachment, .. } = session.attached;
         session.home.depart(id, attachment).await;
@@ -163,13 +170,20 @@ impl Session {
     async fn send_events(&self, mut events: Receiver<Bytes>) {
         let Some(mut stream) = self.link.open_events().await else { return };
         let mut some = Vec::new();
-        while events.recv_many(&mut some, EVENTS_AT_ONCE).await > 0 {
+        loop {
+            // A session that hears of nothing any more isn't one: whoever stops the stream is told so.
+            tokio::select! {
+                biased;
+                count = events.recv_many(&mut some, EVENTS_AT_ONCE) => if count == 0 { break },
+                () = stream.unwanted() => return self.close(CloseCode::EventsStopped),
+            }
             let bytes = some.drain(..).fold(BytesMut::new(), |mut all, event: Bytes| {
                 all.extend_from_slice(&event);
                 all
             });
             if !stream.write(bytes.freeze()).await {
-                return;
+                // No news to a connection that is gone.
+                return self.close(CloseCode::EventsStopped);
             }
             // The first event leaves at once; when many come and go, what follows leaves together. What
             // this client itself asked for doesn't wait.
@@ -189,16 +203,20 @@ impl Session {
         self.link.closed().await;
     }
 
-    /// Requests: each on a stream of its own, as many at once as the transport lets the client open; over a
-    /// WebSocket, which has no such limit, as many as the rate limit's patience admits.
+    /// Requests: each on a stream of its own, as many at once as the transport lets the client open. Over a WebSocket,
+    /// which has no such limit, the next ones wait.
     async fn serve_requests(self: Arc<Self>) {
         let limits = &self.shared.limits;
         let mut rate = Bucket::new(limits.requests_per_second, limits.request_burst);
         let mut patience =
             Bucket::new(limits.requests_per_second, limits.request_burst.saturating_mul(PATIENCE));
         let mut under_way = JoinSet::new();
-        while let Some((reply, question)) = self.link.accept().await {
+        loop {
             while under_way.try_join_next().is_some() {}
+            while under_way.len() >= REQUESTS_AT_ONCE as usize {
+                under_way.join_next().await;
+            }
+            let Some((reply, question)) = self.link.accept().await else { return };
             let now = self.started.elapsed();
             let admitted = rate.admit(now);
             if !admitted && !patience.admit(now) {
@@ -212,7 +230,8 @@ impl Session {
 
     async fn serve_request(self: Arc<Self>, mut reply: Reply, question: Question, admitted: bool) {
         let counts = self.home.counts();
-        let Some(request) = exchange::read(question).await else { return };
+        let patience = self.shared.limits.handshake;
+        let Some(request) = exchange::read(question, patience).await else { return };
         let logs_out = request.as_ref().is_ok_and(|body| self.ends_by(body));
         let answer = match request {
             _ if !admitted => Err(Refused::RateLimited(self.one_request())),

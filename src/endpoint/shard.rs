@@ -173,9 +173,12 @@ async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
             let _ = incoming.retry();
             continue;
         }
-        let Ok(room) = Arc::clone(&shared.room).try_acquire_owned() else {
+        let Some(place) = shared.places.strangers.enter(incoming.remote_address().ip()) else {
             if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
-                tracing::warn!("all places are taken; connections are refused (limits.max_sessions)");
+                tracing::warn!(
+                    "connections are refused, since an address has too many, or comes too often \
+                     (limits.address_strangers, limits.address_connects), or too many of all addresses aren't logged in"
+                );
                 told = Some(Instant::now());
             }
             incoming.refuse();
@@ -188,8 +191,7 @@ async fn accept(endpoint: quinn::Endpoint, shared: Arc<Shared>) {
         }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            connection::serve(incoming, &shared).await;
-            drop(room);
+            connection::serve(incoming, place, &shared).await;
         });
     }
 }
@@ -198,8 +200,7 @@ async fn accept_sockets(mut arrivals: Receiver<Arrival>, shared: Arc<Shared>) {
     while let Some(Arrival { link, place }) = arrivals.recv().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            connection::serve_socket(link, &shared).await;
-            drop(place);
+            connection::serve_socket(link, place, &shared).await;
         });
     }
 }

@@ -1,11 +1,8 @@
 //! What the connections of a shard have together.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 use super::limits::Limits;
 use super::peer::LinkPeer;
+use super::places::Places;
 use super::relay::Relay;
 use crate::control::Organizations;
 use crate::protocol::wire;
@@ -18,6 +15,6 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) welcome: wire::Welcome,
     pub(super) relay: Relay,
-    /// Room for connections, of all shards.
-    pub(super) room: Arc<Semaphore>,
+    /// The places of connections, of all shards.
+    pub(super) places: Places,
 }

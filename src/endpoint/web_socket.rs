@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::protocol::CloseCode;
+use crate::protocol::{CloseCode, MAX_PACKET};
 use crate::transport::DATAGRAM_SEND_BUFFER;
 
 /// First byte of a message: a voice packet, a request or its answer, a part of the event stream.
@@ -18,8 +18,9 @@ const VOICE: u8 = 0;
 const EXCHANGE: u8 = 1;
 const EVENTS: u8 = 2;
 
-/// Requests that wait to be served, and answers and events that wait to be sent. A client that is ahead of
+/// Requests that wait to be taken up, and answers and events that wait to be sent. A client that is ahead of
 /// them waits in its TCP connection.
+const ASKED: usize = 1;
 const WAITING: usize = 8;
 
 /// Voice packets from a client that wait to be passed on; the newest are dropped.
@@ -38,8 +39,7 @@ pub(super) struct SocketLink {
 /// The listener's side: what comes is handed to it, and what is to be sent comes out of it.
 #[derive(Debug)]
 pub struct SocketEnd {
-    requests: mpsc::Sender<(u32, Bytes)>,
-    voice_in: mpsc::Sender<Bytes>,
+    entrance: Entrance,
     out: mpsc::Receiver<Bytes>,
     shared: Arc<Shared>,
 }
@@ -102,7 +102,7 @@ impl SocketMessage {
 
 /// A new link for a client at an address.
 pub(super) fn pair(from: IpAddr) -> (SocketLink, SocketEnd) {
-    let (requests, taken) = mpsc::channel(WAITING);
+    let (requests, taken) = mpsc::channel(ASKED);
     let (voice_in, heard) = mpsc::channel(VOICE_WAITING);
     let (out, sent) = mpsc::channel(WAITING);
     let shared = Arc::new(Shared {
@@ -118,7 +118,7 @@ pub(super) fn pair(from: IpAddr) -> (SocketLink, SocketEnd) {
         out,
         shared: Arc::clone(&shared),
     };
-    (link, SocketEnd { requests, voice_in, out: sent, shared })
+    (link, SocketEnd { entrance: Entrance { requests, voice_in }, out: sent, shared })
 }
 
 impl Shared {
@@ -252,20 +252,9 @@ impl SocketReply {
 }
 
 impl SocketEnd {
-    /// Takes a message of the client, waiting for room if it is a request. Answers `false` for one that has
-    /// no place here, or when the session is over.
-    pub async fn take(&self, message: Bytes) -> bool {
-        match SocketMessage::read(&message) {
-            Some(SocketMessage::Voice(packet)) => {
-                // A full queue loses the newest: the session is counted as sending too much.
-                let _ = self.voice_in.try_send(packet);
-                !self.voice_in.is_closed()
-            }
-            Some(SocketMessage::Request(number, request)) => {
-                self.requests.send((number, request)).await.is_ok()
-            }
-            None => false,
-        }
+    /// The way in for what comes.
+    pub fn entrance(&self) -> Entrance {
+        self.entrance.clone()
     }
 
     /// What to send next. Voice goes first: the rest can wait.
@@ -304,6 +293,40 @@ impl SocketEnd {
     }
 }
 
+/// Hands to the session's side what comes, beside what is sent.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    requests: mpsc::Sender<(u32, Bytes)>,
+    voice_in: mpsc::Sender<Bytes>,
+}
+
+impl Entrance {
+    /// Waits until there is room for a request: before that nothing is read, so the client waits in its TCP connection.
+    pub async fn ready(&self) {
+        // That the session is over shows when something comes.
+        let _ = self.requests.reserve().await;
+    }
+
+    /// Takes a message of the client, waiting for room if it is a request. Answers `false` for one that has
+    /// no place here, or when the session is over.
+    pub async fn take(&self, message: Bytes) -> bool {
+        match SocketMessage::read(&message) {
+            Some(SocketMessage::Voice(packet)) => {
+                // Of what is larger than any packet, enough is kept to see that. A copy, since a part of a message would
+                // keep all of what came with it.
+                let packet = Bytes::copy_from_slice(packet.get(..=MAX_PACKET).unwrap_or(&packet));
+                // A full queue loses the newest: the session is counted as sending too much.
+                let _ = self.voice_in.try_send(packet);
+                !self.voice_in.is_closed()
+            }
+            Some(SocketMessage::Request(number, request)) => {
+                self.requests.send((number, request)).await.is_ok()
+            }
+            None => false,
+        }
+    }
+}
+
 impl Drop for SocketEnd {
     fn drop(&mut self) {
         self.shared.end(End::Gone);
@@ -324,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_comes_through_and_its_answer_bears_its_number() {
         let (link, mut end) = ends();
-        assert!(end.take(Bytes::from_static(&[EXCHANGE, 0, 0, 1, 2, 7, 8])).await);
+        assert!(end.entrance().take(Bytes::from_static(&[EXCHANGE, 0, 0, 1, 2, 7, 8])).await);
         let (number, request) = link.request().await.unwrap();
         assert_eq!((number, &request[..]), (258, &[7, 8][..]));
         assert!(SocketReply::new(&link, number).write(Bytes::from_static(&[9])).await);
@@ -336,8 +359,29 @@ mod tests {
     async fn what_is_no_message_of_ours_is_refused() {
         let (_link, end) = ends();
         for nonsense in [&[][..], &[EXCHANGE, 1, 2], &[EVENTS, 1], &[77]] {
-            assert!(!end.take(Bytes::copy_from_slice(nonsense)).await);
+            assert!(!end.entrance().take(Bytes::copy_from_slice(nonsense)).await);
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_larger_than_a_packet_waits_and_a_single_request_does() {
+        let (link, end) = ends();
+        let mut large = vec![VOICE; 1 + 64 * 1_024];
+        for _ in 0..VOICE_WAITING * 2 {
+            assert!(end.entrance().take(large.clone().into()).await);
+        }
+        let mut waiting = 0;
+        while let Ok(packet) = link.voice_in.try_lock().unwrap().try_recv() {
+            // Its buffer is its own.
+            waiting += packet.try_into_mut().unwrap().capacity();
+        }
+        assert!(waiting <= VOICE_WAITING * (MAX_PACKET + 1), "{waiting} bytes");
+        large[0] = EXCHANGE;
+        assert!(end.entrance().take(large.clone().into()).await);
+        let second =
+            tokio::time::timeout(std::time::Duration::from_millis(20), end.entrance().take(large.into()))
+                .await;
+        assert!(second.is_err(), "it waits where it came from");
     }
 
     #[tokio::test]

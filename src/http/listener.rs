@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,25 +17,29 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::error::HttpError;
 use super::parts::Asker;
-use crate::endpoint::Certificates;
+use crate::endpoint::{Bounds, Certificates, Crowd};
 use crate::transport;
 
 /// The first byte of a TLS connection (RFC 8446, section 5.1: a record of the type handshake).
 const TLS: u8 = 0x16;
 
-/// Time for the first byte, for the TLS handshake and for the head of a request, each.
+/// Time for the first byte, for the TLS handshake, for the head of a request, and for the last answer of a connection, each.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connections above the sessions that may ask for pages and figures.
+/// For how long a connection may ask; a WebSocket isn't one any more. Whoever asks now and then, or takes an answer byte by
+/// byte, would keep a place for ever.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// Connections of all addresses that may ask for pages and figures, however few sessions there may be.
 const ROOM: usize = 256;
 
 /// How long answers under way get when the server stops.
@@ -53,11 +59,32 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Of each address and of all.
+    pub(super) bounds: Bounds,
+    /// Files that they may take, WebSockets included.
+    pub(super) files: usize,
+}
+
+impl Room {
+    /// Files that are enough for all connections that there may be.
+    pub(super) fn most_files(bounds: &Bounds) -> usize {
+        bounds.sessions + bounds.strangers() + asking(bounds)
+    }
+}
+
+/// Connections of all addresses that may ask for pages and figures.
+fn asking(bounds: &Bounds) -> usize {
+    ROOM.max(bounds.sessions / 2)
+}
+
 /// Serves `app` on every listener until `stop` completes.
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
     certificates: &Arc<Certificates>,
-    connections: usize,
+    room: Room,
     app: &Router,
     stop: impl Future<Output = ()>,
 ) -> Result<(), HttpError> {
@@ -66,24 +93,26 @@ pub(super) async fn serve(
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(certificates) as _);
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let most = room.files.min(Room::most_files(&room.bounds)).max(1);
     let door = Arc::new(Door {
         tls: TlsAcceptor::from(Arc::new(tls)),
         certificates: Arc::clone(certificates),
         app: app.clone(),
+        crowd: room.bounds.http(asking(&room.bounds).min(most)),
+        files: Arc::new(Semaphore::new(most)),
     });
-    let room = Arc::new(Semaphore::new(connections + ROOM));
     let mut accepting = JoinSet::new();
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => drop(accepting.spawn(accept(listener, Arc::clone(&room), Arc::clone(&door)))),
+            Ok(listener) => drop(accepting.spawn(accept(listener, Arc::clone(&door)))),
             Err(error) => tracing::error!(%error, "a listener for browsers can't be used"),
         }
     }
     stop.await;
     accepting.shutdown().await;
-    // Every connection holds a place; when all are back, all have ended.
-    let all = u32::try_from(connections + ROOM).unwrap_or(u32::MAX);
-    let _ = timeout(FAREWELL, room.acquire_many(all)).await;
+    // Every connection holds a file; when all are back, all have ended.
+    let all = u32::try_from(most).unwrap_or(u32::MAX);
+    let _ = timeout(FAREWELL, door.files.acquire_many(all)).await;
     Ok(())
 }
 
@@ -91,20 +120,27 @@ struct Door {
     tls: TlsAcceptor,
     certificates: Arc<Certificates>,
     app: Router,
+    crowd: Crowd,
+    files: Arc<Semaphore>,
 }
 
-async fn accept(listener: tokio::net::TcpListener, room: Arc<Semaphore>, door: Arc<Door>) {
+async fn accept(listener: tokio::net::TcpListener, door: Arc<Door>) {
     loop {
-        // When all places are taken, newcomers wait in the listener's backlog.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        // When all files are taken, newcomers wait in the listener's backlog: the database and the local socket keep theirs.
+        let Ok(file) = Arc::clone(&door.files).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
+                // Closed without a word: a word would need a handshake.
+                let Some(place) = door.crowd.enter(from.ip()) else { continue };
                 let door = Arc::clone(&door);
                 tokio::spawn(async move {
-                    if let Err(error) = door.welcome(stream, from).await {
+                    let ended = tokio::select! {
+                        ended = door.welcome(stream, from, file) => ended,
+                        () = place.lost() => Ok(()),
+                    };
+                    if let Err(error) = ended {
                         tracing::debug!(%from, %error, "a browser's connection ended");
                     }
-                    drop(place);
                 });
             }
             // Out of files, say: those who are there go on, and room may come.
@@ -121,11 +157,13 @@ impl Door {
         &self,
         stream: TcpStream,
         from: SocketAddr,
+        file: OwnedSemaphorePermit,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // Voice over the WebSocket must not wait for more to send.
         stream.set_nodelay(true)?;
         let mut first = [0];
         timeout(PATIENCE, stream.peek(&mut first)).await??;
+        let stream = Held { stream, _file: file };
         if first[0] != TLS {
             let redirect = Router::new().fallback(to_https);
             return answer(stream, redirect).await;
@@ -141,14 +179,62 @@ async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     app: Router,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
-        .with_upgrades()
-        .await
-        .map_err(Into::into)
+    let mut connection = http1::Builder::new();
+    connection.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
+    let connection = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let mut connection = std::pin::pin!(connection.with_upgrades());
+    if let Ok(ended) = timeout(LIFE, connection.as_mut()).await {
+        return Ok(ended?);
+    }
+    // The answer under way is the last.
+    connection.as_mut().graceful_shutdown();
+    Ok(timeout(PATIENCE, connection).await??)
+}
+
+/// A connection with its share of the files. As a WebSocket it keeps that.
+struct Held {
+    stream: TcpStream,
+    _file: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 /// Plain HTTP gets told where to go.

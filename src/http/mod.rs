@@ -24,7 +24,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::sync::watch;
 
-use crate::endpoint::Certificates;
+use crate::endpoint::{Bounds, Certificates};
+use listener::Room;
 use organizations::Listed;
 
 /// Bound, and not yet accepting.
@@ -48,10 +49,30 @@ impl Http {
     /// Serves until `stop` completes. Pages that are being sent are finished, for a second at most.
     pub async fn run(self, parts: Parts, stop: impl Future<Output = ()>) -> Result<(), HttpError> {
         let certificates = Arc::clone(&parts.certificates);
-        let connections = parts.connections;
+        let room = Room { bounds: parts.bounds, files: parts.files };
         let app = router(Arc::new(parts));
-        listener::serve(self.listeners, &certificates, connections, &app, stop).await
+        listener::serve(self.listeners, &certificates, room, &app, stop).await
     }
+}
+
+/// Room for those who ask while nobody can come in: nothing that they are told is large.
+const WAITING: Room = Room {
+    bounds: Bounds {
+        sessions: 0,
+        address_connects: 32,
+        address_strangers: 0,
+        address_http: 32,
+        address_sessions: 0,
+        address_guests: 0,
+        account_sessions: 0,
+        key_sessions: 0,
+    },
+    files: 256,
+};
+
+/// Files that are enough for all connections that there may be.
+pub fn most_files(bounds: &Bounds) -> usize {
+    Room::most_files(bounds)
 }
 
 /// Tells whoever asks, on those of the addresses that can be listened on, that the server isn't ready, and what it does:
@@ -63,8 +84,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
         .fallback(health::not_yet)
         .layer(middleware::map_response(headers::strict))
         .with_state(told);
-    // Whoever waits for a page asks again; few ask at once.
-    let _ = listener::serve(listeners, certificates, 0, &app, std::future::pending()).await;
+    let _ = listener::serve(listeners, certificates, WAITING, &app, std::future::pending()).await;
 }
 
 fn router(parts: Arc<Parts>) -> Router {

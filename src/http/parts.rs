@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 
 use crate::control::{Handle, Organizations};
-use crate::endpoint::{Certificates, Intake, LinkPeer};
+use crate::endpoint::{Bounds, Certificates, Intake, LinkPeer};
 
 /// What the page and the other answers are made of.
 #[derive(Clone, Debug)]
@@ -20,10 +20,12 @@ pub struct Parts {
     pub certificates: Arc<Certificates>,
     /// What a scraper from elsewhere has to show; empty where none may.
     pub metrics_token: String,
-    /// Connections at most.
-    pub connections: usize,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
+    /// How many connections there may be.
+    pub bounds: Bounds,
+    /// Files that they may take.
+    pub files: usize,
     /// Silence after which a WebSocket is given up.
     pub idle: Duration,
 }

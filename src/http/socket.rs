@@ -23,6 +23,10 @@ const PING: Duration = Duration::from_secs(10);
 /// A message holds one request, with its number and size.
 const LARGEST: usize = MAX_REQUEST + 16;
 
+/// Bytes that are read, and collected for writing, at once. The library's own bound is sixteen times as much, for each
+/// connection.
+const BUFFER: usize = 8 * 1_024;
+
 /// Takes a browser in whose UDP doesn't come through.
 pub(super) async fn upgrade(
     State(parts): State<Arc<Parts>>,
@@ -37,6 +41,8 @@ pub(super) async fn upgrade(
         Ok(end) => {
             let idle = parts.idle;
             upgrade
+                .read_buffer_size(BUFFER)
+                .write_buffer_size(BUFFER)
                 .max_message_size(LARGEST)
                 .max_frame_size(LARGEST)
                 .on_upgrade(move |socket| pump(socket, end, idle))
@@ -47,6 +53,7 @@ pub(super) async fn upgrade(
 
 /// Moves messages both ways until one side ends it, or the client is silent for too long.
 async fn pump(mut socket: WebSocket, mut end: SocketEnd, idle: Duration) {
+    let entrance = end.entrance();
     let mut heard = Instant::now();
     let mut ping = tokio::time::interval(PING.min(idle / 3));
     loop {
@@ -56,10 +63,10 @@ async fn pump(mut socket: WebSocket, mut end: SocketEnd, idle: Duration) {
                 Outgoing::Message(message) => Message::Binary(message),
                 Outgoing::Close(code, reason) => return close(socket, code, reason).await,
             },
-            message = socket.recv() => {
+            message = async { entrance.ready().await; socket.recv().await } => {
                 heard = Instant::now();
                 let understood = match message {
-                    Some(Ok(Message::Binary(message))) => end.take(message).await,
+                    Some(Ok(Message::Binary(message))) => entrance.take(message).await,
                     // Answered by the library.
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
                     Some(Ok(Message::Text(_))) => false,

@@ -69,6 +69,11 @@ impl Target {
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"])
             .arg(directory.path())
             .env("PARLOUR_LIMITS_MAX_SESSIONS", "10000")
+            // All of the load comes from one address.
+            .env("PARLOUR_LIMITS_ADDRESS_CONNECTS", "10000")
+            .env("PARLOUR_LIMITS_ADDRESS_STRANGERS", "10000")
+            .env("PARLOUR_LIMITS_ADDRESS_SESSIONS", "10000")
+            .env("PARLOUR_LIMITS_ADDRESS_HTTP", "10000")
             .env("PARLOUR_LIMITS_REQUESTS_PER_SECOND", "1000")
             .env("PARLOUR_STORE_BACKUP_HOURS", "0")
             .stdin(Stdio::null())

@@ -114,6 +114,7 @@ codes! {
         OrganizationDeleted = 14, "organization-deleted", "the organization was deleted by the owner of the machine";
         TriesUsedUp = 15, "tries-used-up", "the client used up the requests that a connection takes before a log-in";
         Banned = 16, "banned", "this account, address or device is kept out of this server";
+        EventsStopped = 17, "events-stopped", "the client stopped the stream of events, without which no session goes on";
     }
 }
 

@@ -34,10 +34,16 @@ pub const DATAGRAM_SEND_BUFFER: usize = 16 * 1024;
 pub const LARGEST_MTU: u16 = 1_452;
 
 /// Request streams that a client may have open at once.
-const REQUESTS_AT_ONCE: u32 = 8;
+pub const REQUESTS_AT_ONCE: u32 = 8;
 
 /// Sessions that can be resumed, at most; the oldest are forgotten.
 const RESUMED: usize = 2_048;
+
+/// Bytes of streams that the server takes ahead of a client that isn't logged in. One request of the largest size fits; all of
+/// them at once share it.
+const STRANGER_WINDOW: u32 = 96 * 1024;
+/// The same of a client that is logged in.
+pub const MEMBER_WINDOW: u32 = 256 * 1024;
 
 /// Why TLS can't be set up.
 #[derive(Debug, Error)]
@@ -88,9 +94,8 @@ pub fn server_config(
         .max_concurrent_bidi_streams(REQUESTS_AT_ONCE.into())
         .max_concurrent_uni_streams(WEB_STREAMS.into())
         .datagram_receive_buffer_size(Some(64 * 1024))
-        // One request of the largest size fits; all of them at once share the connection's window.
         .stream_receive_window(VarInt::from_u32(80 * 1024))
-        .receive_window(VarInt::from_u32(256 * 1024))
+        .receive_window(VarInt::from_u32(STRANGER_WINDOW))
         .send_window(1024 * 1024);
     config.transport_config(Arc::new(transport));
     // Who was here before needs no Retry from the same address for two weeks.

@@ -20,6 +20,7 @@ mod log;
 mod operating;
 mod operations;
 mod organizations;
+mod places;
 mod program;
 mod protocol;
 mod race;

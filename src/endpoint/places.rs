@@ -1,0 +1,385 @@
+//! Places: how many connections there may be, of one address and in all, and who makes room at the bound. An address is one
+//! of IPv4 or a /64 of IPv6: whoever has one of those can't take the places of everybody.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::auth::AddressKey;
+use crate::id::{ApiKeyId, SessionId, UserId};
+use crate::voice::Bucket;
+
+/// What loopback and private networks get as a multiple of any other address: a club's network, an office and a proxy on the
+/// same machine are many people at one address.
+const NEAR: usize = 8;
+
+/// How long somebody who waits for nothing but a log-in keeps their place for certain.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// New connections that may come at once, as a multiple of those a second.
+const BURST: u32 = 4;
+
+/// Addresses whose rate is remembered, at most.
+const REMEMBERED: usize = 16_384;
+
+/// One in so many sessions is kept for whoever comes back by a token or a key.
+const RESERVE: usize = 16;
+
+/// How many connections there may be. What is said of an address holds eightfold for loopback and private networks.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Sessions at most.
+    pub sessions: usize,
+    /// New connections a second of one address, sustained.
+    pub address_connects: u32,
+    /// Connections of one address that aren't logged in yet.
+    pub address_strangers: usize,
+    /// TCP connections of one address that ask for pages and figures.
+    pub address_http: usize,
+    /// Sessions of one address.
+    pub address_sessions: usize,
+    /// Guests of one address.
+    pub address_guests: usize,
+    /// Sessions of one account that are connected at once.
+    pub account_sessions: usize,
+    /// The same of one API key.
+    pub key_sessions: usize,
+}
+
+impl Bounds {
+    /// Connections that aren't logged in yet, of all addresses.
+    pub fn strangers(&self) -> usize {
+        self.sessions.max(LEAST_STRANGERS)
+    }
+
+    fn crowd(&self, all: usize, of_address: usize) -> Crowd {
+        let rate = self.address_connects;
+        Crowd(Arc::new(Inner { all, of_address, rate, waiting: Mutex::default() }))
+    }
+
+    /// TCP connections that ask for pages and figures; so many of all addresses.
+    pub fn http(&self, all: usize) -> Crowd {
+        self.crowd(all, self.address_http)
+    }
+}
+
+/// Strangers are let in by so many at once, however few sessions there may be.
+const LEAST_STRANGERS: usize = 256;
+
+/// Whether an address is of this machine or of a network that isn't the Internet.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // The last one is what providers, and private networks over the Internet, number their own by (RFC 6598).
+            let shared = first == 100 && second & 0xc0 == 64;
+            address.is_loopback() || address.is_private() || address.is_link_local() || shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
+/// What an address gets of something of which others get `usual`.
+fn share(usual: usize, from: IpAddr) -> usize {
+    if is_near(from) { usual.saturating_mul(NEAR) } else { usual }
+}
+
+/// Connections that haven't proven anything. At the bound of an address its oldest one goes; at the bound of all, the oldest of
+/// the address that has most; but none before its time, so that a newcomer is refused instead while all are new.
+#[derive(Clone, Debug)]
+pub struct Crowd(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    all: usize,
+    of_address: usize,
+    rate: u32,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    total: usize,
+    last: u64,
+    by_address: HashMap<AddressKey, VecDeque<Waiter>>,
+    rates: HashMap<AddressKey, Bucket>,
+    began: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    since: Instant,
+    leave: Arc<Notify>,
+}
+
+/// One connection's place; free again when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    crowd: Crowd,
+    address: AddressKey,
+    number: u64,
+    leave: Arc<Notify>,
+}
+
+impl Crowd {
+    /// A place for a connection from an address, if there is one, or one can be made.
+    pub fn enter(&self, from: IpAddr) -> Option<Place> {
+        self.enter_at(from, Instant::now())
+    }
+
+    fn enter_at(&self, from: IpAddr, now: Instant) -> Option<Place> {
+        let address = AddressKey::of(from);
+        let mut waiting = self.lock();
+        if !waiting.admits(address, share(self.0.rate as usize, from), now) {
+            return None;
+        }
+        let here = waiting.by_address.get(&address).map_or(0, VecDeque::len);
+        if here >= share(self.0.of_address, from) {
+            waiting.make_room(address, now)?;
+        } else if waiting.total >= self.0.all {
+            let most = waiting.by_address.iter().max_by_key(|(_, those)| those.len());
+            let most = most.map(|(address, _)| *address)?;
+            waiting.make_room(most, now)?;
+        }
+        waiting.last += 1;
+        waiting.total += 1;
+        let (number, leave) = (waiting.last, Arc::new(Notify::new()));
+        let waiter = Waiter { number, since: now, leave: Arc::clone(&leave) };
+        waiting.by_address.entry(address).or_default().push_back(waiter);
+        Some(Place { crowd: self.clone(), address, number, leave })
+    }
+
+    /// How many have a place.
+    #[cfg(test)]
+    fn total(&self) -> usize {
+        self.lock().total
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether an address may begin one more connection now.
+    fn admits(&mut self, address: AddressKey, rate: usize, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(*self.began.get_or_insert(now));
+        if self.rates.len() >= REMEMBERED && !self.rates.contains_key(&address) {
+            // Whoever comes by so many addresses is bounded by the places of all.
+            self.rates.clear();
+        }
+        let rate = u32::try_from(rate).unwrap_or(u32::MAX);
+        let bucket =
+            self.rates.entry(address).or_insert_with(|| Bucket::new(rate, rate.saturating_mul(BURST)));
+        bucket.admit(passed)
+    }
+
+    /// Has the oldest one of an address leave, if its time has come.
+    fn make_room(&mut self, address: AddressKey, now: Instant) -> Option<()> {
+        let those = self.by_address.get_mut(&address)?;
+        let oldest = those.front()?;
+        if now.saturating_duration_since(oldest.since) < PATIENCE {
+            return None;
+        }
+        let oldest = those.pop_front()?;
+        self.total -= 1;
+        oldest.leave.notify_one();
+        if those.is_empty() {
+            self.by_address.remove(&address);
+        }
+        Some(())
+    }
+
+    fn leave(&mut self, address: AddressKey, number: u64) {
+        let Some(those) = self.by_address.get_mut(&address) else { return };
+        // Numbers ascend.
+        if let Ok(at) = those.binary_search_by_key(&number, |waiter| waiter.number) {
+            those.remove(at);
+            self.total -= 1;
+        }
+        if those.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+impl Place {
+    /// Waits until the place is another one's.
+    pub async fn lost(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.crowd.lock().leave(self.address, self.number);
+    }
+}
+
+/// Why there is no seat for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoSeat {
+    /// Of the whole server.
+    #[error("the server has no room for another session; try again when somebody has left")]
+    All,
+    /// Of the address.
+    #[error("there are {0} sessions from your address already; try again when one of them has ended")]
+    Address(usize),
+    /// Of guests at the address.
+    #[error(
+        "there are {0} guests from your address already; log in with an account, or try again when one of them has left"
+    )]
+    Guests(usize),
+    /// Of the account.
+    #[error("the account is connected {0} times already; end one of its sessions first")]
+    Account(usize),
+    /// Of the API key.
+    #[error("the key is connected {0} times already; end one of its sessions first, or make another key")]
+    Key(usize),
+}
+
+/// Who takes a seat.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sitter {
+    /// By which session.
+    pub(super) session: SessionId,
+    /// Where from.
+    pub(super) from: IpAddr,
+    /// Whose; nobody's for a guest.
+    pub(super) user: Option<UserId>,
+    /// By which key.
+    pub(super) key: Option<ApiKeyId>,
+    /// Whether it comes back by a token or a key.
+    pub(super) known: bool,
+}
+
+/// Sessions that are connected, of all organizations.
+#[derive(Clone, Debug)]
+pub(super) struct Seats(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    bounds: Bounds,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    sessions: HashMap<SessionId, usize>,
+    shares: HashMap<Share, usize>,
+}
+
+/// Of what a session takes a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Share {
+    Address(AddressKey),
+    Guests(AddressKey),
+    Account(UserId),
+    Key(ApiKeyId),
+}
+
+impl Share {
+    /// What is said where all of it is taken.
+    fn refusal(self, most: usize) -> NoSeat {
+        match self {
+            Self::Address(_) => NoSeat::Address(most),
+            Self::Guests(_) => NoSeat::Guests(most),
+            Self::Account(_) => NoSeat::Account(most),
+            Self::Key(_) => NoSeat::Key(most),
+        }
+    }
+}
+
+/// A session's seat; free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    seats: Seats,
+    session: SessionId,
+    shares: Vec<Share>,
+}
+
+impl Seats {
+    fn new(bounds: Bounds) -> Self {
+        Self(Arc::new(Table { bounds, taken: Mutex::default() }))
+    }
+
+    /// A seat for a session. One that is here already, by a connection which isn't known to be lost yet, always gets one.
+    pub(super) fn take(&self, sitter: Sitter) -> Result<Seat, NoSeat> {
+        let Sitter { session, from, user, key, known } = sitter;
+        let (bounds, address) = (&self.0.bounds, AddressKey::of(from));
+        let mut asked = vec![(Share::Address(address), share(bounds.address_sessions, from))];
+        asked.push(match user {
+            Some(user) => (Share::Account(user), bounds.account_sessions),
+            None => (Share::Guests(address), share(bounds.address_guests, from)),
+        });
+        asked.extend(key.map(|key| (Share::Key(key), bounds.key_sessions)));
+        let mut taken = self.lock();
+        if !taken.sessions.contains_key(&session) {
+            let kept = if known { 0 } else { bounds.sessions / RESERVE };
+            if taken.sessions.len() + kept >= bounds.sessions {
+                return Err(NoSeat::All);
+            }
+            let full = asked.iter().find(|(share, most)| taken.shares.get(share).is_some_and(|n| n >= most));
+            if let Some((share, most)) = full {
+                return Err(share.refusal(*most));
+            }
+        }
+        let shares: Vec<_> = asked.into_iter().map(|(share, _)| share).collect();
+        *taken.sessions.entry(session).or_default() += 1;
+        for share in &shares {
+            *taken.shares.entry(*share).or_default() += 1;
+        }
+        Ok(Seat { seats: self.clone(), session, shares })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock();
+        give_back(&mut taken.sessions, &self.session);
+        for share in &self.shares {
+            give_back(&mut taken.shares, share);
+        }
+    }
+}
+
+/// Takes one off a count; one of nothing isn't kept.
+fn give_back<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// The places of an endpoint's connections.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// Of those that aren't logged in yet.
+    pub(super) strangers: Crowd,
+    /// Of the others.
+    pub(super) seats: Seats,
+}
+
+impl Places {
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        let strangers = bounds.crowd(bounds.strangers(), bounds.address_strangers);
+        Self { strangers, seats: Seats::new(*bounds) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+
+const BOUNDS: Bounds = Bounds {
+    sessions: 64,
+    address_connects: 1_000,
+    address_strangers: 4,
+    address_http: 4,
+    address_sessions: 10,
+    address_guests: 3,
+    account_sessions: 2,
+    key_sessions: 2,
+};
+
+fn public(number: u8) -> IpAddr {
+    Ipv4Addr::new(203, 0, 113, number).into()
+}
+
+/// Whether a place was lost by now.
+async fn is_lost(place: &Place) -> bool {
+    tokio::select! {
+        biased;
+        () = place.lost() => true,
+        () = std::future::ready(()) => false,
+    }
+}
+
+fn sitter(session: u64, from: IpAddr) -> Sitter {
+    Sitter { session: SessionId(session), from, user: None, key: None, known: false }
+}
+
+#[tokio::test]
+async fn the_oldest_of_an_address_makes_room_for_its_newest_and_other_addresses_are_untouched() {
+    let (crowd, now) = (BOUNDS.crowd(100, 4), Instant::now());
+    let other = crowd.enter_at(public(2), now).unwrap();
+    let mut places: Vec<_> = (0..4).map(|_| crowd.enter_at(public(1), now).unwrap()).collect();
+    assert!(crowd.enter_at(public(1), now).is_none(), "all are new, so the newcomer is refused");
+    let fifth = crowd.enter_at(public(1), now + PATIENCE).unwrap();
+    assert!(is_lost(&places[0]).await && !is_lost(&places[1]).await && !is_lost(&other).await);
+    assert_eq!(crowd.total(), 5);
+    // Whoever lost their place gives nothing back that isn't theirs.
+    drop(places.remove(0));
+    assert_eq!(crowd.total(), 5);
+    drop((places, fifth, other));
+    assert_eq!(crowd.total(), 0);
+    assert!(crowd.lock().by_address.is_empty());
+}
+
+#[tokio::test]
+async fn at_the_bound_of_all_the_address_that_has_most_makes_room() {
+    let (crowd, now) = (BOUNDS.crowd(8, 6), Instant::now());
+    let come = |number, at| crowd.enter_at(public(number), at).unwrap();
+    let many: Vec<_> = (0..6).map(|_| come(1, now)).collect();
+    let few: Vec<_> = (2..4).map(|number| come(number, now)).collect();
+    let newcomers: Vec<_> = (10..13).map(|number| come(number, now + PATIENCE)).collect();
+    for (number, place) in many.iter().enumerate() {
+        assert_eq!(is_lost(place).await, number < 3, "{number}");
+    }
+    for place in few.iter().chain(&newcomers) {
+        assert!(!is_lost(place).await);
+    }
+    assert_eq!(crowd.total(), 8);
+}
+
+#[test]
+fn the_64_bits_of_a_household_are_one_address_and_networks_nearby_get_eight_times_as_much() {
+    let crowd = BOUNDS.crowd(1_000, 4);
+    let household = |last: u16| -> IpAddr { format!("2001:db8:1:2::{last:x}").parse().unwrap() };
+    let taken: Vec<_> = (0..10).filter_map(|number| crowd.enter(household(number))).collect();
+    assert_eq!(taken.len(), 4);
+    assert!(crowd.enter("2001:db8:1:3::1".parse().unwrap()).is_some());
+    for near in ["127.0.0.1", "192.168.1.7", "10.1.1.1", "fd00::1", "::1", "100.64.0.1", "::ffff:127.0.0.1"] {
+        let crowd = BOUNDS.crowd(1_000, 4);
+        let taken: Vec<_> = (0..40).filter_map(|_| crowd.enter(near.parse().unwrap())).collect();
+        assert_eq!(taken.len(), 32, "{near}");
+    }
+}
+
+#[test]
+fn an_address_that_comes_again_and_again_is_refused_and_others_come_in() {
+    let (crowd, now) = (Bounds { address_connects: 5, ..BOUNDS }.crowd(100, 4), Instant::now());
+    let come = |number, at| (0..100).filter(|_| crowd.enter_at(public(number), at).is_some()).count();
+    assert_eq!((come(1, now), come(2, now)), (20, 20));
+    assert_eq!(come(1, now + Duration::from_secs(1)), 5);
+}
+
+#[test]
+fn sessions_are_bounded_by_address_account_and_key() {
+    let seats = Seats::new(BOUNDS);
+    let guests: Vec<_> = (0..3).map(|number| seats.take(sitter(number, public(1))).unwrap()).collect();
+    assert_eq!(seats.take(sitter(9, public(1))).unwrap_err(), NoSeat::Guests(3));
+    let of = |session, user, from| Sitter { user: Some(UserId(user)), ..sitter(session, from) };
+    let alice: Vec<_> = (10..12).map(|number| seats.take(of(number, 1, public(1))).unwrap()).collect();
+    assert_eq!(seats.take(of(12, 1, public(2))).unwrap_err(), NoSeat::Account(2));
+    let key = |session, user| Sitter { key: Some(ApiKeyId(7)), ..of(session, user, public(3)) };
+    let programs: Vec<_> = (20..22).map(|number| seats.take(key(number, number)).unwrap()).collect();
+    assert_eq!(seats.take(key(22, 22)).unwrap_err(), NoSeat::Key(2));
+    let household: Vec<_> =
+        (30..35).map(|number| seats.take(of(number, number, public(1))).unwrap()).collect();
+    assert_eq!(seats.take(of(40, 40, public(1))).unwrap_err(), NoSeat::Address(10));
+    // One that is here already comes back, whatever the bound.
+    let back = seats.take(of(10, 1, public(1))).unwrap();
+    drop((back, guests, alice, programs, household));
+    assert!(seats.lock().shares.is_empty() && seats.lock().sessions.is_empty());
+}
+
+#[test]
+fn guests_of_many_addresses_leave_the_reserve_to_known_devices() {
+    let seats = Seats::new(BOUNDS);
+    let taken: Vec<_> =
+        (0..200).filter_map(|number| seats.take(sitter(number, public(number as u8))).ok()).collect();
+    assert_eq!(taken.len(), 60);
+    assert_eq!(seats.take(sitter(300, public(250))).unwrap_err(), NoSeat::All);
+    let back = |number: u64| Sitter {
+        known: true,
+        user: Some(UserId(number)),
+        ..sitter(number, public(number as u8))
+    };
+    let known: Vec<_> = (201..210).filter_map(|number| seats.take(back(number)).ok()).collect();
+    assert_eq!(known.len(), 4);
+}
