@@ -92,8 +92,12 @@ async fn hearers(speaker: &Session, listeners: &[&Session], elsewhere: &[Session
 
 #[tokio::test]
 async fn two_crowds_in_one_server_have_nothing_of_each_other() {
-    let flags =
-        [("sessions.guests", "true"), ("limits.address_tries", "10000"), ("limits.max_sessions", "1000")];
+    let flags = [
+        ("sessions.guests", "true"),
+        ("limits.address_tries", "10000"),
+        ("limits.max_sessions", "1000"),
+        ("limits.address_guests", "1000"),
+    ];
     let server = TestServer::with(&flags).await;
     let (club, guild) = (Crowd::gather(&server, "club").await, Crowd::gather(&server, "guild").await);
     assert_eq!((club.count().await, guild.count().await), (PEOPLE + 1, PEOPLE + 1));
