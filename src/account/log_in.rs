@@ -139,7 +139,9 @@ impl Accounts {
                 let session = session.ok_or(AccountError::TokenInvalid)?;
                 let user = self.enabled(session.user)?;
                 self.check_device(user.id, session.id)?;
-                let access = Some(self.access_token(&session));
+                // It keeps its end: otherwise whoever has it once would have it for as long as the session lasts.
+                let until = expires.min(session.expires);
+                let access = Some((self.0.tokens.short(user.id, session.id, until), until));
                 return Ok(Shown::Proven(Box::new(proven(&user, &session, None, access, String::new()))));
             }
             Some(Given::Long { user, session, next }) => {

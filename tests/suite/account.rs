@@ -48,6 +48,24 @@ async fn a_token_is_exchanged_at_each_use_and_a_lost_answer_is_not_punished() {
 }
 
 #[tokio::test]
+async fn an_access_token_keeps_its_end_however_often_it_is_used() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let first = server.log_in("alice").await.logged_in().clone();
+    let half = Duration::from_secs(30 * 60);
+    clock.advance(half);
+    let back = with(&server, Credentials::token(&first.access_token)).await.unwrap().logged_in().clone();
+    assert_eq!(back.access_token_expires_ms, first.access_token_expires_ms);
+    clock.advance(half);
+    for token in [&first.access_token, &back.access_token] {
+        assert_eq!(code(with(&server, Credentials::token(token)).await), ErrorCode::TokenInvalid);
+    }
+    // The long one goes on, and has a new short one with it.
+    let anew = with(&server, Credentials::token(&first.token)).await.unwrap().logged_in().clone();
+    assert!(anew.access_token_expires_ms > first.access_token_expires_ms);
+    with(&server, Credentials::token(&anew.access_token)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_that_somebody_copied_ends_its_session_and_its_owner_is_told() {
     let server = TestServer::start().await;
     let alice = server.log_in("alice").await;
