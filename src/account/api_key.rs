@@ -43,7 +43,8 @@ impl Accounts {
         };
         // One of another organization's account is as if it weren't there.
         let Some(key) = found.filter(|key| self.0.organization.has(key.user)) else {
-            self.0.attempts.admit(None, from)?;
+            // It stays counted.
+            let _ = self.0.attempts.admit(None, from)?;
             return Err(AccountError::LogInFailed);
         };
         let user = self.named(key.user)?;

@@ -235,6 +235,12 @@ impl AccountError {
         }
     }
 
+    /// Whether it says that what was shown to log in is wrong. Other refusals, such as one for want of room or of a one-time
+    /// code, tell nothing to whoever guesses passwords.
+    pub(super) fn is_about_proof(&self) -> bool {
+        matches!(self, Self::LogInFailed | Self::SecondFactorWrong | Self::Banned { .. })
+    }
+
     /// How long to wait before it is tried again; zero where waiting changes nothing.
     pub fn retry_after(&self) -> Duration {
         match self {

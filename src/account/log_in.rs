@@ -97,8 +97,24 @@ impl Accounts {
     ) -> Result<Proven, AccountError> {
         self.check_address(visitor.from)?;
         let account = folded(&proof.name.chars().take(256).collect::<String>());
-        self.0.attempts.admit(Some(&account), visitor.from)?;
-        let user = self.0.store.user_by_name(self.0.organization, &account)?;
+        let counted = self.0.attempts.admit(Some(&account), visitor.from)?;
+        let proven = self.by_name(&account, proof, visitor).await;
+        match &proven {
+            Ok(_) => self.0.attempts.forgive(counted),
+            Err(refused) if !refused.is_about_proof() => self.0.attempts.give_back(counted),
+            Err(_) => (),
+        }
+        proven
+    }
+
+    /// The same of a folded name, when the try is counted.
+    async fn by_name(
+        &self,
+        account: &str,
+        proof: &wire::LogInPassword,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
+        let user = self.0.store.user_by_name(self.0.organization, account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
         let matches = self.verify(stored.clone(), &proof.password).await?;
@@ -112,8 +128,6 @@ impl Accounts {
         if factor.is_some() {
             self.0.attempts.forgive_code(user.id);
         }
-        self.0.attempts.forgive_account(&account);
-        self.0.attempts.forgive(visitor.from);
         if !stored.is_current() {
             self.hash_anew(user.id, stored, &proof.password).await;
         }
@@ -245,9 +259,12 @@ impl Accounts {
             return Err(AccountError::GuestsRefused);
         }
         let name = check_user_name(&proof.name)?;
+        // Whoever asks for one name after the other would learn who has an account, so that is a try like others.
+        let counted = self.0.attempts.admit(None, visitor.from)?;
         if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
+        self.0.attempts.give_back(counted);
         let (session, notice) = (self.0.store.new_session_id(), String::new());
         // Nobody takes a guest for who has an account.
         let name = format!("{GUEST_MARK}{name}");
@@ -295,6 +312,7 @@ impl Accounts {
         proof: Proof,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
+        self.0.attempts.admit_session(user.id)?;
         let random = random()?;
         let new = self.of_user(&self.session(device, proof, visitor), user.id, random);
         let by = By::new(Author::User(user.id), Some(visitor.from), new.session.created);

@@ -44,8 +44,18 @@ struct Record {
     last: Duration,
 }
 
+/// A try that was counted, to be taken back when it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it counts as failed unless it is taken back"]
+pub struct Attempt {
+    at: Duration,
+    /// When the one before it was counted.
+    before: Option<Duration>,
+}
+
 /// Failures by key. A try counts as failed from the moment it is admitted, so many at once don't all
-/// pass before the first one's result is known; [`Lockout::succeeded`] takes it back.
+/// pass before the first one's result is known; [`Lockout::take_back`] takes it back alone, and [`Lockout::succeeded`]
+/// with all that failed before it.
 #[derive(Debug)]
 pub struct Lockout<K> {
     policy: Policy,
@@ -69,7 +79,7 @@ impl<K: Hash + Eq + Clone> Lockout<K> {
     }
 
     /// Counts a try that was admitted.
-    pub fn tried(&mut self, key: K, now: Duration) {
+    pub fn tried(&mut self, key: K, now: Duration) -> Attempt {
         if self.records.len() >= self.policy.capacity && !self.records.contains_key(&key) {
             self.make_room(now);
         }
@@ -77,13 +87,34 @@ impl<K: Hash + Eq + Clone> Lockout<K> {
         if now.saturating_sub(record.last) >= self.policy.forget {
             record.failures = 0;
         }
+        let before = (record.failures > 0).then_some(record.last);
         record.failures = record.failures.saturating_add(1);
         record.last = now;
+        Attempt { at: now, before }
     }
 
-    /// Forgets the failures of a key that has proven who it is.
+    /// Counts a try, unless the key has to wait: then it says for how long, and counts nothing.
+    pub fn admit(&mut self, key: K, now: Duration) -> Result<Attempt, Duration> {
+        let delay = self.delay(&key, now);
+        if delay.is_zero() { Ok(self.tried(key, now)) } else { Err(delay) }
+    }
+
+    /// Forgets the failures of a key that has proven who it is. Not for a key that several share, such as an address: one
+    /// of them who knows a password would wipe away what another one guessed.
     pub fn succeeded(&mut self, key: &K) {
         self.records.remove(key);
+    }
+
+    /// Takes back one try that succeeded, and leaves what failed before it.
+    pub fn take_back(&mut self, key: &K, attempt: Attempt) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.failures = record.failures.saturating_sub(1);
+        if let Some(before) = attempt.before.filter(|_| record.last == attempt.at) {
+            record.last = before;
+        }
+        if record.failures == 0 {
+            self.records.remove(key);
+        }
     }
 
     fn after(&self, failures: u32) -> Duration {
@@ -124,7 +155,7 @@ mod tests {
         let mut now = Duration::from_secs(1_000);
         let mut delays = Vec::new();
         for _ in 0..14 {
-            lockout.tried("alice", now);
+            let _ = lockout.tried("alice", now);
             let delay = lockout.delay(&"alice", now);
             delays.push(delay.as_secs());
             now += delay;
@@ -134,6 +165,34 @@ mod tests {
         assert_eq!(lockout.delay(&"alice", now + POLICY.forget), Duration::ZERO);
         lockout.succeeded(&"alice");
         assert_eq!(lockout.delay(&"alice", now), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_success_takes_back_its_own_try_and_no_other() {
+        let mut lockout = Lockout::new(POLICY);
+        let mut now = Duration::from_secs(1_000);
+        for _ in 0..POLICY.free {
+            let _ = lockout.tried("household", now);
+        }
+        let delay = lockout.delay(&"household", now);
+        assert_eq!(delay, Duration::from_secs(1));
+        now += delay;
+        for _ in 0..3 {
+            let attempt = lockout.admit("household", now).unwrap();
+            assert!(lockout.admit("household", now).is_err());
+            lockout.take_back(&"household", attempt);
+            // As if it hadn't been: nobody waits for it, and what failed isn't forgotten.
+            assert_eq!(lockout.delay(&"household", now), Duration::ZERO);
+        }
+        let _ = lockout.admit("household", now).unwrap();
+        assert_eq!(lockout.delay(&"household", now), Duration::from_secs(2));
+        // Of two at once, whichever ends first, one is left.
+        let (one, two) = (lockout.tried("two", now), lockout.tried("two", now + Duration::from_secs(1)));
+        lockout.take_back(&"two", one);
+        assert_eq!(lockout.records["two"].failures, 1);
+        lockout.take_back(&"two", two);
+        assert!(lockout.records.get("two").is_none());
+        lockout.take_back(&"two", two);
     }
 
     #[test]
@@ -152,7 +211,7 @@ mod tests {
             let mut now = Duration::ZERO;
             for (key, gap) in tries {
                 now += Duration::from_millis(gap);
-                lockout.tried(key, now);
+                let _ = lockout.tried(key, now);
                 prop_assert!(lockout.records.len() <= POLICY.capacity);
                 prop_assert!(lockout.delay(&key, now) <= POLICY.longest);
             }

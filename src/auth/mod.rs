@@ -12,7 +12,7 @@ mod totp;
 
 pub use api_key::{API_KEY, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
-pub use lockout::{AddressKey, Lockout, Policy};
+pub use lockout::{AddressKey, Attempt, Lockout, Policy};
 pub use password::{
     HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_guessing,
     check_password,

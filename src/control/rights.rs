@@ -4,7 +4,7 @@
 use super::given::{Given, NewPassword, mark};
 use super::live::Control;
 use super::{Actor, Handle, Refused};
-use crate::auth::StoredPassword;
+use crate::auth::{AddressKey, StoredPassword};
 use crate::bounds::check_channel_password;
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::{Permissions, Subject};
@@ -15,6 +15,7 @@ use crate::state::{
     Asker, Change, Denied, Difference, Explained, ExplainedStep, Facts, Member, Named, PasswordMark, Reason,
     State, imagined,
 };
+use crate::store::{Author, By};
 use crate::voice::Peer;
 
 /// Rows of a list at most.
@@ -53,6 +54,17 @@ impl Imagined {
         wire::Differences {
             count: u32::try_from(found.len()).unwrap_or(u32::MAX),
             differences: found.iter().take(LISTED).map(shown).collect(),
+        }
+    }
+}
+
+/// A name for who tries a channel's password: an account is one wherever it connects from, and guests are told apart by
+/// their addresses, of IPv6 by the 64 bits that a household has.
+fn guesser(channel: u64, by: By) -> String {
+    match by.author {
+        Author::User(user) => format!("{channel} user {user}"),
+        Author::Guest | Author::Operator | Author::Server => {
+            format!("{channel} {:?} {:?}", by.author, by.from.map(AddressKey::of))
         }
     }
 }
@@ -132,16 +144,10 @@ impl<P: Peer> Handle<P> {
         let Some(stored) = self.shared.store.channel(channel)?.and_then(|row| row.password) else {
             return Ok(None);
         };
-        let who = self.account_of(actor).await?;
-        let (guesser, which) = (format!("{channel} {who}"), mark(&stored));
+        let by = self.look(move |control| Ok(control.by(actor))).await?;
+        let (guesser, which) = (guesser(channel.0, by), mark(&stored));
         let fits = self.shared.accounts.check_channel_password(&guesser, stored, password).await?;
         Ok(fits.then_some(which))
-    }
-
-    /// A name for whom an actor is, in a list of tries: the account, or the address of a guest.
-    async fn account_of(&self, actor: Actor) -> Result<String, Refused> {
-        let by = self.look(move |control| Ok(control.by(actor))).await?;
-        Ok(format!("{:?} {:?}", by.author, by.from))
     }
 
     /// Answers a question about what is live, or about who may do what.
@@ -338,5 +344,23 @@ impl<P: Peer> Control<P> {
         };
         shown.set_kind(kind);
         Ok(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Timestamp, UserId};
+
+    #[test]
+    fn whoever_tries_a_channel_s_password_is_one_by_whatever_address_they_come() {
+        let by = |author, from: &str| By::new(author, Some(from.parse().unwrap()), Timestamp(0));
+        let name = |author, from| guesser(7, by(author, from));
+        let alice = Author::User(UserId(1));
+        assert_eq!(name(alice, "192.0.2.1"), name(alice, "2001:db8::1"));
+        assert_ne!(name(alice, "192.0.2.1"), name(Author::User(UserId(2)), "192.0.2.1"));
+        assert_eq!(name(Author::Guest, "2001:db8::1"), name(Author::Guest, "2001:db8::2"));
+        assert_ne!(name(Author::Guest, "2001:db8::1"), name(Author::Guest, "2001:db8:0:1::1"));
+        assert_ne!(guesser(7, by(alice, "192.0.2.1")), guesser(8, by(alice, "192.0.2.1")));
     }
 }
