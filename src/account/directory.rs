@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::email::is_address;
+use super::hashing::Asker;
+use super::password::told;
 use super::{AccountError, Accounts, Changed};
 use crate::id::{SessionId, UserId};
 use crate::name::{check_user_name, folded};
@@ -95,10 +97,10 @@ impl Accounts {
     ) -> Result<Changed, AccountError> {
         let account = self.user(user)?.ok_or(AccountError::NoSuchUser)?;
         let email = account.email.unwrap_or_default();
-        self.check_new_password(&set.password, &[&account.name, &email]).await?;
-        let password = self.hash(&set.password).await?;
-        self.run(by, write::set_password(user, Some(password), set.keep_keys)).await?;
-        Ok(Changed::User(user))
+        self.check_new_password(Asker::Inside, &set.password, &[&account.name, &email]).await?;
+        let password = self.hash(Asker::Inside, &set.password).await?;
+        let set = self.run(by, write::set_password(user, Some(password), set.keep_keys)).await?;
+        Ok((told(&set.ended), Changed::User(user)))
     }
 
     /// This is kept of somebody from now on; nothing, where the text is empty.

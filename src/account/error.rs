@@ -80,9 +80,6 @@ pub enum AccountError {
     /// A queue is full.
     #[error("the server is busy; try again in a moment")]
     Busy,
-    /// The server stops.
-    #[error("the server is shutting down; try again in a moment")]
-    Stopping,
     /// The name is an account's already.
     #[error("there is an account of this name; choose another")]
     NameTaken,
@@ -199,7 +196,7 @@ impl AccountError {
             Self::GuestsRefused => ErrorCode::GuestsRefused,
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,
             Self::NoKeyHere => ErrorCode::Unexpected,
-            Self::Busy | Self::Stopping => ErrorCode::Busy,
+            Self::Busy => ErrorCode::Busy,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
             Self::NoSuchUser | Self::DeleteUser(DeleteUserError::NoSuchUser) => ErrorCode::NoSuchUser,
@@ -245,7 +242,7 @@ impl AccountError {
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::RateLimited(after) | Self::TooManyAttempts(after) => *after,
-            Self::Busy | Self::Stopping => Duration::from_secs(1),
+            Self::Busy => Duration::from_secs(1),
             _ => Duration::ZERO,
         }
     }

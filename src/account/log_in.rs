@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::hashing::Asker;
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{
     DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash, device_challenge,
@@ -117,7 +118,7 @@ impl Accounts {
         let user = self.0.store.user_by_name(self.0.organization, account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
-        let matches = self.verify(stored.clone(), &proof.password).await?;
+        let matches = self.verify(Asker::Stranger, stored.clone(), &proof.password).await?;
         let Some(user) = user.filter(|user| matches && !user.disabled) else {
             return Err(AccountError::LogInFailed);
         };
@@ -136,7 +137,7 @@ impl Accounts {
 
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
     async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
-        let Ok(new) = self.hash(password).await else { return };
+        let Ok(new) = self.hash(Asker::Stranger, password).await else { return };
         let by = By::new(Author::Server, None, self.0.clock.wall());
         if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
             tracing::warn!(%error, "a password keeps its old parameters");

@@ -39,7 +39,9 @@ use crate::store::{
     Ban, By, OneTimeToken, Organization, OrganizationSettings, Purpose, ReadError, Store, User, Write,
 };
 use attempts::Attempts;
-use hashing::Hashing;
+use hashing::{Asker, Hashing};
+use kept_out::Bans;
+use letters::Letters;
 use reseal::reseal;
 
 /// What a use case changed that those who are connected have to follow.
@@ -174,17 +176,31 @@ impl Accounts {
     }
 
     /// Hashes a password, on a thread for that.
-    pub async fn hash(&self, password: &str) -> Result<StoredPassword, AccountError> {
+    async fn hash(&self, asker: Asker, password: &str) -> Result<StoredPassword, AccountError> {
         let (password, salt) = (password.to_owned(), random()?);
-        let hashed = self.0.hashing.run(move || StoredPassword::new(&password, salt)).await?;
+        let hashed = self.on_pool(asker, move || StoredPassword::new(&password, salt)).await?;
         hashed.map_err(|_| AccountError::Busy)
     }
 
     /// Whether a password is the stored one.
-    pub async fn verify(&self, stored: StoredPassword, password: &str) -> Result<bool, AccountError> {
+    async fn verify(
+        &self,
+        asker: Asker,
+        stored: StoredPassword,
+        password: &str,
+    ) -> Result<bool, AccountError> {
         let password = password.to_owned();
-        let matches = self.0.hashing.run(move || stored.verify(&password)).await?;
+        let matches = self.on_pool(asker, move || stored.verify(&password)).await?;
         matches.map_err(|_| AccountError::Busy)
+    }
+
+    /// Does what takes long on the pool for that, in the organization's own line.
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
+        self.0.hashing.run(self.0.organization, asker, work).await
     }
 
     /// An account of this organization. Those of others are as if they weren't there, whoever shows what opens them.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::email::is_address;
+use super::hashing::Asker;
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{OneTimeCode, StoredPassword, check_guessing, check_password};
 use crate::id::SessionId;
@@ -17,7 +18,7 @@ impl Accounts {
         let account = folded(&user.name);
         self.0.attempts.admit_account(&account)?;
         let stored = user.password.clone().unwrap_or_else(StoredPassword::decoy);
-        if !self.verify(stored, password).await? {
+        if !self.verify(Asker::Inside, stored, password).await? {
             return Err(AccountError::OwnPasswordWrong);
         }
         self.0.attempts.forgive_account(&account);
@@ -35,8 +36,8 @@ impl Accounts {
     ) -> Result<Changed, AccountError> {
         self.check_own_password(user, &change.old).await?;
         let email = user.email.clone().unwrap_or_default();
-        self.check_new_password(&change.new, &[&user.name, &email]).await?;
-        let password = self.hash(&change.new).await?;
+        self.check_new_password(Asker::Inside, &change.new, &[&user.name, &email]).await?;
+        let password = self.hash(Asker::Inside, &change.new).await?;
         let change = PasswordChange {
             user: user.id,
             old: user.password.clone(),
@@ -101,8 +102,8 @@ impl Accounts {
         let user = user.ok_or(AccountError::CodeInvalid)?;
         let email = user.email.clone().unwrap_or_default();
         // A password that can't be had uses nothing up.
-        self.check_new_password(&reset.password, &[&user.name, &email]).await?;
-        let password = self.hash(&reset.password).await?;
+        self.check_new_password(Asker::Stranger, &reset.password, &[&user.name, &email]).await?;
+        let password = self.hash(Asker::Stranger, &reset.password).await?;
         let by = By::new(Author::User(user.id), Some(from), self.0.clock.wall());
         self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
         self.0.attempts.forgive(from);
@@ -113,6 +114,7 @@ impl Accounts {
     /// Whether a password may be chosen by somebody who has these names.
     pub(super) async fn check_new_password(
         &self,
+        asker: Asker,
         password: &str,
         names: &[&str],
     ) -> Result<(), AccountError> {
@@ -120,8 +122,13 @@ impl Accounts {
         check_password(password)?;
         let password = password.to_owned();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let guess = self.0.hashing.run(move || check_guessing(&password, &names)).await?;
+        let guess = self.on_pool(asker, move || check_guessing(&password, &names)).await?;
         Ok(guess?)
+    }
+
+    /// Hashes a password that a channel is to have.
+    pub async fn hash_channel_password(&self, password: &str) -> Result<StoredPassword, AccountError> {
+        self.hash(Asker::Inside, password).await
     }
 
     /// Whether a password that somebody shows for a channel is its own. Whoever tries many has to wait; `guesser` names them
@@ -133,7 +140,7 @@ impl Accounts {
         password: &str,
     ) -> Result<bool, AccountError> {
         self.0.attempts.admit_channel(guesser)?;
-        let fits = self.verify(stored, password).await?;
+        let fits = self.verify(Asker::Inside, stored, password).await?;
         if fits {
             self.0.attempts.forgive_channel(guesser);
         }

@@ -116,7 +116,7 @@ impl<P: Peer> Handle<P> {
         check_channel_password(password).map_err(|error| {
             Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, error.to_string())
         })?;
-        Ok(self.shared.accounts.hash(password).await?)
+        Ok(self.shared.accounts.hash_channel_password(password).await?)
     }
 
     /// Which password a request to be let in shows, if it is the channel's. Whoever tries many has to wait.
