@@ -17,8 +17,8 @@ impl Accounts {
         self.user(user)?.ok_or(AccountError::TokenInvalid)
     }
 
-    /// What somebody is shown of their own account.
-    pub fn describe(&self, user: &User) -> Result<wire::Account, AccountError> {
+    /// What is shown of an account.
+    pub(super) fn describe(&self, user: &User) -> Result<wire::Account, AccountError> {
         let factor = self.0.store.second_factor(user.id)?.filter(|factor| factor.confirmed.is_some());
         let mut roles = Vec::new();
         for grant in user.grants.iter().filter(|grant| grant.holds(self.0.clock.wall())) {
@@ -33,7 +33,13 @@ impl Accounts {
             recovery_codes: factor.map_or(0, |factor| factor.recovery.len() as u32),
             roles,
             created_ms: user.created.0,
+            email_pending: String::new(),
         })
+    }
+
+    /// The same with what only they themselves are shown.
+    pub fn describe_own(&self, user: &User) -> Result<wire::Account, AccountError> {
+        Ok(wire::Account { email_pending: self.pending_email(user.id)?, ..self.describe(user)? })
     }
 
     /// Where an account is logged in, and which keys it would come back with; `connected` are the sessions that are there.

@@ -8,25 +8,26 @@ use crate::auth::OneTimeCode;
 use crate::bounds::MAX_EMAIL;
 use crate::id::UserId;
 use crate::protocol::wire;
-use crate::store::write::{self, CodeEmail, NewEmail, SetEmailError};
-use crate::store::{By, Email, Failed, OneTimeToken, Purpose, User};
+use crate::store::write::{self, CodeEmail, NewEmail};
+use crate::store::{By, Email, OneTimeToken, Purpose, User};
 
 /// How long a code from an e-mail is good.
 const LIFE: Duration = Duration::from_secs(30 * 60);
 
 impl Accounts {
-    /// The account's address, which is to be proven by an e-mail.
+    /// The account's address, once it is proven by the code of an e-mail; none any more where it is empty. Whoever asks sees
+    /// no difference whether the address is somebody else's.
     pub async fn set_email(&self, user: &User, set: &wire::SetEmail, by: By) -> Result<(), AccountError> {
         let email = set.email.trim().to_owned();
         if !email.is_empty() && !is_address(&email) {
             return Err(AccountError::EmailInvalid);
         }
         self.check_own_password(user, &set.password).await?;
-        self.0.attempts.admit_email(&email)?;
         if email.is_empty() {
             self.run(by, write::set_email(user.id, None)).await?;
             return Ok(());
         }
+        self.0.letters.admit_proof(user.id, by.from, &email)?;
         let code = OneTimeCode::from_random(random()?);
         let text = format!(
             "Hello {name},\n\nthis proves to {place} that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
@@ -35,13 +36,19 @@ impl Accounts {
             how = self.how("v", &code, "parlour account verify CODE"),
         );
         let mail = self.email_with(&code, email, "Is this address yours?", text, by);
-        match self.0.store.commit(by, write::set_email(user.id, Some(mail))).await {
-            Ok(_) => self.note_email(),
-            // Whose it is learns nothing of it, nor does whoever asked.
-            Err(Failed::Refused(SetEmailError::Taken)) => (),
-            Err(refused) => return Err(refused.into()),
-        }
+        self.run(by, write::set_email(user.id, Some(mail))).await?;
+        self.note_email();
         Ok(())
+    }
+
+    /// The address that waits for its code, for as long as that is good. Looks at every code of the organization.
+    pub(super) fn pending_email(&self, user: UserId) -> Result<String, AccountError> {
+        let now = self.0.clock.wall();
+        let codes = self.0.store.tokens(self.0.organization, None, usize::MAX)?;
+        let is_proof = |token: &OneTimeToken| {
+            token.purpose == Purpose::EmailVerification && token.user == Some(user) && now < token.expires
+        };
+        Ok(codes.into_iter().find(is_proof).and_then(|token| token.email).unwrap_or_default())
     }
 
     /// Proves it.

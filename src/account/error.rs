@@ -367,7 +367,6 @@ impl From<SetEmailError> for AccountError {
     fn from(error: SetEmailError) -> Self {
         match error {
             SetEmailError::NoSuchUser => Self::NoSuchUser,
-            SetEmailError::Taken => Self::EditUser(EditUserError::EmailTaken),
             SetEmailError::TokenTaken => Self::Busy,
         }
     }
@@ -376,8 +375,7 @@ impl From<SetEmailError> for AccountError {
 impl From<VerifyEmailError> for AccountError {
     fn from(error: VerifyEmailError) -> Self {
         match error {
-            // A code that proves another address proves nothing.
-            VerifyEmailError::Invalid | VerifyEmailError::EmailChanged => Self::CodeInvalid,
+            VerifyEmailError::Invalid => Self::CodeInvalid,
             VerifyEmailError::NoSuchUser => Self::NoSuchUser,
         }
     }

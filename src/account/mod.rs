@@ -11,6 +11,8 @@ mod email;
 mod error;
 mod hashing;
 mod invite;
+mod kept_out;
+mod letters;
 mod log_in;
 mod password;
 mod registration;
@@ -83,6 +85,7 @@ struct Inner {
     store: Arc<Store>,
     hashing: Arc<Hashing>,
     attempts: Attempts,
+    letters: Letters,
     tokens: Arc<TokenKey>,
     seal: Arc<SealKey>,
     bans: ArcSwap<Vec<Ban>>,
@@ -114,6 +117,7 @@ impl Accounts {
             store,
             hashing: Arc::new(hashing),
             attempts: Attempts::new(&settings, clock.clone()),
+            letters: Letters::new(clock.clone()),
             tokens: Arc::new(tokens),
             seal: Arc::new(seal),
             bans: ArcSwap::from_pointee(bans),
@@ -127,7 +131,8 @@ impl Accounts {
     /// known of addresses are shared.
     /// Blocks while what they sealed with the former key is sealed anew.
     pub fn beside(&self, home: &Organization) -> Result<Self, StartError> {
-        let Inner { store, hashing, attempts, tokens, seal, written, settings, clock, .. } = &*self.0;
+        let Inner { store, hashing, attempts, letters, tokens, seal, written, settings, clock, .. } =
+            &*self.0;
         let former = SealKey::new(&settings.secrets.former.0);
         reseal(store, home.id, seal, &former, By::server(clock.wall()))?;
         let page = match settings.page.trim_end_matches('/') {
@@ -139,6 +144,7 @@ impl Accounts {
             store: Arc::clone(store),
             hashing: Arc::clone(hashing),
             attempts: attempts.beside(settings),
+            letters: letters.clone(),
             tokens: Arc::clone(tokens),
             seal: Arc::clone(seal),
             bans: ArcSwap::from_pointee(store.bans(home.id, None, usize::MAX)?),

@@ -53,16 +53,16 @@ impl Accounts {
     /// that, so that it is the same, and as quick, when there is nobody.
     pub fn request_reset(&self, request: &wire::RequestReset, from: IpAddr) -> Result<(), AccountError> {
         self.check_address(from)?;
-        self.0.attempts.admit(None, from)?;
         let email = request.email.trim().to_owned();
         if !is_address(&email) {
             return Err(AccountError::EmailInvalid);
         }
-        self.0.attempts.admit_email(&email)?;
+        self.0.letters.admit_reset(from, &email)?;
         let accounts = self.clone();
         tokio::spawn(async move {
             if let Err(error) = accounts.write_reset(&email, from).await {
-                tracing::warn!(%error, "an e-mail for a forgotten password can't be written");
+                // At WARN it would be a line for each that a stranger asks for.
+                tracing::debug!(%error, "an e-mail for a forgotten password can't be written");
             }
         });
         Ok(())
@@ -72,6 +72,7 @@ impl Accounts {
         let user = self.0.store.user_by_email(self.0.organization, email)?;
         // An address that isn't proven may be anybody's.
         let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else { return Ok(()) };
+        self.0.letters.admit_written_reset()?;
         let by = By::new(Author::Guest, Some(from), self.0.clock.wall());
         let code = OneTimeCode::from_random(random()?);
         let text = format!(
@@ -96,7 +97,7 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Changed, AccountError> {
         self.check_address(from)?;
-        self.0.attempts.admit(None, from)?;
+        let counted = self.0.attempts.admit(None, from)?;
         let token = self.token_of(Purpose::PasswordReset, &reset.code)?;
         let user = token.user.map(|user| self.user(user)).transpose()?.flatten();
         let user = user.ok_or(AccountError::CodeInvalid)?;

@@ -131,6 +131,10 @@ async fn show(session: &Session, output: Output) -> anyhow::Result<()> {
         (email, true) => email.to_owned(),
         (email, false) => format!("{email}, not verified"),
     };
+    let email = match account.email_pending.as_str() {
+        "" => email,
+        pending => format!("{email}; {pending} once you show its code: parlour account verify CODE"),
+    };
     let factor = if account.second_factor {
         format!("on, {} left", counted(account.recovery_codes.into(), "recovery code"))
     } else {
@@ -143,7 +147,7 @@ async fn show(session: &Session, output: Output) -> anyhow::Result<()> {
     output.line(format!("  second factor  {factor}"));
     output.object(&json!({
         "user": account.user, "name": account.name, "roles": account.roles, "email": account.email,
-        "email_verified": account.email_verified, "second_factor": account.second_factor,
+        "email_verified": account.email_verified, "email_pending": account.email_pending, "second_factor": account.second_factor,
         "recovery_codes": account.recovery_codes, "created": created,
     }));
     Ok(())

@@ -22,7 +22,7 @@ impl<P: Peer> Handle<P> {
         let (user, accounts) = (own.user, &self.shared.accounts);
         let account = accounts.account(user)?;
         let changed = match call {
-            Account::GetAccount(_) => return Ok(response::Body::Account(accounts.describe(&account)?)),
+            Account::GetAccount(_) => return Ok(response::Body::Account(accounts.describe_own(&account)?)),
             Account::ListDevices(_) => {
                 let devices = accounts.devices(user, own.session, &own.connected)?;
                 return Ok(response::Body::Devices(devices));

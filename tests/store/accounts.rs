@@ -207,14 +207,18 @@ fn a_code_and_its_email_are_written_together() {
     let reset = |to: &str, code| request_reset(alice.id, mail(to, code));
     let unproven = store.refused(reset("alice@example.org", 1));
     assert_eq!(unproven, RequestResetError::NoSuchAddress);
-    // Whoever only claims an address loses it to whoever asks for it, and whoever proved it doesn't.
+    // Whoever only claims an address keeps it until another one proves it, who doesn't have it before that.
     let set = store.write(set_email(alice.id, Some(mail("bob@example.org", 2)))).unwrap();
     assert_eq!((set.freed, set.user.email_verified), (Some(bob.id), false));
     assert_eq!(store.user(bob.id).unwrap().unwrap().email, None);
     assert_eq!(store.refused(verify_email(bob.id, TokenHash([2; 32]))), VerifyEmailError::Invalid);
-    assert!(store.write(verify_email(alice.id, TokenHash([2; 32]))).unwrap().email_verified);
-    let taken = store.refused(set_email(bob.id, Some(mail("BOB@example.org", 3))));
-    assert_eq!(taken, SetEmailError::Taken);
+    let proven = store.write(verify_email(alice.id, TokenHash([2; 32]))).unwrap();
+    assert_eq!((proven.email.as_deref(), proven.email_verified), (Some("bob@example.org"), true));
+    assert_eq!(store.user(bob.id).unwrap().unwrap().email, None);
+    // Of one that is proven, the code is kept and sent nowhere.
+    let taken = store.write(set_email(bob.id, Some(mail("BOB@example.org", 3)))).unwrap();
+    assert_eq!((taken.mail, taken.user.email), (None, None));
+    assert_eq!(store.refused(verify_email(bob.id, TokenHash([3; 32]))), VerifyEmailError::Invalid);
     let number = store.write(reset("bob@example.org", 4)).unwrap();
     assert_eq!(store.refused(reset("bob@example.org", 4)), RequestResetError::TokenTaken);
     let outbox: Vec<_> = store.outbox(0, 9).unwrap().into_iter().map(|mail| mail.number).collect();
@@ -273,8 +277,13 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     store.write(set_email(user, Some(mail("old@example.org", 3)))).unwrap();
     assert!(good(Purpose::PasswordReset, 2) && good(Purpose::EmailVerification, 3));
     store.write(set_email(user, Some(mail("new@example.org", 4)))).unwrap();
-    assert!(!good(Purpose::PasswordReset, 2) && !good(Purpose::EmailVerification, 3));
-    assert!(good(Purpose::EmailVerification, 4), "the new address can still be proven");
+    assert!(
+        good(Purpose::PasswordReset, 2),
+        "the address of before is the account's until another one is proven"
+    );
+    assert!(!good(Purpose::EmailVerification, 3) && good(Purpose::EmailVerification, 4));
+    store.write(verify_email(user, TokenHash([4; 32]))).unwrap();
+    assert!(!good(Purpose::PasswordReset, 2));
     let refused = store.refused(reset_password(TokenHash([2; 32]), StoredPassword::decoy(), true));
     assert_eq!(refused, ResetPasswordError::Invalid);
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{self, PASSWORD, TestServer, code, eventually, log_in, with};
-use parlour::client::{Address, Connected, Credentials, DeviceSecret, Ended, Trust, connect};
+use parlour::client::{Address, Connected, Credentials, DeviceSecret, Ended, Session, Trust, connect};
 use parlour::protocol::wire::{self, request, response};
 use parlour::protocol::{CloseCode, ErrorCode};
 
@@ -51,7 +51,7 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     }
     alice.set_email("a@example.org", PASSWORD).await.unwrap();
     let account = alice.account().await.unwrap();
-    assert_eq!((account.email.as_str(), account.email_verified), ("a@example.org", false));
+    assert_eq!((account.email.as_str(), account.email_pending.as_str()), ("", "a@example.org"));
     // An address that isn't proven gets no e-mail that opens an account.
     visitor(&server).await.request_reset("a@example.org").await.unwrap();
     let mail = mails(&server, 1).await;
@@ -61,10 +61,11 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
     assert_eq!(code(visitor(&server).await.reset_password(&proof, NEW, false).await), ErrorCode::CodeInvalid);
     alice.verify_email(&proof).await.unwrap();
     assert_eq!(code(alice.verify_email(&proof).await), ErrorCode::CodeInvalid, "once");
-    assert!(alice.account().await.unwrap().email_verified);
-    // Who wants the same address learns nothing, and gets nothing.
-    bob.set_email("A@example.org", PASSWORD).await.unwrap();
-    assert_eq!(bob.account().await.unwrap().email, "");
+    let account = alice.account().await.unwrap();
+    assert_eq!(
+        (account.email.as_str(), account.email_verified, account.email_pending.as_str()),
+        ("a@example.org", true, "")
+    );
 
     let key = DeviceSecret::random().unwrap();
     alice.register_key(&key, "laptop").await.unwrap();
@@ -92,6 +93,62 @@ async fn an_address_is_proven_and_a_forgotten_password_replaced() {
         ErrorCode::CodeInvalid,
         "once"
     );
+}
+
+/// What somebody's account has as its address.
+async fn address_of(asker: &Session, name: &str) -> String {
+    let show = request::Body::ShowUser(wire::ShowUser { name: name.to_owned() });
+    match asker.request(show).await.unwrap() {
+        response::Body::User(user) => user.email,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Another's address, a free one and one that somebody only claims look alike to whoever asks for them, and nobody loses
+/// theirs by being asked for it.
+#[tokio::test]
+async fn whoever_sets_an_address_learns_of_nobody_s_and_takes_nobody_s() {
+    let server = TestServer::start().await;
+    let (root, alice, bob) =
+        (server.log_in("root").await, server.log_in("alice").await, server.log_in("bob").await);
+    alice.set_email("alice@example.org", PASSWORD).await.unwrap();
+    alice.verify_email(&code_in(mails(&server, 1).await[0]["text"].as_str().unwrap())).await.unwrap();
+    let email = Some("carol@example.org".to_owned());
+    let edit = wire::EditUser { name: "carol".to_owned(), rename: None, email };
+    root.request(request::Body::EditUser(edit)).await.unwrap();
+    for (asked, letters) in [("Alice@example.org", 1), ("carol@example.org", 2), ("free@example.org", 3)] {
+        bob.set_email(asked, PASSWORD).await.unwrap();
+        let seen = bob.account().await.unwrap();
+        assert_eq!((seen.email.as_str(), seen.email_verified), ("", false), "{asked}");
+        assert_eq!(seen.email_pending, asked);
+        assert_eq!(outbox(&server).await.len(), letters, "{asked}: nobody else gets an e-mail");
+    }
+    assert_eq!(address_of(&root, "carol").await, "carol@example.org");
+    assert_eq!(alice.account().await.unwrap().email, "alice@example.org");
+    // A code is good until the next one; whoever shows it has proven the address, and has it then.
+    let sent = outbox(&server).await;
+    let old = code_in(sent[1]["text"].as_str().unwrap());
+    assert_eq!(code(bob.verify_email(&old).await), ErrorCode::CodeInvalid);
+    bob.set_email("carol@example.org", PASSWORD).await.unwrap();
+    let proof = code_in(mails(&server, 4).await[3]["text"].as_str().unwrap());
+    bob.verify_email(&proof).await.unwrap();
+    assert_eq!(address_of(&root, "carol").await, "");
+    let seen = bob.account().await.unwrap();
+    assert_eq!((seen.email.as_str(), seen.email_verified), ("carol@example.org", true));
+}
+
+#[tokio::test]
+async fn one_account_writes_to_few_strangers() {
+    let server = TestServer::start().await;
+    let alice = server.log_in("alice").await;
+    let mut outcomes = Vec::new();
+    for number in 0..7 {
+        outcomes
+            .push(alice.set_email(&format!("{number}@example.org"), PASSWORD).await.map_err(|e| e.code()));
+    }
+    assert!(outcomes[..5].iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(outcomes[5], Err(Some(ErrorCode::RateLimited)), "{outcomes:?}");
+    assert_eq!(outbox(&server).await.len(), 5);
 }
 
 #[tokio::test]

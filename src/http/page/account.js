@@ -97,19 +97,21 @@ export async function account(session) {
   const email = h('div', { class: 'factor' });
   const showEmail = async () => {
     const own = await session.request('getAccount', {});
-    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail), '.value': own.email });
+    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail), '.value': own.emailPending || own.email });
     const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
     const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
     const sent = session.greeting?.sendsEmails;
     const unproven = sent ? t('emailUnproven') : t('emailUnprovenByHand');
     const none = sent ? t('emailNone') : t('emailNoneByHand');
-    fill(email, h('p', {}, own.email ? (own.emailVerified ? t('emailYours') : unproven) : none),
+    // What was typed waits for its code; an address that an administrator set has none.
+    const waits = own.emailPending || (own.email && !own.emailVerified);
+    fill(email, h('p', {}, waits ? unproven : own.email ? t('emailYours') : none),
       address.element, proof.element, button(t('emailSet'), async () => {
         await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
         await showEmail();
         return !address.input.value ? undefined : sent ? t('emailSent') : t('emailWaits');
       }),
-      own.email && !own.emailVerified && code.element, own.email && !own.emailVerified && button(t('emailProve'), async () => {
+      own.emailPending && code.element, own.emailPending && button(t('emailProve'), async () => {
         await session.request('verifyEmail', { code: code.input.value.trim() });
         await showEmail();
         return t('emailVerified');

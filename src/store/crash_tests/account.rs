@@ -268,14 +268,14 @@ fn by_email(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, ser
                 write::reset_password(secret(code), stored(serial), keep_api_keys).or_nothing(),
             )
         }
-        (Some(true), ..) if !after.disabled => {
+        (Some(true), ..) if !after.disabled && dice.roll(4) > 0 => {
             after.resets.insert(serial);
             after.mails += 1;
             ("request_reset", write::request_reset(user, sent()).or_nothing())
         }
-        (Some(false), Some(code), _) => {
+        (None, Some(code), _) if dice.roll(4) > 0 => {
             after.email = Some(true);
-            after.proofs.remove(&code);
+            after.proofs.clear();
             ("verify_email", write::verify_email(user, secret(code)).or_nothing())
         }
         (Some(_), ..) => {
@@ -285,8 +285,7 @@ fn by_email(user: UserId, number: u64, after: &mut Account, dice: &mut Dice, ser
             ("set_email (none)", write::set_email(user, None).or_nothing())
         }
         (None, ..) => {
-            after.email = Some(false);
-            after.proofs.insert(serial);
+            after.proofs = BTreeSet::from([serial]);
             after.mails += 1;
             ("set_email", write::set_email(user, Some(sent())).or_nothing())
         }

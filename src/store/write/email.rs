@@ -51,18 +51,17 @@ pub fn request_reset(user: UserId, sent: CodeEmail) -> Write<u64, RequestResetEr
         if is_hash_taken(open, &sent.code)? {
             return Err(Stop::Refused(RequestResetError::TokenTaken));
         }
-        Ok(send(open, &user, Purpose::PasswordReset, None, &sent)?)
+        put_code(open, &user, Purpose::PasswordReset, None, &sent)?;
+        Ok(queue(open, &sent.mail)?)
     })
 }
 
 /// What came of another address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailSet {
-    /// The account as it is now.
+    /// The account as it is now. An address that is to be proven isn't its own before that.
     pub user: User,
-    /// An account that had the address without having proven it, and has it no more.
-    pub freed: Option<UserId>,
-    /// The number of the e-mail that asks for a proof.
+    /// The number of the e-mail that asks for a proof; none where there is nothing to prove, or nobody to prove it.
     pub mail: Option<u64>,
 }
 
@@ -72,17 +71,15 @@ pub enum SetEmailError {
     /// There is no such account.
     #[error("there is no such user")]
     NoSuchUser,
-    /// Another account has proven that the address is its own.
-    #[error("there is an account with this e-mail address; choose another")]
-    Taken,
     /// The code isn't random enough.
     #[error("the code resembles another; draw a new one")]
     TokenTaken,
 }
 
-/// The account has the e-mail's address from now on, which isn't proven, and the e-mail carries the code that proves it;
-/// without an e-mail the account has no address any more. Codes that were sent to another address are no longer good. An
-/// account that only claimed the address loses it: it may not be its own.
+/// The e-mail's address is the account's once the code is shown that the e-mail carries; until then everything stays as it
+/// is, for this account and for others. Without an e-mail the account has no address any more. A code that was sent before
+/// is no longer good. Where another account has proven that the address is its own, the code is kept alike and no e-mail is
+/// written, so that whoever asks sees no difference.
 pub fn set_email(user: UserId, to: Option<CodeEmail>) -> Write<EmailSet, SetEmailError> {
     Write::new(move |open| {
         let old: User = open.require(user.0, SetEmailError::NoSuchUser)?;
@@ -90,68 +87,75 @@ pub fn set_email(user: UserId, to: Option<CodeEmail>) -> Write<EmailSet, SetEmai
             let user = User { email: None, email_verified: false, ..old.clone() };
             // No address is nobody's.
             let _ = open.put(Some(&old), Some(&user))?;
+            end_proofs(open, &user)?;
             end_codes(open, &old, &user)?;
-            return Ok(EmailSet { user, freed: None, mail: None });
+            return Ok(EmailSet { user, mail: None });
         };
-        let address = &sent.mail.to;
-        let holder =
-            open.find(IndexKey::email(old.organization, address))?.filter(|holder| *holder != old.id.0);
-        let holder: Option<User> = holder.map_or(Ok(None), |holder| open.get(holder))?;
-        if holder.as_ref().is_some_and(|holder| holder.email_verified) {
-            return Err(Stop::Refused(SetEmailError::Taken));
-        }
         if is_hash_taken(open, &sent.code)? {
             return Err(Stop::Refused(SetEmailError::TokenTaken));
         }
-        let freed = holder.as_ref().map(|holder| holder.id);
-        if let Some(holder) = holder {
-            let without = User { email: None, email_verified: false, ..holder.clone() };
-            let server = By::server(open.by.at);
-            let author = std::mem::replace(&mut open.by, server);
-            let _ = open.put(Some(&holder), Some(&without))?;
-            open.by = author;
-            end_codes(open, &holder, &without)?;
-        }
-        let email_verified = old.email_verified && old.email.as_ref() == Some(address);
-        let user = User { email: Some(address.clone()), email_verified, ..old.clone() };
-        // Whoever had the address was looked at above.
-        let _ = open.put(Some(&old), Some(&user))?;
-        end_codes(open, &old, &user)?;
-        let mail = send(open, &user, Purpose::EmailVerification, Some(address.clone()), sent)?;
-        Ok(EmailSet { user, freed, mail: Some(mail) })
+        let address = &sent.mail.to;
+        let is_taken = other_holder(open, &old, address)?.is_some_and(|holder| holder.email_verified);
+        end_proofs(open, &old)?;
+        put_code(open, &old, Purpose::EmailVerification, Some(address.clone()), sent)?;
+        let mail = if is_taken { None } else { Some(queue(open, &sent.mail)?) };
+        Ok(EmailSet { user: old, mail })
     })
+}
+
+/// Somebody else who has an address, proven or not.
+fn other_holder(open: &mut Open<'_>, user: &User, address: &str) -> Result<Option<User>, ReadError> {
+    let holder =
+        open.find(IndexKey::email(user.organization, address))?.filter(|holder| *holder != user.id.0);
+    holder.map_or(Ok(None), |holder| open.get(holder))
 }
 
 /// Why an address isn't proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum VerifyEmailError {
-    /// The code is unknown, used up, expired, for something else or for somebody else; it isn't said which.
+    /// The code is unknown, used up, expired, for something else or for somebody else, or somebody else has proven the
+    /// address meanwhile; it isn't said which.
     #[error("the code is wrong, used or expired")]
     Invalid,
     /// There is no such account.
     #[error("there is no such user")]
     NoSuchUser,
-    /// The address that the code proves isn't the account's any more.
-    #[error("the account has another e-mail address by now")]
-    EmailChanged,
 }
 
-/// The account's address is proven to be its own by the code that was sent there, which is used up.
+/// The address is the account's own, which is proven by the code that was sent there and is used up. An account that only
+/// claimed the address loses it.
 pub fn verify_email(user: UserId, code: TokenHash) -> Write<User, VerifyEmailError> {
     Write::new(move |open| {
         let token = valid(open, Purpose::EmailVerification, &code)?;
         let token = token.filter(|token| token.user == Some(user) && token.email.is_some());
         let token = token.ok_or(Stop::Refused(VerifyEmailError::Invalid))?;
         let old: User = open.require(user.0, VerifyEmailError::NoSuchUser)?;
-        if old.email != token.email {
-            return Err(Stop::Refused(VerifyEmailError::EmailChanged));
+        let holder = other_holder(open, &old, token.email.as_deref().unwrap_or_default())?;
+        if holder.as_ref().is_some_and(|holder| holder.email_verified) {
+            return Err(Stop::Refused(VerifyEmailError::Invalid));
         }
         take_valid(open, &token)?;
-        let user = User { email_verified: true, ..old.clone() };
-        // Neither name nor address changes, so nothing can be taken.
+        if let Some(holder) = holder {
+            let without = User { email: None, ..holder.clone() };
+            let server = By::server(open.by.at);
+            let author = std::mem::replace(&mut open.by, server);
+            let _ = open.put(Some(&holder), Some(&without))?;
+            open.by = author;
+            end_codes(open, &holder, &without)?;
+        }
+        let user = User { email: token.email, email_verified: true, ..old.clone() };
+        // Whoever had the address was looked at above.
         let _ = open.put(Some(&old), Some(&user))?;
+        end_codes(open, &old, &user)?;
         Ok(user)
     })
+}
+
+/// Ends the codes that would prove an address of an account.
+fn end_proofs(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
+    let is_proof =
+        |token: &OneTimeToken| token.user == Some(user.id) && token.purpose == Purpose::EmailVerification;
+    remove_where(open, user.organization, is_proof).map(drop)
 }
 
 /// Ends the codes that were sent to an account's address, once that is another one: whoever reads what came there may not
@@ -166,14 +170,14 @@ pub(super) fn end_codes(open: &mut Open<'_>, old: &User, new: &User) -> Result<(
     Ok(())
 }
 
-/// Writes a code that nobody else has, and its e-mail.
-fn send(
+/// Writes a code that nobody else has.
+fn put_code(
     open: &mut Open<'_>,
     user: &User,
     purpose: Purpose,
     email: Option<String>,
     sent: &CodeEmail,
-) -> Result<u64, ReadError> {
+) -> Result<(), ReadError> {
     let token = NewToken {
         organization: user.organization,
         purpose,
@@ -185,6 +189,5 @@ fn send(
         channel: None,
         roles: Vec::new(),
     };
-    put_new(open, token)?;
-    queue(open, &sent.mail)
+    put_new(open, token).map(drop)
 }
