@@ -272,12 +272,15 @@ impl fmt::Debug for Fingerprint {
 pub enum Way {
     /// One of its API keys.
     Key(ApiKeyId),
+    /// An invite that it made, which lets somebody in.
+    Invite(OneTimeTokenId),
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
+            Self::Invite(invite) => write!(f, "invite {invite}"),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Accounts {
         user: UserId,
         set: &wire::SetUserPassword,
         by: By,
-    ) -> Result<Changed, AccountError> {
+    ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         let account = self.user(user)?.ok_or(AccountError::NoSuchUser)?;
         let email = account.email.unwrap_or_default();
         self.check_new_password(Asker::Inside, &set.password, &[&account.name, &email]).await?;

@@ -213,7 +213,9 @@ impl AccountError {
             | Self::BansOwnNetwork
             | Self::Unfit(_)
             | Self::Ban(_) => ErrorCode::Malformed,
-            Self::TooManyKeys(_) | Self::RegisterDeviceKey(_) => ErrorCode::TooMany,
+            Self::TooManyKeys(_)
+            | Self::RegisterDeviceKey(_)
+            | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
             Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
             Self::CreateUser(CreateUserError::NoSuchOrganization)
             | Self::CreateToken(_)
@@ -304,7 +306,9 @@ impl From<CreateTokenError> for AccountError {
             CreateTokenError::NoSuchUser => Self::NoSuchUser,
             CreateTokenError::NoSuchChannel => Self::NoSuchChannel,
             CreateTokenError::NoSuchRole => Self::NoSuchRole,
-            error @ CreateTokenError::NoSuchOrganization => Self::CreateToken(error),
+            error @ (CreateTokenError::NoSuchOrganization | CreateTokenError::TooMany) => {
+                Self::CreateToken(error)
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::auth::{
     DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash, device_challenge,
     device_fingerprint, verify_device,
 };
-use crate::id::{ApiKeyId, SessionId, Timestamp, UserId};
+use crate::id::{ApiKeyId, SessionId, Timestamp, UserId, Way};
 use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire;
@@ -289,10 +289,11 @@ impl Accounts {
         Ok(Proven { session, user, name, token: None, access: None, notice, key, displaced: false })
     }
 
-    /// A new account with its first session, for whoever may make one.
+    /// A new account with its first session, for whoever may make one; by way of an invite, say, which the audit trail tells.
     pub(super) async fn enter(
         &self,
         entry: Entry,
+        way: Option<Way>,
         user: NewUser,
         device: &str,
         visitor: Visitor<'_>,
@@ -300,7 +301,7 @@ impl Accounts {
         let (accounts, random) = (self.clone(), random()?);
         let blank = self.session(device, Proof::None, visitor);
         let session = move |user| accounts.of_user(&blank, user, random);
-        let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall());
+        let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall()).by_way_of(way);
         let (user, row) = self.run(by, write::register(entry, user, session)).await?;
         self.begun(&user, &row, random).await
     }

@@ -23,6 +23,7 @@ mod settings;
 pub use ban::network_of;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
+pub use registration::Applicant;
 pub use reseal::ResealError;
 pub use settings::{Secret, Secrets, Settings};
 

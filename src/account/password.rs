@@ -9,7 +9,7 @@ use crate::auth::{OneTimeCode, StoredPassword, check_guessing, check_password};
 use crate::id::SessionId;
 use crate::name::folded;
 use crate::protocol::wire;
-use crate::store::write::{self, PasswordChange};
+use crate::store::write::{self, Ended, PasswordChange};
 use crate::store::{Author, By, Purpose, User};
 
 impl Accounts {
@@ -25,15 +25,15 @@ impl Accounts {
         Ok(())
     }
 
-    /// A new password for somebody who knows the present one. Every other device has to log in again, and API keys end
-    /// unless they are to stay.
+    /// A new password for somebody who knows the present one. Every other device has to log in again, invites end, and API
+    /// keys, too, unless they are to stay.
     pub async fn change_password(
         &self,
         user: &User,
         session: SessionId,
         change: &wire::ChangePassword,
         by: By,
-    ) -> Result<Changed, AccountError> {
+    ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         self.check_own_password(user, &change.old).await?;
         let email = user.email.clone().unwrap_or_default();
         self.check_new_password(Asker::Inside, &change.new, &[&user.name, &email]).await?;
@@ -45,8 +45,8 @@ impl Accounts {
             session: Some(session),
             keep_api_keys: change.keep_keys,
         };
-        self.run(by, write::change_password(change)).await?;
-        Ok(Changed::User(user.id))
+        let set = self.run(by, write::change_password(change)).await?;
+        Ok((told(&set.ended), Changed::User(user.id)))
     }
 
     /// Writes an e-mail to whoever forgot the password, if there is somebody with this address. The answer doesn't wait for
@@ -76,7 +76,7 @@ impl Accounts {
         let by = By::new(Author::Guest, Some(from), self.0.clock.wall());
         let code = OneTimeCode::from_random(random()?);
         let text = format!(
-            "Hello {name},\n\nwith this you choose another password at {place}:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, and your API keys end unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
+            "Hello {name},\n\nwith this you choose another password at {place}:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, the invites that you made end, and so do your API keys unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,
             place = self.name(),
             how = self.how("r", &code, "parlour reset CODE"),
@@ -89,13 +89,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// A new password for whoever has the code of an e-mail. Whoever was in is out, on every device, and by API keys
-    /// unless they are to stay.
+    /// A new password for whoever has the code of an e-mail. Whoever was in is out, on every device, invites end, and API
+    /// keys, too, unless they are to stay.
     pub async fn reset_password(
         &self,
         reset: &wire::ResetPassword,
         from: IpAddr,
-    ) -> Result<Changed, AccountError> {
+    ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         self.check_address(from)?;
         let counted = self.0.attempts.admit(None, from)?;
         let token = self.token_of(Purpose::PasswordReset, &reset.code)?;
@@ -106,10 +106,10 @@ impl Accounts {
         self.check_new_password(Asker::Stranger, &reset.password, &[&user.name, &email]).await?;
         let password = self.hash(Asker::Stranger, &reset.password).await?;
         let by = By::new(Author::User(user.id), Some(from), self.0.clock.wall());
-        self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
-        self.0.attempts.forgive(from);
+        let set = self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
+        self.0.attempts.forgive(counted);
         self.0.attempts.forgive_account(&folded(&user.name));
-        Ok(Changed::User(user.id))
+        Ok((told(&set.ended), Changed::User(user.id)))
     }
 
     /// Whether a password may be chosen by somebody who has these names.
@@ -146,5 +146,16 @@ impl Accounts {
             self.0.attempts.forgive_channel(guesser);
         }
         Ok(fits)
+    }
+}
+
+/// What whoever chose another password is told that ended with it.
+pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    wire::PasswordChanged {
+        sessions: count(ended.sessions.len()),
+        device_keys: count(ended.device_keys.len()),
+        api_keys: count(ended.api_keys.len()),
+        invites: count(ended.invites.len()),
     }
 }

@@ -2,59 +2,83 @@
 
 use std::time::Duration;
 
+use super::attempts::Counted;
+use super::hashing::Asker;
 use super::log_in::{Proven, Visitor};
 use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
 use crate::bounds::Registration;
-use crate::id::{RoleId, UserId};
+use crate::id::{RoleId, UserId, Way};
 use crate::name::{DEFAULT_ROLE, check_user_name};
 use crate::protocol::wire;
 use crate::store::write::{self, Entry, NewUser};
-use crate::store::{By, Claim, OWNER, Purpose};
+use crate::store::{By, Claim, OWNER, OneTimeToken, Purpose};
 
 /// How long a claim code is good.
 const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Somebody who may make an account for themselves, by an invite or without one.
+#[derive(Debug)]
+pub struct Applicant {
+    counted: Counted,
+    invite: Option<OneTimeToken>,
+}
+
+impl Applicant {
+    /// The invite that they showed.
+    pub fn invite(&self) -> Option<&OneTimeToken> {
+        self.invite.as_ref()
+    }
+}
+
 impl Accounts {
-    /// Makes an account for whoever asks, and logs it in.
-    pub async fn register(
-        &self,
-        register: &wire::Register,
-        visitor: Visitor<'_>,
-    ) -> Result<Proven, AccountError> {
+    /// Whether somebody may make an account for themselves, and by which invite.
+    pub fn apply(&self, register: &wire::Register, visitor: Visitor<'_>) -> Result<Applicant, AccountError> {
         self.check_address(visitor.from)?;
         // Whoever makes one account after the other without an invite has to wait, as whoever guesses has.
-        self.0.attempts.admit(None, visitor.from)?;
+        let counted = self.0.attempts.admit(None, visitor.from)?;
         let invite = match self.entry_policy()?.registration {
             Registration::Closed => return Err(AccountError::RegistrationClosed),
-            Registration::Open if register.invite.trim().is_empty() => None,
+            Registration::Open if register.invite.trim().is_empty() => {
+                self.check_returning(visitor.from)?;
+                None
+            }
             Registration::Open | Registration::Invite => {
                 let code = OneTimeCode::parse(&register.invite).ok_or(AccountError::InviteInvalid)?;
                 // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
-                let token = self.token(Purpose::Invite, &code)?;
-                token.ok_or(AccountError::InviteInvalid)?;
-                Some(code)
+                Some(self.token(Purpose::Invite, &code)?.ok_or(AccountError::InviteInvalid)?)
             }
         };
+        Ok(Applicant { counted, invite })
+    }
+
+    /// Makes an account for whoever may have one, and logs it in. `invited` are the roles that their invite still gives.
+    pub async fn register(
+        &self,
+        Applicant { counted, invite }: Applicant,
+        invited: Vec<RoleId>,
+        register: &wire::Register,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, AccountError> {
         let name = check_user_name(&register.name)?;
         if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
-        self.check_new_password(&register.password, &[&name]).await?;
-        // An invite says itself what it grants.
+        self.check_new_password(Asker::Stranger, &register.password, &[&name]).await?;
         let roles = if invite.is_some() {
-            Vec::new()
+            invited
         } else {
             let default = self.0.store.role_by_name(self.0.organization, DEFAULT_ROLE)?;
             default.map(|role| role.id).into_iter().collect()
         };
-        let password = Some(self.hash(&register.password).await?);
+        let password = Some(self.hash(Asker::Stranger, &register.password).await?);
         let new = NewUser { organization: self.0.organization, name, email: None, password, roles };
-        let entry = invite.as_ref().map_or(Entry::Open, |code| Entry::Invite(code.hash()));
-        let proven = self.enter(entry, new, &register.device, visitor).await?;
+        let entry = invite.as_ref().map_or(Entry::Open, |invite| Entry::Invite(invite.hash));
+        let way = invite.as_ref().map(|invite| Way::Invite(invite.id));
+        let proven = self.enter(entry, way, new, &register.device, visitor).await?;
         if invite.is_some() {
             // An invite has a limit of its own; a club behind one address may come together.
-            self.0.attempts.forgive(visitor.from);
+            self.0.attempts.give_back(counted);
         }
         Ok(proven)
     }
@@ -66,16 +90,17 @@ impl Accounts {
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
         self.check_address(visitor.from)?;
-        self.0.attempts.admit(None, visitor.from)?;
+        let counted = self.0.attempts.admit(None, visitor.from)?;
         let code = OneTimeCode::parse(&proof.code).ok_or(AccountError::ClaimInvalid)?;
         let claim = self.0.store.claim(self.0.organization)?.filter(|claim| claim.hash == code.hash());
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(AccountError::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
-        self.check_new_password(&proof.password, &[&name]).await?;
-        let new = self.new_user(name, &proof.password, self.0.organization.role(OWNER)).await?;
-        let proven = self.enter(Entry::Claim(code.hash()), new, &proof.device, visitor).await?;
-        self.0.attempts.forgive(visitor.from);
+        self.check_new_password(Asker::Stranger, &proof.password, &[&name]).await?;
+        let new =
+            self.new_user(Asker::Stranger, name, &proof.password, self.0.organization.role(OWNER)).await?;
+        let proven = self.enter(Entry::Claim(code.hash()), None, new, &proof.device, visitor).await?;
+        self.0.attempts.give_back(counted);
         Ok(proven)
     }
 
@@ -87,14 +112,20 @@ impl Accounts {
         role: RoleId,
         by: By,
     ) -> Result<UserId, AccountError> {
-        self.check_new_password(password, &[&name]).await?;
-        let new = self.new_user(name, password, role).await?;
+        self.check_new_password(Asker::Inside, password, &[&name]).await?;
+        let new = self.new_user(Asker::Inside, name, password, role).await?;
         Ok(self.run(by, write::create_user(new)).await?.id)
     }
 
     /// Hashes the password of an account to be.
-    async fn new_user(&self, name: String, password: &str, role: RoleId) -> Result<NewUser, AccountError> {
-        let password = Some(self.hash(password).await?);
+    async fn new_user(
+        &self,
+        asker: Asker,
+        name: String,
+        password: &str,
+        role: RoleId,
+    ) -> Result<NewUser, AccountError> {
+        let password = Some(self.hash(asker, password).await?);
         Ok(NewUser { organization: self.0.organization, name, email: None, password, roles: vec![role] })
     }
 

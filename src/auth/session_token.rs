@@ -11,8 +11,8 @@ use std::fmt;
 use ring::hmac::{HMAC_SHA256, Key, sign};
 use sha2::{Digest, Sha256};
 
-use super::TokenHash;
-use crate::id::{SessionId, Timestamp, UserId};
+use super::{OneTimeCode, TokenHash};
+use crate::id::{OneTimeTokenId, SessionId, Timestamp, UserId};
 
 /// Bytes of a token: its kind, the user, the session, what tells it from others of the session, and a tag.
 pub const SESSION_TOKEN: usize = BODY + TAG;
@@ -114,6 +114,15 @@ impl TokenKey {
         self.make(SHORT, user, session, until)
     }
 
+    /// The code of the invite of a number that was made at a time: always the same, so that it can be shown again although
+    /// the database holds its hash alone.
+    pub fn invite_code(&self, invite: OneTimeTokenId, made: Timestamp) -> OneTimeCode {
+        let words = [&b"parlour invite"[..], &invite.0.to_be_bytes(), &made.0.to_be_bytes()].concat();
+        let mut code = [0; 20];
+        code.copy_from_slice(&sign(&self.key, &words).as_ref()[..20]);
+        OneTimeCode::from_random(code)
+    }
+
     fn make(&self, kind: u8, user: UserId, session: SessionId, rest: [u8; RANDOM]) -> SessionToken {
         let mut token = [0; SESSION_TOKEN];
         token[0] = kind;
@@ -187,6 +196,20 @@ mod tests {
         let expected = Given::Short { user: UserId(7), session: SessionId(9), expires: Timestamp(55) };
         assert_eq!(key.read(short.as_bytes()), Some(expected));
         assert_eq!(TokenKey::new(b"other").read(first.as_bytes()), None);
+    }
+
+    #[test]
+    fn an_invite_s_code_is_always_the_same_and_no_other_s() {
+        let (key, id, made) = (TokenKey::new(b"secret"), OneTimeTokenId(7), Timestamp(9));
+        let code = key.invite_code(id, made);
+        assert!(key.invite_code(id, made) == code);
+        for other in [
+            key.invite_code(OneTimeTokenId(8), made),
+            key.invite_code(id, Timestamp(10)),
+            TokenKey::new(b"other").invite_code(id, made),
+        ] {
+            assert!(other != code);
+        }
     }
 
     #[test]

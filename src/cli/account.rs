@@ -9,6 +9,7 @@ use super::output::{Output, counted, paint, styled};
 use super::serve::qr_code;
 use crate::client::Session;
 use crate::id::Timestamp;
+use crate::protocol::wire;
 
 /// Your own account: password, second factor.
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub(super) struct Account {
 enum Command {
     /// Show what the server knows of you.
     Show,
-    /// Choose another password. Every other device is logged out, and your API keys end.
+    /// Choose another password. Every other device is logged out, and your API keys and the invites that you made end.
     Password {
         /// Leave your API keys as they are.
         #[arg(long)]
@@ -89,13 +90,9 @@ impl Account {
             Command::Password { keep_keys, password_stdin } => {
                 let old = password(password_stdin, "Your present password", false)?;
                 let new = password(password_stdin, "The new one (10 characters or more)", true)?;
-                session.change_password(&old, &new, keep_keys).await?;
-                output.line(if keep_keys {
-                    "The password is changed. Other devices are logged out."
-                } else {
-                    "The password is changed. Other devices are logged out, and your API keys have ended."
-                });
-                output.object(&json!({ "changed": true }));
+                let ended = session.change_password(&old, &new, keep_keys).await?;
+                output.line(format!("The password is changed. {}", ended_with(&ended)));
+                output.object(&ended_as_json(&ended));
             }
             Command::Email { email, password_stdin } => {
                 let own = password(password_stdin, "Your password", false)?;
@@ -122,6 +119,34 @@ impl Account {
         session.close().await;
         Ok(())
     }
+}
+
+/// What ended with a password, in words.
+pub(super) fn ended_with(ended: &wire::PasswordChanged) -> String {
+    let counts = [
+        (ended.sessions, "log-in"),
+        (ended.device_keys, "device key"),
+        (ended.api_keys, "API key"),
+        (ended.invites, "invite"),
+    ];
+    let words: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| counted(count.into(), word))
+        .collect();
+    match words.split_last() {
+        None => "Nothing else was open.".to_owned(),
+        Some((only, [])) => format!("Ended with it: {only}."),
+        Some((last, others)) => format!("Ended with it: {} and {last}.", others.join(", ")),
+    }
+}
+
+/// The same for programs.
+pub(super) fn ended_as_json(ended: &wire::PasswordChanged) -> serde_json::Value {
+    json!({
+        "changed": true, "sessions": ended.sessions, "device_keys": ended.device_keys,
+        "api_keys": ended.api_keys, "invites": ended.invites,
+    })
 }
 
 async fn show(session: &Session, output: Output) -> anyhow::Result<()> {

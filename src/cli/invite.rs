@@ -39,9 +39,9 @@ enum Command {
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
     },
-    /// Show the invites that are good.
+    /// Show the invites that are good: who made each, who came by it, and its link.
     List,
-    /// An invite is good no more.
+    /// An invite is good no more: one of yours, or of somebody of a lower rank.
     Revoke {
         /// Its number in the list.
         invite: u64,
@@ -54,6 +54,9 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("expires", "Good until", ""),
     ("channel", "Channel", ""),
     ("roles", "Roles", ""),
+    ("made_by", "Made by", ""),
+    ("came", "Came by it", ""),
+    ("link", "Link", ""),
 ];
 
 impl Invite {
@@ -88,6 +91,14 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Where an invite is used in a browser; nothing where there is no page, or its code isn't shown.
+    fn link(&self, invite: &wire::Invite) -> Option<String> {
+        let page = self.page.as_ref().filter(|_| !invite.code.is_empty())?;
+        Some(format!("{page}/i/{}", invite.code))
+    }
+}
+
 impl Command {
     async fn run(self, caller: &Caller, place: &Place, output: Output) -> anyhow::Result<()> {
         match self {
@@ -109,9 +120,12 @@ impl Command {
                     return Err(RequestError::Misfit.into());
                 };
                 let row = |invite: &wire::Invite| {
+                    let maker = Some(invite.made_by.as_str()).filter(|name| !name.is_empty());
                     json!({
                         "invite": invite.id, "uses": invite.uses, "expires": Timestamp(invite.expires_ms),
                         "channel": invite.channel_path, "roles": invite.roles,
+                        "made_by": maker.unwrap_or("the machine's owner"), "came": came(invite),
+                        "link": place.link(invite), "code": invite.code,
                     })
                 };
                 let rows: Vec<_> = found.invites.iter().map(row).collect();
@@ -127,9 +141,16 @@ impl Command {
     }
 }
 
-/// Shows a new invite, whose code is shown this once.
+/// Who came by an invite: the newest, and how many others.
+fn came(invite: &wire::Invite) -> Vec<String> {
+    let others = (invite.came_count as usize).saturating_sub(invite.came.len());
+    let more = (others > 0).then(|| format!("and {others} more"));
+    invite.came.iter().cloned().chain(more).collect()
+}
+
+/// Shows a new invite.
 fn show(invite: &wire::Invite, place: &Place, output: Output) {
-    let link = place.page.as_ref().map(|page| format!("{page}/i/{}", invite.code));
+    let link = place.link(invite);
     if let Some(link) = &link {
         for line in qr_code(link) {
             output.line(format!("  {}", paint(&line, "97;40", styled())));

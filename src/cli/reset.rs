@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::account::{ended_as_json, ended_with};
 use super::connect::{RemoteServer, ask, password};
 use super::output::Output;
 
@@ -30,9 +31,10 @@ impl Reset {
         let remote = RemoteServer::find(self.address.as_deref())?;
         if let Some(code) = &self.code {
             let new = password(self.password_stdin, "The new password (10 characters or more)", true)?;
-            remote.connect(None).await?.reset_password(code, &new, self.keep_keys).await?;
-            output.line(format!("The password is changed. Log in with: parlour login {}", remote.address));
-            output.object(&json!({ "changed": true }));
+            let ended = remote.connect(None).await?.reset_password(code, &new, self.keep_keys).await?;
+            output.line(format!("The password is changed. {}", ended_with(&ended)));
+            output.line(format!("Log in with: parlour login {}", remote.address));
+            output.object(&ended_as_json(&ended));
         } else {
             let email = self.email.map_or_else(|| ask("Your e-mail address"), Ok)?;
             let connected = remote.connect(None).await?;

@@ -4,6 +4,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::account::ended_with;
 use super::caller::Caller;
 use super::connect::{Acting, password};
 use super::operate;
@@ -69,6 +70,9 @@ enum Command {
         /// Read another password from standard input.
         #[arg(long)]
         password_stdin: bool,
+        /// With another password, leave the account's API keys as they are. Without this they end, as every log-in does.
+        #[arg(long, requires = "password_stdin")]
+        keep_keys: bool,
     },
     /// Delete an account with all that is its own; the audit trail stays.
     Delete {
@@ -143,17 +147,25 @@ impl Command {
             Self::Show { name } => {
                 Ok(Answer { text: String::new(), rows: vec![row(ask_for(caller, &name).await?)] })
             }
-            Self::Edit { name, rename, email, password_stdin } => {
+            Self::Edit { name, rename, email, password_stdin, keep_keys } => {
+                let mut ended = None;
                 if password_stdin {
                     let password = ask_password(&name, true)?;
-                    let set = wire::SetUserPassword { name: name.clone(), password, keep_keys: false };
-                    caller.done(request::Body::SetUserPassword(set)).await?;
+                    let set = wire::SetUserPassword { name: name.clone(), password, keep_keys };
+                    match caller.ask(request::Body::SetUserPassword(set)).await? {
+                        response::Body::PasswordChanged(with_it) => ended = Some(with_it),
+                        _ => return Err(RequestError::Misfit.into()),
+                    }
                 }
                 let now = rename.clone().unwrap_or_else(|| name.clone());
                 if rename.is_some() || email.is_some() {
                     caller.done(request::Body::EditUser(wire::EditUser { name, rename, email })).await?;
                 }
-                Ok(shown(caller, &now, "changed").await)
+                let mut answer = shown(caller, &now, "changed").await;
+                if let Some(ended) = ended {
+                    answer.text = format!("{} {}", answer.text, ended_with(&ended));
+                }
+                Ok(answer)
             }
             Self::Delete { name } => {
                 caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;

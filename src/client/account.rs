@@ -18,10 +18,19 @@ impl Session {
         }
     }
 
-    /// Chooses another password; every other session of the account ends.
-    pub async fn change_password(&self, old: &str, new: &str, keep_keys: bool) -> Result<(), RequestError> {
+    /// Chooses another password; every other session of the account ends. Answers with what ended.
+    pub async fn change_password(
+        &self,
+        old: &str,
+        new: &str,
+        keep_keys: bool,
+    ) -> Result<wire::PasswordChanged, RequestError> {
         let (old, new) = (old.to_owned(), new.to_owned());
-        self.done(request::Body::ChangePassword(wire::ChangePassword { old, new, keep_keys })).await
+        let change = wire::ChangePassword { old, new, keep_keys };
+        match self.request(request::Body::ChangePassword(change)).await? {
+            response::Body::PasswordChanged(ended) => Ok(ended),
+            _ => Err(RequestError::Misfit),
+        }
     }
 
     /// The account's e-mail address, empty for none. An e-mail with a code goes there.
@@ -122,7 +131,7 @@ impl Session {
         self.done(request::Body::RevokeApiKey(wire::RevokeApiKey { id })).await
     }
 
-    /// Makes an invite. Its code is in the answer, and nowhere else.
+    /// Makes an invite.
     pub async fn create_invite(&self, create: wire::CreateInvite) -> Result<wire::Invite, RequestError> {
         match self.request(request::Body::CreateInvite(create)).await? {
             response::Body::Invite(invite) => Ok(invite),
@@ -130,7 +139,7 @@ impl Session {
         }
     }
 
-    /// The invites that are good.
+    /// The invites that are good, with the codes of those that one may make oneself.
     pub async fn invites(&self) -> Result<Vec<wire::Invite>, RequestError> {
         match self.request(request::Body::ListInvites(wire::ListInvites {})).await? {
             response::Body::Invites(invites) => Ok(invites.invites),

@@ -307,15 +307,19 @@ impl Connected {
         self.done(request::Body::RequestReset(wire::RequestReset { email })).await
     }
 
-    /// Chooses another password by the code of such an e-mail. Every session of the account ends.
+    /// Chooses another password by the code of such an e-mail. Every session of the account ends. Answers with what ended.
     pub async fn reset_password(
         &self,
         code: &str,
         password: &str,
         keep_keys: bool,
-    ) -> Result<(), RequestError> {
+    ) -> Result<wire::PasswordChanged, RequestError> {
         let (code, password) = (code.to_owned(), password.to_owned());
-        self.done(request::Body::ResetPassword(wire::ResetPassword { code, password, keep_keys })).await
+        let reset = request::Body::ResetPassword(wire::ResetPassword { code, password, keep_keys });
+        match exchange(&self.link.connection, reset).await? {
+            response::Body::PasswordChanged(ended) => Ok(ended),
+            _ => Err(RequestError::Misfit),
+        }
     }
 
     async fn done(&self, body: request::Body) -> Result<(), RequestError> {

@@ -1,12 +1,16 @@
 //! Who comes in: invites and bans.
 
-use super::{Actor, Handle, Refused};
-use crate::id::{BanId, UserId};
+use std::sync::Arc;
+
+use super::{Actor, Handle, Origin, Refused, Way};
+use crate::account::AccountError;
+use crate::id::{BanId, OneTimeTokenId, RoleId, UserId};
+use crate::permission::Permissions;
 use crate::protocol::call::{Admission, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
 use crate::state::{Asker, Facts, State};
-use crate::store::By;
+use crate::store::{Author, By, OneTimeToken};
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
@@ -29,12 +33,16 @@ impl<P: Peer> Handle<P> {
             }
             Admission::ListInvites(_) => {
                 self.permit(actor, operation, on, nothing_more).await?;
-                let invites = self.without_hidden(actor, accounts.invites()?.invites).await?;
+                let invites = self.without_hidden(actor, self.invites(actor).await?.invites).await?;
                 Ok(response::Body::Invites(wire::Invites { invites }))
             }
             Admission::RevokeInvite(revoke) => {
-                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
-                accounts.revoke_invite(revoke.id, by).await?;
+                // Permission first: who may not do it learns nothing of which there are.
+                self.permit(actor, operation, on, nothing_more).await?;
+                let invite = accounts.invite_of(OneTimeTokenId(revoke.id))?;
+                let maker = invite.user.map_or(Author::Operator, Author::User);
+                let by = self.permit_to_take_back(actor, operation, Some(maker)).await?;
+                accounts.revoke_invite(invite.id, by).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
             Admission::CreateBan(create) => {
@@ -48,7 +56,9 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Bans(accounts.bans()?))
             }
             Admission::LiftBan(lift) => {
-                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
+                self.permit(actor, operation, on, nothing_more).await?;
+                let maker = self.author_of_ban(BanId(lift.id)).await?;
+                let by = self.permit_to_take_back(actor, operation, maker).await?;
                 self.follow(accounts.lift_ban(BanId(lift.id), by).await?).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
@@ -72,6 +82,81 @@ impl<P: Peer> Handle<P> {
         .await
     }
 
+    /// The invites that are good, as an actor may see them.
+    async fn invites(&self, actor: Actor) -> Result<wire::Invites, Refused> {
+        let invites = self.shared.accounts.good_invites()?;
+        let invites = self
+            .look(move |control| {
+                let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+                let asker = control.state.asker(actor, &facts)?;
+                let sight = |invite: OneTimeToken| {
+                    let with_code = control.state.may_show_invite(asker, &invite.roles);
+                    (invite, with_code)
+                };
+                Ok(invites.into_iter().map(sight).collect::<Vec<_>>())
+            })
+            .await?;
+        let accounts = self.shared.accounts.clone();
+        let list = tokio::task::spawn_blocking(move || accounts.list_invites(&invites)).await;
+        Ok(list.map_err(|_| Refused::Internal)??)
+    }
+
+    /// The roles that an invite still gives: those that its maker may give now. One whose maker may give none of them any
+    /// more, or isn't let in any more, opens nothing.
+    pub(super) async fn still_given(&self, invite: &OneTimeToken) -> Result<Vec<RoleId>, Refused> {
+        let Some(user) = invite.user else { return Ok(invite.roles.clone()) };
+        let origin = Origin { way: Way::Invite(invite.id), address: None };
+        let maker = Actor::Account { user, ceiling: Permissions::ALL, origin };
+        let roles = invite.roles.clone();
+        let given = self
+            .look(move |control| {
+                let facts = Facts { asker: control.unconnected(maker)?, ..Facts::default() };
+                let asker = control.state.asker(maker, &facts)?;
+                Ok(control.state.still_invited(asker, &roles))
+            })
+            .await;
+        match given {
+            Ok(given) if !given.is_empty() => Ok(given),
+            Ok(_) | Err(Refused::Account(AccountError::TokenInvalid | AccountError::Banned { .. })) => {
+                Err(AccountError::InviteInvalid.into())
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Who made a ban; nobody where the audit trail doesn't go back so far. The trail is looked through elsewhere, since it
+    /// may be long.
+    async fn author_of_ban(&self, id: BanId) -> Result<Option<Author>, Refused> {
+        let store = Arc::clone(&self.shared.store);
+        let home = self.shared.organization;
+        let look = move || {
+            let ban = store.ban(id)?.filter(|ban| ban.organization == home);
+            ban.map_or(Ok(None), |ban| store.author_of_ban(&ban))
+        };
+        Ok(tokio::task::spawn_blocking(look).await.map_err(|_| Refused::Internal)??)
+    }
+
+    /// Whether an actor may take back what somebody did, who was permitted to do such a thing at all.
+    async fn permit_to_take_back(
+        &self,
+        actor: Actor,
+        operation: &'static Operation,
+        maker: Option<Author>,
+    ) -> Result<By, Refused> {
+        self.look(move |control| {
+            let named = match maker {
+                Some(Author::User(user)) => control.named_by_id(user)?,
+                Some(Author::Operator | Author::Server | Author::Guest) | None => None,
+            };
+            let facts = Facts { named, asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            control.state.permit(asker, operation, On::Organization)?;
+            control.state.may_take_back(asker, maker == Some(Author::Operator), &facts)?;
+            Ok(control.by(actor))
+        })
+        .await
+    }
+
     /// Whether an actor may keep somebody out, and which account is its own.
     async fn permit_ban(
         &self,
@@ -84,6 +169,7 @@ impl<P: Peer> Handle<P> {
             let asker = control.state.asker(actor, &facts)?;
             control.state.permit(asker, operation, On::Organization)?;
             control.state.may_ban(asker, &facts, ban.life_ms)?;
+            control.count_kept(actor, operation)?;
             Ok((asker.user(), control.by(actor)))
         })
         .await

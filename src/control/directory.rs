@@ -55,8 +55,9 @@ impl<P: Peer> Handle<P> {
             }
             Directory::SetUserPassword(set) => {
                 let (named, by) = self.permit_to_manage(actor, operation, &set.name).await?;
-                self.follow(accounts.set_user_password(named.user, &set, by).await?).await?;
-                Ok(response::Body::Done(wire::Done {}))
+                let (told, changed) = accounts.set_user_password(named.user, &set, by).await?;
+                self.follow(changed).await?;
+                Ok(response::Body::PasswordChanged(told))
             }
             Directory::SetNote(note) => {
                 let (named, by) = self.permit_to_manage(actor, operation, &note.name).await?;

@@ -70,9 +70,18 @@ impl<P: Peer> Handle<P> {
             Entry::LogInKey(proof) => accounts.by_device_key(proof, visitor).await?,
             Entry::LogInApiKey(proof) => accounts.by_api_key(&proof.key, visitor)?,
             Entry::RedeemClaim(proof) => accounts.redeem_claim(proof, visitor).await?,
-            Entry::Register(register) => accounts.register(register, visitor).await?,
+            Entry::Register(register) => {
+                let applicant = accounts.apply(register, visitor)?;
+                let invited = match applicant.invite() {
+                    Some(invite) => self.still_given(invite).await?,
+                    None => Vec::new(),
+                };
+                accounts.register(applicant, invited, register, visitor).await?
+            }
             Entry::LookAtInvite(look) => {
-                let mut invite = accounts.look_at_invite(&look.code, visitor.from)?;
+                let invite = accounts.shown_invite(&look.code, visitor.from)?;
+                let roles = self.still_given(&invite).await?;
+                let mut invite = accounts.look_at_invite(&invite, &roles)?;
                 let invite = self
                     .look(move |control| {
                         control.state.show_invite_to_newcomer(&mut invite);
@@ -86,8 +95,9 @@ impl<P: Peer> Handle<P> {
                 return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
             }
             Entry::ResetPassword(reset) => {
-                self.follow(accounts.reset_password(reset, visitor.from).await?).await?;
-                return Ok(Entered::Answer(response::Body::Done(wire::Done {})));
+                let (told, changed) = accounts.reset_password(reset, visitor.from).await?;
+                self.follow(changed).await?;
+                return Ok(Entered::Answer(response::Body::PasswordChanged(told)));
             }
             Entry::AskByKey(ask) => return self.by_key(ask, visitor.from).await.map(Entered::Answer),
         };

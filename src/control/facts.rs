@@ -76,6 +76,8 @@ impl<P> Shared<P> {
                     .ok_or(AccountError::TokenInvalid)?;
                 member.key = Some(key);
             }
+            // It was looked at by whoever acts by it.
+            Way::Invite(_) => (),
         }
         Ok(Some(Box::new(member)))
     }

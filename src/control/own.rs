@@ -45,7 +45,9 @@ impl<P: Peer> Handle<P> {
                 return self.end_device(actor, &own, SessionId(end.session), by).await;
             }
             Account::ChangePassword(change) => {
-                Some(accounts.change_password(&account, own.session, &change, by).await?)
+                let (told, changed) = accounts.change_password(&account, own.session, &change, by).await?;
+                self.follow(changed).await?;
+                return Ok(response::Body::PasswordChanged(told));
             }
             Account::EndOtherDevices(_) => Some(accounts.end_others(user, own.session, by).await?),
             Account::RegisterKey(key) => {

@@ -188,7 +188,8 @@ fn an_account_by_an_invite_has_its_roles_and_a_session() {
     let enter = |name: &str, token: u8| {
         let session = store.new_session(UserId(0), token, later(60));
         let session = move |user| NewSession::unproven(Session { user, ..session.clone() });
-        register(Entry::Invite(TokenHash([1; 32])), NewUser { roles: vec![], ..new_user(name) }, session)
+        let new = NewUser { roles: invite(1, 1).roles, ..new_user(name) };
+        register(Entry::Invite(TokenHash([1; 32])), new, session)
     };
     let bob = store.add_session(taken.id, 9, later(60));
     assert_eq!(store.refused(enter("bob", 2)), RegisterError::User(CreateUserError::NameTaken));
@@ -201,6 +202,37 @@ fn an_account_by_an_invite_has_its_roles_and_a_session() {
 }
 
 #[test]
+fn invites_end_with_the_rights_of_whoever_made_them() {
+    let store = Fixture::new();
+    let (alice, bob) = (store.add_user("alice"), store.add_user("bob"));
+    let make = |maker: &User, code: u8| {
+        let new = NewToken { user: Some(maker.id), ..invite(0, 1) };
+        store.write(create_invite(new, move |_| TokenHash([code; 32]))).unwrap()
+    };
+    let good = |code: u8| store.token(Purpose::Invite, &TokenHash([code; 32]), NOW).unwrap().is_some();
+    for (maker, code) in [(&alice, 1), (&alice, 2), (&bob, 3)] {
+        assert_eq!(make(maker, code).user, Some(maker.id));
+    }
+    let ended = store.write(set_password(alice.id, None, true)).unwrap().ended;
+    assert_eq!((ended.invites.len(), good(1), good(2), good(3)), (2, false, false, true));
+    let disable = |disabled| UserEdit { disabled: Some(disabled), ..UserEdit::default() };
+    store.write(edit_user(bob.id, disable(true))).unwrap();
+    assert!(!good(3));
+    // Somebody who comes at the same moment doesn't come in either.
+    let asked = NewToken { user: Some(bob.id), ..invite(4, 1) };
+    store.write(create_token(asked)).unwrap();
+    let session = store.new_session(UserId(0), 5, later(60));
+    let session = move |user| NewSession::unproven(Session { user, ..session.clone() });
+    let enter = register(Entry::Invite(TokenHash([4; 32])), new_user("carol"), session);
+    assert_eq!(store.refused(enter), RegisterError::InviteInvalid);
+    for code in 10..10 + MAX_INVITES as u8 {
+        make(&alice, code);
+    }
+    let new = NewToken { user: Some(alice.id), ..invite(0, 1) };
+    assert_eq!(store.refused(create_invite(new, |_| TokenHash([9; 32]))), CreateTokenError::TooMany);
+}
+
+#[test]
 fn a_code_and_its_email_are_written_together() {
     let store = Fixture::new();
     let (alice, bob) = (store.add_user("alice"), store.add_user("bob"));
@@ -209,8 +241,8 @@ fn a_code_and_its_email_are_written_together() {
     assert_eq!(unproven, RequestResetError::NoSuchAddress);
     // Whoever only claims an address keeps it until another one proves it, who doesn't have it before that.
     let set = store.write(set_email(alice.id, Some(mail("bob@example.org", 2)))).unwrap();
-    assert_eq!((set.freed, set.user.email_verified), (Some(bob.id), false));
-    assert_eq!(store.user(bob.id).unwrap().unwrap().email, None);
+    assert_eq!(set.user, store.user(alice.id).unwrap().unwrap());
+    assert_eq!(store.user(bob.id).unwrap(), Some(bob.clone()));
     assert_eq!(store.refused(verify_email(bob.id, TokenHash([2; 32]))), VerifyEmailError::Invalid);
     let proven = store.write(verify_email(alice.id, TokenHash([2; 32]))).unwrap();
     assert_eq!((proven.email.as_deref(), proven.email_verified), (Some("bob@example.org"), true));
@@ -287,7 +319,6 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     let refused = store.refused(reset_password(TokenHash([2; 32]), StoredPassword::decoy(), true));
     assert_eq!(refused, ResetPasswordError::Invalid);
 
-    store.write(verify_email(user, TokenHash([4; 32]))).unwrap();
     store.write(request_reset(user, mail("new@example.org", 5))).unwrap();
     store.write(set_email(user, None)).unwrap();
     assert!(!good(Purpose::PasswordReset, 5), "removed");
@@ -305,5 +336,7 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     store.write(set_email(user, Some(mail("bob@example.org", 9)))).unwrap();
     let bob = store.write(create_user(NewUser { email: None, ..new_user("bob") })).unwrap().id;
     store.write(set_email(bob, Some(mail("bob@example.org", 10)))).unwrap();
-    assert!(!good(Purpose::EmailVerification, 9) && good(Purpose::EmailVerification, 10));
+    assert!(good(Purpose::EmailVerification, 9) && good(Purpose::EmailVerification, 10));
+    store.write(verify_email(bob, TokenHash([10; 32]))).unwrap();
+    assert!(!good(Purpose::EmailVerification, 9));
 }

@@ -122,10 +122,8 @@ export async function account(session) {
   const keep = h('input', { type: 'checkbox', id: 'keep-keys', 'aria-describedby': 'keep-keys-hint' });
   const keepHint = h('p', { class: 'hint', id: 'keep-keys-hint' });
   const keepKeys = h('div', { hidden: true }, h('label', { class: 'choice' }, keep, t('keepKeys')), keepHint);
-  let keyCount = 0;
   /** @param {number} count */
   const keysLeft = (count) => {
-    keyCount = count;
     keepKeys.hidden = count === 0;
     fill(keepHint, count === 1 ? t('keyEnds') : t('keysEnd', { count }));
   };
@@ -161,13 +159,13 @@ export async function account(session) {
     onsubmit: (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       act(async () => {
-        await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: keep.checked });
-        const ended = keyCount > 0 && !keep.checked;
+        const ended = await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: keep.checked });
         [old.input.value, fresh.input.value] = ['', ''];
         keep.checked = false;
         await showDevices();
         await showKeys();
-        return ended ? t('passwordAndKeys') : t('passwordChanged');
+        const { sessions, apiKeys, invites } = ended;
+        return t('passwordChanged', { sessions, apiKeys, invites });
       });
     },
   }, old.element, fresh.element, keepKeys, h('button', { type: 'submit' }, t('passwordChange')));

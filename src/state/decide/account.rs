@@ -64,6 +64,10 @@ impl State {
         asker: Asker<'_>,
         create: &wire::CreateInvite,
     ) -> Result<Vec<RoleId>, Denied> {
+        // An invite is good for as long as its maker may make it, and of a guest nothing is kept.
+        if asker.viewer().is_some_and(|viewer| viewer.user.is_none()) {
+            return Err(Denied::NoAccount);
+        }
         check_life(create.life_ms)?;
         check_uses(create.uses)?;
         if create.roles.len() > MAX_ROLES {
@@ -83,6 +87,30 @@ impl State {
             }
         }
         Ok(roles)
+    }
+
+    /// Those of an invite's roles that its maker may still give. None once they may invite nobody.
+    pub fn still_invited(&self, maker: Asker<'_>, roles: &[RoleId]) -> Vec<RoleId> {
+        if self.authorize(maker, Permissions::INVITE, None).is_err() {
+            return Vec::new();
+        }
+        roles.iter().copied().filter(|role| self.may_hand_out(maker, *role).is_ok()).collect()
+    }
+
+    /// Whether an asker may make an invite that gives these roles: then it may see the code of one.
+    pub fn may_show_invite(&self, asker: Asker<'_>, roles: &[RoleId]) -> bool {
+        asker.viewer().is_none_or(|viewer| viewer.user.is_some())
+            && self.still_invited(asker, roles).len() == roles.len()
+    }
+
+    /// Whether an asker may take back what somebody else did: their own, or that of an account of a lower rank, which is
+    /// named. What the machine's owner did is taken back by owners alone.
+    pub fn may_take_back(&self, asker: Asker<'_>, is_operator_s: bool, facts: &Facts) -> Result<(), Denied> {
+        match &facts.named {
+            _ if is_operator_s => self.authorize(asker, Permissions::ADMINISTER, None),
+            Some(named) if !asker.owns(named.user) => self.outranks(asker, self.rank_of(&named.roles)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether an asker may change, delete or log out the account that is named: somebody else's, of a lower rank.

@@ -91,7 +91,7 @@ pub struct OneTimeToken {
     /// Hash of the secret.
     #[rkyv(with = As<[u8; 32]>)]
     pub hash: TokenHash,
-    /// For whom, where it is for one person.
+    /// For whom, where it is for one person. Of an invite, who made it; nobody for the machine's owner.
     #[rkyv(with = Map<As<u64>>)]
     pub user: Option<UserId>,
     /// How often it still works; 1 and more.

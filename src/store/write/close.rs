@@ -1,4 +1,5 @@
-//! The ways into an account, closed: its sessions end, and its devices' keys and API keys are good no more.
+//! The ways into an account, closed: its sessions end, and its devices' keys, its API keys and the invites that it made are
+//! good no more.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
@@ -6,7 +7,8 @@ use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
 use super::rows::{api_keys_of, keys_of};
 use super::session::{end, sessions_of};
-use crate::id::{ApiKeyId, Fingerprint, SessionId, UserId};
+use super::token::end_invites_of;
+use crate::id::{ApiKeyId, Fingerprint, OneTimeTokenId, SessionId, UserId};
 
 /// What was closed of the ways into an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,12 +19,17 @@ pub struct Ended {
     pub device_keys: Vec<Fingerprint>,
     /// API keys that are good no more.
     pub api_keys: Vec<ApiKeyId>,
+    /// Invites that the account made and that are good no more: whoever was in it may have made one to come back by.
+    pub invites: Vec<OneTimeTokenId>,
 }
 
 impl Ended {
     /// Whether there was nothing to close.
     pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.device_keys.is_empty() && self.api_keys.is_empty()
+        self.sessions.is_empty()
+            && self.device_keys.is_empty()
+            && self.api_keys.is_empty()
+            && self.invites.is_empty()
     }
 }
 
@@ -50,7 +57,8 @@ impl Kept {
     }
 }
 
-/// Closes every way into an account but what is kept. Looks at every API key of the organization.
+/// Closes every way into an account but what is kept, and those that it opened to others. Looks at every API key and every
+/// token of the organization.
 pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<Ended, ReadError> {
     let mut ended = Ended::default();
     for session in sessions_of(open, user)? {
@@ -71,6 +79,7 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
             ended.api_keys.push(key.id);
         }
     }
+    ended.invites = end_invites_of(open, user)?;
     Ok(ended)
 }
 

@@ -16,7 +16,8 @@ use crate::id::UserId;
 pub enum Entry {
     /// By nothing: everybody may.
     Open,
-    /// By the code of an invite, whose roles the account gets besides its own.
+    /// By the code of an invite. The account gets the roles that it is asked with: those of the invite that its maker may
+    /// still give.
     Invite(TokenHash),
     /// By the claim code of the first administrator.
     Claim(TokenHash),
@@ -58,11 +59,13 @@ pub fn register(
             let of_home = found.filter(|token| token.organization == user.organization);
             token = Some(of_home.ok_or(Stop::Refused(invalid))?);
         }
-        let mut new = user.clone();
-        let granted = token.iter().flat_map(|token| token.roles.iter().copied());
-        let missing: Vec<_> = granted.filter(|role| !user.roles.contains(role)).collect();
-        new.roles.extend(missing);
-        let user = check_new(open, new).map_err(refuse)?;
+        if let Some(maker) = token.as_ref().and_then(|token| token.user) {
+            let maker: User = open.require(maker.0, invalid)?;
+            if maker.disabled {
+                return Err(Stop::Refused(invalid));
+            }
+        }
+        let user = check_new(open, user.clone()).map_err(refuse)?;
         let session = session(user.id);
         check_session(open, &user, &session).map_err(refuse)?;
         if let Some(token) = &token {

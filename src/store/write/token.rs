@@ -11,7 +11,7 @@ use super::super::record::{
     Claim, Counted, OneTimeToken, Organization, Purpose, Role, SERVER, SubjectKind, User, Verb,
 };
 use super::super::row::Record;
-use super::super::table::range_of;
+use super::super::table::{organization_of, range_of};
 use super::Write;
 use super::rows::is_channel_of;
 use crate::auth::TokenHash;
@@ -26,7 +26,7 @@ pub struct NewToken {
     pub purpose: Purpose,
     /// Hash of the secret.
     pub hash: TokenHash,
-    /// For whom, where it is for one person.
+    /// For whom, where it is for one person. Of an invite, who made it; nobody for the machine's owner.
     pub user: Option<UserId>,
     /// How often it works; 0 is taken for 1.
     pub uses: u32,
@@ -58,35 +58,90 @@ pub enum CreateTokenError {
     /// The secret isn't random enough.
     #[error("the token resembles another; draw a new one")]
     TokenTaken,
+    /// Its maker has as many invites as one may have.
+    #[error("you have {MAX_INVITES} invites that are still good; revoke one first")]
+    TooMany,
 }
+
+/// Invites that are still good of one account at most.
+pub const MAX_INVITES: usize = 100;
 
 /// A new token.
 pub fn create_token(new: NewToken) -> Write<OneTimeToken, CreateTokenError> {
     Write::new(move |open| {
-        let home = new.organization;
-        let _: Organization = open.require(home.0, CreateTokenError::NoSuchOrganization)?;
-        if let Some(user) = new.user {
-            let user: User = open.require(user.0, CreateTokenError::NoSuchUser)?;
-            if user.organization != home {
-                return Err(Stop::Refused(CreateTokenError::NoSuchUser));
-            }
-        }
-        if let Some(channel) = new.channel
-            && !is_channel_of(open, channel, home)?
-        {
-            return Err(Stop::Refused(CreateTokenError::NoSuchChannel));
-        }
-        for role in &new.roles {
-            let role: Role = open.require(role.0, CreateTokenError::NoSuchRole)?;
-            if role.organization != home {
-                return Err(Stop::Refused(CreateTokenError::NoSuchRole));
-            }
-        }
-        if is_hash_taken(open, &new.hash)? {
-            return Err(Stop::Refused(CreateTokenError::TokenTaken));
-        }
+        check_new(open, &new)?;
         Ok(put_new(open, new.clone())?)
     })
+}
+
+/// A new invite. `hash` says what is kept of its code, which is made once the invite has its identifier; asked again, it
+/// says the same. Looks at every token of the organization.
+pub fn create_invite(
+    new: NewToken,
+    hash: impl Fn(OneTimeTokenId) -> TokenHash + Send + 'static,
+) -> Write<OneTimeToken, CreateTokenError> {
+    Write::new(move |open| {
+        let id = OneTimeTokenId(open.free_id(Counted::Token, new.organization)?);
+        let new = NewToken { purpose: Purpose::Invite, hash: hash(id), ..new.clone() };
+        check_new(open, &new)?;
+        if let Some(maker) = new.user {
+            let now = open.by.at;
+            let good = invites_of(open, maker)?.iter().filter(|invite| now < invite.expires).count();
+            if good >= MAX_INVITES {
+                return Err(Stop::Refused(CreateTokenError::TooMany));
+            }
+        }
+        Ok(put_new(open, new)?)
+    })
+}
+
+/// The invites that an account made and that are there, those that have expired among them.
+pub(super) fn invites_of(open: &Open<'_>, maker: UserId) -> Result<Vec<OneTimeToken>, ReadError> {
+    let mut found = Vec::new();
+    for row in open.tables.tokens.range(range_of(organization_of(maker.0)))? {
+        let token = OneTimeToken::decode(row?.1.value())?;
+        if token.purpose == Purpose::Invite && token.user == Some(maker) {
+            found.push(token);
+        }
+    }
+    Ok(found)
+}
+
+/// The invites that an account made are good no more. Answers with those.
+pub(super) fn end_invites_of(open: &mut Open<'_>, maker: UserId) -> Result<Vec<OneTimeTokenId>, ReadError> {
+    let mut ended = Vec::new();
+    for invite in invites_of(open, maker)? {
+        let _ = open.put(Some(&invite), None)?;
+        ended.push(invite.id);
+    }
+    Ok(ended)
+}
+
+/// Whether a token can be made; nothing is written.
+fn check_new(open: &mut Open<'_>, new: &NewToken) -> Result<(), Stop<CreateTokenError>> {
+    let home = new.organization;
+    let _: Organization = open.require(home.0, CreateTokenError::NoSuchOrganization)?;
+    if let Some(user) = new.user {
+        let user: User = open.require(user.0, CreateTokenError::NoSuchUser)?;
+        if user.organization != home {
+            return Err(Stop::Refused(CreateTokenError::NoSuchUser));
+        }
+    }
+    if let Some(channel) = new.channel
+        && !is_channel_of(open, channel, home)?
+    {
+        return Err(Stop::Refused(CreateTokenError::NoSuchChannel));
+    }
+    for role in &new.roles {
+        let role: Role = open.require(role.0, CreateTokenError::NoSuchRole)?;
+        if role.organization != home {
+            return Err(Stop::Refused(CreateTokenError::NoSuchRole));
+        }
+    }
+    if is_hash_taken(open, &new.hash)? {
+        return Err(Stop::Refused(CreateTokenError::TokenTaken));
+    }
+    Ok(())
 }
 
 /// Whether a token that is there has this hash, or resembles it too much.

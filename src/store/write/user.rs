@@ -15,6 +15,7 @@ use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::password::close_after_change;
 use super::rows::{Owner, remove_belongings, remove_where};
 use super::session::remove_sessions_in;
+use super::token::end_invites_of;
 use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::id::{OrganizationId, RoleId, UserId};
@@ -172,7 +173,7 @@ pub struct UserEdit {
     /// The password. Another one closes every way into the account, as
     /// [`set_password`](super::set_password) does.
     pub password: Option<Option<StoredPassword>>,
-    /// Whether it can't log in. Disabling ends its sessions.
+    /// Whether it can't log in. Disabling ends its sessions, and the invites that it made.
     pub disabled: Option<bool>,
 }
 
@@ -219,6 +220,7 @@ pub fn edit_user(id: UserId, edit: UserEdit) -> Write<User, EditUserError> {
         }
         if new.disabled {
             remove_sessions_in(open, (id.0, 0)..=(id.0, u64::MAX), |_| true)?;
+            end_invites_of(open, id)?;
         }
         Ok(new)
     })
