@@ -14,7 +14,7 @@ use super::pending::Pending;
 use super::refused::Refused;
 use crate::account::{AccountError, Proven};
 use crate::feed::Doer;
-use crate::id::{SessionId, Ssrc};
+use crate::id::{ApiKeyId, SessionId, Ssrc, Timestamp};
 use crate::protocol::CloseCode;
 use crate::protocol::wire;
 use crate::state::{Actor, Change, Held, Member};
@@ -36,6 +36,12 @@ impl<P: Peer> Control<P> {
     ) {
         let Newcomer { peer, address, kind, client } = newcomer;
         let member = self.member(proven, kind, client, address);
+        let key = member.as_ref().ok().and_then(|member| member.key);
+        let until = key.map(|key| self.end_of_key(key)).transpose();
+        let (member, until) = match until {
+            Ok(until) => (member, until.flatten()),
+            Err(refused) => (Err(refused), None),
+        };
         let change = member.and_then(|member| Ok(self.state.decide_arrival(member)?));
         let Change::Arrive(member) = (match change {
             Ok(change) => change,
@@ -52,8 +58,9 @@ impl<P: Peer> Control<P> {
         let arrived = self.shared.clock.monotonic();
         let activity = Arc::new(Activity::new(arrived));
         let (attachment, parting) = (self.last_attachment, Arc::default());
-        let connection =
+        let mut connection =
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
+        connection.until = until;
         let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
         if let Some(replaced) = self.connections.insert(session, connection) {
             replaced.send_away(CloseCode::Replaced);
@@ -101,6 +108,12 @@ impl<P: Peer> Control<P> {
         member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
         (member.muted, member.deafened) = load::restraint(store, user.organization, id)?;
         Ok(member)
+    }
+
+    /// When an API key ends, which may have been revoked while whoever comes by it waited.
+    fn end_of_key(&self, key: ApiKeyId) -> Result<Option<Timestamp>, Refused> {
+        let key = self.shared.store.api_key_by_id(key, self.shared.clock.wall())?;
+        Ok(key.ok_or(AccountError::LogInFailed)?.expires)
     }
 
     /// An SSRC that nobody connected has; random, as RFC 3550 (section 8) wants it.

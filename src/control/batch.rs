@@ -3,12 +3,13 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::command::Command;
+use super::command::{Command, Followed};
 use super::given::NewPassword;
 use super::live::Control;
 use super::load;
 use super::pending::Pending;
 use super::refused::Refused;
+use crate::account::Changed;
 use crate::feed::Doer;
 use crate::protocol::CloseCode;
 use crate::state::{Change, Event, State};
@@ -28,7 +29,7 @@ impl<P: Peer> Control<P> {
         let mut pending =
             Pending { events: self.state.advance(self.shared.clock.now()), ..Pending::default() };
         let mut before: Option<State> = None;
-        let (mut last, mut followers) = (None, Vec::new());
+        let (mut last, mut followers, mut ended) = (None, Vec::new(), Vec::new());
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -55,6 +56,7 @@ impl<P: Peer> Control<P> {
                         );
                     }
                     self.recorder.forget_broken();
+                    ended = self.with_ended_keys();
                 }
                 Command::Follow { what, reply } => followers.push((what, reply)),
                 Command::Stop { reply } => last = Some(Last::Stop { reply }),
@@ -64,6 +66,11 @@ impl<P: Peer> Control<P> {
         match before {
             Some(before) => self.commit(pending, before),
             None => self.publish_pending(pending),
+        }
+        for user in ended {
+            if let Err(error) = self.follow(Followed::Account(Changed::User(user))) {
+                tracing::debug!(%error, "a key's end waits until the store can be read");
+            }
         }
         self.set_due();
         // What is read has the whole batch in it.

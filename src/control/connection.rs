@@ -47,6 +47,8 @@ pub(super) struct Connection<P> {
     pub(super) address: IpAddr,
     pub(super) attachment: u64,
     pub(super) activity: Arc<Activity>,
+    /// When the API key ends that it came by.
+    pub(super) until: Option<Timestamp>,
     parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
     next: u64,
@@ -61,7 +63,7 @@ impl<P: Peer> Connection<P> {
         parting: Arc<OnceLock<CloseCode>>,
         events: mpsc::Sender<Bytes>,
     ) -> Self {
-        Self { peer, address, attachment, activity, parting, events, next: 0 }
+        Self { peer, address, attachment, activity, until: None, parting, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.

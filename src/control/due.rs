@@ -1,5 +1,5 @@
-//! What time brings to those who are connected: grants end, temporary channels go, the idle go to their channel,
-//! recordings begin. The control thread says when there is something to do next; a task waits for that.
+//! What time brings to those who are connected: grants and API keys end, temporary channels go, the idle go to their
+//! channel, recordings begin. The control thread says when there is something to do next; a task waits for that.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::alarm::Alarm;
 use super::command::Command;
 use super::handle::Handle;
 use super::live::Control;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::permission::Permissions;
 use crate::state::{Change, Member};
 use crate::voice::Peer;
@@ -66,9 +66,21 @@ impl<P: Peer> Control<P> {
         let now = self.shared.clock.monotonic();
         let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
         let (wall, goes) = if self.shared.store.is_open() { self.state.next_due() } else { (None, None) };
+        let keys = self.connections.values().filter_map(|connection| connection.until).min();
+        let wall = wall.into_iter().chain(keys.filter(|_| self.shared.store.is_open())).min();
         let monotonic = [idle, goes, self.recorder.next(&self.state, now)].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
         self.shared.alarm.send_replace(Alarm { wall, monotonic });
+    }
+
+    /// The accounts of connected programs whose keys have ended.
+    pub(super) fn with_ended_keys(&self) -> Vec<UserId> {
+        let now = self.shared.clock.wall();
+        let ended = self.connections.iter().filter(|(_, one)| one.until.is_some_and(|until| until <= now));
+        let mut users: Vec<_> = ended.filter_map(|(session, _)| self.state.member(*session)?.user).collect();
+        users.sort_unstable();
+        users.dedup();
+        users
     }
 
     /// Those who may become idle, and after how long they are.
