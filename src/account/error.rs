@@ -108,8 +108,11 @@ pub enum AccountError {
     #[error("a key's fingerprint has 32 bytes")]
     FingerprintInvalid,
     /// A field is no network.
-    #[error("a network is an address, or a range as 192.0.2.0/24")]
+    #[error("a network is an address, or a range as 192.0.2.0/24; an IPv6 address stands for its /64")]
     NetworkInvalid,
+    /// A network is a part of the whole internet that nobody is to be kept out by.
+    #[error("a ban is about an IPv4 network of /8, or an IPv6 network of /16, at most; choose a smaller one")]
+    NetworkTooWide,
     /// It isn't said who is to be banned.
     #[error("the request lacks its field `subject`")]
     NoSubject,
@@ -205,9 +208,11 @@ impl AccountError {
             Self::EditUser(EditUserError::LastOwner)
             | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner)
             | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
+            Self::Ban(BanError::OwnerInside) => ErrorCode::Outranked,
             Self::PublicKeyInvalid
             | Self::FingerprintInvalid
             | Self::NetworkInvalid
+            | Self::NetworkTooWide
             | Self::NoSubject
             | Self::BansOneself
             | Self::BansOwnNetwork

@@ -259,6 +259,7 @@ impl Accounts {
         if !self.entry_policy()?.guests {
             return Err(AccountError::GuestsRefused);
         }
+        self.check_returning(visitor.from)?;
         let name = check_user_name(&proof.name)?;
         // Whoever asks for one name after the other would learn who has an account, so that is a try like others.
         let counted = self.0.attempts.admit(None, visitor.from)?;

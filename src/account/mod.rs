@@ -39,7 +39,7 @@ use crate::bounds::{EntryPolicy, MAX_SENTENCE};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::store::{
-    Ban, By, OneTimeToken, Organization, OrganizationSettings, Purpose, ReadError, Store, User, Write,
+    By, OneTimeToken, Organization, OrganizationSettings, Purpose, ReadError, Store, User, Write,
 };
 use attempts::Attempts;
 use hashing::{Asker, Hashing};
@@ -89,7 +89,7 @@ struct Inner {
     letters: Letters,
     tokens: Arc<TokenKey>,
     seal: Arc<SealKey>,
-    bans: ArcSwap<Vec<Ban>>,
+    bans: ArcSwap<Bans>,
     written: Arc<Notify>,
     settings: Settings,
     clock: Clock,
@@ -103,9 +103,9 @@ impl Accounts {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let bans = store.bans(organization, None, usize::MAX)?;
         let Secrets { tokens, tokens_are_new, sealing, former } = &settings.secrets;
         let now = clock.wall();
+        let bans = Bans::read(&store, organization, now)?;
         // The longest that a short token of the former secret can still be good.
         let short_until = if *tokens_are_new { now.plus(settings.access_life) } else { Timestamp(0) };
         let tokens = TokenKey::new(&tokens.0).after(&former.0, short_until);
@@ -148,7 +148,7 @@ impl Accounts {
             letters: letters.clone(),
             tokens: Arc::clone(tokens),
             seal: Arc::clone(seal),
-            bans: ArcSwap::from_pointee(store.bans(home.id, None, usize::MAX)?),
+            bans: ArcSwap::from_pointee(Bans::read(store, home.id, clock.wall())?),
             written: Arc::clone(written),
             settings: Settings { name: home.name.clone(), page, ..settings.clone() },
             clock: clock.clone(),

@@ -28,7 +28,7 @@ enum Command {
         /// An account.
         #[arg(long, group = "subject", value_name = "NAME")]
         user: Option<String>,
-        /// An address, or a range as 192.0.2.0/24.
+        /// An address, or a range as 192.0.2.0/24; an IPv6 address stands for its /64.
         #[arg(long, group = "subject", value_name = "ADDRESS")]
         network: Option<String>,
         /// A device's key, by its fingerprint.

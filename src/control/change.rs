@@ -36,6 +36,9 @@ impl<P: Peer> Control<P> {
             Ok(change) => change,
             Err(refused) => return answered(Err(refused)),
         };
+        if let Err(refused) = self.count_kept(actor, asked.operation()) {
+            return answered(Err(refused));
+        }
         if let Change::TextChannel { channel, .. } = &change
             && let Err(wait) = self.shared.texts.admit(*channel)
         {

@@ -99,7 +99,9 @@ impl<P: Peer> Handle<P> {
             let facts = Facts { named, asker: control.unconnected(actor)?, ..Facts::default() };
             let asker = control.state.asker(actor, &facts)?;
             control.state.permit(asker, operation, On::Organization)?;
-            Ok((control.state.may_manage(asker, &facts)?, control.by(actor)))
+            let managed = control.state.may_manage(asker, &facts)?;
+            control.count_kept(actor, operation)?;
+            Ok((managed, control.by(actor)))
         })
         .await
     }

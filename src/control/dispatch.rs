@@ -207,7 +207,9 @@ impl<P: Peer> Handle<P> {
             let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
             let asker = control.state.asker(actor, &facts)?;
             control.state.permit(asker, operation, on)?;
-            Ok((rule(&control.state, asker)?, control.by(actor)))
+            let found = rule(&control.state, asker)?;
+            control.count_kept(actor, operation)?;
+            Ok((found, control.by(actor)))
         })
         .await
     }

@@ -25,6 +25,13 @@ impl<P: Peer> Control<P> {
         Ok(Facts { now, named, shown, new_password, affected: Vec::new(), asker })
     }
 
+    /// An account, by its identifier.
+    pub(super) fn named_by_id(&self, user: UserId) -> Result<Option<Named>, Refused> {
+        let (store, now) = (&self.shared.store, self.shared.clock.wall());
+        let user = store.user(user)?.filter(|user| user.organization == self.state.organization());
+        Ok(user.map(|user| describe(store, &user, false, now)).transpose()?)
+    }
+
     /// The account of a name; with whether it is the last owner, where that is asked.
     pub(super) fn named(&self, name: &str, ask_owner: bool) -> Result<Option<Named>, Refused> {
         let (store, now) = (&self.shared.store, self.shared.clock.wall());

@@ -6,13 +6,19 @@ use std::sync::Arc;
 use super::attachment::Attachment;
 use super::connection::Connection;
 use super::recorder::Recorder;
+use super::refused::Refused;
 use super::restrained::Restrained;
-use super::shared::Shared;
+use super::shared::{Keeper, Shared};
+use crate::auth::AddressKey;
 use crate::feed::{Doer, Feed};
 use crate::id::{ChannelId, SessionId, Way};
+use crate::protocol::operation::Operation;
 use crate::state::{Actor, State};
 use crate::store::{Author, By};
 use crate::voice::{Peer, SpeakerSelection};
+
+/// Operations that end something of one's own, as often as it is there.
+const CLOSING: [&str; 5] = ["log_out", "end_device", "end_other_devices", "remove_key", "revoke_api_key"];
 
 /// What the control thread owns.
 pub(super) struct Control<P> {
@@ -64,6 +70,22 @@ impl<P: Peer> Control<P> {
         }
     }
 
+    /// Counts what an actor asks for, if it changes something that is kept: rows of the audit trail are kept for long, and
+    /// nobody is to fill the disk with them. The machine's owner isn't counted, nor is what closes a way into one's own
+    /// account: that is always possible.
+    pub(super) fn count_kept(&self, actor: Actor, operation: &Operation) -> Result<(), Refused> {
+        if !operation.writes || CLOSING.contains(&operation.name) {
+            return Ok(());
+        }
+        let by = self.by(actor);
+        let keeper = match (by.author, by.from) {
+            (Author::User(user), _) => Keeper::Account(user),
+            (Author::Guest, Some(from)) => Keeper::Guests(AddressKey::of(from)),
+            (Author::Guest | Author::Operator | Author::Server, _) => return Ok(()),
+        };
+        self.shared.kept.admit(keeper).map_err(Refused::RateLimited)
+    }
+
     /// Who an actor is to those who read what it did.
     pub(super) fn doer(&self, actor: Actor) -> Doer {
         match actor {
@@ -75,5 +97,16 @@ impl<P: Peer> Control<P> {
                 Doer::Member { session, user, name }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::operation::named;
+
+    #[test]
+    fn what_closes_a_way_into_an_account_is_an_operation_that_writes() {
+        assert!(CLOSING.iter().all(|name| named(name).is_some_and(|operation| operation.writes)));
     }
 }

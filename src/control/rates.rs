@@ -1,5 +1,7 @@
-//! How often something may happen: messages to one channel, whoever writes them, and requests by one API key.
+//! How often something may happen: messages to one channel, whoever writes them, requests by one API key, and what one
+//! account changes that is kept.
 
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -10,12 +12,12 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
 
-/// Channels or keys that are remembered before those that are quiet again are forgotten.
+/// Channels, keys or accounts that are remembered before those that are quiet again are forgotten.
 const REMEMBERED: usize = 1_024;
 
 /// The limit of each channel, or of each key.
-pub(super) struct Rates {
-    limiter: RateLimiter<u64, DefaultKeyedStateStore<u64>, Monotonic, NoOpMiddleware<Duration>>,
+pub(super) struct Rates<K: Hash + Eq + Clone = u64> {
+    limiter: RateLimiter<K, DefaultKeyedStateStore<K>, Monotonic, NoOpMiddleware<Duration>>,
     clock: Monotonic,
 }
 
@@ -34,14 +36,24 @@ impl governor::clock::Clock for Monotonic {
 impl Rates {
     /// So many a second, sustained, and so many at once.
     pub(super) fn new((rate, burst): (u32, u32), clock: Clock) -> Self {
-        let number = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(number(rate)).allow_burst(number(burst));
+        Self::by(Quota::per_second(number(rate)).allow_burst(number(burst)), clock)
+    }
+}
+
+impl<K: Hash + Eq + Clone> Rates<K> {
+    /// So many at once, and one more after each time so long, which isn't zero.
+    pub(super) fn slow(burst: u32, every: Duration, clock: Clock) -> Self {
+        let quota = Quota::with_period(every).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+        Self::by(quota.allow_burst(number(burst)), clock)
+    }
+
+    fn by(quota: Quota, clock: Clock) -> Self {
         let clock = Monotonic(clock);
         Self { limiter: RateLimiter::hashmap_with_clock(quota, clock.clone()), clock }
     }
 
     /// Counts what happens to the one of this identifier, or says how long to wait with it.
-    pub(super) fn admit(&self, id: impl Into<u64>) -> Result<(), Duration> {
+    pub(super) fn admit(&self, id: impl Into<K>) -> Result<(), Duration> {
         if self.limiter.len() > REMEMBERED {
             self.limiter.retain_recent();
         }
@@ -49,10 +61,29 @@ impl Rates {
     }
 }
 
+fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::{ChannelId, Timestamp};
+
+    #[test]
+    fn what_is_kept_comes_so_often_at_once_and_then_slowly() {
+        let (clock, turned) = Clock::turned(Timestamp(0));
+        let (two, minute) = (2, Duration::from_secs(60));
+        let kept: Rates = Rates::slow(two, minute, clock);
+        for _ in 0..two {
+            kept.admit(7_u64).unwrap();
+        }
+        assert_eq!(kept.admit(7_u64).unwrap_err(), minute);
+        kept.admit(8_u64).unwrap();
+        turned.advance(minute);
+        kept.admit(7_u64).unwrap();
+        assert!(kept.admit(7_u64).is_err());
+    }
 
     #[test]
     fn one_channel_s_messages_are_not_another_s() {

@@ -11,11 +11,22 @@ use super::counts::Counts;
 use super::rates::Rates;
 use super::settings::Settings;
 use crate::account::Accounts;
+use crate::auth::AddressKey;
+use crate::bounds::{KEPT_CHANGE_EVERY, KEPT_CHANGES};
 use crate::clock::Clock;
-use crate::id::{OrganizationId, Timestamp};
+use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::recording::Recordings;
 use crate::store::Store;
 use crate::voice::{self, ForwardTable};
+
+/// Whose changes are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Keeper {
+    /// An account, with its programs.
+    Account(UserId),
+    /// Guests of one address.
+    Guests(AddressKey),
+}
 
 /// What every thread has of an organization that is served.
 pub(super) struct Shared<P> {
@@ -25,6 +36,8 @@ pub(super) struct Shared<P> {
     pub(super) accounts: Accounts,
     pub(super) texts: Rates,
     pub(super) asked_by_key: Rates,
+    /// What each account, and the guests of each address, change that is kept.
+    pub(super) kept: Rates<Keeper>,
     pub(super) counts: Counts,
     pub(super) voice_counts: voice::Counts,
     pub(super) connected: AtomicU32,
@@ -48,6 +61,7 @@ impl<P> Shared<P> {
             accounts,
             texts: Rates::new(settings.texts, clock.clone()),
             asked_by_key: Rates::new(settings.requests, clock.clone()),
+            kept: Rates::slow(KEPT_CHANGES, KEPT_CHANGE_EVERY, clock.clone()),
             counts: Counts::default(),
             voice_counts: voice::Counts::default(),
             connected: AtomicU32::new(0),

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use crate::support::{self, PASSWORD, Process, TestServer, code, log_in, with};
 use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
+use parlour::bounds::{KEPT_CHANGE_EVERY, KEPT_CHANGES};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::clock::Clock;
 use parlour::id::{ChannelId, Fingerprint, SessionId, Timestamp};
 use parlour::permission::Permissions;
-use parlour::protocol::wire::{Hello, LogInKey, Request, Response, request, response};
+use parlour::protocol::wire::{
+    CreateInvite, Hello, LogInKey, PasswordChanged, Request, Response, request, response,
+};
 use parlour::protocol::{ALPN, CloseCode, ErrorCode, decode, encode};
 use parlour::store::{AuditEntry, AuditFilter, SEEDED_ORGANIZATION, Store, SubjectKind, Verb};
 use parlour::transport;
@@ -123,6 +126,46 @@ async fn another_password_ends_every_other_session() {
     let user = alice.logged_in().user;
     assert_eq!(code(with(&server, Credentials::key(user, &key)).await), ErrorCode::LogInFailed);
     log_in(&server.address(), "alice", new).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_password_says_what_ended_with_it() {
+    let server = TestServer::start().await;
+    let (root, other) = (server.log_in("root").await, server.log_in("root").await);
+    let key = DeviceSecret::random().unwrap();
+    other.register_key(&key, "phone").await.unwrap();
+    root.create_api_key("music", Permissions::VIEW, None).await.unwrap();
+    // Whoever knew the password may have made one, to come back by.
+    let invite = root.create_invite(CreateInvite::default()).await.unwrap().code;
+    let ended = root.change_password(PASSWORD, "quite another one 7", false).await.unwrap();
+    assert_eq!((ended.sessions, ended.device_keys, ended.api_keys, ended.invites), (1, 1, 1, 1));
+    let register = Credentials::register(&invite, "dave", "a new one, quite long", "test");
+    assert_eq!(code(with(&server, register).await), ErrorCode::InviteInvalid);
+    root.create_api_key("music", Permissions::VIEW, None).await.unwrap();
+    let ended = root.change_password("quite another one 7", "yet another one 8", true).await.unwrap();
+    assert_eq!(ended, PasswordChanged::default());
+    assert_eq!(root.api_keys().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_an_account_changes_that_is_kept_is_bounded_a_day() {
+    let flags = [("limits.requests_per_second", "10000"), ("limits.request_burst", "100000")];
+    let (server, clock) = TestServer::turned(&flags).await;
+    let (alice, again, bob) =
+        (server.log_in("alice").await, server.log_in("alice").await, server.log_in("bob").await);
+    for _ in 0..KEPT_CHANGES {
+        assert_eq!(code(alice.verify_email("x").await), ErrorCode::CodeInvalid);
+    }
+    // Whichever of their sessions asks.
+    for session in [&alice, &again] {
+        assert_eq!(code(session.verify_email("x").await), ErrorCode::RateLimited);
+    }
+    assert_eq!(code(bob.verify_email("x").await), ErrorCode::CodeInvalid, "others have their own");
+    clock.advance(KEPT_CHANGE_EVERY);
+    assert_eq!(code(alice.verify_email("x").await), ErrorCode::CodeInvalid);
+    // What closes a way into the account is always possible.
+    alice.end_other_devices().await.unwrap();
+    assert_eq!(again.closed().await, Ended::ByServer(CloseCode::LoggedOut));
 }
 
 #[tokio::test]

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use crate::support::{self, PASSWORD, Process, TestServer, channel_id, code, with};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session, Trust, connect};
-use parlour::id::ChannelId;
+use parlour::control::Actor;
+use parlour::id::{ChannelId, RoleId};
 use parlour::permission::Permissions;
 use parlour::protocol::wire::create_ban::Subject;
-use parlour::protocol::wire::{CreateInvite, MemberKind};
+use parlour::protocol::wire::{self, CreateInvite, MemberKind, request, response};
 use parlour::protocol::{CloseCode, ErrorCode};
 
 const NEW: &str = "a new one, quite long";
+
+const ADMIN: RoleId = RoleId(5);
 
 async fn register(server: &TestServer, invite: &str, name: &str) -> Result<Session, RequestError> {
     with(server, Credentials::register(invite, name, NEW, "test")).await
@@ -154,6 +157,189 @@ async fn an_address_that_is_banned_stays_out_whoever_it_is() {
     root.list().await.unwrap();
 }
 
+/// An admin, who may do all but what owners may.
+async fn admin(server: &TestServer, root: &Session, name: &str) -> Session {
+    root.grant_role(name, ADMIN, None).await.unwrap();
+    server.log_in(name).await
+}
+
+fn officer() -> CreateInvite {
+    CreateInvite { uses: 9, roles: vec!["Officer".to_owned()], ..CreateInvite::default() }
+}
+
+#[tokio::test]
+async fn an_invite_gives_what_its_maker_may_still_give_and_ends_with_their_account() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let alice = admin(&server, &root, "alice").await;
+    let mut both = officer();
+    both.roles.push("Member".to_owned());
+    let (officers, both) =
+        (alice.create_invite(officer()).await.unwrap(), alice.create_invite(both).await.unwrap());
+    let dave = register(&server, &officers.code, "dave").await.unwrap();
+    assert_eq!(dave.account().await.unwrap().roles, ["Officer"]);
+    // Whoever may make no officers any more makes none by an invite of before, nor is one promised.
+    root.revoke_role("alice", ADMIN).await.unwrap();
+    let host = root.create_role("Host", 20, 0, Permissions::INVITE).await.unwrap();
+    root.grant_role("alice", host, None).await.unwrap();
+    assert_eq!(code(register(&server, &officers.code, "erin").await), ErrorCode::InviteInvalid);
+    let visitor = async || connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
+    assert_eq!(code(visitor().await.look_at_invite(&officers.code).await), ErrorCode::InviteInvalid);
+    assert_eq!(visitor().await.look_at_invite(&both.code).await.unwrap().roles, ["Member"]);
+    let erin = register(&server, &both.code, "erin").await.unwrap();
+    assert_eq!(erin.account().await.unwrap().roles, ["Member"]);
+    // Whoever may invite nobody any more invites nobody.
+    root.revoke_role("alice", host).await.unwrap();
+    assert_eq!(code(register(&server, &both.code, "frank").await), ErrorCode::InviteInvalid);
+    root.grant_role("alice", ADMIN, None).await.unwrap();
+    register(&server, &officers.code, "frank").await.unwrap();
+    // Nor does whoever is banned, for as long as that lasts.
+    let ban = root.ban(Subject::User("alice".to_owned()), "", None).await.unwrap();
+    assert_eq!(code(register(&server, &both.code, "grace").await), ErrorCode::InviteInvalid);
+    root.lift_ban(ban).await.unwrap();
+    register(&server, &both.code, "grace").await.unwrap();
+    root.set_user_disabled("alice", true).await.unwrap();
+    root.set_user_disabled("alice", false).await.unwrap();
+    for invite in [&officers, &both] {
+        assert_eq!(code(register(&server, &invite.code, "heidi").await), ErrorCode::InviteInvalid);
+    }
+    assert!(root.invites().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_list_of_invites_says_whose_they_are_who_came_and_shows_their_codes_to_whoever_may_make_them() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let (alice, bob) = (admin(&server, &root, "alice").await, server.log_in("bob").await);
+    let host = root.create_role("Host", 20, 0, Permissions::INVITE).await.unwrap();
+    root.grant_role("bob", host, None).await.unwrap();
+    let officers = alice.create_invite(officer()).await.unwrap();
+    let members = bob.create_invite(CreateInvite { uses: 9, ..CreateInvite::default() }).await.unwrap();
+    for name in ["dave", "erin"] {
+        register(&server, &members.code, name).await.unwrap();
+    }
+    let listed = root.invites().await.unwrap();
+    let seen: Vec<_> =
+        listed.iter().map(|one| (one.made_by.as_str(), one.code.as_str(), one.came_count)).collect();
+    assert_eq!(seen, [("alice", officers.code.as_str(), 0), ("bob", members.code.as_str(), 2)]);
+    assert_eq!(listed[1].came, ["erin", "dave"]);
+    assert!(listed[0].made_ms > 0);
+    // Who may make no officers isn't handed the code that makes them.
+    let seen: Vec<_> = bob.invites().await.unwrap().into_iter().map(|one| one.code).collect();
+    assert_eq!(seen, ["", members.code.as_str()]);
+    // The database holds no code.
+    let file = std::fs::read(server.directory.path().join("parlour.redb")).unwrap();
+    for code in [&officers.code, &members.code] {
+        let plain = code.replace('-', "");
+        for text in [code.as_bytes(), plain.as_bytes()] {
+            assert!(!file.windows(text.len()).any(|window| window == text));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_takes_back_what_somebody_of_their_own_rank_or_above_did() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let (alice, bob) = (admin(&server, &root, "alice").await, admin(&server, &root, "bob").await);
+    let of_root = root.create_invite(CreateInvite::default()).await.unwrap().id;
+    let of_bob = bob.create_invite(CreateInvite::default()).await.unwrap().id;
+    let own = alice.create_invite(CreateInvite::default()).await.unwrap().id;
+    for invite in [of_root, of_bob] {
+        assert_eq!(code(alice.revoke_invite(invite).await), ErrorCode::Outranked);
+    }
+    alice.revoke_invite(own).await.unwrap();
+    root.revoke_invite(of_bob).await.unwrap();
+    let carol = || Subject::User("carol".to_owned());
+    let of_root = root.ban(carol(), "", None).await.unwrap();
+    let of_bob = bob.ban(carol(), "", None).await.unwrap();
+    let own = alice.ban(carol(), "", None).await.unwrap();
+    for ban in [of_root, of_bob] {
+        assert_eq!(code(alice.lift_ban(ban).await), ErrorCode::Outranked);
+    }
+    alice.lift_ban(own).await.unwrap();
+    root.lift_ban(of_bob).await.unwrap();
+    // What the machine's owner did is taken back by owners.
+    let ban = request::Body::CreateBan(wire::CreateBan { subject: Some(carol()), ..Default::default() });
+    let made = server.server.handle().request(Actor::Operator, ban).await.unwrap();
+    let response::Body::Created(made) = made else { panic!("{made:?}") };
+    let invite = request::Body::CreateInvite(CreateInvite::default());
+    let invited = server.server.handle().request(Actor::Operator, invite).await.unwrap();
+    let response::Body::Invite(invite) = invited else { panic!("{invited:?}") };
+    assert_eq!(code(alice.lift_ban(made.id).await), ErrorCode::Forbidden);
+    assert_eq!(code(alice.revoke_invite(invite.id).await), ErrorCode::Forbidden);
+    root.lift_ban(made.id).await.unwrap();
+    root.revoke_invite(invite.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ban_is_about_no_large_part_of_the_internet_and_about_no_owner_s_device() {
+    let server = TestServer::start().await;
+    let Some(other) = server.other_address() else { return };
+    let root = server.log_in("root").await;
+    let key = DeviceSecret::random().unwrap();
+    root.register_key(&key, "laptop").await.unwrap();
+    let owner_s = root.devices().await.unwrap().keys[0].fingerprint.clone();
+    root.grant_role("alice", ADMIN, None).await.unwrap();
+    let alice = support::log_in(&other, "alice", PASSWORD).await.unwrap();
+    // The owner isn't connected, and would come back from there.
+    root.close().await;
+    for wide in ["0.0.0.0/0", "64.0.0.0/2", "2000::/3", "::ffff:0.0.0.0/96"] {
+        let refused = alice.ban(Subject::Network(wide.to_owned()), "", None).await;
+        assert_eq!(code(refused), ErrorCode::Malformed, "{wide}");
+    }
+    for network in ["127.0.0.0/8", "127.0.0.1"] {
+        let refused = alice.ban(Subject::Network(network.to_owned()), "", None).await;
+        assert_eq!(code(refused), ErrorCode::Outranked, "{network}");
+    }
+    assert_eq!(code(alice.ban(Subject::Key(owner_s), "", None).await), ErrorCode::Outranked);
+    alice.ban(Subject::Network("192.0.2.0/24".to_owned()), "", None).await.unwrap();
+    server.log_in("root").await;
+}
+
+#[tokio::test]
+async fn whoever_is_banned_comes_back_neither_as_a_guest_nor_by_another_account() {
+    let flags = [("sessions.guests", "true"), ("accounts.registration", "open")];
+    let (server, clock) = TestServer::turned(&flags).await;
+    let Some(other) = server.other_address() else { return };
+    let root = support::log_in(&other, "root", PASSWORD).await.unwrap();
+    let _bob = server.log_in("bob").await;
+    with(&server, Credentials::guest("before", "test")).await.unwrap();
+    let hour = Duration::from_secs(60 * 60);
+    let ban = root.ban(Subject::User("bob".to_owned()), "noise", Some(hour)).await.unwrap();
+    let told = with(&server, Credentials::guest("eve", "test")).await.unwrap_err();
+    assert_eq!(told.code(), Some(ErrorCode::Banned));
+    assert!(!told.to_string().contains("noise"), "it may be somebody else: {told}");
+    assert_eq!(code(register(&server, "", "eve").await), ErrorCode::Banned);
+    // Elsewhere, and by an invite, people come in; so does whoever has an account.
+    let guest = connect(&other, Trust::FirstUse, "test/1").await.unwrap();
+    guest.log_in(Credentials::guest("fay", "test")).await.unwrap();
+    let invite = root.create_invite(CreateInvite::default()).await.unwrap().code;
+    register(&server, &invite, "grace").await.unwrap();
+    server.log_in("alice").await;
+    root.lift_ban(ban).await.unwrap();
+    with(&server, Credentials::guest("eve", "test")).await.unwrap();
+    let _bob = server.log_in("bob").await;
+    root.ban(Subject::User("bob".to_owned()), "", Some(hour)).await.unwrap();
+    assert_eq!(code(with(&server, Credentials::guest("eve", "test")).await), ErrorCode::Banned);
+    clock.advance(hour);
+    with(&server, Credentials::guest("eve", "test")).await.unwrap();
+}
+
+#[tokio::test]
+async fn guests_don_t_ask_for_one_name_after_the_other() {
+    let flags = [("sessions.guests", "true"), ("limits.address_tries", "3")];
+    let (server, _clock) = TestServer::turned(&flags).await;
+    for name in ["alice", "bob", "carol"] {
+        assert_eq!(code(with(&server, Credentials::guest(name, "test")).await), ErrorCode::NameTaken);
+        if name == "alice" {
+            // Whoever comes in by a free name isn't counted, and wipes nothing away.
+            with(&server, Credentials::guest("eve", "test")).await.unwrap();
+        }
+    }
+    assert_eq!(code(with(&server, Credentials::guest("root", "test")).await), ErrorCode::TooManyAttempts);
+}
+
 #[tokio::test]
 async fn a_program_may_what_its_key_allows_and_its_owner_may() {
     let (server, clock) = TestServer::turned(&[]).await;
@@ -192,7 +378,7 @@ async fn a_program_may_what_its_key_allows_and_its_owner_may() {
         assert_eq!(code(with(&server, Credentials::api_key(bad)).await), ErrorCode::LogInFailed);
     }
     let short = alice.create_api_key("short", speaks, Some(Duration::from_millis(300))).await.unwrap();
-    with(&server, Credentials::api_key(&short.key)).await.unwrap();
+    let brief = with(&server, Credentials::api_key(&short.key)).await.unwrap();
     clock.advance(Duration::from_millis(300));
     assert_eq!(brief.closed().await, Ended::ByServer(CloseCode::LoggedOut), "the key's end is its own");
     assert_eq!(code(with(&server, Credentials::api_key(&short.key)).await), ErrorCode::LogInFailed);

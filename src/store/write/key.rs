@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::super::error::Stop;
-use super::super::record::{ApiKey, Ban, BanSubject, Counted, Organization, User};
-use super::super::table::organization_of;
+use super::super::error::{ReadError, Stop};
+use super::super::open::Open;
+use super::super::record::{ApiKey, Author, Ban, BanSubject, Counted, Device, Organization, User};
+use super::super::row::Record;
+use super::super::table::{organization_of, range_of};
 use super::close::revoke_key;
-use super::owner::{LAST_OWNER, is_last_owner};
+use super::owner::{LAST_OWNER, has_owner_s_device, is_last_owner};
 use super::rows::api_keys_of;
 use super::session::{end, sessions_of};
 use super::{Write, taken};
@@ -116,7 +118,16 @@ pub enum BanError {
     /// Nobody else has the owner's role and can log in.
     #[error("{LAST_OWNER}")]
     LastOwner,
+    /// A device of an owner would be kept out.
+    #[error("a device of an owner would be kept out by this; choose a smaller network")]
+    OwnerInside,
 }
+
+/// The name under which it is kept from where an account was used that is banned: addresses, with spaces between them.
+pub const BANNED_FROM: &str = "account.banned_from";
+
+/// Addresses that are kept so at most; there are no more sessions by default.
+const MOST_FROM: usize = 32;
 
 /// Somebody who is kept out from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +138,8 @@ pub struct Banned {
     pub ended: Vec<SessionId>,
 }
 
-/// Somebody is kept out from now on; the sessions of an account that is end.
+/// Somebody is kept out from now on; the sessions of an account that is end, and where they were is kept, so that the same
+/// person doesn't come back as a guest. A network or a key keeps no owner out, unless the machine's owner bans it.
 pub fn ban(new: NewBan) -> Write<Banned, BanError> {
     Write::new(move |open| {
         let NewBan { organization, subject, reason, until } = new.clone();
@@ -144,7 +156,17 @@ pub fn ban(new: NewBan) -> Write<Banned, BanError> {
             }
             BanSubject::Address { network: IpAddr::V4(_), prefix: 0..=32 }
             | BanSubject::Address { network: IpAddr::V6(_), prefix: 0..=128 }
-            | BanSubject::Certificate(_) => (),
+            | BanSubject::Certificate(_) => {
+                let concerns = |address: Option<IpAddr>, key| match subject {
+                    BanSubject::Certificate(banned) => key == Some(banned),
+                    range => address.is_some_and(|address| range.covers(address)),
+                };
+                // The machine's owner always gets in by the local socket, and lifts it there.
+                let is_operator_s = open.by.author == Author::Operator;
+                if !is_operator_s && has_owner_s_device(open, organization, concerns)? {
+                    return Err(Stop::Refused(BanError::OwnerInside));
+                }
+            }
             BanSubject::Address { .. } => return Err(Stop::Refused(BanError::NoSuchRange)),
         }
         let id = BanId(open.next_id(Counted::Ban, organization)?);
@@ -153,13 +175,42 @@ pub fn ban(new: NewBan) -> Write<Banned, BanError> {
         let _ = open.put(None, Some(&ban))?;
         let mut ended = Vec::new();
         if let BanSubject::User(user) = subject {
+            let mut from = Vec::new();
             for session in sessions_of(open, user)? {
+                let device: Option<Device> = open.get((user.0, session.id.0))?;
+                from.extend(device.and_then(|device| device.address).or(session.address));
                 end(open, &session)?;
                 ended.push(session.id);
             }
+            keep_from(open, user, &from)?;
         }
         Ok(Banned { ban, ended })
     })
+}
+
+/// Keeps from where an account was used that is banned, with what is kept of a ban before.
+fn keep_from(open: &mut Open<'_>, user: UserId, from: &[IpAddr]) -> Result<(), ReadError> {
+    let key = (organization_of(user.0).0, user.0, BANNED_FROM);
+    let before = open.tables.settings.get(key)?.map(|kept| kept.value().to_owned()).unwrap_or_default();
+    let mut all: Vec<String> = from.iter().map(ToString::to_string).collect();
+    all.extend(before.split(' ').filter(|address| !address.is_empty()).map(ToOwned::to_owned));
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(MOST_FROM);
+    if !all.is_empty() {
+        open.tables.settings.insert(key, all.join(" ").as_str())?;
+    }
+    Ok(())
+}
+
+/// Whether there is a ban of an account.
+fn is_banned(open: &Open<'_>, user: UserId) -> Result<bool, ReadError> {
+    for row in open.tables.bans.range(range_of(organization_of(user.0)))? {
+        if Ban::decode(row?.1.value())?.subject == BanSubject::User(user) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Why a ban can't be lifted.
@@ -177,6 +228,11 @@ pub fn lift_ban(organization: OrganizationId, id: BanId) -> Write<Ban, LiftBanEr
         let ban = ban.filter(|ban| ban.organization == organization);
         let ban = ban.ok_or(Stop::Refused(LiftBanError::NoSuchBan))?;
         let _ = open.put(Some(&ban), None)?;
+        if let BanSubject::User(user) = ban.subject
+            && !is_banned(open, user)?
+        {
+            open.tables.settings.remove((organization.0, user.0, BANNED_FROM))?;
+        }
         Ok(ban)
     })
 }
