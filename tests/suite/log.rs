@@ -101,3 +101,52 @@ async fn a_line_about_a_session_says_its_connection_session_and_user_and_no_addr
         assert!(line["spans"].as_array().is_none_or(|all| all.iter().all(|span| span["from"].is_null())));
     }
 }
+
+/// Whoever isn't logged in writes nothing into the log, however often they try: it is the owner's to read.
+#[tokio::test]
+async fn a_stranger_writes_no_line_in_the_log() {
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("log");
+    let mut command = support::parlour(home.path());
+    command.envs([
+        ("PARLOUR_LOG", "info"),
+        ("PARLOUR_LOG_FORMAT", "json"),
+        ("PARLOUR_SESSIONS_GUESTS", "true"),
+        ("PARLOUR_ACCOUNTS_REGISTRATION", "open"),
+        ("PARLOUR_LIMITS_ADDRESS_TRIES", "10000"),
+        ("PARLOUR_LIMITS_ACCOUNT_TRIES", "1000"),
+    ]);
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let process = Process::serve_with(command, "127.0.0.1:0", &["--demo"]);
+    let address: Address = process.address.to_string().parse().unwrap();
+    let visit = async || connect(&address, Trust::FirstUse, "test/1").await.unwrap();
+    // The line of a request that took long tells of the machine, and has a bound of its own.
+    let told = || {
+        let all = lines(&std::fs::read(&log).unwrap());
+        all.into_iter().filter(|line| line["fields"]["took_ms"].is_null()).count()
+    };
+    drop(visit().await);
+    let before = told();
+    let elsewhere = Address { organization: "nowhere".to_owned(), ..address.clone() };
+    for _ in 0..3 {
+        for credentials in [
+            Credentials::password("demo", "wrong", "test"),
+            Credentials::password("nobody", "wrong", "test"),
+            Credentials::token(&[1; 49]),
+            Credentials::guest("demo", "test"),
+            Credentials::guest("a b", "test"),
+            Credentials::api_key("prl_0000000000000000_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            Credentials::register("0000-0000-0000-0000-0000", "eve", "seven small red boats", "test"),
+            Credentials::register("", "demo", "seven small red boats", "test"),
+            Credentials::claim("0000-0000-0000-0000-0000", "eve", "seven small red boats", "test"),
+        ] {
+            visit().await.log_in(credentials).await.unwrap_err();
+        }
+        let visitor = visit().await;
+        visitor.look_at_invite("0000-0000-0000-0000-0000").await.unwrap_err();
+        visitor.request_reset("nobody@example.org").await.unwrap();
+        visitor.reset_password("0000-0000-0000-0000-0000", "seven small red boats", false).await.unwrap_err();
+        connect(&elsewhere, Trust::FirstUse, "test/1").await.unwrap_err();
+    }
+    assert_eq!(told(), before, "{}", std::fs::read_to_string(&log).unwrap());
+}
