@@ -112,20 +112,20 @@ impl Attempts {
 
     /// A try succeeded. What failed before is forgotten of the account, whose owner has come; of the address this one try
     /// alone is taken back, since whoever guesses there may well have an account of their own.
-    pub(super) fn forgive(&self, counted: Counted) {
+    pub(super) fn forgive(&self, counted: &Counted) {
         if let Some((account, _)) = &counted.account {
             self.forgive_account(account);
         }
-        self.take_back_of_address(&counted);
+        self.take_back_of_address(counted);
     }
 
     /// A try came to nothing, for a reason that tells nothing about what was shown, or it was right as far as it went: it is
     /// as if it hadn't been.
-    pub(super) fn give_back(&self, counted: Counted) {
+    pub(super) fn give_back(&self, counted: &Counted) {
         if let Some((account, attempt)) = &counted.account {
             lock(&self.accounts).take_back(account, *attempt);
         }
-        self.take_back_of_address(&counted);
+        self.take_back_of_address(counted);
     }
 
     fn take_back_of_address(&self, counted: &Counted) {
@@ -229,7 +229,7 @@ mod tests {
         for number in 0..3 {
             let _ = attempts.admit(Some(&format!("account {number}")), guesser).unwrap();
             if let Ok(right) = attempts.admit(Some("their own"), owner) {
-                attempts.forgive(right);
+                attempts.forgive(&right);
             }
         }
         // Three failed at the address, and the successes between them changed nothing.
@@ -242,7 +242,7 @@ mod tests {
         let (attempts, from) = (attempts(clock), "192.0.2.1".parse().unwrap());
         for _ in 0..10 {
             let counted = attempts.admit(Some("alice"), from).unwrap();
-            attempts.give_back(counted);
+            attempts.give_back(&counted);
         }
         attempts.admit_account("alice").unwrap();
     }

@@ -42,7 +42,7 @@ struct Shared {
 /// What waits.
 struct Lines {
     /// Those that aren't empty; the front is the next one's turn.
-    lines: VecDeque<(Line, VecDeque<Job>)>,
+    all: VecDeque<(Line, VecDeque<Job>)>,
     /// Strangers that may wait, of all organizations.
     waiting: usize,
     is_open: bool,
@@ -65,7 +65,7 @@ impl Hashing {
     /// A pool of `threads`, at least one, before which `waiting` strangers can queue: of one organization three quarters of
     /// them, so that another's still find a place.
     pub(super) fn start(threads: usize, waiting: usize) -> io::Result<Self> {
-        let lines = Lines { lines: VecDeque::new(), waiting: waiting.max(1), is_open: true };
+        let lines = Lines { all: VecDeque::new(), waiting: waiting.max(1), is_open: true };
         let shared = Arc::new(Shared { lines: Mutex::new(lines), more: Condvar::new() });
         let pool = Self(Arc::clone(&shared));
         for number in 0..threads.max(1) {
@@ -129,30 +129,30 @@ impl Lines {
         let has_room = match line.1 {
             Asker::Inside => self.length(line) < INSIDE,
             Asker::Stranger => {
-                let of_all = self.lines.iter().filter(|((_, asker), _)| *asker == Asker::Stranger);
+                let of_all = self.all.iter().filter(|((_, asker), _)| *asker == Asker::Stranger);
                 let of_all: usize = of_all.map(|(_, jobs)| jobs.len()).sum();
                 of_all < self.waiting && self.length(line) < self.waiting - self.waiting / 4
             }
         };
         if has_room {
-            match self.lines.iter_mut().find(|(own, _)| *own == line) {
+            match self.all.iter_mut().find(|(own, _)| *own == line) {
                 Some((_, jobs)) => jobs.push_back(job),
-                None => self.lines.push_back((line, VecDeque::from([job]))),
+                None => self.all.push_back((line, VecDeque::from([job]))),
             }
         }
         has_room
     }
 
     fn length(&self, line: Line) -> usize {
-        self.lines.iter().find(|(own, _)| *own == line).map_or(0, |(_, jobs)| jobs.len())
+        self.all.iter().find(|(own, _)| *own == line).map_or(0, |(_, jobs)| jobs.len())
     }
 
     /// The first job of the line whose turn it is, which is the last to have a turn again.
     fn next(&mut self) -> Option<Job> {
-        let (line, mut jobs) = self.lines.pop_front()?;
+        let (line, mut jobs) = self.all.pop_front()?;
         let job = jobs.pop_front();
         if !jobs.is_empty() {
-            self.lines.push_back((line, jobs));
+            self.all.push_back((line, jobs));
         }
         job
     }
@@ -167,7 +167,7 @@ mod tests {
 
     /// Lines of so many strangers, and what was done so far.
     fn lines(waiting: usize) -> (Lines, Arc<Mutex<Vec<&'static str>>>) {
-        (Lines { lines: VecDeque::new(), waiting, is_open: true }, Arc::default())
+        (Lines { all: VecDeque::new(), waiting, is_open: true }, Arc::default())
     }
 
     fn queue(
@@ -214,7 +214,7 @@ mod tests {
             job();
             count += 1;
         }
-        assert_eq!((count, lines.lines.len()), (2 * INSIDE + 8, 0));
+        assert_eq!((count, lines.all.len()), (2 * INSIDE + 8, 0));
     }
 
     #[tokio::test]

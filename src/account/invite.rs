@@ -159,7 +159,7 @@ impl Accounts {
         let counted = self.0.attempts.admit(None, from)?;
         let code = OneTimeCode::parse(code).ok_or(AccountError::InviteInvalid)?;
         let token = self.token(Purpose::Invite, &code)?.ok_or(AccountError::InviteInvalid)?;
-        self.0.attempts.give_back(counted);
+        self.0.attempts.give_back(&counted);
         Ok(token)
     }
 

@@ -101,8 +101,8 @@ impl Accounts {
         let counted = self.0.attempts.admit(Some(&account), visitor.from)?;
         let proven = self.by_name(&account, proof, visitor).await;
         match &proven {
-            Ok(_) => self.0.attempts.forgive(counted),
-            Err(refused) if !refused.is_about_proof() => self.0.attempts.give_back(counted),
+            Ok(_) => self.0.attempts.forgive(&counted),
+            Err(refused) if !refused.is_about_proof() => self.0.attempts.give_back(&counted),
             Err(_) => (),
         }
         proven
@@ -266,7 +266,7 @@ impl Accounts {
         if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
-        self.0.attempts.give_back(counted);
+        self.0.attempts.give_back(&counted);
         let (session, notice) = (self.0.store.new_session_id(), String::new());
         // Nobody takes a guest for who has an account.
         let name = format!("{GUEST_MARK}{name}");

@@ -107,7 +107,7 @@ impl Accounts {
         let password = self.hash(Asker::Stranger, &reset.password).await?;
         let by = By::new(Author::User(user.id), Some(from), self.0.clock.wall());
         let set = self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
-        self.0.attempts.forgive(counted);
+        self.0.attempts.forgive(&counted);
         self.0.attempts.forgive_account(&folded(&user.name));
         Ok((told(&set.ended), Changed::User(user.id)))
     }

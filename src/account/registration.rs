@@ -78,7 +78,7 @@ impl Accounts {
         let proven = self.enter(entry, way, new, &register.device, visitor).await?;
         if invite.is_some() {
             // An invite has a limit of its own; a club behind one address may come together.
-            self.0.attempts.give_back(counted);
+            self.0.attempts.give_back(&counted);
         }
         Ok(proven)
     }
@@ -100,7 +100,7 @@ impl Accounts {
         let new =
             self.new_user(Asker::Stranger, name, &proof.password, self.0.organization.role(OWNER)).await?;
         let proven = self.enter(Entry::Claim(code.hash()), None, new, &proof.device, visitor).await?;
-        self.0.attempts.give_back(counted);
+        self.0.attempts.give_back(&counted);
         Ok(proven)
     }
 

@@ -148,24 +148,17 @@ impl Command {
                 Ok(Answer { text: String::new(), rows: vec![row(ask_for(caller, &name).await?)] })
             }
             Self::Edit { name, rename, email, password_stdin, keep_keys } => {
-                let mut ended = None;
-                if password_stdin {
-                    let password = ask_password(&name, true)?;
-                    let set = wire::SetUserPassword { name: name.clone(), password, keep_keys };
-                    match caller.ask(request::Body::SetUserPassword(set)).await? {
-                        response::Body::PasswordChanged(with_it) => ended = Some(with_it),
-                        _ => return Err(RequestError::Misfit.into()),
-                    }
-                }
+                let ended = if password_stdin {
+                    set_password(caller, &name, keep_keys).await?
+                } else {
+                    String::new()
+                };
                 let now = rename.clone().unwrap_or_else(|| name.clone());
                 if rename.is_some() || email.is_some() {
                     caller.done(request::Body::EditUser(wire::EditUser { name, rename, email })).await?;
                 }
-                let mut answer = shown(caller, &now, "changed").await;
-                if let Some(ended) = ended {
-                    answer.text = format!("{} {}", answer.text, ended_with(&ended));
-                }
-                Ok(answer)
+                let answer = shown(caller, &now, "changed").await;
+                Ok(Answer { text: format!("{} {ended}", answer.text).trim_end().to_owned(), ..answer })
             }
             Self::Delete { name } => {
                 caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;
@@ -207,6 +200,16 @@ impl Command {
 
 fn ask_password(name: &str, from_stdin: bool) -> anyhow::Result<String> {
     password(from_stdin, &format!("A password for {name} (10 characters or more)"), true)
+}
+
+/// Gives somebody the password that stands in standard input, and says what ended with the one before.
+async fn set_password(caller: &Caller, name: &str, keep_keys: bool) -> anyhow::Result<String> {
+    let password = ask_password(name, true)?;
+    let set = wire::SetUserPassword { name: name.to_owned(), password, keep_keys };
+    match caller.ask(request::Body::SetUserPassword(set)).await? {
+        response::Body::PasswordChanged(ended) => Ok(ended_with(&ended)),
+        _ => Err(RequestError::Misfit.into()),
+    }
 }
 
 async fn disable(caller: &Caller, name: String, disabled: bool) -> anyhow::Result<Answer> {
