@@ -1,7 +1,7 @@
 //! The feed: what happened in an organization, for those who follow it, as far as they may know.
 
 use crate::support::{TestServer, channel_id};
-use parlour::client::{NewOverwrite, OverwriteFor};
+use parlour::client::{ChannelEdit, NewOverwrite, OverwriteFor};
 use parlour::control::{Actor, Origin, Way};
 use parlour::feed::{Doer, Event, Filter, Kind, Subscription, To};
 use parlour::id::{ApiKeyId, RoleId, UserId};
@@ -54,6 +54,9 @@ async fn whoever_follows_is_told_what_they_may_know_and_nothing_else() {
     root.text_channel(below, "not for alice").await.unwrap();
     root.join(open).await.unwrap();
     root.text_channel(open, "for everybody").await.unwrap();
+    let closed = ChannelEdit { password: Some("hush".to_owned()), ..ChannelEdit::default() };
+    root.edit_channel_with(open, closed).await.unwrap();
+    root.text_channel(open, "for whoever knows the password").await.unwrap();
 
     let seen = events(&mut hers);
     let created =

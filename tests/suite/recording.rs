@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::{self, TestServer, channel_id, code, hear};
 use parlour::audio::{Encoder, FRAME, Source, compare};
-use parlour::client::{NewOverwrite, OverwriteFor, Session};
+use parlour::client::{ChannelEdit, NewOverwrite, OverwriteFor, Session};
 use parlour::id::{ChannelId, RoleId};
 use parlour::permission::{Permissions, Reach};
 use parlour::protocol::ErrorCode;
+use parlour::protocol::wire::{self, request};
 
 fn channel(session: &Session, id: ChannelId) -> parlour::protocol::wire::Channel {
     session.view().channels[&id.0].clone()
@@ -137,4 +138,41 @@ async fn a_recording_ends_with_who_began_it_and_with_their_permission() {
     olaf.speaker().send(&[1]);
     assert!(hear(&mut ears).await.is_some(), "talking goes on");
     assert!(channel(&alice, general).recorded_by.is_empty());
+}
+
+#[tokio::test]
+async fn a_recording_is_heard_by_whoever_is_let_into_its_channel() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (root, alice) =
+        (server.in_channel("root", "General").await, server.in_channel("alice", "Social").await);
+    let general = channel_id(&root, "General");
+    let tapes = root.create_role("Tapes", 20, 0, Permissions::RECORD).await.unwrap();
+    root.grant_role("alice", tapes, None).await.unwrap();
+    root.start_recording().await.unwrap();
+    clock.advance(Duration::from_millis(1_100));
+    let listed = async || Some(alice.recordings().await.ok()?.recordings);
+    let list = support::eventually("alice sees it", async || listed().await.filter(|all| !all.is_empty()));
+    let id = list.await[0].id;
+    root.stop_recording(general).await.unwrap();
+    let password = |words: &str| ChannelEdit { password: Some(words.to_owned()), ..ChannelEdit::default() };
+    root.edit_channel_with(general, password("hush")).await.unwrap();
+    assert_eq!(listed().await.map(|all| all.len()), Some(0), "she lacks the password");
+    let fetch =
+        || request::Body::FetchRecording(wire::FetchRecording { id, file: "any".to_owned(), offset: 0 });
+    assert_eq!(code(alice.request(fetch()).await), ErrorCode::ChannelPassword);
+    assert_eq!(code(alice.remove_recording(id).await), ErrorCode::ChannelPassword);
+    alice.listen_with_password(general, 100, "hush").await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(listed().await.map(|all| all.len()), Some(1), "she has shown it");
+    let deny = |deny| NewOverwrite {
+        channel: general,
+        subject: OverwriteFor::Role(RoleId(3)),
+        allow: Permissions::NONE,
+        deny,
+        reach: Reach::Both,
+    };
+    root.set_overwrite(deny(Permissions::JOIN)).await.unwrap();
+    assert_eq!(code(alice.request(fetch()).await), ErrorCode::Forbidden);
+    root.set_overwrite(deny(Permissions::VIEW)).await.unwrap();
+    assert_eq!(code(alice.request(fetch()).await), ErrorCode::NoSuchChannel);
+    assert_eq!(root.recordings().await.unwrap().recordings.len(), 1);
 }

@@ -390,6 +390,54 @@ async fn roles_and_moderation_are_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn the_idle_are_put_only_where_they_would_be_let_in_and_there_is_room() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let [root, alice, bob] = [
+        server.in_channel("root", "General").await,
+        server.in_channel("alice", "General").await,
+        server.in_channel("bob", "General").await,
+    ];
+    let new = NewChannel { name: "Lounge".to_owned(), password: "hush".to_owned(), ..NewChannel::default() };
+    let lounge = root.create_channel_with(new).await.unwrap();
+    let minute = Duration::from_secs(60);
+    let settings = OrganizationEdit {
+        afk_channel: Some(Some(lounge)),
+        afk_after: Some(minute),
+        ..OrganizationEdit::default()
+    };
+    root.edit_organization(settings).await.unwrap();
+    let there = || alice.view().people(Some(lounge)).len();
+    // Time goes on while it is waited for.
+    let settle = async |what: &str, count: usize| {
+        eventually(what, async || {
+            clock.advance(Duration::from_secs(2));
+            (there() == count).then_some(())
+        })
+        .await;
+    };
+    clock.advance(minute);
+    settle("root is put there", 1).await;
+    // The password isn't asked of whoever may edit the channel; the others are idle, too, and lack it.
+    clock.advance(minute);
+    let members = bob.list().await.unwrap().members;
+    let in_lounge: Vec<_> = members.iter().filter(|member| member.channel == lounge.0).collect();
+    assert!(matches!(in_lounge[..], [member] if member.name == "root"), "{in_lounge:?}");
+    let open = ChannelEdit { password: Some(String::new()), user_limit: Some(2), ..ChannelEdit::default() };
+    root.edit_channel_with(lounge, open).await.unwrap();
+    settle("one more is put there", 2).await;
+    clock.advance(minute);
+    assert_eq!(bob.list().await.unwrap().members.iter().filter(|one| one.channel == lounge.0).count(), 2);
+    let is_there = |session: &Session| session.view().own().unwrap().channel == lounge.0;
+    let (one, other) = if is_there(&alice) { (&alice, &bob) } else { (&bob, &alice) };
+    one.leave().await.unwrap();
+    eventually("the other one follows", async || {
+        clock.advance(Duration::from_secs(2));
+        is_there(other).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_does_nothing_for_long_is_put_where_the_idle_go() {
     // A minute is the shortest that can be asked for, so the file is told of less.
     let directory = TestServer::start().await.stop().await;
