@@ -330,7 +330,9 @@ pub enum Denied {
     #[error("the channel is full: {0} may be in it; try again when somebody has left")]
     ChannelFull(u32),
     /// The channel's password is missing or wrong.
-    #[error("the channel has a password, and this isn't it; ask who looks after the channel")]
+    #[error(
+        "the channel has a password, which you haven't shown or which is another one; ask whoever looks after the channel"
+    )]
     ChannelPassword,
     /// The asker is in no channel.
     #[error("you are in no channel; join one first")]

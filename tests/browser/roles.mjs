@@ -222,6 +222,14 @@ try {
   await dialog.getByRole('button', { name: 'Make the channel' }).click();
   await dialog.getByText('Secret is there.').waitFor();
   await mod.press('Close');
+  // Listening to it asks for the password, too.
+  dialog = await menu(alice, 'Actions for Secret');
+  await dialog.getByLabel('Listen without going in').click();
+  dialog = alice.page.locator('dialog[open]');
+  await dialog.getByLabel('Password of the channel').fill('wrong');
+  await alice.page.keyboard.press('Enter');
+  await dialog.getByText('missing or wrong').waitFor();
+  await alice.press('Close');
   await alice.channel('Secret').click();
   dialog = alice.page.locator('dialog[open]');
   await dialog.getByLabel('Password of the channel').fill('wrong');

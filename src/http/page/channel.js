@@ -1,11 +1,13 @@
 // What can be done with a channel: the dialog behind the "…" of its row, its password, and the forms to make and change one.
 
 import { Bound } from './bounds.js';
+import { ErrorCode } from './codes.js';
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
 import { ICONS, fill, h, icon, print } from './dom.js';
 import { bytes, characters } from './limit.js';
 import { keyName } from './preferences.js';
 import { guarded, lacking, needed, since } from './reason.js';
+import { isRefusal } from './refusal.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 
@@ -17,16 +19,19 @@ import { t } from './text.js';
 const TEMPORARY = 60_000;
 
 /** Asks for a channel's password, and goes in. @param {Room} room @param {Channel} channel */
-export function password(room, channel) {
-  const dialog = new Dialog(t('join', { channel: channel.name }));
+export const password = (room, channel) => asked(channel, t('join', { channel: channel.name }), t('goIn'), (word) => room.session.join(channel.id, word));
+
+/** Asks for a channel's password. @param {Channel} channel @param {string} title @param {string} action @param {(word: string) => Promise<void>} enter */
+function asked(channel, title, action, enter) {
+  const dialog = new Dialog(title);
   const { input, element } = field(t('channelPassword'), { type: 'password', autocomplete: 'off', required: true, ...bytes(Bound.maxChannelPassword) });
   dialog.show(h('p', { class: 'lead' }, t('passwordAsked', { channel: channel.name })), h('form', {
     onsubmit: async (/** @type {Event} */ event) => {
       event.preventDefault();
-      if (await dialog.act(() => room.session.join(channel.id, input.value))) dialog.close();
+      if (await dialog.act(() => enter(input.value))) dialog.close();
       else input.select();
     },
-  }, element, h('button', { type: 'submit', class: 'primary' }, t('goIn'))));
+  }, element, h('button', { type: 'submit', class: 'primary' }, action)));
   input.focus();
 }
 
@@ -157,7 +162,11 @@ class Menu {
           await session.listen(id, box.checked, Number(volume.input.value));
         } catch (error) {
           box.checked = !box.checked;
-          throw error;
+          const { channel } = this;
+          if (!channel || !isRefusal(error, ErrorCode.channelPassword)) throw error;
+          session.passwords.delete(id);
+          dialog.close();
+          asked(channel, t('listen'), t('listen'), (word) => session.listen(id, true, Number(volume.input.value), word));
         }
       }),
     });

@@ -262,9 +262,10 @@ export class Session extends View {
     this.home = channel;
   }
 
-  /** Hears a channel without being there, or no more. @param {number} channel @param {boolean} on @param {number} [volume] In percent. */
-  async listen(channel, on, volume = 100) {
-    await this.request('listen', { channel, on, volume, password: (on && this.passwords.get(channel)) || '' });
+  /** Hears a channel without being there, or no more. @param {number} channel @param {boolean} on @param {number} [volume] In percent. @param {string} [password] */
+  async listen(channel, on, volume = 100, password = this.passwords.get(channel) ?? '') {
+    await this.request('listen', { channel, on, volume, password: on ? password : '' });
+    if (on && password) this.passwords.set(channel, password);
     if (on) this.listened.set(channel, volume);
     else this.listened.delete(channel);
   }
