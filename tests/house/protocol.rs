@@ -1,6 +1,7 @@
 //! `docs/protocol.md` says what the program does: codes, permissions and counters are compared.
 
 use parlour::bounds;
+use parlour::name::MAX_CHANNEL_DEPTH;
 use parlour::permission::Permissions;
 use parlour::protocol::operation::{self, Operation, Who};
 use parlour::protocol::{CloseCode, ErrorCode, FEATURES, MAX_EVENT, MAX_PACKET, MAX_REQUEST, MAX_RESPONSE};
@@ -15,9 +16,13 @@ pub(crate) fn document() -> String {
 /// The rows of the first table below a heading.
 fn rows(heading: &str) -> Vec<Vec<String>> {
     let document = document();
-    let section = document.split(&format!("## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    table(document.split(&format!("## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap())
+}
+
+/// The rows of the first table of a text.
+fn table(text: &str) -> Vec<Vec<String>> {
     let table =
-        section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+        text.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     table
         .skip(2)
         .map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
@@ -98,6 +103,36 @@ fn lengths_are_those_of_the_program() {
         ("an e-mail address", 5, bounds::MAX_EMAIL),
     ];
     let said: Vec<_> = rows("Names, passwords and texts").into_iter().map(|row| row[..3].to_vec()).collect();
+    let known = known.map(|(what, least, most)| vec![what.to_owned(), least.to_string(), most.to_string()]);
+    assert_eq!(said, known);
+}
+
+/// The table of times, counts and numbers says the program's bounds.
+#[test]
+fn times_and_counts_are_those_of_the_program() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let known = [
+        ("how long a temporary channel stays empty, in days", 0, bounds::MAX_TEMPORARY / DAY),
+        ("temporary channels of an account", 0, bounds::MAX_TEMPORARY_CHANNELS as u64),
+        ("people in a channel", 1, bounds::MAX_USER_LIMIT as u64),
+        ("bits a second of a speaker", 6_000, bounds::MAX_BITRATE as u64),
+        ("speakers that are passed on at once", 1, bounds::MAX_LAST_SPEAKERS as u64),
+        ("how long an invite, a ban, a key or a grant of a role holds, in days", 0, bounds::MAX_LIFE / DAY),
+        ("accounts that an invite makes", 1, bounds::MAX_INVITE_USES.into()),
+        ("when somebody is idle, in minutes", bounds::IDLE.start() / 60_000, bounds::IDLE.end() / 60_000),
+        (
+            "flows that can be voice targets, by their number",
+            (*bounds::TARGET_FLOWS.start()).into(),
+            (*bounds::TARGET_FLOWS.end()).into(),
+        ),
+        ("targets of a flow", 0, bounds::MAX_TARGETS as u64),
+        ("channels that one listens to", 0, bounds::MAX_LISTENING as u64),
+        ("channels that a channel is linked with", 0, bounds::MAX_LINKS as u64),
+        ("names of channels in a path", 1, MAX_CHANNEL_DEPTH as u64),
+    ];
+    let document = document();
+    let section = document.split("What a client may say of times, counts and numbers.").nth(1).unwrap();
+    let said: Vec<_> = table(section).into_iter().map(|row| row[..3].to_vec()).collect();
     let known = known.map(|(what, least, most)| vec![what.to_owned(), least.to_string(), most.to_string()]);
     assert_eq!(said, known);
 }
