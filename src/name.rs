@@ -1,5 +1,10 @@
 //! What users and channels may be called, and when two names are the same. Pure.
 
+use icu_properties::props::{
+    CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, ExtendedPictographic, GeneralCategory,
+    JoiningType,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
@@ -20,6 +25,16 @@ pub const DEFAULT_ROLE: &str = "Member";
 /// Channel names in a path at most: how deep channels can be nested.
 pub const MAX_CHANNEL_DEPTH: usize = 16;
 
+/// Marks on one letter at most (Unicode Technical Standard 39, section 5.4); Vietnamese has two, Hebrew three.
+const MAX_MARKS: usize = 4;
+
+/// What joins two letters, and what keeps two from being joined.
+const JOINER: char = '\u{200d}';
+const NON_JOINER: char = '\u{200c}';
+
+/// What asks for an emoji in colours.
+const IN_COLOURS: char = '\u{fe0f}';
+
 /// Why a name can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
@@ -37,6 +52,9 @@ pub enum NameError {
     /// A character has a meaning in addresses and commands, or can't be seen.
     #[error("the name holds the character {0:?}, which names can't have; leave it out")]
     Character(char),
+    /// A character is put together of a letter and more marks than any language has, or of marks without a letter.
+    #[error("the name has the mark {0:?} where no language has one; leave it out")]
+    Mark(char),
     /// It is `.` or `..`, which lead elsewhere in an address.
     #[error("`.` and `..` lead to other places in an address; choose another name")]
     Dots,
@@ -88,7 +106,18 @@ pub fn look(name: &str) -> String {
             seen.extend(unicode_security::skeleton(c.encode_utf8(&mut bytes)));
         }
     }
-    folded(&seen)
+    // Nobody sees how many spaces there are.
+    let words: Vec<_> = seen.split_whitespace().collect();
+    folded(&words.join(" "))
+}
+
+/// Whether a name has a look, as [`look`] says it.
+pub fn same_look(look: &str, name: &str) -> bool {
+    // Most names are ASCII, and look like what they are: nothing is made anew to compare them.
+    if name.is_ascii() && !name.contains("  ") {
+        return look.eq_ignore_ascii_case(name.trim());
+    }
+    look == self::look(name)
 }
 
 /// The name as it is kept, if a user can have it: 1 to 32 characters, without spaces and without those
@@ -121,9 +150,10 @@ fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<Str
     };
     // Trimmed afterwards: some characters become a space and another one.
     let name = name.trim();
-    if let Some(c) = name.chars().find(|c| c.is_control() || is_invisible(*c) || refused(*c)) {
+    if let Some(c) = name.chars().find(|c| c.is_control() || refused(*c)) {
         return Err(NameError::Character(c));
     }
+    check_characters(name)?;
     match name.chars().count() {
         0 => Err(NameError::Empty),
         _ if name == "." || name == ".." => Err(NameError::Dots),
@@ -132,10 +162,91 @@ fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<Str
     }
 }
 
-/// Characters without a glyph, and those that turn the direction of writing: with them two names can
-/// look the same.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// Refuses what can't be seen or isn't a character (Unicode Annex 31, Unicode Technical Standard 39): with it two names
+/// can look the same, or one be drawn over its neighbours. Joiners stay where a script needs them to be written right.
+fn check_characters(name: &str) -> Result<(), NameError> {
+    let characters: Vec<char> = name.chars().collect();
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    for (place, c) in characters.iter().copied().enumerate() {
+        let (before, after) = (&characters[..place], &characters[place + 1..]);
+        let fits = match c {
+            JOINER => ends_in_virama(before) || is_between_pictures(before, after),
+            NON_JOINER => ends_in_virama(before) || is_between_joining(before, after),
+            IN_COLOURS => before.last().is_some_and(|c| is_emoji(*c)),
+            // Braille without a dot is drawn as nothing.
+            '\u{2800}' => false,
+            c if ignorable.contains(c) => false,
+            c => !matches!(
+                category(c),
+                GeneralCategory::Unassigned
+                    | GeneralCategory::Control
+                    | GeneralCategory::Format
+                    | GeneralCategory::PrivateUse
+                    | GeneralCategory::LineSeparator
+                    | GeneralCategory::ParagraphSeparator
+            ),
+        };
+        if !fits {
+            return Err(NameError::Character(c));
+        }
+    }
+    check_marks(name)
+}
+
+/// Refuses more marks on a letter than a language has, the same one twice, and marks without a letter.
+fn check_marks(name: &str) -> Result<(), NameError> {
+    let is_joiner = |c: char| matches!(c, JOINER | NON_JOINER | IN_COLOURS);
+    let (mut has_base, mut marks) = (false, Vec::new());
+    // As they are written one after the other, whether or not there is a character for letter and mark together.
+    for c in name.nfd().filter(|c| !is_joiner(*c)) {
+        match category(c) {
+            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark => {
+                if !has_base || marks.len() == MAX_MARKS || marks.contains(&c) {
+                    return Err(NameError::Mark(c));
+                }
+                marks.push(c);
+            }
+            GeneralCategory::SpacingMark if !has_base => return Err(NameError::Mark(c)),
+            GeneralCategory::SpacingMark => (),
+            other => {
+                has_base = other != GeneralCategory::SpaceSeparator;
+                marks.clear();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
+}
+
+/// Whether a joiner may follow: scripts of India write a conjunct, or its parts, so (RFC 5892, appendix A).
+fn ends_in_virama(before: &[char]) -> bool {
+    let class = |c: char| CodePointMapData::<CanonicalCombiningClass>::new().get(c);
+    before.last().is_some_and(|c| class(*c) == CanonicalCombiningClass::Virama)
+}
+
+/// Whether letters that would be joined stand on both sides, as in Persian (RFC 5892, appendix A.1).
+fn is_between_joining(before: &[char], after: &[char]) -> bool {
+    let joining = |c: &&char| CodePointMapData::<JoiningType>::new().get(**c);
+    let first = before.iter().rev().find(|c| joining(c) != JoiningType::Transparent);
+    let second = after.iter().find(|c| joining(c) != JoiningType::Transparent);
+    first.is_some_and(|c| matches!(joining(&c), JoiningType::LeftJoining | JoiningType::DualJoining))
+        && second.is_some_and(|c| matches!(joining(&c), JoiningType::RightJoining | JoiningType::DualJoining))
+}
+
+/// Whether pictures stand on both sides that are drawn as one, as in families (Unicode Technical Standard 51).
+fn is_between_pictures(before: &[char], after: &[char]) -> bool {
+    let is_picture = |c: &char| CodePointSetData::new::<ExtendedPictographic>().contains(*c);
+    let is_modifier = |c: &char| *c == IN_COLOURS || ('\u{1f3fb}'..='\u{1f3ff}').contains(c);
+    before.iter().rev().find(|c| !is_modifier(c)).is_some_and(is_picture)
+        && after.first().is_some_and(is_picture)
+}
+
+/// Whether a character is drawn in colours where that is asked for. Digits are, too, with a mark that makes keys of them.
+fn is_emoji(c: char) -> bool {
+    !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c)
 }
 
 #[cfg(test)]
@@ -212,6 +323,112 @@ mod tests {
     }
 
     #[test]
+    fn words_of_every_script_pass_with_the_joiners_that_they_need() {
+        for name in [
+            "می\u{200c}خواهم",
+            "ශ්\u{200d}රී",
+            "क्\u{200d}ष",
+            "نام\u{200c}ها",
+            "Nguyễn",
+            "Zoë",
+            "שָׁלוֹם",
+            "ไทยที่",
+            "தமிழ்",
+            "日本語",
+            "한국어",
+            "x_X-1337",
+            "⚔\u{fe0f}",
+            "👩\u{200d}🚀",
+            "👩\u{1f3fd}\u{200d}🚀",
+        ] {
+            assert_eq!(check_user_name(name), Ok(name.nfkc().collect()), "{name}");
+            assert_eq!(check_channel_name(name), Ok(name.nfkc().collect()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_no_part_of_a_name() {
+        let unseen = [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{206f}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0061}',
+            '\u{e0100}',
+            '\u{e000}',
+            '\u{fdd0}',
+            '\u{ffff}',
+            '\u{1fffe}',
+            '\u{378}',
+            '\u{e01ff}',
+            '\u{10ffff}',
+        ];
+        for c in unseen {
+            assert!(check_user_name(&format!("al{c}ice")).is_err(), "{c:?}");
+            // One that ends a line is trimmed like a space.
+            for name in [format!("{c}alice"), format!("alice{c}"), c.to_string()] {
+                assert!(check_user_name(&name).is_err() || c.is_whitespace(), "{name:?}");
+                assert!(check_channel_name(&name).is_err() || c.is_whitespace(), "{name:?}");
+            }
+        }
+        // A joiner passes between letters that it parts, and nowhere else.
+        for name in
+            ["ab\u{200c}cd", "می\u{200c}", "\u{200d}🚀", "a\u{200d}🚀", "می\u{200c}\u{200c}خ", "1\u{fe0f}"]
+        {
+            assert!(check_user_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn marks_do_not_pile_up_over_the_neighbours() {
+        let piled = |count: u32| -> String {
+            std::iter::once('z').chain((0..count).filter_map(|n| char::from_u32(0x300 + n))).collect()
+        };
+        assert!(check_user_name(&piled(4)).is_ok());
+        assert!(matches!(check_user_name(&piled(5)), Err(NameError::Mark(_))));
+        assert_eq!(check_user_name("z\u{336}\u{336}"), Err(NameError::Mark('\u{336}')), "twice the same");
+        assert_eq!(check_user_name("\u{301}a"), Err(NameError::Mark('\u{301}')));
+        assert_eq!(check_channel_name("a \u{20dd}b"), Err(NameError::Mark('\u{20dd}')));
+        assert!(matches!(check_user_name(&format!("é{}", &piled(4)[1..])), Err(NameError::Mark(_))));
+    }
+
+    #[test]
+    fn what_looks_the_same_is_alike() {
+        for (one, other) in [
+            ("alice", "аlice"),
+            ("General", "general"),
+            ("Raid  night", "Raid night"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("⚔\u{fe0f} Raid", "⚔ Raid"),
+        ] {
+            assert!(same_look(&look(one), other) && same_look(&look(other), one), "{one} {other}");
+        }
+        assert!(!same_look(&look("alice"), "bob") && !same_look(&look("Lobby 1"), "Lobby 2"));
+    }
+
+    #[test]
     fn rules_are_enforced() {
         assert_eq!(check_user_name("  Zoë "), Ok("Zoë".to_owned()));
         assert_eq!(check_user_name(" "), Err(NameError::Empty));
@@ -234,6 +451,7 @@ mod tests {
                 prop_assert!(kept.chars().count() <= MAX_CHANNEL_NAME);
                 prop_assert_eq!(check_channel_name(&kept), Ok(kept.clone()));
                 prop_assert_eq!(folded(&kept), folded(&name));
+                prop_assert!(same_look(&look(&kept), &kept));
             }
         }
     }

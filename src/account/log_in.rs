@@ -263,7 +263,7 @@ impl Accounts {
         let name = check_user_name(&proof.name)?;
         // Whoever asks for one name after the other would learn who has an account, so that is a try like others.
         let counted = self.0.attempts.admit(None, visitor.from)?;
-        if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
+        if self.0.store.has_name_like(self.0.organization, &name)? {
             return Err(AccountError::NameTaken);
         }
         self.0.attempts.give_back(&counted);

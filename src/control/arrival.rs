@@ -52,7 +52,7 @@ impl<P: Peer> Control<P> {
         }) else {
             return;
         };
-        let (session, ssrc) = (member.session, member.ssrc);
+        let (session, ssrc, name) = (member.session, member.ssrc, member.name.clone());
         self.last_attachment += 1;
         let (sender, events) = mpsc::channel(EVENTS);
         let arrived = self.shared.clock.monotonic();
@@ -61,7 +61,7 @@ impl<P: Peer> Control<P> {
         let mut connection =
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
         connection.until = until;
-        let attached = Attached { session, attachment, ssrc, activity, arrived, parting };
+        let attached = Attached { session, name, attachment, ssrc, activity, arrived, parting };
         if let Some(replaced) = self.connections.insert(session, connection) {
             replaced.send_away(CloseCode::Replaced);
         }

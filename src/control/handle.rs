@@ -73,6 +73,7 @@ impl<P: Peer> Handle<P> {
         self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
         let (attached, events) = answer.await.map_err(|_| self.gone())??;
         logged_in.ssrc = attached.ssrc.0;
+        logged_in.name.clone_from(&attached.name);
         Ok(((attached, events), logged_in))
     }
 

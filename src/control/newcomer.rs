@@ -27,6 +27,8 @@ pub struct Newcomer<P> {
 pub struct Attached {
     /// Which.
     pub session: SessionId,
+    /// The name that others see.
+    pub name: String,
     /// Which connection of it: a later one has another number.
     pub attachment: u64,
     /// What its packets must carry.

@@ -10,8 +10,11 @@ mod voice;
 pub use account::Own;
 pub use view::imagined;
 
+use std::collections::BTreeSet;
+
 use super::{Actor, Asker, Change, Denied, Facts, Member, State};
 use crate::id::ChannelId;
+use crate::name::GUEST_MARK;
 use crate::protocol::call::{Live, On, Rights};
 use crate::protocol::operation::Operation;
 
@@ -105,7 +108,7 @@ impl State {
 
     /// Whether a session that has proven who it is can come in. One that is connected already is
     /// replaced, so it always can.
-    pub fn decide_arrival(&self, member: Member) -> Result<Change, Denied> {
+    pub fn decide_arrival(&self, mut member: Member) -> Result<Change, Denied> {
         let is_new = !self.members.contains_key(&member.session);
         if is_new && self.members.len() >= self.limits.sessions {
             let sessions = self.limits.sessions;
@@ -115,7 +118,24 @@ impl State {
                 Denied::Full(sessions)
             });
         }
+        if is_new && member.user.is_none() {
+            self.tell_apart(&mut member);
+        }
         Ok(Change::Arrive(Box::new(member)))
+    }
+
+    /// Gives a guest whose name looks like that of another one a number after it. No name has a mark but those of guests,
+    /// which begin with one, so the number is nobody's own.
+    fn tell_apart(&self, guest: &mut Member) {
+        let alike = self.members.values().filter(|other| other.user.is_none() && other.look == guest.look);
+        let number = |name: &str| {
+            let numbered = name.get(1..).and_then(|name| name.rsplit_once(GUEST_MARK));
+            numbered.map_or(1, |(_, number)| number.parse::<usize>().unwrap_or(1))
+        };
+        let taken: BTreeSet<usize> = alike.map(|other| number(&other.name)).collect();
+        if let Some(free) = (1..).find(|number| !taken.contains(number)).filter(|free| *free > 1) {
+            guest.name = format!("{}{GUEST_MARK}{free}", guest.name);
+        }
     }
 }
 

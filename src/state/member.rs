@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Class;
 use crate::id::{ApiKeyId, ChannelId, RoleId, SessionId, Ssrc, Timestamp, UserId};
+use crate::name::look;
 use crate::permission::Permissions;
 use crate::protocol::wire::MemberKind;
 
@@ -52,6 +53,8 @@ pub struct Member {
     pub user: Option<UserId>,
     /// The name others see.
     pub name: String,
+    /// What a guest's name looks like; empty for an account.
+    pub(super) look: String,
     /// Where it is: somewhere that it may see.
     pub channel: Option<ChannelId>,
     /// Doesn't want to be heard.
@@ -99,10 +102,12 @@ pub struct Member {
 impl Member {
     /// A session that just came, and has set nothing yet.
     pub fn new(session: SessionId, user: Option<UserId>, name: String, ssrc: Ssrc) -> Self {
+        let look = if user.is_none() { look(&name) } else { String::new() };
         Self {
             session,
             user,
             name,
+            look,
             channel: None,
             mute: false,
             deaf: false,

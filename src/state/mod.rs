@@ -69,7 +69,7 @@ pub struct Channel {
     pub id: ChannelId,
     /// The channel above; `None` at the top.
     pub parent: Option<ChannelId>,
-    /// Unique among its siblings when case is folded.
+    /// Unlike those of its siblings to whoever reads them, at least when it was given.
     pub name: String,
     /// For people; may be empty.
     pub description: String,

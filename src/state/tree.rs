@@ -3,7 +3,7 @@
 
 use super::{Actor, Asked, Channel, Event, Facts, Member, State};
 use crate::id::{ChannelId, SessionId};
-use crate::name::folded;
+use crate::name::{look, same_look};
 use crate::permission::{Overwrite, Permissions};
 use crate::protocol::call::Live;
 use crate::protocol::wire;
@@ -48,10 +48,10 @@ impl State {
         deepest.map_or(0, |deepest| deepest + 1 - above)
     }
 
-    /// Whether a channel other than `but` has this name below `parent`.
+    /// Whether a channel other than `but` has this name below `parent`, or one that looks like it.
     pub(super) fn has_sibling(&self, parent: Option<ChannelId>, name: &str, but: Option<ChannelId>) -> bool {
-        let name = folded(name);
-        self.children(parent).any(|child| Some(child.id) != but && folded(&child.name) == name)
+        let look = look(name);
+        self.children(parent).any(|child| Some(child.id) != but && same_look(&look, &child.name))
     }
 }
 

@@ -100,6 +100,17 @@ impl Store {
         self.look(|tables| find(tables, IndexKey::user_name(home, name), &tables.users))
     }
 
+    /// Whether an account has this name, or one that looks like it.
+    pub fn has_name_like(&self, home: OrganizationId, name: &str) -> Result<bool, ReadError> {
+        let look = crate::name::look(name);
+        self.look(|tables| {
+            let is_there =
+                |name: &str| tables.index.get(IndexKey::user_name(home, name).0).map(|id| id.is_some());
+            let kept = tables.looks.get((home.0, IndexKey::look_of(&look)))?.is_some();
+            Ok(kept || is_there(&look)? || is_there(name)?)
+        })
+    }
+
     /// A user by address, in whatever case.
     pub fn user_by_email(&self, home: OrganizationId, email: &str) -> Result<Option<User>, ReadError> {
         self.look(|tables| find(tables, IndexKey::email(home, email), &tables.users))

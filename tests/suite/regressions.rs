@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{self, PASSWORD, Process, TestServer, code, with};
+use crate::support::{self, PASSWORD, Process, TestServer, channel_id, code, eventually, with};
 use parlour::client::{Credentials, Trust, connect};
+use parlour::control::Actor;
 use parlour::id::SessionId;
-use parlour::protocol::wire::{self, Request, Response, request, response};
+use parlour::protocol::wire::{self, CreateChannel, CreateRole, Request, Response, request, response};
 use parlour::protocol::{ALPN, ErrorCode, decode, encode};
 use parlour::transport;
 
@@ -107,6 +108,50 @@ async fn names_that_imitate_others_are_refused() {
     for honest in ["Дмитрий", "Zoë", "李雷", "Ωmega9"] {
         root.create_user(honest, PASSWORD, "").await.unwrap();
     }
+}
+
+/// The same of channels beside each other, of roles, and of guests, of whom two of one name are told apart.
+#[tokio::test]
+async fn channels_roles_and_guests_do_not_imitate_each_other() {
+    let server = TestServer::with(&[("sessions.guests", "true")]).await;
+    let handle = server.server.handle();
+    let create = async |name: &str, parent: u64| {
+        let create = CreateChannel { name: name.to_owned(), parent, ..CreateChannel::default() };
+        handle.request(Actor::Operator, request::Body::CreateChannel(create)).await
+    };
+    let root = server.log_in("root").await;
+    create("Raid night", 0).await.unwrap();
+    for imitation in ["RAID NIGHT", "Rаid night", "Raid  night", "Ｒaid night"] {
+        assert_eq!(create(imitation, 0).await.unwrap_err().code(), ErrorCode::NameTaken, "{imitation}");
+    }
+    create("می\u{200c}خواهم", 0).await.unwrap();
+    assert_eq!(create("میخواهم", 0).await.unwrap_err().code(), ErrorCode::NameTaken);
+    // Elsewhere it is somebody else's matter.
+    create("Rаid night", channel_id(&root, "General").0).await.unwrap();
+    let role = CreateRole { name: "Оwner".to_owned(), rank: 5, ..CreateRole::default() };
+    let refused = handle.request(Actor::Operator, request::Body::CreateRole(role)).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NameTaken, "a role");
+
+    for imitation in ["alice", "аlice", "ALICE"] {
+        assert_eq!(code(with(&server, Credentials::guest(imitation, "test")).await), ErrorCode::NameTaken);
+    }
+    let mut guests = Vec::new();
+    for (name, seen) in
+        [("eve", "~eve"), ("eve", "~eve~2"), ("еve", "~еve~3"), ("EVE", "~EVE~4"), ("mallory", "~mallory")]
+    {
+        let guest = with(&server, Credentials::guest(name, "test")).await.unwrap();
+        assert_eq!(guest.logged_in().name, seen);
+        guests.push(guest);
+    }
+    let second = eventually("the second is seen", async || root.view().member(guests[1].id()).cloned()).await;
+    assert_eq!(second.name, "~eve~2", "others see it, too");
+    // A number that is free again is given again.
+    guests.remove(1).close().await;
+    eventually("she is gone", async || {
+        let guest = with(&server, Credentials::guest("eve", "test")).await.unwrap();
+        (guest.logged_in().name == "~eve~2").then_some(())
+    })
+    .await;
 }
 
 /// A wrong password was let in by Galene 0.96.2 where the right one was of another form.
