@@ -17,6 +17,7 @@ pub mod control;
 pub mod discovery;
 pub mod endpoint;
 pub mod feed;
+pub mod files;
 pub mod http;
 pub mod id;
 pub mod load;

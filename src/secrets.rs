@@ -2,12 +2,13 @@
 //! the database, or a backup of it, opens no session and holds no one-time code without them. They are apart from the
 //! server's identity, so that a new identity takes nothing from anybody.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use crate::files;
 
 /// Bytes of a key.
 pub const KEY: usize = 32;
@@ -86,27 +87,12 @@ fn key(path: PathBuf, damaged: fn(PathBuf) -> SecretsError) -> Result<(Key, bool
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; KEY];
             getrandom::fill(&mut key).map_err(|_| SecretsError::Random(path.clone()))?;
-            match write_private(&path, &key) {
+            match files::write(&path, &key) {
                 Ok(()) => Ok((Key(key), true)),
                 Err(source) => Err(SecretsError::File { path, source }),
             }
         }
         Err(source) => Err(SecretsError::File { path, source }),
-    }
-}
-
-/// Writes a file that only its owner may read: it is on disk when this returns, whole or not at all.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let partial = path.with_extension("partial");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&partial, path)?;
-    // The name is on disk when its directory is.
-    match path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => File::open(".")?.sync_all(),
     }
 }
 

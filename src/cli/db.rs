@@ -14,6 +14,7 @@ use super::operate::{Bar, LocalServer, is_running, now, open, print};
 use super::output::Output;
 use crate::admin::{Answer, Database, Request};
 use crate::client::RequestError;
+use crate::files;
 use crate::id::{JobId, Timestamp};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{self, request};
@@ -59,7 +60,8 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
-    /// Check every page (while the server is stopped), row, index entry and reference, and the audit trail.
+    /// Check every page (while the server is stopped), row, index entry and reference, and the audit trail. A file that
+    /// no server has open stays as it is.
     Verify {
         /// A file to check instead, such as a backup.
         file: Option<PathBuf>,
@@ -134,10 +136,10 @@ impl Db {
 
 fn init(local: &LocalServer, output: Output) -> anyhow::Result<()> {
     let (directory, path) = (local.directory()?, local.file()?);
-    if path.exists() {
+    if std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         bail!("{} is there already; `parlour db status` says what it is", path.display());
     }
-    crate::server::make_private(&directory)
+    files::make_directory(&directory)
         .with_context(|| format!("can't make the data directory {}", directory.display()))?;
     drop(Store::open(&path, now())?);
     output.line(format!("{} is made. Start the server with `parlour serve`.", path.display()));
@@ -255,7 +257,7 @@ async fn roll_back(local: &LocalServer, yes: bool, output: Output) -> anyhow::Re
 
 async fn put_back(local: &LocalServer, file: &Path, output: Output) -> anyhow::Result<()> {
     let path = must_be_stopped(local, "restore").await?;
-    crate::server::make_private(&local.directory()?)?;
+    files::make_directory(&local.directory()?)?;
     let bar = Bar::new(output);
     let replaced = restore(file, &path, now(), &mut |what| bar.show(&format!("checking {what}"), 0.5))?;
     bar.clear();
@@ -276,25 +278,14 @@ async fn verify(local: &LocalServer, file: Option<PathBuf>, output: Output) -> a
         }
         answer
     } else {
-        let is_other = file.is_some();
         let path = file.map_or_else(|| local.file(), Ok)?;
         let bar = Bar::new(output);
-        let (mut steps, began) = (0.0, now());
+        let mut steps = 0.0;
         let problems = verify_file(&path, &mut |what| {
             steps += 1.0;
             bar.show(&format!("checking {what}"), steps / 11.0);
         })?;
         bar.clear();
-        if problems.is_empty() && !is_other {
-            let store = open(&path)?;
-            keep_job(
-                &store,
-                JobKind::Verify,
-                began,
-                "pages, rows, index, references, audit trail".to_owned(),
-            )?;
-            store.note_verified(now())?;
-        }
         match problems.len() {
             0 => Answer {
                 text: format!("{} is whole: pages, rows, index, references and audit trail.", path.display()),
@@ -410,15 +401,13 @@ async fn export(local: &LocalServer, to: Option<PathBuf>, output: Output) -> any
 }
 
 fn write_export(path: &Path, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     let store = open(path)?;
     let Some(to) = to else {
         store.export(&mut BufWriter::new(io::stdout().lock()), now())?;
         return Ok(());
     };
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
-    let file =
-        file.with_context(|| format!("can't make {}; choose a file that isn't there yet", to.display()))?;
+    let file = files::create(to)
+        .with_context(|| format!("can't make {}; choose a file that isn't there yet", to.display()))?;
     let mut out = BufWriter::new(file);
     let rows = store.export(&mut out, now())?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
@@ -429,7 +418,7 @@ fn write_export(path: &Path, to: Option<&Path>, output: Output) -> anyhow::Resul
 
 async fn import(local: &LocalServer, file: &Path, output: Output) -> anyhow::Result<()> {
     let path = must_be_stopped(local, "import").await?;
-    crate::server::make_private(&local.directory()?)?;
+    files::make_directory(&local.directory()?)?;
     let input = File::open(file).with_context(|| format!("can't read {}", file.display()))?;
     let rows = Store::import(&path, &mut BufReader::new(input), now())?;
     output.line(format!("{} holds the {rows} rows of {}.", path.display(), file.display()));

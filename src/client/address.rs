@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use crate::protocol::DEFAULT_PORT;
 
@@ -27,7 +27,7 @@ pub enum AddressError {
 pub struct Address {
     /// The user's name.
     pub user: Option<String>,
-    /// Name or IP address of the host; IPv6 without brackets.
+    /// Name or IP address of the host: in lower case, as IDNA encodes it, without a final dot; IPv6 without brackets.
     pub host: String,
     /// UDP port.
     pub port: u16,
@@ -69,9 +69,13 @@ impl FromStr for Address {
         if url.password().is_some() {
             return Err(AddressError::Password);
         }
-        let host =
-            url.host_str().filter(|host| !host.is_empty()).ok_or(AddressError::Host(text.to_owned()))?;
         let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let host = match url.host() {
+            Some(Host::Ipv6(ip)) => Some(ip.to_canonical().to_string()),
+            Some(host) => canonical(&decode(&host.to_string())),
+            None => None,
+        };
+        let host = host.ok_or_else(|| AddressError::Host(text.to_owned()))?;
         let user = decode(url.username());
         let path = url.path().trim_start_matches('/');
         let (first, below) = path.split_once('/').unwrap_or((path, ""));
@@ -83,11 +87,22 @@ impl FromStr for Address {
         let channel = decode(path).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
         Ok(Self {
             user: (!user.is_empty()).then_some(user),
-            host: decode(host.trim_start_matches('[').trim_end_matches(']')),
+            host,
             port: url.port().unwrap_or(DEFAULT_PORT),
             organization,
             channel,
         })
+    }
+}
+
+/// A host's name in the one form that it has here, however it is written: as IDNA encodes it (Unicode Technical Standard
+/// 46), in lower case, without the dot that may end it. Nothing for what is no name of a host.
+fn canonical(host: &str) -> Option<String> {
+    let host = host.strip_suffix(['.', '\u{3002}']).unwrap_or(host);
+    match Host::parse(host).ok()? {
+        Host::Domain(name) => (!name.split('.').any(str::is_empty)).then_some(name),
+        Host::Ipv4(ip) => Some(ip.to_string()),
+        Host::Ipv6(ip) => Some(ip.to_canonical().to_string()),
     }
 }
 
@@ -137,6 +152,32 @@ mod tests {
         assert_eq!(address.to_string(), "parlour://localhost");
         let address: Address = "demo@[::1]:5000/Alpha Squad".parse().unwrap();
         assert_eq!((address.server().as_str(), address.channel.as_str()), ("[::1]:5000", "Alpha Squad"));
+    }
+
+    #[test]
+    fn a_host_has_one_name_however_it_is_written() {
+        for (written, host) in [
+            ("Example.ORG", "example.org"),
+            ("example.org.", "example.org"),
+            ("EXAMPLE.org.:5000", "example.org"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("B\u{dc}CHER.example.", "xn--bcher-kva.example"),
+            ("bu\u{308}cher.example", "xn--bcher-kva.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("parlour://b%C3%BCcher.example", "xn--bcher-kva.example"),
+            ("b\u{fc}cher\u{3002}example\u{3002}", "xn--bcher-kva.example"),
+            ("my_server", "my_server"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("[2001:DB8:0::1]", "2001:db8::1"),
+            ("[::ffff:192.0.2.7]", "192.0.2.7"),
+        ] {
+            let address: Address = written.parse().unwrap();
+            assert_eq!(address.host, host, "{written}");
+            assert_eq!(address.to_string().parse(), Ok(address), "{written}");
+        }
+        for wrong in [".", "..", "a..b.", "exa mple", "parlour://%00"] {
+            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
@@ -12,7 +11,8 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CredentialStore, Credentials, DeviceSecret, lasts};
+use super::{Address, CredentialStore, Credentials, DeviceSecret, lasts};
+use crate::files;
 use crate::id::Fingerprint;
 use crate::protocol::wire::LoggedIn;
 
@@ -162,6 +162,24 @@ struct Contents {
     servers: BTreeMap<String, Known>,
 }
 
+/// The same with each server under its one name: before, a server had an entry for each way to write its host. Of several the
+/// one with a log-in is kept. One whose fingerprint differs isn't the same server to us, and stays under the name it has.
+fn with_one_name(contents: Contents) -> Contents {
+    let name_of =
+        |written: &str| written.parse().map_or_else(|_| written.to_owned(), |one: Address| one.home());
+    let (mut servers, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        contents.servers.into_iter().partition(|(written, _)| name_of(written) == *written);
+    for (written, known) in others {
+        let name = name_of(&written);
+        match servers.get(&name) {
+            Some(other) if other.fingerprint != known.fingerprint => drop(servers.insert(written, known)),
+            Some(other) if other.is_logged_in() || !known.is_logged_in() => (),
+            _ => drop(servers.insert(name, known)),
+        }
+    }
+    Contents { servers, ..contents }
+}
+
 /// The servers that are known, by `host:port`, and organizations on them other than the first, by `host:port/+tag`.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -185,7 +203,7 @@ impl Profile {
             Err(source) => return Err(ProfileError::File { path, source }),
         };
         match toml::from_str(&text) {
-            Ok(contents) => Ok(Self { path, contents }),
+            Ok(contents) => Ok(Self { path, contents: with_one_name(contents) }),
             Err(error) => Err(ProfileError::Damaged { problem: error.to_string(), path }),
         }
     }
@@ -223,11 +241,10 @@ impl Profile {
 
     fn save(&self) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        files::make_directory(directory)?;
         let text = toml::to_string(&self.contents).map_err(io::Error::other)?;
         let partial = self.path.with_extension(format!("partial-{}", std::process::id()));
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = files::create_over(&partial)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, &self.path)
@@ -239,6 +256,28 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_server_has_one_entry_however_its_name_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let written = |name: &str, fingerprint: u8, token: &str| {
+            let fingerprint = Fingerprint([fingerprint; 32]);
+            format!("[servers.\"{name}\"]\nfingerprint = \"{fingerprint}\"\ntoken = \"{token}\"\n")
+        };
+        let text = [
+            written("Example.org:4848", 1, ""),
+            written("example.org.:4848", 1, "0102"),
+            written("example.org:4848/+raid", 1, "03"),
+            written("OTHER.example:4848", 2, "04"),
+        ];
+        fs::write(directory.path().join(FILE), text.concat()).unwrap();
+        let profile = Profile::load(directory.path()).unwrap();
+        let names: Vec<_> = profile.contents.servers.keys().map(String::as_str).collect();
+        assert_eq!(names, ["example.org:4848", "example.org:4848/+raid", "other.example:4848"]);
+        assert!(profile.known("example.org:4848").unwrap().is_logged_in(), "the log-in isn't lost");
+        let address: Address = "EXAMPLE.ORG.".parse().unwrap();
+        assert_eq!(profile.pinned(&address.server()), Some(Fingerprint([1; 32])));
+    }
 
     #[test]
     fn what_is_remembered_is_read_and_private() {

@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::files;
 use crate::id::Fingerprint;
-use crate::secrets;
 
 /// File of the certificate in the data directory.
 const CERTIFICATE: &str = "identity.crt";
@@ -57,15 +57,22 @@ impl Identity {
     /// Loads the identity from the data directory, or makes it when there is none.
     pub fn load_or_create(directory: &Path) -> Result<Self, IdentityError> {
         let (certificate, key) = (directory.join(CERTIFICATE), directory.join(KEY));
-        match (certificate.exists(), key.exists()) {
-            (true, true) => Self::load(&certificate, &key),
-            (false, false) => {
+        match Self::files(directory).as_slice() {
+            [_, _] => Self::load(&certificate, &key),
+            [] => {
                 create(&certificate, &key)?;
                 Self::load(&certificate, &key)
             }
-            (true, false) => Err(IdentityError::Half { path: key }),
-            (false, true) => Err(IdentityError::Half { path: certificate }),
+            [there, ..] if *there == certificate => Err(IdentityError::Half { path: key }),
+            [..] => Err(IdentityError::Half { path: certificate }),
         }
+    }
+
+    /// Those of its two files that are in the data directory.
+    pub fn files(directory: &Path) -> Vec<PathBuf> {
+        let mut files = vec![directory.join(CERTIFICATE), directory.join(KEY)];
+        files.retain(|file| file.exists());
+        files
     }
 
     fn load(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
@@ -109,8 +116,7 @@ fn create(certificate: &Path, key: &Path) -> Result<(), IdentityError> {
 
 /// Writes a file that only its owner may read, whole or not at all.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), IdentityError> {
-    secrets::write_private(path, text.as_bytes())
-        .map_err(|source| IdentityError::File { path: path.into(), source })
+    files::write(path, text.as_bytes()).map_err(|source| IdentityError::File { path: path.into(), source })
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audio::end_stream;
+use crate::files;
 use crate::id::{ChannelId, RecordingId, SessionId, Timestamp};
 
 /// The file's name, and that of the next version until it is whole.
@@ -66,7 +66,7 @@ impl About {
     /// Puts it into a recording's directory, whole or not at all.
     pub(super) fn save(&self, directory: &Path) -> io::Result<()> {
         let next = directory.join(NEXT);
-        let mut file = options().create(true).truncate(true).write(true).open(&next)?;
+        let mut file = files::create_over(&next)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
@@ -101,13 +101,6 @@ impl About {
             }
         });
     }
-}
-
-/// How files of recordings are made: nobody else may read them.
-pub(super) fn options() -> fs::OpenOptions {
-    let mut options = File::options();
-    options.mode(0o600);
-    options
 }
 
 /// The size of a file; none when it isn't there.

@@ -15,14 +15,14 @@ mod shared;
 mod tap;
 mod writer;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::files;
 use crate::id::{ChannelId, RecordingId, SessionId, Ssrc, Timestamp};
 use ledger::{Entry, Ledger, Names, Phase};
 use shared::Shared;
@@ -107,7 +107,7 @@ impl Recordings {
     /// Makes a recording's directory, and starts the writer if it isn't there yet.
     fn prepare(&self, about: &About) -> io::Result<()> {
         let directory = self.shared.directory_of(about.id);
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        files::make_directory(&directory)?;
         about.save(&directory)?;
         let weight = about.weigh(&directory);
         let mut ledger = self.shared.ledger();

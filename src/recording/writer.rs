@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::about::options;
 use super::error::EndedBy;
 use super::ledger::{Names, Phase};
 use super::shared::Shared;
 use super::tap::{Message, QUEUE};
 use crate::audio::{OggTrack, SAMPLE_RATE};
+use crate::files;
 use crate::id::{FlowId, RecordingId, SessionId, Ssrc};
 use crate::protocol::{OPUS_PAYLOAD_TYPE, VoicePacket};
 
@@ -318,6 +318,6 @@ fn append(shared: &Shared, id: RecordingId, index: usize, path: &Path, bytes: &[
     if !shared.ledger().reserve(id, index, bytes.len() as u64, shared.quota) {
         return Err(Stop::Quota);
     }
-    options().create(true).append(true).open(path)?.write_all(bytes)?;
+    files::append(path)?.write_all(bytes)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Copies of the database: made while it runs, kept for days and weeks, put back when needed.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,14 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
 use super::error::{BackupError, Failed, OpenError, ReadError};
-use super::file::{guarded, open_file, partial, put_in_place, stamp};
+use super::file::{guarded, look_at_file, open_file, stamp};
 use super::handle::Store;
 use super::migrate;
 use super::open::By;
 use super::table::{META_LAST_BACKUP, META_LAST_VERIFY, SCHEMA};
 use super::verify::verify_file;
 use super::write::Write;
+use crate::files;
 use crate::id::Timestamp;
 
 /// Backups that are kept: the newest of each of so many days, and of so many weeks.
@@ -70,16 +71,16 @@ impl Store {
         let snapshot = self.latest.load_full().ok_or(ReadError::Reopening)?;
         let of_file = |source| BackupError::Write { path: to.into(), source };
         if let Some(directory) = to.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            fs::create_dir_all(directory).map_err(of_file)?;
+            files::make_directory(directory).map_err(of_file)?;
         }
-        let partial = partial(to);
+        let partial = files::partial(to);
         let _ = fs::remove_file(&partial);
         let copied = copy(&snapshot, &partial, progress);
         if let Err(error) = copied {
             let _ = fs::remove_file(&partial);
             return Err(error);
         }
-        put_in_place(&partial, to).map_err(of_file)?;
+        files::put_in_place(&partial, to).map_err(of_file)?;
         // The copy is there whether this is written or not.
         if let Err(error) = self.run(By::server(now), note(META_LAST_BACKUP, now)) {
             tracing::warn!(%error, "the time of the backup isn't noted");
@@ -171,10 +172,11 @@ pub fn restore(
     let of_file = |source| RestoreError::Open(OpenError::File { path: backup.into(), source });
     let candidate = path.with_extension("restoring");
     progress("copying");
-    fs::copy(backup, &candidate).map_err(of_file)?;
+    let copy = || io::copy(&mut File::open(backup)?, &mut files::create_over(&candidate)?);
+    copy().map_err(of_file)?;
     let outcome = check(&candidate, backup, progress).and_then(|()| {
         let replaced = set_aside(path, "replaced", now)?;
-        let moved = put_in_place(&candidate, path);
+        let moved = files::put_in_place(&candidate, path);
         moved.map_err(|source| RestoreError::Move { path: path.into(), source })?;
         Ok(replaced)
     });
@@ -251,7 +253,7 @@ pub fn compact(path: &Path) -> Result<(u64, u64), OpenError> {
 
 /// The schema of a file that nobody has open, and what ran on it; changes nothing.
 pub fn peek(path: &Path) -> Result<(u64, Vec<migrate::Applied>, Vec<migrate::Pending>), OpenError> {
-    let database = open_file(path, false)?;
+    let database = look_at_file(path)?;
     let read = |error: ReadError| OpenError::read(path, error);
     let schema = migrate::schema(&database).map_err(read)?.unwrap_or(0);
     let applied = migrate::applied(&database).map_err(read)?;

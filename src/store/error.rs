@@ -18,6 +18,14 @@ pub enum OpenError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// There is no database, or nothing in its file, and none may be made.
+    #[error("{} {state}: put a backup back with `parlour db restore`, make a new database with `parlour db init`, or name another place with --data-dir", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// That it isn't there, or is empty.
+        state: &'static str,
+    },
     /// Another process has it open.
     #[error("another Parlour has {} open; stop it first, or choose another place with --data-dir", .0.display())]
     InUse(PathBuf),

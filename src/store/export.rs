@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::{OpenError, ReadError};
-use super::file::{open_file, put_in_place};
+use super::file::open_file;
 use super::handle::Store;
 use super::migrate;
 use super::open::{By, Open};
@@ -15,6 +15,7 @@ use super::record::list::every_record;
 use super::record::{self, Favourite, SERVER, Setting, SubjectKind, Verb};
 use super::row::Record;
 use super::table::{SCHEMA, Tables};
+use crate::files;
 use crate::id::{ChannelId, OrganizationId, Timestamp, UserId};
 
 macro_rules! lines {
@@ -177,7 +178,7 @@ impl Store {
         let outcome = load(&partial, input, now);
         match outcome {
             Ok(rows) => {
-                put_in_place(&partial, path)?;
+                files::put_in_place(&partial, path)?;
                 Ok(rows)
             }
             Err(error) => {

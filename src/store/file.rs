@@ -1,14 +1,15 @@
 //! The database's file: opened, copied, and given its place.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database};
 
 use super::caught::catch;
 use super::error::{BackupError, OpenError};
+use super::overlay::Overlay;
+use crate::files;
 use crate::id::Timestamp;
 
 /// File of the database in the data directory.
@@ -20,17 +21,39 @@ pub const BACKUPS: &str = "backups";
 /// Memory for pages, in bytes. redb's own default of a gigabyte would make a small box swap.
 const CACHE: usize = 256 * 1024 * 1024;
 
-/// Opens the file, readable to its owner only.
+/// Opens the file. One that isn't there, or holds nothing, is made where `create` says so, readable to its owner only.
 pub(super) fn open_file(path: &Path, create: bool) -> Result<Database, OpenError> {
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| OpenError::File { path: path.into(), source })?;
+    let mut opened = File::options().read(true).write(true).open(path);
+    if create && opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        opened = files::create(path);
+    }
+    let file = checked(path, opened, create)?;
     guarded(path, || builder().create_file(file).map_err(|error| OpenError::of(path, error)))
+}
+
+/// Opens the file of a database that nobody has open, to look at it: what is written to it, were it by a repair, stays in
+/// memory, and the file what it is.
+pub(super) fn look_at_file(path: &Path) -> Result<Database, OpenError> {
+    let file = checked(path, File::open(path), false)?;
+    guarded(path, || {
+        let overlay = Overlay::over(file).map_err(|error| OpenError::of(path, error))?;
+        builder().create_with_backend(overlay).map_err(|error| OpenError::of(path, error))
+    })
+}
+
+/// The file, unless it holds nothing where it may not be begun anew.
+fn checked(path: &Path, opened: io::Result<File>, create: bool) -> Result<File, OpenError> {
+    let of_file = |source| OpenError::File { path: path.into(), source };
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::Missing { path: path.into(), state: "isn't there" });
+        }
+        opened => opened.map_err(of_file)?,
+    };
+    if !create && file.metadata().map_err(of_file)?.len() == 0 {
+        return Err(OpenError::Missing { path: path.into(), state: "is empty" });
+    }
+    Ok(file)
 }
 
 /// Does something with a file that may be damaged, on which redb may panic.
@@ -45,41 +68,13 @@ pub(super) fn builder() -> Builder {
     builder
 }
 
-/// Where a file is written before it has its name.
-pub(super) fn partial(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    to.with_file_name(name)
-}
-
-/// Makes a finished file durable and gives it its name, over whatever has it.
-pub(super) fn put_in_place(finished: &Path, to: &Path) -> io::Result<()> {
-    File::open(finished)?.sync_all()?;
-    fs::rename(finished, to)?;
-    sync_directory(to)
-}
-
-fn sync_directory(of: &Path) -> io::Result<()> {
-    match of.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
-/// Copies a file whole, durably, readable to its owner only.
-fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
-    let partial = partial(to);
-    fs::copy(from, &partial)?;
-    put_in_place(&partial, to)
-}
-
 /// Keeps a file as it is before a migration; nobody writes to it meanwhile, as the caller has it open.
 pub(super) fn before_migration(path: &Path, schema: u64, now: Timestamp) -> Result<PathBuf, BackupError> {
     let directory = path.parent().unwrap_or(Path::new(".")).join(BACKUPS);
     let to = directory.join(format!("before-schema-{}-{}.redb", schema + 1, stamp(now)));
     let keep = || {
-        fs::create_dir_all(&directory)?;
-        copy_file(path, &to)
+        files::make_directory(&directory)?;
+        files::copy(path, &to)
     };
     keep().map_err(|source| BackupError::Write { path: to.clone(), source })?;
     Ok(to)

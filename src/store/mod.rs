@@ -15,6 +15,7 @@ mod index;
 mod lazy;
 mod migrate;
 mod open;
+mod overlay;
 mod read;
 mod record;
 mod row;

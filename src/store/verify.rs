@@ -9,7 +9,7 @@ use redb::{Database, ReadableDatabase};
 
 use super::caught::catch;
 use super::error::{OpenError, ReadError};
-use super::file::{guarded, open_file};
+use super::file::{guarded, look_at_file};
 use super::handle::Store;
 use super::index::IndexKey;
 use super::lazy::Readable;
@@ -47,10 +47,10 @@ impl Store {
     }
 }
 
-/// Checks a file that nobody has open: its pages against their checksums, and then every row of it. An
-/// older schema's rows are not looked at, as migrating them will.
+/// Checks a file that nobody has open, and writes nothing to it: its pages against their checksums, and then every row
+/// of it. An older schema's rows are not looked at, as migrating them will.
 pub fn verify_file(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Problem>, OpenError> {
-    let mut database = open_file(path, false)?;
+    let mut database = look_at_file(path)?;
     guarded(path, || verify_database(&mut database, progress).map_err(|error| OpenError::read(path, error)))
 }
 
@@ -63,7 +63,8 @@ pub(super) fn verify_database(
     match database.check_integrity() {
         Ok(true) => (),
         Ok(false) => problems.push(Problem(
-            "pages were not as their checksums say; what could be repaired is repaired".to_owned(),
+            "pages are not as their checksums say; what can be repaired is repaired when the file is opened"
+                .to_owned(),
         )),
         Err(error) => {
             problems.push(Problem(format!("pages are damaged: {error}")));

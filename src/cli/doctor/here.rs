@@ -16,17 +16,15 @@ use super::report::Report;
 use super::way;
 use crate::admin::{Database, Request};
 use crate::config::Config;
-use crate::endpoint::{Identity, ask_local, own_certificate};
+use crate::endpoint::{Identity, RENEWAL, ask_local, own_certificate};
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
 use crate::secrets::{KEY, SEALING, TOKENS};
+use crate::server::{is_copy, left_behind};
 use crate::store::STORE_FILE;
 
 /// Room below which a disk is about to be full: a backup of a large database, and then some.
 const ROOM: u64 = 256 * 1024 * 1024;
-
-/// Time in which a certificate's renewal should have happened.
-const RENEWAL: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -127,7 +125,16 @@ fn data_directory(directory: &Path, report: &mut Report) {
 async fn database(config: &Config, report: &mut Report) {
     const WHAT: &str = "database";
     let directory = config.data_dir();
-    if !directory.join(STORE_FILE).exists() {
+    let holds_something = fs::metadata(directory.join(STORE_FILE)).is_ok_and(|file| file.len() > 0);
+    if let Some(left) = left_behind(&directory).filter(|_| !holds_something) {
+        let backup = if is_copy(&left) { left.display().to_string() } else { "FILE".to_owned() };
+        let found = format!("it isn't there or is empty, and {} says that there was one", left.display());
+        let advice = format!(
+            "put a backup back with `parlour db restore {backup}`, or make a new database with `parlour db init`"
+        );
+        return report.bad(WHAT, found, &advice);
+    }
+    if !holds_something {
         let advice = "start the server with `parlour serve`, which makes one, or put a backup back with `parlour db restore FILE`";
         return report.notice(WHAT, "there is none yet", advice);
     }

@@ -40,7 +40,7 @@ use history::{has_tables, record};
 
 /// What may happen to a file that is opened.
 pub struct Opening<'a> {
-    /// Make the file when it isn't there.
+    /// Make the file when it isn't there, and fill it when it is empty.
     pub create: bool,
     /// Bring an older file to the present schema, after a backup; otherwise it is refused.
     pub migrate: bool,
@@ -146,6 +146,9 @@ pub(super) fn prepare(
         if has_tables(database).map_err(read)? {
             let problem = "it holds the tables of another program".to_owned();
             return Err(OpenError::Damaged { path: path.into(), problem });
+        }
+        if !opening.create {
+            return Err(OpenError::Missing { path: path.into(), state: "is empty" });
         }
         return seed::seed(database, now).map_err(read);
     };
