@@ -1,10 +1,12 @@
 //! Start and stop of the server, in order and in one place.
 
+mod directory;
+
+pub(crate) use directory::{is_copy, left_behind};
+
 use std::convert::Infallible;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use crate::endpoint::{
     LinkPeer, LocalSocket, raise_files,
 };
 use crate::http::{self, Http, HttpError, Parts};
-use crate::id::{Fingerprint, Timestamp};
+use crate::id::{Fingerprint, Moment, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::wire::{self, request, response};
 use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
@@ -55,6 +57,16 @@ pub enum StartError {
     /// The database can't be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// There is no database where there was one.
+    #[error("{} {state}, and {} says that there was a database: put a backup back with `parlour db restore {}`, or make a new database with `parlour db init`", path.display(), left.display(), backup(left))]
+    Lost {
+        /// The database's file.
+        path: PathBuf,
+        /// That it isn't there, or is empty.
+        state: &'static str,
+        /// What is there in its stead.
+        left: PathBuf,
+    },
     /// The identity can't be loaded or made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -81,6 +93,11 @@ pub enum StartError {
     First(#[from] Refused),
 }
 
+/// What to put back.
+fn backup(left: &Path) -> String {
+    if is_copy(left) { left.display().to_string() } else { "FILE".to_owned() }
+}
+
 /// A running server. Dropping it without [`Server::stop`] ends it without a farewell.
 #[derive(Debug)]
 pub struct Server {
@@ -92,6 +109,8 @@ pub struct Server {
     endpoint: JoinHandle<()>,
     http: Option<JoinHandle<Result<(), HttpError>>>,
     stop_http: oneshot::Sender<()>,
+    watched: Arc<Certificates>,
+    claim_kept: Option<JoinHandle<()>>,
     local: Option<JoinHandle<()>>,
     maintenance: JoinHandle<()>,
     certificates: JoinHandle<()>,
@@ -104,6 +123,9 @@ const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duratio
 
 /// How often it is looked whether a certificate has to be renewed, or was replaced.
 const CERTIFICATES: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the wall clock was set, and what is taken for that.
+const CLOCK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 /// Wait after an e-mail that wasn't taken: at first, and the longest.
 const POST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
@@ -129,7 +151,7 @@ impl Server {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let directory = config.data_dir();
-        make_private(&directory)
+        directory::prepare(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let post = Post::new(config)?;
         let store = Arc::new(open_store(config, listen, clock.wall()).await?);
@@ -146,6 +168,8 @@ impl Server {
         let organizations = Organizations::start(store, settings, clock)?;
         let handle = organizations.first().clone();
         let claim = first_claim(&handle).await?;
+        let now = handle.clock().now();
+        let claim_kept = claim.clone().map(|claim| tokio::spawn(keep_claim(handle.clone(), claim, now)));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = endpoint.run(organizations.clone(), limits, welcome(config), async {
             // An error means that the server was dropped, which ends it, too.
@@ -166,6 +190,7 @@ impl Server {
             }
         };
         let maintenance = tokio::spawn(maintain(handle.clone(), config.backup_hours()));
+        let watched = Arc::clone(&certificates);
         let certificates = tokio::spawn(async move {
             let mut due = tokio::time::interval(CERTIFICATES);
             loop {
@@ -184,6 +209,8 @@ impl Server {
             endpoint: tokio::spawn(serving),
             http,
             stop_http,
+            watched,
+            claim_kept,
             local,
             maintenance,
             certificates,
@@ -205,6 +232,12 @@ impl Server {
     /// The claim code that was made at this start, when the server has no administrator yet.
     pub fn claim(&self) -> Option<&wire::ClaimCode> {
         self.claim.as_ref()
+    }
+
+    /// Takes what may change while it runs from the settings as they are now: the certificate for browsers, which is read
+    /// anew.
+    pub fn reload(&self, config: &Config) {
+        self.watched.read_anew(config.certificate());
     }
 
     /// The way to the control thread of its first organization.
@@ -240,8 +273,9 @@ impl Server {
         // The goodbyes get on their way before the connections are closed over them.
         tokio::time::sleep(Duration::from_millis(50)).await;
         // Each holds the database until it has ended, not just until it is told to.
-        for task in
-            [Some(self.maintenance), Some(self.certificates), self.post, self.local].into_iter().flatten()
+        for task in [Some(self.maintenance), Some(self.certificates), self.claim_kept, self.post, self.local]
+            .into_iter()
+            .flatten()
         {
             task.abort();
             let _ = task.await;
@@ -294,6 +328,8 @@ impl Alone {
 /// Opens the database, and migrates an older one, which can take a while: who asks meanwhile is told so.
 async fn open_store(config: &Config, listen: &[SocketAddr], now: Timestamp) -> Result<Store, StartError> {
     let (path, migrate) = (config.data_dir().join(STORE_FILE), config.migrate());
+    let left = left_behind(&config.data_dir());
+    let create = left.is_none();
     let (tell, told) = watch::channel(String::new());
     let opening = tokio::task::spawn_blocking(move || {
         let progress = |what: &str, done: f64| {
@@ -301,12 +337,15 @@ async fn open_store(config: &Config, listen: &[SocketAddr], now: Timestamp) -> R
             tracing::info!("{words}");
             tell.send_replace(words);
         };
-        let opening = Opening { migrate, progress: &progress, ..Opening::default() };
+        let opening = Opening { create, migrate, progress: &progress };
         Store::open_with(&path, now, &opening)
     });
     tokio::select! {
         opened = opening => match opened {
-            Ok(opened) => Ok(opened?),
+            Ok(opened) => opened.map_err(|error| match (error, left) {
+                (OpenError::Missing { path, state }, Some(left)) => StartError::Lost { path, state, left },
+                (error, _) => error.into(),
+            }),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         },
         never = wait_with(config, listen, told) => match never {},
@@ -404,6 +443,7 @@ fn parts(
         intake: intake.clone(),
         certificates: Arc::clone(certificates),
         metrics_token: config.metrics_token(),
+        trusted_proxies: config.trusted_proxies(),
         sends_emails: sends_emails(config),
         bounds: limits.places,
         files,
@@ -416,21 +456,33 @@ fn sends_emails(config: &Config) -> bool {
     !config.mail_server().is_empty()
 }
 
-/// Makes the directory, for its owner only. One that others may read is closed to them.
-pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let permissions = fs::metadata(directory)?.permissions();
-    if permissions.mode() & 0o077 != 0 {
-        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
 /// A new claim code while there is no administrator; the code of an earlier start is good no more,
 /// since nobody can read it again.
 async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
     let accounts = handle.accounts();
     if accounts.has_administrator()? { Ok(None) } else { Ok(Some(accounts.new_claim_code().await?)) }
+}
+
+/// Has the first claim code last for its time, whatever the wall clock is set to meanwhile.
+async fn keep_claim(handle: Handle<LinkPeer>, claim: wire::ClaimCode, made: Moment) {
+    let (clock, mut seen, mut next) = (handle.clock(), made, made.monotonic + CLOCK.0);
+    let life = Timestamp(claim.expires_ms).since(made.wall);
+    loop {
+        clock.until(next).await;
+        let now = clock.now();
+        next = now.monotonic + CLOCK.0;
+        let left = life.saturating_sub(now.monotonic.saturating_sub(made.monotonic));
+        let expected = seen.wall.plus(now.monotonic.saturating_sub(seen.monotonic));
+        if left.is_zero() || expected.since(now.wall).max(now.wall.since(expected)) > CLOCK.1 {
+            match handle.accounts().keep_claim_code(&claim.code, left).await {
+                Ok(()) if left.is_zero() => return,
+                Ok(()) => seen = now,
+                Err(error) => {
+                    tracing::warn!(%error, "the claim code may end too early or too late, as the clock was set");
+                }
+            }
+        }
+    }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -13,7 +13,7 @@ use super::output::{Output, paint, styled};
 use crate::config::{Config, Sources};
 use crate::protocol::DEFAULT_PORT;
 use crate::server::Server;
-use crate::telemetry;
+use crate::telemetry::Log;
 
 /// Accounts of a demonstration, all with the password below.
 pub(super) const DEMO_USERS: [(&str, &str); 4] =
@@ -54,13 +54,15 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let config = Config::load(&self.sources())?;
-        telemetry::init(&config.log(), config.log_format() == "json")?;
+        let log = Log::init(&config.log(), config.log_format() == "json")?;
         // Huge pages round the memory of many small connections up by a fifth; without the wish granted
         // it only takes more.
         let _ = rustix::thread::disable_transparent_huge_pages(true);
         let by_default = config.listens_by_default();
         let listen = self.listen_on(&config)?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let has_terminal = std::io::stdout().is_terminal();
         let server = Server::start(&config, &listen, by_default).await?;
         if self.demo {
             for (name, role) in DEMO_USERS {
@@ -75,15 +77,41 @@ impl Serve {
             "claim_code": server.claim().filter(|_| !self.demo).map(|claim| &claim.code),
             "data_dir": config.data_dir(),
         }));
-        tokio::select! {
-            _ = terminate.recv() => (),
-            _ = tokio::signal::ctrl_c() => (),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = tokio::signal::ctrl_c() => break,
+                _ = hang_up.recv() => {
+                    // A terminal that was closed takes what was started in it along.
+                    if has_terminal && !std::io::stdout().is_terminal() {
+                        break;
+                    }
+                    self.reload(&server, &log);
+                }
+            }
         }
         output.line("Stopping: telling everyone, finishing what is queued.");
         server.stop().await;
         output.line("Stopped.");
         output.object(&json!({ "event": "stopped" }));
         Ok(())
+    }
+
+    /// Takes up what has changed in the settings and may change while the server runs. What can't be read changes nothing.
+    fn reload(&self, server: &Server, log: &Log) {
+        match Config::load(&self.sources()) {
+            Ok(config) => {
+                server.reload(&config);
+                match log.set_filter(&config.log()) {
+                    Ok(()) => tracing::info!(
+                        log = %config.log(),
+                        "the log's filter and the certificate were read anew; other settings take effect at the next start"
+                    ),
+                    Err(error) => tracing::error!(%error, "the log's filter stays what it was"),
+                }
+            }
+            Err(error) => tracing::error!(%error, "the settings stay what they were"),
+        }
     }
 
     fn sources(&self) -> Sources {

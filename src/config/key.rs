@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
+use super::network::Network;
+
 /// The port of a server that was told none. The protocol's, which this room can't import.
 pub(super) const DEFAULT_PORT: u16 = 4848;
 
@@ -27,6 +29,8 @@ pub enum Kind {
     Switch,
     /// One or more `ADDRESS:PORT`, in the environment separated by commas.
     Addresses,
+    /// Any number of `ADDRESS` or `ADDRESS/BITS`, in the environment separated by commas.
+    Networks,
 }
 
 impl fmt::Display for Kind {
@@ -39,6 +43,7 @@ impl fmt::Display for Kind {
             Self::Number(range) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
             Self::Switch => f.write_str("true or false"),
             Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
+            Self::Networks => f.write_str("ADDRESS or ADDRESS/BITS, any number of them"),
         }
     }
 }
@@ -71,6 +76,7 @@ pub(super) enum Value {
     Number(u32),
     Switch(bool),
     Addresses(Vec<SocketAddr>),
+    Networks(Vec<Network>),
 }
 
 impl fmt::Display for Value {
@@ -82,6 +88,10 @@ impl fmt::Display for Value {
             Self::Switch(switch) => switch.fmt(f),
             Self::Addresses(addresses) => {
                 let words: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                f.write_str(&words.join(", "))
+            }
+            Self::Networks(networks) => {
+                let words: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 f.write_str(&words.join(", "))
             }
         }
@@ -291,7 +301,13 @@ pub const KEYS: &[Key] = &[
         name: "web.metrics_token",
         default: "\"\"",
         kind: Kind::Text(0..=256),
-        meaning: "What a scraper of /metrics that isn't on this machine has to send as its bearer token. Empty: only this machine may.",
+        meaning: "What a scraper of /metrics has to send as its bearer token, from this machine, too. Empty: only this machine may, and nobody by a proxy on it.",
+    },
+    Key {
+        name: "web.trusted_proxies",
+        default: "[]",
+        kind: Kind::Networks,
+        meaning: "Proxies in front of the page that are believed when they say whose request they pass on, by X-Forwarded-For or the PROXY protocol, so that bans and limits mean the visitor (\"127.0.0.1\", \"10.0.0.0/8\"). Only those that you run yourself.",
     },
     Key {
         name: "discovery.enabled",

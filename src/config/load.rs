@@ -91,6 +91,9 @@ impl Config {
             if name.starts_with("PARLOUR_") && !OTHER_VARIABLES.contains(&name.as_str()) {
                 let origin = Origin::Environment(name.clone());
                 let key = KEYS.iter().find(|key| key.variable() == *name);
+                if key.is_none() && is_service_link(name, value) {
+                    continue;
+                }
                 let key = key.ok_or_else(|| {
                     let known =
                         KEYS.iter().map(Key::variable).chain(OTHER_VARIABLES.iter().map(|v| (*v).to_owned()));
@@ -167,13 +170,50 @@ fn flatten<'t>(prefix: &str, table: &'t toml::Table, entries: &mut Vec<(String, 
     }
 }
 
+/// Whether a variable is one of those by which Kubernetes (and Docker's links before it) tells a container of a service whose
+/// name begins with "parlour": `PARLOUR_SERVICE_HOST`, `PARLOUR_SERVICE_PORT[_NAME]`, `PARLOUR_PORT=udp://..` and
+/// `PARLOUR_PORT_4848_UDP[_PROTO|_PORT|_ADDR]`. The value is looked at, too, so that a slip of somebody's pen isn't passed
+/// over.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let is_host = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let protocol = |text: &str| ["tcp", "udp", "sctp"].contains(&text.to_lowercase().as_str());
+    let is_address = |text: &str| {
+        let parts = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once(':')?)));
+        parts.is_some_and(|(scheme, (host, port))| {
+            protocol(scheme) && is_host(host.trim_matches(['[', ']'])) && is_port(port)
+        })
+    };
+    if name.ends_with("_SERVICE_HOST") {
+        return is_host(value);
+    }
+    if name.ends_with("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") {
+        return is_port(value);
+    }
+    if name.ends_with("_PORT") && is_address(value) {
+        return true;
+    }
+    let parts: Vec<&str> = name.rsplit('_').collect();
+    match parts.as_slice() {
+        [kind, number, "PORT", ..] if protocol(kind) && is_port(number) => is_address(value),
+        [what, kind, number, "PORT", ..] if protocol(kind) && is_port(number) => match *what {
+            "PROTO" => protocol(value),
+            "PORT" => is_port(value),
+            "ADDR" => is_host(value),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// The value of an environment variable or flag as it would stand in the file.
 fn from_text(key: &Key, text: &str) -> toml::Value {
     let as_text = || toml::Value::String(text.to_owned());
     match key.kind {
         Kind::Number(_) => text.parse().map_or_else(|_| as_text(), toml::Value::Integer),
         Kind::Switch => text.parse().map_or_else(|_| as_text(), toml::Value::Boolean),
-        Kind::Addresses => {
+        Kind::Networks if text.trim().is_empty() => toml::Value::Array(Vec::new()),
+        Kind::Addresses | Kind::Networks => {
             text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
         }
         Kind::Text(_) | Kind::Choice(_) | Kind::Directory | Kind::File => as_text(),
@@ -201,6 +241,11 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
             let parsed: Option<Vec<_>> =
                 value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
             parsed.filter(|addresses| !addresses.is_empty()).map(Value::Addresses)
+        }
+        Kind::Networks => {
+            let parsed: Option<Vec<_>> =
+                value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
+            parsed.map(Value::Networks)
         }
     }
 }

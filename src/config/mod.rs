@@ -4,10 +4,12 @@
 
 mod key;
 mod load;
+mod network;
 mod sample;
 
 pub use key::{KEYS, Key, Kind};
 pub use load::{ConfigError, Sources};
+pub use network::{Network, NoNetwork};
 pub use sample::sample;
 
 use std::fmt;
@@ -109,8 +111,10 @@ getters! {
     gather_ms -> u32 = "voice.gather_ms", Number;
     /// Whether the page for browsers is served.
     web -> bool = "web.enabled", Switch;
-    /// What a scraper from elsewhere has to show; empty where none may.
+    /// What a scraper of the metrics has to show; empty where it has to be on this machine.
     metrics_token -> String = "web.metrics_token", Text;
+    /// Proxies that are believed when they say for whom they ask.
+    trusted_proxies -> Vec<Network> = "web.trusted_proxies", Networks;
     /// Whether the server is announced on its local network.
     discovery -> bool = "discovery.enabled", Switch;
     /// Days that a session's token is good.

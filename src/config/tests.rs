@@ -56,6 +56,35 @@ fn unknown_keys_name_the_nearest() {
 }
 
 #[test]
+fn what_kubernetes_says_of_a_service_is_passed_over_and_a_slip_of_the_pen_is_not() {
+    let kubernetes = [
+        ("PARLOUR_SERVICE_HOST", "10.0.0.7"),
+        ("PARLOUR_SERVICE_PORT", "4848"),
+        ("PARLOUR_SERVICE_PORT_VOICE", "4848"),
+        ("PARLOUR_PORT", "udp://10.0.0.7:4848"),
+        ("PARLOUR_PORT_4848_UDP", "udp://10.0.0.7:4848"),
+        ("PARLOUR_PORT_4848_UDP_PROTO", "udp"),
+        ("PARLOUR_PORT_4848_UDP_PORT", "4848"),
+        ("PARLOUR_PORT_4848_UDP_ADDR", "10.0.0.7"),
+        ("PARLOUR_WEB_SERVICE_HOST", "fd00::7"),
+        ("PARLOUR_WEB_PORT", "tcp://[fd00::7]:443"),
+        ("PARLOUR_WEB_PORT_443_TCP", "tcp://[fd00::7]:443"),
+        ("PARLOUR_NAME", "Club"),
+    ];
+    assert_eq!(load("", &kubernetes, &[]).unwrap().name(), "Club");
+    for slip in [
+        ("PARLOUR_PORT", "4848"),
+        ("PARLOUR_SERVICE_HOST", "voice.example.org"),
+        ("PARLOUR_PORT_4848_UDP_ADR", "10.0.0.7"),
+        ("PARLOUR_PORT_UDP", "4848"),
+        ("PARLOUR_SERVICE_NAME", "Club"),
+    ] {
+        let refused = load("", &[slip], &[]);
+        assert!(matches!(refused, Err(ConfigError::Unknown { .. })), "{slip:?}");
+    }
+}
+
+#[test]
 fn wrong_values_say_what_is_right() {
     for (file, end) in [
         (

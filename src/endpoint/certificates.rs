@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::identity::{Identity, write_private};
-use crate::id::Fingerprint;
+use super::own::{Own, OwnStatus, Watched};
+use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::{ALPN, ALPN_WEB};
 use crate::transport;
 
@@ -40,33 +41,12 @@ const UNTIL: &str = "until ";
 /// Why a certificate can't be used.
 #[derive(Debug, Error)]
 pub enum CertificateError {
-    /// A file of the self-hoster's own can't be read or isn't what it should be.
-    #[error("can't use the certificate {}: {problem}; web.certificate names the chain (PEM), web.key its private key", path.display())]
-    Own {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
     /// The identity's key isn't of a kind that TLS knows.
     #[error("the identity's key can't be used: {0}; restore it from a backup")]
     Identity(#[from] rustls::Error),
     /// One for browsers can't be made.
     #[error("can't make a certificate for browsers: {0}")]
     Make(#[from] rcgen::Error),
-}
-
-/// The self-hoster's own certificate.
-#[derive(Debug)]
-pub(super) struct Own {
-    key: Arc<CertifiedKey>,
-    read: [Option<SystemTime>; 2],
-}
-
-impl Own {
-    pub(super) fn end_entity(&self) -> Option<&[u8]> {
-        self.key.cert.first().map(AsRef::as_ref)
-    }
 }
 
 /// One for browsers.
@@ -85,14 +65,15 @@ pub struct Certificates {
     identity: Arc<CertifiedKey>,
     secret: Vec<u8>,
     own: ArcSwapOption<Own>,
-    own_files: Option<(PathBuf, PathBuf)>,
+    watched: Mutex<Watched>,
     browser: ArcSwap<Vec<Short>>,
     file: PathBuf,
     renewing: Mutex<()>,
 }
 
 impl Certificates {
-    /// Loads what the data directory and the self-hoster's files (chain and key) have, and makes what is missing.
+    /// Loads what the data directory and the self-hoster's files (chain and key) have, and makes what is missing. What of
+    /// the self-hoster's can't be used is logged, and tried again by [`Certificates::look_after`].
     pub fn load(
         identity: &Identity,
         directory: &Path,
@@ -101,17 +82,17 @@ impl Certificates {
         let key = transport::crypto().key_provider.load_private_key(identity.key())?;
         let file = directory.join(FILE);
         let browser = fs::read_to_string(&file).map(|text| parse(&text)).unwrap_or_default();
-        let own = own_files.as_ref().map(|(chain, key)| read_own(chain, key)).transpose()?;
         let certificates = Self {
             identity: Arc::new(CertifiedKey::new(identity.chain(), key)),
             secret: identity.key().secret_der().to_vec(),
-            own: ArcSwapOption::from_pointee(own),
-            own_files,
+            own: ArcSwapOption::empty(),
+            watched: Mutex::default(),
             browser: ArcSwap::from_pointee(browser),
             file,
             renewing: Mutex::new(()),
         };
-        certificates.renew(now())?;
+        certificates.renew(seconds())?;
+        certificates.read_anew(own_files);
         Ok(certificates)
     }
 
@@ -125,36 +106,42 @@ impl Certificates {
         self.browser.load().iter().map(|short| short.hash).collect()
     }
 
-    /// Whether who asks for this name gets the self-hoster's own certificate.
+    /// Whether a browser that asks for this name gets the self-hoster's own certificate, and trusts it.
     pub fn is_own(&self, name: Option<&str>) -> bool {
-        self.own_for(name).is_some()
+        self.own_for(name).is_some_and(|own| own.lasts(now()))
+    }
+
+    /// What there is to say of the self-hoster's own certificate; nothing where there is none.
+    pub fn own_status(&self) -> Option<OwnStatus> {
+        self.watched().status()
     }
 
     /// Makes the next certificate for browsers when it is time, and reads the self-hoster's own anew when its files
     /// changed. To be called now and then; what can't be done is logged, and what was is kept.
     pub fn look_after(&self) {
-        if let Err(error) = self.renew(now()) {
+        if let Err(error) = self.renew(seconds()) {
             tracing::error!(%error, "browsers will not get in when the present certificate ends");
         }
-        let (Some((chain, key)), Some(own)) = (&self.own_files, self.own.load_full()) else { return };
-        if [changed(chain), changed(key)] == own.read {
-            return;
-        }
-        match read_own(chain, key) {
-            Ok(own) => {
-                tracing::info!(path = %chain.display(), "the certificate was read anew");
-                self.own.store(Some(Arc::new(own)));
-            }
-            Err(error) => tracing::warn!(%error, "the certificate of before stays in use"),
-        }
+        self.own.store(self.watched().look(now()));
     }
 
-    fn own_for(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        let own = self.own.load();
-        let own = own.as_ref()?;
+    /// Reads the self-hoster's own certificate (chain and key) anew, from other files perhaps.
+    pub fn read_anew(&self, own_files: Option<(PathBuf, PathBuf)>) {
+        let mut watched = self.watched();
+        watched.watch(own_files);
+        self.own.store(watched.look(now()));
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The self-hoster's own certificate, ended or not, if it is for this name.
+    fn own_for(&self, name: Option<&str>) -> Option<Arc<Own>> {
+        let own = self.own.load_full()?;
         let name = ServerName::try_from(name?).ok()?;
         let parsed = ParsedCertificate::try_from(own.key.end_entity_cert().ok()?).ok()?;
-        rustls::client::verify_server_name(&parsed, &name).is_ok().then(|| Arc::clone(&own.key))
+        rustls::client::verify_server_name(&parsed, &name).is_ok().then_some(own)
     }
 
     fn renew(&self, now: u64) -> Result<(), CertificateError> {
@@ -185,35 +172,23 @@ impl ResolvesServerCert for Certificates {
             return Some(Arc::clone(&self.identity));
         }
         let own = self.own_for(hello.server_name());
-        if own.is_some() || !offers(ALPN_WEB) {
-            return own.or_else(|| Some(Arc::clone(&self.identity)));
+        if !offers(ALPN_WEB) {
+            return Some(own.map_or_else(|| Arc::clone(&self.identity), |own| Arc::clone(&own.key)));
+        }
+        // A page is let in by the hash of a short-lived one where its browser wouldn't take the self-hoster's.
+        if let Some(own) = own.filter(|own| own.lasts(now())) {
+            return Some(Arc::clone(&own.key));
         }
         self.browser.load().first().map(|short| Arc::clone(&short.key))
     }
 }
 
-fn now() -> u64 {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
+fn now() -> Timestamp {
+    Timestamp::default().plus(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
 }
 
-fn changed(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|file| file.modified()).ok()
-}
-
-pub(super) fn read_own(chain: &Path, key: &Path) -> Result<Own, CertificateError> {
-    let own = |path: &Path, problem: String| CertificateError::Own { path: path.into(), problem };
-    // Before they are read, so that a change while reading shows later.
-    let read = [changed(chain), changed(key)];
-    let bytes = fs::read(chain).map_err(|error| own(chain, error.to_string()))?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|_| own(chain, "it is no PEM file of certificates".to_owned()))?;
-    let bytes = fs::read(key).map_err(|error| own(key, error.to_string()))?;
-    let private = PrivateKeyDer::from_pem_slice(&bytes)
-        .map_err(|_| own(key, "it is no PEM file of a private key".to_owned()))?;
-    let certified = CertifiedKey::from_der(certificates, private, &transport::crypto())
-        .map_err(|error| own(chain, error.to_string()))?;
-    Ok(Own { key: Arc::new(certified), read })
+fn seconds() -> u64 {
+    now().0 / 1_000
 }
 
 fn make(now: u64) -> Result<Short, CertificateError> {
@@ -265,7 +240,7 @@ mod tests {
         let first = certificates(directory.path(), None);
         let [hash] = first.browser_hashes()[..] else { panic!("one") };
         assert_eq!(certificates(directory.path(), None).browser_hashes(), [hash], "it outlives a restart");
-        let day = |days: u64| now() + days * DAY.as_secs();
+        let day = |days: u64| seconds() + days * DAY.as_secs();
         first.renew(day(7)).unwrap();
         assert_eq!(first.browser_hashes(), [hash]);
         first.renew(day(9)).unwrap();
@@ -294,22 +269,47 @@ mod tests {
         fs::write(&files.0, "broken").unwrap();
         certificates.look_after();
         assert!(certificates.is_own(Some("voice.example.org")), "the old one stays");
+        assert_eq!(certificates.own_status().unwrap().problem.unwrap().path, files.0);
         write_own(directory.path(), "other.example.org");
-        // The clock of a file system may be coarse.
-        let later = SystemTime::now() + Duration::from_secs(5);
-        fs::File::options().write(true).open(&files.0).unwrap().set_modified(later).unwrap();
         certificates.look_after();
         assert!(certificates.is_own(Some("other.example.org")));
+        assert_eq!(certificates.own_status().unwrap().problem, None);
+        certificates.read_anew(None);
+        assert!(!certificates.is_own(Some("other.example.org")) && certificates.own_status().is_none());
     }
 
     #[test]
-    fn a_certificate_without_its_key_is_named() {
+    fn a_key_that_cannot_be_read_keeps_nobody_out_and_is_tried_again() {
         let directory = tempfile::tempdir().unwrap();
         let (chain, key) = write_own(directory.path(), "voice.example.org");
-        write_own(tempfile::tempdir().unwrap().path(), "voice.example.org");
+        let sound = fs::read(&key).unwrap();
         fs::write(&key, "").unwrap();
-        let identity = Identity::load_or_create(directory.path()).unwrap();
-        let error = Certificates::load(&identity, directory.path(), Some((chain, key.clone()))).unwrap_err();
-        assert!(error.to_string().contains(&key.display().to_string()), "{error}");
+        let certificates = certificates(directory.path(), Some((chain, key.clone())));
+        assert!(!certificates.is_own(Some("voice.example.org")));
+        assert_eq!(certificates.browser_hashes().len(), 1, "a page gets in without");
+        let problem = certificates.own_status().unwrap().problem.unwrap().to_string();
+        assert!(problem.contains(&key.display().to_string()), "{problem}");
+        fs::write(&key, sound).unwrap();
+        certificates.look_after();
+        assert!(certificates.is_own(Some("voice.example.org")));
+    }
+
+    #[test]
+    fn one_that_has_ended_is_said_to_have_and_a_page_gets_in_by_a_hash() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["voice.example.org".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let (chain, key) = (directory.path().join("chain"), directory.path().join("key"));
+        fs::write(&chain, params.self_signed(&pair).unwrap().pem()).unwrap();
+        fs::write(&key, pair.serialize_pem()).unwrap();
+        let certificates = certificates(directory.path(), Some((chain, key)));
+        assert!(certificates.own_for(Some("voice.example.org")).is_some(), "it is there");
+        assert!(
+            !certificates.is_own(Some("voice.example.org")),
+            "no page takes it for one that browsers trust"
+        );
+        let status = certificates.own_status().unwrap();
+        assert_eq!((status.until, status.problem), (Some(Timestamp(1_609_459_200_000)), None));
     }
 }

@@ -26,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::error::HttpError;
 use super::parts::Asker;
+use super::proxy;
+use crate::config::Network;
 use crate::endpoint::{Bounds, Certificates, Crowd};
 use crate::transport;
 
@@ -85,6 +87,7 @@ pub(super) async fn serve(
     listeners: Vec<TcpListener>,
     certificates: &Arc<Certificates>,
     room: Room,
+    trusted: Vec<Network>,
     app: &Router,
     stop: impl Future<Output = ()>,
 ) -> Result<(), HttpError> {
@@ -97,6 +100,7 @@ pub(super) async fn serve(
     let door = Arc::new(Door {
         tls: TlsAcceptor::from(Arc::new(tls)),
         certificates: Arc::clone(certificates),
+        trusted,
         app: app.clone(),
         crowd: room.bounds.http(asking(&room.bounds).min(most)),
         files: Arc::new(Semaphore::new(most)),
@@ -119,6 +123,8 @@ pub(super) async fn serve(
 struct Door {
     tls: TlsAcceptor,
     certificates: Arc<Certificates>,
+    /// Proxies that say truly for whom they connect.
+    trusted: Vec<Network>,
     app: Router,
     crowd: Crowd,
     files: Arc<Semaphore>,
@@ -130,13 +136,20 @@ async fn accept(listener: tokio::net::TcpListener, door: Arc<Door>) {
         let Ok(file) = Arc::clone(&door.files).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, from)) => {
+                let is_trusted = door.trusted.iter().any(|network| network.contains(from.ip()));
                 // Closed without a word: a word would need a handshake.
-                let Some(place) = door.crowd.enter(from.ip()) else { continue };
+                let place = if is_trusted { None } else { door.crowd.enter(from.ip()) };
+                if place.is_none() && !is_trusted {
+                    continue;
+                }
                 let door = Arc::clone(&door);
                 tokio::spawn(async move {
-                    let ended = tokio::select! {
-                        ended = door.welcome(stream, from, file) => ended,
-                        () = place.lost() => Ok(()),
+                    let ended = match place {
+                        Some(place) => tokio::select! {
+                            ended = door.welcome(stream, from, true, file) => ended,
+                            () = place.lost() => Ok(()),
+                        },
+                        None => door.welcome_proxy(stream, from, file).await,
                     };
                     if let Err(error) = ended {
                         tracing::debug!(%from, %error, "a browser's connection ended");
@@ -153,10 +166,34 @@ async fn accept(listener: tokio::net::TcpListener, door: Arc<Door>) {
 }
 
 impl Door {
+    /// Takes in what a trusted proxy passes on. Its connections are many people's, so they take no place of an address, unless
+    /// it says whose one is.
+    async fn welcome_proxy(
+        &self,
+        mut stream: TcpStream,
+        from: SocketAddr,
+        file: OwnedSemaphorePermit,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut first = [0];
+        timeout(PATIENCE, stream.peek(&mut first)).await??;
+        if !proxy::begins(first[0]) {
+            return self.welcome(stream, from, true, file).await;
+        }
+        let Some(whom) = timeout(PATIENCE, proxy::read(&mut stream)).await?? else {
+            return self.welcome(stream, from, false, file).await;
+        };
+        let Some(place) = self.crowd.enter(whom.ip()) else { return Ok(()) };
+        tokio::select! {
+            ended = self.welcome(stream, whom, false, file) => ended,
+            () = place.lost() => Ok(()),
+        }
+    }
+
     async fn welcome(
         &self,
         stream: TcpStream,
         from: SocketAddr,
+        is_direct: bool,
         file: OwnedSemaphorePermit,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // Voice over the WebSocket must not wait for more to send.
@@ -170,7 +207,7 @@ impl Door {
         }
         let stream = timeout(PATIENCE, self.tls.accept(stream)).await??;
         let name = stream.get_ref().1.server_name();
-        let asker = Asker { from, own_certificate: self.certificates.is_own(name) };
+        let asker = Asker { from, is_direct, own_certificate: self.certificates.is_own(name) };
         answer(stream, self.app.clone().layer(Extension(asker))).await
     }
 }

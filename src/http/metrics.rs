@@ -12,16 +12,26 @@ use subtle::ConstantTimeEq;
 
 use super::organizations::{Listed, Snapshot};
 use super::parts::{Asker, Parts};
+use super::proxy::is_forwarded;
 
-/// For this machine, and for who shows the token.
+/// Milliseconds of a day.
+const DAY: f64 = 86_400_000.0;
+
+/// For whoever shows the token; where there is none, for this machine, and nobody that a proxy on it stands for.
 pub(super) async fn metrics(
     State(parts): State<Arc<Parts>>,
     Extension(asker): Extension<Asker>,
     Extension(listed): Extension<Arc<Mutex<Listed>>>,
     headers: HeaderMap,
 ) -> Response {
-    if !asker.from.ip().to_canonical().is_loopback() && !shows_token(&headers, &parts.metrics_token) {
-        let words = "metrics are for this machine, and for whoever sends the token of web.metrics_token\n";
+    let may = if parts.metrics_token.is_empty() {
+        asker.is_direct && asker.from.ip().to_canonical().is_loopback() && !is_forwarded(&headers)
+    } else {
+        shows_token(&headers, &parts.metrics_token)
+    };
+    if !may {
+        let words = "metrics are for whoever sends the token of web.metrics_token; without one they are for this machine, \
+                     and never by a proxy\n";
         return (StatusCode::UNAUTHORIZED, words).into_response();
     }
     let text = text(&parts, &mut listed.lock().unwrap_or_else(PoisonError::into_inner));
@@ -30,7 +40,7 @@ pub(super) async fn metrics(
 
 fn shows_token(headers: &HeaderMap, token: &str) -> bool {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    !token.is_empty() && shown.is_some_and(|shown| shown.ct_eq(token.as_bytes()).into())
+    shown.is_some_and(|shown| shown.ct_eq(token.as_bytes()).into())
 }
 
 fn text(parts: &Parts, listed: &mut Listed) -> String {
@@ -74,8 +84,23 @@ fn text(parts: &Parts, listed: &mut Listed) -> String {
         "Voice packets by what became of them.",
         voice,
     );
+    certificate(&mut text, parts);
     process(&mut text);
     text
+}
+
+/// The self-hoster's own certificate, where there is one.
+fn certificate(text: &mut String, parts: &Parts) {
+    let Some(own) = parts.certificates.own_status() else { return };
+    let usable = u64::from(own.problem.is_none());
+    let help = "Whether the files of web.certificate can be used as they are.";
+    alone(text, "parlour_certificate_usable", "gauge", help, usable);
+    if let Some(until) = own.until {
+        let now = parts.organizations.first().clock().wall();
+        let left = (until.0 as f64 - now.0 as f64) / DAY;
+        let help = "Days until the certificate in use ends; negative when it has.";
+        alone(text, "parlour_certificate_days_left", "gauge", help, format!("{left:.2}"));
+    }
 }
 
 /// What every program tells of itself to Prometheus, by the names of its client libraries; where the operating system

@@ -10,6 +10,7 @@ mod metrics;
 mod organizations;
 mod page;
 mod parts;
+mod proxy;
 mod socket;
 
 pub use error::HttpError;
@@ -50,8 +51,9 @@ impl Http {
     pub async fn run(self, parts: Parts, stop: impl Future<Output = ()>) -> Result<(), HttpError> {
         let certificates = Arc::clone(&parts.certificates);
         let room = Room { bounds: parts.bounds, files: parts.files };
+        let trusted = parts.trusted_proxies.clone();
         let app = router(Arc::new(parts));
-        listener::serve(self.listeners, &certificates, room, &app, stop).await
+        listener::serve(self.listeners, &certificates, room, trusted, &app, stop).await
     }
 }
 
@@ -84,7 +86,8 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
         .fallback(health::not_yet)
         .layer(middleware::map_response(headers::strict))
         .with_state(told);
-    let _ = listener::serve(listeners, certificates, WAITING, &app, std::future::pending()).await;
+    let none = Vec::new();
+    let _ = listener::serve(listeners, certificates, WAITING, none, &app, std::future::pending()).await;
 }
 
 fn router(parts: Arc<Parts>) -> Router {

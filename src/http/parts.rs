@@ -1,11 +1,14 @@
 //! What every answer is made of, and who asks.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use axum::http::HeaderMap;
 
+use super::proxy;
+use crate::config::Network;
 use crate::control::{Handle, Organizations};
 use crate::endpoint::{Bounds, Certificates, Intake, LinkPeer};
 
@@ -18,8 +21,10 @@ pub struct Parts {
     pub intake: Intake,
     /// Which certificate whom is shown.
     pub certificates: Arc<Certificates>,
-    /// What a scraper from elsewhere has to show; empty where none may.
+    /// What a scraper of the metrics has to show; empty where it has to be on this machine.
     pub metrics_token: String,
+    /// Proxies that say truly for whom they ask.
+    pub trusted_proxies: Vec<Network>,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
     /// How many connections there may be.
@@ -36,10 +41,20 @@ impl FromRef<Arc<Parts>> for Handle<LinkPeer> {
     }
 }
 
+impl Parts {
+    /// The address of whoever asks, behind trusted proxies.
+    pub(super) fn visitor(&self, asker: &Asker, headers: &HeaderMap) -> IpAddr {
+        proxy::visitor(asker.from.ip(), headers, &self.trusted_proxies)
+    }
+}
+
 /// Who asks, as the listener knows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker {
+    /// From where the connection comes, or whom a trusted proxy says that it stands for.
     pub(super) from: SocketAddr,
+    /// Whether no proxy told that.
+    pub(super) is_direct: bool,
     /// Whether the browser was shown the self-hoster's own certificate.
     pub(super) own_certificate: bool,
 }

@@ -37,7 +37,7 @@ pub(super) async fn upgrade(
     if !headers::is_same_origin(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin has no business here\n").into_response();
     }
-    match parts.intake.web_socket(asker.from.ip().to_canonical()) {
+    match parts.intake.web_socket(parts.visitor(&asker, &headers)) {
         Ok(end) => {
             let idle = parts.idle;
             upgrade

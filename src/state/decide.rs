@@ -133,7 +133,9 @@ impl State {
             numbered.map_or(1, |(_, number)| number.parse::<usize>().unwrap_or(1))
         };
         let taken: BTreeSet<usize> = alike.map(|other| number(&other.name)).collect();
-        if let Some(free) = (1..).find(|number| !taken.contains(number)).filter(|free| *free > 1) {
+        if let Some(free) =
+            (1..=taken.len() + 1).find(|number| !taken.contains(number)).filter(|free| *free > 1)
+        {
             guest.name = format!("{}{GUEST_MARK}{free}", guest.name);
         }
     }

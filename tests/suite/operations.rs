@@ -231,24 +231,29 @@ impl Link {
                     web::Session::connect(quic(address, ALPN_WEB).await, asked).await.unwrap(),
                 ))
             }
-            _ => {
-                let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
-                let stream = TcpStream::connect(address).await.unwrap();
-                let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
-                let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
-                let request = format!(
-                    "GET /ws HTTP/1.1\r\nHost: {address}\r\nOrigin: https://{address}\r\nConnection: upgrade\r\n\
-                     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                );
-                stream.write_all(request.as_bytes()).await.unwrap();
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(stream.read_u8().await.unwrap());
-                }
-                assert!(head.starts_with(b"HTTP/1.1 101"));
-                Self::Socket(Box::new(stream), 0)
-            }
+            _ => Self::socket(TcpStream::connect(address).await.unwrap(), &address.to_string(), "").await,
         }
+    }
+
+    /// A WebSocket over a connection, asked for of a host with some more headers, each of which ends its line.
+    pub(crate) async fn socket(stream: TcpStream, host: &str, headers: &str) -> Self {
+        // An address has no name that TLS could ask for.
+        let is_address = host.parse::<SocketAddr>().is_ok();
+        let name = host.split(':').next().filter(|_| !is_address).unwrap_or("localhost").to_owned();
+        let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
+        let mut stream = connector.connect(name.try_into().unwrap(), stream).await.unwrap();
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nConnection: upgrade\r\n{headers}\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"));
+        Self::Socket(Box::new(stream), 0)
     }
 
     pub(crate) async fn ask(&mut self, body: Body) -> response::Body {

@@ -162,10 +162,15 @@ async fn garbage_over_http_3_harms_nobody() {
 }
 
 /// What an HTTPS request is answered with, as text.
-async fn https(address: SocketAddr, request: &str) -> String {
+pub(crate) async fn https(address: SocketAddr, request: &str) -> String {
+    https_of(address, "localhost", request).await
+}
+
+/// The same of a server by its name.
+pub(crate) async fn https_of(address: SocketAddr, name: &'static str, request: &str) -> String {
     let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
-    let name = "localhost".try_into().unwrap();
+    let name = name.try_into().unwrap();
     let mut stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -182,7 +187,7 @@ async fn https(address: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     https(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
