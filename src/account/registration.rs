@@ -138,6 +138,16 @@ impl Accounts {
         Ok(wire::ClaimCode { code: code.to_string(), expires_ms: expires.0 })
     }
 
+    /// Has a claim code that was made here go on for so long, whatever the wall clock is set to meanwhile: at the first start of
+    /// a machine without a battery it shows 1970. One that was used, or that another one replaced, isn't good again.
+    pub async fn keep_claim_code(&self, code: &str, left: Duration) -> Result<(), AccountError> {
+        let Some(code) = OneTimeCode::parse(code) else { return Ok(()) };
+        let now = self.0.clock.wall();
+        let claim = Claim { hash: code.hash(), expires: now.plus(left) };
+        self.run(By::server(now), write::keep_claim(self.0.organization, &claim)).await?;
+        Ok(())
+    }
+
     /// Whether the organization has an administrator.
     pub fn has_administrator(&self) -> Result<bool, AccountError> {
         Ok(self.0.store.has_administrator(self.0.organization)?)

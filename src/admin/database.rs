@@ -156,7 +156,7 @@ impl Desk<'_> {
         kind: JobKind,
         work: impl FnOnce(&Self, &mut Vec<String>) -> Result<T, AdminError>,
     ) -> Result<T, AdminError> {
-        let began = std::time::Instant::now();
+        let began = self.clock.monotonic();
         let job = Job {
             id: JobId(0),
             kind,
@@ -169,7 +169,7 @@ impl Desk<'_> {
         };
         let mut job = self.write(write::put_job(job))?;
         let outcome = work(self, &mut job.steps);
-        job.finished = Some(self.by.at.plus(began.elapsed()));
+        job.finished = Some(self.by.at.plus(self.clock.monotonic().saturating_sub(began)));
         match &outcome {
             Ok(_) => (job.state, job.progress) = (JobState::Done, 100),
             Err(error) => (job.state, job.error) = (JobState::Failed, Some(error.to_string())),
@@ -187,7 +187,9 @@ fn shown_job(job: &Job) -> Value {
     row
 }
 
-/// Whether the last backup is this many hours old; never when that is 0.
+/// Whether the last backup is this many hours old, or from a time that is still to come, as the clock was set back; never
+/// when the hours are 0.
 pub fn backup_is_due(store: &Store, now: crate::id::Timestamp, hours: u32) -> bool {
-    hours > 0 && store.last_backup().unwrap_or(None).is_none_or(|last| now.since(last) >= HOUR * hours)
+    let is_due = |last: crate::id::Timestamp| now.since(last) >= HOUR * hours || last > now.plus(HOUR);
+    hours > 0 && store.last_backup().unwrap_or(None).is_none_or(is_due)
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::clock::Clock;
 use crate::name::NameError;
 use crate::store::{BackupError, By, CommitError, Failed, ReadError, Store, Write};
 
@@ -75,18 +76,20 @@ impl From<NameError> for AdminError {
 pub(crate) struct Desk<'a> {
     store: &'a Store,
     by: By,
+    clock: &'a Clock,
     progress: &'a dyn Fn(&str, f64),
 }
 
 /// Does a request. Blocks; a backup or a check of a large database takes seconds. `progress` is told what
-/// is being done, and how far it is, from 0 to 1.
+/// is being done, and how far it is, from 0 to 1. How long it takes is measured by `clock`.
 pub fn run(
     store: &Store,
     by: By,
+    clock: &Clock,
     request: Request,
     progress: &dyn Fn(&str, f64),
 ) -> Result<Answer, AdminError> {
-    let desk = Desk { store, by, progress };
+    let desk = Desk { store, by, clock, progress };
     match request {
         Request::Audit(audit) => desk.audit(&audit),
         Request::Database(database) => desk.database(database),

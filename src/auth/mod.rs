@@ -20,4 +20,4 @@ pub use password::{
 pub use sealed::{SEALING, SealKey};
 pub use session_token::{Given, RANDOM, SESSION_TOKEN, SessionToken, TokenKey};
 pub use token::{OneTimeCode, Token, TokenHash};
-pub use totp::{TOTP_SECRET, TotpSecret};
+pub use totp::{DRIFT, TOTP_SECRET, TotpSecret};

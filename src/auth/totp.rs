@@ -15,7 +15,7 @@ pub const TOTP_SECRET: usize = 20;
 const STEP: u64 = 30;
 
 /// Steps by which the person's clock may be off, either way (RFC 6238, section 5.2).
-const DRIFT: u64 = 1;
+pub const DRIFT: u64 = 1;
 
 const DIGITS: u32 = 1_000_000;
 

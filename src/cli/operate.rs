@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::output::{Output, cell};
 use crate::admin::{self, Answer, Request};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::endpoint::{AskError, ask_local};
 use crate::id::Timestamp;
@@ -62,7 +63,8 @@ impl LocalServer {
         let work = tokio::task::spawn_blocking(move || {
             let store = open(&path)?;
             let by = By::new(Author::Operator, None, now());
-            Ok::<_, anyhow::Error>(admin::run(&store, by, request, &|what, done| progress.show(what, done))?)
+            let show = |what: &str, done| progress.show(what, done);
+            Ok::<_, anyhow::Error>(admin::run(&store, by, &Clock::system(), request, &show)?)
         });
         let answer = work.await?;
         bar.clear();

@@ -12,7 +12,8 @@ impl<P: Peer> Handle<P> {
         let request: Request = serde_json::from_str(request).map_err(|_| Refused::Unsupported)?;
         let store = std::sync::Arc::clone(&self.shared.store);
         let by = By::new(Author::Operator, None, self.shared.clock.wall());
-        let work = move || admin::run(&store, by, request, &|_, _| ());
+        let clock = self.shared.clock.clone();
+        let work = move || admin::run(&store, by, &clock, request, &|_, _| ());
         let answer = tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Internal)??;
         let answer = serde_json::to_string(&answer).map_err(|_| Refused::Internal)?;
         Ok(wire::Administered { answer })
@@ -22,10 +23,12 @@ impl<P: Peer> Handle<P> {
     pub async fn maintain(&self, backup_hours: u32) {
         let store = std::sync::Arc::clone(&self.shared.store);
         let by = By::server(self.shared.clock.wall());
+        let clock = self.shared.clock.clone();
         let work = move || {
-            admin::run(&store, by, Request::Database(admin::Database::Sweep), &|_, _| ())?;
+            admin::run(&store, by, &clock, Request::Database(admin::Database::Sweep), &|_, _| ())?;
             if admin::backup_is_due(&store, by.at, backup_hours) {
-                admin::run(&store, by, Request::Database(admin::Database::Backup { to: None }), &|_, _| ())?;
+                let backup = Request::Database(admin::Database::Backup { to: None });
+                admin::run(&store, by, &clock, backup, &|_, _| ())?;
             }
             Ok::<_, AdminError>(())
         };

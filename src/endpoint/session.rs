@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::link::{Link, Question, Reply};
@@ -61,7 +60,6 @@ pub(super) struct Session {
     /// What is logged about its requests is logged in this.
     span: Span,
     shared: Arc<Shared>,
-    started: Instant,
     /// Whether the client follows the pace.
     paced: bool,
     /// Told when a request is about to be answered.
@@ -86,11 +84,15 @@ impl Session {
             events: Some(events),
             span,
             shared,
-            started: Instant::now(),
             paced,
             asked: Notify::new(),
             _seat: seat,
         }
+    }
+
+    /// How long it has been here, by the clock that control goes by.
+    fn elapsed(&self) -> Duration {
+        self.home.clock().monotonic().saturating_sub(self.attached.arrived)
     }
 
     /// Serves the session until its connection ends, then takes it out of the state.
@@ -129,7 +131,7 @@ impl Session {
         if packet.header.ssrc != self.attached.ssrc {
             return counts.add(Outcome::ForeignSsrc, 1);
         }
-        let now = self.started.elapsed();
+        let now = self.elapsed();
         if !incoming.limiter.admit(now, datagram.len()) {
             return counts.add(Outcome::RateLimited, 1);
         }
@@ -217,7 +219,7 @@ impl Session {
                 under_way.join_next().await;
             }
             let Some((reply, question)) = self.link.accept().await else { return };
-            let now = self.started.elapsed();
+            let now = self.elapsed();
             let admitted = rate.admit(now);
             if !admitted && !patience.admit(now) {
                 self.close(CloseCode::RateLimited);

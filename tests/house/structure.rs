@@ -16,7 +16,7 @@ const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state
 const IMPURE_WORDS: &[&str] =
     &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
 /// Rooms that go by the clock they are given, and what would read another.
-const CLOCKED: &[&str] = &["account", "control", "server"];
+const CLOCKED: &[&str] = &["account", "admin", "control", "server"];
 const CLOCK_WORDS: &[&str] = &["Instant::now", "SystemTime", ".elapsed()"];
 /// Crates that only some rooms may name.
 const ONLY_IN: &[(&str, &[&str])] = &[

@@ -6,7 +6,7 @@ use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
 use super::super::record::{SecondFactor, User};
 use super::Write;
-use crate::auth::{StoredPassword, TokenHash};
+use crate::auth::{DRIFT, StoredPassword, TokenHash};
 use crate::id::UserId;
 
 /// Why a second factor isn't set up, used or removed.
@@ -101,7 +101,10 @@ impl FactorProof {
     /// The row once this is used up, or why it can't be used.
     pub(super) fn used(self, row: &SecondFactor) -> Result<SecondFactor, SecondFactorError> {
         match self {
-            Self::Step(step) if step <= row.last_step => Err(SecondFactorError::Used),
+            // A step that is further ahead than any code could be was used before the clock was set back: it keeps nobody out.
+            Self::Step(step) if step <= row.last_step && row.last_step <= step + 2 * DRIFT => {
+                Err(SecondFactorError::Used)
+            }
             Self::Step(last_step) => Ok(SecondFactor { last_step, ..row.clone() }),
             Self::Recovery(code) => {
                 let mut new = row.clone();

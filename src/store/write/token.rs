@@ -231,7 +231,8 @@ pub fn sweep_tokens() -> Write<u64, Infallible> {
         let mut expired = Vec::new();
         for row in open.tables.tokens.all()? {
             let token = OneTimeToken::decode(row?.1.value())?;
-            if token.expires <= now {
+            // A claim of which there is one for an organization stays until it is used or replaced: the clock may be set back.
+            if token.expires <= now && token.purpose != Purpose::Claim {
                 expired.push(token);
             }
         }
@@ -259,6 +260,18 @@ pub fn set_claim(organization: OrganizationId, claim: &Claim) -> Write<(), Creat
             let _ = open.put(Some(&old), None)?;
         }
         put_claim(open, organization, &Claim { hash, expires })?;
+        Ok(())
+    })
+}
+
+/// A claim ends at another moment, unless it was used or another one took its place.
+pub fn keep_claim(organization: OrganizationId, claim: &Claim) -> Write<(), CreateTokenError> {
+    let claim = claim.clone();
+    Write::new(move |open| {
+        let _: Organization = open.require(organization.0, CreateTokenError::NoSuchOrganization)?;
+        for old in claims(open, organization)?.iter().filter(|old| old.hash == claim.hash) {
+            let _ = open.put(Some(old), Some(&OneTimeToken { expires: claim.expires, ..old.clone() }))?;
+        }
         Ok(())
     })
 }
