@@ -14,4 +14,5 @@ mod hostile;
 mod link;
 mod links;
 mod load;
+mod memory;
 mod organizations;
