@@ -314,6 +314,12 @@ pub enum Denied {
     /// Below the channel are some that the asker may not edit.
     #[error("below this channel are some that you may not edit, or don't see; ask whoever looks after them")]
     NotAllBelow,
+    /// Below the channel permissions are lacking that an overwrite would give or take there.
+    #[error(
+        "below this channel are some where you lack the permission to {0}, or that you don't see; let the exception hold on \
+         this channel alone, or ask an administrator"
+    )]
+    LacksBelow(Permissions),
     /// It is for who has a higher rank.
     #[error("this is for who has a higher rank than that; nobody acts on a rank at or above their own")]
     Outranked,
@@ -461,6 +467,7 @@ impl Denied {
             Self::Forbidden(_)
             | Self::NotAllowed(_)
             | Self::NotAllBelow
+            | Self::LacksBelow(_)
             | Self::OwnerByChannel
             | Self::OwnAccount
             | Self::NoAccount

@@ -463,6 +463,38 @@ fn a_move_without_manage_roles_gives_nobody_more() {
     assert!(moved.get() > 500, "{} were moved", moved.get());
 }
 
+/// Nobody opens to themselves, by an overwrite anywhere, what they may not do.
+#[test]
+fn an_overwrite_gives_its_maker_nothing_that_they_lacked() {
+    let made = std::cell::Cell::new(0);
+    run(8, 10_000, &(changes(), overwrite()), |(steps, set)| {
+        let mut state = begin();
+        let officer = state.roles[&RoleId(2)].clone();
+        let allow = officer.allow.union(Permissions::MANAGE_ROLES);
+        state.apply(Change::PutRole(Role { allow, ..officer }));
+        for step in &steps {
+            take(&mut state, step);
+        }
+        let maker = SessionId(2);
+        if grants(&state, state.member(maker).unwrap(), Permissions::ADMINISTER) {
+            return Ok(());
+        }
+        let Ok(change) = ask(&state, maker.0, &request::Body::SetOverwrite(set)) else { return Ok(()) };
+        made.set(made.get() + 1);
+        let rights = |state: &State| {
+            let own = state.member(maker).unwrap();
+            state.channels.keys().map(|on| (*on, state.permissions(own, *on))).collect::<Vec<_>>()
+        };
+        let before = rights(&state);
+        state.apply(change);
+        for ((on, had), (_, has)) in before.into_iter().zip(rights(&state)) {
+            prop_assert!(had.contains(has), "{} on {}, and had {}", has, on, had);
+        }
+        Ok(())
+    });
+    assert!(made.get() > 200, "{} were made", made.get());
+}
+
 /// Whatever happens: who hears whom is what the permissions say, people are only where they may see, recordings only run
 /// for who may record, a client that only follows events sees what a fresh snapshot shows, and nobody is told of what people do
 /// where they don't see them.

@@ -286,6 +286,42 @@ fn a_move_that_leaves_denials_behind_or_comes_under_allowances_needs_manage_role
 }
 
 #[test]
+fn nobody_gives_or_takes_below_a_channel_what_they_lack_there() {
+    let mut stored = stored();
+    let manages = Permissions::MANAGE_ROLES;
+    stored.roles[1].allow = stored.roles[1].allow.union(manages);
+    let mut state = State::new(stored, moment(1));
+    arrive(&mut state, member(1, &[1]));
+    arrive(&mut state, member(2, &[3]));
+    arrive(&mut state, member(3, &[2]));
+    // What is below channel 1 is hidden from officers.
+    let hidden = overwrite(1, 2, Permissions::NONE, Permissions::VIEW, 2);
+    make(&mut state, 1, &hidden);
+    let for_oneself = |reach| {
+        request::Body::SetOverwrite(wire::SetOverwrite {
+            channel: 1,
+            subject: Some(wire::set_overwrite::Subject::User("user3".to_owned())),
+            allow: Permissions::VIEW.bits(),
+            reach,
+            ..Default::default()
+        })
+    };
+    let lacks = Err(Denied::LacksBelow(Permissions::VIEW));
+    for reach in [0, 2] {
+        assert_eq!(ask(&state, 3, &for_oneself(reach)), lacks, "to themselves");
+        let to_members = overwrite(1, 3, Permissions::NONE, Permissions::VIEW, reach);
+        assert_eq!(ask(&state, 3, &to_members), lacks, "to others");
+    }
+    assert!(ask(&state, 3, &for_oneself(1)).is_ok(), "here alone");
+    assert!(ask(&state, 3, &overwrite(4, 3, Permissions::NONE, Permissions::VIEW, 0)).is_ok(), "elsewhere");
+    // Nor do they take away what holds there.
+    make(&mut state, 1, overwrite(1, 3, Permissions::NONE, Permissions::SPEAK, 2));
+    let lift = overwrite(1, 3, Permissions::NONE, Permissions::NONE, 1);
+    assert_eq!(ask(&state, 3, &lift), Err(Denied::LacksBelow(Permissions::SPEAK)));
+    assert!(ask(&state, 1, &lift).is_ok(), "an owner may");
+}
+
+#[test]
 fn the_server_fills_up_and_a_returning_session_still_fits() {
     let mut state = state();
     for session in 3..=5 {

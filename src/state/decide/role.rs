@@ -155,15 +155,37 @@ impl State {
         if allow.union(deny).contains(Permissions::ADMINISTER) {
             return Err(Denied::OwnerByChannel);
         }
-        if allow.is_empty() && deny.is_empty() {
+        let reach = u8::try_from(set.reach).ok().and_then(Reach::from_number);
+        let is_removed = allow.is_empty() && deny.is_empty();
+        let holds_below = |reach: Option<Reach>| reach.is_some_and(|reach| reach.holds(false));
+        if holds_below(old.map(|old| old.reach)) || (!is_removed && holds_below(reach)) {
+            self.authorize_below(asker, touched, channel)?;
+        }
+        if is_removed {
             return Ok(old.map_or(Change::Nothing, |_| Change::RemoveOverwrite { channel, subject }));
         }
         if old.is_none() && on.len() >= MAX_OVERWRITES {
             return Err(Denied::TooManyOverwrites);
         }
-        let reach = u8::try_from(set.reach).ok().and_then(Reach::from_number);
         let reach = reach.ok_or(Denied::Missing("reach"))?;
         Ok(Change::PutOverwrite(Overwrite { channel, subject, allow, deny, reach }))
+    }
+
+    /// Whether an asker has permissions on every channel below one. Nobody gives there, or takes, what they lack there, and
+    /// so nobody opens to themselves what is hidden from them.
+    fn authorize_below(
+        &self,
+        asker: Asker<'_>,
+        needed: Permissions,
+        channel: ChannelId,
+    ) -> Result<(), Denied> {
+        for below in self.subtree(channel).into_iter().filter(|below| *below != channel) {
+            self.authorize(asker, needed, Some(below)).map_err(|denied| match denied {
+                Denied::Forbidden(lacking) => Denied::LacksBelow(lacking),
+                _ => Denied::LacksBelow(needed),
+            })?;
+        }
+        Ok(())
     }
 
     fn check_role_name(&self, name: &str, but: Option<RoleId>) -> Result<String, Denied> {
