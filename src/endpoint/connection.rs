@@ -12,6 +12,7 @@ use web_transport_quinn as web;
 
 use super::handshake::ExpectHello;
 use super::link::{Link, WebLink};
+use super::patience::Patience;
 use super::places::Place;
 use super::shared::Shared;
 use super::web_socket::SocketLink;
@@ -104,7 +105,8 @@ fn span(link: &Link) -> Span {
 async fn talk(link: Link, from: IpAddr, (place, deadline): (Place, Instant), shared: &Arc<Shared>) {
     let span = span(&link);
     span.in_scope(|| tracing::debug!(%from, "a connection begins"));
-    let hello = ExpectHello::new(link.clone(), from, Arc::clone(shared));
+    let patience = Arc::new(Patience::new(deadline));
+    let hello = ExpectHello::new(link.clone(), from, Arc::clone(&patience), Arc::clone(shared));
     let steps = async {
         tokio::select! {
             biased;
@@ -112,11 +114,12 @@ async fn talk(link: Link, from: IpAddr, (place, deadline): (Place, Instant), sha
             () = discard_voice(&link) => Err(None),
             () = link.uninvited() => Err(Some(CloseCode::ProtocolViolation)),
             () = place.lost() => Err(Some(CloseCode::Full)),
+            () = patience.ends() => Err(Some(CloseCode::HandshakeTimeout)),
         }
     };
-    let result = tokio::time::timeout_at(deadline, Box::pin(steps)).await;
-    drop(place);
-    match result.unwrap_or(Err(Some(CloseCode::HandshakeTimeout))) {
+    let result = Box::pin(steps).await;
+    drop((place, patience));
+    match result {
         Ok(session) => session.run().await,
         Err(Some(code)) => {
             span.in_scope(|| tracing::debug!(reason = code.name(), "a connection ended in its handshake"));

@@ -3,8 +3,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::link::{Link, Reply};
+use super::patience::Patience;
 use super::places::{Seat, Sitter};
 use super::session::Session;
 use super::shared::Shared;
@@ -17,6 +19,9 @@ use crate::protocol::{CloseCode, ErrorCode, FEATURES, PACE, VERSIONS};
 /// Requests that one connection takes between the greeting and a log-in, whatever becomes of them.
 const TRIES: u32 = 5;
 
+/// How long an answer may take to arrive that comes when the time to come in is over.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+
 /// Longest name of a client program that is kept, in characters.
 const CLIENT_NAME: usize = 64;
 
@@ -28,12 +33,13 @@ pub(super) type Ended = Option<CloseCode>;
 pub(super) struct ExpectHello {
     link: Link,
     from: IpAddr,
+    patience: Arc<Patience>,
     shared: Arc<Shared>,
 }
 
 impl ExpectHello {
-    pub(super) fn new(link: Link, from: IpAddr, shared: Arc<Shared>) -> Self {
-        Self { link, from, shared }
+    pub(super) fn new(link: Link, from: IpAddr, patience: Arc<Patience>, shared: Arc<Shared>) -> Self {
+        Self { link, from, patience, shared }
     }
 
     /// Reads the client's greeting, agrees on a version, and finds the organization that is meant.
@@ -66,7 +72,8 @@ impl ExpectHello {
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
         let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);
-        Ok(ExpectLogIn { link: self.link, from: self.from, shared: self.shared, home, client, paced })
+        let Self { link, from, patience, shared } = self;
+        Ok(ExpectLogIn { link, from, patience, shared, home, client, paced })
     }
 
     /// The highest version that both speak, and the features both have.
@@ -91,6 +98,7 @@ impl ExpectHello {
 pub(super) struct ExpectLogIn {
     link: Link,
     from: IpAddr,
+    patience: Arc<Patience>,
     shared: Arc<Shared>,
     home: Handle<LinkPeer>,
     client: String,
@@ -102,6 +110,11 @@ impl ExpectLogIn {
     pub(super) async fn log_in(self) -> Result<Session, Ended> {
         for number in 1..=TRIES {
             let (mut send, request) = next_request(&self.link, &self.shared).await?;
+            // What a program asks for isn't cut off because it takes long.
+            let held = match &request {
+                Ok(request::Body::AskByKey(_)) => Some(self.patience.hold().await),
+                Ok(_) | Err(_) => None,
+            };
             let refused = match self.enter(request).await {
                 Ok(Welcomed::Session(session, answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
@@ -109,6 +122,10 @@ impl ExpectLogIn {
                 }
                 Ok(Welcomed::Answer(answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
+                    if held.is_some() && self.patience.is_over() {
+                        // The connection ends when this is let go, and closing drops what is still under way.
+                        let _ = tokio::time::timeout(LAST_ANSWER, send.arrived()).await;
+                    }
                     if number == TRIES {
                         send.arrived().await;
                     }

@@ -14,6 +14,7 @@ mod limits;
 mod link;
 mod local;
 mod own;
+mod patience;
 mod peer;
 mod places;
 mod relay;

@@ -70,6 +70,25 @@ async fn a_program_asks_without_coming_in() {
     );
 }
 
+/// What is asked for by a key may take longer than somebody has to come in: it changes something, and its answer says so.
+#[tokio::test]
+async fn what_a_program_asks_for_is_not_cut_off_by_the_time_to_come_in() {
+    let server = TestServer::with(&[("limits.handshake_seconds", "3")]).await;
+    let (at, root) = (server.address(), server.log_in("root").await);
+    let made = key_of(&root, Permissions::VIEW.union(Permissions::CREATE_CHANNEL), None).await;
+    let slow = |_: &_| {
+        // The control thread has something else to do meanwhile.
+        std::thread::sleep(Duration::from_millis(3_300));
+        Vec::new()
+    };
+    server.server.handle().attach(Box::new(slow)).unwrap();
+    let connected = connect(&at, Trust::FirstUse, "test/1").await.unwrap();
+    connected.ask_by_key(&made.key, channel("slow")).await.unwrap();
+    // It is over then: another one has no more time than that.
+    let ended = connected.ask_by_key(&made.key, users()).await.unwrap_err();
+    assert!(matches!(ended, RequestError::Ended(Ended::ByServer(CloseCode::HandshakeTimeout))), "{ended}");
+}
+
 #[tokio::test]
 async fn a_program_may_no_more_than_its_key_and_its_account_now() {
     let (server, clock) = TestServer::turned(&[]).await;
