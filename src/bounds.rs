@@ -139,6 +139,16 @@ const COLOURS: u32 = 0xff_ff_ff;
 /// Bits a second that Opus can be told to use (RFC 6716, section 2.1.1).
 const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=MAX_BITRATE as u32;
 
+/// Characters that steer what shows a text rather than being shown: control characters, those that turn the direction of
+/// writing (UAX 9), ends of lines and paragraphs of their own, annotations, and invisible tags. Joiners aren't among them,
+/// since some scripts need them.
+pub fn is_unprintable(c: char) -> bool {
+    let is_bidi =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
+    let is_other = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}');
+    c.is_control() || is_bidi || is_other
+}
+
 /// Why something can't be said of a channel, a role or the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OutOfBounds {
@@ -184,6 +194,11 @@ pub enum OutOfBounds {
          account, and keeps its audit trail for {MAX_AUDIT_DAYS} days at most"
     )]
     Allowed,
+    /// A text has characters that aren't written but steer what shows it.
+    #[error(
+        "this has control characters, which nobody writes; leave them out (ends of lines and tabs are for longer texts only)"
+    )]
+    Control,
 }
 
 /// The colour of a role, as `0xRRGGBB`; 0 for none.
@@ -209,7 +224,21 @@ pub fn check_last_speakers(count: u32) -> Result<u16, OutOfBounds> {
 
 /// A text about a channel.
 pub fn check_description(description: &str) -> Result<(), OutOfBounds> {
-    if description.len() <= MAX_DESCRIPTION { Ok(()) } else { Err(OutOfBounds::Description) }
+    if description.len() > MAX_DESCRIPTION {
+        return Err(OutOfBounds::Description);
+    }
+    check_text(description)
+}
+
+/// A text of one line: it has no control character.
+pub fn check_line(line: &str) -> Result<(), OutOfBounds> {
+    if line.chars().any(char::is_control) { Err(OutOfBounds::Control) } else { Ok(()) }
+}
+
+/// A text of any number of lines: it has no control characters but ends of lines and tabs.
+pub fn check_text(text: &str) -> Result<(), OutOfBounds> {
+    let is_odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.chars().any(is_odd) { Err(OutOfBounds::Control) } else { Ok(()) }
 }
 
 /// What must be known to join a channel. Whoever makes it chooses how hard it is to guess.
@@ -285,6 +314,31 @@ mod tests {
         assert!(check_allowed([most; 3], 10_000, 36_500).is_ok());
         for (counts, log_ins, days) in [([0, 0, most + 1], 0, 0), ([0; 3], 10_001, 0), ([0; 3], 0, 36_501)] {
             assert_eq!(check_allowed(counts, log_ins, days), Err(OutOfBounds::Allowed));
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused_and_ends_of_lines_are_for_texts() {
+        for fits in ["", "Zoë\u{200d}", "\u{202e}"] {
+            assert_eq!((check_line(fits), check_text(fits)), (Ok(()), Ok(())), "{fits:?}");
+        }
+        assert_eq!((check_line("a\nb"), check_text("a\n\tb")), (Err(OutOfBounds::Control), Ok(())));
+        for odd in ["\x1b[2J", "\x07", "\0", "\r", "\u{7f}", "\u{9b}31m"] {
+            assert_eq!(
+                (check_line(odd), check_text(odd)),
+                (Err(OutOfBounds::Control), Err(OutOfBounds::Control))
+            );
+            assert_eq!(check_description(odd), Err(OutOfBounds::Control));
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_told_from_what_is_written() {
+        for c in ['\x1b', '\u{9b}', '\u{7f}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{fff9}'] {
+            assert!(is_unprintable(c), "{c:?}");
+        }
+        for c in ['a', ' ', 'ß', '\u{200c}', '\u{200d}', '\u{fe0f}', '👩', 'م'] {
+            assert!(!is_unprintable(c), "{c:?}");
         }
     }
 

@@ -138,7 +138,7 @@ impl From<PutNoteError> for AccountError {
     fn from(error: PutNoteError) -> Self {
         match error {
             PutNoteError::NoSuchUser => Self::NoSuchUser,
-            PutNoteError::TooLong => Self::Unfit(Arc::new(error)),
+            PutNoteError::TooLong | PutNoteError::OutOfBounds(_) => Self::Unfit(Arc::new(error)),
         }
     }
 }

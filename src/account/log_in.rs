@@ -12,6 +12,7 @@ use crate::auth::{
     DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash, device_challenge,
     device_fingerprint, verify_device,
 };
+use crate::bounds::is_unprintable;
 use crate::id::{ApiKeyId, SessionId, Timestamp, UserId, Way};
 use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
@@ -384,5 +385,5 @@ fn proven(
 
 /// What a user calls a device, as it is kept.
 pub(super) fn device_name(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(DEVICE).collect()
+    name.chars().filter(|c| !is_unprintable(*c)).take(DEVICE).collect()
 }

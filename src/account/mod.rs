@@ -35,7 +35,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::auth::{OneTimeCode, SealKey, StoredPassword, TokenKey};
-use crate::bounds::{EntryPolicy, MAX_SENTENCE};
+use crate::bounds::{EntryPolicy, MAX_SENTENCE, is_unprintable};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::store::{
@@ -242,7 +242,7 @@ pub fn allowed(configured: EntryPolicy, home: &Organization) -> EntryPolicy {
 
 /// A sentence as it is kept.
 fn sentence(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_SENTENCE).collect()
+    text.chars().filter(|c| !is_unprintable(*c)).take(MAX_SENTENCE).collect()
 }
 
 /// Random bytes of the operating system.

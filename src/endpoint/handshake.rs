@@ -11,6 +11,7 @@ use super::places::{Seat, Sitter};
 use super::session::Session;
 use super::shared::Shared;
 use super::{LinkPeer, exchange};
+use crate::bounds::is_unprintable;
 use crate::control::{Entered, Handle, Newcomer, Proven, Refused, Visitor};
 use crate::protocol::call::{Call, Entry};
 use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
@@ -70,7 +71,7 @@ impl ExpectHello {
             ..welcome
         };
         exchange::answer(&mut send, Ok(response::Body::Welcome(welcome))).await;
-        let client = hello.client.chars().filter(|c| !c.is_control()).take(CLIENT_NAME).collect();
+        let client = hello.client.chars().filter(|c| !is_unprintable(*c)).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);
         let Self { link, from, patience, shared } = self;
         Ok(ExpectLogIn { link, from, patience, shared, home, client, paced })

@@ -449,9 +449,9 @@ impl Denied {
             | Self::Recorded(_)
             | Self::Oneself
             | Self::InNoChannel => ErrorCode::Unexpected,
-            Self::OutOfBounds(OutOfBounds::Description) | Self::TextInvalid | Self::StatusTooLong => {
-                ErrorCode::TextInvalid
-            }
+            Self::OutOfBounds(OutOfBounds::Description | OutOfBounds::Control)
+            | Self::TextInvalid
+            | Self::StatusTooLong => ErrorCode::TextInvalid,
             Self::Missing(_) | Self::OutOfRange(_) | Self::OutOfBounds(_) | Self::SelfLink => {
                 ErrorCode::Malformed
             }

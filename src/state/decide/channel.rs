@@ -7,7 +7,7 @@ use super::super::{
 use super::optional;
 use crate::bounds::{
     IDLE, MAX_TEMPORARY_CHANNELS, Registration, check_bitrate, check_description, check_frame, check_idle,
-    check_last_speakers, check_temporary, check_user_limit,
+    check_last_speakers, check_temporary, check_text, check_user_limit,
 };
 use crate::id::ChannelId;
 use crate::name::check_channel_name;
@@ -197,6 +197,7 @@ impl State {
             if welcome.len() > MAX_TEXT {
                 return Err(Denied::TextInvalid);
             }
+            check_text(welcome)?;
             settings.welcome.clone_from(welcome);
         }
         for (wanted, kept) in [

@@ -2,7 +2,7 @@
 
 use super::super::{Asker, Change, Denied, Facts, Member, State};
 use super::optional;
-use crate::bounds::MAX_REASON;
+use crate::bounds::{MAX_REASON, check_line, check_text};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, send_text};
@@ -42,6 +42,7 @@ impl State {
         {
             return Err(Denied::StatusTooLong);
         }
+        check_line(set.status.as_deref().unwrap_or_default())?;
         let flags = (set.mute.unwrap_or(member.mute), set.deaf.unwrap_or(member.deaf));
         let sets_flags = set.mute.is_some() || set.deaf.is_some();
         if set.away.is_none() && set.status.is_none() && set.position_context.is_none() {
@@ -67,6 +68,7 @@ impl State {
         if text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(Denied::TextInvalid);
         }
+        check_text(&text)?;
         match send.to {
             Some(send_text::To::Channel(channel)) => {
                 let channel = ChannelId(channel);
@@ -184,6 +186,7 @@ impl State {
         if kick.reason.len() > MAX_REASON {
             return Err(Denied::TextInvalid);
         }
+        check_line(&kick.reason)?;
         Ok(Change::Kick { session, reason: kick.reason.clone() })
     }
 }

@@ -12,6 +12,7 @@ use super::super::row::Record;
 use super::super::table::organization_of;
 use super::Write;
 use super::rows::is_channel_of;
+use crate::bounds::{OutOfBounds, check_text};
 use crate::id::{ChannelId, UserId};
 
 /// Bytes of a setting's name and value together at most.
@@ -154,6 +155,9 @@ pub enum PutNoteError {
     /// It is too long.
     #[error("a note has at most {MAX_NOTE} characters")]
     TooLong,
+    /// It has characters that nobody writes.
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
 }
 
 /// This is what moderators keep of a user from now on; nothing, where the note says nothing.
@@ -162,6 +166,7 @@ pub fn put_note(note: Note) -> Write<(), PutNoteError> {
         if note.text.chars().count() > MAX_NOTE {
             return Err(Stop::Refused(PutNoteError::TooLong));
         }
+        check_text(&note.text).map_err(|error| Stop::Refused(error.into()))?;
         let user: User = open.require(note.user.0, PutNoteError::NoSuchUser)?;
         if user.organization != note.organization {
             return Err(Stop::Refused(PutNoteError::NoSuchUser));
@@ -248,6 +253,8 @@ mod tests {
         let put = |user, text: &str| put_note(Note { organization: HOME, user, text: text.to_owned() });
         let too_long = store.run(by, put(user, &"é".repeat(MAX_NOTE + 1))).unwrap_err();
         assert_eq!(too_long, Failed::Refused(PutNoteError::TooLong));
+        let odd = store.run(by, put(user, "a\x1b[2J")).unwrap_err();
+        assert_eq!(odd, Failed::Refused(PutNoteError::OutOfBounds(OutOfBounds::Control)));
         store.run(by, put(user, &"é".repeat(MAX_NOTE))).unwrap();
         let nobody = store.run(by, put(UserId(99), "x")).unwrap_err();
         assert_eq!(nobody, Failed::Refused(PutNoteError::NoSuchUser));
