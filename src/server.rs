@@ -560,6 +560,7 @@ fn settings(config: &Config, identity: &Identity, secrets: &Secrets, addresses: 
 }
 
 fn welcome(config: &Config) -> wire::Welcome {
+    let public = config.public_address().unwrap_or_default();
     wire::Welcome {
         server_name: config.name(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -576,6 +577,8 @@ fn welcome(config: &Config) -> wire::Welcome {
             channel_texts_per_second: config.channel_texts_per_second(),
             channel_text_burst: config.channel_text_burst(),
         }),
+        public_page: public.page,
+        public_server: public.server,
         ..wire::Welcome::default()
     }
 }

@@ -27,6 +27,10 @@ pub enum Kind {
     Number(RangeInclusive<u32>),
     /// `true` or `false`.
     Switch,
+    /// Text of so many characters that isn't shown.
+    Secret(RangeInclusive<usize>),
+    /// `HOST`, `HOST:PORT` or `https://HOST[:PORT]`.
+    PublicAddress,
     /// One or more `ADDRESS:PORT`, in the environment separated by commas.
     Addresses,
     /// Any number of `ADDRESS` or `ADDRESS/BITS`, in the environment separated by commas.
@@ -36,12 +40,15 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(length) => write!(f, "text of {} to {} characters", length.start(), length.end()),
+            Self::Text(length) | Self::Secret(length) => {
+                write!(f, "text of {} to {} characters", length.start(), length.end())
+            }
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Self::Directory => f.write_str("a directory"),
             Self::File => f.write_str("a file"),
             Self::Number(range) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
             Self::Switch => f.write_str("true or false"),
+            Self::PublicAddress => f.write_str("HOST, HOST:PORT or https://HOST[:PORT]"),
             Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
             Self::Networks => f.write_str("ADDRESS or ADDRESS/BITS, any number of them"),
         }
@@ -73,16 +80,34 @@ impl Key {
 pub(super) enum Value {
     None,
     Text(String),
+    Secret(Hidden),
     Number(u32),
     Switch(bool),
     Addresses(Vec<SocketAddr>),
     Networks(Vec<Network>),
 }
 
+/// What must not be shown, wherever settings are.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(super) struct Hidden(pub(super) String);
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "" } else { "(set, and not shown)" })
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
+            Self::Secret(secret) => secret.fmt(f),
             Self::Text(text) => f.write_str(text),
             Self::Number(number) => number.fmt(f),
             Self::Switch(switch) => switch.fmt(f),
@@ -286,6 +311,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether the page for browsers is served, by HTTPS on the TCP ports of the same numbers.",
     },
     Key {
+        name: "web.public_address",
+        default: "\"\"",
+        kind: Kind::PublicAddress,
+        meaning: "Where others reach the server, as voice.example.org or voice.example.org:5000; or the page's address, as https://voice.example.org, where another server passes it on. Invites and e-mails lead there. Empty: invites lead to where whoever makes them is logged in.",
+    },
+    Key {
         name: "web.certificate",
         default: "\"\"",
         kind: Kind::File,
@@ -300,7 +331,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "web.metrics_token",
         default: "\"\"",
-        kind: Kind::Text(0..=256),
+        kind: Kind::Secret(0..=256),
         meaning: "What a scraper of /metrics has to send as its bearer token, from this machine, too. Empty: only this machine may, and nobody by a proxy on it.",
     },
     Key {
@@ -360,7 +391,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "mail.password",
         default: "\"\"",
-        kind: Kind::Text(0..=255),
+        kind: Kind::Secret(0..=255),
         meaning: "Its password; better in the environment than in this file.",
     },
     Key {
@@ -373,7 +404,7 @@ pub const KEYS: &[Key] = &[
         name: "mail.page",
         default: "\"\"",
         kind: Kind::Text(0..=255),
-        meaning: "Address of the page as e-mails give it, as https://voice.example.org:4848. Empty: e-mails have the code only.",
+        meaning: "Address of the page as e-mails give it, as https://voice.example.org:4848. Empty: that of web.public_address; without that, e-mails have the code only.",
     },
     Key {
         name: "auth.hash_threads",

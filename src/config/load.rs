@@ -1,12 +1,13 @@
 //! Reading and checking settings from all their sources.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::key::{KEYS, Key, Kind, Value};
-use super::{Config, Origin};
+use super::key::{DEFAULT_PORT, Hidden, KEYS, Key, Kind, Value};
+use super::{Config, Origin, PublicAddress};
 
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
 const OTHER_VARIABLES: &[&str] =
@@ -75,6 +76,11 @@ fn suggestion(nearest: Option<&String>) -> String {
     )
 }
 
+/// Checks the text of a configuration file; `path` only names it in errors.
+pub fn check_file(text: &str, path: &Path) -> Result<(), ConfigError> {
+    Config { values: vec![(Value::None, Origin::Default); KEYS.len()] }.read_toml(text, path)
+}
+
 impl Config {
     /// Reads every source and checks every value.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
@@ -132,7 +138,11 @@ impl Config {
     pub(super) fn read_toml(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
             path: path.into(),
-            problem: error.to_string().trim_end().to_owned(),
+            // The line itself may hold a password.
+            problem: match error.span().and_then(|span| text.get(..span.start)) {
+                Some(before) => format!("line {}: {}", before.lines().count().max(1), error.message()),
+                None => error.message().to_owned(),
+            },
         })?;
         let mut entries = Vec::new();
         flatten("", &table, &mut entries);
@@ -152,7 +162,11 @@ impl Config {
         let checked = check(key, value).ok_or_else(|| ConfigError::Value {
             origin: origin.clone(),
             name: key.name,
-            found: value.to_string(),
+            // What is wrong may be all but right, and errors are shown to others.
+            found: match key.kind {
+                Kind::Secret(_) => "what isn't shown".to_owned(),
+                _ => value.to_string(),
+            },
             expected: key.kind.to_string(),
         })?;
         self.values[place] = (checked, origin);
@@ -216,16 +230,23 @@ fn from_text(key: &Key, text: &str) -> toml::Value {
         Kind::Addresses | Kind::Networks => {
             text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
         }
-        Kind::Text(_) | Kind::Choice(_) | Kind::Directory | Kind::File => as_text(),
+        Kind::Text(_)
+        | Kind::Secret(_)
+        | Kind::Choice(_)
+        | Kind::Directory
+        | Kind::File
+        | Kind::PublicAddress => as_text(),
     }
 }
 
 fn check(key: &Key, value: &toml::Value) -> Option<Value> {
     match &key.kind {
-        Kind::Text(length) => {
+        Kind::Text(length) => fitting(value, length).map(Value::Text),
+        Kind::Secret(length) => fitting(value, length).map(|text| Value::Secret(Hidden(text))),
+        Kind::PublicAddress => {
             let text = value.as_str()?;
-            let fits = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
-            fits.then(|| Value::Text(text.to_owned()))
+            let is_one = text.is_empty() || PublicAddress::parse(text, DEFAULT_PORT).is_some();
+            is_one.then(|| Value::Text(text.to_owned()))
         }
         Kind::Choice(words) => {
             let text = value.as_str()?;
@@ -248,6 +269,13 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
             parsed.map(Value::Networks)
         }
     }
+}
+
+/// Text of one line and such a length.
+fn fitting(value: &toml::Value, length: &RangeInclusive<usize>) -> Option<String> {
+    let text = value.as_str()?;
+    let fits = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {

@@ -5,11 +5,13 @@
 mod key;
 mod load;
 mod network;
+mod public;
 mod sample;
 
 pub use key::{KEYS, Key, Kind};
-pub use load::{ConfigError, Sources};
+pub use load::{ConfigError, Sources, check_file};
 pub use network::{Network, NoNetwork};
+pub use public::PublicAddress;
 pub use sample::sample;
 
 use std::fmt;
@@ -111,8 +113,6 @@ getters! {
     gather_ms -> u32 = "voice.gather_ms", Number;
     /// Whether the page for browsers is served.
     web -> bool = "web.enabled", Switch;
-    /// What a scraper of the metrics has to show; empty where it has to be on this machine.
-    metrics_token -> String = "web.metrics_token", Text;
     /// Proxies that are believed when they say for whom they ask.
     trusted_proxies -> Vec<Network> = "web.trusted_proxies", Networks;
     /// Whether the server is announced on its local network.
@@ -131,12 +131,8 @@ getters! {
     mail_security -> String = "mail.security", Text;
     /// User there; empty for none.
     mail_user -> String = "mail.user", Text;
-    /// Its password.
-    mail_password -> String = "mail.password", Text;
     /// Address that e-mails come from.
     mail_from -> String = "mail.from", Text;
-    /// Address of the page, for links in e-mails; empty for none.
-    mail_page -> String = "mail.page", Text;
     /// Passwords waiting to be hashed, at most.
     hash_queue -> u32 = "auth.hash_queue", Number;
     /// Hours between two backups; 0 for none.
@@ -151,6 +147,47 @@ impl Config {
         match self.value("data_dir") {
             Value::Text(path) if !path.is_empty() => PathBuf::from(path),
             _ => key::default_data_dir(),
+        }
+    }
+
+    /// Whether nobody said where that is.
+    pub fn data_dir_is_default(&self) -> bool {
+        self.origin("data_dir") == &Origin::Default
+    }
+
+    /// What a scraper of the metrics has to show; empty where it has to be on this machine.
+    pub fn metrics_token(&self) -> String {
+        self.secret("web.metrics_token")
+    }
+
+    /// The password at the SMTP server.
+    pub fn mail_password(&self) -> String {
+        self.secret("mail.password")
+    }
+
+    fn secret(&self, name: &str) -> String {
+        match self.value(name) {
+            Value::Secret(secret) => secret.0.clone(),
+            _ => String::new(),
+        }
+    }
+
+    /// Where others reach the server, if its owner says it.
+    pub fn public_address(&self) -> Option<PublicAddress> {
+        let listened = self.listen().first().map_or(key::DEFAULT_PORT, SocketAddr::port);
+        // Port 0 lets the operating system choose.
+        let port = if listened == 0 { key::DEFAULT_PORT } else { listened };
+        match self.value("web.public_address") {
+            Value::Text(text) => PublicAddress::parse(text, port),
+            _ => None,
+        }
+    }
+
+    /// Address of the page, for links in e-mails; empty where nobody says it.
+    pub fn mail_page(&self) -> String {
+        match self.value("mail.page") {
+            Value::Text(page) if !page.is_empty() => page.clone(),
+            _ => self.public_address().map(|public| public.page).unwrap_or_default(),
         }
     }
 

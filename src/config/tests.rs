@@ -102,6 +102,39 @@ fn wrong_values_say_what_is_right() {
 }
 
 #[test]
+fn secrets_are_in_effect_and_nowhere_shown() {
+    let file = "[mail]\npassword = \"hunter2 and more\"\n";
+    let config = load(file, &[("PARLOUR_WEB_METRICS_TOKEN", "sesame-open")], &[]).unwrap();
+    assert_eq!(
+        (config.mail_password(), config.metrics_token()),
+        ("hunter2 and more".into(), "sesame-open".into())
+    );
+    let shown = config.entries().map(|(key, value, origin)| format!("{} {value} {origin}\n", key.name));
+    let everything = shown.collect::<String>() + &format!("{config:?}");
+    assert!(!everything.contains("hunter2") && !everything.contains("sesame"), "{everything}");
+    assert!(everything.contains("mail.password (set, and not shown)"), "{everything}");
+    // Nor where it is wrong.
+    let wrong = load("[mail]\npassword = \"hunter2\\u001b\"\n", &[], &[]).unwrap_err();
+    assert!(!format!("{wrong} {wrong:?}").contains("hunter2"), "{wrong}");
+    let unended = load("name = \"Club\"\n[mail]\npassword = \"hunter2\n", &[], &[]).unwrap_err();
+    let said = format!("{unended} {unended:?}");
+    assert!(said.contains("line 3: ") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn the_public_address_is_where_e_mails_lead_unless_they_are_told_otherwise() {
+    let config = load("[web]\npublic_address = \"voice.example.org\"\n", &[], &[]).unwrap();
+    assert_eq!(config.mail_page(), "https://voice.example.org:4848");
+    let elsewhere =
+        load("[mail]\npage = \"https://x.org\"\n[web]\npublic_address = \"y.org\"\n", &[], &[]).unwrap();
+    assert_eq!(elsewhere.mail_page(), "https://x.org");
+    assert_eq!(load("", &[], &[]).unwrap().public_address(), None);
+    let moved = load("listen = [\"0.0.0.0:5000\"]\n[web]\npublic_address = \"y.org\"\n", &[], &[]).unwrap();
+    assert_eq!(moved.public_address().map(|public| public.server), Some("y.org:5000".to_owned()));
+    assert!(load("[web]\npublic_address = \"parlour://y.org\"\n", &[], &[]).is_err());
+}
+
+#[test]
 fn a_named_file_must_exist() {
     let sources = Sources { file: Some("/nonexistent/parlour.toml".into()), ..Sources::default() };
     assert!(matches!(Config::load(&sources), Err(ConfigError::Read { .. })));
