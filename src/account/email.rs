@@ -33,7 +33,7 @@ impl Accounts {
             "Hello {name},\n\nthis proves to {place} that the address is yours:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. If you didn't ask for it, nothing needs to be done.\n",
             name = user.name,
             place = self.name(),
-            how = self.how("v", &code, "parlour account verify CODE"),
+            how = self.how("v", &code, "parlour account verify"),
         );
         let mail = self.email_with(&code, email, "Is this address yours?", text, by);
         self.run(by, write::set_email(user.id, Some(mail))).await?;
@@ -63,10 +63,9 @@ impl Accounts {
         self.token(purpose, &code)?.ok_or(AccountError::CodeInvalid)
     }
 
-    /// How the code is used: a link to the page of this organization, and a command that names it.
+    /// How the code is used: a link to the page of this organization, and a command, which asks for it.
     pub(super) fn how(&self, path: &str, code: &OneTimeCode, command: &str) -> String {
         let page = self.0.settings.page.trim_end_matches('/');
-        let command = command.replace("CODE", &code.to_string());
         if page.is_empty() {
             return format!("On a terminal: {command}");
         }

@@ -79,7 +79,7 @@ impl Accounts {
             "Hello {name},\n\nwith this you choose another password at {place}:\n\n    {code}\n\n{how}\n\nThe code is good for 30 minutes, once. Every device of yours will have to log in again, the invites that you made end, and so do your API keys unless you say that they stay. If you didn't ask for it, nothing needs to be done; your password is as it was.\n",
             name = user.name,
             place = self.name(),
-            how = self.how("r", &code, "parlour reset CODE"),
+            how = self.how("r", &code, "parlour reset"),
         );
         // As the account has it: an address is found in any case.
         let to = user.email.unwrap_or_default();

@@ -4,9 +4,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connect::{Server, ask, password};
+use super::connect::Server;
 use super::output::{Output, counted, paint, styled};
+use super::secret::{ask, code, password};
 use super::serve::qr_code;
+use super::words::local;
 use crate::client::Session;
 use crate::id::Timestamp;
 use crate::protocol::wire;
@@ -43,8 +45,8 @@ enum Command {
     },
     /// Prove by the code of that e-mail that the address is yours.
     Verify {
-        /// The code.
-        code: String,
+        /// The code. Asked for when it is left out; `-` reads it from standard input.
+        code: Option<String>,
     },
     /// One-time codes of an app, asked for beside the password.
     SecondFactor {
@@ -63,8 +65,8 @@ enum SecondFactor {
     },
     /// Put the secret that was shown in force, with the app's code.
     Confirm {
-        /// The six digits that the app shows.
-        code: String,
+        /// The six digits that the app shows. Asked for when they are left out.
+        code: Option<String>,
     },
     /// A role gives nothing to who has no second factor; for administrators.
     Require {
@@ -76,7 +78,7 @@ enum SecondFactor {
     },
     /// Do without.
     Remove {
-        /// A code of the app, a recovery code, or the password. Default: asked for.
+        /// A code of the app, a recovery code, or the password. Default: asked for; `-` reads it from standard input.
         #[arg(long)]
         proof: Option<String>,
     },
@@ -105,11 +107,12 @@ impl Account {
                     } else {
                         "This server sends no e-mails. Whoever runs it finds the code with `parlour admin outbox`; ask them for it.".to_owned()
                     });
-                    output.line("Then: parlour account verify CODE");
+                    output.line("Then: parlour account verify");
                 }
                 output.object(&json!({ "email": email }));
             }
-            Command::Verify { code } => {
+            Command::Verify { code: given } => {
+                let code = code(given.as_deref(), "The code of the e-mail", output)?;
                 session.verify_email(&code).await?;
                 output.line("The address is yours.");
                 output.object(&json!({ "verified": true }));
@@ -166,7 +169,7 @@ async fn show(session: &Session, output: Output) -> anyhow::Result<()> {
         "off; turn it on with: parlour account second-factor set-up".to_owned()
     };
     let created = Timestamp(account.created_ms);
-    output.line(format!("{} (account {}, since {created})", account.name, account.user));
+    output.line(format!("{} (account {}, since {})", account.name, account.user, local(created)));
     output.line(format!("  roles          {}", account.roles.join(", ")));
     output.line(format!("  e-mail         {email}"));
     output.line(format!("  second factor  {factor}"));
@@ -194,7 +197,10 @@ async fn second_factor(session: &Session, command: SecondFactor, output: Output)
             let code = ask("The six digits that the app shows")?;
             confirm(session, &code, output).await
         }
-        SecondFactor::Confirm { code } => confirm(session, &code, output).await,
+        SecondFactor::Confirm { code: given } => {
+            let code = code(given.as_deref(), "The six digits that the app shows", output)?;
+            confirm(session, &code, output).await
+        }
         SecondFactor::Require { role, off } => {
             session.require_second_factor(&role, !off).await?;
             if off {
@@ -206,10 +212,8 @@ async fn second_factor(session: &Session, command: SecondFactor, output: Output)
             Ok(())
         }
         SecondFactor::Remove { proof } => {
-            let proof = match proof {
-                Some(proof) => proof,
-                None => ask("A code of the app, a recovery code, or your password")?,
-            };
+            let question = "A code of the app, a recovery code, or your password";
+            let proof = code(proof.as_deref(), question, output)?;
             if proof.is_empty() {
                 bail!("nothing was given; nothing is changed");
             }

@@ -1,16 +1,19 @@
 //! `parlour admin`.
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::operate::LocalServer;
 use super::output::{Output, paint, styled};
+use super::serve::{address_for_others, claim_command};
 use crate::admin::{Database, Request};
 use crate::auth::{StoredPassword, check_password};
-use crate::config::Config;
 use crate::endpoint::{AskError, ask_local};
+use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
 
 /// Look after a server on this machine.
@@ -18,9 +21,8 @@ use crate::protocol::wire::{self, request, response};
 pub(super) struct Admin {
     #[command(subcommand)]
     command: Command,
-    /// Data directory of the server meant.
-    #[arg(long, value_name = "DIRECTORY", global = true)]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    local: LocalServer,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,20 +39,28 @@ enum Command {
 
 impl Admin {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();
-        let directory = Config::load(&super::config::sources(None, flags))?.data_dir();
+        let local = self.local;
         match self.command {
             Command::ClaimCode => {
+                let (config, directory) = (local.config()?, local.directory()?);
                 let body = request::Body::NewClaimCode(wire::NewClaimCode {});
                 let response::Body::ClaimCode(claim) = ask(&directory, body).await? else {
                     return Err(AskError::Unknown.into());
                 };
+                let status = status(&directory).await?;
+                let listened: Vec<SocketAddr> =
+                    status.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+                let address = address_for_others(&config, &listened);
                 output.line(format!("Claim code: {}", paint(&claim.code, "1;33", styled())));
-                output.line("Good once, for 24 hours. Use it with: parlour claim CODE parlour://NAME@HOST");
+                output.line("Good once, for 24 hours. It is asked for by:");
+                match Fingerprint::parse(&status.fingerprint) {
+                    Some(identity) => output.line(format!("  {}", claim_command(&address, identity))),
+                    None => output.line(format!("  parlour claim {address}")),
+                }
                 output.object(&json!({ "claim_code": claim.code, "expires_ms": claim.expires_ms }));
             }
             Command::HashPassword => {
-                let password = super::connect::password(true, "", false)?;
+                let password = super::secret::password(true, "", false)?;
                 check_password(&password)?;
                 let mut salt = [0; 16];
                 getrandom::fill(&mut salt).context("the operating system gives no random bytes")?;
@@ -60,7 +70,6 @@ impl Admin {
                 output.object(&json!({ "password": hash }));
             }
             Command::Outbox => {
-                let local = super::operate::LocalServer { data_dir: Some(directory) };
                 let answer = local.operate(Request::Database(Database::Outbox), output).await?;
                 for mail in &answer.rows {
                     let word = |name: &str| mail[name].as_str().unwrap_or_default().to_owned();
@@ -73,14 +82,18 @@ impl Admin {
                 }
             }
             Command::Status => {
-                let body = request::Body::ServerStatus(wire::ServerStatus {});
-                let response::Body::Status(status) = ask(&directory, body).await? else {
-                    return Err(AskError::Unknown.into());
-                };
-                show(output, &status);
+                show(output, &status(&local.directory()?).await?);
             }
         }
         Ok(())
+    }
+}
+
+async fn status(directory: &Path) -> anyhow::Result<wire::Status> {
+    let body = request::Body::ServerStatus(wire::ServerStatus {});
+    match ask(directory, body).await? {
+        response::Body::Status(status) => Ok(status),
+        _ => Err(AskError::Unknown.into()),
     }
 }
 

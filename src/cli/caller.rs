@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::connect::{Acting, RemoteServer};
 use super::operate::{LocalServer, is_running, open};
 use crate::client::{NamedOverwrite, RequestError, Role, Session, View};
+use crate::config::PublicAddress;
 use crate::endpoint::ask_local;
 use crate::id::ChannelId;
 use crate::protocol::ErrorCode;
@@ -153,6 +154,17 @@ impl Caller {
         };
         let read = |one| NamedOverwrite::read(one).ok_or_else(|| RequestError::Misfit.into());
         told.overwrites.into_iter().map(read).collect()
+    }
+
+    /// Where others reach the server, as it says itself; nothing where its owner doesn't say it, or is who asks.
+    pub(super) async fn public_address(&self) -> anyhow::Result<Option<PublicAddress>> {
+        let welcome = match self {
+            Self::Person(session) => session.welcome().clone(),
+            Self::Program(program) => program.server.connect(None).await?.welcome().clone(),
+            Self::Owner(_) => return Ok(None),
+        };
+        let (page, server) = (welcome.public_page, welcome.public_server);
+        Ok((!page.is_empty() && !server.is_empty()).then_some(PublicAddress { page, server }))
     }
 
     /// Ends the connection, or closes the database.

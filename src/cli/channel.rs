@@ -37,7 +37,7 @@ impl Channel {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let columns = if matches!(self.command, Command::Overwrites { .. }) { OVERWRITES } else { COLUMNS };
         let caller = Caller::of(&self.acting).await?;
-        let answer = self.command.run(&caller).await;
+        let answer = self.command.run(&caller, output).await;
         caller.close().await;
         operate::print(&answer?, columns, output);
         Ok(())
@@ -45,7 +45,7 @@ impl Channel {
 }
 
 impl Command {
-    async fn run(self, caller: &Caller) -> anyhow::Result<Answer> {
+    async fn run(self, caller: &Caller, output: Output) -> anyhow::Result<Answer> {
         let view = caller.view().await?;
         match self {
             Self::List(limit) => list(caller, &view, limit).await,
@@ -56,7 +56,7 @@ impl Command {
                     name,
                     description,
                     position,
-                    password: options.password()?.unwrap_or_default(),
+                    password: options.password(output)?.unwrap_or_default(),
                     user_limit: options.limit.unwrap_or(0),
                     temporary: temporary.map(|span| span.0),
                     voice: options.voice(wire::VoicePolicy::default()).unwrap_or_default(),
@@ -66,6 +66,8 @@ impl Command {
             }
             Self::Edit { path, rename, description, position, below, options } => {
                 let edit = ChannelEdit { name: rename, description, position, ..ChannelEdit::default() };
+                let password = options.password(output)?;
+                let edit = ChannelEdit { password, ..edit };
                 edit_channel(caller, &view, &path, edit, below.as_deref(), &options).await
             }
             Self::Delete { path } => {
@@ -94,7 +96,7 @@ impl Command {
                 Ok(Answer { text, rows: vec![json!({ "channel": one, "other": other, "linked": !remove })] })
             }
             Self::Listen { path, volume, off, password } => {
-                listen(caller, &view, &path, (volume, off), &password).await
+                listen(caller, &view, &path, (volume, off), &password, output).await
             }
         }
     }
@@ -136,7 +138,6 @@ async fn edit_channel(
         Some(path) => Some(view.find(path)?.id),
     };
     let edit = ChannelEdit {
-        password: options.password()?,
         user_limit: options.limit,
         voice: options.voice(channel.voice.unwrap_or_default()),
         ..edit
@@ -172,6 +173,7 @@ async fn listen(
     path: &str,
     (volume, off): (u32, bool),
     password: &JoinPassword,
+    output: Output,
 ) -> anyhow::Result<Answer> {
     if matches!(caller, Caller::Owner(_)) {
         bail!(
@@ -180,7 +182,7 @@ async fn listen(
     }
     let channel = view.find(path)?;
     let (id, path) = (channel.id, view.path(channel));
-    let password = if off { String::new() } else { password.of(&path)? };
+    let password = if off { String::new() } else { password.of(&path, output)? };
     let listen = wire::Listen { channel: id, on: !off, volume: if off { 0 } else { volume }, password };
     caller.done(request::Body::Listen(listen)).await?;
     let text = if off {

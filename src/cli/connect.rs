@@ -1,6 +1,5 @@
 //! The one way in which commands reach a server: address, pinned certificate, kept token.
 
-use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +8,8 @@ use clap::Args;
 
 use super::operate;
 use super::operate::Organization;
-use super::output::Output;
+use super::output::{Output, eprint_line};
+use super::secret::channel_password;
 use crate::client::{
     Address, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
     ProfileCredentials, Session, Trust, connect,
@@ -111,7 +111,7 @@ impl RemoteServer {
         let Some(name) = guest else { return self.enter().await };
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, self, fingerprint);
+        announce(output, self, Expected::default(), fingerprint);
         if self.known().is_none() {
             let known = Known { fingerprint: fingerprint.to_string(), ..Known::default() };
             self.profile.put(&self.address.home(), known)?;
@@ -193,6 +193,20 @@ pub(super) struct Entered {
     pub(super) keeper: Keeper,
 }
 
+/// Which identity is expected of a server.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(super) struct Expected {
+    /// The server's identity, as its first-run screen and its administrators show it: no other is talked to. From now on it is
+    /// trusted, and one that was seen before no longer.
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
+    pub(super) trust: Option<Fingerprint>,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text)
+        .ok_or_else(|| "a fingerprint is 64 hexadecimal digits, with or without colons".to_owned())
+}
+
 /// The password of a channel that is to be joined or listened to.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct JoinPassword {
@@ -203,9 +217,9 @@ pub(super) struct JoinPassword {
 
 impl JoinPassword {
     /// What was given, or typed when it is asked for; empty for none.
-    pub(super) fn of(&self, channel: &str) -> anyhow::Result<String> {
+    pub(super) fn of(&self, channel: &str, output: Output) -> anyhow::Result<String> {
         let question = format!("The password of {channel}");
-        Ok(channel_password(self.password.as_deref(), &question, false)?.unwrap_or_default())
+        Ok(channel_password(self.password.as_deref(), &question, false, output)?.unwrap_or_default())
     }
 }
 
@@ -245,6 +259,7 @@ pub(super) async fn join(
     remote: &RemoteServer,
     named: Option<&str>,
     password: &JoinPassword,
+    output: Output,
 ) -> anyhow::Result<String> {
     let view = session.view();
     let path = named.unwrap_or(&remote.address.channel);
@@ -254,7 +269,7 @@ pub(super) async fn join(
         view.find(path)?
     };
     let name = view.path(channel);
-    let password = password.of(&name)?;
+    let password = password.of(&name, output)?;
     let joined = session.join_with_password(ChannelId(channel.id), &password).await;
     joined.map_err(|error| {
         let is_asked = error.code() == Some(ErrorCode::ChannelPassword) && password.is_empty();
@@ -269,75 +284,10 @@ fn directory() -> PathBuf {
     std::env::var_os("PARLOUR_CONFIG_DIR").map_or_else(Profile::default_directory, PathBuf::from)
 }
 
-/// Asks for a line on the terminal.
-pub(super) fn ask(question: &str) -> anyhow::Result<String> {
-    if !io::stdin().is_terminal() {
-        bail!("{question} isn't given, and there is no terminal to ask on");
-    }
-    eprint_prompt(question);
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim().to_owned())
-}
-
-/// Tells a person something beside what a command prints.
-pub(super) fn eprint_line(text: &str) {
-    use io::Write;
-    let _ = writeln!(io::stderr(), "{}", super::output::paint(text, "33", io::stderr().is_terminal()));
-}
-
-fn eprint_prompt(question: &str) {
-    use io::Write;
-    let _ = write!(io::stderr(), "{question}: ");
-    let _ = io::stderr().flush();
-}
-
-/// The password: from standard input, from `PARLOUR_PASSWORD`, or asked for without echo.
-pub(super) fn password(from_stdin: bool, question: &str, twice: bool) -> anyhow::Result<String> {
-    if from_stdin {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
-    }
-    if let Ok(password) = std::env::var("PARLOUR_PASSWORD") {
-        return Ok(password);
-    }
-    if !io::stdin().is_terminal() {
-        bail!(
-            "there is no terminal to ask for the password on; give it with --password-stdin or in PARLOUR_PASSWORD"
-        );
-    }
-    let password = rpassword::prompt_password(format!("{question}: "))?;
-    if twice && rpassword::prompt_password("The same again: ")? != password {
-        bail!("the two passwords differ; try again");
-    }
-    Ok(password)
-}
-
-/// A channel's password: what is given, or asked for where that is `-`: without echo on a terminal, else as a line of
-/// standard input.
-pub(super) fn channel_password(
-    given: Option<&str>,
-    question: &str,
-    twice: bool,
-) -> anyhow::Result<Option<String>> {
-    match given {
-        Some("-") if io::stdin().is_terminal() => {
-            let password = rpassword::prompt_password(format!("{question}: "))?;
-            if twice && rpassword::prompt_password("The same again: ")? != password {
-                bail!("the two passwords differ; try again");
-            }
-            Ok(Some(password))
-        }
-        Some("-") => Ok(Some(password(true, question, false)?)),
-        given => Ok(given.map(str::to_owned)),
-    }
-}
-
 /// Shows what the server tells everybody who comes.
 pub(super) fn welcome(output: Output, session: &Session) {
     let text = session.view().organization.welcome;
-    for line in super::words::printable(&text).lines() {
+    for line in text.lines() {
         output.line(format!("  {line}"));
     }
 }
@@ -347,9 +297,9 @@ pub(super) fn device() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Says, as ssh does, that a certificate is trusted from now on.
-pub(super) fn announce(output: Output, remote: &RemoteServer, fingerprint: Fingerprint) {
-    if remote.pinned().is_none() {
+/// Says, as ssh does, that a certificate is trusted from now on, where nobody said which to expect.
+pub(super) fn announce(output: Output, remote: &RemoteServer, expected: Expected, fingerprint: Fingerprint) {
+    if remote.pinned().is_none() && expected.trust.is_none() {
         output.line(format!(
             "First time at {}. Its identity, from now on expected:\n  {fingerprint}",
             remote.address.server()

@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
-use super::connect::ask;
 use super::operate::{Bar, LocalServer, is_running, now, open, print};
 use super::output::Output;
+use super::secret::ask;
 use crate::admin::{Answer, Database, Request};
 use crate::client::RequestError;
 use crate::files;

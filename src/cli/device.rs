@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::connect::Server;
 use super::output::Output;
+use super::words::digits;
 use crate::id::{Fingerprint, SessionId, Timestamp};
 use crate::protocol::wire;
 
@@ -97,9 +98,4 @@ impl Device {
 
 fn fingerprint(key: &wire::DeviceKey) -> Option<Fingerprint> {
     key.fingerprint.as_ref().try_into().ok().map(Fingerprint)
-}
-
-/// A fingerprint as the list shows it.
-fn digits(key: Fingerprint) -> String {
-    key.to_string().replace(':', "").to_lowercase()
 }

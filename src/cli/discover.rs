@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::output::Output;
+use super::output::{Output, printable};
 use super::serve::{join_address, page_address};
 use crate::discovery::{Found, browse};
 
@@ -30,7 +30,7 @@ impl Discover {
         bar.enable_steady_tick(Duration::from_millis(100));
         let mut all: Vec<Found> = Vec::new();
         let found = browse(Duration::from_secs(self.seconds.into()), |found| {
-            bar.set_message(format!("Asking the local network: {} so far", found.name));
+            bar.set_message(printable(&format!("Asking the local network: {} so far", found.name)));
             // What a server says anew replaces what it said before.
             all.retain(|known| known.fingerprint != found.fingerprint || known.name != found.name);
             all.push(found.clone());

@@ -1,16 +1,21 @@
 //! `parlour invite` and `parlour register`.
 
+use std::net::IpAddr;
+
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::caller::Caller;
-use super::connect::{Acting, RemoteServer, announce, ask, device, password, welcome};
+use super::connect::{Acting, Expected, RemoteServer, announce, device, welcome};
 use super::output::{Output, paint, styled};
+use super::secret::{ask, code, code_and_address, password};
 use super::serve::qr_code;
 use super::span::Span;
+use super::words::{digits, local};
 use crate::client::{ConnectError, Credentials, RequestError};
-use crate::id::Timestamp;
+use crate::config::PublicAddress;
+use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::wire::{self, request, response};
 
 /// Invite people to make accounts.
@@ -61,8 +66,8 @@ const COLUMNS: &[(&str, &str, &str)] = &[
 
 impl Invite {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let place = Place::of(&self.acting)?;
         let caller = Caller::of(&self.acting).await?;
+        let place = Place::of(&self.acting, &caller).await?;
         let done = self.command.run(&caller, &place, output).await;
         caller.close().await;
         done
@@ -75,19 +80,97 @@ struct Place {
     page: Option<String>,
     /// The server, as a command names it.
     server: String,
+    /// The server's identity, where it is known here.
+    identity: Option<Fingerprint>,
+    /// What is to be known of who can open it.
+    notice: Option<String>,
 }
 
 impl Place {
-    fn of(acting: &Acting) -> anyhow::Result<Self> {
-        if let Some((remote, _)) = acting.at()? {
-            let page = Some(format!("https://{}", remote.address.home()));
-            return Ok(Self { page, server: remote.address.home() });
+    /// Where the server's owner says, else where whoever asks is logged in.
+    async fn of(acting: &Acting, caller: &Caller) -> anyhow::Result<Self> {
+        let Some((remote, _)) = acting.at()? else {
+            let tag = acting.organization.tag.as_ref().map(|tag| format!("/+{tag}")).unwrap_or_default();
+            if let Some(public) = acting.local.config()?.public_address() {
+                return Ok(Self::public(&public, &tag, None));
+            }
+            let notice = "There is no link, since the server doesn't know where others reach it: set web.public_address to its name.";
+            let (server, notice) = (format!("HOST{tag}"), Some(notice.to_owned()));
+            return Ok(Self { page: None, server, identity: None, notice });
+        };
+        let tag = match remote.address.organization.as_str() {
+            "" => String::new(),
+            tag => format!("/+{tag}"),
+        };
+        let said = caller.public_address().await?;
+        // It may be said already, and be in effect from the server's next start on.
+        let said = match (said, reach_of(&remote.address.host)) {
+            (None, ReachedFrom::Machine) => {
+                acting.local.config().ok().and_then(|config| config.public_address())
+            }
+            (said, _) => said,
+        };
+        if let Some(public) = said {
+            return Ok(Self::public(&public, &tag, remote.pinned()));
         }
-        // A server doesn't know by which name people reach it, unless it is told for its e-mails.
-        let tag = acting.organization.tag.as_ref().map(|tag| format!("/+{tag}")).unwrap_or_default();
-        let page = acting.local.config()?.mail_page();
-        let page = Some(page.trim_end_matches('/')).filter(|page| !page.is_empty());
-        Ok(Self { page: page.map(|page| format!("{page}{tag}")), server: format!("HOST{tag}") })
+        let home = remote.address.home();
+        let notice = match reach_of(&remote.address.host) {
+            ReachedFrom::World => None,
+            ReachedFrom::Network => Some("This works in your own network only"),
+            ReachedFrom::Machine => Some("This works on this machine only"),
+        };
+        let notice = notice.map(|words| {
+            format!("{words}. For others, set web.public_address to the name by which they reach the server, or log in by that name.")
+        });
+        Ok(Self { page: Some(format!("https://{home}")), server: home, identity: remote.pinned(), notice })
+    }
+
+    fn public(public: &PublicAddress, tag: &str, identity: Option<Fingerprint>) -> Self {
+        let (page, server) = (format!("{}{tag}", public.page), format!("{}{tag}", public.server));
+        let notice = match reach_of(public.host()) {
+            ReachedFrom::World => None,
+            ReachedFrom::Network => {
+                Some("web.public_address is one of your own network: nobody outside of it can open this.")
+            }
+            ReachedFrom::Machine => Some(
+                "web.public_address is this machine for everybody who opens it: nobody else can use this.",
+            ),
+        };
+        Self { page: Some(page), server, identity, notice: notice.map(str::to_owned) }
+    }
+}
+
+/// From where an address leads to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReachedFrom {
+    /// Its own machine only.
+    Machine,
+    /// Its own network.
+    Network,
+    /// Anywhere, as far as one can tell from the address.
+    World,
+}
+
+/// From where a host's name or address can be reached.
+pub(super) fn reach_of(host: &str) -> ReachedFrom {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
+    let Ok(ip) = host.parse::<IpAddr>().map(|ip| ip.to_canonical()) else {
+        let last = host.rsplit('.').next().unwrap_or_default();
+        return match last {
+            "localhost" => ReachedFrom::Machine,
+            // Names without a dot, and those that RFC 6762 and RFC 8375 keep for networks.
+            _ if last == host || last == "local" || host.ends_with(".home.arpa") => ReachedFrom::Network,
+            _ => ReachedFrom::World,
+        };
+    };
+    let is_of_network = match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    match ip {
+        ip if ip.is_loopback() || ip.is_unspecified() => ReachedFrom::Machine,
+        _ if is_of_network => ReachedFrom::Network,
+        _ => ReachedFrom::World,
     }
 }
 
@@ -157,50 +240,64 @@ fn show(invite: &wire::Invite, place: &Place, output: Output) {
         }
         output.line(format!("\n  In a browser   {}", paint(link, "1", styled())));
     }
+    let trust = place.identity.map(|identity| format!(" --trust {}", digits(identity))).unwrap_or_default();
     output.line(format!(
-        "  In a terminal  parlour register {} parlour://THEIR-NAME@{}",
+        "  In a terminal  parlour register {} parlour://THEIR-NAME@{}{trust}",
         invite.code, place.server
     ));
     let until = Timestamp(invite.expires_ms);
     output.line(format!(
-        "  Good for       {} until {until}, role {}",
+        "  Good for       {} until {}, role {}",
         super::output::counted(invite.uses.into(), "account"),
+        local(until),
         invite.roles.join(", ")
     ));
+    if let Some(notice) = place.notice.as_ref().filter(|_| !output.is_json()) {
+        output.warn(notice);
+    }
     output.object(&json!({
         "invite": invite.id, "code": invite.code, "link": link, "uses": invite.uses,
         "expires": until, "channel": invite.channel_path, "roles": invite.roles,
+        "notice": place.notice,
     }));
 }
 
 /// Make an account with an invite, and log in.
 #[derive(Debug, Args)]
 pub(super) struct Register {
-    /// The invite's code, or its link.
-    invite: String,
+    /// The invite's code, or its link. Asked for when it is left out; `-` reads it from standard input.
+    invite: Option<String>,
     /// The server: `parlour://[user@]host[:port]`; the user is the name you will have.
     #[arg(env = "PARLOUR_ADDRESS")]
     address: Option<String>,
-    /// Read the password from standard input.
+    #[command(flatten)]
+    expected: Expected,
+    /// Read the password from standard input; it comes after the invite, where that is read there, too.
     #[arg(long)]
     password_stdin: bool,
 }
 
 impl Register {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        // A link names the server, too.
-        let (code, linked) = match self.invite.split_once("/i/") {
-            Some((server, code)) => (code.to_owned(), Some(server.replacen("https://", "parlour://", 1))),
-            None => (self.invite.clone(), None),
+        let (given, address) = code_and_address(self.invite, self.address);
+        // It makes one account, and the friend who got it uses it at once: an argument is good enough.
+        let invite = match given {
+            Some(invite) if invite != "-" => invite,
+            given => code(given.as_deref(), "The invite's code, or its link", output)?,
         };
-        let address = self.address.clone().or(linked);
+        // A link names the server, too.
+        let (code, linked) = match invite.split_once("/i/") {
+            Some((server, code)) => (code.to_owned(), Some(server.replacen("https://", "parlour://", 1))),
+            None => (invite, None),
+        };
+        let address = address.or(linked);
         let address = address.context("which server? Give its address after the code, or the whole link")?;
         let mut remote = RemoteServer::find(Some(&address))?;
         let name = remote.address.user.clone().map_or_else(|| ask("The name you want"), Ok)?;
         let password = password(self.password_stdin, "The password you want (10 characters or more)", true)?;
-        let connected = remote.connect(None).await?;
+        let connected = remote.connect(self.expected.trust).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, &remote, fingerprint);
+        announce(output, &remote, self.expected, fingerprint);
         let credentials = Credentials::register(&code, &name, &password, &device());
         let session = connected.log_in(credentials).await.map_err(ConnectError::from)?;
         let name = session.logged_in().name.clone();
@@ -211,5 +308,43 @@ impl Register {
         output.object(&json!({ "server": remote.address.server(), "name": name, "session": session.id().0 }));
         session.close().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_where_an_address_leads_to_the_server() {
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.3.3.3",
+            "::1",
+            "[::1]",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+        ] {
+            assert_eq!(reach_of(host), ReachedFrom::Machine, "{host}");
+        }
+        for host in [
+            "192.168.1.5",
+            "10.0.0.1",
+            "172.16.0.1",
+            "169.254.1.1",
+            "fd00::1",
+            "fe80::1",
+            "box",
+            "box.local",
+            "box.home.arpa",
+        ] {
+            assert_eq!(reach_of(host), ReachedFrom::Network, "{host}");
+        }
+        for host in ["voice.example.org", "192.0.2.1", "2001:db8::1", "[2001:db8::1]"] {
+            assert_eq!(reach_of(host), ReachedFrom::World, "{host}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::connect::Server;
 use super::output::{Output, paint, styled};
 use super::span::Span;
+use super::words::permissions;
 use crate::id::Timestamp;
 use crate::permission::Permissions;
 use crate::protocol::wire;
@@ -26,7 +27,7 @@ enum Command {
         /// What it is for.
         name: String,
         /// What it may do at most, in words separated by commas; nothing that you may not.
-        #[arg(long, default_value = "view, join")]
+        #[arg(long, default_value = "view, join", value_parser = permissions)]
         allow: Permissions,
         /// How long it is good: 12h, 30d. Default: until it is revoked.
         #[arg(long = "for", value_name = "TIME")]

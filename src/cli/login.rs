@@ -5,10 +5,10 @@ use std::io::{IsTerminal, stdin};
 use clap::Args;
 use serde_json::json;
 
-use super::connect::{RemoteServer, announce, ask, device, password, welcome as show_welcome};
+use super::connect::{Expected, RemoteServer, announce, device, welcome as show_welcome};
 use super::output::Output;
+use super::secret::{ask, code, password};
 use crate::client::{ConnectError, Connected, Credentials, RequestError, Session};
-use crate::id::Fingerprint;
 use crate::protocol::ErrorCode;
 
 /// Log in to a server, and stay logged in.
@@ -23,17 +23,12 @@ pub(super) struct Login {
     /// Read the password from standard input.
     #[arg(long)]
     password_stdin: bool,
-    /// The one-time code or a recovery code, where the account has a second factor. Default: asked for.
+    /// The one-time code or a recovery code, where the account has a second factor. Default: asked for; `-` reads it from
+    /// standard input.
     #[arg(long)]
     code: Option<String>,
-    /// Trust this certificate, and no longer the one seen before.
-    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
-    trust: Option<Fingerprint>,
-}
-
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
-    Fingerprint::parse(text)
-        .ok_or_else(|| "a fingerprint is 64 hexadecimal digits, with or without colons".to_owned())
+    #[command(flatten)]
+    expected: Expected,
 }
 
 impl Login {
@@ -44,14 +39,14 @@ impl Login {
         connected: Connected,
         name: &str,
         password: &str,
+        given: &str,
     ) -> anyhow::Result<Result<Session, RequestError>> {
-        let given = self.code.clone().unwrap_or_default();
         let credentials = |code: &str| Credentials::password_and_code(name, password, code, &device());
-        let first = connected.log_in(credentials(&given)).await;
+        let first = connected.log_in(credentials(given)).await;
         match first {
             Err(error) if error.code() == Some(ErrorCode::SecondFactorNeeded) && stdin().is_terminal() => {
                 let code = ask("One-time code, or a recovery code")?;
-                Ok(remote.connect(self.trust).await?.log_in(credentials(&code)).await)
+                Ok(remote.connect(self.expected.trust).await?.log_in(credentials(&code)).await)
             }
             outcome => Ok(outcome),
         }
@@ -67,13 +62,19 @@ impl Login {
             let question = format!("Password of {name} at {}", remote.address.server());
             Some((name, password(self.password_stdin, &question, false)?))
         };
-        let connected = remote.connect(self.trust).await?;
+        let given = match &self.code {
+            Some(given) => code(Some(given), "One-time code, or a recovery code", output)?,
+            None => String::new(),
+        };
+        let connected = remote.connect(self.expected.trust).await?;
         let fingerprint = connected.fingerprint();
-        announce(output, &remote, fingerprint);
+        announce(output, &remote, self.expected, fingerprint);
         let welcome = connected.welcome().clone();
         let session = match (&self.guest, &account) {
             (Some(guest), _) => connected.log_in(Credentials::guest(guest, &device())).await,
-            (None, Some((name, password))) => self.with_code(&remote, connected, name, password).await?,
+            (None, Some((name, password))) => {
+                self.with_code(&remote, connected, name, password, &given).await?
+            }
             (None, None) => Err(RequestError::Misfit),
         };
         let session = session.map_err(ConnectError::from)?;

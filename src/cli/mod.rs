@@ -17,6 +17,7 @@ mod demo;
 mod device;
 mod discover;
 mod doctor;
+mod form;
 mod invite;
 mod key;
 mod kick;
@@ -35,6 +36,7 @@ mod records;
 mod reset;
 mod role;
 mod say;
+mod secret;
 mod serve;
 mod settings;
 mod span;
@@ -47,8 +49,9 @@ mod who;
 mod why;
 mod words;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use output::Output;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 /// A self-hosted voice server, its client and its tools.
 #[derive(Debug, Parser)]
@@ -100,6 +103,7 @@ enum Command {
     /// Show who is connected.
     Who(who::Who),
     /// Send a text message.
+    #[command(aliases = ["write", "text"])]
     Say(say::Say),
     /// Play a sound file into a channel.
     Play(play::Play),
@@ -159,9 +163,15 @@ enum Command {
 const FAREWELL: std::time::Duration = std::time::Duration::from_millis(50);
 
 impl Cli {
+    /// The command of this process's arguments; what they get wrong, and what asks for help, ends the process.
+    pub fn from_arguments() -> Self {
+        Self::from_arg_matches(&form::whole::<Self>().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command and answers with the exit code.
     pub fn run(self) -> u8 {
         let output = Output::new(self.json);
+        keep_memory_private();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return output.fail(&error.into()),
@@ -175,6 +185,14 @@ impl Cli {
         runtime.shutdown_background();
         result.map_or_else(|error| output.fail(&error), |()| 0)
     }
+}
+
+/// Keeps passwords and keys that are in memory out of core files, and the memory from other processes of the same user
+/// (prctl(2), `PR_SET_DUMPABLE`). A system that refuses the one or the other is as it was.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 impl Command {
@@ -219,7 +237,7 @@ impl Command {
             Self::Db(command) => command.run(output).await,
             Self::Demo(command) => command.run(output).await,
             Self::Bench(command) => command.run(output).await,
-            Self::Completions(command) => command.run(Cli::command()),
+            Self::Completions(command) => command.run(form::whole::<Cli>()),
         }
     }
 }
@@ -229,7 +247,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_in_memory_gets_into_no_core_file() {
+        keep_memory_private();
+        let limit = rustix::process::getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+
+    #[test]
     fn every_command_is_put_together_well() {
-        Cli::command().debug_assert();
+        form::whole::<Cli>().debug_assert();
     }
 }

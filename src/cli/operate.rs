@@ -2,6 +2,7 @@
 //! directory, and straight into the file while none does.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
@@ -9,17 +10,54 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::output::{Output, cell};
+use super::output::{Output, cell, eprint_line, printable};
 use crate::admin::{self, Answer, Request};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::endpoint::{AskError, ask_local};
+use crate::endpoint::{AskError, SOCKET_FILE, ask_local};
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
 use crate::store::{Author, By, OpenError, Opening, STORE_FILE, Store};
 
 /// How long something may take without being shown to make progress.
 const UNSHOWN: Duration = Duration::from_secs(1);
+
+/// Where `config/parlour.service` has the server keep its data.
+pub(super) const UNIT_DIRECTORY: &str = "/var/lib/parlour";
+
+/// Which of two data directories a command means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    /// The user's own.
+    Own,
+    /// The same, while a server is in the other one, too.
+    OwnOfTwo,
+    /// The unit's.
+    Unit,
+    /// The user's own, which is empty; there may be a server in the unit's, which this user can't enter.
+    Closed,
+}
+
+/// A directory where a server runs comes before one where none does, and that before one without a database.
+fn chosen(own: &Path, unit: &Path) -> Chosen {
+    // 0 for nothing, 1 for a database, 2 for a server that runs.
+    let found = |directory: &Path| -> std::io::Result<u8> {
+        let has = |file: &str| directory.join(file).try_exists();
+        Ok(if has(SOCKET_FILE)? { 2 } else { u8::from(has(STORE_FILE)?) })
+    };
+    match (found(own).unwrap_or(0), found(unit)) {
+        (0, Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => Chosen::Closed,
+        (_, Err(_) | Ok(0)) => Chosen::Own,
+        (own, Ok(unit)) if unit > own => Chosen::Unit,
+        (_, Ok(_)) => Chosen::OwnOfTwo,
+    }
+}
+
+/// Says which server was taken; a command that looks several times says it once.
+fn say_once(text: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| eprint_line(text));
+}
 
 /// Which organization.
 #[derive(Clone, Debug, Default, Args)]
@@ -40,8 +78,42 @@ pub(super) struct LocalServer {
 impl LocalServer {
     /// The settings of the server.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        let flags = self.data_dir.iter().map(|path| ("data_dir", path.display().to_string())).collect();
-        Ok(Config::load(&super::config::sources(None, flags))?)
+        self.config_of(None)
+    }
+
+    /// The same from a configuration file that is named. Where nobody says which data directory is meant, it is the user's
+    /// own, or that of the systemd unit if there is a server in that.
+    pub(super) fn config_of(&self, file: Option<&Path>) -> anyhow::Result<Config> {
+        let load = |directory: Option<&Path>| {
+            let flags = directory.map(|path| ("data_dir", path.display().to_string()));
+            Config::load(&super::config::sources(file.map(Path::to_owned), flags.into_iter().collect()))
+        };
+        let config = load(self.data_dir.as_deref())?;
+        if !config.data_dir_is_default() {
+            return Ok(config);
+        }
+        let own = config.data_dir();
+        match chosen(&own, Path::new(UNIT_DIRECTORY)) {
+            Chosen::Own => Ok(config),
+            Chosen::Unit => {
+                say_once(&format!("This is about the server in {UNIT_DIRECTORY}."));
+                Ok(load(Some(Path::new(UNIT_DIRECTORY)))?)
+            }
+            Chosen::OwnOfTwo => {
+                let own = own.display();
+                say_once(&format!(
+                    "This is about the server in {own}; there is another in {UNIT_DIRECTORY}, which --data-dir names."
+                ));
+                Ok(config)
+            }
+            Chosen::Closed => {
+                say_once(&format!(
+                    "A server of this machine has its data in {UNIT_DIRECTORY}, where this user may not look. If that one is \
+                     meant, run the command by sudo."
+                ));
+                Ok(config)
+            }
+        }
     }
 
     pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
@@ -169,11 +241,51 @@ impl Bar {
         if self.bar.is_hidden() && self.began.elapsed() >= UNSHOWN {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(printable(what));
         self.bar.set_position((done.clamp(0.0, 1.0) * 1_000.0) as u64);
     }
 
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_command_finds_the_server_of_the_unit() {
+        let home = tempfile::tempdir().unwrap();
+        let (own, unit) = (home.path().join("own"), home.path().join("unit"));
+        assert_eq!(chosen(&own, &unit), Chosen::Own, "there is none anywhere");
+        fs::create_dir_all(&own).unwrap();
+        fs::create_dir_all(&unit).unwrap();
+        fs::write(unit.join(STORE_FILE), "x").unwrap();
+        assert_eq!(chosen(&own, &unit), Chosen::Unit);
+        fs::write(own.join(STORE_FILE), "x").unwrap();
+        assert_eq!(chosen(&own, &unit), Chosen::OwnOfTwo);
+        fs::write(unit.join(SOCKET_FILE), "x").unwrap();
+        assert_eq!(chosen(&own, &unit), Chosen::Unit, "it runs");
+        fs::remove_dir_all(&unit).unwrap();
+        assert_eq!(chosen(&own, &unit), Chosen::Own);
+    }
+
+    #[test]
+    fn the_unit_has_the_directory_that_commands_look_into_and_makes_no_core_files() {
+        let unit = include_str!("../../config/parlour.service");
+        let said = |key: &str| {
+            let mut of_key = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            (of_key.next(), of_key.next())
+        };
+        assert_eq!(
+            said("StateDirectory").0.map(|name| format!("/var/lib/{name}")).as_deref(),
+            Some(UNIT_DIRECTORY)
+        );
+        assert!(unit.contains(&format!("\nEnvironment=PARLOUR_DATA_DIR={UNIT_DIRECTORY}\n")));
+        assert_eq!(said("LimitCORE"), (Some("0"), None));
+        assert!(said("RestartSec").0.is_some());
     }
 }

@@ -62,7 +62,8 @@ impl Play {
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let mut remote = RemoteServer::find(self.address.as_deref())?;
         let entered = remote.enter_as(self.guest.as_deref(), output).await?;
-        let channel = join(&entered.session, &remote, self.channel.as_deref(), &self.password).await?;
+        let channel =
+            join(&entered.session, &remote, self.channel.as_deref(), &self.password, output).await?;
         let takes = entered.session.view().find(&channel)?.voice.map_or(0, |voice| voice.bitrate);
         let mut encoder = self.sound.encoder(takes, output)?;
         encoder.set_expected_loss(self.expected_loss)?;

@@ -69,7 +69,8 @@ impl Record {
         let mut remote = RemoteServer::find(self.address.as_deref())?;
         let mut entered = remote.enter_as(self.guest.as_deref(), output).await?;
         entered.session.set_self(Some(true), Some(self.deaf)).await?;
-        let channel = join(&entered.session, &remote, self.channel.as_deref(), &self.password).await?;
+        let channel =
+            join(&entered.session, &remote, self.channel.as_deref(), &self.password, output).await?;
         self.listen(&entered.session).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));

@@ -8,6 +8,7 @@ use super::connect::Acting;
 use super::operate::{LocalServer, print};
 use super::output::{Output, counted};
 use super::settings::registration_word;
+use super::words::{local, moment};
 use crate::admin::{self, Answer, Limit, Request};
 use crate::client::RequestError;
 use crate::id::Timestamp;
@@ -148,9 +149,9 @@ impl OrgCommand {
             response::Body::OrganizationMade(wire::OrganizationMade { organization, claim }) => {
                 let (made, claim) = (organization.unwrap_or_default(), claim.unwrap_or_default());
                 let text = format!(
-                    "Organization {tag} is created. Its first owner comes in by this code, until {until}:\n  {code}\nfor instance with: parlour claim {code} parlour://NAME@HOST/+{tag}",
+                    "Organization {tag} is created. Its first owner comes in by this code, until {until}:\n  {code}\nThe command asks for it: parlour claim parlour://NAME@HOST/+{tag}",
                     tag = made.tag,
-                    until = Timestamp(claim.expires_ms),
+                    until = local(Timestamp(claim.expires_ms)),
                     code = claim.code,
                 );
                 let mut row = shown(&made);
@@ -325,11 +326,11 @@ pub(super) struct Audit {
     /// To what kind of thing: user, channel, role, session ...
     #[arg(long, value_name = "KIND", value_parser = word::<SubjectKind>)]
     subject: Option<SubjectKind>,
-    /// Not before this time (2026-11-21T08:00:00Z).
-    #[arg(long, value_name = "TIME")]
+    /// Not before this time, as 2026-11-21 08:00 by this machine's clock.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
     /// Before this time.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
     /// Before the entry of this number: the last one of the page before.
     #[arg(long, value_name = "NUMBER")]

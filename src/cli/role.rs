@@ -9,7 +9,7 @@ use super::connect::Acting;
 use super::operate;
 use super::output::Output;
 use super::span::Span;
-use super::words::{colour, known_permissions, permissions};
+use super::words::{colour, known_permissions, local, permissions};
 use crate::admin::{Answer, Limit};
 use crate::client::{Holder, RequestError, Role as Told, RoleEdit};
 use crate::id::RoleId;
@@ -182,7 +182,7 @@ async fn grant(caller: &Caller, user: String, role: &Told, life: Option<Span>) -
     let grant = wire::GrantRole { user: user.clone(), role: role.id.0, life_ms };
     caller.done(request::Body::GrantRole(grant)).await?;
     let until = life.map(|life| operate::now().plus(life.0));
-    let shown = until.map_or(String::new(), |until| format!(" until {until}"));
+    let shown = until.map_or(String::new(), |until| format!(" until {}", local(until)));
     let row = json!({ "name": user, "role": role.name, "until": until });
     Ok(Answer { text: format!("{user} is {}{shown}.", role.name), rows: vec![row] })
 }

@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Output, paint, styled};
+use super::words::digits;
 use crate::config::{Config, Sources};
+use crate::id::Fingerprint;
 use crate::protocol::DEFAULT_PORT;
 use crate::server::Server;
 use crate::telemetry::Log;
@@ -157,6 +159,14 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
     ));
     output.line("");
     let reachable = reachable(server.addresses());
+    if let Some(public) = config.public_address() {
+        output.line(format!(
+            "  {:<13} {}",
+            "For others",
+            paint(&format!("parlour://{}", public.server), "1", styled)
+        ));
+        output.line(format!("  {:<13} {}", "", paint(&public.page, "1", styled)));
+    }
     for (index, ip) in reachable.iter().enumerate() {
         let label = if index == 0 { "Reach it at" } else { "" };
         output.line(format!("  {label:<13} {}", paint(&join_address(*ip, port), "1", styled)));
@@ -186,7 +196,7 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
     output.line(format!("  {:<13} {second}", ""));
     output.line(format!("  {:<13} {}", "Data", config.data_dir().display()));
     output.line("");
-    let example = join_address(reachable.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1])), port);
+    let example = address_for_others(config, server.addresses());
     if demo {
         let names: Vec<_> = DEMO_USERS.iter().map(|(name, _)| *name).collect();
         output.line(format!(
@@ -199,11 +209,7 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
     } else if let Some(claim) = server.claim() {
         output.line(format!("  {} {}", head("Claim code:  "), paint(&claim.code, "1;33", styled)));
         output.line(format!("  {}", dim("Makes the first administrator; good once, for 24 hours.")));
-        output.line(format!(
-            "  Become it with parlour claim {} {}",
-            claim.code,
-            example.replace("://", "://YOUR-NAME@")
-        ));
+        output.line(format!("  Become it with {}", claim_command(&example, server.fingerprint())));
     } else {
         output.line(format!("  Log in with    parlour login {}", example.replace("://", "://YOUR-NAME@")));
     }
@@ -211,6 +217,20 @@ fn screen(output: Output, config: &Config, server: &Server, demo: bool) {
         output.line(format!("\n  {}", dim("Ctrl-C stops the server.")));
     }
     output.line("");
+}
+
+/// The address that a server with these settings, which listens there, is best reached at.
+pub(super) fn address_for_others(config: &Config, listened: &[SocketAddr]) -> String {
+    if let Some(public) = config.public_address() {
+        return format!("parlour://{}", public.server);
+    }
+    let port = listened.first().map_or(DEFAULT_PORT, SocketAddr::port);
+    join_address(reachable(listened).first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1])), port)
+}
+
+/// What makes somebody the first administrator of a server at this address; the command asks for the code.
+pub(super) fn claim_command(address: &str, identity: Fingerprint) -> String {
+    format!("parlour claim {} --trust {}", address.replace("://", "://YOUR-NAME@"), digits(identity))
 }
 
 /// The address for a phone's camera, light on dark, two rows a line. Nothing when it is too long for one.

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::connect::Server;
 use super::output::Output;
 use super::span::Span;
-use super::words::printable;
 use crate::bounds::Registration;
 use crate::client::{Organization, OrganizationEdit, View};
 use crate::id::ChannelId;
@@ -116,7 +115,7 @@ fn show(organization: &Organization, view: &View, output: Output) {
     output.line(&organization.name);
     let welcome = match organization.welcome.as_str() {
         "" => "none".to_owned(),
-        text => printable(text).replace('\n', "\n                    "),
+        text => text.replace('\n', "\n                    "),
     };
     output.line(format!("  welcome           {welcome}"));
     output.line(format!("  newcomers come to {}", newcomers.as_deref().unwrap_or("no channel")));

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::account::ended_with;
 use super::caller::Caller;
-use super::connect::{Acting, password};
+use super::connect::Acting;
 use super::operate;
 use super::output::Output;
 use super::role::named;
+use super::secret::password;
+use super::words::{local, moment};
 use crate::admin::{Answer, Limit};
 use crate::client::RequestError;
 use crate::id::Timestamp;
@@ -92,8 +94,8 @@ enum Command {
         name: String,
         /// The role's name.
         role: String,
-        /// Until when (2026-11-21T08:00:00Z); for good otherwise.
-        #[arg(long, value_name = "TIME")]
+        /// Until when, as 2026-11-21 08:00 by this machine's clock, or 2026-11-21T08:00:00Z; for good otherwise.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
         until: Option<Timestamp>,
     },
     /// Take a role from a user.
@@ -184,7 +186,7 @@ impl Command {
                 }
                 let grant = wire::GrantRole { user: name.clone(), role: role.id.0, life_ms };
                 caller.done(request::Body::GrantRole(grant)).await?;
-                let until = until.map_or(String::new(), |until| format!(" until {until}"));
+                let until = until.map_or(String::new(), |until| format!(" until {}", local(until)));
                 Ok(shown(caller, &name, &format!("{}{until}", role.name)).await)
             }
             Self::Revoke { name, role } => {

@@ -6,7 +6,6 @@ use serde_json::json;
 use super::channels::state;
 use super::connect::Server;
 use super::output::Output;
-use super::words::printable;
 use crate::client::View;
 use crate::protocol::wire::event;
 
@@ -31,7 +30,7 @@ impl Who {
             let role = view.highest_role(member).map(|role| role.name.as_str()).unwrap_or_default();
             let mut words = state(member);
             if !member.status.is_empty() {
-                words.push(format!("\"{}\"", printable(&member.status)));
+                words.push(format!("\"{}\"", member.status));
             }
             rows.push(vec![
                 format!("{}{you}", member.name),

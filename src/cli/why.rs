@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::connect::Server;
 use super::output::{DoesNotHold, Output, paint, styled};
 use super::person::{about, alike};
-use super::words::{known_permissions, permissions};
+use super::words::{known_permissions, local, permissions};
 use crate::client::{Decided, DecisionStep, Explanation, Whom};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
@@ -152,7 +152,7 @@ fn lines(found: &Explanation, asked: Permissions, decides: Option<usize>) -> Vec
 fn words(step: &DecisionStep, asked: Permissions) -> String {
     match &step.decided {
         Decided::Grant { role, allow, until } => {
-            let until = until.map_or(String::new(), |until| format!(" until {until}"));
+            let until = until.map_or(String::new(), |until| format!(" until {}", local(until)));
             let granted = allow.intersection(asked);
             // Nothing of it by name: the role is an owner's.
             let granted = if granted.is_empty() { "everything".to_owned() } else { granted.to_string() };

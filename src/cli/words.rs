@@ -2,12 +2,35 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+use jiff::tz::TimeZone;
+
 use crate::bounds::{check_bitrate, check_frame};
+use crate::id::{Fingerprint, Timestamp};
 use crate::permission::{Permissions, Reach};
+
+/// Other words that people use for permissions.
+const ALSO: &[(&str, &str)] = &[
+    ("see", "view"),
+    ("write", "text"),
+    ("create channels", "create channel"),
+    ("edit channels", "edit channel"),
+    ("manage accounts", "manage users"),
+    ("whisper and shout", "whisper"),
+    ("manage the organization", "manage organization"),
+    ("create temporary channels", "create temporary"),
+    ("own the server", "administer"),
+];
 
 /// Permissions in words separated by commas; `create-channel` is `create channel`.
 pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
-    text.replace('-', " ").parse().map_err(|error: crate::permission::UnknownPermission| error.to_string())
+    let text = text.replace('-', " ").to_lowercase();
+    let words = text
+        .split(',')
+        .map(str::trim)
+        .map(|word| ALSO.iter().find(|(also, _)| *also == word).map_or(word, |(_, word)| *word));
+    let words = words.collect::<Vec<_>>().join(",");
+    words.parse().map_err(|error: crate::permission::UnknownPermission| error.to_string())
 }
 
 /// What help says of permissions.
@@ -77,9 +100,54 @@ pub(super) fn clock(time: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// What other people wrote, for a terminal: nothing in it moves the cursor or changes colours.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+/// A time for people: by the clock of this machine, to the minute.
+pub(super) fn local(time: Timestamp) -> String {
+    in_zone(time, &TimeZone::system())
+}
+
+fn in_zone(time: Timestamp, zone: &TimeZone) -> String {
+    let milliseconds = i64::try_from(time.0).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::MAX);
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A time as people write it, by the clock of this machine: `2026-11-21 08:00`, `2026-11-21`; or as JSON has it.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    in_that_zone(text.trim(), &TimeZone::system())
+        .ok_or_else(|| "a time is 2026-11-21 08:00, 2026-11-21 or 2026-11-21T08:00:00Z".to_owned())
+}
+
+fn in_that_zone(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    let time = text.parse::<jiff::civil::DateTime>().ok()?;
+    let time = time.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond();
+    u64::try_from(time).ok().map(Timestamp)
+}
+
+/// A sentence of a server, which can't know the reader's clock, with its times by that.
+pub(super) fn with_local_times(sentence: &str) -> String {
+    let words = sentence.split_inclusive([' ', '\n']).map(|word| {
+        let time = word.trim_end_matches([' ', '\n', '.', ',', ':', ';', ')']);
+        in_local_time(time).map_or_else(|| word.to_owned(), |local| format!("{local}{}", &word[time.len()..]))
+    });
+    words.collect()
+}
+
+/// The same of a time as JSON has it ([`Timestamp`]); nothing where the text is none.
+pub(super) fn in_local_time(text: &str) -> Option<String> {
+    // Written by a person it may be shorter, and stays as it was written.
+    let is_ours = (20..=24).contains(&text.len())
+        && text.is_ascii()
+        && text.as_bytes()[10] == b'T'
+        && text.ends_with('Z');
+    is_ours.then(|| text.parse().ok().map(local)).flatten()
+}
+
+/// A fingerprint as an argument of a command.
+pub(super) fn digits(fingerprint: Fingerprint) -> String {
+    HEXLOWER.encode(&fingerprint.0)
 }
 
 /// Yes or no, as it is typed.
@@ -101,6 +169,7 @@ mod tests {
             permissions("create-channel, speak"),
             Ok(Permissions::CREATE_CHANNEL.union(Permissions::SPEAK))
         );
+        assert_eq!(permissions("See, write"), Ok(Permissions::VIEW.union(Permissions::TEXT)));
         assert!(permissions("fly").unwrap_err().contains("mute others"));
         assert_eq!((reach("below"), reach("up").is_err()), (Ok(Reach::Below), true));
         assert_eq!((colour("#00aa55"), colour("00AA55"), colour("none")), (Ok(0xaa55), Ok(0xaa55), Ok(0)));
@@ -111,12 +180,54 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_short_and_harmless() {
+    fn the_page_calls_permissions_as_commands_do() {
+        let page = include_str!("../http/page/text.en.js");
+        let capitalized = |word: &str| word[..1].to_uppercase() + &word[1..];
+        for (_, word) in Permissions::NAMED {
+            let key: String = word.split(' ').map(capitalized).collect();
+            let entry = format!("  permission{key}: '{word}',");
+            assert!(page.contains(&entry), "{entry}");
+        }
+        for (also, word) in ALSO {
+            assert_eq!(permissions(also), permissions(word));
+            assert!(permissions(also).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_short() {
         assert_eq!(roughly(Duration::from_secs(59)), "59s");
         assert_eq!(roughly(Duration::from_secs(7_300)), "2h");
         assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
         assert_eq!(clock(Duration::from_secs(7)), "0:07");
-        assert_eq!(printable("a\x1b[31mb\nc\u{9b}"), "a[31mb\nc");
         assert_eq!(all_of(Permissions::ALL), "everything");
+    }
+
+    #[test]
+    fn times_are_local_and_to_the_minute() {
+        let time = Timestamp(1_760_000_000_123);
+        assert_eq!(in_zone(time, &TimeZone::UTC), "2025-10-09 08:53");
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        assert_eq!(in_zone(time, &zone), "2025-10-09 10:53");
+        assert_eq!(in_zone(Timestamp(u64::MAX), &TimeZone::UTC).len(), 16);
+        assert_eq!(in_local_time(&time.to_string()), Some(local(time)));
+        assert_eq!(
+            with_local_times(&format!("banned until {time}: be nice at {time}.\nBye")),
+            format!("banned until {0}: be nice at {0}.\nBye", local(time))
+        );
+        for (text, read) in [
+            ("2025-10-09 10:53", Some(1_759_999_980_000)),
+            ("2025-10-09", Some(1_759_960_800_000)),
+            ("2025-10-09T08:53:00Z", Some(1_759_999_980_000)),
+            ("1960-01-01", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(in_that_zone(text, &zone), read.map(Timestamp), "{text}");
+        }
+        assert_eq!(in_local_time(&Timestamp(1_760_000_000_000).to_string()), Some(local(time)));
+        for other in ["", "2025-10-09", "half past eight, said Zoë: Z", "xxxxxxxxxxTxxxxxxxxxZ"] {
+            assert_eq!(in_local_time(other), None, "{other}");
+        }
     }
 }

@@ -112,7 +112,10 @@ fn a_new_claim_code_makes_an_administrator_through_the_running_server() {
     let address = format!("ann@{}", server.address);
     let claim = |code: &str| {
         let mut command = parlour(home.path());
-        command.args(["claim", code, &address]).env("PARLOUR_PASSWORD", PASSWORD);
+        let file = home.path().join("code");
+        std::fs::write(&file, code).unwrap();
+        command.args(["claim", "-", &address]).env("PARLOUR_PASSWORD", PASSWORD);
+        command.stdin(std::fs::File::open(file).unwrap());
         command
     };
     assert!(

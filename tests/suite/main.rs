@@ -18,6 +18,7 @@ mod emails;
 mod feed;
 mod independent;
 mod log;
+mod newcomer;
 mod operating;
 mod operations;
 mod organizations;

@@ -158,7 +158,15 @@ fn follow(heading: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, St
             let word = word.replace("localhost", &here);
             known.get(word.as_str()).cloned().unwrap_or(word)
         });
+        let mut words: Vec<_> = words.collect();
         let mut command = parlour(home.path());
+        // What a shell gives on standard input.
+        if let Some(at) = words.iter().position(|word| word == "<<<") {
+            let input = home.path().join("input");
+            std::fs::write(&input, &words[at + 1]).unwrap();
+            command.stdin(std::fs::File::open(input).unwrap());
+            words.truncate(at);
+        }
         command.env("PARLOUR_CONFIG_DIR", home.path().join(step.who)).current_dir(home.path());
         command.env("PARLOUR_PASSWORD", PASSWORD).args(words);
         if goes_on {

@@ -194,7 +194,8 @@ pub fn parlour(home: &Path) -> Command {
     command.env("PARLOUR_CONFIG_DIR", home.join("profile")).env("PARLOUR_DATA_DIR", home.join("data"));
     // What listens on every address must not be told to the network that this machine is in.
     command.env("PARLOUR_DISCOVERY_ENABLED", "false");
-    command.env("XDG_CONFIG_HOME", home).stdin(Stdio::null());
+    // Times are shown by the local clock.
+    command.env("XDG_CONFIG_HOME", home).env("TZ", "UTC").stdin(Stdio::null());
     command
 }
 

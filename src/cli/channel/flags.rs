@@ -3,7 +3,9 @@
 use clap::{Args, Subcommand};
 
 use crate::admin::Limit;
-use crate::cli::connect::{Acting, JoinPassword, channel_password, password};
+use crate::cli::connect::{Acting, JoinPassword};
+use crate::cli::output::Output;
+use crate::cli::secret::{channel_password, password};
 use crate::cli::span::Span;
 use crate::cli::words::{bitrate, frame, known_permissions, permissions, reach};
 use crate::permission::{Permissions, Reach};
@@ -120,12 +122,12 @@ pub(super) struct Options {
 
 impl Options {
     /// The password, which is asked for where it isn't given.
-    pub(super) fn password(&self) -> anyhow::Result<Option<String>> {
+    pub(super) fn password(&self, output: Output) -> anyhow::Result<Option<String>> {
         let question = "The channel's password";
         if self.password_stdin {
             return password(true, question, false).map(Some);
         }
-        channel_password(self.password.as_deref(), question, true)
+        channel_password(self.password.as_deref(), question, true, output)
     }
 
     /// The voice policy with what is given; `None` where nothing is.

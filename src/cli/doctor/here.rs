@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::connect::CLIENT;
+use super::super::invite::{ReachedFrom, reach_of};
 use super::super::operate::{LocalServer, now};
-use super::super::output::{Output, counted};
+use super::super::output::{Output, counted, in_words};
 use super::super::serve::reachable;
+use super::super::words::local;
 use super::report::Report;
 use super::way;
 use crate::admin::{Database, Request};
+use crate::client::{Address, probe_native};
 use crate::config::Config;
 use crate::endpoint::{Identity, RENEWAL, ask_local, own_certificate};
-use crate::id::Timestamp;
+use crate::id::{Fingerprint, Timestamp};
 use crate::protocol::wire::{self, request, response};
 use crate::secrets::{KEY, SEALING, TOKENS};
 use crate::server::{is_copy, left_behind};
@@ -29,11 +33,11 @@ const ROOM: u64 = 256 * 1024 * 1024;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(super) async fn examine(file: Option<PathBuf>, directory: Option<&Path>, report: &mut Report) {
-    let flags = directory.map(|path| ("data_dir", path.display().to_string()));
-    let config = match Config::load(&super::super::config::sources(file, flags.into_iter().collect())) {
+    let local = LocalServer { data_dir: directory.map(Path::to_owned) };
+    let config = match local.config_of(file.as_deref()) {
         Ok(config) => config,
         Err(error) => {
-            return report.bad("configuration", error.to_string(), "mend it, and run `parlour doctor` again");
+            return report.bad("configuration", in_words(&error), "mend it, and run `parlour doctor` again");
         }
     };
     let said = config.entries().filter(|(_, _, origin)| **origin != crate::config::Origin::Default).count();
@@ -56,9 +60,11 @@ pub(super) async fn examine(file: Option<PathBuf>, directory: Option<&Path>, rep
     let status = ask_local(&directory, request::Body::ServerStatus(wire::ServerStatus {})).await;
     let Ok(response::Body::Status(status)) = status else {
         report.notice("server", "it doesn't run", "start it with `parlour serve`");
+        public_address(&config, None, report).await;
         return ports(&config.listen(), config.web(), report);
     };
     report.good("server", format!("{} runs, {} connected", status.name, status.sessions));
+    public_address(&config, Fingerprint::parse(&status.fingerprint), report).await;
     let listened: Vec<SocketAddr> = status.addresses.iter().filter_map(|text| text.parse().ok()).collect();
     let port = listened.first().map_or(0, SocketAddr::port);
     let reachable = reachable(&listened);
@@ -143,7 +149,7 @@ async fn database(config: &Config, report: &mut Report) {
     let quiet = Output::new(true);
     let row = match local.operate(Request::Database(Database::Status), quiet).await {
         Ok(answer) => answer.rows.into_iter().next().unwrap_or_default(),
-        Err(error) => return report.bad(WHAT, format!("{error:#}"), ""),
+        Err(error) => return report.bad(WHAT, in_words(&error), ""),
     };
     let bytes = row["file_bytes"].as_u64().unwrap_or(0);
     report.good(
@@ -166,7 +172,7 @@ async fn database(config: &Config, report: &mut Report) {
         ),
         Err(error) => report.bad(
             WHAT,
-            format!("it takes no changes: {error:#}"),
+            format!("it takes no changes: {}", in_words(&error)),
             "make room on the disk, and look at the server's log",
         ),
     }
@@ -185,7 +191,7 @@ fn backup(last: &Value, hours: u32, report: &mut Report) {
             advice,
         ),
         Some(at) if at > now().plus(HOUR) => {
-            let found = format!("the last one was made at {at}, which is still to come");
+            let found = format!("the last one was made at {}, which is still to come", local(at));
             report.bad(
                 "clock",
                 found,
@@ -274,16 +280,74 @@ fn certificate(config: &Config, report: &mut Report) {
     };
     let (names, now) = (validity.names.join(", "), now());
     if validity.since > now {
-        let found = format!("{names}: good only from {}", validity.since);
+        let found = format!("{names}: good only from {}", local(validity.since));
         report.bad(WHAT, found, "is this machine's clock right?");
     } else if validity.until <= now {
-        let found = format!("{names}: it ended at {}", validity.until);
+        let found = format!("{names}: it ended at {}", local(validity.until));
         report.bad(WHAT, found, "renew it (certbot renew, say); the server reads the new files by itself");
     } else if validity.until.since(now) < RENEWAL {
-        let found = format!("{names}: it ends at {}", validity.until);
+        let found = format!("{names}: it ends at {}", local(validity.until));
         report.notice(WHAT, found, "its renewal seems not to work; look at certbot's timer, say");
     } else {
-        report.good(WHAT, format!("{names}, until {}", validity.until));
+        report.good(WHAT, format!("{names}, until {}", local(validity.until)));
+    }
+}
+
+/// Whether the address that links lead to is one that others can open, and leads to the server of this identity, which runs.
+async fn public_address(config: &Config, own: Option<Fingerprint>, report: &mut Report) {
+    const WHAT: &str = "public address";
+    let Some(public) = config.public_address() else {
+        let advice = "set web.public_address to the name by which others reach it, as voice.example.org";
+        let found = "not set: an invite leads to the address at which whoever makes it is logged in";
+        return report.notice(WHAT, found, advice);
+    };
+    let server = &public.server;
+    match reach_of(public.host()) {
+        ReachedFrom::World => (),
+        ReachedFrom::Network => {
+            let found = format!("{server} is known in your own network only");
+            report.notice(
+                WHAT,
+                found,
+                "for friends elsewhere, set web.public_address to a name of the Internet",
+            );
+        }
+        ReachedFrom::Machine => {
+            let found = format!("{server} leads everybody to their own machine");
+            return report.bad(WHAT, found, "set web.public_address to the name by which others reach it");
+        }
+    }
+    let address: Address = match server.parse() {
+        Ok(address) => address,
+        Err(error) => return report.bad(WHAT, format!("{server}: {error}"), "mend web.public_address"),
+    };
+    let places = match tokio::net::lookup_host((address.host.as_str(), address.port)).await {
+        Ok(places) => places.collect::<Vec<_>>(),
+        Err(error) => {
+            let advice = "check web.public_address, and the name's record in DNS";
+            return report.bad(WHAT, format!("{} isn't found: {error}", address.host), advice);
+        }
+    };
+    let Some(own) = own else { return report.good(WHAT, server.clone()) };
+    let mut is_ours = false;
+    for place in places {
+        match probe_native(place, CLIENT).await {
+            Ok(found) if own == found.fingerprint => is_ours = true,
+            Ok(_) => {
+                let advice =
+                    "another server answers there: check where the name and the router's forwarding lead";
+                return report.bad(WHAT, format!("{server} ({}) isn't this server", place.ip()), advice);
+            }
+            Err(_) => (),
+        }
+    }
+    if is_ours {
+        report.good(WHAT, format!("{server} leads here"));
+    } else {
+        let advice = format!(
+            "many routers don't let their own network in by it; run elsewhere: parlour doctor parlour://{server}"
+        );
+        report.notice(WHAT, format!("{server} can't be reached from here"), &advice);
     }
 }
 

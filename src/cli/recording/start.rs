@@ -37,7 +37,7 @@ impl Start {
         let Entered { mut session, keeper } = entered;
         // Who only records says nothing, and needs to hear nothing.
         session.set_self(Some(true), Some(true)).await?;
-        let path = join(&session, remote, self.channel.as_deref(), &self.password).await?;
+        let path = join(&session, remote, self.channel.as_deref(), &self.password, output).await?;
         let channel = ChannelId(session.view().find(&path)?.id);
         session.start_recording().await.with_context(|| format!("can't record {path}"))?;
         output.line(format!("{path} is recorded, and everybody there is told. Ctrl-C stops."));
