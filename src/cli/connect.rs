@@ -11,7 +11,7 @@ use super::operate::Organization;
 use super::output::{Output, eprint_line};
 use super::secret::channel_password;
 use crate::client::{
-    Address, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
+    Address, ConnectError, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
     ProfileCredentials, Session, Trust, connect,
 };
 use crate::id::{ChannelId, Fingerprint};
@@ -67,7 +67,15 @@ impl RemoteServer {
     /// Connects, with the pinned certificate if there is one; `trust` overrides it.
     pub(super) async fn connect(&self, trust: Option<Fingerprint>) -> anyhow::Result<Connected> {
         let pinned = trust.or_else(|| self.pinned());
-        Ok(connect(&self.address, pinned.map_or(Trust::FirstUse, Trust::Pinned), CLIENT).await?)
+        let connected = connect(&self.address, pinned.map_or(Trust::FirstUse, Trust::Pinned), CLIENT).await;
+        match connected {
+            // What somebody named was never seen there.
+            Err(ConnectError::CertificateChanged { server, expected, found }) if trust.is_some() => bail!(
+                "the identity of {server} isn't the one that --trust names!\n  named  {expected}\n  it is  {found}\nCheck the \
+                 address and the fingerprint with whoever runs the server. If both are right, somebody pretends to be it."
+            ),
+            connected => Ok(connected?),
+        }
     }
 
     /// Keeps a log-in for the next commands.

@@ -12,6 +12,7 @@ use super::caller::Caller;
 use super::operate::{Bar, LocalServer, is_running, now, open, print};
 use super::output::Output;
 use super::secret::ask;
+use super::words::in_local_time;
 use crate::admin::{Answer, Database, Request};
 use crate::client::RequestError;
 use crate::files;
@@ -181,12 +182,13 @@ async fn status(local: &LocalServer, with_tables: bool, output: Output) -> anyho
 
 fn show_status(row: &Value, output: Output) {
     let text = |value: &Value| value.as_str().map_or_else(|| "never".to_owned(), str::to_owned);
+    let time = |value: &Value| in_local_time(&text(value)).unwrap_or_else(|| text(value));
     let bytes = |value: &Value| indicatif::HumanBytes(value.as_u64().unwrap_or(0)).to_string();
     output.line(format!("{}, {}", text(&row["file"]), bytes(&row["file_bytes"])));
     output.line(format!("  schema       {} (this is Parlour {})", row["schema"], text(&row["parlour"])));
     for applied in row["applied"].as_array().into_iter().flatten() {
         let (to, applied) = (&applied[0], &applied[1]);
-        let by = format!("Parlour {}, {}", text(&applied["parlour"]), text(&applied["at"]));
+        let by = format!("Parlour {}, {}", text(&applied["parlour"]), time(&applied["at"]));
         output.line(format!(
             "  applied      {to}: {} ({by}, {} ms)",
             text(&applied["name"]),
@@ -196,8 +198,8 @@ fn show_status(row: &Value, output: Output) {
     for pending in row["pending"].as_array().into_iter().flatten() {
         output.line(format!("  pending      {}: {}", pending["to"], text(&pending["name"])));
     }
-    output.line(format!("  last backup  {}", text(&row["last_backup"])));
-    output.line(format!("  last verify  {}", text(&row["last_verify"])));
+    output.line(format!("  last backup  {}", time(&row["last_backup"])));
+    output.line(format!("  last verify  {}", time(&row["last_verify"])));
     if let Some(tables) = row["tables"].as_array() {
         let cells = |table: &Value| {
             vec![

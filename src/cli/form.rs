@@ -40,9 +40,9 @@ const NAMES: &[&str] = &["PATH", "CHANNEL", "OTHER", "USER", "NAME", "ROLE"];
 /// The whole command line.
 pub(super) fn whole<C: CommandFactory>() -> Command {
     let command = forgiving(C::command());
-    let groups = groups(&command);
+    let (groups, head) = (groups(&command), *command.get_styles().get_header());
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}`parlour COMMAND --help` says more of each.\n\n{{options}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}`parlour COMMAND --help` says more of each.\n\n{head}Options:{head:#}\n{{options}}"
     ))
 }
 

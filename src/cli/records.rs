@@ -222,7 +222,7 @@ fn shown(one: &wire::OrganizationUse) -> Value {
             wire::Guests::Admitted => "yes",
         },
         "registration": registration_word(limits.registration()),
-        "sessions": one.sessions, "served": one.served, "created": one.created_ms,
+        "sessions": one.sessions, "served": one.served, "created": Timestamp(one.created_ms),
     })
 }
 

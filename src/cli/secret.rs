@@ -16,8 +16,9 @@ pub(super) fn code(given: Option<&str>, question: &str, output: Output) -> anyho
     match given {
         Some(ASKED) if !io::stdin().is_terminal() => line_of_stdin(),
         None if !io::stdin().is_terminal() => bail!(
-            "{question} isn't given, and there is no terminal to ask on; write - in its place, and give it on standard \
-             input"
+            "{} isn't given, and there is no terminal to ask on; write - in its place, and give it on standard \
+             input",
+            lower(question)
         ),
         None | Some(ASKED) => ask(question),
         Some(code) => {
@@ -87,7 +88,7 @@ pub(super) fn channel_password(
 /// Asks for a line on the terminal.
 pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     if !io::stdin().is_terminal() {
-        bail!("{question} isn't given, and there is no terminal to ask on");
+        bail!("{} isn't given, and there is no terminal to ask on", lower(question));
     }
     eprint_prompt(question);
     let mut line = String::new();
@@ -98,6 +99,12 @@ pub(super) fn ask(question: &str) -> anyhow::Result<String> {
 fn eprint_prompt(question: &str) {
     let _ = write!(io::stderr(), "{}: ", shown(question));
     let _ = io::stderr().flush();
+}
+
+/// A question within a sentence.
+fn lower(question: &str) -> String {
+    let mut characters = question.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 fn warn(what: &str, output: Output) {
