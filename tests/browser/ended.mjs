@@ -41,6 +41,8 @@ try {
   await page.getByText('You are back.').waitFor({ timeout: 40_000 });
   await page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
   await ben.page.locator('.member', { hasText: '~gina' }).waitFor({ timeout: 40_000 });
+  // As if there had been another one of that name.
+  await page.evaluate(() => localStorage.setItem('parlour.name', '~gina~2'));
   await page.reload();
   await page.getByRole('heading', { name: 'Come as a guest' }).waitFor();
   results.proposed = await page.getByLabel('Name').inputValue();

@@ -21,8 +21,9 @@ const GUEST_MARK = '~';
  */
 export function entry(session, notice) {
   const greeting = /** @type {import('./session.js').Greeting} */ (session.greeting);
-  // Whoever was a guest here last is asked for no account; the server puts the mark before their name itself.
-  const guest = session.lastName.startsWith(GUEST_MARK) ? session.lastName.slice(GUEST_MARK.length) : '';
+  // Whoever was a guest here last is asked for no account; the server puts the mark before their name itself, and one with a number
+  // after it where there are two of that name.
+  const guest = session.lastName.startsWith(GUEST_MARK) ? session.lastName.split(GUEST_MARK)[1] : '';
   /** @type {Way} */
   let way = greeting.unclaimed && !greeting.administered ? 'claim' : guest && greeting.guests ? 'guest' : 'logIn';
   // Where an invite leads to is asked of the server.
