@@ -132,7 +132,7 @@ async fn two_crowds_in_one_server_have_nothing_of_each_other() {
     server.server.organizations().operate(ban).await.unwrap();
     for person in club.people.iter().chain([&club.owner]) {
         let ended = tokio::time::timeout(Duration::from_secs(5), person.closed()).await;
-        assert!(matches!(ended, Ok(Ended::ByServer(CloseCode::LoggedOut))), "{ended:?}");
+        assert!(matches!(ended, Ok(Ended::ByServer(CloseCode::Banned))), "{ended:?}");
     }
     let again = enter(&server, "club", Credentials::guest("again", "test")).await;
     assert_eq!(again.unwrap_err(), ErrorCode::Banned);
