@@ -169,3 +169,22 @@ async fn the_time_that_a_job_takes_is_no_difference_of_wall_times() {
         assert_eq!(job.finished.unwrap(), job.started, "the clock stood still");
     }
 }
+
+/// So is how often a session may ask.
+#[tokio::test]
+async fn how_often_one_may_ask_goes_by_the_time_that_passes() {
+    let limits = [("limits.request_burst", "5"), ("limits.requests_per_second", "1")];
+    let (server, clock) = TestServer::turned(&limits).await;
+    let alice = server.log_in("alice").await;
+    let mut asked = 0;
+    while alice.list().await.is_ok() {
+        asked += 1;
+    }
+    assert!((1..=5).contains(&asked), "{asked}");
+    for wall in [tomorrow(server.server.handle().clock()), yesterday(server.server.handle().clock())] {
+        clock.set_wall(wall);
+        assert_eq!(code(alice.list().await), ErrorCode::RateLimited, "no time has passed");
+    }
+    clock.advance(Duration::from_secs(1));
+    alice.list().await.unwrap();
+}
