@@ -218,7 +218,7 @@ async fn bans_and_roles_are_of_one_organization() {
     let home = server.log_in("alice").await;
     let raider = log_in(&server, "raid", "alice").await;
     boss.ban(create_ban::Subject::User("alice".to_owned()), "not here", None).await.unwrap();
-    assert!(matches!(raider.closed().await, Ended::ByServer(CloseCode::LoggedOut)));
+    assert!(matches!(raider.closed().await, Ended::ByServer(CloseCode::Banned)));
     let again = enter(&server, "raid", Credentials::password("alice", PASSWORD, "test")).await;
     assert_eq!(again.unwrap_err(), ErrorCode::Banned);
     home.list().await.unwrap();
