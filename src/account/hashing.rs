@@ -15,7 +15,7 @@ use super::AccountError;
 use crate::id::OrganizationId;
 
 /// Passwords of those who are in that wait at most, of one organization.
-const INSIDE: usize = 8;
+const INSIDE: usize = 32;
 
 type Job = Box<dyn FnOnce() + Send>;
 
