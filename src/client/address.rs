@@ -84,7 +84,9 @@ impl FromStr for Address {
             Some(tag) if !tag.is_empty() => (decode(tag), below),
             _ => (String::new(), path),
         };
-        let channel = decode(path).split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/");
+        // A URL has no way to say `.` and `..` but as steps of a path (WHATWG URL, section 4.4).
+        let is_name = |name: &&str| !matches!(*name, "" | "." | "..");
+        let channel = decode(path).split('/').filter(is_name).collect::<Vec<_>>().join("/");
         Ok(Self {
             user: (!user.is_empty()).then_some(user),
             host,
@@ -152,6 +154,18 @@ mod tests {
         assert_eq!(address.to_string(), "parlour://localhost");
         let address: Address = "demo@[::1]:5000/Alpha Squad".parse().unwrap();
         assert_eq!((address.server().as_str(), address.channel.as_str()), ("[::1]:5000", "Alpha Squad"));
+    }
+
+    #[test]
+    fn what_is_read_of_an_address_is_read_again() {
+        for written in ["host/..%2Fx", "host/a%2F.%2Fb", "host/+a%2Fb/c", "host/%252e%252e"] {
+            let address: Address = written.parse().unwrap();
+            assert_eq!(address.to_string().parse::<Address>().as_ref(), Ok(&address), "{written}");
+        }
+        assert!(
+            "ts+a%2Fb/c".parse::<Address>().is_err(),
+            "a host's name has no slash, however it is written"
+        );
     }
 
     #[test]
