@@ -144,12 +144,16 @@ async fn accounts(directory: &Path, root: &Session) -> Vec<(u64, u64)> {
     .await
 }
 
+/// There can't be as many invites of an account as pairs, so each goes when it was there.
 async fn invites(directory: &Path, root: &Session) -> Vec<(u64, u64)> {
     pairs(|_| {
         let (directory, root) = (directory.to_owned(), root.clone());
         async move {
             let create = || request::Body::CreateInvite(wire::CreateInvite { uses: 1, ..Default::default() });
-            tokio::join!(ask(&directory, create()), member(&root, create()))
+            let made = tokio::join!(ask(&directory, create()), member(&root, create()));
+            let revoke = |id| request::Body::RevokeInvite(wire::RevokeInvite { id });
+            tokio::join!(ask(&directory, revoke(made.0)), member(&root, revoke(made.1)));
+            made
         }
     })
     .await
