@@ -16,7 +16,7 @@ pub const MAX_ORGANIZATIONS: u64 = 1_000;
 pub const LAST_ORGANIZATION: u64 = 1 << 13;
 
 /// What one account may change that is kept, at once: each change is a row of the audit trail.
-pub const KEPT_CHANGES: u32 = 2_000;
+pub const KEPT_CHANGES: u32 = 10_000;
 
 /// After how long it may change one thing more: as many a day.
 pub const KEPT_CHANGE_EVERY: Duration = Duration::from_millis(24 * 60 * 60 * 1_000 / KEPT_CHANGES as u64);
