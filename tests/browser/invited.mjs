@@ -125,7 +125,7 @@ try {
   await look('19-another-password');
   await page.getByLabel('Password').fill('nine tall green towers');
   await fay.press('Change the password');
-  await page.getByText('Log in with it.').waitFor();
+  await page.getByText('Log in with the new one.').waitFor();
   await fay.logIn('fay', 'nine tall green towers');
   say('chose another password by e-mail');
   results.errors = fay.errors;

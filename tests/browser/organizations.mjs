@@ -108,7 +108,7 @@ try {
   await page.getByLabel('Leave my API keys as they are').check();
   await look('24-reset-in-an-organization');
   await fay.press('Change the password');
-  await page.getByText('Log in with it.').waitFor();
+  await page.getByText('Log in with the new one.').waitFor();
   results.reset = page.url();
   await fay.logIn('fay', second);
   await fay.goIn();
