@@ -1,7 +1,9 @@
 //! Start and stop of the server, in order and in one place.
 
+mod configured;
 mod directory;
 
+use configured::{limits, sends_emails, settings, welcome};
 pub(crate) use directory::{is_copy, left_behind};
 
 use std::convert::Infallible;
@@ -15,25 +17,22 @@ use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::account::{self, Secret};
-use crate::bounds::{EntryPolicy, Registration};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{
-    BindError, Bounds, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits,
-    LinkPeer, LocalSocket, raise_files,
+    BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
+    LocalSocket, raise_files,
 };
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Moment, Timestamp};
 use crate::mail::{MailError, Post};
+use crate::protocol::ErrorCode;
 use crate::protocol::wire::{self, request, response};
-use crate::protocol::{ErrorCode, MAX_PACKET, MAX_REQUEST, MAX_TEXT};
 use crate::recording::Recordings;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{OpenError, Opening, STORE_FILE, Store};
-use crate::voice::Rates;
 
 /// Why the server can't start.
 #[derive(Debug, Error)]
@@ -451,11 +450,6 @@ fn parts(
     }
 }
 
-/// Whether there is a server that takes e-mails. Else they wait in the outbox.
-fn sends_emails(config: &Config) -> bool {
-    !config.mail_server().is_empty()
-}
-
 /// A new claim code while there is no administrator; the code of an earlier start is good no more,
 /// since nobody can read it again.
 async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
@@ -485,32 +479,6 @@ async fn keep_claim(handle: Handle<LinkPeer>, claim: wire::ClaimCode, made: Mome
     }
 }
 
-fn limits(config: &Config) -> Limits {
-    Limits {
-        places: places(config),
-        voice: Rates { packets: config.packets_per_second(), bytes: config.voice_bytes_per_second() },
-        requests_per_second: config.requests_per_second(),
-        request_burst: config.request_burst(),
-        handshake: Duration::from_secs(config.handshake_seconds().into()),
-        idle: Duration::from_secs(config.idle_seconds().into()),
-        gather: Duration::from_millis(config.gather_ms().into()),
-        shards: config.shards(),
-    }
-}
-
-fn places(config: &Config) -> Bounds {
-    Bounds {
-        sessions: config.max_sessions() as usize,
-        address_connects: config.address_connects(),
-        address_strangers: config.address_strangers() as usize,
-        address_http: config.address_http() as usize,
-        address_sessions: config.address_sessions() as usize,
-        address_guests: config.address_guests() as usize,
-        account_sessions: config.account_sessions() as usize,
-        key_sessions: config.key_sessions() as usize,
-    }
-}
-
 async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
     let mut next = handle.clock().monotonic() + MAINTENANCE.1;
     loop {
@@ -524,61 +492,4 @@ fn recordings(config: &Config) -> Result<Recordings, StartError> {
     let path = config.recording_dir();
     let opened = Recordings::open(path.clone(), config.recording_quota());
     opened.map_err(|source| StartError::Recordings { path, source })
-}
-
-fn settings(config: &Config, identity: &Identity, secrets: &Secrets, addresses: &[SocketAddr]) -> Settings {
-    Settings {
-        accounts: account::Settings {
-            name: config.name(),
-            token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
-            access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
-            secrets: account::Secrets {
-                tokens: Secret(secrets.tokens.as_bytes().to_vec()),
-                tokens_are_new: secrets.tokens_are_new,
-                sealing: Secret(secrets.sealing.as_bytes().to_vec()),
-                former: Secret(identity.key().secret_der().to_vec()),
-            },
-            entry: EntryPolicy {
-                guests: config.guests(),
-                // The configuration takes no other words.
-                registration: Registration::from_word(&config.registration()).unwrap_or(Registration::Closed),
-            },
-            page: config.mail_page(),
-            account_tries: config.account_tries(),
-            address_tries: config.address_tries(),
-            longest_delay: Duration::from_secs(config.try_delay_seconds().into()),
-            hash_threads: config.hash_threads(),
-            hash_queue: config.hash_queue() as usize,
-        },
-        max_sessions: config.max_sessions() as usize,
-        recordings: None,
-        requests: (config.requests_per_second(), config.request_burst()),
-        texts: (config.channel_texts_per_second(), config.channel_text_burst()),
-        fingerprint: identity.fingerprint(),
-        addresses: addresses.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn welcome(config: &Config) -> wire::Welcome {
-    let public = config.public_address().unwrap_or_default();
-    wire::Welcome {
-        server_name: config.name(),
-        server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        sends_emails: sends_emails(config),
-        limits: Some(wire::Limits {
-            request_bytes: MAX_REQUEST as u32,
-            requests_per_second: config.requests_per_second(),
-            request_burst: config.request_burst(),
-            packet_bytes: MAX_PACKET as u32,
-            packets_per_second: config.packets_per_second(),
-            voice_bytes_per_second: config.voice_bytes_per_second(),
-            text_bytes: MAX_TEXT as u32,
-            idle_seconds: config.idle_seconds(),
-            channel_texts_per_second: config.channel_texts_per_second(),
-            channel_text_burst: config.channel_text_burst(),
-        }),
-        public_page: public.page,
-        public_server: public.server,
-        ..wire::Welcome::default()
-    }
 }
