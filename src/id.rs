@@ -272,6 +272,8 @@ impl fmt::Debug for Fingerprint {
 pub enum Way {
     /// One of its API keys.
     Key(ApiKeyId),
+    /// An access token of one of its sessions, by which the person themselves asks without being connected.
+    Session(SessionId),
     /// An invite that it made, which lets somebody in.
     Invite(OneTimeTokenId),
 }
@@ -280,6 +282,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
+            Self::Session(session) => write!(f, "session {session}"),
             Self::Invite(invite) => write!(f, "invite {invite}"),
         }
     }

@@ -5,6 +5,7 @@
 mod api_key;
 mod attempts;
 mod ban;
+mod bearer;
 mod device;
 mod directory;
 mod email;
@@ -21,6 +22,7 @@ mod second_factor;
 mod settings;
 
 pub use ban::network_of;
+pub use bearer::Bearer;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
 pub use registration::Applicant;

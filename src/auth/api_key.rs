@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::TokenHash;
 
 /// What every key begins with, so that scanners of published sources know one.
-const MARK: &str = "prl_";
+pub const API_KEY_MARK: &str = "prl_";
 
 /// Random bytes of a key: its id, and its secret.
 pub const API_KEY: usize = ID + SECRET;
@@ -33,17 +33,17 @@ impl ApiKeySecret {
     /// A key of bytes that must be random.
     pub fn from_random(bytes: [u8; API_KEY]) -> Self {
         let id = HEXLOWER.encode(&bytes[..ID]);
-        let prefix = MARK.len() + id.len();
-        Self { text: format!("{MARK}{id}_{}", BASE64URL_NOPAD.encode(&bytes[ID..])), prefix }
+        let prefix = API_KEY_MARK.len() + id.len();
+        Self { text: format!("{API_KEY_MARK}{id}_{}", BASE64URL_NOPAD.encode(&bytes[ID..])), prefix }
     }
 
     /// Reads a key that was shown.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let (id, secret) = text.strip_prefix(MARK)?.split_once('_')?;
+        let (id, secret) = text.strip_prefix(API_KEY_MARK)?.split_once('_')?;
         let is_id = id.len() == 2 * ID && id.bytes().all(|b| b.is_ascii_hexdigit());
         let is_secret = BASE64URL_NOPAD.decode(secret.as_bytes()).is_ok_and(|bytes| bytes.len() == SECRET);
-        (is_id && is_secret).then(|| Self { text: text.to_owned(), prefix: MARK.len() + id.len() })
+        (is_id && is_secret).then(|| Self { text: text.to_owned(), prefix: API_KEY_MARK.len() + id.len() })
     }
 
     /// The part that may be shown.

@@ -10,7 +10,7 @@ mod session_token;
 mod token;
 mod totp;
 
-pub use api_key::{API_KEY, ApiKeySecret};
+pub use api_key::{API_KEY, API_KEY_MARK, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
 pub use lockout::{AddressKey, Attempt, Lockout, Policy};
 pub use password::{

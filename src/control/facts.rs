@@ -83,6 +83,9 @@ impl<P> Shared<P> {
                     .ok_or(AccountError::TokenInvalid)?;
                 member.key = Some(key);
             }
+            Way::Session(session) => {
+                store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+            }
             // It was looked at by whoever acts by it.
             Way::Invite(_) => (),
         }

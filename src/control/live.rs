@@ -58,7 +58,9 @@ impl<P: Peer> Control<P> {
         match actor {
             Actor::Operator => By::new(Author::Operator, None, at),
             Actor::Account { user, origin, .. } => {
-                By::new(Author::User(user), origin.address, at).by_way_of(Some(origin.way))
+                // Whoever shows a token of their own session does it themselves.
+                let way = Some(origin.way).filter(|way| !matches!(way, Way::Session(_)));
+                By::new(Author::User(user), origin.address, at).by_way_of(way)
             }
             Actor::Session(session) => {
                 let member = self.state.member(session);

@@ -16,6 +16,7 @@ mod arrival;
 mod attachment;
 mod audience;
 mod batch;
+mod bearer;
 mod change;
 mod command;
 mod connection;

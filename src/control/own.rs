@@ -86,7 +86,7 @@ impl<P: Peer> Handle<P> {
     ) -> Result<response::Body, Refused> {
         let accounts = &self.shared.accounts;
         let changed = accounts.end_device(own.user, ended, by).await?;
-        if own.session == ended {
+        if actor == Actor::Session(ended) {
             // What is live follows by the log-out, which tells the session why it ends.
             return self.change(actor, Live::LogOut(wire::LogOut {}).into(), Given::default()).await;
         }

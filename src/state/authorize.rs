@@ -73,6 +73,14 @@ impl<'a> Asker<'a> {
         self.connected().map(|member| member.session)
     }
 
+    /// The session by which the asker comes: the one that is connected, or the one whose access token was shown.
+    pub(super) fn own_session(self) -> Result<SessionId, Denied> {
+        match self.actor {
+            Actor::Account { origin: Origin { way: Way::Session(session), .. }, .. } => Ok(session),
+            Actor::Session(_) | Actor::Account { .. } | Actor::Operator => self.session(),
+        }
+    }
+
     /// Whether it is this session.
     pub(super) fn is(self, session: SessionId) -> bool {
         self.actor == Actor::Session(session)

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use crate::operations::{Link, hello, request_for};
+use data_encoding::BASE64URL_NOPAD;
+
 use crate::support::{PASSWORD, TestServer, channel_id, code, parlour};
 use parlour::client::{Address, Credentials, Ended, RequestError, Session, Trust, connect};
+use parlour::control::{Entered, Visitor};
+use parlour::id::Timestamp;
 use parlour::permission::Permissions;
+use parlour::protocol::call::Entry;
 use parlour::protocol::operation::{self, Who};
 use parlour::protocol::wire::{self, request, response};
 use parlour::protocol::{CloseCode, ErrorCode};
@@ -229,4 +234,47 @@ async fn a_command_asks_by_the_key_in_its_environment() {
     assert!(!done && said.contains("for a session that is connected"), "{said}");
     assert_eq!(root.list().await.unwrap().members.len(), 1);
     assert_eq!(root.devices().await.unwrap().devices.len(), 1);
+}
+
+/// The person themselves, without a connection: by the access token of a session, for as long as both last.
+#[tokio::test]
+async fn an_access_token_asks_for_the_person_who_logged_in() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (handle, from) = (server.server.handle(), "127.0.0.1".parse().unwrap());
+    let visitor = Visitor { from, client: "test/1", exported: None };
+    let log_in =
+        wire::LogInPassword { name: "alice".to_owned(), password: PASSWORD.to_owned(), ..Default::default() };
+    let log_in = Entry::LogInPassword(log_in);
+    let come_in = async || {
+        let Entered::Proven(proven) = handle.enter(&log_in, visitor).await.unwrap() else { panic!() };
+        proven.logged_in()
+    };
+    let (token, other) = (come_in().await, come_in().await);
+    let account = || request::Body::GetAccount(wire::GetAccount {});
+    let ask = async |token: &[u8], body: request::Body| {
+        let actor = handle.bearer(&BASE64URL_NOPAD.encode(token), from).map_err(|refused| refused.code())?;
+        handle.request(actor, body).await.map_err(|refused| refused.code())
+    };
+    let response::Body::Account(own) = ask(&token.access_token, account()).await.unwrap() else { panic!() };
+    assert_eq!(own.name, "alice");
+    let devices = request::Body::ListDevices(wire::ListDevices {});
+    let response::Body::Devices(devices) = ask(&token.access_token, devices).await.unwrap() else { panic!() };
+    let this: Vec<_> = devices.devices.iter().filter(|one| one.this).map(|one| one.session).collect();
+    assert_eq!(this, [token.session]);
+
+    // It does no more than its owner may, nothing that is about a connection, and it isn't the token that is exchanged.
+    let forbidden = ask(&token.access_token, users()).await.unwrap_err();
+    assert_eq!(forbidden, ErrorCode::Forbidden);
+    let leave = request::Body::Leave(wire::Leave {});
+    assert_eq!(ask(&token.access_token, leave).await.unwrap_err(), ErrorCode::Unexpected);
+    assert_eq!(ask(&token.token, account()).await.unwrap_err(), ErrorCode::TokenInvalid);
+    assert_eq!(ask(b"nothing of the kind", account()).await.unwrap_err(), ErrorCode::TokenInvalid);
+
+    // It ends with its session, which may end itself; the other one goes on until its own time.
+    let end = request::Body::EndDevice(wire::EndDevice { session: token.session });
+    ask(&token.access_token, end).await.unwrap();
+    assert_eq!(ask(&token.access_token, account()).await.unwrap_err(), ErrorCode::TokenInvalid);
+    ask(&other.access_token, account()).await.unwrap();
+    clock.advance(Timestamp(other.access_token_expires_ms).since(handle.clock().wall()));
+    assert_eq!(ask(&other.access_token, account()).await.unwrap_err(), ErrorCode::TokenInvalid);
 }

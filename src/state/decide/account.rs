@@ -21,7 +21,7 @@ impl State {
     /// The account of an asker who may look after it: everybody may, whatever their roles.
     pub fn own_account(&self, asker: Asker<'_>) -> Result<Own, Denied> {
         let user = asker.user().ok_or(Denied::NoAccount)?;
-        let session = asker.session()?;
+        let session = asker.own_session()?;
         Ok(Own { user, session, connected: self.sessions_of(user) })
     }
 

@@ -1,0 +1,16 @@
+//! Whoever asks by a bearer token, as an actor.
+
+use std::net::IpAddr;
+
+use super::{Actor, Handle, Origin, Refused};
+use crate::account::Bearer;
+use crate::voice::Peer;
+
+impl<P: Peer> Handle<P> {
+    /// Who asks that shows a token with a request from an address. Whether the account, its session or its key is still
+    /// good is looked at when the request is decided.
+    pub fn bearer(&self, token: &str, from: IpAddr) -> Result<Actor, Refused> {
+        let Bearer { user, ceiling, way } = self.shared.accounts.check_bearer(token, from)?;
+        Ok(Actor::Account { user, ceiling, origin: Origin { way, address: Some(from) } })
+    }
+}
