@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-python run test demo bench lint fmt doc crash fuzz
+.PHONY: help setup setup-browser setup-python run release cost test demo bench lint fmt doc crash fuzz
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +25,31 @@ setup:
 	fi
 	@command -v $(CARGO) >/dev/null || { echo "Please install a Rust toolchain (rustup.rs): cargo isn't there." >&2; exit 1; }
 
-run: setup ## Build and run a server
-	$(CARGO) run --release --locked --quiet -- serve
+run: setup ## Build a server as quickly as it goes, and run it
+	$(CARGO) run --profile quick --locked -- serve
+
+release: setup ## Build what is installed: target/parlour, its symbols apart in target/parlour.debug
+	$(CARGO) build --release --locked
+	@if command -v objcopy >/dev/null; then \
+		objcopy --only-keep-debug $(TARGET)/release/parlour $(TARGET)/parlour.debug && \
+		objcopy --strip-debug --add-gnu-debuglink=$(TARGET)/parlour.debug $(TARGET)/release/parlour $(TARGET)/parlour && \
+		echo "$(TARGET)/parlour is what to install; $(TARGET)/parlour.debug beside it tells a debugger the lines."; \
+	else \
+		cp $(TARGET)/release/parlour $(TARGET)/parlour && \
+		echo "$(TARGET)/parlour is what to install, with its symbols, since objcopy (binutils) isn't there."; \
+	fi
+
+# Leave the machine alone meanwhile: it builds everything from nothing, four times.
+cost: setup ## Measure what optimization across crates and debug information cost a build
+	@for case in "release" "release CARGO_PROFILE_RELEASE_LTO=off" "release CARGO_PROFILE_RELEASE_DEBUG=none" "quick"; do \
+		rm -rf $(TARGET)/cost; set -- $$case; profile=$$1; shift; began=$$(date +%s); \
+		spent=$$(sh -c "env $$* $(CARGO) build --locked --quiet --profile $$profile --target-dir $(TARGET)/cost && times" | tail -n 1); \
+		[ -n "$$spent" ] || exit 1; \
+		echo "$$case: $$(( $$(date +%s) - began )) s, of processors $$spent (user, system), $$(stat -c %s $(TARGET)/cost/$$profile/parlour) bytes"; \
+	done; rm -rf $(TARGET)/cost
 
 demo: setup ## Send speech through a server on this machine and show what arrived
-	$(CARGO) build --release --locked --quiet
-	$(TARGET)/release/parlour demo
+	$(CARGO) run --profile quick --locked -- demo
 
 # The page is tested in Debian's Chromium and Firefox, driven from node. The modules stand in tests/browser/package.json.
 BROWSER := $(TARGET)/browser

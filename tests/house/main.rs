@@ -5,6 +5,7 @@
 mod circles;
 mod fuzz;
 mod licences;
+mod makefile;
 mod protocol;
 mod structure;
 mod tokens;
