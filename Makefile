@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-python run release cost test demo bench lint fmt doc crash fuzz
+.PHONY: help setup setup-browser setup-python setup-proxies run release cost test demo bench lint fmt doc crash fuzz
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,7 +98,25 @@ setup-python:
 		cp tests/independent/requirements.txt $(PYTHON)/; \
 	fi
 
-test: setup setup-browser setup-python lint ## Check everything: form, lints, documentation, licences, tests
+# The proxies that docs/proxy.md tells of. They are taken out of their packages: installing those would start them on this machine.
+PROXIES := $(TARGET)/proxies
+setup-proxies:
+	@missing=""; \
+	for name in nginx caddy; do \
+		PATH="$(PROXIES)/usr/sbin:$(PROXIES)/usr/bin:/usr/sbin:/usr/local/bin:$$PATH" command -v $$name >/dev/null || missing="$$missing $$name"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then \
+			echo "Fetching$$missing with apt-get, into $(PROXIES): what the documentation says of proxies is tried. No service is started."; \
+			$(SUDO) apt-get update -qq && mkdir -p $(PROXIES) && cd $(PROXIES) && \
+			apt-get download -qq -o APT::Sandbox::User="$$(id -un)" $$missing && \
+			for package in *.deb; do dpkg-deb -x "$$package" . && rm "$$package" || exit 1; done; \
+		else \
+			echo "Proxies aren't tried, since$$missing isn't installed and there is no apt-get to fetch it with."; \
+		fi; \
+	fi
+
+test: setup setup-browser setup-python setup-proxies lint ## Check everything: form, lints, documentation, licences, tests
 	$(CARGO) test --locked
 
 bench: setup ## Measure; each figure stands beside a peer's or a limit

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use parlour::protocol::ErrorCode;
@@ -131,11 +131,21 @@ fn of_the_page(language: &str, ours: &[(&str, &str)]) -> String {
     })
 }
 
-fn program(name: &str) -> Option<String> {
-    let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|place| format!("{place}/{name}"));
-    let found = places.into_iter().find(|path| Path::new(path).exists());
+/// Where a proxy is, installed or fetched by `make test`. Only a system without apt-get may have none.
+fn program(name: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
+    let fetched = ["usr/sbin", "usr/bin"].map(|place| target.join("proxies").join(place));
+    let installed = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from);
+    let found = fetched.into_iter().chain(installed).map(|place| place.join(name)).find(|path| path.exists());
     if found.is_none() {
-        eprintln!("{name} isn't installed, so the page's words about it aren't tried");
+        assert!(
+            !Path::new("/usr/bin/apt-get").exists(),
+            "this needs {name}: `make setup-proxies` fetches it into {}, or install it",
+            target.display()
+        );
+        eprintln!(
+            "{name} isn't installed and can't be fetched here: what docs/proxy.md says of it isn't tried"
+        );
     }
     found
 }
@@ -143,7 +153,7 @@ fn program(name: &str) -> Option<String> {
 const NAME: &str = "voice.example.org";
 
 /// A proxy with a certificate of its own, on a port of this machine.
-fn start(name: &str, program: &str, home: &Path, port: u16, behind: SocketAddr) -> Running {
+fn start(name: &str, program: &Path, home: &Path, port: u16, behind: SocketAddr) -> Running {
     let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
     let (chain, key) =
         (home.join("chain.pem").display().to_string(), home.join("key.pem").display().to_string());
