@@ -7,7 +7,9 @@
     reason = "a bench prints its figures, and fails by panicking"
 )]
 
-use std::io::{BufRead, BufReader};
+#[path = "../tests/support/outside.rs"]
+mod outside;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,25 +26,13 @@ use parlour::store::write::{self, Entry, NewSession, NewUser};
 use parlour::store::{By, SEEDED_ORGANIZATION, Session as Kept, Store};
 use parlour::transport;
 
+use outside::{first_address, memory, processor_time, start};
+
 const PEOPLE: usize = 1_000;
 const PASSWORD: &str = "correct horse battery";
 /// Connections that guess, each from an address of its own.
 const GUESSERS: u8 = 200;
 const WRONG_A_SECOND: u32 = 1_000;
-
-/// Memory now and at most in KiB, and processor time in milliseconds, of a process (proc(5)).
-fn usage(child: &Child) -> (f64, f64, f64) {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap();
-    let status = read("status");
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    let stat = read("stat");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    (field("VmRSS:"), field("VmHWM:"), ticks * 10.0)
-}
 
 /// A database with people who have been here before.
 fn furnish(directory: &Path) -> Vec<Token> {
@@ -81,26 +71,16 @@ fn furnish(directory: &Path) -> Vec<Token> {
     tokens
 }
 
-fn start(directory: &Path) -> (Child, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_parlour"))
-        .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(directory)
-        .env("PARLOUR_SESSIONS_GUESTS", "true")
-        .env("PARLOUR_LIMITS_MAX_SESSIONS", "3000")
-        // The thousand come from one address.
-        .env("PARLOUR_LIMITS_ADDRESS_CONNECTS", "3000")
-        .env("PARLOUR_LIMITS_ADDRESS_STRANGERS", "3000")
-        .env("PARLOUR_LIMITS_ADDRESS_SESSIONS", "3000")
-        .env("PARLOUR_LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = said["addresses"][0].as_str().unwrap().parse().unwrap();
-    (child, address)
+fn serve(directory: &Path) -> (Child, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory);
+    command.env("PARLOUR_SESSIONS_GUESTS", "true").env("PARLOUR_LIMITS_MAX_SESSIONS", "3000");
+    // The thousand come from one address.
+    for limit in ["CONNECTS", "STRANGERS", "SESSIONS"] {
+        command.env(format!("PARLOUR_LIMITS_ADDRESS_{limit}"), "3000");
+    }
+    let (child, said) = start(command.env("PARLOUR_LOG", "error"));
+    (child, first_address(&said))
 }
 
 /// A conversation of three, and what its frames' delays were: p50 and p99 in milliseconds, and the share that was lost.
@@ -215,17 +195,17 @@ async fn right_person(server: SocketAddr) -> (f64, u32) {
 async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let tokens = furnish(directory.path());
-    let (mut server, place) = start(directory.path());
+    let (mut server, place) = serve(directory.path());
     let address: Address = place.to_string().parse().unwrap();
 
     let quiet = heard(talk(place, 5));
     println!("a conversation of three, nothing else going on: {quiet}");
     let talking = talk(place, 12);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = usage(&server).2;
+    let before = processor_time(&server);
     let long = tokens.iter().map(|token| token.as_bytes().to_vec()).collect();
     let (exchanged, sessions) = rush(&address, long).await;
-    let cost = (usage(&server).2 - before) / PEOPLE as f64;
+    let cost = (processor_time(&server) - before) / PEOPLE as f64;
     println!(
         "{PEOPLE} people with long tokens, each exchanged on disk: all in after {exchanged:.2} s, {cost:.2} ms of the server's processor each"
     );
@@ -233,15 +213,15 @@ async fn main() {
         sessions.iter().map(|session| session.logged_in().access_token.to_vec()).collect();
     drop(sessions);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = usage(&server).2;
+    let before = processor_time(&server);
     let (resumed, sessions) = rush(&address, short).await;
-    let resuming = (usage(&server).2 - before) / PEOPLE as f64;
+    let resuming = (processor_time(&server) - before) / PEOPLE as f64;
     println!("the same with access tokens: all in after {resumed:.2} s, {resuming:.2} ms each");
     let during = heard(talking);
     println!("the conversation meanwhile: {during}");
     drop(sessions);
 
-    let quiet_memory = usage(&server).0;
+    let quiet_memory = memory(&server).0;
     let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
     let until = Instant::now() + Duration::from_secs(15);
     let talking = talk(place, 12);
@@ -253,7 +233,7 @@ async fn main() {
         one.await.unwrap();
     }
     let [wrong, busy, other] = [0, 1, 2].map(|place: usize| counts[place].load(Ordering::Relaxed));
-    let most = usage(&server).1;
+    let most = memory(&server).1;
     println!(
         "wrong passwords for 15 s from {GUESSERS} addresses: {:.0} a second ({wrong} checked, {busy} told to come again, {other} slowed down)",
         (wrong + busy + other) as f64 / 15.0

@@ -10,8 +10,10 @@
     reason = "a bench prints its figures, and fails by panicking"
 )]
 
+#[path = "../tests/support/outside.rs"]
+mod outside;
+
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -28,10 +30,10 @@ use parlour::protocol::{ALPN, encode};
 use parlour::store::write::{self, Entry, NewSession, NewUser};
 use parlour::store::{By, SEEDED_ORGANIZATION, Session as Kept, Store};
 use parlour::transport;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
-use tokio_rustls::client::TlsStream;
+
+use outside::{first_address, https, masked, memory, silent_web_socket, start};
 
 /// Those who talk, five to a channel, and one who comes again and again.
 const MEMBERS: usize = 20;
@@ -84,31 +86,12 @@ fn furnish(directory: &Path) -> Vec<Token> {
 }
 
 /// A server with its defaults, but that guests come in.
-fn start(directory: &Path) -> (Child, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_parlour"))
-        .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(directory)
-        .env("PARLOUR_SESSIONS_GUESTS", "true")
-        .env("PARLOUR_DISCOVERY_ENABLED", "false")
-        .env("PARLOUR_LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-    (child, said["addresses"][0].as_str().unwrap().parse().unwrap())
-}
-
-/// Memory of a process now and at most, in KiB (proc(5)).
-fn memory(child: &Child) -> (f64, f64) {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let field = |name: &str| -> f64 {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    (field("VmRSS:"), field("VmHWM:"))
+fn serve(directory: &Path) -> (Child, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory);
+    command.env("PARLOUR_SESSIONS_GUESTS", "true").env("PARLOUR_DISCOVERY_ENABLED", "false");
+    let (child, said) = start(command.env("PARLOUR_LOG", "error"));
+    (child, first_address(&said))
 }
 
 /// What was measured.
@@ -194,7 +177,7 @@ async fn silence(to: SocketAddr) {
 async fn web_sockets(to: SocketAddr) {
     let mut kept = VecDeque::new();
     loop {
-        if let Some(mut socket) = web_socket(to).await {
+        if let Some(mut socket) = silent_web_socket(ENEMY, to).await {
             let message = masked(&[0; 16_000]);
             for _ in 0..256 {
                 let sent = tokio::time::timeout(Duration::from_millis(10), socket.write_all(&message)).await;
@@ -215,7 +198,7 @@ async fn web_sockets(to: SocketAddr) {
 async fn slow_pages(to: SocketAddr) {
     let mut kept = VecDeque::new();
     loop {
-        if let Some(mut stream) = https(to).await {
+        if let Ok(mut stream) = https(ENEMY, to).await {
             let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n").await;
             kept.push_back(stream);
         }
@@ -325,35 +308,6 @@ async fn ask(connection: &quinn::Connection, body: request::Body) -> Option<Vec<
     recv.read_to_end(1 << 22).await.ok()
 }
 
-async fn https(to: SocketAddr) -> Option<TlsStream<TcpStream>> {
-    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).ok()?;
-    let socket = TcpSocket::new_v4().ok()?;
-    socket.bind((ENEMY, 0).into()).ok()?;
-    let stream = socket.connect(to).await.ok()?;
-    tokio_rustls::TlsConnector::from(Arc::new(tls)).connect("localhost".try_into().ok()?, stream).await.ok()
-}
-
-async fn web_socket(to: SocketAddr) -> Option<TlsStream<TcpStream>> {
-    let mut stream = https(to).await?;
-    let ask = format!(
-        "GET /ws HTTP/1.1\r\nHost: {to}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(ask.as_bytes()).await.ok()?;
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.ok()?;
-    (&answer == b"HTTP/1.1 101").then_some(stream)
-}
-
-/// A binary message of a WebSocket's client, masked with zeros (RFC 6455, section 5.2).
-fn masked(message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x82, 0xfe];
-    frame.extend((message.len() as u16).to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend(message);
-    frame
-}
-
 fn report(what: &str, found: f64, limit: f64, unit: &str) -> bool {
     let holds = found <= limit;
     let word = if holds { "" } else { "   TOO MUCH" };
@@ -420,7 +374,7 @@ async fn main() {
     let seconds = flag("--seconds").map_or(60, |seconds| seconds.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
     let tokens = furnish(directory.path());
-    let (mut server, place) = start(directory.path());
+    let (mut server, place) = serve(directory.path());
     let address: Address = place.to_string().parse().unwrap();
     let figures = Arc::new(Figures::default());
     let members = gather(&address, &tokens[..MEMBERS], &figures).await;

@@ -7,9 +7,10 @@
     reason = "a bench prints its figures, and fails by panicking"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+#[path = "../tests/support/outside.rs"]
+mod outside;
+
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,29 +19,14 @@ use parlour::endpoint::{Certificates, Identity};
 use parlour::protocol::ALPN;
 use parlour::transport;
 
+use outside::{first_address, memory, processor_time, start};
+
 const CLIENTS: usize = 200;
 const WATCH: Duration = Duration::from_secs(20);
 
-/// Resident memory in KiB and CPU time in milliseconds of a process (proc(5)).
+/// Resident memory in KiB and processor time in milliseconds of a process.
 fn usage(child: &Child) -> (f64, f64) {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap();
-    let status = read("status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    let resident = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let stat = read("stat");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    // User and system time, in ticks of 10 ms.
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    (resident, ticks * 10.0)
-}
-
-fn start(command: &mut Command) -> (Child, SocketAddr) {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = said["addresses"][0].as_str().unwrap().parse().unwrap();
-    (child, address)
+    (memory(child).0, processor_time(child))
 }
 
 /// The bare peer: accepts, and keeps what it accepted.
@@ -93,7 +79,8 @@ async fn main() {
         "{:<12} {:>14} {:>18} {:>16}",
         "server", "KiB a client", "CPU ms an arrival", "idle % of a core"
     );
-    let (mut child, place) = start(Command::new(std::env::current_exe().unwrap()).arg("--bare"));
+    let (mut child, said) = start(Command::new(std::env::current_exe().unwrap()).arg("--bare"));
+    let place = first_address(&said);
     let plain = async {
         let (config, _) = transport::client_config(None, ALPN).unwrap();
         let mut kept = Vec::new();
@@ -110,8 +97,8 @@ async fn main() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
     command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
     command.env("PARLOUR_SESSIONS_GUESTS", "true").env("PARLOUR_DATA_DIR", directory.path());
-    let (mut child, place) = start(&mut command);
-    let address: Address = place.to_string().parse().unwrap();
+    let (mut child, said) = start(&mut command);
+    let address: Address = first_address(&said).to_string().parse().unwrap();
     let people = async {
         let mut kept = Vec::new();
         for number in 0..CLIENTS {

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::support::outside::masked;
 use crate::support::{PASSWORD, TestServer, channel_id, code, with};
 use parlour::client::Credentials;
 use parlour::permission::Permissions;
@@ -293,21 +294,6 @@ impl Link {
             _ => None,
         }
     }
-}
-
-/// A binary message from a client (RFC 6455, section 5.2), under a mask of nothing.
-fn masked(message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x82];
-    match message.len() {
-        short @ ..126 => frame.push(0x80 | short as u8),
-        long => {
-            frame.push(0xfe);
-            frame.extend((long as u16).to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(message);
-    frame
 }
 
 /// The next binary message of a server.

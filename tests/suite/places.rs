@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::outside::{https, silent_web_socket};
 use crate::support::{PASSWORD, TestServer, channel_id, eventually, with};
 use parlour::client::{Credentials, Trust, connect};
 use parlour::permission::Permissions;
@@ -11,7 +12,7 @@ use parlour::protocol::wire::{self, Hello, LogInPassword, Request, Response, req
 use parlour::protocol::{ALPN, ALPN_WEB, CloseCode, ErrorCode, decode, encode};
 use parlour::transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use web_transport_quinn as web;
 
@@ -34,15 +35,6 @@ async fn raw(
     endpoint.connect_with(quinn::ClientConfig::new(Arc::new(crypto)), to, name).unwrap().await
 }
 
-/// HTTPS from an address.
-async fn https(from: Ipv4Addr, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((from, 0).into())?;
-    let name = "localhost".try_into().unwrap();
-    tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, socket.connect(to).await?).await
-}
-
 /// How many of them the server hasn't closed.
 async fn open(streams: &mut [TlsStream<TcpStream>]) -> usize {
     /// The first byte of a WebSocket's last message (RFC 6455, section 5.2).
@@ -59,19 +51,6 @@ async fn open(streams: &mut [TlsStream<TcpStream>]) -> usize {
         count += usize::from(tokio::time::timeout(Duration::from_millis(20), ended).await.is_err());
     }
     count
-}
-
-/// A WebSocket that says nothing, if it is let in.
-async fn silent_web_socket(from: Ipv4Addr, to: SocketAddr) -> Option<TlsStream<TcpStream>> {
-    let mut stream = https(from, to).await.ok()?;
-    let ask = format!(
-        "GET /ws HTTP/1.1\r\nHost: {to}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(ask.as_bytes()).await.ok()?;
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.ok()?;
-    (&answer == b"HTTP/1.1 101").then_some(stream)
 }
 
 async fn exchange(connection: &quinn::Connection, body: request::Body) -> response::Body {

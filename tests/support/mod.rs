@@ -1,7 +1,9 @@
 //! What the tests from outside share: a real server in this process or in one of its own, and clients.
 #![allow(dead_code, unreachable_pub, reason = "each binary of tests uses its own part of this one")]
 
-use std::io::{BufRead, BufReader, Write};
+pub mod outside;
+
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -230,12 +232,9 @@ impl Process {
 
     /// The same with an environment that the command has already.
     pub fn serve_with(mut command: Command, listen: &str, more: &[&str]) -> Self {
-        command.args(["--json", "serve", "--listen", listen]).args(more).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let address = said["addresses"][0].as_str().unwrap().parse().unwrap();
+        command.args(["--json", "serve", "--listen", listen]).args(more);
+        let (child, said) = outside::start(&mut command);
+        let address = outside::first_address(&said);
         let claim = said["claim_code"].as_str().map(str::to_owned);
         Self { child, address, claim }
     }

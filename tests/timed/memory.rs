@@ -1,14 +1,15 @@
 //! What one client can take of the server's memory, as the table of docs/architecture.md says.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::outside::{self, masked, silent_web_socket};
 use crate::support::{self, Process};
 use parlour::protocol::wire::{self, Hello, LogInGuest, LogInPassword, Request, request};
 use parlour::protocol::{ALPN, encode};
 use parlour::transport;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -17,9 +18,7 @@ const CLIENTS: usize = 60;
 
 /// KiB of memory of a process.
 fn memory(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    outside::memory(&process.child).0 as u64
 }
 
 /// The bound that the table has for a kind of client, in KiB.
@@ -72,35 +71,9 @@ async fn fill(connection: &quinn::Connection) {
     }
 }
 
-async fn https(to: SocketAddr) -> TlsStream<TcpStream> {
-    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
-    let stream = TcpStream::connect(to).await.unwrap();
-    tokio_rustls::TlsConnector::from(Arc::new(tls))
-        .connect("localhost".try_into().unwrap(), stream)
-        .await
-        .unwrap()
-}
-
-/// A binary message of a WebSocket's client, masked with zeros (RFC 6455, section 5.2).
-fn masked(message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x82, 0xfe];
-    frame.extend((message.len() as u16).to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend(message);
-    frame
-}
-
 /// A WebSocket that sends voice and requests as large as may be, and reads nothing.
 async fn web_socket(to: SocketAddr, log_in: Option<request::Body>) -> TlsStream<TcpStream> {
-    let mut stream = https(to).await;
-    let ask = format!(
-        "GET /ws HTTP/1.1\r\nHost: {to}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(ask.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 101");
+    let mut stream = silent_web_socket(Ipv4Addr::LOCALHOST, to).await.unwrap();
     let message = |number: u8, body| {
         let mut message = vec![1, 0, 0, 0, number];
         message.extend(encode(&Request::from(body)));
