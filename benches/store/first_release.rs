@@ -71,7 +71,7 @@ pub(crate) fn write(path: &Path, users: u64) {
         let mut grants = transaction.open_table(GRANTS).unwrap();
         let mut index = transaction.open_table(INDEX).unwrap();
         for id in 1..=users {
-            let name = super::name(id);
+            let name = crate::fill::name(id);
             let password =
                 Password { scheme: 1, memory: 19_456, passes: 2, lanes: 1, salt: [1; 16], hash: [2; 32] };
             let user =

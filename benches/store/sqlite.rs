@@ -220,7 +220,7 @@ pub(crate) fn first_release(path: &Path, users: u64) -> Connection {
         let mut user = connection.prepare("INSERT INTO old_users VALUES (?1, 1, ?2, ?2, ?3, 0, 0)").unwrap();
         let mut grant = connection.prepare("INSERT INTO old_grants VALUES (?1, 3)").unwrap();
         for id in 1..=users {
-            user.execute(params![id as i64, super::name(id), [7_u8; 64]]).unwrap();
+            user.execute(params![id as i64, crate::fill::name(id), [7_u8; 64]]).unwrap();
             grant.execute([id as i64]).unwrap();
         }
     }

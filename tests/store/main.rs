@@ -9,4 +9,5 @@ mod export;
 mod fixture;
 mod migration;
 mod records;
+mod refusal;
 mod tree;

@@ -17,6 +17,7 @@ mod durability;
 mod emails;
 mod feed;
 mod independent;
+mod link;
 mod log;
 mod newcomer;
 mod operating;

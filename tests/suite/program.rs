@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::operations::{Link, hello, request_for};
+use crate::link::{Link, hello};
+use crate::operations::request_for;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::support::{PASSWORD, TestServer, channel_id, code, parlour};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::operations::{hello, request_for};
+use crate::link::hello;
+use crate::operations::request_for;
 use crate::support::{PASSWORD, TestServer, channel_id, eventually, with};
 use parlour::client::{Credentials, Ended, Moderation, OwnState, Session, Target};
 use parlour::id::FlowId;

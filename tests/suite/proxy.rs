@@ -11,7 +11,7 @@ use parlour::protocol::wire::{LogInPassword, request::Body};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::operations::{Link, hello};
+use crate::link::{Link, hello};
 use crate::support::{PASSWORD, TestServer, eventually};
 use crate::web::{get, https};
 

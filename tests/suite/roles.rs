@@ -210,8 +210,8 @@ async fn nobody_reads_the_name_of_a_channel_that_they_do_not_see() {
     let all = root.invites().await.unwrap();
     assert!(all.iter().any(|one| one.channel_path == "Operations/Alpha Squad"), "{all:?}");
     // Nor does whoever has a code, as they will be a member.
-    let mut link = super::operations::Link::open("native", server.server.addresses()[0]).await;
-    link.refusal(super::operations::hello()).await;
+    let mut link = super::link::Link::open("native", server.server.addresses()[0]).await;
+    link.refusal(super::link::hello()).await;
     let look = |code: &str| request::Body::LookAtInvite(wire::LookAtInvite { code: code.to_owned() });
     for (code, (channel, path)) in codes.iter().zip([(0, ""), (squad.0, "Alpha Squad")]) {
         let response::Body::Invite(invite) = link.ask(look(code)).await else { panic!("no invite") };
