@@ -10,22 +10,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::pace::{Pace, Rates, share};
 use crate::auth::AddressKey;
 use crate::id::{ApiKeyId, SessionId, UserId};
-use crate::voice::Bucket;
-
-/// What loopback and private networks get as a multiple of any other address: a club's network, an office and a proxy on the
-/// same machine are many people at one address.
-const NEAR: usize = 8;
 
 /// How long somebody who waits for nothing but a log-in keeps their place for certain.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// New connections that may come at once, as a multiple of those a second.
-const BURST: u32 = 4;
-
-/// Addresses whose rate is remembered, at most.
-const REMEMBERED: usize = 16_384;
+/// What an address may ask for on TCP in a second, as a multiple of the connections that it may begin: a browser asks for some
+/// sixty files when it opens the page for the first time.
+const ASKED: u32 = 8;
 
 /// One in so many sessions is kept for whoever comes back by a token or a key.
 const RESERVE: usize = 16;
@@ -66,30 +60,15 @@ impl Bounds {
     pub fn http(&self, all: usize) -> Crowd {
         self.crowd(all, self.address_http)
     }
+
+    /// How often an address may ask by them.
+    pub fn pace(&self) -> Pace {
+        Pace::new(self.address_connects.saturating_mul(ASKED))
+    }
 }
 
 /// Strangers are let in by so many at once, however few sessions there may be.
 const LEAST_STRANGERS: usize = 256;
-
-/// Whether an address is of this machine or of a network that isn't the Internet.
-fn is_near(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            // The last one is what providers, and private networks over the Internet, number their own by (RFC 6598).
-            let shared = first == 100 && second & 0xc0 == 64;
-            address.is_loopback() || address.is_private() || address.is_link_local() || shared
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
-}
-
-/// What an address gets of something of which others get `usual`.
-fn share(usual: usize, from: IpAddr) -> usize {
-    if is_near(from) { usual.saturating_mul(NEAR) } else { usual }
-}
 
 /// Connections that haven't proven anything. At the bound of an address its oldest one goes; at the bound of all, the oldest of
 /// the address that has most; but none before its time, so that a newcomer is refused instead while all are new.
@@ -109,8 +88,7 @@ struct Waiting {
     total: usize,
     last: u64,
     by_address: HashMap<AddressKey, VecDeque<Waiter>>,
-    rates: HashMap<AddressKey, Bucket>,
-    began: Option<Instant>,
+    rates: Rates,
 }
 
 #[derive(Debug)]
@@ -138,7 +116,7 @@ impl Crowd {
     fn enter_at(&self, from: IpAddr, now: Instant) -> Option<Place> {
         let address = AddressKey::of(from);
         let mut waiting = self.lock();
-        if !waiting.admits(address, share(self.0.rate as usize, from), now) {
+        if !waiting.rates.admits(from, self.0.rate, now) {
             return None;
         }
         let here = waiting.by_address.get(&address).map_or(0, VecDeque::len);
@@ -169,19 +147,6 @@ impl Crowd {
 }
 
 impl Waiting {
-    /// Whether an address may begin one more connection now.
-    fn admits(&mut self, address: AddressKey, rate: usize, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(*self.began.get_or_insert(now));
-        if self.rates.len() >= REMEMBERED && !self.rates.contains_key(&address) {
-            // Whoever comes by so many addresses is bounded by the places of all.
-            self.rates.clear();
-        }
-        let rate = u32::try_from(rate).unwrap_or(u32::MAX);
-        let bucket =
-            self.rates.entry(address).or_insert_with(|| Bucket::new(rate, rate.saturating_mul(BURST)));
-        bucket.admit(passed)
-    }
-
     /// Has the oldest one of an address leave, if its time has come.
     fn make_room(&mut self, address: AddressKey, now: Instant) -> Option<()> {
         let those = self.by_address.get_mut(&address)?;

@@ -8,6 +8,7 @@ mod home;
 mod listener;
 mod metrics;
 mod organizations;
+mod pace;
 mod page;
 mod parts;
 mod proxy;
@@ -99,5 +100,6 @@ fn router(parts: Arc<Parts>) -> Router {
         .fallback(page::file)
         .layer(middleware::map_response(headers::strict))
         .layer(middleware::from_fn(headers::transport_security))
+        .layer(middleware::from_fn_with_state((Arc::clone(&parts), parts.bounds.pace()), pace::keep))
         .with_state(parts)
 }

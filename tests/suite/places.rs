@@ -326,3 +326,29 @@ async fn a_page_under_another_name_than_the_one_that_was_connected_to_does_not_c
     }
     assert!(!come("127.0.0.1", &format!("evil.example:{port}")).await, "a rebound name");
 }
+
+#[tokio::test]
+async fn an_address_that_asks_for_pages_without_end_waits_and_others_do_not() {
+    let server = TestServer::with(&[("limits.address_connects", "1")]).await;
+    let to = server.server.addresses()[0];
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut enemy = https(ENEMY, to).await.unwrap();
+    enemy.write_all(&ask.repeat(2_000)).await.unwrap();
+    // Eight a second and 32 at once, eightfold for this machine.
+    let mut answers = Vec::new();
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(1) {
+        let _ = tokio::time::timeout(Duration::from_millis(100), enemy.read_buf(&mut answers)).await;
+    }
+    let answered = String::from_utf8(answers).unwrap().matches("HTTP/1.1 200").count() as f64;
+    assert!(
+        (256.0..=256.0 + 64.0 * begun.elapsed().as_secs_f64()).contains(&answered),
+        "{answered} of 2,000"
+    );
+    // What the enemy asked for and waits for is nobody else's delay.
+    let mut other = https(Ipv4Addr::LOCALHOST, to).await.unwrap();
+    other.write_all(ask).await.unwrap();
+    let mut answer = [0; 12];
+    tokio::time::timeout(Duration::from_secs(1), other.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
