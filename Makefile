@@ -146,13 +146,19 @@ doc: setup ## Build the library's documentation
 crash: setup ## Pull the plug on the store a hundred thousand times
 	PARLOUR_CRASHES=100000 $(CARGO) test --locked --lib crash_tests -- --nocapture
 
-# What libFuzzer finds on the way stays in fuzz/target; what is worth keeping is put into fuzz/corpus by hand.
+# What libFuzzer finds on the way stays in fuzz/target; what is worth keeping is put into fuzz/corpus by hand. Inputs are short:
+# more bytes say the same again, and take as much longer. FUZZ_SECONDS=0 FUZZ_RUNS=10000000 goes by their number instead.
 FUZZ_SECONDS ?= 60
+FUZZ_RUNS ?= -1
 fuzz: setup ## Feed random bytes to every decoder, a minute each
 	@command -v cargo-fuzz >/dev/null || { echo "Installing cargo-fuzz, which drives the fuzz targets."; $(CARGO) install --locked --quiet cargo-fuzz; }
 	@for target in $$(cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz list); do \
 		found="fuzz/target/corpus/$$target"; mkdir -p "$$found"; \
-		if [ "$$target" = sound ]; then more=tests/data/sound; else more=""; fi; \
+		case "$$target" in \
+			sound) more=tests/data/sound; longest=4096;; \
+			import) more=""; longest=4096;; \
+			*) more=""; longest=1024;; \
+		esac; \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" $$more -- \
-			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 || exit 1; \
+			-runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -max_len=$$longest -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 || exit 1; \
 	done

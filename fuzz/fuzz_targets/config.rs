@@ -13,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let name = first.trim();
     let environment = vec![(format!("PARLOUR_{}", name.to_uppercase()), value.to_owned())];
     let _ = Config::load(&Sources { environment, ..Sources::default() });
-    let flags: Vec<_> = KEYS.iter().filter(|key| key.name == name).map(|key| (key.name, value.to_owned())).collect();
+    let flags: Vec<_> =
+        KEYS.iter().filter(|key| key.name == name).map(|key| (key.name, value.to_owned())).collect();
     let _ = Config::load(&Sources { flags, ..Sources::default() });
 });

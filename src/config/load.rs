@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use thiserror::Error;
 
@@ -12,6 +13,9 @@ use super::{Config, Origin, PublicAddress};
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
 const OTHER_VARIABLES: &[&str] =
     &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD", "PARLOUR_API_KEY"];
+
+/// Bytes of a name at most that is compared with those of settings.
+const MOST_COMPARED: usize = 128;
 
 /// Where settings are looked for. The environment is given, not read, so that tests have their own.
 #[derive(Clone, Debug, Default)]
@@ -82,13 +86,23 @@ pub fn check_file(text: &str, path: &Path) -> Result<(), ConfigError> {
 }
 
 impl Config {
-    /// Reads every source and checks every value.
-    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+    /// What holds where nobody says otherwise. The table is read once.
+    fn by_default() -> Result<Self, ConfigError> {
+        static DEFAULTS: OnceLock<Vec<(Value, Origin)>> = OnceLock::new();
+        if let Some(values) = DEFAULTS.get() {
+            return Ok(Self { values: values.clone() });
+        }
         let mut config = Self { values: vec![(Value::None, Origin::Default); KEYS.len()] };
         for key in KEYS {
             let default: toml::Table = format!("x = {}", key.default).parse().unwrap_or_default();
             config.set(key, default.get("x").unwrap_or(&toml::Value::Boolean(false)), Origin::Default)?;
         }
+        Ok(Self { values: DEFAULTS.get_or_init(|| config.values).clone() })
+    }
+
+    /// Reads every source and checks every value.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut config = Self::by_default()?;
         let found = sources.search.iter().find(|path| path.exists());
         if let Some(path) = sources.file.as_ref().or(found) {
             config.read_file(path)?;
@@ -279,6 +293,10 @@ fn fitting(value: &toml::Value, length: &RangeInclusive<usize>) -> Option<String
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    // What is much longer than any setting is like none of them, and comparing it takes the square of its length.
+    if name.len() > MOST_COMPARED {
+        return None;
+    }
     let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
     let likeness = |known: &String| {
         strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase())

@@ -11,7 +11,7 @@ mod organizations;
 mod pace;
 mod page;
 mod parts;
-mod proxy;
+pub mod proxy;
 mod socket;
 
 pub use error::HttpError;

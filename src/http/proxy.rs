@@ -39,7 +39,7 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
 
 /// The address of whoever a request comes from: the last one in `X-Forwarded-For` that is no trusted proxy's, where a
 /// trusted one passed the request on.
-pub(super) fn visitor(from: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+pub fn visitor(from: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut visitor = from.to_canonical();
     let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
@@ -69,7 +69,7 @@ pub(super) fn begins(first: u8) -> bool {
 }
 
 /// Reads such a header, and no byte more. Answers with whom the proxy stands for; with nothing where it speaks for itself.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut head = [0; 6];
     stream.read_exact(&mut head).await?;
     if head == FIRST {

@@ -3,11 +3,12 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
+use redb::{Database, StorageBackend};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::{OpenError, ReadError};
-use super::file::open_file;
+use super::file::{builder, open_file};
 use super::handle::Store;
 use super::migrate;
 use super::open::{By, Open};
@@ -175,7 +176,7 @@ impl Store {
         if partial.exists() {
             std::fs::remove_file(&partial)?;
         }
-        let outcome = load(&partial, input, now);
+        let outcome = load(|| open_file(&partial, true), input, now);
         match outcome {
             Ok(rows) => {
                 files::put_in_place(&partial, path)?;
@@ -187,6 +188,19 @@ impl Store {
             }
         }
     }
+}
+
+/// Makes a database of an export on bytes kept elsewhere than in a file, and answers with how many rows it has.
+pub fn import_on(
+    backend: impl StorageBackend,
+    input: &mut dyn BufRead,
+    now: Timestamp,
+) -> Result<u64, ImportError> {
+    let new = || {
+        let created = builder().create_with_backend(backend);
+        created.map_err(|error| OpenError::of(Path::new("(memory)"), error))
+    };
+    load(new, input, now)
 }
 
 fn line(out: &mut dyn io::Write, line: &Line) -> Result<(), io::Error> {
@@ -235,10 +249,15 @@ pub fn check_export(input: &mut dyn BufRead) -> Result<u64, ImportError> {
     }
 }
 
-fn load(path: &Path, input: &mut dyn BufRead, now: Timestamp) -> Result<u64, ImportError> {
+/// Loads an export into a database that is made for it.
+fn load(
+    new: impl FnOnce() -> Result<Database, OpenError>,
+    input: &mut dyn BufRead,
+    now: Timestamp,
+) -> Result<u64, ImportError> {
     let mut lines = Lines { input, number: 0 };
     let exported = lines.begin()?;
-    let mut database = open_file(path, true)?;
+    let mut database = new()?;
     let (mut rows, mut ended) = (0, None);
     while ended.is_none() {
         let transaction = database.begin_write().map_err(ReadError::from)?;

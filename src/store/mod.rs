@@ -33,7 +33,7 @@ mod golden_tests;
 
 pub use backup::{RestoreError, backup_name, compact, peek, prune_backups, restore, rollback};
 pub use error::{BackupError, CommitError, Failed, OpenError, ReadError};
-pub use export::{ExportError, ImportError, check_export};
+pub use export::{ExportError, ImportError, check_export, import_on};
 pub use file::{BACKUPS, STORE_FILE};
 pub use handle::Store;
 pub use migrate::{Applied, Opening, Pending};

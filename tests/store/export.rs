@@ -5,6 +5,7 @@ use parlour::id::{ChannelId, RoleId};
 use parlour::permission::{Overwrite, Permissions, Reach, Subject};
 use parlour::store::write::*;
 use parlour::store::*;
+use redb::backends::InMemoryBackend;
 
 /// Exports the store and loads the lines into another one, changed on the way.
 fn loaded(store: &Store, change: impl Fn(&mut serde_json::Value)) -> Result<Fixture, ImportError> {
@@ -19,7 +20,8 @@ fn loaded(store: &Store, change: impl Fn(&mut serde_json::Value)) -> Result<Fixt
     let changed: String = changed.collect();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(STORE_FILE);
-    Store::import(&path, &mut changed.as_bytes(), NOW)?;
+    let rows = Store::import(&path, &mut changed.as_bytes(), NOW)?;
+    assert_eq!(import_on(InMemoryBackend::new(), &mut changed.as_bytes(), NOW)?, rows);
     Ok(Fixture::of(directory))
 }
 
