@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::headers;
 use super::parts::{Asker, Parts};
 use crate::endpoint::{Outgoing, SocketEnd};
-use crate::protocol::{CloseCode, MAX_REQUEST};
+use crate::protocol::{CloseCode, MAX_REQUEST, MAX_RESPONSE};
 
 /// Codes from here on are an application's (RFC 6455, section 7.4.2); the session's close code is added.
 const CLOSE_CODES: u16 = 4_000;
@@ -26,6 +26,12 @@ const LARGEST: usize = MAX_REQUEST + 16;
 /// Bytes that are read, and collected for writing, at once. The library's own bound is sixteen times as much, for each
 /// connection.
 const BUFFER: usize = 8 * 1_024;
+
+/// Bytes that wait to be written at most. The largest answer has to fit; the library's own bound is none.
+const UNWRITTEN: usize = MAX_RESPONSE + BUFFER;
+
+/// Pings and pongs of a client between two of ours at most. Each ping has an answer that waits until the client takes it.
+const PINGS: u32 = 32;
 
 /// Takes a browser in whose UDP doesn't come through.
 pub(super) async fn upgrade(
@@ -43,6 +49,7 @@ pub(super) async fn upgrade(
             upgrade
                 .read_buffer_size(BUFFER)
                 .write_buffer_size(BUFFER)
+                .max_write_buffer_size(UNWRITTEN)
                 .max_message_size(LARGEST)
                 .max_frame_size(LARGEST)
                 .on_upgrade(move |socket| pump(socket, end, idle))
@@ -56,6 +63,7 @@ async fn pump(mut socket: WebSocket, mut end: SocketEnd, idle: Duration) {
     let entrance = end.entrance();
     let mut heard = Instant::now();
     let mut ping = tokio::time::interval(PING.min(idle / 3));
+    let mut pings = 0;
     loop {
         let send = tokio::select! {
             biased;
@@ -65,15 +73,19 @@ async fn pump(mut socket: WebSocket, mut end: SocketEnd, idle: Duration) {
             },
             message = async { entrance.ready().await; socket.recv().await } => {
                 heard = Instant::now();
-                let understood = match message {
-                    Some(Ok(Message::Binary(message))) => entrance.take(message).await,
+                let wrong = match message {
+                    Some(Ok(Message::Binary(message))) => {
+                        (!entrance.take(message).await).then_some(CloseCode::ProtocolViolation)
+                    }
                     // Answered by the library.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
-                    Some(Ok(Message::Text(_))) => false,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                        pings += 1;
+                        (pings > PINGS).then_some(CloseCode::RateLimited)
+                    }
+                    Some(Ok(Message::Text(_))) => Some(CloseCode::ProtocolViolation),
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 };
-                if !understood {
-                    let code = CloseCode::ProtocolViolation;
+                if let Some(code) = wrong {
                     return close(socket, code.number(), code.sentence()).await;
                 }
                 continue;
@@ -82,6 +94,7 @@ async fn pump(mut socket: WebSocket, mut end: SocketEnd, idle: Duration) {
                 if heard.elapsed() > idle {
                     return;
                 }
+                pings = 0;
                 Message::Ping(axum::body::Bytes::new())
             }
         };

@@ -352,3 +352,18 @@ async fn an_address_that_asks_for_pages_without_end_waits_and_others_do_not() {
     tokio::time::timeout(Duration::from_secs(1), other.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
 }
+
+#[tokio::test]
+async fn a_web_socket_that_pings_without_end_is_closed() {
+    let server = TestServer::start().await;
+    let mut enemy = silent_web_socket(ENEMY, server.server.addresses()[0]).await.unwrap();
+    // As large as a ping may be, and masked with zeros (RFC 6455, section 5.5.2).
+    let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[0; 125]].concat();
+    enemy.write_all(&ping.repeat(200)).await.unwrap();
+    let mut told = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(5), enemy.read_to_end(&mut told)).await;
+    let code = 4_000 + CloseCode::RateLimited.number() as u16;
+    assert!(told.windows(4).any(|end| end[0] == 0x88 && end[2..] == code.to_be_bytes()), "{told:?}");
+    let pongs = told.windows(2).filter(|head| *head == [0x8a, 125]).count();
+    assert!(pongs < 64, "{pongs} answers");
+}
