@@ -14,6 +14,7 @@ mod page;
 #[path = "../src/permission/bits.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the program's own table, of which the page gets a part")]
 mod permission;
+mod schema;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = compiler.descriptor_pool();
     let operations = operations::read(&pool)?;
     operations::write(&operations, &out)?;
+    schema::write(&pool, &out)?;
     let files = compiler.file_descriptor_set();
     page::write(&pool, &operations, &out)?;
     let mut config = prost_build::Config::new();

@@ -5,13 +5,19 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage};
+use protox::prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage,
+};
 
 use crate::permission::Permissions;
+use crate::schema;
 
 /// The packages of the messages and of their options.
 const PACKAGE: &str = "parlour.v1";
 const OPTION: &str = "parlour.options.operation";
+
+/// The methods that an operation may have over HTTP.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// An operation, as `protocol.proto` has it.
 #[derive(Clone, Debug)]
@@ -39,8 +45,14 @@ pub(super) struct Operation {
     pub(super) connected: bool,
     /// The permission isn't always needed.
     pub(super) conditional: bool,
+    /// The method and the path of its address over HTTP, or why it has none.
+    pub(super) rest: Result<(String, String), String>,
     /// What it is for.
     pub(super) documentation: String,
+    /// Its number in `Request.body`.
+    pub(super) number: u32,
+    /// The message that answers it.
+    pub(super) answer_message: String,
 }
 
 /// All of them, in the order of the file.
@@ -49,7 +61,7 @@ pub(super) fn read(pool: &DescriptorPool) -> Result<Vec<Operation>, Box<dyn Erro
         let full = format!("{PACKAGE}.{name}");
         pool.get_message_by_name(&full).ok_or_else(|| format!("protocol.proto has no message {name}"))
     };
-    let answers: Vec<_> = message("Response")?.fields().map(|field| field.name().to_owned()).collect();
+    let answers: Vec<_> = message("Response")?.fields().collect();
     let request = message("Request")?;
     let body = request.oneofs().find(|one| one.name() == "body").ok_or("Request has no `body`")?;
     body.fields().map(|field| operation(pool, &field, &answers)).collect()
@@ -58,7 +70,7 @@ pub(super) fn read(pool: &DescriptorPool) -> Result<Vec<Operation>, Box<dyn Erro
 fn operation(
     pool: &DescriptorPool,
     field: &FieldDescriptor,
-    answers: &[String],
+    answers: &[FieldDescriptor],
 ) -> Result<Operation, Box<dyn Error>> {
     let name = field.name().to_owned();
     let extension =
@@ -83,10 +95,15 @@ fn operation(
     if !on.is_empty() && on != "own" && !known(&on) {
         return Err(format!("the operation {name} acts on \"{on}\", which its message doesn't have").into());
     }
-    if !answers.contains(&answer) {
+    let Some(Kind::Message(answered)) =
+        answers.iter().find(|one| one.name() == answer).map(FieldDescriptor::kind)
+    else {
         return Err(format!("the operation {name} is answered by \"{answer}\", which is no answer").into());
-    }
+    };
     Ok(Operation {
+        rest: rest(pool, option, &name, &message)?,
+        number: field.number(),
+        answer_message: answered.name().to_owned(),
         group: choice(option, "group", &name)?,
         who: choice(option, "who", &name)?,
         writes: flag(option, "writes")?,
@@ -100,6 +117,49 @@ fn operation(
         on,
         answer,
     })
+}
+
+/// Where an operation is asked for over HTTP, or why it isn't.
+fn rest(
+    pool: &DescriptorPool,
+    option: &DynamicMessage,
+    operation: &str,
+    message: &MessageDescriptor,
+) -> Result<Result<(String, String), String>, Box<dyn Error>> {
+    let never = text(option, "no_rest")?;
+    if !option.has_field_by_name("rest") {
+        if !never.is_empty() {
+            return Ok(Err(never));
+        }
+        if flag(option, "connected")? {
+            return Ok(Err("it is for a connected session".to_owned()));
+        }
+        if choice(option, "who", operation)? == "Owner" {
+            return Ok(Err("it is for the machine's owner, on the machine".to_owned()));
+        }
+        return Err(format!("the operation {operation} says neither `rest` nor why not (`no_rest`)").into());
+    }
+    if !never.is_empty() {
+        return Err(format!("the operation {operation} says `rest` and `no_rest`").into());
+    }
+    let value = option.get_field_by_name("rest").ok_or("no option rest")?;
+    let said = value.as_message().ok_or("`rest` is a message")?;
+    let (method, path) = (text(said, "method")?, text(said, "path")?);
+    if !METHODS.contains(&method.as_str()) || !path.starts_with('/') {
+        return Err(format!("the operation {operation} has no address in \"{method} {path}\"").into());
+    }
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let mut named = None;
+        for field in message.fields() {
+            if schema::name_of(pool, &field)? == name && !field.is_list() {
+                named = Some(field);
+            }
+        }
+        if !named.is_some_and(|field| !matches!(field.kind(), Kind::Message(_))) {
+            return Err(format!("the path of {operation} names `{name}`, which its message lacks").into());
+        }
+    }
+    Ok(Ok((method, path)))
 }
 
 fn is_request(field: &FieldDescriptor) -> bool {
@@ -157,7 +217,15 @@ fn table(operations: &[Operation]) -> Result<String, Box<dyn Error>> {
             text,
             "/// {doc}\npub const {constant}: Operation = Operation {{ name: {name:?}, group: Group::{group}, who: Who::{who}, \
              needs: Permissions::from_bits({bits}), on: {on:?}, answer: {answer:?}, writes: {writes}, \
-             connected: {connected}, conditional: {conditional}, documentation: {said:?} }};",
+             connected: {connected}, conditional: {conditional}, documentation: {said:?}, rest: Rest::{rest}, \
+             number: {number}, request: &schema::{request}, response: &schema::{response} }};",
+            rest = match &one.rest {
+                Ok((method, path)) => format!("At {{ method: {method:?}, path: {path:?} }}"),
+                Err(why) => format!("Never {{ why: {why:?} }}"),
+            },
+            number = one.number,
+            request = schema::constant(&one.message),
+            response = schema::constant(&one.answer_message),
             said = one.documentation,
             doc = marked(&one.documentation),
             constant = one.name.to_uppercase(),

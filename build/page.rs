@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::operations::Operation;
 
 /// The file of the messages.
-const PROTOCOL: &str = "protocol.proto";
+pub(super) const PROTOCOL: &str = "protocol.proto";
 
 pub(super) const PAGE: &str = "src/http/page";
 

@@ -9,9 +9,12 @@ mod code;
 mod echo;
 mod extension;
 mod frame;
+pub mod json;
 mod notice;
 pub mod operation;
+pub mod rest;
 mod rtp;
+pub mod schema;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};

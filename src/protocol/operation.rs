@@ -1,6 +1,8 @@
 //! The table of operations: what there is to say of each beside its messages. It is made of the options in
 //! `protocol.proto`, and read by the authorization of requests, by the page and by the documentation.
 
+use super::json::Message;
+use super::schema;
 use crate::permission::Permissions;
 
 /// What there is to say of an operation.
@@ -27,6 +29,31 @@ pub struct Operation {
     pub conditional: bool,
     /// What it is for: the comment of its message.
     pub documentation: &'static str,
+    /// Where programs ask for it over HTTP.
+    pub rest: Rest,
+    /// Its number in `Request.body`.
+    pub number: u32,
+    /// Its message, ...
+    pub request: &'static Message,
+    /// ... and that of its answer.
+    pub response: &'static Message,
+}
+
+/// Where programs ask for an operation over HTTP (docs/api.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// At an address below `/api`, whose parts in braces are fields of the request.
+    At {
+        /// `GET`, say.
+        method: &'static str,
+        /// `/channels/{channel}`, say.
+        path: &'static str,
+    },
+    /// Nowhere.
+    Never {
+        /// The reason, as the end of a sentence.
+        why: &'static str,
+    },
 }
 
 /// Which part of the program does an operation.

@@ -3,7 +3,7 @@
 use parlour::bounds;
 use parlour::name::MAX_CHANNEL_DEPTH;
 use parlour::permission::Permissions;
-use parlour::protocol::operation::{self, Operation, Who};
+use parlour::protocol::operation::{self, Operation, Rest, Who};
 use parlour::protocol::{CloseCode, ErrorCode, FEATURES, MAX_EVENT, MAX_PACKET, MAX_REQUEST, MAX_RESPONSE};
 use parlour::voice::Outcome;
 
@@ -154,7 +154,7 @@ fn requests_are_those_of_the_program() {
 
 fn operations() -> String {
     let rows = operation::ALL.iter().map(row);
-    let head = "| request | who may | permission | answer | is |\n|---|---|---|---|---|\n";
+    let head = "| request | who may | permission | answer | is | over HTTP, below `/api` |\n|---|---|---|---|---|---|\n";
     rows.fold(head.to_owned(), |all, row| all + &row)
 }
 
@@ -175,5 +175,9 @@ fn row(one: &Operation) -> String {
     let needs = if needs.is_empty() { needs } else { format!("{needs}{on}{more}") };
     let is = [(one.writes, "kept"), (one.connected, "for a connected session")];
     let is: Vec<_> = is.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-    format!("| `{}` | {who} | {needs} | `{}` | {} |\n", one.name, one.answer, is.join(", "))
+    let rest = match one.rest {
+        Rest::At { method, path } => format!("`{method} {path}`"),
+        Rest::Never { why } => format!("no: {why}"),
+    };
+    format!("| `{}` | {who} | {needs} | `{}` | {} | {rest} |\n", one.name, one.answer, is.join(", "))
 }
