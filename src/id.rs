@@ -268,7 +268,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// What acts for an account that doesn't do something itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Way {
     /// One of its API keys.
     Key(ApiKeyId),

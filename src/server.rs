@@ -444,6 +444,7 @@ fn parts(
         metrics_token: config.metrics_token(),
         trusted_proxies: config.trusted_proxies(),
         sends_emails: sends_emails(config),
+        requests: (limits.requests_per_second, limits.request_burst),
         bounds: limits.places,
         files,
         idle: limits.idle,

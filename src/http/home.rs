@@ -23,7 +23,7 @@ use crate::protocol::ErrorCode;
 const PAGES: [&str; 4] = ["/", "/i/{code}", "/v/{code}", "/r/{code}"];
 
 /// An organization's part of an address.
-const TAGGED: &str = "/+{tag}";
+pub(super) const TAGGED: &str = "/+{tag}";
 
 /// All of it.
 pub(super) fn routes() -> Router<Arc<Parts>> {
@@ -47,7 +47,7 @@ fn home(site: &Site) -> String {
 
 /// The tag in an address; empty in one of the first organization. No tag has a character that an address writes
 /// otherwise, and none is a plus, as which one that is missing is looked for.
-fn tag_in(uri: &Uri) -> &str {
+pub(super) fn tag_in(uri: &Uri) -> &str {
     match uri.path().strip_prefix("/+").and_then(|rest| rest.split('/').next()) {
         Some("") => "+",
         Some(tag) => tag,

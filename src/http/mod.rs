@@ -1,6 +1,7 @@
 //! HTTPS on the TCP ports of the same numbers: the page for browsers, and what `curl` and Prometheus ask for. Voice
 //! goes over QUIC; only where UDP doesn't come through does a WebSocket here carry the same.
 
+mod api;
 mod error;
 mod headers;
 mod health;
@@ -93,6 +94,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 
 fn router(parts: Arc<Parts>) -> Router {
     home::routes()
+        .merge(api::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))

@@ -27,6 +27,8 @@ pub struct Parts {
     pub trusted_proxies: Vec<Network>,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
+    /// Requests of a program: a second, and at once.
+    pub requests: (u32, u32),
     /// How many connections there may be.
     pub bounds: Bounds,
     /// Files that they may take.

@@ -30,6 +30,7 @@ mod proxy;
 mod race;
 mod recording;
 mod regressions;
+mod rest;
 mod restart;
 mod roles;
 mod secrets;

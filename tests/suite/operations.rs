@@ -196,7 +196,7 @@ fn every_operation_is_tried() {
 }
 
 /// What somebody of a kind is refused for an operation, by the table of operations.
-fn expected(actor: &str, operation: &Operation) -> Option<ErrorCode> {
+pub(crate) fn expected(actor: &str, operation: &Operation) -> Option<ErrorCode> {
     let guest = Permissions::VIEW.union(Permissions::JOIN).union(Permissions::SPEAK);
     let allowed = match actor {
         "guest" => guest,

@@ -1,0 +1,155 @@
+//! How often programs may ask: each key and each session as often as a connected session may, all of an account together
+//! four times as often, and whoever isn't logged in by their address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue};
+
+use crate::auth::AddressKey;
+use crate::control::{Refused, Way};
+use crate::id::UserId;
+
+/// How many are remembered. When more ask, those that are quiet again are forgotten; where all have asked just now, a
+/// newcomer is answered that the server is busy.
+const REMEMBERED: usize = 16_384;
+
+/// How much more an account may ask by all of its keys and sessions than by one of them.
+const ACCOUNT: u32 = 4;
+
+/// Whose requests are counted together. Identifiers are of one organization each, so they need no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    Account(UserId),
+    Way(UserId, Way),
+    Address(AddressKey),
+}
+
+/// Until when each of them is busy with what it asked, by the monotonic clock: a request takes the place of one of a
+/// steady sequence, and as many as may come at once may be taken before their time ("GCRA").
+#[derive(Debug, Default)]
+pub(super) struct Limits(Mutex<HashMap<Counted, Duration>>);
+
+/// How somebody stands with the limit: what they are told with each answer (draft-ietf-httpapi-ratelimit-headers-07).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    limit: u32,
+    remaining: u32,
+    /// Until all are there again, in seconds.
+    reset: u64,
+}
+
+impl Standing {
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
+        let told = [
+            ("ratelimit-limit", self.limit.into()),
+            ("ratelimit-remaining", self.remaining.into()),
+            ("ratelimit-reset", self.reset),
+        ];
+        for (name, value) in told {
+            headers.insert(name, HeaderValue::from(value));
+        }
+    }
+}
+
+impl Limits {
+    /// Counts a request of whoever isn't logged in.
+    pub(super) fn admit_address(
+        &self,
+        from: IpAddr,
+        rate: (u32, u32),
+        now: Duration,
+    ) -> Result<Standing, Refused> {
+        self.admit(Counted::Address(AddressKey::of(from)), rate, now)
+    }
+
+    /// Counts a request of an account, and says how its key or its session stands.
+    pub(super) fn admit_account(
+        &self,
+        user: UserId,
+        way: Way,
+        (rate, burst): (u32, u32),
+        now: Duration,
+    ) -> Result<Standing, Refused> {
+        let all = (rate.saturating_mul(ACCOUNT), burst.saturating_mul(ACCOUNT));
+        let standing = self.admit(Counted::Way(user, way), (rate, burst), now)?;
+        self.admit(Counted::Account(user), all, now)?;
+        Ok(standing)
+    }
+
+    fn admit(&self, counted: Counted, (rate, burst): (u32, u32), now: Duration) -> Result<Standing, Refused> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED && !all.contains_key(&counted) {
+            all.retain(|_, busy| *busy > now);
+            if all.len() >= REMEMBERED {
+                return Err(Refused::Busy);
+            }
+        }
+        let (step, burst) = (Duration::from_secs(1) / rate.max(1), burst.max(1));
+        let busy = all.entry(counted).or_insert(now);
+        let after = (*busy).max(now) + step;
+        let most = now + step * burst;
+        if after > most {
+            return Err(Refused::RateLimited(after.saturating_sub(most)));
+        }
+        *busy = after;
+        let remaining = most.saturating_sub(after).as_nanos() / step.as_nanos().max(1);
+        let reset = after.saturating_sub(now).as_millis().div_ceil(1_000);
+        Ok(Standing {
+            limit: burst,
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            reset: u64::try_from(reset).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ApiKeyId, SessionId};
+
+    const RATE: (u32, u32) = (2, 4);
+
+    #[test]
+    fn so_many_come_at_once_and_then_at_their_pace() {
+        let (limits, now) = (Limits::default(), Duration::from_secs(9));
+        let from = "192.0.2.1".parse().unwrap();
+        let left: Vec<_> = (0..4).map(|_| limits.admit_address(from, RATE, now).unwrap().remaining).collect();
+        assert_eq!(left, [3, 2, 1, 0]);
+        let Err(Refused::RateLimited(wait)) = limits.admit_address(from, RATE, now) else { panic!() };
+        assert_eq!(wait, Duration::from_millis(500));
+        let standing = limits.admit_address(from, RATE, now + wait).unwrap();
+        assert_eq!(standing, Standing { limit: 4, remaining: 0, reset: 2 });
+        limits.admit_address("192.0.2.2".parse().unwrap(), RATE, now).unwrap();
+    }
+
+    #[test]
+    fn many_keys_of_an_account_don_t_ask_without_end() {
+        let (limits, now) = (Limits::default(), Duration::ZERO);
+        let ask = |way| limits.admit_account(UserId(1), way, RATE, now);
+        for key in 0..4 {
+            for _ in 0..4 {
+                ask(Way::Key(ApiKeyId(key))).unwrap();
+            }
+            assert!(ask(Way::Key(ApiKeyId(key))).is_err(), "one key has what a session has");
+        }
+        assert!(ask(Way::Session(SessionId(1))).is_err(), "the account has all that it may have");
+        limits.admit_account(UserId(2), Way::Session(SessionId(1)), RATE, now).unwrap();
+    }
+
+    #[test]
+    fn there_is_room_for_so_many() {
+        let limits = Limits::default();
+        let ask =
+            |one: usize, now| limits.admit_account(UserId(one as u64), Way::Session(SessionId(1)), RATE, now);
+        let now = Duration::ZERO;
+        for one in 0..REMEMBERED / 2 {
+            ask(one, now).unwrap();
+        }
+        assert!(matches!(ask(REMEMBERED, now), Err(Refused::Busy)));
+        ask(1, now).unwrap();
+        ask(REMEMBERED, Duration::from_secs(60)).unwrap();
+    }
+}

@@ -1,0 +1,124 @@
+//! What went wrong, as HTTP tells it: a problem (RFC 9457) with the protocol's code and sentence.
+
+use axum::Json;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::control::Refused;
+use crate::id::Timestamp;
+use crate::protocol::{ErrorCode, wire};
+
+/// Why a request in HTTP was refused. Nothing was changed.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: ErrorCode,
+    detail: String,
+    retry_after_ms: u64,
+    /// What a person said who keeps the asker out, and until when.
+    kept_out: Option<(String, u64)>,
+}
+
+impl Problem {
+    pub(super) fn of(status: StatusCode, code: ErrorCode, detail: &str) -> Self {
+        Self { status, code, detail: detail.to_owned(), retry_after_ms: 0, kept_out: None }
+    }
+
+    pub(super) fn malformed(detail: &str) -> Self {
+        Self::of(StatusCode::BAD_REQUEST, ErrorCode::Malformed, detail)
+    }
+
+    /// Nobody asks: no token was shown.
+    pub(super) fn nobody() -> Self {
+        let words = "show who asks: `Authorization: Bearer` with an API key, or with an access token from /api/auth/login";
+        Self::of(StatusCode::UNAUTHORIZED, ErrorCode::Unexpected, words)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let code = refused.code();
+        let wire::Error { message, retry_after_ms, reason, until_ms, .. } = refused.to_wire();
+        let kept_out = (code == ErrorCode::Banned).then_some((reason, until_ms));
+        Self { status: status(code), code, detail: message, retry_after_ms, kept_out }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": format!("urn:parlour:error:{}", self.code.name()),
+            "title": self.code.sentence(),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code.name(),
+        });
+        if let Some((reason, until)) = self.kept_out {
+            body["reason"] = reason.into();
+            body["until"] = (until > 0).then(|| Timestamp(until).to_string()).into();
+        }
+        let fixed = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
+        let mut answer = (self.status, Json(body)).into_response();
+        let headers = answer.headers_mut();
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.retry_after_ms > 0 {
+            headers.insert(RETRY_AFTER, self.retry_after_ms.div_ceil(1_000).into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = match self.code {
+                ErrorCode::TokenInvalid => "Bearer realm=\"parlour\", error=\"invalid_token\"",
+                _ => "Bearer realm=\"parlour\"",
+            };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        answer
+    }
+}
+
+/// The status that says to HTTP what a code says (RFC 9110, section 15).
+pub(super) fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Malformed | ErrorCode::Version => StatusCode::BAD_REQUEST,
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::LogInFailed
+        | ErrorCode::TokenInvalid
+        | ErrorCode::SecondFactorNeeded
+        | ErrorCode::SecondFactorWrong => StatusCode::UNAUTHORIZED,
+        ErrorCode::RateLimited | ErrorCode::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Busy | ErrorCode::Full | ErrorCode::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::GuestsRefused
+        | ErrorCode::ClaimInvalid
+        | ErrorCode::Forbidden
+        | ErrorCode::InviteInvalid
+        | ErrorCode::RegistrationClosed
+        | ErrorCode::Banned
+        | ErrorCode::CodeInvalid
+        | ErrorCode::ChannelPassword
+        | ErrorCode::Outranked => StatusCode::FORBIDDEN,
+        ErrorCode::Unsupported
+        | ErrorCode::NoSuchChannel
+        | ErrorCode::NoSuchSession
+        | ErrorCode::NoSuchUser
+        | ErrorCode::NoSuchRole
+        | ErrorCode::NotFound
+        | ErrorCode::NoSuchOrganization => StatusCode::NOT_FOUND,
+        ErrorCode::Unexpected
+        | ErrorCode::NameTaken
+        | ErrorCode::Cycle
+        | ErrorCode::TooDeep
+        | ErrorCode::TooMany
+        | ErrorCode::ChannelFull
+        | ErrorCode::LastOwner
+        | ErrorCode::QuotaReached => StatusCode::CONFLICT,
+        ErrorCode::NameInvalid
+        | ErrorCode::TextInvalid
+        | ErrorCode::PasswordInvalid
+        | ErrorCode::EmailInvalid
+        | ErrorCode::TargetInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
