@@ -74,6 +74,14 @@ id! {
     ApiKeyId(u64)
 }
 id! {
+    /// A program of another's that asks people to be let act for them (RFC 6749, section 1.1: the client).
+    OAuthClientId(u64)
+}
+id! {
+    /// What a program was given at once for a person: an access token, and the refresh tokens that follow each other.
+    OAuthFamilyId(u64)
+}
+id! {
     /// A ban of a user, an address range or a certificate.
     BanId(u64)
 }

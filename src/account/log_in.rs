@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::attempts::Counted;
 use super::hashing::Asker;
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{
@@ -101,11 +102,7 @@ impl Accounts {
         let account = folded(&proof.name.chars().take(256).collect::<String>());
         let counted = self.0.attempts.admit(Some(&account), visitor.from)?;
         let proven = self.by_name(&account, proof, visitor).await;
-        match &proven {
-            Ok(_) => self.0.attempts.forgive(&counted),
-            Err(refused) if !refused.is_about_proof() => self.0.attempts.give_back(&counted),
-            Err(_) => (),
-        }
+        self.settle(&counted, &proven);
         proven
     }
 
@@ -116,6 +113,19 @@ impl Accounts {
         proof: &wire::LogInPassword,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
+        let (user, shown) = self.shown_password(account, proof).await?;
+        let begun = self.begin(&user, &proof.device, shown.clone(), visitor).await?;
+        self.after_password(user.id, shown, &proof.password).await;
+        Ok(begun)
+    }
+
+    /// Whose password and second factor are shown, and what the write is to look at again for which they are. The try is
+    /// counted.
+    pub(super) async fn shown_password(
+        &self,
+        account: &str,
+        proof: &wire::LogInPassword,
+    ) -> Result<(User, Proof), AccountError> {
         let user = self.0.store.user_by_name(self.0.organization, account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
@@ -125,15 +135,46 @@ impl Accounts {
         };
         self.check_bans(Some(user.id), None, None)?;
         let factor = self.check_second_factor(user.id, &proof.code)?;
-        let shown = Proof::Password { stored: stored.clone(), factor };
-        let begun = self.begin(&user, &proof.device, shown, visitor).await?;
+        Ok((user, Proof::Password { stored, factor }))
+    }
+
+    /// What follows when the write is made for which a password was shown.
+    pub(super) async fn after_password(&self, user: UserId, shown: Proof, password: &str) {
+        let Proof::Password { stored, factor } = shown else { return };
         if factor.is_some() {
-            self.0.attempts.forgive_code(user.id);
+            self.0.attempts.forgive_code(user);
         }
         if !stored.is_current() {
-            self.hash_anew(user.id, stored, &proof.password).await;
+            self.hash_anew(user, stored, password).await;
         }
-        Ok(begun)
+    }
+
+    /// What a try came to that was counted before.
+    pub(super) fn settle<T>(&self, counted: &Counted, outcome: &Result<T, AccountError>) {
+        match outcome {
+            Ok(_) => self.0.attempts.forgive(counted),
+            Err(refused) if !refused.is_about_proof() => self.0.attempts.give_back(counted),
+            Err(_) => (),
+        }
+    }
+
+    /// The session that a token is of which a browser keeps, and whose. The token isn't exchanged by that: it is shown to
+    /// allow a program something, and the page goes on with it.
+    pub(super) fn holder_of(&self, token: &[u8]) -> Result<(User, Session), AccountError> {
+        let (store, now) = (&self.0.store, self.0.clock.wall());
+        let session = match self.0.tokens.read(token) {
+            Some(Given::Short { user, session, expires }) => {
+                store.session(user, session, now)?.filter(|_| now < expires)
+            }
+            Some(Given::Long { .. }) => {
+                store.session_by_token(&TokenHash(Sha256::digest(token).into()), now)?
+            }
+            Some(Given::Refresh { .. }) | None => None,
+        };
+        let session = session.ok_or(AccountError::TokenInvalid)?;
+        let user = self.enabled(session.user)?;
+        self.check_device(user.id, session.id)?;
+        Ok((user, session))
     }
 
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
@@ -168,7 +209,7 @@ impl Accounts {
                 let session = store.session_by_token(&shown, now)?.ok_or(AccountError::TokenInvalid)?;
                 (session.user, session.id, shown, self.0.tokens.first(session.user, session.id, random()?))
             }
-            None => return Err(AccountError::TokenInvalid),
+            Some(Given::Refresh { .. }) | None => return Err(AccountError::TokenInvalid),
         };
         let account = self.enabled(user)?;
         self.check_device(user, session)?;
@@ -236,7 +277,7 @@ impl Accounts {
         self.begin(&account, &key.name, Proof::DeviceKey(fingerprint), visitor).await
     }
 
-    fn enabled(&self, user: UserId) -> Result<User, AccountError> {
+    pub(super) fn enabled(&self, user: UserId) -> Result<User, AccountError> {
         self.check_bans(Some(user), None, None)?;
         self.user(user)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)
     }

@@ -4,6 +4,7 @@
 mod api_key;
 mod device;
 mod lockout;
+pub mod oauth;
 mod password;
 mod sealed;
 mod session_token;

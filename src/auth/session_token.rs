@@ -12,7 +12,7 @@ use ring::hmac::{HMAC_SHA256, Key, sign};
 use sha2::{Digest, Sha256};
 
 use super::{OneTimeCode, TokenHash};
-use crate::id::{OneTimeTokenId, SessionId, Timestamp, UserId};
+use crate::id::{OAuthFamilyId, OneTimeTokenId, SessionId, Timestamp, UserId};
 
 /// Bytes of a token: its kind, the user, the session, what tells it from others of the session, and a tag.
 pub const SESSION_TOKEN: usize = BODY + TAG;
@@ -25,6 +25,7 @@ const TAG: usize = 16;
 
 const LONG: u8 = 1;
 const SHORT: u8 = 2;
+const REFRESH: u8 = 3;
 
 /// Makes tokens and knows them again.
 pub struct TokenKey {
@@ -87,6 +88,15 @@ pub enum Given {
         /// Until when.
         expires: Timestamp,
     },
+    /// One by which a program gets its next access token, to be exchanged, now or long ago.
+    Refresh {
+        /// For whom the program acts.
+        user: UserId,
+        /// What it was given at once.
+        family: OAuthFamilyId,
+        /// What follows it.
+        next: SessionToken,
+    },
 }
 
 impl TokenKey {
@@ -112,6 +122,11 @@ impl TokenKey {
         let mut until = [0; RANDOM];
         until[..8].copy_from_slice(&expires.0.to_be_bytes());
         self.make(SHORT, user, session, until)
+    }
+
+    /// The first refresh token of a program for somebody, of bytes that must be random.
+    pub fn refresh(&self, user: UserId, family: OAuthFamilyId, random: [u8; RANDOM]) -> SessionToken {
+        self.make(REFRESH, user, SessionId(family.0), random)
     }
 
     /// The code of the invite of a number that was made at a time: always the same, so that it can be shown again although
@@ -149,13 +164,15 @@ impl TokenKey {
             u64::from_be_bytes(eight)
         };
         let (user, session) = (UserId(number(1)), SessionId(number(9)));
+        let next = |kind| {
+            let mut next = [0; RANDOM];
+            let derived = sign(key, &[b"parlour successor", &token[..]].concat());
+            next.copy_from_slice(&derived.as_ref()[..RANDOM]);
+            self.make(kind, user, session, next)
+        };
         match token[0] {
-            LONG => {
-                let mut next = [0; RANDOM];
-                let derived = sign(key, &[b"parlour successor", &token[..]].concat());
-                next.copy_from_slice(&derived.as_ref()[..RANDOM]);
-                Some(Given::Long { user, session, next: self.make(LONG, user, session, next) })
-            }
+            LONG => Some(Given::Long { user, session, next: next(LONG) }),
+            REFRESH => Some(Given::Refresh { user, family: OAuthFamilyId(session.0), next: next(REFRESH) }),
             SHORT => {
                 let expires = Timestamp(number(17));
                 let is_known = short_until.is_none_or(|until| expires <= until);
@@ -196,6 +213,18 @@ mod tests {
         let expected = Given::Short { user: UserId(7), session: SessionId(9), expires: Timestamp(55) };
         assert_eq!(key.read(short.as_bytes()), Some(expected));
         assert_eq!(TokenKey::new(b"other").read(first.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_program_s_token_is_never_a_session_s() {
+        let key = TokenKey::new(b"secret");
+        let first = key.refresh(UserId(7), OAuthFamilyId(9), [3; RANDOM]);
+        assert!(first != key.first(UserId(7), SessionId(9), [3; RANDOM]));
+        let Some(Given::Refresh { user, family, next }) = key.read(first.as_bytes()) else {
+            panic!("refresh")
+        };
+        assert_eq!((user, family), (UserId(7), OAuthFamilyId(9)));
+        assert!(matches!(key.read(next.as_bytes()), Some(Given::Refresh { .. })) && next != first);
     }
 
     #[test]
