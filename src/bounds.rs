@@ -63,6 +63,24 @@ pub const MAX_LOG_INS: u32 = 10_000;
 /// Days for which an audit trail can be kept at most: a hundred years.
 pub const MAX_AUDIT_DAYS: u32 = 36_500;
 
+/// Programs that an organization lets ask its people to be let act for them, at most.
+pub const MAX_OAUTH_CLIENTS: usize = 100;
+
+/// Addresses of one kind that such a program has at most.
+pub const MAX_OAUTH_ADDRESSES: usize = 16;
+
+/// Programs that somebody allows to act for them at most. At the bound the one goes that was used least recently.
+pub const MAX_OAUTH_GRANTS: usize = 100;
+
+/// How often one program has tokens for the same person at once. At the bound the oldest ones are good no more.
+pub const MAX_OAUTH_FAMILIES: usize = 20;
+
+/// Codes that programs haven't exchanged yet, of an organization. At the bound the oldest one goes.
+pub const MAX_OAUTH_CODES: usize = 1_000;
+
+/// Of those, one person's. At the bound their oldest one goes.
+pub const MAX_OAUTH_CODES_OF_USER: usize = 10;
+
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 

@@ -52,6 +52,14 @@ macro_rules! every_record {
         api_keys: ApiKey = "api_keys/2", ApiKey, 9 "api-key";
         /// Ban id to its row.
         bans: Ban = "bans/2", Ban, 10 "ban";
+        /// Client id to the program.
+        oauth_clients: OAuthClient = "oauth_clients/6", OAuthClient, 30 "oauth-client";
+        /// (user id, client id) to what the user allowed the program.
+        oauth_grants: OAuthGrant = "oauth_grants/6", OAuthGrant, 31 "oauth-grant";
+        /// (user id, family id) to what a program was given for the user.
+        oauth_families: OAuthFamily = "oauth_families/6", OAuthFamily;
+        /// (organization, algorithm, since when it signs) to the key.
+        oauth_keys: OAuthKey = "oauth_keys/6", OAuthKey;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

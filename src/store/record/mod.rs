@@ -11,6 +11,7 @@ mod job;
 mod layout;
 mod ledger;
 pub(super) mod list;
+mod oauth;
 mod subject;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
@@ -20,6 +21,7 @@ pub use channel::*;
 pub use device::*;
 pub use job::*;
 pub(super) use ledger::*;
+pub use oauth::*;
 pub use subject::SubjectKind;
 
 use crate::id::{OrganizationId, RoleId};

@@ -1,14 +1,15 @@
-//! The ways into an account, closed: its sessions end, and its devices' keys, its API keys and the invites that it made are
-//! good no more.
+//! The ways into an account, closed: its sessions end, and its devices' keys, its API keys, the invites that it made and what
+//! programs were allowed are good no more.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
+use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of};
 use super::session::{end, sessions_of};
 use super::token::end_invites_of;
-use crate::id::{ApiKeyId, Fingerprint, OneTimeTokenId, SessionId, UserId};
+use crate::id::{ApiKeyId, Fingerprint, OAuthClientId, OneTimeTokenId, SessionId, UserId};
 
 /// What was closed of the ways into an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Ended {
     pub api_keys: Vec<ApiKeyId>,
     /// Invites that the account made and that are good no more: whoever was in it may have made one to come back by.
     pub invites: Vec<OneTimeTokenId>,
+    /// Programs that were allowed to act for the account, and are no more.
+    pub programs: Vec<OAuthClientId>,
 }
 
 impl Ended {
@@ -30,6 +33,7 @@ impl Ended {
             && self.device_keys.is_empty()
             && self.api_keys.is_empty()
             && self.invites.is_empty()
+            && self.programs.is_empty()
     }
 }
 
@@ -80,6 +84,7 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
         }
     }
     ended.invites = end_invites_of(open, user)?;
+    ended.programs = end_grants_of(open, user)?;
     Ok(ended)
 }
 

@@ -101,7 +101,16 @@ pub(super) fn check_new(
     if open.tables.sessions.get(new.session.key())?.is_some() {
         return Err(Stop::Refused(BeginSessionError::TokenTaken));
     }
-    match &new.proof {
+    check_proof(open, user, &new.proof)
+}
+
+/// Whether what was shown is good still; nothing is written.
+pub(super) fn check_proof(
+    open: &mut Open<'_>,
+    user: &User,
+    proof: &Proof,
+) -> Result<(), Stop<BeginSessionError>> {
+    match proof {
         Proof::Password { stored, factor } => {
             if user.password.as_ref() != Some(stored) {
                 return Err(Stop::Refused(BeginSessionError::Outdated));
@@ -122,25 +131,28 @@ pub(super) fn check_new(
     Ok(())
 }
 
+/// Uses up what was shown of a second factor, if that was.
+pub(super) fn use_up(open: &mut Open<'_>, user: UserId, proof: &Proof) -> Result<(), ReadError> {
+    if let Proof::Password { factor: Some(shown), .. } = proof
+        && let Some(row) = in_force(open, user)?
+    {
+        shown.put(open, &row)?;
+    }
+    Ok(())
+}
+
 /// Writes a session that was checked.
 pub(super) fn put_new(open: &mut Open<'_>, new: &NewSession) -> Result<Begun, ReadError> {
     let NewSession { session, client, proof } = new.clone();
     let (id, user, at) = (session.id, session.user, open.by.at);
     let mut device_key = None;
-    match proof {
-        Proof::Password { factor: Some(shown), .. } => {
-            if let Some(row) = in_force(open, user)? {
-                shown.put(open, &row)?;
-            }
+    use_up(open, user, &proof)?;
+    if let Proof::DeviceKey(key) = proof {
+        if let Some(old) = find_key(open, user, key)? {
+            let here = DeviceKey { session: Some(id), ..old.clone() };
+            let _ = open.put_unaudited(Some(&old), Some(&here))?;
         }
-        Proof::DeviceKey(key) => {
-            if let Some(old) = find_key(open, user, key)? {
-                let here = DeviceKey { session: Some(id), ..old.clone() };
-                let _ = open.put_unaudited(Some(&old), Some(&here))?;
-            }
-            device_key = Some(key);
-        }
-        Proof::Password { factor: None, .. } | Proof::None => (),
+        device_key = Some(key);
     }
     let limit = limits_of(open, user.0)?.sessions_per_user.max(1);
     let held = sessions_of(open, user)?;
