@@ -109,6 +109,8 @@ fn settings() -> Settings {
         accounts: account::Settings {
             name: "bench".to_owned(),
             token_life: day,
+            oauth_access: day,
+            oauth_refresh: day,
             access_life: day,
             secrets: Secrets {
                 tokens: Secret(vec![7; 32]),

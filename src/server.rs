@@ -443,6 +443,7 @@ fn parts(
         certificates: Arc::clone(certificates),
         metrics_token: config.metrics_token(),
         trusted_proxies: config.trusted_proxies(),
+        public_page: config.public_address().map(|public| public.page),
         sends_emails: sends_emails(config),
         requests: (limits.requests_per_second, limits.request_burst),
         bounds: limits.places,

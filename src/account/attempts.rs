@@ -170,6 +170,8 @@ mod tests {
             name: "test".to_owned(),
             token_life: DAY,
             access_life: DAY,
+            oauth_access: DAY,
+            oauth_refresh: DAY,
             secrets: Secrets {
                 tokens: nothing.clone(),
                 tokens_are_new: false,

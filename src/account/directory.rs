@@ -42,6 +42,11 @@ impl Accounts {
         Ok(wire::User { note: note.map_or_else(String::new, |note| note.text), ..self.shown(&user)? })
     }
 
+    /// Whose account has a name.
+    pub fn user_named(&self, name: &str) -> Result<UserId, AccountError> {
+        Ok(self.called(name)?.id)
+    }
+
     fn called(&self, name: &str) -> Result<User, AccountError> {
         self.0.store.user_by_name(self.0.organization, name)?.ok_or(AccountError::NoSuchUser)
     }

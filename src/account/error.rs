@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::auth::PasswordError;
+use crate::bounds::MAX_OAUTH_CLIENTS;
 use crate::id::Timestamp;
 use crate::name::NameError;
 use crate::protocol::ErrorCode;
@@ -125,6 +126,12 @@ pub enum AccountError {
     /// The account has as many keys as it may.
     #[error("an account has {0} keys at most; revoke one first")]
     TooManyKeys(usize),
+    /// There is no such program.
+    #[error("there is no such program; list them to see which there are")]
+    NoSuchProgram,
+    /// There are as many programs as there can be.
+    #[error("there can be {MAX_OAUTH_CLIENTS} programs; revoke one first")]
+    TooManyPrograms,
     /// The account can't be made.
     #[error(transparent)]
     CreateUser(CreateUserError),
@@ -219,6 +226,7 @@ impl AccountError {
             | Self::Unfit(_)
             | Self::Ban(_) => ErrorCode::Malformed,
             Self::TooManyKeys(_)
+            | Self::TooManyPrograms
             | Self::RegisterDeviceKey(_)
             | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
             Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
@@ -229,6 +237,7 @@ impl AccountError {
             | Self::RevokeApiKey(_)
             | Self::RemoveDeviceKey(_)
             | Self::LiftBan(_)
+            | Self::NoSuchProgram
             | Self::Setting(_)
             | Self::SecondFactor(SecondFactorError::Absent) => ErrorCode::NotFound,
             Self::NameTaken | Self::CreateUser(_) | Self::EditUser(_) | Self::SecondFactor(_) => {

@@ -15,6 +15,7 @@ mod invite;
 mod kept_out;
 mod letters;
 mod log_in;
+mod oauth;
 mod password;
 mod registration;
 mod reseal;
@@ -25,6 +26,7 @@ pub use ban::network_of;
 pub use bearer::Bearer;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
+pub use oauth::{Allowed, Consent, Shows};
 pub use registration::Applicant;
 pub use reseal::ResealError;
 pub use settings::{Secret, Secrets, Settings};
@@ -47,6 +49,7 @@ use attempts::Attempts;
 use hashing::{Asker, Hashing};
 use kept_out::Bans;
 use letters::Letters;
+use oauth::OAuth;
 use reseal::reseal;
 
 /// What a use case changed that those who are connected have to follow.
@@ -92,6 +95,7 @@ struct Inner {
     tokens: Arc<TokenKey>,
     seal: Arc<SealKey>,
     bans: ArcSwap<Bans>,
+    oauth: OAuth,
     written: Arc<Notify>,
     settings: Settings,
     clock: Clock,
@@ -124,6 +128,7 @@ impl Accounts {
             tokens: Arc::new(tokens),
             seal: Arc::new(seal),
             bans: ArcSwap::from_pointee(bans),
+            oauth: OAuth::default(),
             written: Arc::default(),
             settings,
             clock,
@@ -151,6 +156,7 @@ impl Accounts {
             tokens: Arc::clone(tokens),
             seal: Arc::clone(seal),
             bans: ArcSwap::from_pointee(Bans::read(store, home.id, clock.wall())?),
+            oauth: OAuth::default(),
             written: Arc::clone(written),
             settings: Settings { name: home.name.clone(), page, ..settings.clone() },
             clock: clock.clone(),

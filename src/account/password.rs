@@ -157,5 +157,6 @@ pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
         device_keys: count(ended.device_keys.len()),
         api_keys: count(ended.api_keys.len()),
         invites: count(ended.invites.len()),
+        programs: count(ended.programs.len()),
     }
 }

@@ -13,6 +13,10 @@ pub struct Settings {
     pub token_life: Duration,
     /// How long its access tokens are good.
     pub access_life: Duration,
+    /// How long a program's access token is good.
+    pub oauth_access: Duration,
+    /// How long its refresh token is good, each time.
+    pub oauth_refresh: Duration,
     /// What keys are made of that the database must not hold.
     pub secrets: Secrets,
     /// Who comes in, unless the machine's owner says otherwise of an organization.

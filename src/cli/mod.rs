@@ -25,6 +25,7 @@ mod login;
 mod logout;
 mod move_session;
 mod mute;
+mod oauth;
 mod operate;
 mod output;
 mod person;
@@ -94,6 +95,8 @@ enum Command {
     Ban(ban::Ban),
     /// Keys for programs that act for you.
     Key(key::Key),
+    /// Programs of others: which may ask people to act for them, and which act for you.
+    Oauth(oauth::Oauth),
     /// The devices that are logged in to your account.
     Device(device::Device),
     /// Show where you are logged in and how good the connection is.
@@ -212,6 +215,7 @@ impl Command {
             Self::Invite(command) => command.run(output).await,
             Self::Ban(command) => command.run(output).await,
             Self::Key(command) => command.run(output).await,
+            Self::Oauth(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,

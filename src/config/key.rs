@@ -371,6 +371,18 @@ pub const KEYS: &[Key] = &[
         meaning: "Who may make an account: who has an invite, everybody, or nobody (administrators make them).",
     },
     Key {
+        name: "oauth.access_minutes",
+        default: "10",
+        kind: Kind::Number(1..=1_440),
+        meaning: "Minutes for which another program's access token is good (OAuth 2); it asks for the next one by its refresh token.",
+    },
+    Key {
+        name: "oauth.refresh_days",
+        default: "30",
+        kind: Kind::Number(1..=3_650),
+        meaning: "Days for which its refresh token is good; each use makes another one.",
+    },
+    Key {
         name: "mail.server",
         default: "\"\"",
         kind: Kind::Text(0..=255),

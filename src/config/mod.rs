@@ -121,6 +121,10 @@ getters! {
     token_days -> u32 = "sessions.token_days", Number;
     /// Minutes that an access token is good.
     access_minutes -> u32 = "sessions.access_minutes", Number;
+    /// Minutes that a program's access token is good.
+    oauth_access_minutes -> u32 = "oauth.access_minutes", Number;
+    /// Days that a program's refresh token is good.
+    oauth_refresh_days -> u32 = "oauth.refresh_days", Number;
     /// Whether guests are let in.
     guests -> bool = "sessions.guests", Switch;
     /// Who may make an account: `invite`, `open` or `closed`.

@@ -1,15 +1,16 @@
-//! Who comes in: invites and bans.
+//! Who comes in: invites and bans; and which programs may ask people to act for them.
 
 use std::sync::Arc;
 
 use super::{Actor, Handle, Origin, Refused, Way};
 use crate::account::AccountError;
-use crate::id::{BanId, OneTimeTokenId, RoleId, UserId};
+use crate::auth::oauth::Scopes;
+use crate::id::{BanId, OAuthClientId, OneTimeTokenId, RoleId, UserId};
 use crate::permission::Permissions;
 use crate::protocol::call::{Admission, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
-use crate::state::{Asker, Facts, State};
+use crate::state::{Asker, Denied, Facts, State};
 use crate::store::{Author, By, OneTimeToken};
 use crate::voice::Peer;
 
@@ -45,6 +46,19 @@ impl<P: Peer> Handle<P> {
                 accounts.revoke_invite(invite.id, by).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
+            Admission::CreateOauthClient(create) => {
+                let made = self.register_program(actor, operation, &create).await?;
+                Ok(response::Body::OauthClientMade(made))
+            }
+            Admission::ListOauthClients(_) => {
+                self.permit(actor, operation, on, nothing_more).await?;
+                Ok(response::Body::OauthClients(accounts.oauth_clients()?))
+            }
+            Admission::RevokeOauthClient(revoke) => {
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
+                accounts.revoke_oauth_client(OAuthClientId(revoke.id), by).await?;
+                Ok(response::Body::Done(wire::Done {}))
+            }
             Admission::CreateBan(create) => {
                 let (own, by) = self.permit_ban(actor, operation, create.clone()).await?;
                 let (ban, changed) = accounts.ban(create, own, by).await?;
@@ -63,6 +77,29 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Done(wire::Done {}))
             }
         }
+    }
+
+    /// Registers a program. One that acts by itself may do no more than whoever registers it, whatever they come by, and
+    /// acts for nobody else, unless it is the machine's owner who registers it.
+    async fn register_program(
+        &self,
+        actor: Actor,
+        operation: &'static Operation,
+        create: &wire::CreateOauthClient,
+    ) -> Result<wire::OauthClientMade, Refused> {
+        let accounts = &self.shared.accounts;
+        let acts = !create.account.is_empty();
+        let lent = if acts { permissions_in(&create.scope) } else { Permissions::NONE };
+        let rule = move |state: &State, asker: Asker<'_>| {
+            state.may_lend(asker, lent, 0)?;
+            Ok((asker.viewer().is_none(), asker.user()))
+        };
+        let ((is_owner, own), by) = self.permit(actor, operation, On::Organization, rule).await?;
+        let account = if acts { Some(accounts.user_named(&create.account)?) } else { None };
+        if account.is_some() && account != own && !is_owner {
+            return Err(Denied::Forbidden(Permissions::ADMINISTER).into());
+        }
+        Ok(accounts.create_oauth_client(create, account, by).await?)
     }
 
     /// Invites as an actor may know them: without channels that they don't see, nor the names of such channels.
@@ -174,4 +211,9 @@ impl<P: Peer> Handle<P> {
         })
         .await
     }
+}
+
+/// The permissions among scopes; those that can't be read are refused later.
+fn permissions_in(scope: &str) -> Permissions {
+    Scopes::parse(scope).map_or(Permissions::NONE, |scopes| scopes.permissions)
 }

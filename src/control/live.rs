@@ -18,7 +18,15 @@ use crate::store::{Author, By};
 use crate::voice::{Peer, SpeakerSelection};
 
 /// Operations that end something of one's own, as often as it is there.
-const CLOSING: [&str; 5] = ["log_out", "end_device", "end_other_devices", "remove_key", "revoke_api_key"];
+const CLOSING: [&str; 7] = [
+    "log_out",
+    "end_device",
+    "end_other_devices",
+    "remove_key",
+    "revoke_api_key",
+    "revoke_oauth_client",
+    "revoke_oauth_grant",
+];
 
 /// What the control thread owns.
 pub(super) struct Control<P> {

@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::{Actor, Handle, Refused};
-use crate::id::SessionId;
+use crate::id::{OAuthClientId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::call::{Account, Live};
 use crate::protocol::wire::{self, response};
@@ -26,6 +26,13 @@ impl<P: Peer> Handle<P> {
             Account::ListDevices(_) => {
                 let devices = accounts.devices(user, own.session, &own.connected)?;
                 return Ok(response::Body::Devices(devices));
+            }
+            Account::ListOauthGrants(_) => {
+                return Ok(response::Body::OauthGrants(accounts.oauth_grants(user)?));
+            }
+            Account::RevokeOauthGrant(revoke) => {
+                accounts.revoke_oauth_grant(user, OAuthClientId(revoke.id), by).await?;
+                None
             }
             Account::ListApiKeys(_) => return Ok(response::Body::ApiKeys(accounts.api_keys(user)?)),
             Account::SetUpSecondFactor(_) => {
@@ -102,6 +109,8 @@ fn lent_by(call: &Account) -> (Permissions, u64) {
         Account::GetAccount(_)
         | Account::ListDevices(_)
         | Account::ListApiKeys(_)
+        | Account::ListOauthGrants(_)
+        | Account::RevokeOauthGrant(_)
         | Account::SetUpSecondFactor(_)
         | Account::ConfirmSecondFactor(_)
         | Account::EndDevice(_)

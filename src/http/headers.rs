@@ -27,11 +27,11 @@ const STRICT: [(HeaderName, &str); 8] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Adds them to an answer.
+/// Adds them to an answer, where it doesn't say itself what is stricter, or where its form leads.
 pub(super) async fn strict(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in STRICT {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     answer
 }

@@ -8,6 +8,7 @@ mod health;
 mod home;
 mod listener;
 mod metrics;
+mod oauth;
 mod organizations;
 mod pace;
 mod page;
@@ -95,6 +96,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 fn router(parts: Arc<Parts>) -> Router {
     home::routes()
         .merge(api::routes())
+        .merge(oauth::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))

@@ -51,7 +51,7 @@ fn rendered(path: &str, home: &str, name: &str) -> String {
 }
 
 /// A text as HTML holds it.
-fn in_html(text: &str) -> String {
+pub(super) fn in_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -25,6 +25,8 @@ pub struct Parts {
     pub metrics_token: String,
     /// Proxies that say truly for whom they ask.
     pub trusted_proxies: Vec<Network>,
+    /// Where others reach the page, as the machine's owner says it.
+    pub public_page: Option<String>,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
     /// Requests of a program: a second, and at once.

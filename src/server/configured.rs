@@ -56,6 +56,8 @@ pub(super) fn settings(
             name: config.name(),
             token_life: Duration::from_secs(u64::from(config.token_days()) * 24 * 60 * 60),
             access_life: Duration::from_secs(u64::from(config.access_minutes()) * 60),
+            oauth_access: Duration::from_secs(u64::from(config.oauth_access_minutes()) * 60),
+            oauth_refresh: Duration::from_secs(u64::from(config.oauth_refresh_days()) * 24 * 60 * 60),
             secrets: account::Secrets {
                 tokens: Secret(secrets.tokens.as_bytes().to_vec()),
                 tokens_are_new: secrets.tokens_are_new,

@@ -20,6 +20,7 @@ mod independent;
 mod link;
 mod log;
 mod newcomer;
+mod oauth;
 mod operating;
 mod operations;
 mod organizations;

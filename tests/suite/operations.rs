@@ -137,6 +137,15 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "create_api_key" => Body::CreateApiKey(wire::CreateApiKey::default()),
         "list_api_keys" => Body::ListApiKeys(wire::ListApiKeys {}),
         "revoke_api_key" => Body::RevokeApiKey(wire::RevokeApiKey { id: 1 }),
+        "create_oauth_client" => {
+            let redirect_uris = vec!["https://example.org/".to_owned()];
+            let create = wire::CreateOauthClient { name: new(), redirect_uris, ..Default::default() };
+            Body::CreateOauthClient(create)
+        }
+        "list_oauth_clients" => Body::ListOauthClients(wire::ListOauthClients {}),
+        "revoke_oauth_client" => Body::RevokeOauthClient(wire::RevokeOauthClient { id: 1 }),
+        "list_oauth_grants" => Body::ListOauthGrants(wire::ListOauthGrants {}),
+        "revoke_oauth_grant" => Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: 1 }),
         "create_invite" => Body::CreateInvite(wire::CreateInvite::default()),
         "list_invites" => Body::ListInvites(wire::ListInvites {}),
         "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),
@@ -231,6 +240,8 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
     let target = || wire::VoiceTarget { to: Some(wire::voice_target::To::Role(1)), ..Default::default() };
     let limit = || wire::LimitOrganization { tag: "home".to_owned(), ..Default::default() };
     let ban = Some(wire::create_ban::Subject::User("alice".to_owned()));
+    let uris = vec!["https://example.org/".to_owned(); 1_000];
+    let program = wire::CreateOauthClient { name: "enormous".to_owned(), device: true, ..Default::default() };
     vec![
         (
             "CreateChannel.temporary_ms",
@@ -278,6 +289,21 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
         (
             "CreateApiKey.life_ms",
             Body::CreateApiKey(wire::CreateApiKey { life_ms: most, ..Default::default() }),
+        ),
+        (
+            "CreateOauthClient.redirect_uris",
+            Body::CreateOauthClient(wire::CreateOauthClient {
+                redirect_uris: uris.clone(),
+                ..program.clone()
+            }),
+        ),
+        (
+            "CreateOauthClient.logout_uris",
+            Body::CreateOauthClient(wire::CreateOauthClient { logout_uris: uris.clone(), ..program.clone() }),
+        ),
+        (
+            "CreateOauthClient.resources",
+            Body::CreateOauthClient(wire::CreateOauthClient { resources: uris, ..program }),
         ),
         ("CreateInvite.uses", Body::CreateInvite(wire::CreateInvite { uses: largest, ..Default::default() })),
         (

@@ -111,6 +111,8 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         }
         "end_device" => vec![Body::EndDevice(wire::EndDevice { session })],
         "revoke_api_key" => vec![Body::RevokeApiKey(wire::RevokeApiKey { id: number })],
+        "revoke_oauth_client" => vec![Body::RevokeOauthClient(wire::RevokeOauthClient { id: number })],
+        "revoke_oauth_grant" => vec![Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: number })],
         "create_invite" => {
             let create = wire::CreateInvite { channel, ..Default::default() };
             vec![Body::CreateInvite(create)]
@@ -132,6 +134,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "change_password" | "list_devices" | "end_other_devices" | "register_key" | "remove_key"
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
+        | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants"
         // A page begins behind an account, of whichever organization.
         | "list_users"
         // By a role's name, which each organization has its own of.

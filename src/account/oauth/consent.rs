@@ -1,0 +1,167 @@
+//! A program asks, and a person allows it: by their password, and a second factor where they have one, or by the session
+//! that the page keeps in their browser.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
+
+use super::codes::Code;
+use super::held::{allowed, granted};
+use super::random;
+use crate::account::{AccountError, Accounts};
+use crate::auth::oauth::{Authorization, ClientRules, Form, Prompt, Refusal, Scopes};
+use crate::id::{Timestamp, UserId};
+use crate::name::folded;
+use crate::protocol::wire;
+use crate::store::write::{self, GrantProof, OAuthGrantError};
+use crate::store::{Author, By, OAuthGrant};
+
+/// What a person is asked.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// What the program is called.
+    pub program: String,
+    /// What it asks for.
+    pub asked: Authorization,
+}
+
+/// What a person shows who allows something.
+#[derive(Clone, Copy, Debug)]
+pub enum Shows<'a> {
+    /// Name and password, and a one-time code where they have a second factor.
+    Password(&'a wire::LogInPassword),
+    /// The token of a session.
+    Session(&'a [u8]),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Allowed {
+    /// The code for the program.
+    Code(String),
+    /// They haven't allowed it before, so they have to be asked.
+    Ask,
+    /// They logged in longer ago than the program wants, so they have to log in.
+    LogIn,
+}
+
+impl Accounts {
+    /// What a program asks of whoever comes with this request.
+    pub fn read_consent(&self, form: &Form, from: IpAddr) -> Result<Consent, Refusal> {
+        let read = || {
+            self.admit_program(from)?;
+            self.oauth_client(Authorization::client_of(form)?)
+        };
+        let client = read().map_err(Refusal::Person)?;
+        let rules = ClientRules {
+            redirect_uris: &client.redirect_uris,
+            resources: &client.resources,
+            scopes: allowed(&client),
+            code: !client.redirect_uris.is_empty(),
+        };
+        let asked = Authorization::read(form, client.id, rules)?;
+        Ok(Consent { program: client.name, asked })
+    }
+
+    /// Somebody allows what they were asked, or, `silently`, allowed it before.
+    pub async fn allow(
+        &self,
+        consent: &Consent,
+        shows: Shows<'_>,
+        silently: bool,
+        from: IpAddr,
+    ) -> Result<Allowed, AccountError> {
+        self.check_address(from)?;
+        let asked = &consent.asked;
+        let (user, authenticated) = match shows {
+            Shows::Password(proof) => {
+                let account = folded(&proof.name.chars().take(256).collect::<String>());
+                let counted = self.0.attempts.admit(Some(&account), from)?;
+                let outcome = self.allow_by_password(&account, proof, asked, from).await;
+                self.settle(&counted, &outcome);
+                (outcome?, self.0.clock.wall())
+            }
+            Shows::Session(token) => {
+                let (user, session) = self.holder_of(token)?;
+                let is_old = |most| session.created.plus(Duration::from_secs(most)) < self.0.clock.wall();
+                if asked.prompt == Prompt::LogIn || asked.max_age.is_some_and(is_old) {
+                    return Ok(Allowed::LogIn);
+                }
+                if silently && (asked.prompt == Prompt::Consent || !self.is_allowed(user.id, asked)?) {
+                    return Ok(Allowed::Ask);
+                }
+                self.write_allowed(user.id, asked, GrantProof::Session(session.id), from).await?;
+                (user.id, session.created)
+            }
+        };
+        Ok(Allowed::Code(self.new_code(asked, user, authenticated)?))
+    }
+
+    async fn allow_by_password(
+        &self,
+        account: &str,
+        proof: &wire::LogInPassword,
+        asked: &Authorization,
+        from: IpAddr,
+    ) -> Result<UserId, AccountError> {
+        let (user, shown) = self.shown_password(account, proof).await?;
+        self.write_allowed(user.id, asked, GrantProof::LogIn(shown.clone()), from).await?;
+        self.after_password(user.id, shown, &proof.password).await;
+        Ok(user.id)
+    }
+
+    /// Whether somebody allowed a program all of this before.
+    fn is_allowed(&self, user: UserId, asked: &Authorization) -> Result<bool, AccountError> {
+        let grant = self.0.store.oauth_grant(user, asked.client)?;
+        Ok(grant.is_some_and(|grant| granted(&grant).contains(asked.scopes)))
+    }
+
+    async fn write_allowed(
+        &self,
+        user: UserId,
+        asked: &Authorization,
+        proof: GrantProof,
+        from: IpAddr,
+    ) -> Result<(), AccountError> {
+        let Scopes { claims, permissions } = asked.scopes;
+        let now = self.0.clock.wall();
+        let (client, claims) = (asked.client, claims.bits());
+        let grant = OAuthGrant { user, client, claims, scopes: permissions, created: now, used: now };
+        let by = By::new(Author::User(user), Some(from), now);
+        self.run(by, write::allow_oauth_client(grant, proof)).await?;
+        Ok(())
+    }
+
+    /// A code that the program exchanges.
+    fn new_code(
+        &self,
+        asked: &Authorization,
+        user: UserId,
+        authenticated: Timestamp,
+    ) -> Result<String, AccountError> {
+        let text = BASE64URL_NOPAD.encode(&random::<32>().map_err(|_| AccountError::Internal)?);
+        let code = Code {
+            client: asked.client,
+            user,
+            redirect_uri: asked.redirect_uri.clone(),
+            challenge: asked.challenge,
+            scopes: asked.scopes,
+            nonce: asked.nonce.clone(),
+            resource: asked.resource.clone(),
+            authenticated,
+        };
+        self.0.oauth.codes().put(Sha256::digest(&text).into(), code, self.0.clock.monotonic());
+        Ok(text)
+    }
+}
+
+impl From<OAuthGrantError> for AccountError {
+    fn from(error: OAuthGrantError) -> Self {
+        match error {
+            OAuthGrantError::NoSuchClient => Self::NoSuchProgram,
+            OAuthGrantError::Proof(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What programs hold: what they are registered for, what people allowed them, what they were given.
+
+use crate::auth::oauth::{Claims, Scopes};
+use crate::store::{OAuthClient, OAuthFamily, OAuthGrant};
+
+/// What a program may be given at most.
+pub(super) fn allowed(client: &OAuthClient) -> Scopes {
+    Scopes { claims: Claims::from_bits(client.claims), permissions: client.scopes }
+}
+
+/// What somebody allowed.
+pub(super) fn granted(grant: &OAuthGrant) -> Scopes {
+    Scopes { claims: Claims::from_bits(grant.claims), permissions: grant.scopes }
+}
+
+/// What a program was given at once.
+pub(super) fn given_to(family: &OAuthFamily) -> Scopes {
+    Scopes { claims: Claims::from_bits(family.claims), permissions: family.scopes }
+}
+
+/// Where a program asks who somebody is.
+pub(super) fn userinfo_at(issuer: &str) -> String {
+    format!("{issuer}/oauth/userinfo")
+}

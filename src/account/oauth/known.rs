@@ -1,0 +1,55 @@
+//! What an organization knows of programs beside the database: codes, opened keys, and how often each asks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use super::codes::Codes;
+use super::opened::Keys;
+use crate::auth::{AddressKey, Lockout, Policy};
+use crate::id::OAuthClientId;
+
+/// Requests of one address: a hundred at once, then five a second until it is quiet for ten.
+const ADDRESS: Policy = Policy {
+    free: 100,
+    first: Duration::from_millis(200),
+    longest: Duration::from_millis(200),
+    forget: Duration::from_secs(10),
+    capacity: 16_384,
+};
+
+/// Requests of one program: three hundred at once, then twenty a second until it is quiet for ten.
+const CLIENT: Policy = Policy {
+    free: 300,
+    first: Duration::from_millis(50),
+    longest: Duration::from_millis(50),
+    forget: Duration::from_secs(10),
+    capacity: 16_384,
+};
+
+/// What an organization knows of programs beside the database.
+pub(in crate::account) struct OAuth {
+    codes: Mutex<Codes>,
+    pub(super) keys: ArcSwapOption<Keys>,
+    pub(super) addresses: Mutex<Lockout<AddressKey>>,
+    pub(super) clients: Mutex<Lockout<OAuthClientId>>,
+}
+
+impl Default for OAuth {
+    fn default() -> Self {
+        Self {
+            codes: Mutex::default(),
+            keys: ArcSwapOption::empty(),
+            addresses: Mutex::new(Lockout::new(ADDRESS)),
+            clients: Mutex::new(Lockout::new(CLIENT)),
+        }
+    }
+}
+
+impl OAuth {
+    /// The codes.
+    pub(super) fn codes(&self) -> MutexGuard<'_, Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

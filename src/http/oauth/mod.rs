@@ -1,0 +1,39 @@
+//! What other programs ask: that people let them act for them, or tell them who they are (OAuth 2, OpenID Connect). The
+//! endpoints are below the address of each organization's page, which is the issuer.
+
+mod answer;
+mod consent;
+mod metadata;
+mod token;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use super::home::TAGGED;
+use super::parts::Parts;
+use crate::auth::oauth::MAX_FORM;
+
+/// All of it.
+pub(super) fn routes() -> Router<Arc<Parts>> {
+    let mut router = Router::new();
+    for home in ["", TAGGED] {
+        let at = |path: &str| format!("{home}{path}");
+        router = router
+            .route(&at("/.well-known/openid-configuration"), get(metadata::server))
+            // Of an issuer with a path, it is in front of that (RFC 8414, section 3).
+            .route(&format!("/.well-known/oauth-authorization-server{home}"), get(metadata::server))
+            .route(&at("/oauth/authorize"), get(consent::ask).post(consent::decide))
+            .route(&at("/oauth/token"), post(token::token))
+            .route(&at("/oauth/revoke"), post(token::revoke))
+            .route(&at("/oauth/introspect"), post(token::introspect))
+            .route(&at("/oauth/userinfo"), get(token::userinfo).post(token::userinfo))
+            .route(&at("/oauth/jwks.json"), get(metadata::keys))
+            .route(&at("/oauth/logout"), get(consent::log_out).post(consent::log_out));
+    }
+    // A little more than a form, so that the one who reads it says what is too long.
+    router.layer(DefaultBodyLimit::max(2 * MAX_FORM))
+}

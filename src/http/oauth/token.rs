@@ -1,0 +1,106 @@
+//! What programs ask for by themselves: tokens, what is told by one, and that one is good no more.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{Asked, authorization, form, json_answer};
+use crate::auth::oauth::{Form, OAuthError};
+use crate::http::parts::{Asker, Parts};
+
+/// What the three endpoints read of a request.
+struct Posted<'a> {
+    asked: Asked,
+    authorization: Option<&'a str>,
+    form: Form,
+}
+
+async fn posted<'a>(
+    parts: &Parts,
+    asker: &Asker,
+    uri: &Uri,
+    headers: &'a HeaderMap,
+    body: &[u8],
+) -> Result<Posted<'a>, Response> {
+    let asked = Asked::of(parts, asker, uri, headers).await.map_err(IntoResponse::into_response)?;
+    // Secrets don't stand in an address, where logs keep them (RFC 6749, section 2.3.1).
+    if uri.query().is_some() {
+        return Err(json_answer(Err(OAuthError::NotAForm)));
+    }
+    let refused = |error| json_answer(Err(error));
+    let form = form(headers, body).map_err(refused)?;
+    Ok(Posted { asked, authorization: authorization(headers).map_err(refused)?, form })
+}
+
+/// Tokens (RFC 6749, section 3.2).
+pub(super) async fn token(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
+        Ok(posted) => posted,
+        Err(answer) => return answer,
+    };
+    json_answer(asked.accounts.oauth_token(authorization, &form, &asked.issuer, asked.from).await)
+}
+
+/// Whether a token is good (RFC 7662).
+pub(super) async fn introspect(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
+        Ok(posted) => posted,
+        Err(answer) => return answer,
+    };
+    json_answer(asked.accounts.oauth_introspect(authorization, &form, &asked.issuer, asked.from).await)
+}
+
+/// A token is good no more (RFC 7009).
+pub(super) async fn revoke(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
+        Ok(posted) => posted,
+        Err(answer) => return answer,
+    };
+    match asked.accounts.oauth_revoke(authorization, &form, &asked.issuer, asked.from).await {
+        Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
+        Err(error) => json_answer(Err(error)),
+    }
+}
+
+/// Who somebody is (OpenID Connect Core 1.0, section 5.3). The token is in the header alone, in which no log keeps it.
+pub(super) async fn userinfo(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let asked = match Asked::of(&parts, &asker, &uri, &headers).await {
+        Ok(asked) => asked,
+        Err(error) => return error.into_response(),
+    };
+    let token = authorization(&headers).ok().flatten().and_then(|shown| shown.split_once(' '));
+    let token =
+        token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let answer = match token {
+        Some(token) => asked.accounts.oauth_userinfo(token, &asked.issuer, asked.from).await,
+        None => Err(OAuthError::TokenInvalid),
+    };
+    json_answer(answer)
+}

@@ -1,0 +1,141 @@
+//! What people read who are asked by a program, in English and German.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+
+use crate::account::AccountError;
+use crate::auth::oauth::{Claims, Scopes};
+use crate::permission::Permissions;
+use crate::protocol::ErrorCode;
+
+/// The texts of a language.
+pub(super) struct Words {
+    pub(super) language: &'static str,
+    /// Before the program's name.
+    pub(super) asks: (&'static str, &'static str),
+    pub(super) learns: &'static str,
+    pub(super) may: &'static str,
+    claims: [&'static str; 5],
+    pub(super) comes_back: &'static str,
+    pub(super) as_you: &'static str,
+    pub(super) other: &'static str,
+    pub(super) name: &'static str,
+    pub(super) password: &'static str,
+    pub(super) code: &'static str,
+    pub(super) allow: &'static str,
+    pub(super) deny: &'static str,
+    pub(super) take_back: &'static str,
+    pub(super) refused: &'static str,
+    pub(super) back: &'static str,
+    pub(super) logged_out: (&'static str, &'static str),
+    pub(super) nothing_to_log_out: &'static str,
+    failed: &'static str,
+    code_needed: &'static str,
+    code_wrong: &'static str,
+    wait: &'static str,
+    banned: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    language: "en",
+    asks: ("", " asks for your permission"),
+    learns: "It will be told:",
+    may: "It may do for you, as far as you may yourself:",
+    claims: [
+        "who you are, by a number",
+        "your name here",
+        "your e-mail address",
+        "your roles",
+        "the same while you are away, until you take it back",
+    ],
+    comes_back: "The answer goes to",
+    as_you: "You are logged in here as",
+    other: "Use another account",
+    name: "Name",
+    password: "Password",
+    code: "One-time code, if your account has one",
+    allow: "Allow",
+    deny: "Don't allow",
+    take_back: "You can take it back at any time: parlour oauth allowed.",
+    refused: "This request can't be answered",
+    back: "Tell whoever runs the program that sent you here:",
+    logged_out: ("You are logged out of ", "."),
+    nothing_to_log_out: "There is nothing to log out of.",
+    failed: "The name or the password is wrong, or the account is disabled.",
+    code_needed: "This account needs its one-time code, too: enter it beside the password.",
+    code_wrong: "The one-time code is wrong, too old, or was used; take the next one.",
+    wait: "There were too many tries. Wait a moment, and try again.",
+    banned: "You are banned from this server.",
+};
+
+const GERMAN: Words = Words {
+    language: "de",
+    asks: ("", " bittet um deine Erlaubnis"),
+    learns: "Es erfährt:",
+    may: "Es darf für dich tun, soweit du es selbst darfst:",
+    claims: [
+        "wer du bist, als Nummer",
+        "deinen Namen hier",
+        "deine E-Mail-Adresse",
+        "deine Rollen",
+        "dasselbe auch, während du weg bist, bis du es zurücknimmst",
+    ],
+    comes_back: "Die Antwort geht an",
+    as_you: "Du bist hier angemeldet als",
+    other: "Ein anderes Konto verwenden",
+    name: "Name",
+    password: "Passwort",
+    code: "Einmalcode, falls dein Konto einen hat",
+    allow: "Erlauben",
+    deny: "Nicht erlauben",
+    take_back: "Du kannst es jederzeit zurücknehmen: parlour oauth allowed.",
+    refused: "Diese Anfrage lässt sich nicht beantworten",
+    back: "Sag es denen, die das Programm betreiben, das dich hergeschickt hat:",
+    logged_out: ("Du bist abgemeldet von ", "."),
+    nothing_to_log_out: "Es gibt nichts, wovon du dich abmelden könntest.",
+    failed: "Der Name oder das Passwort ist falsch, oder das Konto ist gesperrt.",
+    code_needed: "Dieses Konto braucht auch seinen Einmalcode: gib ihn neben dem Passwort ein.",
+    code_wrong: "Der Einmalcode ist falsch, zu alt oder schon benutzt; nimm den nächsten.",
+    wait: "Das waren zu viele Versuche. Warte einen Moment, und versuch es noch einmal.",
+    banned: "Du bist von diesem Server ausgeschlossen.",
+};
+
+impl Words {
+    /// Those that a browser prefers.
+    pub(super) fn of(headers: &HeaderMap) -> &'static Self {
+        let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let first = |word: &str| {
+            let word = word.trim();
+            word.starts_with("de") || word.starts_with("en")
+        };
+        match wanted.split(',').find(|word| first(word)) {
+            Some(word) if word.trim().starts_with("de") => &GERMAN,
+            _ => &ENGLISH,
+        }
+    }
+
+    /// What a program is told by some scopes.
+    pub(super) fn claims(&self, scopes: Scopes) -> Vec<&'static str> {
+        let named = Claims::NAMED.into_iter().zip(self.claims);
+        named.filter(|((claim, _), _)| scopes.claims.contains(*claim)).map(|(_, words)| words).collect()
+    }
+
+    /// What it may do by them.
+    pub(super) fn permissions(scopes: Scopes) -> Vec<&'static str> {
+        let named = Permissions::NAMED.iter().filter(|(one, _)| scopes.permissions.contains(*one));
+        named.map(|(_, word)| *word).collect()
+    }
+
+    /// Why somebody isn't let in.
+    pub(super) fn refusal(&self, error: &AccountError) -> String {
+        let words = match error.code() {
+            ErrorCode::LogInFailed => self.failed,
+            ErrorCode::SecondFactorNeeded => self.code_needed,
+            ErrorCode::SecondFactorWrong => self.code_wrong,
+            ErrorCode::TooManyAttempts | ErrorCode::RateLimited => self.wait,
+            ErrorCode::Banned => self.banned,
+            _ => return error.to_string(),
+        };
+        words.to_owned()
+    }
+}

@@ -1,0 +1,99 @@
+// A program sends somebody to the page that asks: by password, by the session that the page keeps, and silently where they
+// allowed it before. A page of another origin frames it in vain, and a form that was turned elsewhere sends nothing.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+
+import { Person, modules } from './person.mjs';
+
+const { SERVER, CLIENT, PASSWORD } = process.env;
+const result = { violations: [] };
+
+/** What came to the program, and to a thief. @type {string[]} */
+const came = [];
+const listen = async (answer) => {
+  const server = createServer((request, response) => {
+    came.push(`${request.method} ${request.url}`);
+    response.setHeader('content-type', 'text/html');
+    response.end(answer());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+};
+const ask = (port, more = '') => `https://${SERVER}/oauth/authorize?client_id=${CLIENT}&response_type=code&scope=openid+profile&state=s-1`
+  + `&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`
+  + `&redirect_uri=${encodeURIComponent(`http://127.0.0.1:${port}/cb`)}${more}`;
+
+let port = 0;
+const program = await listen(() => `<iframe src="${ask(port).replaceAll('&', '&amp;')}"></iframe>`);
+port = program.address().port;
+const thief = await listen(() => 'mine');
+const person = await Person.start({ ears: false });
+try {
+  const { page } = person;
+  const address = () => page.url().replace(/code=[^&]+/, 'code=');
+  // Framed by a page of another origin.
+  await page.goto(`http://127.0.0.1:${port}/frame`);
+  await page.waitForTimeout(500);
+  const inside = page.frames()[1];
+  const seen = await inside?.evaluate(() => document.body.textContent).catch(() => '') ?? '';
+  result.framed = seen.includes('Allow') ? 'shown' : 'blocked';
+  // The page, and a wrong password.
+  await page.goto(ask(port));
+  result.asked = await page.locator('#asked').innerText();
+  const axe = modules.resolve('axe-core/axe.min.js');
+  const looker = await (await Person.start({ ears: false, context: { bypassCSP: true } })).page;
+  await looker.goto(ask(port));
+  await looker.addScriptTag({ path: axe });
+  const found = await looker.evaluate(() => globalThis.axe.run());
+  result.violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+  await looker.context().browser().close();
+  await page.fill('#name', 'ben');
+  await page.fill('#password', 'not the password');
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.locator('.problem:not(:empty)').waitFor();
+  result.wrong = await page.locator('.problem').innerText();
+  // A form that was turned elsewhere.
+  const before = came.length;
+  await page.evaluate((to) => { document.querySelector('form').action = to; }, `http://127.0.0.1:${thief.address().port}/`);
+  await page.fill('#password', PASSWORD);
+  // What is blocked never ends, which a click of the library's own would wait for.
+  await page.evaluate(() => document.querySelector('button.primary').click());
+  await page.waitForTimeout(500);
+  result.stolen = came.length === before ? 'blocked' : 'sent';
+  // By the password.
+  await page.goto(ask(port));
+  await page.fill('#name', 'ben');
+  await page.fill('#password', PASSWORD);
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.waitForURL(/\/cb\?/);
+  result.byPassword = address();
+  await page.goto(ask(port));
+  await page.getByRole('button', { name: 'Don\'t allow' }).click();
+  await page.waitForURL(/\/cb\?/);
+  result.denied = address();
+  // By the session that the page keeps: asked where it is wanted, and else no more.
+  await page.goto(`https://${SERVER}/`);
+  await person.logIn('ben', PASSWORD);
+  await page.goto(ask(port, '&prompt=consent'));
+  await page.locator('#known').waitFor();
+  result.who = await page.locator('#who').innerText();
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.waitForURL(/\/cb\?/);
+  result.bySession = address();
+  await page.goto('about:blank');
+  await page.goto(ask(port)).catch(() => undefined);
+  await page.waitForURL(/\/cb\?/);
+  result.silently = address();
+  const german = await person.browser.newContext({ ignoreHTTPSErrors: true, locale: 'de-DE' });
+  const other = await german.newPage();
+  await other.goto(ask(port));
+  result.german = await other.locator('#asked').innerText();
+} finally {
+  await person.browser.close();
+  program.close();
+  thief.close();
+}
+console.log(JSON.stringify(result));
+process.exit(0);

@@ -1,0 +1,41 @@
+//! A program asks, in a real browser: what the page's policy holds, and that whoever is logged in isn't asked twice.
+
+use super::{PASSWORD, create_user, run};
+use crate::support::{Process, as_profile};
+
+#[test]
+fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &[]);
+    let boss = format!("parlour://boss@{}", process.address);
+    as_profile(
+        home.path(),
+        "boss",
+        &["claim", &process.claim.clone().unwrap(), &boss, "--password-stdin"],
+        PASSWORD,
+    );
+    create_user(home.path(), "ben");
+    let add = ["oauth", "client", "add", "Forge <b>", "--redirect", "http://127.0.0.1/cb", "--public"];
+    let made = as_profile(home.path(), "boss", &add, "");
+    let client = made[0]["client"].to_string();
+    let result = run("consent.mjs", &[("SERVER", process.address.to_string()), ("CLIENT", client)], |word| {
+        panic!("{word}")
+    });
+    println!("{result:#}");
+    for holds in ["framed", "stolen"] {
+        assert_eq!(result[holds], "blocked", "{result}");
+    }
+    assert_eq!(result["violations"], serde_json::json!([]), "of axe-core");
+    let text = |name: &str| result[name].as_str().unwrap().to_owned();
+    assert!(text("asked").contains("Forge <b> asks for your permission"), "{result}");
+    assert!(text("wrong").contains("The name or the password is wrong"), "{result}");
+    assert!(text("german").contains("bittet um deine Erlaubnis"), "{result}");
+    for back in ["byPassword", "bySession", "silently"] {
+        assert!(
+            text(back).contains("/cb?code=") && text(back).contains("&state=s-1&iss="),
+            "{back}: {result}"
+        );
+    }
+    assert_eq!(text("who"), "ben");
+    assert!(text("denied").contains("error=access_denied"), "{result}");
+}
