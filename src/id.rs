@@ -282,6 +282,13 @@ pub enum Way {
     Key(ApiKeyId),
     /// An access token of one of its sessions, by which the person themselves asks without being connected.
     Session(SessionId),
+    /// A program of others that it allowed to act for it.
+    Program {
+        /// Which.
+        client: OAuthClientId,
+        /// What it was given at once, of which an access token was shown.
+        family: OAuthFamilyId,
+    },
     /// An invite that it made, which lets somebody in.
     Invite(OneTimeTokenId),
 }
@@ -291,6 +298,7 @@ impl fmt::Display for Way {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
             Self::Session(session) => write!(f, "session {session}"),
+            Self::Program { client, .. } => write!(f, "program {client}"),
             Self::Invite(invite) => write!(f, "invite {invite}"),
         }
     }

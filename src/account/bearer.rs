@@ -27,7 +27,7 @@ pub struct Bearer {
 
 impl Accounts {
     /// For whom a token speaks that was shown from an address: an API key (`prl_...`) for the account that made it,
-    /// and a session's access token, in base 64 of either alphabet, for the person who logged in.
+    /// the access token of a program of others (RFC 9068) for whoever allowed it, as far as its scopes go, and a session's access token, in base 64 of either alphabet, for the person who logged in.
     ///
     /// A wrong API key is counted as a failed log-in of the address. Nobody guesses an access token, so a wrong one is
     /// refused and no more: it is usually one that has ended.
@@ -35,6 +35,10 @@ impl Accounts {
         if token.starts_with(API_KEY_MARK) {
             let (user, key) = self.check_api_key(token, from)?;
             return Ok(Bearer { user: user.id, ceiling: key.scopes, way: Way::Key(key.id) });
+        }
+        // A signed token has three parts (RFC 7515, section 3.1), and no other kind has a dot.
+        if token.contains('.') {
+            return self.program_s_bearer(token, from);
         }
         self.check_access_token(token, from)
     }

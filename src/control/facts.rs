@@ -86,6 +86,12 @@ impl<P> Shared<P> {
             Way::Session(session) => {
                 store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
             }
+            Way::Program { client, family } => {
+                store
+                    .oauth_family(user.id, family)?
+                    .filter(|family| family.client == client && now < family.expires)
+                    .ok_or(AccountError::TokenInvalid)?;
+            }
             // It was looked at by whoever acts by it.
             Way::Invite(_) => (),
         }

@@ -81,6 +81,11 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// Whether a program of others asks, which the account allowed to act for it.
+    fn is_program(self) -> bool {
+        matches!(self.actor, Actor::Account { origin: Origin { way: Way::Program { .. }, .. }, .. })
+    }
+
     /// Whether it is this session.
     pub(super) fn is(self, session: SessionId) -> bool {
         self.actor == Actor::Session(session)
@@ -133,7 +138,7 @@ impl State {
             Who::Person => match asker.member {
                 None => return Err(Denied::NotConnected),
                 Some(member) if member.user.is_none() => return Err(Denied::NoAccount),
-                Some(member) if member.key.is_some() => return Err(Denied::NotByKey),
+                Some(member) if member.key.is_some() || asker.is_program() => return Err(Denied::NotByKey),
                 Some(_) => (),
             },
             Who::Owner if asker.member.is_none() => (),

@@ -430,6 +430,66 @@ async fn whoever_is_logged_in_here_is_not_asked_again_what_they_allowed() {
     assert!(decide(&query, "silent", &token).await.location().is_none());
 }
 
+/// A program does what its scopes name, what the person may at that moment, and nothing that is the person's own.
+#[tokio::test]
+async fn a_program_does_for_somebody_what_they_allowed_and_may_themselves() {
+    let server = TestServer::start().await;
+    let resource = "https://files.example".to_owned();
+    let resources = vec![resource.clone()];
+    let program = register(&server, wire::CreateOauthClient { resources, ..Default::default() }).await;
+    let (handle, from) = (server.server.handle(), "127.0.0.1".parse().unwrap());
+    let root = server.log_in("root").await;
+    let ask = async |token: &str, body: request::Body| {
+        let actor = handle.bearer(token, from).map_err(|refused| refused.code())?;
+        handle.request(actor, body).await.map_err(|refused| refused.code())
+    };
+    let token = async |name: &str, changes: &[(&str, &str)]| {
+        let answer = program.decide(&server, &program.query(changes), name, PASSWORD).await;
+        let given = program.exchange(&server, &answer.sent("code").unwrap(), VERIFIER).await;
+        given.text("access_token")
+    };
+    let list = || request::Body::List(wire::List {});
+    let kick = || request::Body::Kick(wire::Kick { session: root.id().0, reason: String::new() });
+    let create =
+        || request::Body::CreateUser(wire::CreateUser { name: "new".to_owned(), ..Default::default() });
+    let reader = token("root", &[("scope", "openid view")]).await;
+    let response::Body::Listing(seen) = ask(&reader, list()).await.unwrap() else { panic!("listing") };
+    assert!(!seen.snapshot.unwrap().channels.is_empty());
+    for (body, code) in [
+        (kick(), ErrorCode::Forbidden),
+        (create(), ErrorCode::Forbidden),
+        (request::Body::GetAccount(wire::GetAccount {}), ErrorCode::Forbidden),
+        (request::Body::ListOauthGrants(wire::ListOauthGrants {}), ErrorCode::Forbidden),
+        (request::Body::CreateApiKey(wire::CreateApiKey::default()), ErrorCode::Forbidden),
+        (request::Body::Leave(wire::Leave {}), ErrorCode::Unexpected),
+    ] {
+        assert_eq!(ask(&reader, body).await.unwrap_err(), code);
+    }
+    // It never may more than the person.
+    let kicker = token("alice", &[("scope", "view kick")]).await;
+    assert_eq!(ask(&kicker, kick()).await.unwrap_err(), ErrorCode::Forbidden);
+    let grant = wire::GrantRole { user: "alice".to_owned(), role: 1, life_ms: 0 };
+    root.request(request::Body::GrantRole(grant.clone())).await.unwrap();
+    let bob = server.log_in("bob").await;
+    let kick_bob = || request::Body::Kick(wire::Kick { session: bob.id().0, reason: String::new() });
+    ask(&kicker, kick_bob()).await.unwrap();
+    let revoke = wire::RevokeRole { user: grant.user, role: 1 };
+    root.request(request::Body::RevokeRole(revoke)).await.unwrap();
+    let carol = server.log_in("carol").await;
+    let kick_carol = request::Body::Kick(wire::Kick { session: carol.id().0, reason: String::new() });
+    assert_eq!(ask(&kicker, kick_carol).await.unwrap_err(), ErrorCode::Forbidden);
+    // What is for another resource, what identifies, and what ended, is nothing here.
+    let elsewhere = token("root", &[("scope", "view"), ("resource", &resource)]).await;
+    let given = program.tokens(&server, "root").await;
+    for nothing in [&elsewhere, &given.text("id_token"), &given.text("refresh_token"), &format!("{reader}x")]
+    {
+        assert_eq!(ask(nothing, list()).await.unwrap_err(), ErrorCode::TokenInvalid);
+    }
+    let revoke = wire::RevokeOauthGrant { id: program.id.parse().unwrap() };
+    root.request(request::Body::RevokeOauthGrant(revoke)).await.unwrap();
+    assert_eq!(ask(&reader, list()).await.unwrap_err(), ErrorCode::TokenInvalid);
+}
+
 #[test]
 fn the_machine_s_owner_registers_programs_by_the_command() {
     let home = tempfile::tempdir().unwrap();

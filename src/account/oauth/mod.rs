@@ -1,6 +1,7 @@
 //! Programs of others that act for people, or learn who they are (OAuth 2, RFC 6749 and RFC 9700; OpenID Connect Core 1.0).
 //! Each use case checks what a program or a person shows, and makes its change by one write.
 
+mod bearer;
 mod claims;
 mod client;
 mod codes;
