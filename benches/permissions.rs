@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parlour::account::{self, Secret, Secrets, Visitor};
 use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
-use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, start};
+use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, Wants, start};
 use parlour::id::{
     ChannelId, Fingerprint, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId,
 };
@@ -144,8 +144,13 @@ async fn arrive(handle: &Handle<Nowhere>, number: usize) -> Arrived {
     let Ok(Entered::Proven(proven)) = handle.enter(&Entry::LogInGuest(log_in), visitor).await else {
         unreachable!("a guest is let in")
     };
-    let newcomer =
-        Newcomer { peer: Nowhere, address: from, kind: MemberKind::Native, client: "bench".to_owned() };
+    let newcomer = Newcomer {
+        peer: Nowhere,
+        address: from,
+        kind: MemberKind::Native,
+        client: "bench".to_owned(),
+        wants: Wants::default(),
+    };
     let (arrived, _) = handle.arrive(*proven, newcomer).await.unwrap();
     let channel = 6 + number as u64 % CHANNELS as u64;
     let join = request::Body::Join(wire::Join { channel, ..Default::default() });

@@ -1,7 +1,9 @@
 //! What may be said of a channel or a role beside its name, how many there may be, and who may come in by themselves. Pure.
 
+mod element;
 mod limit;
 
+pub use element::*;
 pub use limit::*;
 
 use std::time::Duration;

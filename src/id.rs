@@ -113,6 +113,18 @@ id! {
     FlowId(u64)
 }
 
+/// What programs keep elements on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElementPlace {
+    /// A channel.
+    Channel(ChannelId),
+    /// An account.
+    User(UserId),
+    /// A recording.
+    Recording(RecordingId),
+}
+
 /// Bits of an identifier that count within its organization: a million million of each kind.
 const COUNTED: u32 = 40;
 

@@ -32,6 +32,10 @@ limits! {
     MAX_SENTENCE = 200;
     /// Bytes of an e-mail address at most (RFC 5321, section 4.5.3.1.3).
     MAX_EMAIL = 254;
+    /// Bytes of the name of what programs keep on channels, accounts and recordings, at most.
+    MAX_ELEMENT_NAME = 64;
+    /// Bytes of its value at most.
+    MAX_ELEMENT = 4096;
     /// Bits a second that Opus can be told to use, at most (RFC 6716, section 2.1.1).
     MAX_BITRATE = 510_000;
     /// Speakers of a channel that are passed on at once, at most.

@@ -17,6 +17,7 @@ mod demo;
 mod device;
 mod discover;
 mod doctor;
+mod element;
 mod form;
 mod invite;
 mod key;
@@ -132,6 +133,8 @@ enum Command {
     Move(move_session::MoveSession),
     /// Make somebody a priority speaker.
     Priority(priority::Priority),
+    /// Small pieces of JSON that programs keep on channels, accounts and recordings.
+    Element(element::Element),
     /// Accounts.
     User(user::User),
     /// The channel tree, and who may do what in it.
@@ -232,6 +235,7 @@ impl Command {
             Self::Move(command) => command.run(output).await,
             Self::Priority(command) => command.run(output).await,
             Self::Settings(command) => command.run(output).await,
+            Self::Element(command) => command.run(output).await,
             Self::User(command) => command.run(output).await,
             Self::Channel(command) => command.run(output).await,
             Self::Role(command) => command.run(output).await,

@@ -34,7 +34,7 @@ impl<P: Peer> Control<P> {
         reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
         pending: &mut Pending,
     ) {
-        let Newcomer { peer, address, kind, client } = newcomer;
+        let Newcomer { peer, address, kind, client, wants } = newcomer;
         let member = self.member(proven, kind, client, address);
         let key = member.as_ref().ok().and_then(|member| member.key);
         let until = key.map(|key| self.end_of_key(key)).transpose();
@@ -60,7 +60,7 @@ impl<P: Peer> Control<P> {
         let (attachment, parting) = (self.last_attachment, Arc::default());
         let mut connection =
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
-        connection.until = until;
+        (connection.until, connection.wants) = (until, wants);
         let attached = Attached { session, name, attachment, ssrc, activity, arrived, parting };
         if let Some(replaced) = self.connections.insert(session, connection) {
             replaced.send_away(CloseCode::Replaced);

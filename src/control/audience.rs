@@ -83,6 +83,11 @@ impl<P: Peer> Control<P> {
                 slow.push(*session);
             }
         }
+        self.disconnect_slow(slow);
+    }
+
+    /// Ends the connections of those who don't read their events.
+    pub(super) fn disconnect_slow(&mut self, slow: Vec<SessionId>) {
         for session in slow {
             tracing::info!(%session, "a client doesn't read its events; it is disconnected");
             // Its connection's end is reported as a departure, which tells the others.

@@ -10,8 +10,8 @@ use super::live::Control;
 use super::newcomer::{Attached, Newcomer};
 use super::refused::Refused;
 use crate::account::{Changed, Proven};
-use crate::feed::{Filter, Subscription};
-use crate::id::SessionId;
+use crate::feed::{Doer, Filter, Subscription};
+use crate::id::{ChannelId, ElementPlace, SessionId};
 use crate::protocol::wire::response;
 use crate::state::{Actor, Asked};
 use crate::store::By;
@@ -68,11 +68,25 @@ pub(super) enum Command<P> {
 /// What the control thread does with a look at its state; it sends the answer itself.
 pub(super) type Look<P> = Box<dyn FnOnce(&Control<P>) + Send>;
 
+/// An element that was set or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ElementChange {
+    pub(super) by: Doer,
+    pub(super) on: ElementPlace,
+    /// The channel of the recording that it is on.
+    pub(super) recorded: Option<ChannelId>,
+    pub(super) name: String,
+    /// The version that it has now; 0 where it is there no more.
+    pub(super) version: u64,
+}
+
 /// What is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Followed {
     /// What a use case of `account` changed.
     Account(Changed),
+    /// An element that was set or removed.
+    Element(ElementChange),
     /// All that the store holds, of which it isn't known what is different.
     Everything,
 }

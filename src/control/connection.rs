@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::newcomer::Wants;
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, event};
 use crate::protocol::{CloseCode, EncodedBody, encode};
@@ -49,6 +50,7 @@ pub(super) struct Connection<P> {
     pub(super) activity: Arc<Activity>,
     /// When the API key ends that it came by.
     pub(super) until: Option<Timestamp>,
+    pub(super) wants: Wants,
     parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
     next: u64,
@@ -63,7 +65,8 @@ impl<P: Peer> Connection<P> {
         parting: Arc<OnceLock<CloseCode>>,
         events: mpsc::Sender<Bytes>,
     ) -> Self {
-        Self { peer, address, attachment, activity, until: None, parting, events, next: 0 }
+        let wants = Wants::default();
+        Self { peer, address, attachment, activity, until: None, wants, parting, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.

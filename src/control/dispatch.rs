@@ -10,7 +10,7 @@ use super::given::Given;
 use super::live::Control;
 use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
-use crate::id::{ChannelId, Way};
+use crate::id::Way;
 use crate::permission::Permissions;
 use crate::protocol::call::{Call, Entry, Live, On, Operator};
 use crate::protocol::operation::Operation;
@@ -48,6 +48,7 @@ impl<P: Peer> Handle<P> {
             Call::Account(account) => self.own_account(actor, account).await,
             Call::Admission(admission) => self.admission(actor, admission).await,
             Call::Directory(directory) => self.directory(actor, directory).await,
+            Call::Element(element) => self.element(actor, element).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
             // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.
@@ -210,21 +211,6 @@ impl<P: Peer> Handle<P> {
             let found = rule(&control.state, asker)?;
             control.count_kept(actor, operation)?;
             Ok((found, control.by(actor)))
-        })
-        .await
-    }
-
-    /// Whether somebody has permissions on a channel, or, without one, wherever no channel is meant.
-    pub(super) async fn authorize(
-        &self,
-        actor: Actor,
-        needed: Permissions,
-        on: Option<ChannelId>,
-    ) -> Result<(), Refused> {
-        self.look(move |control| {
-            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
-            let asker = control.state.asker(actor, &facts)?;
-            Ok(control.state.authorize(asker, needed, on)?)
         })
         .await
     }

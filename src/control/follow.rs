@@ -35,9 +35,9 @@ impl<P: Peer> Handle<P> {
         self.follow_all(Followed::Everything).await
     }
 
-    async fn follow_all(&self, what: Followed) -> Result<(), Refused> {
+    pub(super) async fn follow_all(&self, what: Followed) -> Result<(), Refused> {
         for _ in 1..TRIES {
-            match self.follow_once(what).await {
+            match self.follow_once(what.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     // What is written is written: whoever is connected has to follow as soon as it can be read.
@@ -85,6 +85,7 @@ impl<P: Peer> Control<P> {
                 }
                 self.stand(gone);
             }
+            Followed::Element(change) => self.make_element_known(change),
             Followed::Everything => {
                 let stored = load::stored(
                     &self.shared.store,

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::id::{SessionId, Ssrc};
-use crate::protocol::CloseCode;
 use crate::protocol::wire::MemberKind;
+use crate::protocol::{CloseCode, ELEMENTS};
 use crate::voice::Activity;
 
 /// Who comes in, besides what they proved.
@@ -20,6 +20,22 @@ pub struct Newcomer<P> {
     pub kind: MemberKind,
     /// Its program's name and version.
     pub client: String,
+    /// What it wants to be told beside what everybody is told.
+    pub wants: Wants,
+}
+
+/// What a client wants to be told beside what everybody is told: features that its greeting names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Which elements change.
+    pub elements: bool,
+}
+
+impl Wants {
+    /// What the features of a greeting say.
+    pub fn of(features: &[String]) -> Self {
+        Self { elements: features.iter().any(|feature| feature == ELEMENTS) }
+    }
 }
 
 /// A session that is in the state.

@@ -11,7 +11,7 @@ use crate::protocol::call::{self, On};
 use crate::protocol::wire::{self, response};
 use crate::recording::{About, RecordingError, Recordings};
 use crate::state::{Actor, Asker, Denied, Facts, State};
-use crate::store::{SubjectKind, Verb, write};
+use crate::store::write;
 use crate::voice::Peer;
 
 /// Recordings and files that one list has at most: the newest. An answer has its bound.
@@ -59,31 +59,38 @@ impl<P: Peer> Handle<P> {
             }
             call::Recording::RemoveRecording(remove) => {
                 let about = self.audible(actor, recordings, remove.id).await?;
-                let own = self.name_of(by.author)?.is_some_and(|name| name == about.by);
-                if !own {
-                    self.authorize(actor, Permissions::MANAGE_ORGANIZATION, None).await?;
-                }
+                self.may_remove(actor, about.clone()).await?;
                 let (id, recordings) = (about.id, recordings.clone());
                 let remove = move || recordings.remove(id);
                 tokio::task::spawn_blocking(remove).await.map_err(|_| Refused::Internal)??;
                 let said = json!({ "channel": about.channel_path, "recording": about.id, "by": about.by });
-                let (home, kind) = (self.shared.organization, SubjectKind::Recording);
-                self.shared
-                    .store
-                    .commit(by, write::note(home, Verb::Delete, kind, about.channel.0, said))
-                    .await?;
+                let forget = write::forget_recording(self.shared.organization, about.channel, id, said);
+                self.shared.store.commit(by, forget).await?;
                 Ok(response::Body::Done(wire::Done {}))
             }
         }
     }
 
-    fn name_of(&self, author: crate::store::Author) -> Result<Option<String>, Refused> {
-        match author {
-            crate::store::Author::User(user) => Ok(self.shared.store.user(user)?.map(|user| user.name)),
-            crate::store::Author::Server | crate::store::Author::Operator | crate::store::Author::Guest => {
-                Ok(None)
-            }
-        }
+    /// The recording of a number, for those who may record anywhere at all.
+    pub(super) async fn about_recording(&self, actor: Actor, id: u64) -> Result<About, Refused> {
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            let asker = control.state.asker(actor, &facts)?;
+            Ok(control.state.authorize_somewhere(asker, Permissions::RECORD)?)
+        })
+        .await?;
+        let recordings = self.shared.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
+        let mut all = all(recordings.ok_or(Denied::NoRecording)?).await?.into_iter();
+        let found = all.find(|about| about.id == RecordingId(id) && self.has(about));
+        Ok(found.ok_or(RecordingError::Unknown)?)
+    }
+
+    async fn may_remove(&self, actor: Actor, about: About) -> Result<(), Refused> {
+        self.look(move |control| {
+            let facts = Facts { asker: control.unconnected(actor)?, ..Facts::default() };
+            control.may_remove_recording(control.state.asker(actor, &facts)?, &about)
+        })
+        .await
     }
 
     /// Whether a recording is of a channel of this organization. Those of all are in one place.

@@ -105,6 +105,7 @@ pub(super) fn begin<P: Peer>(
 impl<P: Peer> Control<P> {
     /// Runs until it is told to stop, or nobody is left who could tell it anything.
     fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
+        self.sweep_elements();
         let mut batch = Vec::new();
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.handle_batch(&mut batch) {

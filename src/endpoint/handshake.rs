@@ -12,7 +12,7 @@ use super::session::Session;
 use super::shared::Shared;
 use super::{LinkPeer, exchange};
 use crate::bounds::is_unprintable;
-use crate::control::{Entered, Handle, Newcomer, Proven, Refused, Visitor};
+use crate::control::{Entered, Handle, Newcomer, Proven, Refused, Visitor, Wants};
 use crate::protocol::call::{Call, Entry};
 use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
 use crate::protocol::{CloseCode, ErrorCode, FEATURES, PACE, VERSIONS};
@@ -74,7 +74,8 @@ impl ExpectHello {
         let client = hello.client.chars().filter(|c| !is_unprintable(*c)).take(CLIENT_NAME).collect();
         let paced = hello.features.iter().any(|feature| feature == PACE);
         let Self { link, from, patience, shared } = self;
-        Ok(ExpectLogIn { link, from, patience, shared, home, client, paced })
+        let wants = Wants::of(&hello.features);
+        Ok(ExpectLogIn { link, from, patience, shared, home, client, paced, wants })
     }
 
     /// The highest version that both speak, and the features both have.
@@ -104,6 +105,7 @@ pub(super) struct ExpectLogIn {
     home: Handle<LinkPeer>,
     client: String,
     paced: bool,
+    wants: Wants,
 }
 
 impl ExpectLogIn {
@@ -158,6 +160,7 @@ impl ExpectLogIn {
             address: self.from,
             kind: self.link.kind(),
             client: self.client.clone(),
+            wants: self.wants,
         };
         let (attached, logged_in) = home.arrive(proven, newcomer).await?;
         let (id, user) = (logged_in.session, logged_in.user);

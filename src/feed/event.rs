@@ -1,6 +1,6 @@
 //! What can happen, and who may know of it.
 
-use crate::id::{ChannelId, OrganizationId, RoleId, SessionId, Timestamp, UserId, Way};
+use crate::id::{ChannelId, ElementPlace, OrganizationId, RoleId, SessionId, Timestamp, UserId, Way};
 use crate::permission::{Permissions, Subject};
 use crate::state::{Change, Member, State};
 
@@ -103,6 +103,9 @@ pub enum Event {
     RecordingBegan { channel: ChannelId },
     /// A channel is recorded no more.
     RecordingEnded { channel: ChannelId },
+    /// An element was set, and has this version now, or was removed, where that is 0. `recorded` is the channel of the
+    /// recording that it is on.
+    ElementChanged { on: ElementPlace, recorded: Option<ChannelId>, name: String, version: u64 },
 }
 
 /// What kind of thing an event is about, for filters.
@@ -123,6 +126,8 @@ pub enum Kind {
     Texts = 5,
     /// Recordings.
     Recordings = 6,
+    /// What programs keep on channels, accounts and recordings.
+    Elements = 7,
 }
 
 impl Event {
@@ -215,6 +220,7 @@ impl Event {
             Self::Moderated { .. } | Self::Kicked { .. } => Kind::Moderation,
             Self::TextSent { .. } => Kind::Texts,
             Self::RecordingBegan { .. } | Self::RecordingEnded { .. } => Kind::Recordings,
+            Self::ElementChanged { .. } => Kind::Elements,
         }
     }
 
@@ -232,7 +238,8 @@ impl Event {
             Self::ChannelCreated { channel, .. }
             | Self::ChannelChanged { channel }
             | Self::RecordingBegan { channel }
-            | Self::RecordingEnded { channel } => sees(*channel),
+            | Self::RecordingEnded { channel }
+            | Self::ElementChanged { on: ElementPlace::Channel(channel), .. } => sees(*channel),
             Self::ChannelsLinked { channel, other, .. } => sees(*channel) && sees(*other),
             // Who saw them can't be said any more.
             Self::ChannelsRemoved { .. } => everywhere(Permissions::MANAGE_ORGANIZATION),
@@ -248,7 +255,9 @@ impl Event {
             Self::OverwriteSet { channel, .. } | Self::OverwriteRemoved { channel, .. } => {
                 sees(*channel) && on(Some(*channel), Permissions::MANAGE_ROLES)
             }
-            Self::AccountChanged { user } => is_own(&Some(*user)) || everywhere(Permissions::MANAGE_USERS),
+            Self::AccountChanged { user } | Self::ElementChanged { on: ElementPlace::User(user), .. } => {
+                is_own(&Some(*user)) || everywhere(Permissions::MANAGE_USERS)
+            }
             Self::BansChanged => everywhere(Permissions::BAN),
             Self::Moved { session, from, to } => {
                 let seen = |channel: &Option<ChannelId>| channel.filter(|channel| sees(*channel));
@@ -268,6 +277,9 @@ impl Event {
                 on(Some(*channel), Permissions::VIEW) && state.let_in(viewer, *channel, None).is_ok()
             }
             Self::TextSent { to: To::Session(_, to), author, .. } => is_own(to) || is_own(author),
+            Self::ElementChanged { on: ElementPlace::Recording(_), recorded, .. } => {
+                recorded.is_some_and(|channel| state.hears_recordings(viewer, channel))
+            }
         };
         known.then(|| self.clone())
     }

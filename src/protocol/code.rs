@@ -90,6 +90,7 @@ codes! {
         TargetInvalid = 40, "target-invalid", "the voice target can't be registered";
         QuotaReached = 41, "quota-reached", "the recordings take all the room they may; remove some";
         NoSuchOrganization = 42, "no-such-organization", "there is no such organization on this server";
+        Changed = 44, "changed", "somebody else has changed this meanwhile; read it and try again";
     }
 }
 

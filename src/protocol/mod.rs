@@ -72,11 +72,14 @@ pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// Optional features this program knows, for [`wire::Hello`]: in-band error correction of Opus is
 /// used by receivers, the audio level header extension (RFC 6464) is passed on, and speakers follow the
-/// [`PACE`].
-pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE];
+/// [`PACE`]. Whoever wants [`ELEMENTS`] is told of them.
+pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE, ELEMENTS];
 
 /// The feature of clients that shift their frames when they are asked to ([`Notice::Pace`]).
 pub const PACE: &str = "pace";
+
+/// The feature of clients that are told which elements change ([`wire::ElementChanged`]).
+pub const ELEMENTS: &str = "elements";
 
 /// UDP port of a server that was told none.
 pub const DEFAULT_PORT: u16 = 4848;

@@ -79,6 +79,8 @@ pub enum Group {
     Operator,
     /// The machine's owner, about all organizations.
     Organizations,
+    /// What programs keep on channels, accounts and recordings.
+    Element,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

@@ -2,6 +2,7 @@
 
 mod account;
 mod channel;
+mod element;
 mod people;
 mod role;
 mod view;

@@ -60,7 +60,7 @@ impl IndexKey {
 
     /// The key under which a look is kept.
     pub(super) fn look_of(look: &str) -> u64 {
-        first_eight(&Sha256::digest(look).into())
+        hash_of(look)
     }
 
     pub(super) fn email(organization: OrganizationId, email: &str) -> Self {
@@ -83,4 +83,9 @@ impl IndexKey {
     pub(super) fn key_prefix(prefix: &str) -> Self {
         Self::of(Unique::KeyPrefix, &[], prefix.as_bytes())
     }
+}
+
+/// The first eight bytes of a text's SHA-256, as a key.
+pub(super) fn hash_of(text: &str) -> u64 {
+    first_eight(&Sha256::digest(text).into())
 }

@@ -2,6 +2,7 @@
 //! after the last one of the page before.
 
 mod access;
+mod element;
 mod oauth;
 
 pub use access::ban_on;

@@ -18,7 +18,7 @@ use super::record::declare::{Belongs, Numbered};
 use super::record::{AuditEntry, BanSubject, Channel, Ledger, Role, User};
 use super::row::{Record, Row};
 use super::table::{EachRecord, Listed, SCHEMA, Tables, each_record, organization_of};
-use crate::id::{ChannelId, OrganizationId};
+use crate::id::{ChannelId, ElementPlace, OrganizationId};
 
 /// Something that is wrong, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,7 @@ fn rows(tables: &Tables, progress: &mut dyn FnMut(&str)) -> Vec<Problem> {
     look(&mut check, "sessions", &|check| check.sessions(tables));
     look(&mut check, "tokens, keys and bans", &|check| check.access(tables));
     look(&mut check, "settings and favourites", &|check| check.preferences(tables));
+    look(&mut check, "elements", &|check| check.elements(tables));
     look(&mut check, "audit trail", &|check| check.audit(tables));
     look(&mut check, "what belongs to them", &|check| check.others(tables));
     look(&mut check, "index", &|check| check.index(tables));
@@ -392,6 +393,37 @@ impl Check {
                     "channel {channel} is user {user}'s favourite, and one of them isn't there"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        let mut there = BTreeMap::<u64, (u64, u64)>::new();
+        self.each(&tables.elements, |check, element| {
+            let is_there = match element.on {
+                ElementPlace::Channel(channel) => check.channels.contains(&channel.0),
+                ElementPlace::User(user) => check.users.contains(&user.0),
+                // They are files.
+                ElementPlace::Recording(_) => true,
+            };
+            if !is_there {
+                check
+                    .problem(format!("element {} is on {:?}, which doesn't exist", element.name, element.on));
+            }
+            let (count, bytes) = there.entry(element.organization.0).or_default();
+            (*count, *bytes) = (*count + 1, *bytes + element.bytes());
+        })?;
+        self.each(&tables.element_uses, |check, used| {
+            let (count, bytes) = there.remove(&used.organization.0).unwrap_or_default();
+            if (used.count, used.bytes) != (count, bytes) {
+                check.problem(format!(
+                    "organization {} counts {} elements of {} bytes, and there are {count} of {bytes}",
+                    used.organization, used.count, used.bytes
+                ));
+            }
+        })?;
+        for organization in there.into_keys() {
+            self.problem(format!("organization {organization} doesn't count its elements"));
         }
         Ok(())
     }

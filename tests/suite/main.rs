@@ -14,6 +14,7 @@ mod directory;
 mod discover;
 mod doctor;
 mod durability;
+mod element;
 mod emails;
 mod feed;
 mod independent;

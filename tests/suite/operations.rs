@@ -170,6 +170,22 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             let (name, password) = (whom(), PASSWORD.to_owned());
             Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
         }
+        "list_elements" => {
+            let on = Some(wire::list_elements::On::Channel(channel));
+            Body::ListElements(wire::ListElements { on })
+        }
+        "get_element" => {
+            let on = Some(wire::get_element::On::Channel(channel));
+            Body::GetElement(wire::GetElement { on, name: new() })
+        }
+        "set_element" => {
+            let on = Some(wire::set_element::On::Channel(channel));
+            Body::SetElement(wire::SetElement { on, name: new(), value: "1".to_owned(), version: None })
+        }
+        "remove_element" => {
+            let on = Some(wire::remove_element::On::Channel(channel));
+            Body::RemoveElement(wire::RemoveElement { on, name: new(), version: None })
+        }
         "set_note" => Body::SetNote(wire::SetNote { name: whom(), text: new() }),
         "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: whom() }),
         "end_user_session" => Body::EndUserSession(wire::EndUserSession { name: whom(), session: 0 }),
@@ -361,6 +377,8 @@ const NO_AMOUNT: &[&str] = &[
     "ReadAudit.limit",
     "ReadAudit.since_ms",
     "ReadAudit.until_ms",
+    "SetElement.version",
+    "RemoveElement.version",
 ];
 
 /// What the fields of an identifier are called.
@@ -376,6 +394,7 @@ const IDENTIFIERS: &[&str] = &[
     "before",
     "default_channel",
     "afk_channel",
+    "recording",
 ];
 
 /// The numbers and the lists in what is asked for, `Message.field`, as protocol.proto has them.

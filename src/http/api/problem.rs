@@ -115,6 +115,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ChannelFull
         | ErrorCode::LastOwner
         | ErrorCode::QuotaReached => StatusCode::CONFLICT,
+        ErrorCode::Changed => StatusCode::PRECONDITION_FAILED,
         ErrorCode::NameInvalid
         | ErrorCode::TextInvalid
         | ErrorCode::PasswordInvalid

@@ -1,6 +1,6 @@
 //! Voice beyond one's own channel: listeners, voice targets, recordings.
 
-use super::super::{Asker, Change, Denied, Facts, State, Target};
+use super::super::{Asker, Change, Denied, Facts, Member, State, Target};
 use crate::bounds::{MAX_LISTENING, MAX_TARGETS, MAX_VOLUME, TARGET_FLOWS};
 use crate::id::{ChannelId, RoleId, SessionId};
 use crate::permission::Permissions;
@@ -91,6 +91,17 @@ impl State {
         } else {
             self.authorize(asker, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD), None)
         }
+    }
+
+    /// The same of a member who isn't asking.
+    pub fn hears_recordings(&self, member: &Member, channel: ChannelId) -> bool {
+        let (there, needed) = if self.channels.contains_key(&channel) {
+            (Some(channel), Permissions::RECORD)
+        } else {
+            (None, Permissions::MANAGE_ORGANIZATION.union(Permissions::RECORD))
+        };
+        let has = self.permissions_on(member, there);
+        has.contains(needed) && there.is_none_or(|channel| self.let_in(member, channel, None).is_ok())
     }
 
     pub(super) fn decide_stop_recording(

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::disk::Dice;
 use super::{account, organization};
 use crate::auth::TokenHash;
-use crate::id::{ChannelId, RoleId, Timestamp};
+use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
-use crate::store::write::{self, ChannelEdit, NewSession, NewToken, NewUser, RoleEdit, UserEdit};
+use crate::store::write::{self, ChannelEdit, NewElement, NewSession, NewToken, NewUser, RoleEdit, UserEdit};
 use crate::store::{
     OrganizationSettings, Purpose, Rejected, Role, SEEDED_ORGANIZATION as HOME, Session, Setting, Store,
     Write,
@@ -33,6 +33,8 @@ pub(super) enum Fact {
     Settings,
     /// All that there is to a further organization (see `organization`).
     Organization(u64),
+    /// The value of an element on the first organization's first channel, which stays.
+    Element(u64),
     /// All that there is to an account (see `account`).
     Account(u64),
 }
@@ -78,6 +80,11 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         Fact::Role(number) => role(store, number).map(|role| role_words(&role)),
         Fact::Settings => organization::settings_words(&store.organization_settings(HOME).unwrap()),
         Fact::Organization(number) => organization::look(store, number),
+        Fact::Element(number) => {
+            let found =
+                store.element(HOME, ElementPlace::Channel(ChannelId(1)), &format!("e{number}")).unwrap();
+            found.map(|element| element.value)
+        }
         Fact::Account(number) => account::look(store, number),
     }
 }
@@ -98,7 +105,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(16) {
+    match dice.roll(17) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -111,6 +118,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         5 => on_role(store, number, dice, serial),
         6..12 => account::step(store, known, dice, number % 4, serial),
         12 | 13 => organization::step(store, dice, number % 3, serial),
+        15 => on_element(store, number, serial),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }
@@ -255,6 +263,19 @@ fn on_settings(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> Step
     let (what, words) = ("put_organization_settings", organization::settings_words(&new));
     let write = write::put_organization_settings(new).erased();
     Step { needs: channel.map(|_| Fact::Channel(number)), ..made(what, write, Fact::Settings, words) }
+}
+
+fn on_element(store: &Store, number: u64, serial: u64) -> Step {
+    let (on, fact) = (ElementPlace::Channel(ChannelId(1)), Fact::Element(number));
+    let there = look(store, fact);
+    let name = format!("e{number}");
+    if there.is_some() && serial.is_multiple_of(2) {
+        let remove = write::remove_element(HOME, on, name, None).or_nothing();
+        return made("remove_element", remove, fact, None);
+    }
+    let (organization, value) = (HOME, serial.to_string());
+    let new = NewElement { organization, on, name, value: value.clone() };
+    made("put_element", write::put_element(new, None).or_nothing(), fact, Some(value))
 }
 
 pub(super) fn on_token(known: &Facts, number: u64) -> Step {

@@ -73,6 +73,24 @@ impl Numbered for (u64, u8, u64) {
     }
 }
 
+impl Numbered for (u64, u8, u64, u64) {
+    fn first(self) -> u64 {
+        self.0
+    }
+
+    fn second(self) -> Option<u64> {
+        None
+    }
+
+    fn beginning(first: RangeInclusive<u64>) -> RangeInclusive<Self> {
+        (*first.start(), 0, 0, 0)..=(*first.end(), u8::MAX, u64::MAX, u64::MAX)
+    }
+
+    fn beginning_with_both(_: u64, _: u64) -> Option<RangeInclusive<Self>> {
+        None
+    }
+}
+
 /// With what a row goes, and where its key says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Belongs {

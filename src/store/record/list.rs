@@ -36,6 +36,11 @@ macro_rules! every_record {
         channels: Channel = "channels/4", Channel, 5 "channel";
         /// (channel id, 0 for a role and 1 for a user, role or user id) to the overwrite.
         overwrites: StoredOverwrite = "overwrites/4", Overwrite, 6 "overwrite";
+        /// (organization, 0 for a channel, 1 for a user and 2 for a recording, its number, the first eight bytes of the
+        /// name's hash) to what programs keep there.
+        elements: Element = "elements/6", Element, 22 "element";
+        /// Organization id to how many elements it has.
+        element_uses: ElementUse = "element_uses/6", ElementUse;
         /// The first eight bytes of its token's hash to the session: what every log-in by token looks up.
         sessions: Session = "sessions/2", Session, 7 "session";
         /// (user id, session id) to what is known of its device.

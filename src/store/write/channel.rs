@@ -9,11 +9,12 @@ use super::super::record::{
 };
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
+use super::element::remove_elements_of;
 use super::rows::{Owner, exists, remove_belongings, remove_where};
 use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::bounds::{MAX_LINKS, MAX_OVERWRITES};
-use crate::id::{ChannelId, OrganizationId, RoleId, UserId};
+use crate::id::{ChannelId, ElementPlace, OrganizationId, RoleId, UserId};
 use crate::name::MAX_CHANNEL_DEPTH;
 use crate::permission::{Overwrite, Subject};
 
@@ -269,6 +270,7 @@ pub fn delete_channel(id: ChannelId) -> Write<Vec<ChannelId>, DeleteChannelError
                 let _ = open.put(Some(&old), None)?;
             }
             remove_belongings(open, Owner::Channel(*id))?;
+            remove_elements_of(open, root.organization, ElementPlace::Channel(*id))?;
         }
         let ids = range_of(root.organization);
         let users = (*ids.start(), 0)..=(*ids.end(), u64::MAX);

@@ -5,6 +5,7 @@ mod audit;
 mod channel;
 mod close;
 mod device;
+mod element;
 mod email;
 mod job;
 mod key;
@@ -27,6 +28,10 @@ pub use audit::*;
 pub use channel::*;
 pub use close::*;
 pub use device::*;
+pub use element::{
+    NewElement, PutElementError, forget_recording, keep_recordings, put_element, remove_element,
+};
+pub(super) use element::{keys_of as element_keys, on_recordings};
 pub use email::*;
 pub use job::*;
 pub use key::*;

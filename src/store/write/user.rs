@@ -10,6 +10,7 @@ use super::super::record::{
 };
 use super::super::table::{organization_of, range_of};
 use super::close::Kept;
+use super::element::remove_elements_of;
 use super::email::end_codes;
 use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::password::close_after_change;
@@ -18,7 +19,7 @@ use super::session::remove_sessions_in;
 use super::token::end_invites_of;
 use super::{Write, taken};
 use crate::auth::StoredPassword;
-use crate::id::{OrganizationId, RoleId, UserId};
+use crate::id::{ElementPlace, OrganizationId, RoleId, UserId};
 use crate::permission::Subject;
 
 /// Bytes of a profile's picture at most.
@@ -314,6 +315,7 @@ fn remove_all_of(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     let (organization, user) = (organization_of(id.0), id.0);
     remove_sessions_in(open, (user, 0)..=(user, u64::MAX), |_| true)?;
     remove_belongings(open, Owner::User(id))?;
+    remove_elements_of(open, organization, ElementPlace::User(id))?;
     open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
     open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
     let settings = (organization.0, user, "")..(organization.0, user + 1, "");
