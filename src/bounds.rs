@@ -6,8 +6,6 @@ mod limit;
 pub use element::*;
 pub use limit::*;
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 /// Organizations of a server at most.
@@ -16,12 +14,6 @@ pub const MAX_ORGANIZATIONS: u64 = 1_000;
 /// The highest number that an organization can have. Numbers aren't used again, and identifiers that begin with a higher one
 /// don't fit into the whole numbers that JavaScript counts exactly (2^53).
 pub const LAST_ORGANIZATION: u64 = 1 << 13;
-
-/// What one account may change that is kept, at once: each change is a row of the audit trail.
-pub const KEPT_CHANGES: u32 = 10_000;
-
-/// After how long it may change one thing more: as many a day.
-pub const KEPT_CHANGE_EVERY: Duration = Duration::from_millis(24 * 60 * 60 * 1_000 / KEPT_CHANGES as u64);
 
 /// Roles of an organization at most.
 pub const MAX_ROLES: usize = 250;

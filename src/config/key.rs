@@ -269,6 +269,12 @@ pub const KEYS: &[Key] = &[
         meaning: "How often one API key is connected at once.",
     },
     Key {
+        name: "limits.account_changes",
+        default: "10000",
+        kind: Kind::Number(1..=10_000_000),
+        meaning: "What one account, or the guests of one address, may change that is kept and leaves an entry in the audit trail: so much at once, and as much a day.",
+    },
+    Key {
         name: "limits.handshake_seconds",
         default: "10",
         kind: Kind::Number(1..=300),

@@ -105,6 +105,8 @@ getters! {
     account_sessions -> u32 = "limits.account_sessions", Number;
     /// Sessions of one API key.
     key_sessions -> u32 = "limits.key_sessions", Number;
+    /// Changes of one account that are kept, at once and a day.
+    account_changes -> u32 = "limits.account_changes", Number;
     /// Seconds to log in.
     handshake_seconds -> u32 = "limits.handshake_seconds", Number;
     /// Seconds of silence after which a connection is given up.

@@ -12,6 +12,8 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Channels, keys or accounts that are remembered before those that are quiet again are forgotten.
 const REMEMBERED: usize = 1_024;
 
@@ -41,8 +43,13 @@ impl Rates {
 }
 
 impl<K: Hash + Eq + Clone> Rates<K> {
+    /// So many at once, and as many a day.
+    pub(super) fn daily(count: u32, clock: Clock) -> Self {
+        Self::slow(count, DAY / count.max(1), clock)
+    }
+
     /// So many at once, and one more after each time so long, which isn't zero.
-    pub(super) fn slow(burst: u32, every: Duration, clock: Clock) -> Self {
+    fn slow(burst: u32, every: Duration, clock: Clock) -> Self {
         let quota = Quota::with_period(every).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
         Self::by(quota.allow_burst(number(burst)), clock)
     }

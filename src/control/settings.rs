@@ -12,6 +12,8 @@ pub struct Settings {
     pub accounts: account::Settings,
     /// Sessions at most.
     pub max_sessions: usize,
+    /// What an account changes that is kept: at once, and a day.
+    pub changes: u32,
     /// Messages to one channel: a second, and at once.
     pub texts: (u32, u32),
     /// Requests by one API key without a session: a second, and at once.

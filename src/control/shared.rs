@@ -12,7 +12,6 @@ use super::rates::Rates;
 use super::settings::Settings;
 use crate::account::Accounts;
 use crate::auth::AddressKey;
-use crate::bounds::{KEPT_CHANGE_EVERY, KEPT_CHANGES};
 use crate::clock::Clock;
 use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::recording::Recordings;
@@ -61,7 +60,7 @@ impl<P> Shared<P> {
             accounts,
             texts: Rates::new(settings.texts, clock.clone()),
             asked_by_key: Rates::new(settings.requests, clock.clone()),
-            kept: Rates::slow(KEPT_CHANGES, KEPT_CHANGE_EVERY, clock.clone()),
+            kept: Rates::daily(settings.changes, clock.clone()),
             counts: Counts::default(),
             voice_counts: voice::Counts::default(),
             connected: AtomicU32::new(0),

@@ -77,6 +77,7 @@ pub(super) fn settings(
             hash_queue: config.hash_queue() as usize,
         },
         max_sessions: config.max_sessions() as usize,
+        changes: config.account_changes(),
         recordings: None,
         requests: (config.requests_per_second(), config.request_burst()),
         texts: (config.channel_texts_per_second(), config.channel_text_burst()),

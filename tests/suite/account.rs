@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::support::{self, PASSWORD, Process, TestServer, code, log_in, with};
 use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
-use parlour::bounds::{KEPT_CHANGE_EVERY, KEPT_CHANGES};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::clock::Clock;
 use parlour::id::{ChannelId, Fingerprint, SessionId, Timestamp};
@@ -149,11 +148,10 @@ async fn another_password_says_what_ended_with_it() {
 
 #[tokio::test]
 async fn what_an_account_changes_that_is_kept_is_bounded_a_day() {
-    let flags = [("limits.requests_per_second", "10000"), ("limits.request_burst", "100000")];
-    let (server, clock) = TestServer::turned(&flags).await;
+    let (server, clock) = TestServer::turned(&[("limits.account_changes", "24")]).await;
     let (alice, again, bob) =
         (server.log_in("alice").await, server.log_in("alice").await, server.log_in("bob").await);
-    for _ in 0..KEPT_CHANGES {
+    for _ in 0..24 {
         assert_eq!(code(alice.verify_email("x").await), ErrorCode::CodeInvalid);
     }
     // Whichever of their sessions asks.
@@ -161,7 +159,7 @@ async fn what_an_account_changes_that_is_kept_is_bounded_a_day() {
         assert_eq!(code(session.verify_email("x").await), ErrorCode::RateLimited);
     }
     assert_eq!(code(bob.verify_email("x").await), ErrorCode::CodeInvalid, "others have their own");
-    clock.advance(KEPT_CHANGE_EVERY);
+    clock.advance(Duration::from_secs(60 * 60));
     assert_eq!(code(alice.verify_email("x").await), ErrorCode::CodeInvalid);
     // What closes a way into the account is always possible.
     alice.end_other_devices().await.unwrap();
