@@ -68,7 +68,7 @@ impl State {
             }
             Change::CreateRole(role) => {
                 self.next_role = self.next_role.max(role.id.0 + 1);
-                self.roles.insert(role.id, role);
+                self.set_role(role);
                 vec![Event::Roles]
             }
             Change::PutRole(role) => self.change_rights(|state| state.put_role(role)),
@@ -166,13 +166,27 @@ impl State {
         events
     }
 
+    /// A channel is this from now on, under its name.
+    fn set_channel(&mut self, channel: Channel) {
+        let old = self.channels.get(&channel.id).map(|old| (old.parent, old.name.as_str()));
+        self.channel_looks.rename(channel.id, old, Some((channel.parent, &channel.name)));
+        self.channels.insert(channel.id, channel);
+    }
+
+    /// The same of a role. Answers with what it was.
+    fn set_role(&mut self, role: Role) -> Option<Role> {
+        let old = self.roles.get(&role.id).map(|old| (None, old.name.as_str()));
+        self.role_looks.rename(role.id, old, Some((None, &role.name)));
+        self.roles.insert(role.id, role)
+    }
+
     fn add_channel(&mut self, channel: Channel) -> Vec<Event> {
         let id = channel.id;
         self.next_channel = self.next_channel.max(id.0 + 1);
         if channel.temporary_ms.is_some() {
             self.empty.insert(id, self.now.monotonic);
         }
-        self.channels.insert(id, channel);
+        self.set_channel(channel);
         vec![Event::Channel(id)]
     }
 
@@ -190,7 +204,7 @@ impl State {
 
     fn put_role(&mut self, role: Role) -> Vec<Event> {
         let (id, rank) = (role.id, role.rank);
-        let old = self.roles.insert(id, role);
+        let old = self.set_role(role);
         self.forget_role(id);
         let mut events = vec![Event::Roles];
         if old.is_none_or(|old| old.rank != rank) {
@@ -202,7 +216,9 @@ impl State {
     }
 
     fn remove_role(&mut self, role: RoleId) -> Vec<Event> {
-        self.roles.remove(&role);
+        if let Some(gone) = self.roles.remove(&role) {
+            self.role_looks.rename(role, Some((None, &gone.name)), None);
+        }
         for on in self.overwrites.values_mut() {
             on.retain(|one| one.subject != Subject::Role(role));
         }
@@ -322,7 +338,7 @@ impl State {
         let moved = old.is_none_or(|old| old.parent != channel.parent);
         let relocked = old.is_none_or(|old| old.password != channel.password);
         if !moved {
-            self.channels.insert(id, channel);
+            self.set_channel(channel);
             let mut events = vec![Event::Channel(id)];
             if relocked {
                 events.extend(self.listeners_of(id));
@@ -330,7 +346,7 @@ impl State {
             return events;
         }
         let before = self.rated();
-        self.channels.insert(id, channel);
+        self.set_channel(channel);
         self.forget(None, &self.subtree(id));
         let mut events = vec![Event::Channel(id)];
         events.extend(self.told_of(&before));
@@ -362,7 +378,11 @@ impl State {
                 member.passwords.remove(channel);
                 member.listening.remove(channel);
             }
-            let links = self.channels.remove(channel).map(|gone| gone.links).unwrap_or_default();
+            let gone = self.channels.remove(channel);
+            if let Some(gone) = &gone {
+                self.channel_looks.rename(*channel, Some((gone.parent, &gone.name)), None);
+            }
+            let links = gone.map(|gone| gone.links).unwrap_or_default();
             for other in links {
                 self.set_link(other, *channel, false);
                 events.push(Event::Channel(other));

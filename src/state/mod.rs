@@ -17,6 +17,7 @@ mod due;
 mod event;
 mod hearing;
 mod inspect;
+mod looks;
 mod member;
 mod rank;
 mod refresh;
@@ -36,6 +37,8 @@ pub use refresh::Standing;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+use looks::Looks;
 
 use crate::bounds::EntryPolicy;
 use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, UserId};
@@ -218,7 +221,11 @@ pub struct Stored {
 pub struct State {
     organization: OrganizationId,
     channels: BTreeMap<ChannelId, Channel>,
+    /// The channels by their names; [`State::set_channel`] keeps it.
+    channel_looks: Looks<ChannelId>,
     roles: BTreeMap<RoleId, Role>,
+    /// The roles by their names.
+    role_looks: Looks<RoleId>,
     overwrites: HashMap<ChannelId, Vec<Overwrite>>,
     settings: OrganizationSettings,
     members: BTreeMap<SessionId, Member>,
@@ -250,7 +257,9 @@ impl State {
         Self {
             organization,
             empty: temporary.map(|channel| (channel.id, now.monotonic)).collect(),
+            channel_looks: Looks::of(channels.iter().map(|one| (one.id, one.parent, one.name.as_str()))),
             channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
+            role_looks: Looks::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
             roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,
             settings,

@@ -180,6 +180,15 @@ fn tells_the_unseen(
 
 /// Everything that happens in a step, as it is told.
 fn take(state: &mut State, step: &Step) -> Vec<Event> {
+    let events = take_step(state, step);
+    let channels = state.channels.values().map(|one| (one.id, one.parent, one.name.as_str()));
+    assert_eq!(state.channel_looks, Looks::of(channels), "{step:?}");
+    let roles = state.roles.values().map(|role| (role.id, None, role.name.as_str()));
+    assert_eq!(state.role_looks, Looks::of(roles), "{step:?}");
+    events
+}
+
+fn take_step(state: &mut State, step: &Step) -> Vec<Event> {
     match step {
         Step::Ask(session, body) => match ask(state, *session, body) {
             Ok(change) => state.apply(change),

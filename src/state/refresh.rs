@@ -23,7 +23,17 @@ impl State {
     pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
         let before = self.rated();
         let Self {
-            mut channels, roles, overwrites, settings, named, limits, next_channel, next_role, ..
+            mut channels,
+            channel_looks,
+            roles,
+            role_looks,
+            overwrites,
+            settings,
+            named,
+            limits,
+            next_channel,
+            next_role,
+            ..
         } = Self::new(stored, self.now);
         for (id, channel) in &mut channels {
             channel.maker = self.channels.get(id).map_or(channel.maker, |old| old.maker);
@@ -43,6 +53,7 @@ impl State {
             events.push(Event::OrganizationSettings);
         }
         (self.channels, self.roles, self.overwrites) = (channels, roles, overwrites);
+        (self.channel_looks, self.role_looks) = (channel_looks, role_looks);
         // Their passwords may be others.
         events.extend(changed.into_iter().flat_map(|channel| self.listeners_of(channel)));
         (self.settings, self.named, self.limits) = (settings, named, limits);

@@ -3,7 +3,6 @@
 
 use super::{Actor, Asked, Channel, Event, Facts, Member, State};
 use crate::id::{ChannelId, SessionId};
-use crate::name::{look, same_look};
 use crate::permission::{Overwrite, Permissions};
 use crate::protocol::call::Live;
 use crate::protocol::wire;
@@ -50,8 +49,7 @@ impl State {
 
     /// Whether a channel other than `but` has this name below `parent`, or one that looks like it.
     pub(super) fn has_sibling(&self, parent: Option<ChannelId>, name: &str, but: Option<ChannelId>) -> bool {
-        let look = look(name);
-        self.children(parent).any(|child| Some(child.id) != but && same_look(&look, &child.name))
+        self.channel_looks.is_taken(parent, name, but)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::{Asker, Change, Denied, Facts, Held, MAX_OVERWRITES, MAX_ROLES, Role, State};
 use crate::bounds::{check_colour, check_life};
 use crate::id::{ChannelId, RoleId};
-use crate::name::{check_channel_name, look, same_look};
+use crate::name::check_channel_name;
 use crate::permission::{Overwrite, Permissions, Reach, Subject};
 use crate::protocol::wire::{self, set_overwrite};
 
@@ -190,8 +190,6 @@ impl State {
 
     fn check_role_name(&self, name: &str, but: Option<RoleId>) -> Result<String, Denied> {
         let name = check_channel_name(name)?;
-        let look = look(&name);
-        let taken = |role: &Role| Some(role.id) != but && same_look(&look, &role.name);
-        if self.roles.values().any(taken) { Err(Denied::RoleNameTaken(name)) } else { Ok(name) }
+        if self.role_looks.is_taken(None, &name, but) { Err(Denied::RoleNameTaken(name)) } else { Ok(name) }
     }
 }
