@@ -10,7 +10,7 @@ use super::live::Control;
 use crate::id::{FlowId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::wire::event;
-use crate::protocol::{CloseCode, EncodedBody};
+use crate::protocol::{CloseCode, EncodedBody, MAX_SNAPSHOT, parts_of};
 use crate::state::{Channel, Class, Event, Group, Member};
 use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, SpeakerSelection};
 
@@ -52,7 +52,12 @@ impl<P: Peer> Control<P> {
         for (session, connection) in &mut self.connections {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
-                connection.tell(event::Body::Snapshot(self.state.snapshot(Some(viewer))))
+                let (snapshot, rest) = parts_of(self.state.snapshot(Some(viewer)), MAX_SNAPSHOT);
+                let rest: Vec<_> = rest.iter().map(EncodedBody::new).collect();
+                let has_room = connection.tell(event::Body::Snapshot(snapshot));
+                let mut all = BytesMut::new();
+                connection.add(rest.iter(), &mut all);
+                has_room && connection.tell_all(all)
             } else {
                 let is_turned = by_access.contains_key(session);
                 let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling, is_turned);

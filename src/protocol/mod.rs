@@ -15,6 +15,7 @@ pub mod operation;
 pub mod rest;
 mod rtp;
 pub mod schema;
+mod snapshot;
 mod varint;
 
 pub use code::{CloseCode, ErrorCode};
@@ -23,6 +24,7 @@ pub use extension::{Extensions, read_extensions, without_position, write_packet_
 pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
 pub use notice::{Notice, read_notice, write_notice};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
+pub use snapshot::parts_of;
 pub use varint::{read_varint, varint_size, write_varint};
 
 /// The generated messages of `protocol.proto`.
@@ -90,8 +92,11 @@ pub const MAX_REQUEST: usize = 64 * 1024;
 /// Largest response, in bytes with its size. A listing of a full server is the largest there is.
 pub const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
-/// Largest event, in bytes. A snapshot of a full server is the largest there is.
+/// Largest event that a client takes, in bytes.
 pub const MAX_EVENT: usize = 4 * 1024 * 1024;
+
+/// Largest snapshot, in bytes, which is the largest event there is. What it has no room for follows it.
+pub const MAX_SNAPSHOT: usize = MAX_EVENT / 2;
 
 /// Largest RTP packet, header included, in bytes. With the flow id it fits a QUIC datagram at the
 /// smallest MTU (1200) and leaves 32 bytes for the tag and header of an encrypted channel (RFC 9605).
