@@ -262,7 +262,7 @@ impl From<CommitError> for Refused {
 
 impl From<ReadError> for Refused {
     fn from(error: ReadError) -> Self {
-        tracing::error!(%error, "the database can't be read");
+        error.complain();
         Self::Internal
     }
 }

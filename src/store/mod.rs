@@ -7,6 +7,7 @@
 
 mod backup;
 mod caught;
+mod complaint;
 mod error;
 mod export;
 mod file;
