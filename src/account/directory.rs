@@ -102,8 +102,9 @@ impl Accounts {
     ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         let account = self.user(user)?.ok_or(AccountError::NoSuchUser)?;
         let email = account.email.unwrap_or_default();
-        self.check_new_password(Asker::Inside, &set.password, &[&account.name, &email]).await?;
-        let password = self.hash(Asker::Inside, &set.password).await?;
+        let asker = Asker::of(by);
+        self.check_new_password(asker, &set.password, &[&account.name, &email]).await?;
+        let password = self.hash(asker, &set.password).await?;
         let set = self.run(by, write::set_password(user, Some(password), set.keep_keys)).await?;
         Ok((told(&set.ended), Changed::User(user)))
     }

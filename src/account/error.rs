@@ -78,6 +78,12 @@ pub enum AccountError {
     /// A device's key logs in only where its signature can be bound to the connection.
     #[error("this connection can't be logged in to by a device's key; use the password")]
     NoKeyHere,
+    /// The asker's part of a queue is full.
+    #[error("{0} passwords of yours wait to be checked already; try again in a moment")]
+    BusyWithYours(usize),
+    /// There is no place for another session.
+    #[error(transparent)]
+    NoRoom(#[from] super::NoRoom),
     /// A queue is full.
     #[error("the server is busy; try again in a moment")]
     Busy,
@@ -206,7 +212,8 @@ impl AccountError {
             Self::GuestsRefused => ErrorCode::GuestsRefused,
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,
             Self::NoKeyHere => ErrorCode::Unexpected,
-            Self::Busy => ErrorCode::Busy,
+            Self::Busy | Self::BusyWithYours(_) => ErrorCode::Busy,
+            Self::NoRoom(_) => ErrorCode::Full,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
             Self::NoSuchUser | Self::DeleteUser(DeleteUserError::NoSuchUser) => ErrorCode::NoSuchUser,
@@ -258,7 +265,7 @@ impl AccountError {
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::RateLimited(after) | Self::TooManyAttempts(after) => *after,
-            Self::Busy => Duration::from_secs(1),
+            Self::Busy | Self::BusyWithYours(_) => Duration::from_secs(1),
             _ => Duration::ZERO,
         }
     }
@@ -282,7 +289,7 @@ impl From<CommitError> for AccountError {
 
 impl From<ReadError> for AccountError {
     fn from(error: ReadError) -> Self {
-        tracing::error!(%error, "the database can't be read");
+        error.complain();
         Self::Internal
     }
 }

@@ -3,33 +3,100 @@
 //!
 //! What waits for it stands in lines: for each organization one of those who want to come in, and one of those who are
 //! in. A thread takes the next one from each line in turn, so that nobody who logs in waits behind a crowd of other
-//! organizations, or behind passwords that are tried for channels.
+//! organizations, or behind passwords that are tried for channels. Within a line no account and no address has more than a
+//! part of the places.
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::AccountError;
-use crate::id::OrganizationId;
+use crate::auth::{AddressKey, is_near};
+use crate::id::{OrganizationId, UserId};
+use crate::store::{Author, By};
 
 /// Passwords of those who are in that wait at most, of one organization.
 const INSIDE: usize = 32;
+
+/// Of these, those of one account, or of the guests of one address: as many as one session asks at once.
+const OF_ONE: usize = 8;
+
+/// One in so many places of strangers is for one address. Loopback and private networks, where many people may be one
+/// address, have as many as there are.
+const OF_ADDRESS: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// Somebody who wants to come in.
-    Stranger,
-    /// Somebody who is in.
+    /// Somebody who wants to come in, and where from.
+    Stranger(IpAddr),
+    /// An account that is in.
+    Account(UserId),
+    /// A guest who is in, and where from.
+    Guest(IpAddr),
+    /// The machine's owner, or the server.
+    Owner,
+}
+
+impl Asker {
+    /// On whose behalf something is written.
+    pub(super) fn of(by: By) -> Self {
+        match (by.author, by.from) {
+            (Author::User(user), _) => Self::Account(user),
+            (Author::Guest, Some(from)) => Self::Guest(from),
+            (Author::Guest | Author::Operator | Author::Server, _) => Self::Owner,
+        }
+    }
+
+    fn side(self) -> Side {
+        match self {
+            Self::Stranger(_) => Side::Outside,
+            Self::Account(_) | Self::Guest(_) | Self::Owner => Side::Inside,
+        }
+    }
+
+    /// Who shares its part of a line.
+    fn whose(self) -> Whose {
+        match self {
+            Self::Stranger(from) | Self::Guest(from) => Whose::Address(AddressKey::of(from)),
+            Self::Account(user) => Whose::Account(user),
+            Self::Owner => Whose::Owner,
+        }
+    }
+
+    /// Its part of a line of strangers that has so many places.
+    fn part(self, waiting: usize) -> usize {
+        match self {
+            Self::Stranger(from) if is_near(from) => waiting,
+            Self::Stranger(_) => (waiting / OF_ADDRESS).max(1),
+            Self::Account(_) | Self::Guest(_) => OF_ONE,
+            Self::Owner => INSIDE,
+        }
+    }
+}
+
+/// Whether a line is of those who want to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Outside,
     Inside,
 }
 
+/// Whose jobs are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Account(UserId),
+    Address(AddressKey),
+    Owner,
+}
+
 /// Whose jobs a line has.
-type Line = (OrganizationId, Asker);
+type Line = (OrganizationId, Side);
 
 /// The way to the pool; its threads end when it is dropped.
 pub(super) struct Hashing(Arc<Shared>);
@@ -42,7 +109,7 @@ struct Shared {
 /// What waits.
 struct Lines {
     /// Those that aren't empty; the front is the next one's turn.
-    all: VecDeque<(Line, VecDeque<Job>)>,
+    all: VecDeque<(Line, VecDeque<(Whose, Job)>)>,
     /// Strangers that may wait, of all organizations.
     waiting: usize,
     is_open: bool,
@@ -75,7 +142,7 @@ impl Hashing {
         Ok(pool)
     }
 
-    /// Does `work` on a thread of the pool, or answers "busy" when the queue of such askers is full.
+    /// Does `work` on a thread of the pool, or answers "busy" when the line of such askers is full, or the asker's part of it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         organization: OrganizationId,
@@ -89,9 +156,7 @@ impl Hashing {
                 let _ = sender.send(work());
             }
         });
-        if !self.0.lock().queue((organization, asker), job) {
-            return Err(AccountError::Busy);
-        }
+        self.0.lock().queue(organization, asker, job)?;
         self.0.more.notify_one();
         receiver.await.map_err(|_| AccountError::Internal)
     }
@@ -124,23 +189,31 @@ impl Shared {
 }
 
 impl Lines {
-    /// Puts a job at the end of its line; `false` where there is no place.
-    fn queue(&mut self, line: Line, job: Job) -> bool {
-        let has_room = match line.1 {
-            Asker::Inside => self.length(line) < INSIDE,
-            Asker::Stranger => {
-                let of_all = self.all.iter().filter(|((_, asker), _)| *asker == Asker::Stranger);
+    /// Puts a job at the end of its line, where there is a place.
+    fn queue(&mut self, organization: OrganizationId, asker: Asker, job: Job) -> Result<(), AccountError> {
+        let (line, whose) = ((organization, asker.side()), asker.whose());
+        let has_room = match asker.side() {
+            Side::Inside => self.length(line) < INSIDE,
+            Side::Outside => {
+                let of_all = self.all.iter().filter(|((_, side), _)| *side == Side::Outside);
                 let of_all: usize = of_all.map(|(_, jobs)| jobs.len()).sum();
                 of_all < self.waiting && self.length(line) < self.waiting - self.waiting / 4
             }
         };
-        if has_room {
-            match self.all.iter_mut().find(|(own, _)| *own == line) {
-                Some((_, jobs)) => jobs.push_back(job),
-                None => self.all.push_back((line, VecDeque::from([job]))),
-            }
+        if !has_room {
+            return Err(AccountError::Busy);
         }
-        has_room
+        // An address is one, whichever organization it comes to.
+        let lines = self.all.iter().filter(|(other, _)| other.1 == line.1);
+        let own = lines.flat_map(|(_, jobs)| jobs).filter(|(other, _)| *other == whose).count();
+        if own >= asker.part(self.waiting) {
+            return Err(AccountError::BusyWithYours(own));
+        }
+        match self.all.iter_mut().find(|(own, _)| *own == line) {
+            Some((_, jobs)) => jobs.push_back((whose, job)),
+            None => self.all.push_back((line, VecDeque::from([(whose, job)]))),
+        }
+        Ok(())
     }
 
     fn length(&self, line: Line) -> usize {
@@ -154,7 +227,7 @@ impl Lines {
         if !jobs.is_empty() {
             self.all.push_back((line, jobs));
         }
-        job
+        job.map(|(_, job)| job)
     }
 }
 
@@ -172,22 +245,30 @@ mod tests {
 
     fn queue(
         lines: &mut Lines,
-        line: Line,
+        (organization, asker): (OrganizationId, Asker),
         what: &'static str,
         done: &Arc<Mutex<Vec<&'static str>>>,
-    ) -> bool {
+    ) -> Result<(), AccountError> {
         let done = Arc::clone(done);
-        lines.queue(line, Box::new(move || done.lock().unwrap().push(what)))
+        lines.queue(organization, asker, Box::new(move || done.lock().unwrap().push(what)))
+    }
+
+    fn stranger(number: usize) -> Asker {
+        Asker::Stranger(format!("203.0.113.{number}").parse().unwrap())
+    }
+
+    fn account(number: usize) -> Asker {
+        Asker::Account(UserId(number as u64))
     }
 
     #[test]
     fn a_log_in_waits_neither_for_channels_passwords_nor_for_another_organization_s_crowd() {
         let (mut lines, done) = lines(8);
-        for _ in 0..5 {
-            assert!(queue(&mut lines, (HERE, Asker::Inside), "a channel's", &done));
-            assert!(queue(&mut lines, (ELSEWHERE, Asker::Stranger), "a crowd's", &done));
+        for number in 0..5 {
+            queue(&mut lines, (HERE, account(1)), "a channel's", &done).unwrap();
+            queue(&mut lines, (ELSEWHERE, stranger(number)), "a crowd's", &done).unwrap();
         }
-        assert!(queue(&mut lines, (HERE, Asker::Stranger), "a log-in", &done));
+        queue(&mut lines, (HERE, stranger(5)), "a log-in", &done).unwrap();
         for _ in 0..4 {
             lines.next().unwrap()();
         }
@@ -197,18 +278,25 @@ mod tests {
     #[test]
     fn each_line_has_its_bound_and_leaves_the_others_theirs() {
         let (mut lines, done) = lines(8);
-        let mut fill = |line| {
+        let mut next = 0;
+        let mut fill = |organization, asker: fn(usize) -> Asker| {
             let mut count = 0;
-            while queue(&mut lines, line, "", &done) {
-                count += 1;
+            loop {
+                next += 1;
+                match queue(&mut lines, (organization, asker(next)), "", &done) {
+                    Ok(()) => count += 1,
+                    Err(refused) => {
+                        assert!(matches!(refused, AccountError::Busy), "{refused}");
+                        return count;
+                    }
+                }
             }
-            count
         };
-        assert_eq!(fill((HERE, Asker::Inside)), INSIDE);
-        assert_eq!(fill((HERE, Asker::Stranger)), 6, "a quarter is left to others");
-        assert_eq!(fill((ELSEWHERE, Asker::Inside)), INSIDE);
-        assert_eq!(fill((ELSEWHERE, Asker::Stranger)), 2);
-        assert_eq!(fill((OrganizationId(3), Asker::Stranger)), 0);
+        assert_eq!(fill(HERE, account), INSIDE);
+        assert_eq!(fill(HERE, stranger), 6, "a quarter is left to others");
+        assert_eq!(fill(ELSEWHERE, account), INSIDE);
+        assert_eq!(fill(ELSEWHERE, stranger), 2);
+        assert_eq!(fill(OrganizationId(3), stranger), 0);
         let mut count = 0;
         while let Some(job) = lines.next() {
             job();
@@ -217,10 +305,41 @@ mod tests {
         assert_eq!((count, lines.all.len()), (2 * INSIDE + 8, 0));
     }
 
+    #[test]
+    fn no_account_and_no_address_fills_a_line() {
+        let near = |last: u8| Asker::Stranger([192, 168, 0, last].into());
+        let household = |last: u16| -> IpAddr { format!("2001:db8:1:2::{last:x}").parse().unwrap() };
+        let (mut lines, done) = lines(64);
+        let mut many = |organization, asker: &dyn Fn(u8) -> Asker| {
+            let mut taken = 0;
+            for number in 0..100 {
+                match queue(&mut lines, (organization, asker(number)), "", &done) {
+                    Ok(()) => taken += 1,
+                    Err(AccountError::BusyWithYours(count)) => assert!(count >= taken),
+                    Err(refused) => panic!("{refused}"),
+                }
+            }
+            taken
+        };
+        assert_eq!(many(HERE, &|_| account(1)), OF_ONE);
+        assert_eq!(many(HERE, &|last| Asker::Guest(household(last.into()))), OF_ONE);
+        assert_eq!(many(HERE, &|last| Asker::Stranger(household(last.into()))), 8);
+        // Elsewhere it is the same address, and another one has its own.
+        assert_eq!(many(ELSEWHERE, &|_| Asker::Stranger(household(1))), 0);
+        assert_eq!(many(ELSEWHERE, &|_| stranger(7)), 8);
+        assert_eq!(many(HERE, &|_| account(2)), OF_ONE);
+        // A club behind one router has what there is, but for what is left to others.
+        let mut club = 0;
+        while queue(&mut lines, (HERE, near(1)), "", &done).is_ok() {
+            club += 1;
+        }
+        assert_eq!(club, 40);
+    }
+
     #[tokio::test]
     async fn a_job_is_done_and_a_pool_that_is_dropped_ends_its_threads() {
         let pool = Hashing::start(2, 1).unwrap();
-        assert_eq!(pool.run(HERE, Asker::Inside, || 7).await.unwrap(), 7);
+        assert_eq!(pool.run(HERE, account(1), || 7).await.unwrap(), 7);
         let shared = Arc::downgrade(&pool.0);
         drop(pool);
         while shared.strong_count() > 0 {

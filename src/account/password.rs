@@ -18,7 +18,7 @@ impl Accounts {
         let account = folded(&user.name);
         self.0.attempts.admit_account(&account)?;
         let stored = user.password.clone().unwrap_or_else(StoredPassword::decoy);
-        if !self.verify(Asker::Inside, stored, password).await? {
+        if !self.verify(Asker::Account(user.id), stored, password).await? {
             return Err(AccountError::OwnPasswordWrong);
         }
         self.0.attempts.forgive_account(&account);
@@ -36,8 +36,9 @@ impl Accounts {
     ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         self.check_own_password(user, &change.old).await?;
         let email = user.email.clone().unwrap_or_default();
-        self.check_new_password(Asker::Inside, &change.new, &[&user.name, &email]).await?;
-        let password = self.hash(Asker::Inside, &change.new).await?;
+        let asker = Asker::Account(user.id);
+        self.check_new_password(asker, &change.new, &[&user.name, &email]).await?;
+        let password = self.hash(asker, &change.new).await?;
         let change = PasswordChange {
             user: user.id,
             old: user.password.clone(),
@@ -103,8 +104,8 @@ impl Accounts {
         let user = user.ok_or(AccountError::CodeInvalid)?;
         let email = user.email.clone().unwrap_or_default();
         // A password that can't be had uses nothing up.
-        self.check_new_password(Asker::Stranger, &reset.password, &[&user.name, &email]).await?;
-        let password = self.hash(Asker::Stranger, &reset.password).await?;
+        self.check_new_password(Asker::Stranger(from), &reset.password, &[&user.name, &email]).await?;
+        let password = self.hash(Asker::Stranger(from), &reset.password).await?;
         let by = By::new(Author::User(user.id), Some(from), self.0.clock.wall());
         let set = self.run(by, write::reset_password(token.hash, password, reset.keep_keys)).await?;
         self.0.attempts.forgive(&counted);
@@ -128,8 +129,12 @@ impl Accounts {
     }
 
     /// Hashes a password that a channel is to have.
-    pub async fn hash_channel_password(&self, password: &str) -> Result<StoredPassword, AccountError> {
-        self.hash(Asker::Inside, password).await
+    pub async fn hash_channel_password(
+        &self,
+        password: &str,
+        by: By,
+    ) -> Result<StoredPassword, AccountError> {
+        self.hash(Asker::of(by), password).await
     }
 
     /// Whether a password that somebody shows for a channel is its own. Whoever tries many has to wait; `guesser` names them
@@ -139,9 +144,10 @@ impl Accounts {
         guesser: &String,
         stored: StoredPassword,
         password: &str,
+        by: By,
     ) -> Result<bool, AccountError> {
         self.0.attempts.admit_channel(guesser)?;
-        let fits = self.verify(Asker::Inside, stored, password).await?;
+        let fits = self.verify(Asker::of(by), stored, password).await?;
         if fits {
             self.0.attempts.forgive_channel(guesser);
         }

@@ -64,14 +64,14 @@ impl Accounts {
         if self.0.store.user_by_name(self.0.organization, &name)?.is_some() {
             return Err(AccountError::NameTaken);
         }
-        self.check_new_password(Asker::Stranger, &register.password, &[&name]).await?;
+        self.check_new_password(Asker::Stranger(visitor.from), &register.password, &[&name]).await?;
         let roles = if invite.is_some() {
             invited
         } else {
             let default = self.0.store.role_by_name(self.0.organization, DEFAULT_ROLE)?;
             default.map(|role| role.id).into_iter().collect()
         };
-        let password = Some(self.hash(Asker::Stranger, &register.password).await?);
+        let password = Some(self.hash(Asker::Stranger(visitor.from), &register.password).await?);
         let new = NewUser { organization: self.0.organization, name, email: None, password, roles };
         let entry = invite.as_ref().map_or(Entry::Open, |invite| Entry::Invite(invite.hash));
         let way = invite.as_ref().map(|invite| Way::Invite(invite.id));
@@ -96,9 +96,9 @@ impl Accounts {
         // Looked at before the expensive hash; the store looks again in the transaction that uses it up.
         claim.ok_or(AccountError::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
-        self.check_new_password(Asker::Stranger, &proof.password, &[&name]).await?;
+        self.check_new_password(Asker::Stranger(visitor.from), &proof.password, &[&name]).await?;
         let new =
-            self.new_user(Asker::Stranger, name, &proof.password, self.0.organization.role(OWNER)).await?;
+            self.new_user(Asker::Stranger(visitor.from), name, &proof.password, self.0.organization.role(OWNER)).await?;
         let proven = self.enter(Entry::Claim(code.hash()), None, new, &proof.device, visitor).await?;
         self.0.attempts.give_back(&counted);
         Ok(proven)
@@ -112,8 +112,9 @@ impl Accounts {
         role: RoleId,
         by: By,
     ) -> Result<UserId, AccountError> {
-        self.check_new_password(Asker::Inside, password, &[&name]).await?;
-        let new = self.new_user(Asker::Inside, name, password, role).await?;
+        let asker = Asker::of(by);
+        self.check_new_password(asker, password, &[&name]).await?;
+        let new = self.new_user(asker, name, password, role).await?;
         Ok(self.run(by, write::create_user(new)).await?.id)
     }
 

@@ -38,6 +38,21 @@ impl AddressKey {
     }
 }
 
+/// Whether an address is of this machine or of a network that isn't the Internet.
+pub fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // The last one is what providers, and private networks over the Internet, number their own by (RFC 6598).
+            let shared = first == 100 && second & 0xc0 == 64;
+            address.is_loopback() || address.is_private() || address.is_link_local() || shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Record {
     failures: u32,

@@ -13,7 +13,7 @@ mod totp;
 
 pub use api_key::{API_KEY, API_KEY_MARK, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
-pub use lockout::{AddressKey, Attempt, Lockout, Policy};
+pub use lockout::{AddressKey, Attempt, Lockout, Policy, is_near};
 pub use password::{
     HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_guessing,
     check_password,

@@ -107,16 +107,17 @@ impl<P: Peer> Handle<P> {
         self.would(actor, live.clone().into()).await?;
         let password = match password.as_str() {
             "" => NewPassword::None,
-            password => NewPassword::Is(self.channel_password(password).await?),
+            password => NewPassword::Is(self.channel_password(actor, password).await?),
         };
         Ok(Given { password, ..Given::default() })
     }
 
-    async fn channel_password(&self, password: &str) -> Result<StoredPassword, Refused> {
+    async fn channel_password(&self, actor: Actor, password: &str) -> Result<StoredPassword, Refused> {
         check_channel_password(password).map_err(|error| {
             Refused::Rejected(crate::protocol::ErrorCode::PasswordInvalid, error.to_string())
         })?;
-        Ok(self.shared.accounts.hash_channel_password(password).await?)
+        let by = self.look(move |control| Ok(control.by(actor))).await?;
+        Ok(self.shared.accounts.hash_channel_password(password, by).await?)
     }
 
     /// Which password a request to be let in shows, if it is the channel's. Whoever tries many has to wait.
@@ -146,7 +147,7 @@ impl<P: Peer> Handle<P> {
         };
         let by = self.look(move |control| Ok(control.by(actor))).await?;
         let (guesser, which) = (guesser(channel.0, by), mark(&stored));
-        let fits = self.shared.accounts.check_channel_password(&guesser, stored, password).await?;
+        let fits = self.shared.accounts.check_channel_password(&guesser, stored, password, by).await?;
         Ok(fits.then_some(which))
     }
 
