@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parlour::account::{self, Secret, Secrets, Visitor};
 use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
-use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, Wants, start};
+use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, Unseated, Wants, start};
 use parlour::id::{
     ChannelId, Fingerprint, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId,
 };
@@ -127,6 +127,7 @@ fn settings() -> Settings {
             hash_queue: 1,
         },
         max_sessions: SESSIONS + 10,
+        changes: 10_000,
         texts: (100, 100),
         requests: (100, 100),
         fingerprint: Fingerprint([0; 32]),
@@ -140,7 +141,7 @@ type Arrived = (Attached, mpsc::Receiver<Bytes>);
 async fn arrive(handle: &Handle<Nowhere>, number: usize) -> Arrived {
     let from = "127.0.0.1".parse().unwrap();
     let log_in = wire::LogInGuest { name: format!("guest-{number}"), ..Default::default() };
-    let visitor = Visitor { from, client: "bench", exported: None };
+    let visitor = Visitor { from, client: "bench", exported: None, room: &Unseated };
     let Ok(Entered::Proven(proven)) = handle.enter(&Entry::LogInGuest(log_in), visitor).await else {
         unreachable!("a guest is let in")
     };

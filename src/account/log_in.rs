@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::attempts::Counted;
 use super::hashing::Asker;
+use super::room::{Comer, Room, Who};
 use super::{AccountError, Accounts, Changed, random};
 use crate::auth::{
     DEVICE_KEY, EXPORTED, Given, RANDOM, SessionToken, StoredPassword, TokenHash, device_challenge,
@@ -19,7 +20,7 @@ use crate::name::{GUEST_MARK, check_user_name, folded};
 use crate::permission::Permissions;
 use crate::protocol::wire;
 use crate::store::write::{self, Entry, Exchange, Exchanged, NOTICE, NewSession, NewUser, Proof};
-use crate::store::{Author, By, Session, User};
+use crate::store::{Author, By, OWNER, ReadError, Session, User};
 
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 64;
@@ -39,6 +40,8 @@ pub struct Visitor<'a> {
     pub client: &'a str,
     /// What only this connection has, for keys to sign (RFC 8446, section 7.5); nothing where none is exported.
     pub exported: Option<[u8; EXPORTED]>,
+    /// Where they find a place.
+    pub room: &'a dyn Room,
 }
 
 /// Somebody who has proven who they are.
@@ -58,9 +61,26 @@ pub struct Proven {
     /// Older sessions of the account ended for this one, at the organization's limit: those who are connected by them
     /// have to go.
     pub displaced: bool,
+    /// When the access token ends that it came by: so does what came by it.
+    pub brief: Option<Timestamp>,
+    /// Its session's row was written for this.
+    pub(super) begun: bool,
+}
+
+/// A session that was begun for a log-in.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    user: UserId,
+    session: SessionId,
 }
 
 impl Proven {
+    /// The session that was begun for it, where one was.
+    pub fn begun(&self) -> Option<Begun> {
+        let user = self.user.filter(|_| self.begun)?;
+        Some(Begun { user, session: self.session })
+    }
+
     /// The answer to the log-in, but for what the session has once it is connected.
     pub fn logged_in(&self) -> wire::LoggedIn {
         let bytes = |token: &Option<(SessionToken, Timestamp)>| {
@@ -113,9 +133,9 @@ impl Accounts {
         proof: &wire::LogInPassword,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
-        let (user, shown) = self.shown_password(account, proof).await?;
+        let (user, shown) = self.shown_password(account, proof, visitor.from).await?;
         let begun = self.begin(&user, &proof.device, shown.clone(), visitor).await?;
-        self.after_password(user.id, shown, &proof.password).await;
+        self.after_password(user.id, shown, &proof.password, visitor.from).await;
         Ok(begun)
     }
 
@@ -125,11 +145,12 @@ impl Accounts {
         &self,
         account: &str,
         proof: &wire::LogInPassword,
+        from: IpAddr,
     ) -> Result<(User, Proof), AccountError> {
         let user = self.0.store.user_by_name(self.0.organization, account)?;
         let stored =
             user.as_ref().and_then(|user| user.password.clone()).unwrap_or_else(StoredPassword::decoy);
-        let matches = self.verify(Asker::Stranger, stored.clone(), &proof.password).await?;
+        let matches = self.verify(Asker::Stranger(from), stored.clone(), &proof.password).await?;
         let Some(user) = user.filter(|user| matches && !user.disabled) else {
             return Err(AccountError::LogInFailed);
         };
@@ -139,13 +160,13 @@ impl Accounts {
     }
 
     /// What follows when the write is made for which a password was shown.
-    pub(super) async fn after_password(&self, user: UserId, shown: Proof, password: &str) {
+    pub(super) async fn after_password(&self, user: UserId, shown: Proof, password: &str, from: IpAddr) {
         let Proof::Password { stored, factor } = shown else { return };
         if factor.is_some() {
             self.0.attempts.forgive_code(user);
         }
         if !stored.is_current() {
-            self.hash_anew(user, stored, password).await;
+            self.hash_anew(user, stored, password, from).await;
         }
     }
 
@@ -178,8 +199,8 @@ impl Accounts {
     }
 
     /// The password of who just showed it gets today's parameters. That it can't be done is no reason to refuse.
-    async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str) {
-        let Ok(new) = self.hash(Asker::Stranger, password).await else { return };
+    async fn hash_anew(&self, user: UserId, old: StoredPassword, password: &str, from: IpAddr) {
+        let Ok(new) = self.hash(Asker::Stranger(from), password).await else { return };
         let by = By::new(Author::Server, None, self.0.clock.wall());
         if let Err(error) = self.run(by, write::replace_password(user, old, new)).await {
             tracing::warn!(%error, "a password keeps its old parameters");
@@ -196,10 +217,12 @@ impl Accounts {
                 let session = session.ok_or(AccountError::TokenInvalid)?;
                 let user = self.enabled(session.user)?;
                 self.check_device(user.id, session.id)?;
+                self.take_room(session.id, account_of(&user), true, visitor)?;
                 // It keeps its end: otherwise whoever has it once would have it for as long as the session lasts.
                 let until = expires.min(session.expires);
                 let access = Some((self.0.tokens.short(user.id, session.id, until), until));
-                return Ok(Shown::Proven(Box::new(proven(&user, &session, None, access, String::new()))));
+                let proven = proven(&user, &session, None, access, String::new());
+                return Ok(Shown::Proven(Box::new(Proven { brief: Some(until), ..proven })));
             }
             Some(Given::Long { user, session, next }) => {
                 (user, session, TokenHash(Sha256::digest(token).into()), next)
@@ -213,6 +236,7 @@ impl Accounts {
         };
         let account = self.enabled(user)?;
         self.check_device(user, session)?;
+        self.take_room(session, account_of(&account), true, visitor)?;
         let exchange = Exchange {
             user,
             session,
@@ -263,6 +287,7 @@ impl Accounts {
         if let Some(session) = key.session
             && let Some(session) = self.0.store.session(user, session, now)?
         {
+            self.take_room(session.id, account_of(&account), true, visitor)?;
             // Its session lasts: the key takes the place of the token that it would have come back with.
             let token = self.0.tokens.first(user, session.id, random()?);
             let expires = now.plus(self.0.settings.token_life);
@@ -310,6 +335,7 @@ impl Accounts {
         }
         self.0.attempts.give_back(&counted);
         let (session, notice) = (self.0.store.new_session_id(), String::new());
+        self.take_room(session, Who::Guest, false, visitor)?;
         // Nobody takes a guest for who has an account.
         let name = format!("{GUEST_MARK}{name}");
         Ok(Proven {
@@ -321,6 +347,8 @@ impl Accounts {
             notice,
             key: None,
             displaced: false,
+            brief: None,
+            begun: false,
         })
     }
 
@@ -328,8 +356,10 @@ impl Accounts {
     pub fn by_api_key(&self, text: &str, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
         let (user, key) = self.check_api_key(text, visitor.from)?;
         let (session, notice) = (self.0.store.new_session_id(), String::new());
+        self.take_room(session, Who::Program { user: user.id, key: key.id }, true, visitor)?;
         let (user, name, key) = (Some(user.id), user.name, Some((key.id, key.scopes)));
-        Ok(Proven { session, user, name, token: None, access: None, notice, key, displaced: false })
+        let (displaced, brief, begun) = (false, None, false);
+        Ok(Proven { session, user, name, token: None, access: None, notice, key, displaced, brief, begun })
     }
 
     /// A new account with its first session, for whoever may make one; by way of an invite, say, which the audit trail tells.
@@ -343,10 +373,12 @@ impl Accounts {
     ) -> Result<Proven, AccountError> {
         let (accounts, random) = (self.clone(), random()?);
         let blank = self.session(device, Proof::None, visitor);
+        self.take_room(blank.session.id, Who::New, false, visitor)?;
         let session = move |user| accounts.of_user(&blank, user, random);
         let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall()).by_way_of(way);
         let (user, row) = self.run(by, write::register(entry, user, session)).await?;
-        self.begun(&user, &row, random).await
+        let proven = self.begun(&user, &row, random).await?;
+        Ok(Proven { begun: true, ..proven })
     }
 
     /// A new session for somebody who has proven who they are.
@@ -357,13 +389,39 @@ impl Accounts {
         proof: Proof,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
+        let known = matches!(proof, Proof::DeviceKey(_));
+        let blank = self.session(device, proof, visitor);
+        self.take_room(blank.session.id, account_of(user), known, visitor)?;
         self.0.attempts.admit_session(user.id)?;
         let random = random()?;
-        let new = self.of_user(&self.session(device, proof, visitor), user.id, random);
+        let new = self.of_user(&blank, user.id, random);
         let by = By::new(Author::User(user.id), Some(visitor.from), new.session.created);
         let begun = self.run(by, write::begin_session(new)).await?;
         let proven = self.begun(user, &begun.session, random).await?;
-        Ok(Proven { displaced: !begun.ended.is_empty(), ..proven })
+        Ok(Proven { displaced: !begun.ended.is_empty(), begun: true, ..proven })
+    }
+
+    /// A place for a session, before anything of it is written.
+    fn take_room(
+        &self,
+        session: SessionId,
+        who: Who,
+        known: bool,
+        visitor: Visitor<'_>,
+    ) -> Result<(), AccountError> {
+        let organization = self.0.organization;
+        let home = self.0.store.organization(organization)?.ok_or(ReadError::NoOrganization)?;
+        let most = home.limits.sessions as usize;
+        Ok(visitor.room.take(Comer { session, who, known, organization, most })?)
+    }
+
+    /// Takes a session back that was begun and yet didn't come in: something changed in between.
+    pub async fn withdraw(&self, session: Begun) {
+        let Begun { user, session } = session;
+        let by = By::new(Author::Server, None, self.0.clock.wall());
+        if let Err(error) = self.run(by, write::end_session(user, session)).await {
+            tracing::debug!(%error, %session, "a session that didn't come in can't be ended");
+        }
     }
 
     /// A session of a device, which is nobody's yet.
@@ -421,7 +479,15 @@ fn proven(
     notice: String,
 ) -> Proven {
     let (user, name) = (Some(user.id), user.name.clone());
-    Proven { session: row.id, user, name, token, access, notice, key: None, displaced: false }
+    let (key, displaced, brief, begun) = (None, false, None, false);
+    Proven { session: row.id, user, name, token, access, notice, key, displaced, brief, begun }
+}
+
+/// Somebody with an account. Who owns an organization is found by its first role.
+fn account_of(user: &User) -> Who {
+    let owner = user.organization.role(OWNER);
+    let owns = user.grants.iter().any(|grant| grant.role == owner && grant.expires.is_none());
+    Who::Account { user: user.id, owns }
 }
 
 /// What a user calls a device, as it is kept.

@@ -19,6 +19,7 @@ mod oauth;
 mod password;
 mod registration;
 mod reseal;
+mod room;
 mod second_factor;
 mod settings;
 
@@ -29,6 +30,7 @@ pub use log_in::{Proven, Shown, Visitor};
 pub use oauth::{Allowed, Consent, Shows};
 pub use registration::Applicant;
 pub use reseal::ResealError;
+pub use room::{Comer, NoRoom, Room, Unseated, Who};
 pub use settings::{Secret, Secrets, Settings};
 
 use std::io;

@@ -68,13 +68,26 @@ impl<P: Peer> Handle<P> {
         proven: Proven,
         newcomer: Newcomer<P>,
     ) -> Result<((Attached, mpsc::Receiver<Bytes>), wire::LoggedIn), Refused> {
-        let (reply, answer) = oneshot::channel();
-        let mut logged_in = proven.logged_in();
-        self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
-        let (attached, events) = answer.await.map_err(|_| self.gone())??;
+        let (mut logged_in, begun) = (proven.logged_in(), proven.begun());
+        let arrived = self.bring_in(proven, newcomer).await;
+        if let (Err(_), Some(begun)) = (&arrived, begun) {
+            // What is refused leaves nothing behind.
+            self.shared.accounts.withdraw(begun).await;
+        }
+        let (attached, events) = arrived?;
         logged_in.ssrc = attached.ssrc.0;
         logged_in.name.clone_from(&attached.name);
         Ok(((attached, events), logged_in))
+    }
+
+    async fn bring_in(
+        &self,
+        proven: Proven,
+        newcomer: Newcomer<P>,
+    ) -> Result<(Attached, mpsc::Receiver<Bytes>), Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
+        answer.await.map_err(|_| self.gone())?
     }
 
     /// Takes a connection that ended out of the state, unless the session has another by now.

@@ -50,7 +50,7 @@ mod slow;
 mod tenants;
 mod thread;
 
-pub use crate::account::{Proven, Visitor};
+pub use crate::account::{Comer, NoRoom, Proven, Room, Unseated, Visitor, Who};
 pub use crate::id::Way;
 pub use crate::state::{Actor, Origin};
 pub use attachment::Attachment;

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use super::link::{Link, Reply};
 use super::patience::Patience;
-use super::places::{Seat, Sitter};
+use super::places::Seating;
 use super::session::Session;
 use super::shared::Shared;
 use super::{LinkPeer, exchange};
 use crate::bounds::is_unprintable;
-use crate::control::{Entered, Handle, Newcomer, Proven, Refused, Visitor, Wants};
-use crate::protocol::call::{Call, Entry};
+use crate::control::{Entered, Handle, Newcomer, Refused, Visitor, Wants};
+use crate::protocol::call::Call;
 use crate::protocol::wire::{Hello, Registration, Welcome, request, response};
-use crate::protocol::{CloseCode, ErrorCode, FEATURES, PACE, VERSIONS};
+use crate::protocol::{CloseCode, FEATURES, PACE, VERSIONS};
 
 /// Requests that one connection takes between the greeting and a log-in, whatever becomes of them.
 const TRIES: u32 = 5;
@@ -149,12 +149,15 @@ impl ExpectLogIn {
     async fn enter(&self, request: Result<request::Body, Refused>) -> Result<Welcomed, Refused> {
         let home = &self.home;
         let Call::Entry(entry) = Call::from(request?) else { return Err(Refused::Unexpected) };
-        let visitor = Visitor { from: self.from, client: &self.client, exported: self.link.exported() };
+        let room = Seating::new(&self.shared.places.seats, self.from);
+        let (from, client, exported) = (self.from, self.client.as_str(), self.link.exported());
+        let visitor = Visitor { from, client, exported, room: &room };
         let proven = match home.enter(&entry, visitor).await? {
             Entered::Answer(answer) => return Ok(Welcomed::Answer(answer)),
             Entered::Proven(proven) => *proven,
         };
-        let seat = self.seat(&entry, &proven)?;
+        // Whoever proves who they are has taken one.
+        let seat = room.seat().ok_or(Refused::Internal)?;
         let newcomer = Newcomer {
             peer: LinkPeer::new(self.link.clone(), self.shared.shard),
             address: self.from,
@@ -174,17 +177,6 @@ impl ExpectLogIn {
             (seat, self.paced),
         );
         Ok(Welcomed::Session(Box::new(session), response::Body::LoggedIn(logged_in)))
-    }
-}
-
-impl ExpectLogIn {
-    /// A seat for whoever has proven who they are. What is left in the end is kept for those who come back.
-    fn seat(&self, entry: &Entry, proven: &Proven) -> Result<Seat, Refused> {
-        let known = matches!(entry, Entry::LogInToken(_) | Entry::LogInKey(_) | Entry::LogInApiKey(_));
-        let key = proven.key.map(|(key, _)| key);
-        let sitter = Sitter { session: proven.session, from: self.from, user: proven.user, key, known };
-        let seat = self.shared.places.seats.take(sitter);
-        seat.map_err(|refused| Refused::Rejected(ErrorCode::Full, refused.to_string()))
     }
 }
 

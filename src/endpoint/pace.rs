@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::auth::AddressKey;
+use crate::auth::{AddressKey, is_near};
 use crate::voice::Bucket;
 
 /// What loopback and private networks get as a multiple of any other address: a club's network, an office and a proxy on the
@@ -18,21 +18,6 @@ const BURST: u32 = 4;
 
 /// Addresses whose rate is remembered, at most.
 const REMEMBERED: usize = 16_384;
-
-/// Whether an address is of this machine or of a network that isn't the Internet.
-fn is_near(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            // The last one is what providers, and private networks over the Internet, number their own by (RFC 6598).
-            let shared = first == 100 && second & 0xc0 == 64;
-            address.is_loopback() || address.is_private() || address.is_link_local() || shared
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
-}
 
 /// What an address gets of something of which others get `usual`.
 pub(super) fn share(usual: usize, from: IpAddr) -> usize {

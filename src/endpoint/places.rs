@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::pace::{Pace, Rates, share};
 use crate::auth::AddressKey;
-use crate::id::{ApiKeyId, SessionId, UserId};
+use crate::control::{Comer, NoRoom, Room, Who};
+use crate::id::{ApiKeyId, OrganizationId, SessionId, UserId};
 
 /// How long somebody who waits for nothing but a log-in keeps their place for certain.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,6 +24,15 @@ const ASKED: u32 = 8;
 
 /// One in so many sessions is kept for whoever comes back by a token or a key.
 const RESERVE: usize = 16;
+
+/// What an organization with a limit of its own keeps of its places for known devices and its owner: one in sixteen, and one
+/// where that is none. One that has fewer than four keeps nothing.
+fn reserve(most: usize) -> usize {
+    if most < LEAST_RESERVED { 0 } else { (most / RESERVE).max(1) }
+}
+
+/// Places of an organization from which on one is kept.
+const LEAST_RESERVED: usize = 4;
 
 /// How many connections there may be. What is said of an address holds eightfold for loopback and private networks.
 #[derive(Clone, Copy, Debug)]
@@ -195,6 +205,15 @@ pub(super) enum NoSeat {
     /// Of the whole server.
     #[error("the server has no room for another session; try again when somebody has left")]
     All,
+    /// Of the organization.
+    #[error("all {0} places of this organization are taken; try again when somebody has left")]
+    Organization(usize),
+    /// Of the organization, but for what it keeps.
+    #[error(
+        "the places of this organization are taken but for {0}, which are kept for devices that were here before and for \
+         its owner; try again when somebody has left"
+    )]
+    Reserved(usize),
     /// Of the address.
     #[error("there are {0} sessions from your address already; try again when one of them has ended")]
     Address(usize),
@@ -214,16 +233,10 @@ pub(super) enum NoSeat {
 /// Who takes a seat.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sitter {
-    /// By which session.
-    pub(super) session: SessionId,
+    /// Who comes in.
+    pub(super) comer: Comer,
     /// Where from.
     pub(super) from: IpAddr,
-    /// Whose; nobody's for a guest.
-    pub(super) user: Option<UserId>,
-    /// By which key.
-    pub(super) key: Option<ApiKeyId>,
-    /// Whether it comes back by a token or a key.
-    pub(super) known: bool,
 }
 
 /// Sessions that are connected, of all organizations.
@@ -249,6 +262,7 @@ enum Share {
     Guests(AddressKey),
     Account(UserId),
     Key(ApiKeyId),
+    Organization(OrganizationId),
 }
 
 impl Share {
@@ -259,6 +273,7 @@ impl Share {
             Self::Guests(_) => NoSeat::Guests(most),
             Self::Account(_) => NoSeat::Account(most),
             Self::Key(_) => NoSeat::Key(most),
+            Self::Organization(_) => NoSeat::Organization(most),
         }
     }
 }
@@ -278,26 +293,42 @@ impl Seats {
 
     /// A seat for a session. One that is here already, by a connection which isn't known to be lost yet, always gets one.
     pub(super) fn take(&self, sitter: Sitter) -> Result<Seat, NoSeat> {
-        let Sitter { session, from, user, key, known } = sitter;
+        let Sitter { comer: Comer { session, who, known, organization, most }, from } = sitter;
         let (bounds, address) = (&self.0.bounds, AddressKey::of(from));
         let mut asked = vec![(Share::Address(address), share(bounds.address_sessions, from))];
-        asked.push(match user {
-            Some(user) => (Share::Account(user), bounds.account_sessions),
-            None => (Share::Guests(address), share(bounds.address_guests, from)),
+        asked.extend(match who {
+            Who::Guest => Some((Share::Guests(address), share(bounds.address_guests, from))),
+            Who::New => None,
+            Who::Account { user, .. } | Who::Program { user, .. } => {
+                Some((Share::Account(user), bounds.account_sessions))
+            }
         });
-        asked.extend(key.map(|key| (Share::Key(key), bounds.key_sessions)));
+        if let Who::Program { key, .. } = who {
+            asked.push((Share::Key(key), bounds.key_sessions));
+        }
+        let home = Share::Organization(organization);
         let mut taken = self.lock();
         if !taken.sessions.contains_key(&session) {
             let kept = if known { 0 } else { bounds.sessions / RESERVE };
             if taken.sessions.len() + kept >= bounds.sessions {
                 return Err(NoSeat::All);
             }
+            // Where an organization may have as many as the server, the server's own reserve is its reserve.
+            let is_at_home = known || matches!(who, Who::Account { owns: true, .. });
+            let kept = if is_at_home || most >= bounds.sessions { 0 } else { reserve(most) };
+            let here = taken.shares.get(&home).copied().unwrap_or_default();
+            if here >= most {
+                return Err(home.refusal(most));
+            }
+            if here + kept >= most {
+                return Err(NoSeat::Reserved(kept));
+            }
             let full = asked.iter().find(|(share, most)| taken.shares.get(share).is_some_and(|n| n >= most));
             if let Some((share, most)) = full {
                 return Err(share.refusal(*most));
             }
         }
-        let shares: Vec<_> = asked.into_iter().map(|(share, _)| share).collect();
+        let shares: Vec<_> = asked.into_iter().map(|(share, _)| share).chain([home]).collect();
         *taken.sessions.entry(session).or_default() += 1;
         for share in &shares {
             *taken.shares.entry(*share).or_default() += 1;
@@ -307,6 +338,36 @@ impl Seats {
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where one log-in finds its seat, which whoever serves the session takes from here.
+#[derive(Debug)]
+pub(super) struct Seating {
+    seats: Seats,
+    from: IpAddr,
+    seat: Mutex<Option<Seat>>,
+}
+
+impl Seating {
+    pub(super) fn new(seats: &Seats, from: IpAddr) -> Self {
+        Self { seats: seats.clone(), from, seat: Mutex::default() }
+    }
+
+    /// The seat that was taken.
+    pub(super) fn seat(self) -> Option<Seat> {
+        self.seat.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room for Seating {
+    fn take(&self, comer: Comer) -> Result<(), NoRoom> {
+        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        // A try before this one in the same log-in came to nothing.
+        *seat = None;
+        let taken = self.seats.take(Sitter { comer, from: self.from });
+        *seat = Some(taken.map_err(|refused| NoRoom(refused.to_string()))?);
+        Ok(())
     }
 }
 

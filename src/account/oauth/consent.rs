@@ -106,9 +106,9 @@ impl Accounts {
         asked: &Authorization,
         from: IpAddr,
     ) -> Result<UserId, AccountError> {
-        let (user, shown) = self.shown_password(account, proof).await?;
+        let (user, shown) = self.shown_password(account, proof, from).await?;
         self.write_allowed(user.id, asked, GrantProof::LogIn(shown.clone()), from).await?;
-        self.after_password(user.id, shown, &proof.password).await;
+        self.after_password(user.id, shown, &proof.password, from).await;
         Ok(user.id)
     }
 

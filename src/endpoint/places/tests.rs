@@ -27,7 +27,21 @@ async fn is_lost(place: &Place) -> bool {
 }
 
 fn sitter(session: u64, from: IpAddr) -> Sitter {
-    Sitter { session: SessionId(session), from, user: None, key: None, known: false }
+    come(session, from, Who::Guest, 1_000)
+}
+
+/// Somebody who comes to an organization of so many places.
+fn come(session: u64, from: IpAddr, who: Who, most: usize) -> Sitter {
+    let organization = OrganizationId(most as u64);
+    Sitter { comer: Comer { session: SessionId(session), who, known: false, organization, most }, from }
+}
+
+fn account(user: u64) -> Who {
+    Who::Account { user: UserId(user), owns: false }
+}
+
+fn known(sitter: Sitter) -> Sitter {
+    Sitter { comer: Comer { known: true, ..sitter.comer }, ..sitter }
 }
 
 #[tokio::test]
@@ -90,10 +104,12 @@ fn sessions_are_bounded_by_address_account_and_key() {
     let seats = Seats::new(BOUNDS);
     let guests: Vec<_> = (0..3).map(|number| seats.take(sitter(number, public(1))).unwrap()).collect();
     assert_eq!(seats.take(sitter(9, public(1))).unwrap_err(), NoSeat::Guests(3));
-    let of = |session, user, from| Sitter { user: Some(UserId(user)), ..sitter(session, from) };
+    let of = |session, user, from| come(session, from, account(user), 1_000);
     let alice: Vec<_> = (10..12).map(|number| seats.take(of(number, 1, public(1))).unwrap()).collect();
     assert_eq!(seats.take(of(12, 1, public(2))).unwrap_err(), NoSeat::Account(2));
-    let key = |session, user| Sitter { key: Some(ApiKeyId(7)), ..of(session, user, public(3)) };
+    let key = |session, user| {
+        come(session, public(3), Who::Program { user: UserId(user), key: ApiKeyId(7) }, 1_000)
+    };
     let programs: Vec<_> = (20..22).map(|number| seats.take(key(number, number)).unwrap()).collect();
     assert_eq!(seats.take(key(22, 22)).unwrap_err(), NoSeat::Key(2));
     let household: Vec<_> =
@@ -112,11 +128,31 @@ fn guests_of_many_addresses_leave_the_reserve_to_known_devices() {
         (0..200).filter_map(|number| seats.take(sitter(number, public(number as u8))).ok()).collect();
     assert_eq!(taken.len(), 60);
     assert_eq!(seats.take(sitter(300, public(250))).unwrap_err(), NoSeat::All);
-    let back = |number: u64| Sitter {
-        known: true,
-        user: Some(UserId(number)),
-        ..sitter(number, public(number as u8))
-    };
+    let back = |number: u64| known(come(number, public(number as u8), account(number), 1_000));
     let known: Vec<_> = (201..210).filter_map(|number| seats.take(back(number)).ok()).collect();
     assert_eq!(known.len(), 4);
+}
+
+#[test]
+fn an_organization_keeps_places_for_known_devices_and_its_owner() {
+    for (most, kept) in [(1, 0), (3, 0), (4, 1), (16, 1), (32, 2)] {
+        let seats = Seats::new(BOUNDS);
+        let guest = |number: usize| come(number as u64, public(number as u8), Who::Guest, most);
+        let mut taken: Vec<_> = (0..40).filter_map(|number| seats.take(guest(number)).ok()).collect();
+        assert_eq!(taken.len(), most - kept, "{most}");
+        let refused = seats.take(guest(90)).unwrap_err();
+        assert_eq!(refused, if kept > 0 { NoSeat::Reserved(kept) } else { NoSeat::Organization(most) });
+        let owner = Who::Account { user: UserId(1), owns: true };
+        for number in 0..kept {
+            let back = known(come(100 + number as u64, public(100), account(7), most));
+            let owner = come(100 + number as u64, public(100), owner, most);
+            taken.push(seats.take(if number == 0 { owner } else { back }).unwrap());
+        }
+        let full = seats.take(known(come(200, public(200), owner, most))).unwrap_err();
+        assert_eq!(full, NoSeat::Organization(most));
+        // Another organization's places are its own.
+        seats.take(come(201, public(201), Who::Guest, 20)).unwrap();
+        drop(taken);
+        assert!(seats.lock().shares.is_empty());
+    }
 }
