@@ -86,7 +86,7 @@ enum SecondFactor {
 
 impl Account {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let session = self.server.enter().await?;
+        let session = self.server.enter_for_lasting().await?;
         match self.command {
             Command::Show => show(&session, output).await?,
             Command::Password { keep_keys, password_stdin } => {

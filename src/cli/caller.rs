@@ -52,7 +52,7 @@ impl Caller {
     pub(super) async fn of(acting: &Acting) -> anyhow::Result<Self> {
         match acting.at()? {
             Some((server, Some(key))) => Ok(Self::Program(Box::new(Program { server, key }))),
-            Some((server, None)) => Ok(Self::Person(server.enter().await?.session)),
+            Some((server, None)) => Ok(Self::Person(server.enter_for_lasting().await?.session)),
             None => Self::owner(&acting.local, acting.organization.tag.as_deref()).await,
         }
     }

@@ -36,6 +36,11 @@ impl Server {
     pub(super) async fn enter(&self) -> anyhow::Result<Session> {
         Ok(RemoteServer::find(self.address.as_deref())?.enter().await?.session)
     }
+
+    /// The same for what may make something that lasts, for which an access token isn't enough.
+    pub(super) async fn enter_for_lasting(&self) -> anyhow::Result<Session> {
+        Ok(RemoteServer::find(self.address.as_deref())?.enter_for_lasting().await?.session)
+    }
 }
 
 /// A server with what is known of it here.
@@ -102,13 +107,12 @@ impl RemoteServer {
         Ok(Entered { session, keeper })
     }
 
-    /// Gives this device a key of its own, by which it logs in from now on.
+    /// Gives this device a key of its own, by which it logs in from now on. One that it has is registered again: it may have
+    /// been logged out from elsewhere, and its key removed.
     pub(super) async fn register_device(&mut self, session: &Session) -> anyhow::Result<()> {
         let mut known = self.known().cloned().unwrap_or_default();
-        if known.device_key().is_some() {
-            return Ok(());
-        }
-        let key = DeviceSecret::random().context("the operating system gives no random bytes")?;
+        let key = known.device_key().or_else(DeviceSecret::random);
+        let key = key.context("the operating system gives no random bytes")?;
         session.register_key(&key, &device()).await?;
         known.set_device_key(Some(&key));
         Ok(self.profile.put(&self.address.home(), known)?)
@@ -132,6 +136,16 @@ impl RemoteServer {
 
     /// Comes in by the kept token, as every command but `login` does.
     pub(super) async fn enter(&self) -> anyhow::Result<Entered> {
+        self.enter_by(false).await
+    }
+
+    /// Comes in for what may make something that lasts: by the device's key or the long token.
+    pub(super) async fn enter_for_lasting(&self) -> anyhow::Result<Entered> {
+        self.enter_by(true).await
+    }
+
+    /// Comes in by what is kept; with an access token only where nothing lasting is to be made.
+    async fn enter_by(&self, lasting: bool) -> anyhow::Result<Entered> {
         let server = self.address.home();
         if let Some(key) = api_key() {
             return self.enter_by_key(&key).await;
@@ -151,8 +165,16 @@ impl RemoteServer {
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
         let store = Arc::new(ProfileCredentials::new(directory(), server.clone()));
-        let credentials = store.credentials().context("the log-in is gone from the profile")?;
-        let session = match (connected.log_in(credentials).await, known.device_key()) {
+        let credentials = if lasting { known.lasting_credentials() } else { store.credentials() };
+        let credentials = credentials.context("the log-in is gone from the profile")?;
+        let mut outcome = connected.log_in(credentials).await;
+        if let (Err(error), Some(brief)) = (&outcome, store.credentials().filter(|_| lasting))
+            && error.code() == Some(ErrorCode::ReadOnly)
+        {
+            // A server that writes nothing still answers what it is asked.
+            outcome = self.connect(None).await?.log_in(brief).await;
+        }
+        let session = match (outcome, known.device_key()) {
             // The session is gone, and the device still has its key.
             (Err(error), Some(key)) if error.code() == Some(ErrorCode::TokenInvalid) => {
                 self.connect(None).await?.log_in(Credentials::key(known.user_number, &key)).await

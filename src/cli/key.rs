@@ -53,7 +53,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
 
 impl Key {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
-        let session = self.server.enter().await?;
+        let session = self.server.enter_for_lasting().await?;
         match self.command {
             Command::Create { name, allow, life } => {
                 let made = session.create_api_key(&name, allow, life.map(|span| span.0)).await?;

@@ -46,7 +46,11 @@ impl Keeper {
         match ended {
             Ended::ByServer(code) => matches!(
                 code,
-                CloseCode::ShuttingDown | CloseCode::TooSlow | CloseCode::Internal | CloseCode::Full
+                CloseCode::ShuttingDown
+                    | CloseCode::TooSlow
+                    | CloseCode::Internal
+                    | CloseCode::Full
+                    | CloseCode::Expired
             ),
             Ended::ByUs => false,
             Ended::Lost(_) => true,
@@ -148,7 +152,10 @@ mod tests {
         for code in [CloseCode::Kicked, CloseCode::LoggedOut, CloseCode::Replaced, CloseCode::Disabled] {
             assert!(!Keeper::returns_after(&Ended::ByServer(code)), "{code:?}");
         }
-        assert!(Keeper::returns_after(&Ended::ByServer(CloseCode::ShuttingDown)));
+        // There may be something that lasts longer than what it came by.
+        for code in [CloseCode::ShuttingDown, CloseCode::Expired] {
+            assert!(Keeper::returns_after(&Ended::ByServer(code)), "{code:?}");
+        }
         assert!(Keeper::returns_after(&Ended::Lost("gone".to_owned())));
     }
 }

@@ -85,6 +85,11 @@ impl Known {
         if let Some(token) = access {
             return Some(Credentials::token(&token));
         }
+        self.lasting_credentials()
+    }
+
+    /// What to come back with for something that outlasts an access token: the device's key, the long token.
+    pub fn lasting_credentials(&self) -> Option<Credentials> {
         match self.device_key() {
             Some(key) => Some(Credentials::key(self.user_number, &key)),
             None => from_hex(&self.token).map(|token| Credentials::token(&token)),

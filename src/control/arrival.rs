@@ -35,22 +35,16 @@ impl<P: Peer> Control<P> {
         pending: &mut Pending,
     ) {
         let Newcomer { peer, address, kind, client, wants } = newcomer;
+        let brief = proven.brief;
         let member = self.member(proven, kind, client, address);
-        let key = member.as_ref().ok().and_then(|member| member.key);
-        let until = key.map(|key| self.end_of_key(key)).transpose();
-        let (member, until) = match until {
-            Ok(until) => (member, until.flatten()),
-            Err(refused) => (Err(refused), None),
-        };
-        let change = member.and_then(|member| Ok(self.state.decide_arrival(member)?));
-        let Change::Arrive(member) = (match change {
-            Ok(change) => change,
+        let change = member.and_then(|(member, until)| Ok((self.state.decide_arrival(member)?, until)));
+        let (member, until) = match change {
+            Ok((Change::Arrive(member), until)) => (member, until),
+            Ok(_) => return,
             Err(refused) => {
                 let _ = reply.send(Err(refused));
                 return;
             }
-        }) else {
-            return;
         };
         let (session, ssrc, name) = (member.session, member.ssrc, member.name.clone());
         self.last_attachment += 1;
@@ -60,6 +54,8 @@ impl<P: Peer> Control<P> {
         let (attachment, parting) = (self.last_attachment, Arc::default());
         let mut connection =
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
+        // What is left of the hour goes by the monotonic clock, so that setting the other one neither cuts nor stretches it.
+        connection.brief = brief.map(|end| arrived.saturating_add(end.since(self.shared.clock.wall())));
         (connection.until, connection.wants) = (until, wants);
         let attached = Attached { session, name, attachment, ssrc, activity, arrived, parting };
         if let Some(replaced) = self.connections.insert(session, connection) {
@@ -77,7 +73,7 @@ impl<P: Peer> Control<P> {
         }));
     }
 
-    /// The member that a proven session becomes. What it proved is looked at again here: it may have
+    /// The member that a proven session becomes, and until when. What it proved is looked at again here: it may have
     /// been ended while its arrival was queued.
     fn member(
         &self,
@@ -85,7 +81,7 @@ impl<P: Peer> Control<P> {
         kind: wire::MemberKind,
         client: String,
         address: IpAddr,
-    ) -> Result<Member, Refused> {
+    ) -> Result<(Member, Option<Timestamp>), Refused> {
         let (store, now) = (&self.shared.store, self.shared.clock.wall());
         let mut member = Member::new(proven.session, proven.user, proven.name, self.new_ssrc()?);
         member.client = client;
@@ -97,17 +93,22 @@ impl<P: Peer> Control<P> {
             member.roles = vec![Held { role: self.state.guest_role(), until: None }];
             member.kind = wire::MemberKind::Guest;
             (member.muted, member.deafened) = self.restrained.of(address);
-            return Ok(member);
+            return Ok((member, None));
         };
-        if proven.key.is_none() {
-            store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
-        }
+        let until = match member.key {
+            Some(key) => self.end_of_key(key)?,
+            None => {
+                let row = store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
+                Some(row.expires)
+            }
+        };
+        member.brief = proven.brief.is_some();
         let user = store.user(id)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)?;
         member.roles = load::held(&user, now);
         member.second_factor = load::has_second_factor(store, id)?;
         member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
         (member.muted, member.deafened) = load::restraint(store, user.organization, id)?;
-        Ok(member)
+        Ok((member, until))
     }
 
     /// When an API key ends, which may have been revoked while whoever comes by it waited.

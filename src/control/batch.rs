@@ -3,13 +3,12 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::command::{Command, Followed};
+use super::command::Command;
 use super::given::NewPassword;
 use super::live::Control;
 use super::load;
 use super::pending::Pending;
 use super::refused::Refused;
-use crate::account::Changed;
 use crate::feed::Doer;
 use crate::protocol::CloseCode;
 use crate::state::{Change, Event, State};
@@ -29,7 +28,7 @@ impl<P: Peer> Control<P> {
         let mut pending =
             Pending { events: self.state.advance(self.shared.clock.now()), ..Pending::default() };
         let mut before: Option<State> = None;
-        let (mut last, mut followers, mut ended) = (None, Vec::new(), Vec::new());
+        let (mut last, mut followers, mut logins_end) = (None, Vec::new(), false);
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -56,7 +55,7 @@ impl<P: Peer> Control<P> {
                         );
                     }
                     self.recorder.forget_broken();
-                    ended = self.with_ended_keys();
+                    logins_end = true;
                 }
                 Command::Follow { what, reply } => followers.push((what, reply)),
                 Command::Stop { reply } => last = Some(Last::Stop { reply }),
@@ -67,10 +66,8 @@ impl<P: Peer> Control<P> {
             Some(before) => self.commit(pending, before),
             None => self.publish_pending(pending),
         }
-        for user in ended {
-            if let Err(error) = self.follow(Followed::Account(Changed::User(user))) {
-                tracing::debug!(%error, "a key's end waits until the store can be read");
-            }
+        if logins_end {
+            self.end_logins();
         }
         self.set_due();
         // What is read has the whole batch in it.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
@@ -48,8 +49,10 @@ pub(super) struct Connection<P> {
     pub(super) address: IpAddr,
     pub(super) attachment: u64,
     pub(super) activity: Arc<Activity>,
-    /// When the API key ends that it came by.
+    /// When the log-in ends that it came by: the session's row, or the API key.
     pub(super) until: Option<Timestamp>,
+    /// When the access token ends that it came by, in monotonic time.
+    pub(super) brief: Option<Duration>,
     pub(super) wants: Wants,
     parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
@@ -66,7 +69,8 @@ impl<P: Peer> Connection<P> {
         events: mpsc::Sender<Bytes>,
     ) -> Self {
         let wants = Wants::default();
-        Self { peer, address, attachment, activity, until: None, wants, parting, events, next: 0 }
+        let (until, brief) = (None, None);
+        Self { peer, address, attachment, activity, until, brief, wants, parting, events, next: 0 }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.

@@ -1,14 +1,16 @@
-//! What time brings to those who are connected: grants and API keys end, temporary channels go, the idle go to their
+//! What time brings to those who are connected: grants, log-ins and API keys end, temporary channels go, the idle go to their
 //! channel, recordings begin. The control thread says when there is something to do next; a task waits for that.
 
 use std::time::Duration;
 
 use super::alarm::Alarm;
-use super::command::Command;
+use super::command::{Command, Followed};
 use super::handle::Handle;
 use super::live::Control;
-use crate::id::{SessionId, UserId};
+use crate::account::Changed;
+use crate::id::{SessionId, Timestamp, UserId};
 use crate::permission::Permissions;
+use crate::protocol::CloseCode;
 use crate::state::{Change, Member};
 use crate::voice::Peer;
 
@@ -66,18 +68,53 @@ impl<P: Peer> Control<P> {
         let now = self.shared.clock.monotonic();
         let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
         let (wall, goes) = if self.shared.store.is_open() { self.state.next_due() } else { (None, None) };
-        let keys = self.connections.values().filter_map(|connection| connection.until).min();
-        let wall = wall.into_iter().chain(keys.filter(|_| self.shared.store.is_open())).min();
-        let monotonic = [idle, goes, self.recorder.next(&self.state, now)].into_iter().flatten().min();
+        let ends = self.connections.values().filter_map(|connection| connection.until).min();
+        let wall = wall.into_iter().chain(ends.filter(|_| self.shared.store.is_open())).min();
+        let brief = self.connections.values().filter_map(|connection| connection.brief).min();
+        let monotonic = [idle, goes, brief, self.recorder.next(&self.state, now)].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
         self.shared.alarm.send_replace(Alarm { wall, monotonic });
     }
 
-    /// The accounts of connected programs whose keys have ended.
-    pub(super) fn with_ended_keys(&self) -> Vec<UserId> {
-        let now = self.shared.clock.wall();
-        let ended = self.connections.iter().filter(|(_, one)| one.until.is_some_and(|until| until <= now));
-        let mut users: Vec<_> = ended.filter_map(|(session, _)| self.state.member(*session)?.user).collect();
+    /// Sends those away whose log-in is over: the session's row, the API key or the access token by which they came.
+    pub(super) fn end_logins(&mut self) {
+        let now = self.shared.clock.now();
+        let over: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, one)| one.brief.is_some_and(|end| end <= now.monotonic))
+            .map(|(session, _)| (*session, Err(CloseCode::Expired.into())))
+            .collect();
+        if !over.is_empty() {
+            self.stand(over);
+        }
+        for user in self.with_ended_rows(now.wall) {
+            if let Err(error) = self.follow(Followed::Account(Changed::User(user))) {
+                tracing::debug!(%error, "the end of a log-in waits until the store can be read");
+            }
+        }
+    }
+
+    /// The accounts of those who are connected by rows that have ended. One that was extended since is looked at again
+    /// when that is over.
+    fn with_ended_rows(&mut self, now: Timestamp) -> Vec<UserId> {
+        let mut users = Vec::new();
+        for (session, connection) in &mut self.connections {
+            if connection.until.is_none_or(|until| now < until) {
+                continue;
+            }
+            let Some(member) = self.state.member(*session) else { continue };
+            let Some(user) = member.user else { continue };
+            let row = match member.key {
+                Some(_) => Ok(None),
+                None => self.shared.store.session(user, *session, now),
+            };
+            match row {
+                Ok(Some(row)) => connection.until = Some(row.expires),
+                Ok(None) => users.push(user),
+                Err(error) => tracing::debug!(%error, "the end of a log-in waits until the store can be read"),
+            }
+        }
         users.sort_unstable();
         users.dedup();
         users

@@ -85,6 +85,7 @@ impl<P> Shared<P> {
             }
             Way::Session(session) => {
                 store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+                member.brief = true;
             }
             Way::Program { client, family } => {
                 store

@@ -145,14 +145,21 @@ impl<P: Peer> Control<P> {
         let user = match store.user(user)? {
             Some(user) if user.disabled => return Ok(Err(CloseCode::Disabled.into())),
             Some(user) if is_let_in => user,
+            _ if self.is_over(member, now) => return Ok(Err(CloseCode::Expired.into())),
             _ => return Ok(Err(CloseCode::LoggedOut.into())),
         };
         let second_factor = load::has_second_factor(store, user.id)?;
         Ok(Ok(Standing { roles: load::held(&user, now), second_factor, name: user.name }))
     }
 
+    /// Whether the time of a member's log-in is over.
+    fn is_over(&self, member: &Member, now: Timestamp) -> bool {
+        let until = self.connections.get(&member.session).and_then(|connection| connection.until);
+        until.is_some_and(|until| until <= now)
+    }
+
     /// Members stand so from now on, or are sent away with such words.
-    fn stand(&mut self, found: Vec<(SessionId, Result<Standing, Farewell>)>) {
+    pub(super) fn stand(&mut self, found: Vec<(SessionId, Result<Standing, Farewell>)>) {
         let mut farewells = HashMap::new();
         let standing = found.into_iter().map(|(session, found)| {
             let standing = found.map_err(|farewell| farewells.insert(session, farewell)).ok();

@@ -90,6 +90,7 @@ codes! {
         TargetInvalid = 40, "target-invalid", "the voice target can't be registered";
         QuotaReached = 41, "quota-reached", "the recordings take all the room they may; remove some";
         NoSuchOrganization = 42, "no-such-organization", "there is no such organization on this server";
+        LogInAnew = 43, "log-in-anew", "this log-in is by an access token, which makes nothing that outlasts it; log in by password, device or long token";
         Changed = 44, "changed", "somebody else has changed this meanwhile; read it and try again";
     }
 }
@@ -116,6 +117,7 @@ codes! {
         TriesUsedUp = 15, "tries-used-up", "the client used up the requests that a connection takes before a log-in";
         Banned = 16, "banned", "this account, address or device is kept out of this server";
         EventsStopped = 17, "events-stopped", "the client stopped the stream of events, without which no session goes on";
+        Expired = 18, "expired", "the time of the log-in is over; log in again";
     }
 }
 

@@ -8,6 +8,19 @@ use crate::permission::{Permissions, effective};
 use crate::protocol::call::On;
 use crate::protocol::operation::{Operation, Who};
 
+/// Operations that make a way in which lasts, or take one from its owner: keys, invites, accounts, their passwords, and what
+/// is asked for beside a password. Whoever has an access token for an hour has none of these for longer. What asks for the
+/// password itself, such as another one, is proven by that.
+const LASTING: [&str; 7] = [
+    "register_key",
+    "create_api_key",
+    "set_up_second_factor",
+    "confirm_second_factor",
+    "create_invite",
+    "create_user",
+    "set_user_password",
+];
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
@@ -147,6 +160,9 @@ impl State {
         if operation.connected {
             asker.connected()?;
         }
+        if asker.member.is_some_and(|member| member.brief) && LASTING.contains(&operation.name) {
+            return Err(Denied::Brief);
+        }
         if operation.needs.is_empty() || operation.conditional {
             return Ok(());
         }
@@ -175,5 +191,16 @@ impl State {
             Some(channel) => self.permissions(member, channel),
             None => member.ceiling.intersection(effective(member.class.holder(), &[])),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::operation::named;
+
+    #[test]
+    fn what_makes_something_lasting_is_an_operation_that_writes() {
+        assert!(LASTING.iter().all(|name| named(name).is_some_and(|operation| operation.writes)));
     }
 }

@@ -394,6 +394,12 @@ pub enum Denied {
     /// A program asks what is for its owner.
     #[error("an API key may not do this; log in as its owner")]
     NotByKey,
+    /// Whoever came by an access token asks for what outlasts it.
+    #[error(
+        "you are here by an access token, which makes nothing that outlasts it; log in by password, device or long token, \
+         and ask again"
+    )]
+    Brief,
     /// There is no such channel, or the asker may not see it.
     #[error("there is no such channel; list the channels to see which there are")]
     NoSuchChannel,
@@ -472,6 +478,7 @@ impl Denied {
             | Self::OwnAccount
             | Self::NoAccount
             | Self::NotByKey => ErrorCode::Forbidden,
+            Self::Brief => ErrorCode::LogInAnew,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::NoSuchSession => ErrorCode::NoSuchSession,
             Self::NoSuchUser => ErrorCode::NoSuchUser,

@@ -93,6 +93,8 @@ pub struct Member {
     pub second_factor: bool,
     /// The API key that it came by.
     pub key: Option<ApiKeyId>,
+    /// It came by an access token, so it makes nothing that outlasts that.
+    pub brief: bool,
     /// What it may do at most, whatever its account may: everything, but for programs.
     pub ceiling: Permissions,
     /// Those who may do the same. [`super::State::apply`] sees to it.
@@ -127,6 +129,7 @@ impl Member {
             roles: Vec::new(),
             second_factor: false,
             key: None,
+            brief: false,
             ceiling: Permissions::ALL,
             class: Arc::default(),
         }

@@ -441,6 +441,21 @@ fn a_full_channel_and_one_with_a_password_are_entered_by_who_may() {
     assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
 }
 
+#[test]
+fn whoever_is_in_a_channel_that_gets_a_password_stays_and_needs_it_once_they_left() {
+    let mut state = state();
+    let join = request::Body::Join(wire::Join { channel: 4, ..Default::default() });
+    make(&mut state, 2, join.clone());
+    let locked = wire::EditChannel { channel: 4, password: Some("secret".to_owned()), ..Default::default() };
+    make(&mut state, 1, request::Body::EditChannel(locked));
+    let member = state.member(SessionId(2)).unwrap();
+    assert_eq!(member.channel, Some(ChannelId(4)));
+    assert!(state.speaks(member), "they go on talking");
+    assert!(ask(&state, 2, &join).is_ok(), "whoever is there is let in");
+    make(&mut state, 2, request::Body::Leave(wire::Leave {}));
+    assert_eq!(ask(&state, 2, &join), Err(Denied::ChannelPassword));
+}
+
 pub(super) fn follow(view: &mut wire::Snapshot, event: wire::event::Body) {
     use wire::event::Body;
     match event {

@@ -380,7 +380,7 @@ async fn a_program_may_what_its_key_allows_and_its_owner_may() {
     let short = alice.create_api_key("short", speaks, Some(Duration::from_millis(300))).await.unwrap();
     let brief = with(&server, Credentials::api_key(&short.key)).await.unwrap();
     clock.advance(Duration::from_millis(300));
-    assert_eq!(brief.closed().await, Ended::ByServer(CloseCode::LoggedOut), "the key's end is its own");
+    assert_eq!(brief.closed().await, Ended::ByServer(CloseCode::Expired), "the key's end is its own");
     assert_eq!(code(with(&server, Credentials::api_key(&short.key)).await), ErrorCode::LogInFailed);
     // A role that its owner loses is lost to it, too.
     let lasting = alice.create_api_key("lasting", speaks, None).await.unwrap();

@@ -20,6 +20,7 @@ mod feed;
 mod independent;
 mod link;
 mod log;
+mod logins;
 mod newcomer;
 mod oauth;
 mod operating;

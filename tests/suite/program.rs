@@ -8,7 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::support::{PASSWORD, TestServer, channel_id, code, parlour};
 use parlour::client::{Address, Credentials, Ended, RequestError, Session, Trust, connect};
-use parlour::control::{Entered, Visitor};
+use parlour::control::{Entered, Unseated, Visitor};
 use parlour::id::Timestamp;
 use parlour::permission::Permissions;
 use parlour::protocol::call::Entry;
@@ -242,7 +242,7 @@ async fn a_command_asks_by_the_key_in_its_environment() {
 async fn an_access_token_asks_for_the_person_who_logged_in() {
     let (server, clock) = TestServer::turned(&[]).await;
     let (handle, from) = (server.server.handle(), "127.0.0.1".parse().unwrap());
-    let visitor = Visitor { from, client: "test/1", exported: None };
+    let visitor = Visitor { from, client: "test/1", exported: None, room: &Unseated };
     let log_in =
         wire::LogInPassword { name: "alice".to_owned(), password: PASSWORD.to_owned(), ..Default::default() };
     let log_in = Entry::LogInPassword(log_in);
@@ -266,6 +266,8 @@ async fn an_access_token_asks_for_the_person_who_logged_in() {
     // It does no more than its owner may, nothing that is about a connection, and it isn't the token that is exchanged.
     let forbidden = ask(&token.access_token, users()).await.unwrap_err();
     assert_eq!(forbidden, ErrorCode::Forbidden);
+    let key = request::Body::CreateApiKey(wire::CreateApiKey::default());
+    assert_eq!(ask(&token.access_token, key).await.unwrap_err(), ErrorCode::LogInAnew, "that would outlast it");
     let leave = request::Body::Leave(wire::Leave {});
     assert_eq!(ask(&token.access_token, leave).await.unwrap_err(), ErrorCode::Unexpected);
     assert_eq!(ask(&token.token, account()).await.unwrap_err(), ErrorCode::TokenInvalid);

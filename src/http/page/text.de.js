@@ -129,6 +129,7 @@ export const text = {
   errorLogInFailed: 'Der Name oder das Passwort ist falsch, oder das Konto ist gesperrt.',
   errorTooManyAttempts: 'Zu viele vergebliche Anmeldungen.',
   errorGuestsRefused: 'Dieser Server lässt keine Gäste herein. Bitte den, der ihn betreibt, um ein Konto.',
+  errorLogInAnew: 'Du bist mit etwas zurückgekommen, das nur eine Stunde gilt. Melde dich ab und mit dem Passwort wieder an, dann versuch es noch einmal.',
   errorNoSuchOrganization: 'Unter dieser Adresse gibt es keine Organisation. Sieh nach, ob sie richtig geschrieben ist, oder frag, von wem du sie hast.',
   errorClaimInvalid: 'Der Code ist falsch, benutzt oder abgelaufen. `parlour admin claim-code` auf dem Server macht einen neuen.',
   errorBusy: 'Der Server ist beschäftigt. Versuche es gleich noch einmal.',

@@ -129,6 +129,7 @@ export const text = {
   errorLogInFailed: 'The name or the password is wrong, or the account is disabled.',
   errorTooManyAttempts: 'Too many failed log-ins.',
   errorGuestsRefused: 'This server lets no guests in. Ask whoever runs it for an account.',
+  errorLogInAnew: 'You came back by what lasts only an hour. Log out and in again with your password, then try once more.',
   errorNoSuchOrganization: 'There is no organization at this address. Check how it is spelled, or ask whoever gave it to you.',
   errorClaimInvalid: 'The claim code is wrong, used or expired. `parlour admin claim-code` on the server makes a new one.',
   errorBusy: 'The server is busy. Try again in a moment.',
