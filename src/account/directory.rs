@@ -1,16 +1,21 @@
 //! Other people's accounts: listed, shown, changed, logged out, deleted, by those who look after them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::email::is_address;
 use super::hashing::Asker;
 use super::password::told;
-use super::{AccountError, Accounts, Changed};
+use super::{AccountError, Accounts, Changed, random};
+use crate::auth::OneTimeCode;
 use crate::id::{SessionId, UserId};
 use crate::name::{check_user_name, folded};
 use crate::protocol::wire;
 use crate::store::write::{self, PutNoteError, UserEdit};
 use crate::store::{By, Note, Seen, User};
+
+/// How long a code is good that whoever looks after accounts hands over, as one that is sent by e-mail.
+const CODE_LIFE: Duration = Duration::from_secs(30 * 60);
 
 /// Accounts that are read at once.
 const CHUNK: usize = 1_000;
@@ -101,12 +106,32 @@ impl Accounts {
         by: By,
     ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         let account = self.user(user)?.ok_or(AccountError::NoSuchUser)?;
+        if set.by_code {
+            return self.make_reset_code(user, set, by).await;
+        }
         let email = account.email.unwrap_or_default();
         let asker = Asker::of(by);
         self.check_new_password(asker, &set.password, &[&account.name, &email]).await?;
         let password = self.hash(asker, &set.password).await?;
         let set = self.run(by, write::set_password(user, Some(password), set.keep_keys)).await?;
         Ok((told(&set.ended), Changed::User(user)))
+    }
+
+    /// A code by which somebody chooses another password themselves.
+    async fn make_reset_code(
+        &self,
+        user: UserId,
+        set: &wire::SetUserPassword,
+        by: By,
+    ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
+        if !set.password.is_empty() {
+            return Err(AccountError::PasswordOrCode);
+        }
+        let (code, expires) = (OneTimeCode::from_random(random()?), by.at.plus(CODE_LIFE));
+        self.run(by, write::make_reset_code(user, code.hash(), expires)).await?;
+        let code_expires_ms = expires.0;
+        let told = wire::PasswordChanged { code: code.to_string(), code_expires_ms, ..Default::default() };
+        Ok((told, Changed::User(user)))
     }
 
     /// This is kept of somebody from now on; nothing, where the text is empty.

@@ -58,6 +58,9 @@ pub enum AccountError {
     /// A code from an e-mail opens nothing.
     #[error("the code is wrong, used or older than 30 minutes; ask for another e-mail")]
     CodeInvalid,
+    /// Both a password and a code are asked for.
+    #[error("give somebody a password or a code, not both: with a code they choose the password themselves")]
+    PasswordOrCode,
     /// It isn't an e-mail address.
     #[error("this is no e-mail address; write it as name@example.org")]
     EmailInvalid,
@@ -225,6 +228,7 @@ impl AccountError {
             Self::Ban(BanError::OwnerInside) => ErrorCode::Outranked,
             Self::PublicKeyInvalid
             | Self::FingerprintInvalid
+            | Self::PasswordOrCode
             | Self::NetworkInvalid
             | Self::NetworkTooWide
             | Self::NoSubject

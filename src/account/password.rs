@@ -164,5 +164,6 @@ pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
         api_keys: count(ended.api_keys.len()),
         invites: count(ended.invites.len()),
         programs: count(ended.programs.len()),
+        ..wire::PasswordChanged::default()
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Settings {
 enum Command {
     /// Show them.
     Show,
+    /// Show how many accounts and channels there are, and how many there may be.
+    Usage,
     /// Change what is given.
     Edit {
         /// A text for everybody who comes; an empty one is none.
@@ -51,6 +53,11 @@ enum Command {
 impl Settings {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let session = self.server.enter().await?;
+        if matches!(self.command, Command::Usage) {
+            show_usage(&session.usage().await?, output);
+            session.close().await;
+            return Ok(());
+        }
         let view = session.view();
         if let Command::Edit { welcome, default_channel, afk_channel, afk_after, guests, registration } =
             self.command
@@ -103,6 +110,18 @@ fn channel(view: &View, path: &str) -> anyhow::Result<Option<ChannelId>> {
         "." | "-" | "" => None,
         path => Some(ChannelId(view.find(path)?.id)),
     })
+}
+
+fn show_usage(usage: &wire::Usage, output: Output) {
+    let wire::Usage { users, max_users, channels, max_channels, sessions_per_user, audit_days } = *usage;
+    output.line(format!("  accounts    {users} of {max_users}"));
+    output.line(format!("  channels    {channels} of {max_channels}"));
+    output.line(format!("  log-ins     {sessions_per_user} of one account are kept"));
+    output.line(format!("  audit trail {audit_days} days"));
+    output.object(&json!({
+        "users": users, "max_users": max_users, "channels": channels, "max_channels": max_channels,
+        "sessions_per_user": sessions_per_user, "audit_days": audit_days,
+    }));
 }
 
 fn show(organization: &Organization, view: &View, output: Output) {

@@ -76,6 +76,11 @@ enum Command {
         #[arg(long, requires = "password_stdin")]
         keep_keys: bool,
     },
+    /// Make a code by which a user chooses another password with `parlour reset`, or in the page; good for 30 minutes, once.
+    ResetCode {
+        /// The user's name.
+        name: String,
+    },
     /// Delete an account with all that is its own; the audit trail stays.
     Delete {
         /// The user's name.
@@ -162,6 +167,22 @@ impl Command {
                 let answer = shown(caller, &now, "changed").await;
                 Ok(Answer { text: format!("{} {ended}", answer.text).trim_end().to_owned(), ..answer })
             }
+            Self::ResetCode { name } => {
+                let set =
+                    wire::SetUserPassword { name: name.clone(), by_code: true, ..Default::default() };
+                let response::Body::PasswordChanged(made) =
+                    caller.ask(request::Body::SetUserPassword(set)).await?
+                else {
+                    return Err(RequestError::Misfit.into());
+                };
+                let (code, until) = (made.code, Timestamp(made.code_expires_ms));
+                let text = format!(
+                    "{code}\nGive it to {name}: `parlour reset` asks for it, and so does the page at /r/{code}. It is good until {}, \
+                     once, and then everything else that {name} is logged in by ends.",
+                    local(until)
+                );
+                Ok(Answer { text, rows: vec![json!({ "name": name, "code": code, "expires": until })] })
+            }
             Self::Delete { name } => {
                 caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;
                 Ok(Answer { text: format!("{name} is deleted with all that was theirs."), rows: Vec::new() })
@@ -207,7 +228,7 @@ fn ask_password(name: &str, from_stdin: bool) -> anyhow::Result<String> {
 /// Gives somebody the password that stands in standard input, and says what ended with the one before.
 async fn set_password(caller: &Caller, name: &str, keep_keys: bool) -> anyhow::Result<String> {
     let password = ask_password(name, true)?;
-    let set = wire::SetUserPassword { name: name.to_owned(), password, keep_keys };
+    let set = wire::SetUserPassword { name: name.to_owned(), password, keep_keys, by_code: false };
     match caller.ask(request::Body::SetUserPassword(set)).await? {
         response::Body::PasswordChanged(ended) => Ok(ended_with(&ended)),
         _ => Err(RequestError::Misfit.into()),

@@ -26,6 +26,7 @@ mod channel;
 mod connect;
 mod credential_store;
 mod device;
+mod directory;
 mod element;
 mod error;
 mod keeper;

@@ -420,6 +420,13 @@ fn the_commands_log_in_by_key_list_devices_and_set_a_second_factor_up() {
     let changed =
         run("two", &["account", "password", "--password-stdin"], "parlour-demo\nanother long 1 here\n");
     assert_eq!(changed[0]["changed"], true, "{changed:?}");
+    // The machine's owner hands a code over, and by that she chooses the next one.
+    let data = home.path().join("data");
+    let made = run("one", &["user", "reset-code", "alice", "--data-dir", data.to_str().unwrap()], "");
+    let (code, server) = (made[0]["code"].as_str().unwrap(), format!("parlour://{}", process.address));
+    let reset = ["reset", code, "--server", &server, "--password-stdin"];
+    let reset = run("two", &reset, "yet another long 1 here\n");
+    assert_eq!(reset[0]["sessions"], 1, "{reset:?}");
 }
 
 #[tokio::test]

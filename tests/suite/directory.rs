@@ -1,19 +1,18 @@
 //! Other people's accounts, looked after by requests: what may be done to whom, and what comes of it.
 
+use std::time::Duration;
+
 use crate::support::{PASSWORD, TestServer, code, eventually, log_in};
-use parlour::client::{RequestError, Session};
+use parlour::client::{Ended, RequestError, Session, Trust, connect};
+use parlour::id::UserId;
 use parlour::permission::Permissions;
-use parlour::protocol::ErrorCode;
+use parlour::protocol::{CloseCode, ErrorCode};
 use parlour::protocol::wire::{self, request, response};
 
 const ANOTHER: &str = "nine quiet green lamps";
 
 async fn users(session: &Session, prefix: &str, after: u64, limit: u32) -> Vec<wire::User> {
-    let list = wire::ListUsers { prefix: prefix.to_owned(), after, limit };
-    match session.request(request::Body::ListUsers(list)).await.unwrap() {
-        response::Body::Users(users) => users.users,
-        other => panic!("{other:?}"),
-    }
+    session.users(prefix, (after > 0).then_some(UserId(after)), limit).await.unwrap()
 }
 
 fn names(users: &[wire::User]) -> Vec<&str> {
@@ -21,19 +20,11 @@ fn names(users: &[wire::User]) -> Vec<&str> {
 }
 
 async fn show(session: &Session, name: &str) -> Result<wire::User, RequestError> {
-    let show = wire::ShowUser { name: name.to_owned() };
-    match session.request(request::Body::ShowUser(show)).await? {
-        response::Body::User(user) => Ok(user),
-        other => panic!("{other:?}"),
-    }
+    session.user(name).await
 }
 
 async fn end_all(session: &Session, name: &str) -> Result<u32, RequestError> {
-    let end = wire::EndUserSession { name: name.to_owned(), session: 0 };
-    match session.request(request::Body::EndUserSession(end)).await? {
-        response::Body::SessionsEnded(ended) => Ok(ended.count),
-        other => panic!("{other:?}"),
-    }
+    session.end_sessions_of(name, None).await
 }
 
 fn edit(name: &str, rename: &str) -> request::Body {
@@ -47,7 +38,7 @@ fn delete(name: &str) -> request::Body {
 
 fn password(name: &str, password: &str) -> request::Body {
     let (name, password) = (name.to_owned(), password.to_owned());
-    request::Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
+    request::Body::SetUserPassword(wire::SetUserPassword { name, password, ..Default::default() })
 }
 
 #[tokio::test]
@@ -113,8 +104,7 @@ async fn accounts_are_looked_after_by_those_of_a_higher_rank() {
     let response::Body::AuditTrail(trail) = root.request(read("delete")).await.unwrap() else { panic!() };
     let gone: Vec<_> = trail.entries.iter().map(|entry| (entry.by.as_str(), entry.subject_id)).collect();
     assert_eq!(gone, [("alice", shown.user)]);
-    let usage = root.request(request::Body::GetUsage(wire::GetUsage {})).await.unwrap();
-    let response::Body::Usage(usage) = usage else { panic!() };
+    let usage = root.usage().await.unwrap();
     assert_eq!((usage.users, usage.max_users), (3, 100_000));
 }
 
@@ -147,4 +137,54 @@ async fn a_note_is_for_those_who_look_after_accounts_and_never_for_whom_it_is_ab
     assert!(trail.entries.iter().all(|entry| !entry.after.contains("shouts")), "{trail:?}");
     alice.set_note("bob", "").await.unwrap();
     assert_eq!(show(&alice, "bob").await.unwrap().note, "");
+}
+
+#[tokio::test]
+async fn who_looks_after_accounts_makes_a_code_by_which_somebody_chooses_a_password() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (root, alice, bob) =
+        (server.log_in("root").await, server.log_in("alice").await, server.log_in("bob").await);
+    let helper = root.create_role("Helper", 20, 0, Permissions::MANAGE_USERS).await.unwrap();
+    root.grant_role("alice", helper, None).await.unwrap();
+    assert_eq!(code(bob.make_reset_code("alice").await), ErrorCode::Forbidden);
+    assert_eq!(code(alice.make_reset_code("root").await), ErrorCode::Outranked);
+    assert_eq!(code(alice.make_reset_code("alice").await), ErrorCode::Unexpected);
+    let both = wire::SetUserPassword {
+        name: "bob".to_owned(),
+        password: ANOTHER.to_owned(),
+        by_code: true,
+        ..Default::default()
+    };
+    let both = alice.request(request::Body::SetUserPassword(both)).await;
+    assert_eq!(code(both), ErrorCode::Malformed);
+
+    let reset = async |code: &str| {
+        let connected = connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
+        connected.reset_password(code, ANOTHER, false).await
+    };
+    let (first, _) = alice.make_reset_code("bob").await.unwrap();
+    let (late, until) = alice.make_reset_code("bob").await.unwrap();
+    assert_eq!(code(reset(&first).await), ErrorCode::CodeInvalid, "the next one took its place");
+    clock.advance(Duration::from_secs(30 * 60));
+    assert_eq!(until, server.server.handle().clock().wall().0);
+    assert_eq!(code(reset(&late).await), ErrorCode::CodeInvalid, "it is over");
+    // Nothing has ended so far.
+    bob.list().await.unwrap();
+    let (good, _) = alice.make_reset_code("bob").await.unwrap();
+    assert_eq!(reset(&good).await.unwrap().sessions, 1);
+    assert_eq!(bob.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert_eq!(code(reset(&good).await), ErrorCode::CodeInvalid, "once");
+    log_in(&server.address(), "bob", ANOTHER).await.unwrap();
+
+    // The trail says who made it, and not what it is.
+    let read = wire::ReadAudit { by: "alice".to_owned(), ..wire::ReadAudit::default() };
+    let trail = root.audit_trail(read).await.unwrap();
+    let made = trail.iter().filter(|entry| entry.subject == "token" && entry.verb == "create");
+    assert_eq!(made.count(), 3, "{trail:?}");
+    assert!(trail.iter().all(|entry| !entry.after.contains(&good)), "{trail:?}");
+    assert_eq!(alice.sessions_of("bob").await.unwrap().len(), 1);
+    root.edit_user("bob", Some("robert"), None).await.unwrap();
+    alice.set_user_password("robert", PASSWORD, false).await.unwrap();
+    root.delete_user("robert").await.unwrap();
+    assert_eq!(code(alice.user("robert").await), ErrorCode::NoSuchUser);
 }

@@ -12,11 +12,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The sessions of an account that are kept, connected or not.
 async fn kept(admin: &Session, name: &str) -> usize {
-    let list = wire::ListUserSessions { name: name.to_owned() };
-    match admin.request(request::Body::ListUserSessions(list)).await.unwrap() {
-        wire::response::Body::Devices(devices) => devices.devices.len(),
-        other => panic!("{other:?}"),
-    }
+    admin.sessions_of(name).await.unwrap().len()
 }
 
 async fn ban(admin: &Session, subject: create_ban::Subject) -> u64 {
@@ -50,13 +46,9 @@ async fn a_log_in_that_finds_no_place_leaves_no_session_behind() {
     // Whoever is there comes back, and so does who has left once.
     with(&server, Credentials::key(user, &key)).await.unwrap();
     assert_eq!(kept(&root, "alice").await, 2);
-    let trail = root.request(request::Body::ReadAudit(wire::ReadAudit {
-        subject: "session".to_owned(),
-        by: "alice".to_owned(),
-        ..wire::ReadAudit::default()
-    }));
-    let wire::response::Body::AuditTrail(trail) = trail.await.unwrap() else { panic!("a trail") };
-    assert_eq!(trail.entries.len(), 2, "{trail:?}");
+    let (subject, by) = ("session".to_owned(), "alice".to_owned());
+    let trail = root.audit_trail(wire::ReadAudit { subject, by, ..wire::ReadAudit::default() }).await.unwrap();
+    assert_eq!(trail.len(), 2, "{trail:?}");
 }
 
 #[tokio::test]
@@ -111,17 +103,16 @@ async fn whoever_is_kept_out_leaves_no_session_behind() {
 /// Everything that makes a way into an account or the organization, asked of a session.
 async fn lasting(session: &Session) -> Vec<(&'static str, Result<(), RequestError>)> {
     let key = DeviceSecret::random().unwrap();
-    let user = wire::SetUserPassword {
-        name: "carol".to_owned(),
-        password: "quite another one 7".to_owned(),
-        ..wire::SetUserPassword::default()
-    };
     vec![
         ("register_key", session.register_key(&key, "phone").await),
         ("create_api_key", session.create_api_key("music", Permissions::VIEW, None).await.map(drop)),
         ("create_invite", session.create_invite(wire::CreateInvite::default()).await.map(drop)),
         ("create_user", session.create_user("dave", PASSWORD, "Member").await.map(drop)),
-        ("set_user_password", session.request(request::Body::SetUserPassword(user)).await.map(drop)),
+        (
+            "set_user_password",
+            session.set_user_password("carol", "quite another one 7", false).await.map(drop),
+        ),
+        ("set_user_password", session.make_reset_code("carol").await.map(drop)),
         ("set_up_second_factor", session.set_up_second_factor().await.map(drop)),
     ]
 }

@@ -168,7 +168,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "delete_user" => Body::DeleteUser(wire::DeleteUser { name: whom() }),
         "set_user_password" => {
             let (name, password) = (whom(), PASSWORD.to_owned());
-            Body::SetUserPassword(wire::SetUserPassword { name, password, keep_keys: false })
+            Body::SetUserPassword(wire::SetUserPassword { name, password, ..Default::default() })
         }
         "list_elements" => {
             let on = Some(wire::list_elements::On::Channel(channel));

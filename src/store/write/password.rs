@@ -9,9 +9,9 @@ use super::super::record::{OneTimeToken, Purpose, SubjectKind, User, Verb};
 use super::Write;
 use super::close::{Ended, Kept, close_ways_in};
 use super::rows::remove_where;
-use super::token::{take_valid, valid};
+use super::token::{CreateTokenError, NewToken, check_new, put_new, take_valid, valid};
 use crate::auth::{StoredPassword, TokenHash};
-use crate::id::{SessionId, UserId};
+use crate::id::{SessionId, Timestamp, UserId};
 
 /// What came of another password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +111,39 @@ pub fn set_password(
     })
 }
 
+/// A code by which an account's owner chooses another password, made by whoever may set it. One that was made or sent before
+/// is good no more.
+pub fn make_reset_code(
+    user: UserId,
+    code: TokenHash,
+    expires: Timestamp,
+) -> Write<OneTimeToken, CreateTokenError> {
+    Write::new(move |open| {
+        let user: User = open.require(user.0, CreateTokenError::NoSuchUser)?;
+        let new = NewToken {
+            organization: user.organization,
+            purpose: Purpose::PasswordReset,
+            hash: code,
+            user: Some(user.id),
+            uses: 1,
+            expires,
+            email: None,
+            channel: None,
+            roles: Vec::new(),
+        };
+        check_new(open, &new)?;
+        end_resets(open, &user)?;
+        Ok(put_new(open, new)?)
+    })
+}
+
+/// The codes that would choose another password for an account are good no more.
+fn end_resets(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
+    let is_reset =
+        |token: &OneTimeToken| token.user == Some(user.id) && token.purpose == Purpose::PasswordReset;
+    remove_where(open, user.organization, is_reset).map(drop)
+}
+
 fn set(
     open: &mut Open<'_>,
     old: &User,
@@ -138,9 +171,7 @@ pub(super) fn close_after_change(
     };
     let (before, after) = (shown(old), shown(user));
     open.audit(user.organization, Verb::Change, SubjectKind::User, user.id.0, before, after)?;
-    let is_reset =
-        |token: &OneTimeToken| token.user == Some(user.id) && token.purpose == Purpose::PasswordReset;
-    remove_where(open, user.organization, is_reset)?;
+    end_resets(open, user)?;
     close_ways_in(open, user.id, kept)
 }
 

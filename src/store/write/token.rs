@@ -118,7 +118,7 @@ pub(super) fn end_invites_of(open: &mut Open<'_>, maker: UserId) -> Result<Vec<O
 }
 
 /// Whether a token can be made; nothing is written.
-fn check_new(open: &mut Open<'_>, new: &NewToken) -> Result<(), Stop<CreateTokenError>> {
+pub(super) fn check_new(open: &mut Open<'_>, new: &NewToken) -> Result<(), Stop<CreateTokenError>> {
     let home = new.organization;
     let _: Organization = open.require(home.0, CreateTokenError::NoSuchOrganization)?;
     if let Some(user) = new.user {
