@@ -10,7 +10,7 @@ use crate::auth::AddressKey;
 use crate::id::{BanId, Fingerprint, UserId};
 use crate::protocol::wire::{self, create_ban};
 use crate::store::write::{self, NewBan};
-use crate::store::{Ban, BanSubject, By, ban_on};
+use crate::store::{Ban, BanSubject, By};
 
 /// Bans that one list has at most.
 const LISTED: usize = 1_000;
@@ -26,7 +26,7 @@ impl Accounts {
         from: Option<IpAddr>,
         key: Option<Fingerprint>,
     ) -> Result<(), AccountError> {
-        match ban_on(&self.0.bans.load().all, user, from, key, self.0.clock.wall()) {
+        match self.0.bans.load().on(user, from, key, self.0.clock.now()) {
             None => Ok(()),
             Some(ban) => Err(AccountError::Banned { reason: ban.reason.clone(), until: ban.until }),
         }
@@ -34,10 +34,8 @@ impl Accounts {
 
     /// The bans that hold.
     pub fn bans(&self) -> Result<wire::Bans, AccountError> {
-        let now = self.0.clock.wall();
-        let bans = self.0.store.bans(self.0.organization, None, usize::MAX)?;
-        let holds = |ban: &&Ban| ban.until.is_none_or(|until| now < until);
-        let bans = bans.iter().filter(holds).take(LISTED).map(|ban| self.shown_ban(ban));
+        let kept = self.0.bans.load();
+        let bans = kept.holding(self.0.clock.now()).take(LISTED).map(|ban| self.shown_ban(ban));
         Ok(wire::Bans { bans: bans.collect::<Result<_, _>>()? })
     }
 
@@ -50,7 +48,8 @@ impl Accounts {
 
     /// Goes by the bans that the store has by now.
     pub fn read_bans(&self) -> Result<(), AccountError> {
-        let bans = Bans::read(&self.0.store, self.0.organization, self.0.clock.wall())?;
+        let before = self.0.bans.load();
+        let bans = Bans::read(&self.0.store, self.0.organization, self.0.clock.now(), Some(&before))?;
         self.0.bans.store(Arc::new(bans));
         Ok(())
     }

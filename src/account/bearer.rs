@@ -51,7 +51,7 @@ impl Accounts {
         let Some(Given::Short { user, session, expires }) = self.0.tokens.read(&bytes) else {
             return Err(AccountError::TokenInvalid);
         };
-        if self.0.clock.wall() >= expires || !self.0.organization.has(user) {
+        if !self.is_brief(expires) || !self.0.organization.has(user) {
             return Err(AccountError::TokenInvalid);
         }
         self.check_device(user, session)?;

@@ -113,7 +113,7 @@ impl Accounts {
     ) -> Result<Self, StartError> {
         let Secrets { tokens, tokens_are_new, sealing, former } = &settings.secrets;
         let now = clock.wall();
-        let bans = Bans::read(&store, organization, now)?;
+        let bans = Bans::read(&store, organization, clock.now(), None)?;
         // The longest that a short token of the former secret can still be good.
         let short_until = if *tokens_are_new { now.plus(settings.access_life) } else { Timestamp(0) };
         let tokens = TokenKey::new(&tokens.0).after(&former.0, short_until);
@@ -157,8 +157,8 @@ impl Accounts {
             letters: letters.clone(),
             tokens: Arc::clone(tokens),
             seal: Arc::clone(seal),
-            bans: ArcSwap::from_pointee(Bans::read(store, home.id, clock.wall())?),
             oauth: OAuth::default(),
+            bans: ArcSwap::from_pointee(Bans::read(store, home.id, clock.now(), None)?),
             written: Arc::clone(written),
             settings: Settings { name: home.name.clone(), page, ..settings.clone() },
             clock: clock.clone(),

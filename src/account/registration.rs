@@ -97,8 +97,9 @@ impl Accounts {
         claim.ok_or(AccountError::ClaimInvalid)?;
         let name = check_user_name(&proof.name)?;
         self.check_new_password(Asker::Stranger(visitor.from), &proof.password, &[&name]).await?;
-        let new =
-            self.new_user(Asker::Stranger(visitor.from), name, &proof.password, self.0.organization.role(OWNER)).await?;
+        let new = self
+            .new_user(Asker::Stranger(visitor.from), name, &proof.password, self.0.organization.role(OWNER))
+            .await?;
         let proven = self.enter(Entry::Claim(code.hash()), None, new, &proof.device, visitor).await?;
         self.0.attempts.give_back(&counted);
         Ok(proven)

@@ -168,8 +168,7 @@ impl Command {
                 Ok(Answer { text: format!("{} {ended}", answer.text).trim_end().to_owned(), ..answer })
             }
             Self::ResetCode { name } => {
-                let set =
-                    wire::SetUserPassword { name: name.clone(), by_code: true, ..Default::default() };
+                let set = wire::SetUserPassword { name: name.clone(), by_code: true, ..Default::default() };
                 let response::Body::PasswordChanged(made) =
                     caller.ask(request::Body::SetUserPassword(set)).await?
                 else {

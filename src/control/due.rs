@@ -112,7 +112,9 @@ impl<P: Peer> Control<P> {
             match row {
                 Ok(Some(row)) => connection.until = Some(row.expires),
                 Ok(None) => users.push(user),
-                Err(error) => tracing::debug!(%error, "the end of a log-in waits until the store can be read"),
+                Err(error) => {
+                    tracing::debug!(%error, "the end of a log-in waits until the store can be read")
+                }
             }
         }
         users.sort_unstable();

@@ -9,6 +9,7 @@ use parlour::clock::{Clock, TurnedClock};
 use parlour::config::{Config, Sources};
 use parlour::id::Timestamp;
 use parlour::protocol::ErrorCode;
+use parlour::protocol::wire::{self, create_ban, request};
 use parlour::server::Server;
 use parlour::store::{BACKUPS, STORE_FILE, Store};
 
@@ -187,4 +188,42 @@ async fn how_often_one_may_ask_goes_by_the_time_that_passes() {
     }
     clock.advance(Duration::from_secs(1));
     alice.list().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ban_lasts_as_long_as_it_was_made_for_whatever_the_clock_is_set_to() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (root, handle) = (server.log_in("root").await, server.server.handle());
+    let bob = || with(&server, Credentials::password("bob", PASSWORD, "test"));
+    let hour = Duration::from_secs(60 * 60);
+    for set in [tomorrow, yesterday] {
+        let subject = Some(create_ban::Subject::User("bob".to_owned()));
+        let ban = wire::CreateBan { subject, life_ms: 3_600_000, ..wire::CreateBan::default() };
+        root.request(request::Body::CreateBan(ban)).await.unwrap();
+        clock.set_wall(set(handle.clock()));
+        clock.advance(hour - Duration::from_secs(1));
+        assert_eq!(code(bob().await), ErrorCode::Banned);
+        assert_eq!(root.bans().await.unwrap().len(), 1);
+        clock.advance(Duration::from_secs(1));
+        bob().await.unwrap();
+        assert!(root.bans().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_set_back_makes_nothing_good_for_longer_that_is_good_for_an_hour() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let (code_of, _) = root.make_reset_code("alice").await.unwrap();
+    clock.set_wall(yesterday(server.server.handle().clock()));
+    let token = with(&server, Credentials::token(&alice.logged_in().access_token)).await;
+    assert_eq!(code(token), ErrorCode::TokenInvalid);
+    let connected = connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
+    let reset = connected.reset_password(&code_of, "quite another one 7", false).await;
+    assert_eq!(code(reset), ErrorCode::CodeInvalid);
+    // What lasts still opens, and what is made now is good.
+    with(&server, Credentials::token(&alice.logged_in().token)).await.unwrap();
+    let (code_of, _) = root.make_reset_code("alice").await.unwrap();
+    let connected = connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
+    connected.reset_password(&code_of, "quite another one 7", false).await.unwrap();
 }

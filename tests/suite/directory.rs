@@ -6,8 +6,8 @@ use crate::support::{PASSWORD, TestServer, code, eventually, log_in};
 use parlour::client::{Ended, RequestError, Session, Trust, connect};
 use parlour::id::UserId;
 use parlour::permission::Permissions;
-use parlour::protocol::{CloseCode, ErrorCode};
 use parlour::protocol::wire::{self, request, response};
+use parlour::protocol::{CloseCode, ErrorCode};
 
 const ANOTHER: &str = "nine quiet green lamps";
 

@@ -47,7 +47,8 @@ async fn a_log_in_that_finds_no_place_leaves_no_session_behind() {
     with(&server, Credentials::key(user, &key)).await.unwrap();
     assert_eq!(kept(&root, "alice").await, 2);
     let (subject, by) = ("session".to_owned(), "alice".to_owned());
-    let trail = root.audit_trail(wire::ReadAudit { subject, by, ..wire::ReadAudit::default() }).await.unwrap();
+    let trail =
+        root.audit_trail(wire::ReadAudit { subject, by, ..wire::ReadAudit::default() }).await.unwrap();
     assert_eq!(trail.len(), 2, "{trail:?}");
 }
 

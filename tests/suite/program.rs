@@ -267,7 +267,11 @@ async fn an_access_token_asks_for_the_person_who_logged_in() {
     let forbidden = ask(&token.access_token, users()).await.unwrap_err();
     assert_eq!(forbidden, ErrorCode::Forbidden);
     let key = request::Body::CreateApiKey(wire::CreateApiKey::default());
-    assert_eq!(ask(&token.access_token, key).await.unwrap_err(), ErrorCode::LogInAnew, "that would outlast it");
+    assert_eq!(
+        ask(&token.access_token, key).await.unwrap_err(),
+        ErrorCode::LogInAnew,
+        "that would outlast it"
+    );
     let leave = request::Body::Leave(wire::Leave {});
     assert_eq!(ask(&token.access_token, leave).await.unwrap_err(), ErrorCode::Unexpected);
     assert_eq!(ask(&token.token, account()).await.unwrap_err(), ErrorCode::TokenInvalid);

@@ -165,7 +165,7 @@ impl Store {
     ) -> Result<Option<OneTimeToken>, ReadError> {
         let token = self.look(|tables| find(tables, IndexKey::token(&hash.0), &tables.tokens))?;
         Ok(token.filter(|token: &OneTimeToken| {
-            token.hash == *hash && token.purpose == purpose && now < token.expires
+            token.hash == *hash && token.purpose == purpose && token.is_good(now)
         }))
     }
 

@@ -112,6 +112,16 @@ pub struct OneTimeToken {
     pub roles: Vec<RoleId>,
 }
 
+impl OneTimeToken {
+    /// Whether it is good at a time, as far as that goes. One that is sent or handed over, and is good for minutes, was made no
+    /// further ahead than that: where the clock was set back by more, it would be good for as long as that.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        let is_brief = matches!(self.purpose, Purpose::PasswordReset | Purpose::EmailVerification);
+        let is_ahead = self.created.since(now) > self.expires.since(self.created);
+        now < self.expires && !(is_brief && is_ahead)
+    }
+}
+
 stored! {
     OneTimeToken, 1, "OneTimeToken/1(id, organization, purpose, hash, user, uses, created, expires, email, channel, roles)";
     key: u64 = |t| t.id.0;

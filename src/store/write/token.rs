@@ -197,7 +197,7 @@ pub(super) fn valid(
     let Some(id) = open.find(IndexKey::token(&hash.0))? else { return Ok(None) };
     let (token, now): (Option<OneTimeToken>, _) = (open.get(id)?, open.by.at);
     Ok(token.filter(|token| {
-        token.hash == *hash && token.purpose == purpose && now < token.expires && token.uses > 0
+        token.hash == *hash && token.purpose == purpose && token.is_good(now) && token.uses > 0
     }))
 }
 
