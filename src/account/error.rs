@@ -216,7 +216,6 @@ impl AccountError {
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,
             Self::NoKeyHere => ErrorCode::Unexpected,
             Self::Busy | Self::BusyWithYours(_) => ErrorCode::Busy,
-            Self::NoRoom(_) => ErrorCode::Full,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
             Self::NoSuchUser | Self::DeleteUser(DeleteUserError::NoSuchUser) => ErrorCode::NoSuchUser,
@@ -240,7 +239,7 @@ impl AccountError {
             | Self::TooManyPrograms
             | Self::RegisterDeviceKey(_)
             | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
-            Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
+            Self::NoRoom(_) | Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
             Self::CreateUser(CreateUserError::NoSuchOrganization)
             | Self::CreateToken(_)
             | Self::NoSuchDevice

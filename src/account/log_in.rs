@@ -185,7 +185,7 @@ impl Accounts {
         let (store, now) = (&self.0.store, self.0.clock.wall());
         let session = match self.0.tokens.read(token) {
             Some(Given::Short { user, session, expires }) => {
-                store.session(user, session, now)?.filter(|_| now < expires)
+                store.session(user, session, now)?.filter(|_| self.is_brief(expires))
             }
             Some(Given::Long { .. }) => {
                 store.session_by_token(&TokenHash(Sha256::digest(token).into()), now)?

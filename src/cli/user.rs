@@ -167,21 +167,7 @@ impl Command {
                 let answer = shown(caller, &now, "changed").await;
                 Ok(Answer { text: format!("{} {ended}", answer.text).trim_end().to_owned(), ..answer })
             }
-            Self::ResetCode { name } => {
-                let set = wire::SetUserPassword { name: name.clone(), by_code: true, ..Default::default() };
-                let response::Body::PasswordChanged(made) =
-                    caller.ask(request::Body::SetUserPassword(set)).await?
-                else {
-                    return Err(RequestError::Misfit.into());
-                };
-                let (code, until) = (made.code, Timestamp(made.code_expires_ms));
-                let text = format!(
-                    "{code}\nGive it to {name}: `parlour reset` asks for it, and so does the page at /r/{code}. It is good until {}, \
-                     once, and then everything else that {name} is logged in by ends.",
-                    local(until)
-                );
-                Ok(Answer { text, rows: vec![json!({ "name": name, "code": code, "expires": until })] })
-            }
+            Self::ResetCode { name } => reset_code(caller, name).await,
             Self::Delete { name } => {
                 caller.done(request::Body::DeleteUser(wire::DeleteUser { name: name.clone() })).await?;
                 Ok(Answer { text: format!("{name} is deleted with all that was theirs."), rows: Vec::new() })
@@ -232,6 +218,21 @@ async fn set_password(caller: &Caller, name: &str, keep_keys: bool) -> anyhow::R
         response::Body::PasswordChanged(ended) => Ok(ended_with(&ended)),
         _ => Err(RequestError::Misfit.into()),
     }
+}
+
+/// Makes a code by which somebody chooses another password.
+async fn reset_code(caller: &Caller, name: String) -> anyhow::Result<Answer> {
+    let set = wire::SetUserPassword { name: name.clone(), by_code: true, ..Default::default() };
+    let response::Body::PasswordChanged(made) = caller.ask(request::Body::SetUserPassword(set)).await? else {
+        return Err(RequestError::Misfit.into());
+    };
+    let (code, until) = (made.code, Timestamp(made.code_expires_ms));
+    let text = format!(
+        "{code}\nGive it to {name}: `parlour reset` asks for it. It is good until {}, once, and then everything that {name} is \
+         logged in by ends.",
+        local(until)
+    );
+    Ok(Answer { text, rows: vec![json!({ "name": name, "code": code, "expires": until })] })
 }
 
 async fn disable(caller: &Caller, name: String, disabled: bool) -> anyhow::Result<Answer> {

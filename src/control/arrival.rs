@@ -95,12 +95,11 @@ impl<P: Peer> Control<P> {
             (member.muted, member.deafened) = self.restrained.of(address);
             return Ok((member, None));
         };
-        let until = match member.key {
-            Some(key) => self.end_of_key(key)?,
-            None => {
-                let row = store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
-                Some(row.expires)
-            }
+        let until = if let Some(key) = member.key {
+            self.end_of_key(key)?
+        } else {
+            let row = store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
+            Some(row.expires)
         };
         member.brief = proven.brief.is_some();
         let user = store.user(id)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)?;

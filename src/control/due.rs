@@ -113,7 +113,7 @@ impl<P: Peer> Control<P> {
                 Ok(Some(row)) => connection.until = Some(row.expires),
                 Ok(None) => users.push(user),
                 Err(error) => {
-                    tracing::debug!(%error, "the end of a log-in waits until the store can be read")
+                    tracing::debug!(%error, "the end of a log-in waits until the store can be read");
                 }
             }
         }

@@ -8,7 +8,10 @@ use crate::name::look;
 
 /// Names by where they are given and what they look like. Shared with copies of the state for as long as no name changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Looks<K>(Arc<HashMap<(Option<ChannelId>, String), Vec<K>>>);
+pub(super) struct Looks<K>(Arc<HashMap<Look, Vec<K>>>);
+
+/// What a name looks like, below a channel.
+type Look = (Option<ChannelId>, String);
 
 impl<K: Copy + Eq> Looks<K> {
     /// Those of names: whose each is, and below which channel.

@@ -23,7 +23,7 @@ use axum::routing::any;
 use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
 use crate::bounds::is_unprintable;
-use crate::control::{Actor, Entered, Handle, Refused, Visitor, Way};
+use crate::control::{Actor, Entered, Handle, Refused, Unseated, Visitor, Way};
 use crate::endpoint::LinkPeer;
 use crate::protocol::ErrorCode;
 use crate::protocol::call::Call;
@@ -191,7 +191,7 @@ async fn enter(
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let client: String = agent.chars().filter(|c| !is_unprintable(*c)).take(CLIENT_NAME).collect();
     let Call::Entry(entry) = Call::from(asked) else { return Err(Refused::Unexpected) };
-    let visitor = Visitor { from, client: &client, exported: None };
+    let visitor = Visitor { from, client: &client, exported: None, room: &Unseated };
     Ok(match home.enter(&entry, visitor).await? {
         Entered::Answer(answer) => answer,
         Entered::Proven(proven) => response::Body::LoggedIn(proven.logged_in()),

@@ -99,6 +99,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::Banned
         | ErrorCode::CodeInvalid
         | ErrorCode::ChannelPassword
+        | ErrorCode::LogInAnew
         | ErrorCode::Outranked => StatusCode::FORBIDDEN,
         ErrorCode::Unsupported
         | ErrorCode::NoSuchChannel
