@@ -174,16 +174,16 @@ impl Event {
                 Self::OverwriteRemoved { channel: *channel, subject: *subject }
             }
             Change::TextChannel { from, channel, text, .. } => Self::TextSent {
-                from: *from,
-                author: user(from),
-                name: name(from),
+                from: from.session,
+                author: from.user,
+                name: from.name.clone(),
                 to: To::Channel(*channel),
                 text: text.clone(),
             },
             Change::TextSession { from, session, text, .. } => Self::TextSent {
-                from: *from,
-                author: user(from),
-                name: name(from),
+                from: from.session,
+                author: from.user,
+                name: from.name.clone(),
                 to: To::Session(*session, user(session)),
                 text: text.clone(),
             },

@@ -41,11 +41,11 @@ impl State {
                 ended.into_iter().flat_map(|session| self.remove_member(session)).collect()
             }
             Change::TextChannel { from, channel, text, at } => {
-                let Some(name) = self.name_of(from) else { return Vec::new() };
+                let (from, name) = (from.session, from.name);
                 vec![Event::TextChannel { from, name, channel, text, at }]
             }
             Change::TextSession { from, session, text, at } => {
-                let Some(name) = self.name_of(from) else { return Vec::new() };
+                let (from, name) = (from.session, from.name);
                 vec![Event::TextSession { from, name, session, text, at }]
             }
             Change::CreateChannel(channel) => self.add_channel(channel),

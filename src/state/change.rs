@@ -46,6 +46,17 @@ pub struct Named {
     pub last_owner: bool,
 }
 
+/// Who writes a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Their session; 0 for an account that isn't connected.
+    pub session: SessionId,
+    /// Their account; nothing for a guest.
+    pub user: Option<UserId>,
+    /// Their name at that moment.
+    pub name: String,
+}
+
 /// A change that was decided. Applying it can't fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -180,7 +191,7 @@ pub enum Change {
     /// A text message to the people of a channel.
     TextChannel {
         /// Who wrote it.
-        from: SessionId,
+        from: Writer,
         /// Where to.
         channel: ChannelId,
         /// What.
@@ -191,7 +202,7 @@ pub enum Change {
     /// A text message to one session.
     TextSession {
         /// Who wrote it.
-        from: SessionId,
+        from: Writer,
         /// To whom.
         session: SessionId,
         /// What.

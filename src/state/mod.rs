@@ -25,7 +25,7 @@ mod tree;
 mod view;
 
 pub use authorize::{Actor, Asker, Origin};
-pub use change::{Change, Denied, Facts, Named};
+pub use change::{Change, Denied, Facts, Named, Writer};
 pub use class::Class;
 pub use decide::{Asked, Own, imagined};
 pub use event::{Access, Event};

@@ -1,6 +1,6 @@
 //! Going about, talking to others, and moderation.
 
-use super::super::{Asker, Change, Denied, Facts, Member, State};
+use super::super::{Asker, Change, Denied, Facts, Member, State, Writer};
 use super::optional;
 use crate::bounds::{MAX_REASON, check_line, check_text};
 use crate::id::{ChannelId, SessionId};
@@ -64,7 +64,10 @@ impl State {
         send: &wire::SendText,
         facts: &Facts,
     ) -> Result<Change, Denied> {
-        let (from, at, text) = (asker.session()?, facts.now, send.text.clone());
+        // The machine's owner has no name to write under.
+        let writer = asker.viewer().ok_or(Denied::NotConnected)?;
+        let from = Writer { session: writer.session, user: writer.user, name: writer.name.clone() };
+        let (at, text) = (facts.now, send.text.clone());
         if text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(Denied::TextInvalid);
         }
