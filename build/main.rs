@@ -9,6 +9,7 @@ mod code;
 #[path = "../src/bounds/limit.rs"]
 #[expect(unreachable_pub, reason = "the program's own table, of which the page gets a part")]
 mod limit;
+mod openapi;
 mod operations;
 mod page;
 #[path = "../src/permission/bits.rs"]
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let operations = operations::read(&pool)?;
     operations::write(&operations, &out)?;
     schema::write(&pool, &out)?;
+    openapi::write(&pool, &operations, &out)?;
     let files = compiler.file_descriptor_set();
     page::write(&pool, &operations, &out)?;
     let mut config = prost_build::Config::new();

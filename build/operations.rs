@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use protox::prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage,
+    DescriptorPool, DynamicMessage, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, ReflectMessage,
 };
 
 use crate::permission::Permissions;
 use crate::schema;
 
 /// The packages of the messages and of their options.
-const PACKAGE: &str = "parlour.v1";
+pub(super) const PACKAGE: &str = "parlour.v1";
 const OPTION: &str = "parlour.options.operation";
 
 /// The methods that an operation may have over HTTP.
@@ -187,18 +187,32 @@ fn choice(option: &DynamicMessage, field: &str, operation: &str) -> Result<Strin
     }
 }
 
-/// The comment of a message.
+/// The comment of a message that has to have one.
 fn documentation(pool: &DescriptorPool, message: &str) -> Result<String, Box<dyn Error>> {
     let descriptor = pool.get_message_by_name(&format!("{PACKAGE}.{message}")).ok_or("no such message")?;
-    let file = descriptor.parent_file();
-    let source = file.file_descriptor_proto().source_code_info.as_ref();
-    let location = source.and_then(|info| info.location.iter().find(|one| one.path == descriptor.path()));
-    let comment = location.and_then(|one| one.leading_comments.clone()).unwrap_or_default();
-    let comment: Vec<_> = comment.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let comment = comment(&descriptor);
     if comment.is_empty() {
         return Err(format!("the message {message} of an operation has no comment").into());
     }
-    Ok(comment.join(" "))
+    Ok(comment)
+}
+
+/// The comment of a message, in one line; empty for none.
+pub(super) fn comment(message: &MessageDescriptor) -> String {
+    comment_at(&message.parent_file(), message.path())
+}
+
+/// The comment of a field.
+pub(super) fn comment_of_field(field: &FieldDescriptor) -> String {
+    comment_at(&field.parent_message().parent_file(), field.path())
+}
+
+fn comment_at(file: &FileDescriptor, path: &[i32]) -> String {
+    let source = file.file_descriptor_proto().source_code_info.as_ref();
+    let location = source.and_then(|info| info.location.iter().find(|one| one.path == path));
+    let comment = location.and_then(|one| one.leading_comments.clone()).unwrap_or_default();
+    let comment: Vec<_> = comment.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    comment.join(" ")
 }
 
 /// Writes the table and the enums.

@@ -24,7 +24,16 @@ pub(super) const MANIFEST: &str = "parlour.webmanifest";
 
 /// The page itself, of the organization whose page is at `home`. It is asked for each time, and sent when it changed.
 pub(super) fn index(home: &str, name: &str, headers: &HeaderMap) -> Response {
-    let text = rendered("index.html", home, &in_html(name));
+    document("index.html", home, name, headers)
+}
+
+/// The page that shows what other programs can ask for.
+pub(super) fn api(home: &str, name: &str, headers: &HeaderMap) -> Response {
+    document("api.html", home, name, headers)
+}
+
+fn document(path: &str, home: &str, name: &str, headers: &HeaderMap) -> Response {
+    let text = rendered(path, home, &in_html(name));
     let hash = Sha256::digest(&text);
     let tag = format!("\"{}\"", BASE64URL_NOPAD.encode(&hash[..12]));
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
