@@ -13,7 +13,7 @@ use crate::permission::Permissions;
 use crate::schema::{self, Held};
 
 /// What is said of each group of operations.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Entry", "Log-ins, and what is done before one."),
     ("Live", "Channels, and who is where."),
     ("View", "Questions about what is live, and about who may do what."),
@@ -22,6 +22,7 @@ const TAGS: [(&str, &str); 8] = [
     ("Admission", "Who comes in, and who doesn't."),
     ("Directory", "Other people's accounts, and what was done."),
     ("Recording", "Recordings that are kept."),
+    ("Element", "What programs keep on channels, accounts and recordings."),
 ];
 
 const ABOUT: &str = "\

@@ -445,6 +445,7 @@ fn parts(
         trusted_proxies: config.trusted_proxies(),
         public_page: config.public_address().map(|public| public.page),
         sends_emails: sends_emails(config),
+        api_origins: config.api_origins(),
         requests: (limits.requests_per_second, limits.request_burst),
         bounds: limits.places,
         files,

@@ -35,6 +35,8 @@ pub enum Kind {
     Addresses,
     /// Any number of `ADDRESS` or `ADDRESS/BITS`, in the environment separated by commas.
     Networks,
+    /// Any number of `https://HOST[:PORT]`, in the environment separated by commas.
+    PageOrigins,
 }
 
 impl fmt::Display for Kind {
@@ -51,6 +53,7 @@ impl fmt::Display for Kind {
             Self::PublicAddress => f.write_str("HOST, HOST:PORT or https://HOST[:PORT]"),
             Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
             Self::Networks => f.write_str("ADDRESS or ADDRESS/BITS, any number of them"),
+            Self::PageOrigins => f.write_str("https://HOST[:PORT], any number of them, as a browser writes them: without a slash at the end"),
         }
     }
 }
@@ -85,6 +88,7 @@ pub(super) enum Value {
     Switch(bool),
     Addresses(Vec<SocketAddr>),
     Networks(Vec<Network>),
+    PageOrigins(Vec<String>),
 }
 
 /// What must not be shown, wherever settings are.
@@ -115,6 +119,7 @@ impl fmt::Display for Value {
                 let words: Vec<_> = addresses.iter().map(ToString::to_string).collect();
                 f.write_str(&words.join(", "))
             }
+            Self::PageOrigins(origins) => f.write_str(&origins.join(", ")),
             Self::Networks(networks) => {
                 let words: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 f.write_str(&words.join(", "))
@@ -345,6 +350,12 @@ pub const KEYS: &[Key] = &[
         default: "[]",
         kind: Kind::Networks,
         meaning: "Proxies in front of the page that are believed when they say whose request they pass on, by X-Forwarded-For or the PROXY protocol, so that bans and limits mean the visitor (\"127.0.0.1\", \"10.0.0.0/8\"). Only those that you run yourself.",
+    },
+    Key {
+        name: "web.api_origins",
+        default: "[]",
+        kind: Kind::PageOrigins,
+        meaning: "Pages of other origins that may ask this server what programs ask it (\"https://club.example.org\"), by a token that they have. A page on your own machine may be http://localhost:PORT.",
     },
     Key {
         name: "discovery.enabled",

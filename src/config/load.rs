@@ -240,8 +240,8 @@ fn from_text(key: &Key, text: &str) -> toml::Value {
     match key.kind {
         Kind::Number(_) => text.parse().map_or_else(|_| as_text(), toml::Value::Integer),
         Kind::Switch => text.parse().map_or_else(|_| as_text(), toml::Value::Boolean),
-        Kind::Networks if text.trim().is_empty() => toml::Value::Array(Vec::new()),
-        Kind::Addresses | Kind::Networks => {
+        Kind::Networks | Kind::PageOrigins if text.trim().is_empty() => toml::Value::Array(Vec::new()),
+        Kind::Addresses | Kind::Networks | Kind::PageOrigins => {
             text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
         }
         Kind::Text(_)
@@ -282,7 +282,20 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
                 value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();
             parsed.map(Value::Networks)
         }
+        Kind::PageOrigins => {
+            let one =
+                |part: &toml::Value| part.as_str().filter(|text| is_page_origin(text)).map(str::to_owned);
+            value.as_array()?.iter().map(one).collect::<Option<_>>().map(Value::PageOrigins)
+        }
     }
+}
+
+/// Whether this is an origin as a browser writes it (RFC 6454, section 6.2), of a page that nobody on the way can change.
+fn is_page_origin(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.origin().ascii_serialization() == text
+        && (url.scheme() == "https" || url.scheme() == "http" && is_here)
 }
 
 /// Text of one line and such a length.

@@ -117,6 +117,8 @@ getters! {
     web -> bool = "web.enabled", Switch;
     /// Proxies that are believed when they say for whom they ask.
     trusted_proxies -> Vec<Network> = "web.trusted_proxies", Networks;
+    /// Origins whose pages may ask for what programs ask for.
+    api_origins -> Vec<String> = "web.api_origins", PageOrigins;
     /// Whether the server is announced on its local network.
     discovery -> bool = "discovery.enabled", Switch;
     /// Days that a session's token is good.

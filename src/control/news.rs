@@ -1,5 +1,7 @@
 //! The feed of the organization: what happened is numbered before its transaction and published after it.
 
+use std::cell::RefCell;
+
 use tokio::sync::oneshot;
 
 use super::attachment::Attachment;
@@ -47,9 +49,18 @@ impl<P: Peer> Control<P> {
             return;
         }
         let Self { feed, state, shared, .. } = self;
+        // Many may follow by one key: who that is now is looked up once for all of them.
+        let known: RefCell<Vec<(Actor, Option<Box<Member>>)>> = RefCell::default();
         feed.publish(happened, |actor, event| {
-            let asker = shared.unconnected(state, actor).ok()?;
-            event.shown(state, viewer(state, actor, asker.as_deref())?)
+            if !matches!(actor, Actor::Account { .. }) {
+                return event.shown(state, viewer(state, actor, None)?);
+            }
+            let mut known = known.borrow_mut();
+            let place = known.iter().position(|(known, _)| *known == actor).unwrap_or_else(|| {
+                known.push((actor, shared.unconnected(state, actor).ok().flatten()));
+                known.len() - 1
+            });
+            event.shown(state, viewer(state, actor, known[place].1.as_deref())?)
         });
     }
 

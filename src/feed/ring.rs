@@ -17,7 +17,7 @@ pub const KEPT: usize = 4_096;
 pub const WAITING: usize = 1_024;
 
 /// Subscribers at most; the next one is refused.
-pub const SUBSCRIBERS: usize = 256;
+pub const SUBSCRIBERS: usize = 1_024;
 
 /// Numbers of one millisecond: the first number after a start is above all that were given before it, as long as fewer
 /// than this many things happened a millisecond, and the clock wasn't set back.
@@ -53,11 +53,17 @@ pub enum SubscribeError {
 /// when the server stops, or when too much piled up; [`Subscription::has_lost`] says which.
 #[derive(Debug)]
 pub struct Subscription {
+    first: u64,
     events: mpsc::Receiver<Arc<Happened>>,
     lost: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Subscription {
+    /// The number that its first event has at least.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The next event; `None` when there won't be another.
     pub async fn next(&mut self) -> Option<Arc<Happened>> {
         self.events.recv().await
@@ -155,7 +161,7 @@ impl Feed {
             subscriber.offer(one, &shown);
         }
         self.subscribers.push(subscriber);
-        Ok(Subscription { events, lost })
+        Ok(Subscription { first: from, events, lost })
     }
 }
 

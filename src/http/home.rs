@@ -41,7 +41,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
 }
 
 /// Where an organization's page is: `/`, or `/+TAG/`.
-fn home(site: &Site) -> String {
+pub(super) fn home(site: &Site) -> String {
     if site.tag.is_empty() { "/".to_owned() } else { format!("/+{}/", site.tag) }
 }
 

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::error::HttpError;
@@ -196,6 +196,8 @@ impl Door {
         is_direct: bool,
         file: OwnedSemaphorePermit,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // What goes on for long ends a little before the connection does.
+        let until = Instant::now() + LIFE.saturating_sub(Duration::from_secs(5));
         // Voice over the WebSocket must not wait for more to send.
         stream.set_nodelay(true)?;
         let mut first = [0];
@@ -207,7 +209,7 @@ impl Door {
         }
         let stream = timeout(PATIENCE, self.tls.accept(stream)).await??;
         let name = stream.get_ref().1.server_name();
-        let asker = Asker { from, is_direct, own_certificate: self.certificates.is_own(name) };
+        let asker = Asker { from, is_direct, own_certificate: self.certificates.is_own(name), until };
         answer(stream, self.app.clone().layer(Extension(asker))).await
     }
 }

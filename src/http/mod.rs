@@ -95,7 +95,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 
 fn router(parts: Arc<Parts>) -> Router {
     home::routes()
-        .merge(api::routes())
+        .merge(api::routes(&parts))
         .merge(oauth::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

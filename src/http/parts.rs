@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
+use tokio::time::Instant;
 
 use super::proxy;
 use crate::config::Network;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub public_page: Option<String>,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
+    /// Origins whose pages may ask for what programs ask for.
+    pub api_origins: Vec<String>,
     /// Requests of a program: a second, and at once.
     pub requests: (u32, u32),
     /// How many connections there may be.
@@ -61,4 +64,6 @@ pub(super) struct Asker {
     pub(super) is_direct: bool,
     /// Whether the browser was shown the self-hoster's own certificate.
     pub(super) own_certificate: bool,
+    /// Until when an answer on this connection may go on.
+    pub(super) until: Instant,
 }

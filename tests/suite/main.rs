@@ -7,6 +7,8 @@ mod support;
 
 mod account;
 mod admission;
+mod api_description;
+mod api_events;
 mod cli;
 mod clock;
 mod db;

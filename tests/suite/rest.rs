@@ -281,7 +281,7 @@ async fn somebody_logs_in_asks_and_logs_out_over_http() {
     assert_eq!((me.status, &me.body["name"]), (StatusCode::OK, &json!("root")));
     assert!(me.body["created"].as_str().unwrap().ends_with('Z'), "{me:?}");
     assert_eq!(me.header("content-type"), "application/json");
-    assert_eq!(me.header("cache-control"), "no-store");
+    assert_eq!(me.header("cache-control"), "private, no-cache");
 
     let made = root.post("/channels", json!({ "name": "Tea" })).await;
     assert_eq!(made.status, StatusCode::CREATED);
@@ -373,4 +373,101 @@ async fn a_program_is_told_how_often_it_may_ask() {
     program.token = "prl_0123456789abcdef_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
     let wrong = program.get("/ping").await;
     assert_eq!((wrong.status, wrong.code()), (StatusCode::UNAUTHORIZED, "log-in-failed"));
+}
+
+#[tokio::test]
+async fn a_request_that_comes_twice_is_done_once() {
+    let server = TestServer::start().await;
+    let (mut root, _) = Program::log_in(server.server.addresses()[0], "root").await;
+    let create = async |root: &mut Program, key: &str, name: &str| {
+        let mut request = root.request(&Method::POST, "/channels", Some(&json!({ "name": name })));
+        request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        root.send(request).await
+    };
+    let first = create(&mut root, "one", "Tea").await;
+    let again = create(&mut root, "one", "Tea").await;
+    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
+    assert_eq!(first.body, again.body);
+    let other = create(&mut root, "one", "Coffee").await;
+    assert_eq!((other.status, other.code()), (StatusCode::UNPROCESSABLE_ENTITY, "malformed"));
+    // What was refused may be asked for again.
+    assert_eq!(create(&mut root, "two", "Tea").await.code(), "name-taken");
+    assert_eq!(create(&mut root, "two", "Cocoa").await.status, StatusCode::CREATED);
+    let there = root.get("/listing").await.body;
+    let named = |name: &str| {
+        let all = there["snapshot"]["channels"].as_array().unwrap();
+        all.iter().filter(|channel| channel["name"] == name).count()
+    };
+    assert_eq!((named("Tea"), named("Coffee"), named("Cocoa")), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn a_list_goes_on_and_what_a_program_has_isn_t_sent_again() {
+    let server = TestServer::start().await;
+    let (mut root, _) = Program::log_in(server.server.addresses()[0], "root").await;
+    let mut found = Vec::new();
+    let mut path = "/users?limit=2".to_owned();
+    loop {
+        let page = root.get(&path).await;
+        let names = page.body["users"].as_array().unwrap().iter();
+        found.extend(names.map(|user| user["name"].as_str().unwrap().to_owned()));
+        let link = page.header("link");
+        let Some(next) = link.strip_prefix("</api").and_then(|link| link.strip_suffix(">; rel=\"next\""))
+        else {
+            break;
+        };
+        path = next.to_owned();
+    }
+    found.sort();
+    assert_eq!(found, ["alice", "bob", "carol", "root"]);
+
+    let first = root.get("/roles").await;
+    let with = |root: &Program, known: &str| {
+        let mut request = root.request(&Method::GET, "/roles", None);
+        request.headers_mut().insert("if-none-match", known.parse().unwrap());
+        request
+    };
+    let request = with(&root, first.header("etag"));
+    let same = root.send(request).await;
+    assert_eq!((same.status, &same.body), (StatusCode::NOT_MODIFIED, &Value::Null));
+    root.post("/roles", json!({ "name": "Host", "rank": 5 })).await;
+    let request = with(&root, first.header("etag"));
+    let changed = root.send(request).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    assert_ne!(changed.header("etag"), first.header("etag"));
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_ask_and_others_may_not() {
+    let server =
+        TestServer::with(&[("web.api_origins", "https://club.example, http://localhost:8080")]).await;
+    let (mut root, _) = Program::log_in(server.server.addresses()[0], "root").await;
+    let asked_first = |root: &Program, origin: &str| {
+        let mut request = root.request(&Method::OPTIONS, "/users", None);
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request.headers_mut().insert("access-control-request-method", "POST".parse().unwrap());
+        request.headers_mut().remove("authorization");
+        request
+    };
+    for (origin, allowed) in [
+        ("https://club.example", true),
+        ("http://localhost:8080", true),
+        ("https://evil.example", false),
+        ("https://club.example.evil.example", false),
+        ("null", false),
+    ] {
+        let request = asked_first(&root, origin);
+        let answer = root.send(request).await;
+        let told = if allowed { origin } else { "" };
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        assert_eq!(answer.header("access-control-allow-origin"), told, "{origin}");
+        assert_eq!(answer.header("access-control-allow-methods"), if allowed { "POST, GET" } else { "" });
+        assert_eq!(answer.header("access-control-allow-headers").contains("authorization"), allowed);
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        let mut request = root.request(&Method::GET, "/users", None);
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        let answer = root.send(request).await;
+        assert_eq!(answer.header("access-control-allow-origin"), told, "{origin}");
+        assert!(answer.header("vary").contains("origin"), "{answer:?}");
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -11,10 +12,17 @@ use axum::http::{HeaderMap, HeaderValue};
 use crate::auth::AddressKey;
 use crate::control::{Refused, Way};
 use crate::id::UserId;
+use crate::protocol::ErrorCode;
 
 /// How many are remembered. When more ask, those that are quiet again are forgotten; where all have asked just now, a
 /// newcomer is answered that the server is busy.
 const REMEMBERED: usize = 16_384;
+
+/// How often one account follows what happens, at once.
+pub(super) const FOLLOWING: usize = 64;
+
+/// Followers at once that haven't said yet who they are.
+const ENTERING: usize = 64;
 
 /// How much more an account may ask by all of its keys and sessions than by one of them.
 const ACCOUNT: u32 = 4;
@@ -30,7 +38,39 @@ enum Counted {
 /// Until when each of them is busy with what it asked, by the monotonic clock: a request takes the place of one of a
 /// steady sequence, and as many as may come at once may be taken before their time ("GCRA").
 #[derive(Debug, Default)]
-pub(super) struct Limits(Mutex<HashMap<Counted, Duration>>);
+pub(super) struct Limits {
+    busy: Mutex<HashMap<Counted, Duration>>,
+    /// How many follow what happens, of each account.
+    following: Mutex<HashMap<UserId, usize>>,
+    /// Followers that haven't said yet who they are.
+    entering: AtomicUsize,
+}
+
+/// A follower's place among those of its account, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Following(Arc<Limits>, UserId);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut all = self.0.following.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// The place of a follower that hasn't said yet who it is, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Entering(Arc<Limits>);
+
+impl Drop for Entering {
+    fn drop(&mut self) {
+        self.0.entering.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How somebody stands with the limit: what they are told with each answer (draft-ietf-httpapi-ratelimit-headers-07).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +95,27 @@ impl Standing {
 }
 
 impl Limits {
+    /// Takes a place for another follower of an account.
+    pub(super) fn follow(self: &Arc<Self>, user: UserId) -> Result<Following, Refused> {
+        let mut all = self.following.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(user).or_default();
+        if *count >= FOLLOWING {
+            let words = format!("this account follows {FOLLOWING} times already; end one of them first");
+            return Err(Refused::Rejected(ErrorCode::TooMany, words));
+        }
+        *count += 1;
+        Ok(Following(Arc::clone(self), user))
+    }
+
+    /// Takes a place for somebody who is about to say who they are.
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Entering, Refused> {
+        let entering = Entering(Arc::clone(self));
+        if self.entering.fetch_add(1, Ordering::Relaxed) >= ENTERING {
+            return Err(Refused::Busy);
+        }
+        Ok(entering)
+    }
+
     /// Counts a request of whoever isn't logged in.
     pub(super) fn admit_address(
         &self,
@@ -80,7 +141,7 @@ impl Limits {
     }
 
     fn admit(&self, counted: Counted, (rate, burst): (u32, u32), now: Duration) -> Result<Standing, Refused> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED && !all.contains_key(&counted) {
             all.retain(|_, busy| *busy > now);
             if all.len() >= REMEMBERED {
@@ -137,6 +198,22 @@ mod tests {
         }
         assert!(ask(Way::Session(SessionId(1))).is_err(), "the account has all that it may have");
         limits.admit_account(UserId(2), Way::Session(SessionId(1)), RATE, now).unwrap();
+    }
+
+    #[test]
+    fn an_account_follows_so_often_and_whoever_ends_makes_room() {
+        let limits = Arc::new(Limits::default());
+        let mut all: Vec<_> = (0..FOLLOWING).map(|_| limits.follow(UserId(1)).unwrap()).collect();
+        assert!(limits.follow(UserId(1)).is_err());
+        limits.follow(UserId(2)).unwrap();
+        all.pop();
+        limits.follow(UserId(1)).unwrap();
+        drop(all);
+        assert!(limits.following.lock().unwrap().is_empty());
+        let mut entering: Vec<_> = (0..ENTERING).map(|_| limits.enter().unwrap()).collect();
+        assert!(limits.enter().is_err());
+        entering.pop();
+        limits.enter().unwrap();
     }
 
     #[test]

@@ -5,20 +5,29 @@
 //! by the account that a bearer token speaks for, and its answer becomes JSON (`answer`).
 
 mod answer;
+mod cors;
+mod docs;
+mod events;
 mod limits;
+mod paging;
 mod problem;
+mod repeats;
 mod request;
 mod routes;
+mod token;
+mod told;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, USER_AGENT};
+use axum::http::header::{LINK, USER_AGENT};
+use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 
 use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
@@ -30,36 +39,46 @@ use crate::protocol::call::Call;
 use crate::protocol::operation::Who;
 use crate::protocol::wire::{self, request::Body, response};
 use limits::{Limits, Standing};
-use problem::Problem;
+use problem::{Problem, no_method};
+use repeats::Repeats;
 use routes::{Found, Route};
+use token::bearer;
+
+/// The header by which a request may come twice.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Bytes of the address of a request at most.
 const LONGEST_ADDRESS: usize = 8 * 1_024;
-
-/// Bytes of a bearer token at most.
-const LONGEST_TOKEN: usize = 4 * 1_024;
 
 /// Characters of a program's name that are kept.
 const CLIENT_NAME: usize = 64;
 
 /// All of it.
-pub(super) fn routes() -> Router<Arc<Parts>> {
+pub(super) fn routes(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
     let mut router = Router::new();
     for home in ["", TAGGED] {
-        router = router.route(&format!("{home}/api/{{*path}}"), any(serve));
+        router = router
+            .route(&format!("{home}/api/openapi.json"), get(docs::description))
+            .route(&format!("{home}/api/docs"), get(docs::page))
+            .route(&format!("{home}/api/events"), any(events::serve))
+            .route(&format!("{home}/api/{{*path}}"), any(serve));
     }
-    router.layer(Extension(Arc::<Limits>::default()))
+    router
+        .layer(Extension(Arc::<Limits>::default()))
+        .layer(Extension(Arc::<Repeats>::default()))
+        .layer(middleware::from_fn_with_state(Arc::clone(parts), cors::admit))
 }
 
 async fn serve(
     State(parts): State<Arc<Parts>>,
     Extension(asker): Extension<Asker>,
     Extension(limits): Extension<Arc<Limits>>,
+    Extension(repeats): Extension<Arc<Repeats>>,
     request: Request,
 ) -> Response {
     let from = parts.visitor(&asker, request.headers());
     let mut standing = None;
-    let mut answer = match answered(&parts, from, &limits, &mut standing, request).await {
+    let mut answer = match answered(&parts, from, (&limits, &repeats), &mut standing, request).await {
         Ok(answer) => answer,
         Err(problem) => problem.into_response(),
     };
@@ -72,7 +91,7 @@ async fn serve(
 async fn answered(
     parts: &Parts,
     from: IpAddr,
-    limits: &Limits,
+    (limits, repeats): (&Limits, &Arc<Repeats>),
     standing: &mut Option<Standing>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -93,29 +112,50 @@ async fn answered(
     let asked = request::read(route, named, &head, body).await?;
     let counts = home.counts();
     let answer = match by {
-        Some(actor) => home.request(actor, of_session(asked, actor)).await,
-        None => enter(&home, asked, from, &head.headers).await,
+        Some(actor) => once(&home, actor, of_session(asked.clone(), actor), repeats, &head).await?,
+        None => enter(&home, asked.clone(), from, &head.headers).await,
     };
     match &answer {
         Ok(_) => counts.answered(),
         Err(refused) => counts.refused(refused.code()),
     }
-    Ok(answer::write(route, &answer?)?)
+    let answer = answer?;
+    let mut response = answer::write(route, &answer, &head.headers)?;
+    if let Some(link) = paging::link(&head.uri, &asked, &answer).and_then(|link| link.parse().ok()) {
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+/// Has something done, once: what came before with the same key is answered as it was.
+async fn once(
+    home: &Handle<LinkPeer>,
+    actor: Actor,
+    asked: Body,
+    repeats: &Arc<Repeats>,
+    head: &Head,
+) -> Result<Result<response::Body, Refused>, Problem> {
+    let key = head.headers.get(IDEMPOTENCY_KEY).filter(|_| head.method == Method::POST);
+    let (Some(key), Actor::Account { user, origin, .. }) = (key, actor) else {
+        return Ok(home.request(actor, asked).await);
+    };
+    let named = (user, origin.way, key.to_str().unwrap_or_default().to_owned());
+    if let Some(answer) = repeats.begin(&named, &asked, home.clock().monotonic())? {
+        return Ok(Ok(answer));
+    }
+    let (home, repeats) = (home.clone(), Arc::clone(repeats));
+    // It is done, and its answer kept, whether or not whoever asked waits for it.
+    let doing = tokio::spawn(async move {
+        let answer = home.request(actor, asked).await;
+        repeats.end(&named, answer.as_ref());
+        answer
+    });
+    Ok(doing.await.unwrap_or(Err(Refused::Internal)))
 }
 
 /// What of an address is below `/api/`.
 fn below(path: &str) -> &str {
     path.split_once("/api/").map_or("", |(_, below)| below)
-}
-
-fn no_method(asked: &Method, methods: &[&'static str]) -> Response {
-    let allowed = methods.join(", ");
-    if *asked == Method::OPTIONS {
-        return (StatusCode::NO_CONTENT, [(ALLOW, allowed)]).into_response();
-    }
-    let words = format!("this address takes {allowed}");
-    let problem = Problem::of(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, &words);
-    ([(ALLOW, allowed)], problem).into_response()
 }
 
 /// Who asks, within what they may ask at once; nobody for what is done before a log-in.
@@ -146,27 +186,6 @@ fn admit(
         *standing = Some(limits.admit_account(user, origin.way, rate, now)?);
     }
     Ok(Some(actor))
-}
-
-/// The token of a request (RFC 6750, section 2.1). It stands in no address and in no cookie, so no other page can have a
-/// browser send it.
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    let shown = match (all.next(), all.next()) {
-        (Some(shown), None) => shown.to_str().ok(),
-        (Some(_), Some(_)) => return Err(Problem::malformed("only one token can be shown with a request")),
-        (None, _) => None,
-    };
-    let token = shown.and_then(|shown| {
-        let (scheme, token) = shown.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let token = token.filter(|token| !token.is_empty()).ok_or_else(Problem::nobody)?;
-    if token.len() > LONGEST_TOKEN {
-        let code = ErrorCode::TokenInvalid;
-        return Err(Problem::of(StatusCode::UNAUTHORIZED, code, code.sentence()));
-    }
-    Ok(token)
 }
 
 /// To log out is to end the session whose token is shown; an API key has none.

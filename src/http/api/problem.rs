@@ -1,10 +1,10 @@
 //! What went wrong, as HTTP tells it: a problem (RFC 9457) with the protocol's code and sentence.
 
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::control::Refused;
 use crate::id::Timestamp;
@@ -46,8 +46,13 @@ impl From<Refused> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    pub(super) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// As the body of an answer has it.
+    pub(super) fn to_json(&self) -> Value {
         let mut body = json!({
             "type": format!("urn:parlour:error:{}", self.code.name()),
             "title": self.code.sentence(),
@@ -55,12 +60,18 @@ impl IntoResponse for Problem {
             "detail": self.detail,
             "code": self.code.name(),
         });
-        if let Some((reason, until)) = self.kept_out {
-            body["reason"] = reason.into();
-            body["until"] = (until > 0).then(|| Timestamp(until).to_string()).into();
+        if let Some((reason, until)) = &self.kept_out {
+            body["reason"] = reason.as_str().into();
+            body["until"] = (*until > 0).then(|| Timestamp(*until).to_string()).into();
         }
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
         let fixed = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
-        let mut answer = (self.status, Json(body)).into_response();
+        let mut answer = (self.status, Json(self.to_json())).into_response();
         let headers = answer.headers_mut();
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
@@ -77,6 +88,17 @@ impl IntoResponse for Problem {
         }
         answer
     }
+}
+
+/// The answer to a method that an address doesn't take; to `OPTIONS`, what it takes.
+pub(super) fn no_method(asked: &Method, methods: &[&'static str]) -> Response {
+    let allowed = methods.join(", ");
+    if *asked == Method::OPTIONS {
+        return (StatusCode::NO_CONTENT, [(ALLOW, allowed)]).into_response();
+    }
+    let words = format!("this address takes {allowed}");
+    let problem = Problem::of(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, &words);
+    ([(ALLOW, allowed)], problem).into_response()
 }
 
 /// The status that says to HTTP what a code says (RFC 9110, section 15).

@@ -85,6 +85,11 @@ impl Route {
         named.map(read).collect()
     }
 
+    /// Whether it only reads.
+    pub(super) fn is_read(&self) -> bool {
+        self.method == "GET"
+    }
+
     /// Whether what isn't in the path is in the query: of a method that has no body.
     pub(super) fn is_by_query(&self) -> bool {
         matches!(self.method, "GET" | "DELETE")

@@ -1,0 +1,276 @@
+//! What happens, as other programs follow it over HTTP; and the programs that docs/api.md shows.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rest::Program;
+use crate::support::{TestServer, eventually};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::handshake;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use parlour::permission::Permissions;
+use parlour::protocol::wire::event;
+use parlour::transport;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+async fn tls(address: SocketAddr) -> TlsStream<TcpStream> {
+    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
+    connector.connect("localhost".try_into().unwrap(), stream).await.unwrap()
+}
+
+/// Server-Sent Events, read as they come.
+struct Following {
+    body: Incoming,
+    read: String,
+}
+
+impl Following {
+    async fn ask(address: SocketAddr, token: &str, query: &str, last: Option<&str>) -> Response<Incoming> {
+        let (mut sender, connection) = handshake(TokioIo::new(tls(address).await)).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::get(format!("/api/events{query}")).header("host", "localhost");
+        request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap()
+    }
+
+    async fn at(address: SocketAddr, token: &str, query: &str, last: Option<&str>) -> Self {
+        let answer = Self::ask(address, token, query, last).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()["content-type"]),
+            (StatusCode::OK, &"text/event-stream".parse().unwrap())
+        );
+        Self { body: answer.into_body(), read: String::new() }
+    }
+
+    /// The next event: its number, its word, and what it says.
+    async fn next(&mut self) -> (String, String, Value) {
+        loop {
+            if let Some((part, rest)) = self.read.split_once("\n\n") {
+                let lines: HashMap<_, _> = part.lines().filter_map(|line| line.split_once(": ")).collect();
+                let of = |name: &str| lines.get(name).map_or(String::new(), |text| (*text).to_owned());
+                let data = lines.get("data").map_or(Value::Null, |data| serde_json::from_str(data).unwrap());
+                let (found, rest) = ((of("id"), of("event"), data), rest.to_owned());
+                self.read = rest;
+                return found;
+            }
+            let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame()).await.unwrap();
+            let bytes = frame.unwrap().unwrap().into_data().unwrap();
+            self.read.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_follows_what_its_account_may_know_and_comes_back_to_it() {
+    let server = TestServer::start().await;
+    let address = server.server.addresses()[0];
+    let root = server.log_in("root").await;
+    let (everything, little) = (Permissions::ALL, Permissions::VIEW);
+    let key = root.create_api_key("all", everything, None).await.unwrap().key;
+    let narrow = root.create_api_key("little", little, None).await.unwrap().key;
+    let mut all = Following::at(address, &key, "", None).await;
+    let mut few = Following::at(address, &narrow, "?kinds=channels,accounts", None).await;
+    let (last, word, ready) = all.next().await;
+    assert_eq!(word, "ready");
+    assert_eq!(ready["next"].as_str().unwrap().parse::<u64>().unwrap(), last.parse::<u64>().unwrap() + 1);
+    assert_eq!(few.next().await.1, "ready");
+
+    let (mut program, _) = Program::log_in(address, "root").await;
+    let made = program.post("/channels", json!({ "name": "Tea" })).await.body["id"].clone();
+    let (number, word, told) = all.next().await;
+    assert_eq!((word.as_str(), &told["channel"], &told["name"]), ("channel-created", &made, &json!("Tea")));
+    assert_eq!((&told["number"], &told["kind"]), (&json!(number), &json!("channels")));
+    assert_eq!((&told["by"]["who"], told["at"].as_str().unwrap().ends_with('Z')), (&json!("account"), true));
+    assert_eq!(few.next().await.2["channel"], made);
+
+    // What needs a permission that its key lacks isn't told, and a kind that it doesn't want neither.
+    let new = json!({ "name": "zoe", "password": crate::support::PASSWORD });
+    assert_eq!(program.post("/users", new).await.status, StatusCode::CREATED);
+    let alice = server.log_in("alice").await;
+    let path = format!("/channels/{}", made.as_str().unwrap());
+    let edited = program.ask(Method::PATCH, &path, Some(&json!({ "name": "Coffee" }))).await;
+    assert_eq!(edited.status, StatusCode::NO_CONTENT);
+    let (_, word, told) = few.next().await;
+    assert_eq!((word.as_str(), &told["channel"]), ("channel-changed", &made), "neither zoe nor alice");
+
+    // Whoever comes back has all that was missed, once.
+    drop(all);
+    let mut again = Following::at(address, &key, "?kinds=presence,channels", Some(&number)).await;
+    assert_eq!(again.next().await.1, "ready");
+    let (_, word, arrived) = again.next().await;
+    assert_eq!((word.as_str(), &arrived["name"]), ("arrived", &json!("alice")));
+    assert_eq!(arrived["session"], json!(alice.id().0.to_string()));
+    assert_eq!(again.next().await.1, "channel-changed");
+
+    // What is wrong is said.
+    let refused = async |token: &str, query: &str, last: Option<&str>| {
+        let answer = Following::ask(address, token, query, last).await;
+        let (head, body) = answer.into_parts();
+        let body: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+        (head.status, body["code"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        refused(&key, "?kinds=weather", None).await,
+        (StatusCode::BAD_REQUEST, "malformed".to_owned())
+    );
+    assert_eq!(refused(&key, "?from=soon", None).await, (StatusCode::BAD_REQUEST, "malformed".to_owned()));
+    assert_eq!(refused("nothing", "", None).await, (StatusCode::UNAUTHORIZED, "token-invalid".to_owned()));
+    // Nothing is kept of what was before the last start.
+    let answer = Following::ask(address, &key, "?from=1000", None).await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    let body: Value =
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert!(body["detail"].as_str().unwrap().contains("follow the feed from its end"), "{body}");
+}
+
+/// A WebSocket with text frames (RFC 6455).
+struct Socket(TlsStream<TcpStream>);
+
+impl Socket {
+    async fn open(address: SocketAddr, origin: &str) -> (String, Self) {
+        let mut stream = tls(address).await;
+        let request = format!(
+            "GET /api/events HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        (String::from_utf8(head).unwrap(), Self(stream))
+    }
+
+    async fn say(&mut self, text: &str) {
+        let mut frame = vec![0x81, 0xfe];
+        frame.extend((text.len() as u16).to_be_bytes());
+        frame.extend([0; 4]);
+        frame.extend(text.as_bytes());
+        self.0.write_all(&frame).await.unwrap();
+    }
+
+    /// The next text; the code of the end in place of one.
+    async fn hear(&mut self) -> Result<Value, u16> {
+        loop {
+            let kind = self.0.read_u8().await.unwrap() & 15;
+            let length = match self.0.read_u8().await.unwrap() & 127 {
+                126 => self.0.read_u16().await.unwrap().into(),
+                127 => self.0.read_u64().await.unwrap(),
+                short => u64::from(short),
+            };
+            let mut bytes = vec![0; length as usize];
+            self.0.read_exact(&mut bytes).await.unwrap();
+            match kind {
+                1 => return Ok(serde_json::from_slice(&bytes).unwrap()),
+                8 => return Err(u16::from_be_bytes([bytes[0], bytes[1]])),
+                _ => (),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_web_socket_shows_its_token_first_and_is_told_why_it_ends() {
+    let server = TestServer::start().await;
+    let address = server.server.addresses()[0];
+    let root = server.log_in("root").await;
+    let key = root.create_api_key("all", Permissions::ALL, None).await.unwrap();
+    let own = format!("https://{address}");
+    let (head, mut socket) = Socket::open(address, &own).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    socket.say(&json!({ "token": key.key, "kinds": ["channels"] }).to_string()).await;
+    let ready = socket.hear().await.unwrap();
+    assert_eq!(ready["event"], "ready");
+    let (mut program, _) = Program::log_in(address, "root").await;
+    program.post("/channels", json!({ "name": "Tea" })).await;
+    let told = socket.hear().await.unwrap();
+    assert_eq!((&told["event"], &told["number"]), (&json!("channel-created"), &ready["next"]));
+
+    // Nothing else is read, and without a good token nothing is told.
+    socket.say("more").await;
+    assert_eq!(socket.hear().await.unwrap()["code"], "malformed");
+    assert_eq!(socket.hear().await, Err(1008));
+    for (first, code) in
+        [(r#"{"token":"no"}"#, "token-invalid"), ("{}", "token-invalid"), ("hello", "malformed")]
+    {
+        let (_, mut socket) = Socket::open(address, &own).await;
+        socket.say(first).await;
+        assert_eq!(socket.hear().await.unwrap()["code"], code, "{first}");
+        assert_eq!(socket.hear().await, Err(1008));
+    }
+    let (head, _) = Socket::open(address, "https://evil.example").await;
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+/// A program of the documentation, run as a newcomer would run it.
+struct Bot(Child);
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_bots_of_the_documentation_greet_whoever_comes() {
+    let home = tempfile::tempdir().unwrap();
+    // One that programs trust, by a name that leads here.
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, secret) = (home.path().join("chain.pem"), home.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&secret, made.signing_key.serialize_pem()).unwrap();
+    let (chain, key) = (certificate.display().to_string(), secret.display().to_string());
+    let server = TestServer::with(&[("web.certificate", &chain), ("web.key", &key)]).await;
+    let root = server.log_in("root").await;
+    let scopes = Permissions::VIEW.union(Permissions::TEXT);
+    let documentation = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
+    for (language, program, file) in [("python", "python3", "bot.py"), ("js", "node", "bot.mjs")] {
+        let begin = format!("```{language}\n");
+        let source = documentation.split_once(&begin).unwrap().1.split_once("```").unwrap().0;
+        assert!(source.lines().count() <= 24, "the bot in {language} has {} lines", source.lines().count());
+        let script = home.path().join(file);
+        std::fs::write(&script, source).unwrap();
+        let key = root.create_api_key(language, scopes, None).await.unwrap().key;
+        let bot = Command::new(program)
+            .arg(&script)
+            .env("PARLOUR", format!("https://localhost:{}", server.server.addresses()[0].port()))
+            .env("PARLOUR_API_KEY", key)
+            .env("SSL_CERT_FILE", &certificate)
+            .env("NODE_EXTRA_CA_CERTS", &certificate)
+            .stdout(Stdio::null())
+            .spawn();
+        let _bot = Bot(bot.unwrap_or_else(|error| panic!("this needs {program}: {error}")));
+        // It needs a moment to come.
+        let greeting = eventually("the greeting", async || {
+            let alice = server.log_in("alice").await;
+            let mut events = alice.events();
+            let heard = async {
+                loop {
+                    if let Ok(event::Body::Text(text)) = events.recv().await {
+                        return text;
+                    }
+                }
+            };
+            let heard = tokio::time::timeout(Duration::from_millis(700), heard).await.ok();
+            let _ = alice.log_out().await;
+            heard
+        })
+        .await;
+        assert_eq!(greeting.text, "Welcome, alice!");
+        assert_eq!((greeting.from_session, greeting.from_name.as_str()), (0, "root"));
+    }
+}
