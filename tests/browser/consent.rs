@@ -1,11 +1,11 @@
 //! A program asks, in a real browser: what the page's policy holds, and that whoever is logged in isn't asked twice.
 
-use super::{PASSWORD, create_user, run};
+use crate::stage::{PASSWORD, Stage, create_user, run};
 use crate::support::{Process, as_profile};
 
 #[test]
 fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &[]);
     let boss = format!("parlour://boss@{}", process.address);
     as_profile(

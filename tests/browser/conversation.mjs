@@ -1,6 +1,7 @@
 // Two browsers and two native clients in one channel, who speak in turns. What each hears is written as WAV for the
 // test that compares it; how loud it is where that is the question is printed.
 
+import { perform } from './perform.mjs';
 import { Person, native, writeWav } from './person.mjs';
 
 const { SERVER, NATIVE, OUT, PASSWORD, VOICES, WAY } = process.env;
@@ -21,7 +22,7 @@ const people = await Promise.all([[first, 'alice'], [second, 'bob']].map(async (
 }));
 const [alice, bob] = people;
 const results = {};
-try {
+await perform(people, results, async () => {
   say('logged in');
   const address = (name) => `parlour://${name}@${NATIVE}/General`;
   await Promise.all(['charlie', 'demo'].map((name) => native(name, ['login', `parlour://${name}@${NATIVE}`, '--password-stdin'], PASSWORD)));
@@ -88,13 +89,4 @@ try {
 
   results.errors = people.flatMap(({ errors }) => errors);
   results.foreign = people.flatMap(({ requests }) => requests).filter((request) => !request.startsWith(`https://${SERVER}/`) && !/^(blob|data):/.test(request));
-} catch (error) {
-  for (const [i, person] of people.entries()) {
-    await person.page.screenshot({ path: `${OUT}/failed-${i}.png` }).catch(() => {});
-    say(person.errors.join('\n'));
-  }
-  throw error;
-} finally {
-  await Promise.all(people.map((person) => person.close()));
-}
-console.log(JSON.stringify(results));
+});

@@ -1,22 +1,24 @@
 // How sessions end that nobody asked to end: a guest whose server is started anew, somebody who is banned while they are there
-// and as they come back; and a forgotten password where no e-mails are sent.
+// and as they come back, somebody whose account is deleted; a forgotten password where no e-mails are sent; and a link that others
+// can open.
 
+import { perform } from './perform.mjs';
 import { Person } from './person.mjs';
 
-const { SERVER, PASSWORD, OUT } = process.env;
+const { SERVER, PASSWORD } = process.env;
 const url = `https://${SERVER}/`;
 const results = { violations: [] };
 const say = (words) => process.stderr.write(`${words}\n`);
 
 const people = [];
 const start = async (locale) => {
-  const person = await Person.start({ ears: false, context: { bypassCSP: true, locale } });
+  const person = await Person.start({ ears: false, context: { bypassCSP: true, locale, permissions: ['clipboard-read', 'clipboard-write'] } });
   people.push(person);
   await person.open(url);
   return person;
 };
 
-try {
+await perform(people, results, async () => {
   // A guest comes back by themselves, and is a guest again when they load the page.
   const gina = await start('en-GB');
   const { page } = gina;
@@ -35,6 +37,9 @@ try {
   await eve.press('Anmelden');
   await eve.press('Hinein und nur zuhören');
   await eve.join('General');
+  await ben.press('Copy a link to this channel');
+  await ben.page.locator('.banner', { hasText: 'The link is copied.' }).waitFor();
+  results.copied = await ben.page.evaluate(() => navigator.clipboard.readText());
   console.log('stop');
   await page.getByText('Trying to come back').waitFor({ timeout: 20_000 });
   console.log('start');
@@ -69,6 +74,16 @@ try {
   results.reloaded = await eve.page.getByRole('alert').textContent();
   say('eve reads why');
 
+  // So does whoever has no account any more.
+  const dan = await start('en-GB');
+  await dan.logIn('dan', PASSWORD);
+  await dan.press('Go in and only listen');
+  console.log('delete dan');
+  await dan.page.locator('.notice', { hasText: 'deleted' }).waitFor();
+  results.deleted = await dan.page.locator('.notice').textContent();
+  results.violations.push(...await dan.look('deleted'));
+  say('dan reads why');
+
   // Where no guests are let in any more, whoever comes back is told so.
   console.log('close');
   await page.getByText('lets no guests in').waitFor({ timeout: 40_000 });
@@ -82,13 +97,4 @@ try {
   await fay.page.locator('.notice').waitFor();
   results.notice = await fay.page.locator('.notice').textContent();
   results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
-} catch (error) {
-  for (const [i, person] of people.entries()) {
-    await person.page.screenshot({ path: `${OUT}/failed-${i}.png` }).catch(() => {});
-    say(`${i}: ${person.errors.join('\n')}`);
-  }
-  throw error;
-} finally {
-  await Promise.all(people.map((person) => person.close()));
-}
-console.log(JSON.stringify(results));
+});

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+import { perform } from './perform.mjs';
 import { Person, native, tabTo } from './person.mjs';
 
 const { SERVER, CLAIM, VOICES, PASSWORD, SHOTS, EVIL_USER, EVIL_CHANNEL, EVIL_WORDS } = process.env;
@@ -25,7 +26,7 @@ const start = async (options) => {
   return person;
 };
 
-try {
+await perform(people, results, async () => {
   // The first administrator, by keyboard alone but where the mouse is what is tried.
   const anna = await start({ voice });
   const { page } = anna;
@@ -215,13 +216,4 @@ try {
 
   results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
   results.foreign = people.flatMap(({ requests }) => requests).filter((request) => !request.startsWith(url) && !/^(blob|data):/.test(request));
-} catch (error) {
-  for (const [i, person] of people.entries()) {
-    await person.page.screenshot({ path: `${process.env.OUT}/failed-${i}.png` }).catch(() => {});
-    process.stderr.write(`${i}: ${person.errors.join('\n')}\n`);
-  }
-  throw error;
-} finally {
-  await Promise.all(people.map((person) => person.close()));
-}
-console.log(JSON.stringify(results));
+});

@@ -7,11 +7,12 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
-mod consent;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod consent;
 mod people;
 mod pieces;
+mod presses;
 mod stage;
 mod voices;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use parlour::audio::Source;
 use serde_json::Value;
 
-use crate::stage::{PASSWORD, create_user, likeness, run, sentence, voices_in};
+use crate::stage::{PASSWORD, Stage, create_user, likeness, run, sentence, voices_in};
 use crate::support::{self, Process};
 
 /// Script as far as each kind of text can hold it: what a careless page would run.
@@ -18,7 +18,7 @@ const EVIL_WORDS: &str = "</p><svg onload=globalThis.ran=1><iframe srcdoc='<scri
 /// Claiming, logging in, talking, writing, moving, being gone and coming back: in words and pictures.
 #[test]
 fn a_new_user_s_journey() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let start = |address: &str| Process::serve(home.path(), address, &[]);
     let mut process = Some(start("127.0.0.1:0"));
     let address = process.as_ref().unwrap().address;
@@ -71,7 +71,7 @@ fn a_new_user_s_journey() {
 /// and a member in browsers, and a native client that hears no whisper to somebody else.
 #[test]
 fn roles_and_moderation_in_the_page() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let mut server = support::parlour(home.path());
     server.env("PARLOUR_RECORDING_QUOTA_MIB", "100");
     let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
@@ -139,7 +139,7 @@ fn roles_and_moderation_in_the_page() {
 /// An invite's link leads to an account and into the channel; the account is looked after in the page.
 #[test]
 fn a_friend_comes_by_a_link_and_looks_after_the_account() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let server = process.address.to_string();
     let mut login = support::parlour(home.path());
@@ -177,7 +177,7 @@ fn a_friend_comes_by_a_link_and_looks_after_the_account() {
 /// one is, though they are in a channel of the same name. Its e-mails lead there, and a browser may be in both.
 #[test]
 fn the_page_of_a_second_organization() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let mut server = support::parlour(home.path());
     server.env("PARLOUR_MAIL_PAGE", "https://voice.example.org/");
     let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
@@ -233,14 +233,15 @@ fn the_page_of_a_second_organization() {
     assert!(alike[1] > 0.8 && alike[0] < 0.4, "{alike:?}");
 }
 
-/// Guests come back after a restart; whoever is banned reads why and until when, in their language; and no e-mail is promised
-/// where none is sent.
+/// Guests come back after a restart; whoever is banned reads why and until when, in their language, and whoever has no account any
+/// more that it was deleted; no e-mail is promised where none is sent, and a link leads where others reach the page.
 #[test]
 fn whoever_is_sent_away_reads_why_and_what_to_do() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let start = |address: &str, guests: bool| {
         let mut server = support::parlour(home.path());
         server.env("PARLOUR_SESSIONS_GUESTS", guests.to_string());
+        server.env("PARLOUR_WEB_PUBLIC_ADDRESS", "https://voice.example.org");
         Process::serve_with(server, address, &[])
     };
     let mut process = Some(start("127.0.0.1:0", true));
@@ -250,6 +251,7 @@ fn whoever_is_sent_away_reads_why_and_what_to_do() {
     support::as_profile(home.path(), "boss", &["claim", &claim, &boss, "--password-stdin"], PASSWORD);
     create_user(home.path(), "ben");
     create_user(home.path(), "eve");
+    create_user(home.path(), "dan");
     let ban = |args: &[&str]| {
         let mut ban = support::parlour(home.path());
         ban.args(["ban", "add"]).args(args).arg("--data-dir").arg(home.path().join("data"));
@@ -263,6 +265,11 @@ fn whoever_is_sent_away_reads_why_and_what_to_do() {
             "start" => process = Some(start(&address.to_string(), true)),
             "ban ben" => ban(&["--user", "ben", "--reason", "Too loud <b>", "--for", "7d"]),
             "ban eve" => ban(&["--user", "eve"]),
+            "delete dan" => {
+                let mut delete = support::parlour(home.path());
+                delete.args(["user", "delete", "dan", "--data-dir"]).arg(home.path().join("data"));
+                assert!(delete.status().unwrap().success());
+            }
             "close" => {
                 process.take().unwrap().kill();
                 process = Some(start(&address.to_string(), false));
@@ -286,6 +293,8 @@ fn whoever_is_sent_away_reads_why_and_what_to_do() {
     for told in ["german", "reloaded"] {
         assert!(text(told).contains("Du bist auf diesem Server gesperrt."), "{told}: {result}");
     }
+    assert!(text("deleted").contains("Your account was deleted"), "{result}");
+    assert_eq!(text("copied"), "https://voice.example.org/#/General", "others can open it");
     assert!(text("lead").contains("sends no e-mails"), "{result}");
     assert!(text("notice").contains("ask them for it"), "{result}");
 }

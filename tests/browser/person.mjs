@@ -72,6 +72,7 @@ export class Person {
     const own = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', bypassCSP: ears, ...context });
     const page = await own.newPage();
     const person = new Person(browser, page);
+    page.on('crash', () => person.errors.push('the browser’s tab crashed'));
     page.on('pageerror', (error) => person.errors.push(String(error.stack ?? error)));
     page.on('console', (message) => message.type() === 'error' && person.errors.push(message.text()));
     page.on('request', (request) => person.requests.push(request.url()));

@@ -6,7 +6,7 @@ use std::process::Command;
 use parlour::permission::Permissions;
 use parlour::protocol::{MAX_REQUEST, decode, encode, wire};
 
-use crate::stage::{modules, run};
+use crate::stage::{Stage, modules, run};
 
 /// The page's files, in a directory of their own with what the build adds and what a compiler of types wants.
 fn copy_page(home: &Path) -> PathBuf {
@@ -32,7 +32,7 @@ fn copy_page(home: &Path) -> PathBuf {
 /// The jitter buffer holds what the network does, and a clock that differs by 200 millionths for ten minutes.
 #[test]
 fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let page = copy_page(home.path()).display().to_string();
     let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/speech.wav");
     let result = run("jitter.mjs", &[("PAGE", page), ("VOICE", voice.display().to_string())], |_| ());
@@ -51,7 +51,7 @@ fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
 /// What the page reads from permissions, without a browser; and that what crosses the wire means the same at both ends.
 #[test]
 fn the_page_reads_permissions_rightly() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let page = copy_page(home.path()).display().to_string();
     // The highest identifier of the last organization of 8192, and all the permissions there will ever be.
     let last = (8191 << 40) | ((1 << 40) - 1);
@@ -99,7 +99,7 @@ fn the_page_s_types_hold() {
     assert!(
         untyped("/** @param {Map<number, any>} map */") && !untyped("/** For any of {them}. */ // {any}")
     );
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let page = copy_page(home.path());
     for file in std::fs::read_dir(&page).unwrap().map(|file| file.unwrap().path()) {
         let own = file.extension().is_some_and(|end| end == "js");

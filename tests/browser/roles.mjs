@@ -2,6 +2,7 @@
 // is greyed with its reason; a whisper reaches only its target; roles and a channel's permissions change what another may do
 // while they look.
 
+import { perform } from './perform.mjs';
 import { Person, native, tabTo } from './person.mjs';
 
 const { SERVER, VOICES, PASSWORD, SHOTS, OUT, EVIL_WORDS } = process.env;
@@ -55,7 +56,7 @@ const ask = async (dialog, name, permission) => {
   return notice.textContent();
 };
 
-try {
+await perform(people, results, async () => {
   const mod = await start('demo', voice);
   const alice = await start('alice', other);
   await mod.page.locator('.member', { hasText: 'alice' }).waitFor();
@@ -297,13 +298,4 @@ try {
   results.ran = await mod.page.evaluate(() => globalThis.ran ?? 0) + await alice.page.evaluate(() => globalThis.ran ?? 0);
   results.errors = people.flatMap(({ errors }) => errors).filter((error) => !/ERR_CONNECTION|WebTransport|net::/.test(error));
   results.foreign = people.flatMap(({ requests }) => requests).filter((request) => !request.startsWith(url) && !/^(blob|data):/.test(request));
-} catch (error) {
-  for (const [i, person] of people.entries()) {
-    await person.page.screenshot({ path: `${OUT}/failed-${i}.png` }).catch(() => {});
-    process.stderr.write(`${i}: ${person.errors.join('\n')}\n${await person.page.locator('body').ariaSnapshot().catch(() => '')}\n`);
-  }
-  throw error;
-} finally {
-  await Promise.all(people.map((person) => person.close()));
-}
-console.log(JSON.stringify(results));
+});

@@ -1,9 +1,10 @@
 // Microphones that are unplugged and come back, a sound that the browser pauses, and somebody who only listens at first. The
 // devices are Chromium's own; that they are gone is said in place of the browser, and all else is as it is.
 
+import { perform } from './perform.mjs';
 import { Person } from './person.mjs';
 
-const { SERVER, PASSWORD, VOICES, OUT } = process.env;
+const { SERVER, PASSWORD, VOICES } = process.env;
 const [first, second] = VOICES.split(':');
 const url = `https://${SERVER}/`;
 const results = { violations: [] };
@@ -63,7 +64,7 @@ const start = async (name, voice) => {
   return person;
 };
 
-try {
+await perform(people, results, async () => {
   const alice = await start('alice', first);
   await alice.goIn();
   await alice.join('General');
@@ -195,13 +196,4 @@ try {
   await page.evaluate(() => globalThis.unplug([]));
   await page.getByText('You can be heard.').waitFor();
   results.errors = people.flatMap(({ errors }) => errors);
-} catch (error) {
-  for (const [i, person] of people.entries()) {
-    await person.page.screenshot({ path: `${OUT}/failed-${i}.png` }).catch(() => {});
-    say(`${i}: ${person.errors.join('\n')}`);
-  }
-  throw error;
-} finally {
-  await Promise.all(people.map((person) => person.close()));
-}
-console.log(JSON.stringify(results));
+});

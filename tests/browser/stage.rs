@@ -1,4 +1,4 @@
-//! What the tests of the page share: scripts that drive browsers, voices, and how alike what is heard is to them.
+//! What the tests of the page share: a machine to themselves, scripts that drive browsers, voices, and how alike what is heard is to them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use parlour::audio::{Source, compare};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support;
 
@@ -24,10 +25,26 @@ pub(crate) fn modules() -> PathBuf {
     modules
 }
 
+/// A test of the page, from its server's start to the last look at what was heard: one after the other, since browsers that take
+/// each other's processor stutter.
+pub(crate) struct Stage {
+    home: TempDir,
+    _alone: support::Alone,
+}
+
+impl Stage {
+    /// Waits until no other test is on it.
+    pub(crate) fn enter() -> Self {
+        Self { _alone: support::alone(), home: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.home.path()
+    }
+}
+
 /// Runs a script of `tests/browser`, tells of each word that it prints, and answers with the object that it prints last.
 pub(crate) fn run(script: &str, variables: &[(&str, String)], mut tell: impl FnMut(&str)) -> Value {
-    // Browsers that take each other's processor stutter.
-    let _alone = support::alone();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
     let mut child = Command::new("node")
         .arg(path)

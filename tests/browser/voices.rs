@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::stage::{likeness, run, sentence};
+use crate::stage::{Stage, likeness, run, sentence};
 use crate::support::Process;
 
 fn conversation(way: &str) {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let voices: Vec<PathBuf> = (0..3).map(|number| sentence(number, home.path())).collect();
     let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
@@ -75,7 +75,7 @@ fn the_same_over_a_websocket() {
 /// Capture to playback. The bound is wide, as the machine may be busy; the figure is printed.
 #[test]
 fn what_is_said_is_heard_soon() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
     let server = process.address.to_string();
@@ -92,7 +92,7 @@ fn what_is_said_is_heard_soon() {
 /// Firefox, with a sound server of its own: what it hears from a native client, and what one hears of it.
 #[test]
 fn firefox_loads_logs_in_listens_and_talks() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let voices: Vec<PathBuf> = (0..2).map(|number| sentence(number, home.path())).collect();
     let words: Vec<_> = voices.iter().map(|voice| voice.display().to_string()).collect();
@@ -122,7 +122,7 @@ fn firefox_loads_logs_in_listens_and_talks() {
 /// what to do; and whoever went in to listen only may speak after all.
 #[test]
 fn a_microphone_goes_and_comes_back_and_a_paused_sound_goes_on() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
     let result = run(

@@ -2,8 +2,10 @@
 
 import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
+import { Rows, arrange, mark, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
+import { waiting } from './press.js';
 import { explain } from './refusal.js';
 import { t, when } from './text.js';
 
@@ -50,25 +52,46 @@ export async function account(session) {
     }
   };
   /** @param {string} name @param {() => Promise<string | void>} work */
-  const button = (name, work) => h('button', { type: 'button', onclick: () => act(work) }, name);
+  const button = (name, work) => {
+    /** @type {HTMLButtonElement} */
+    const made = h('button', { type: 'button', onclick: () => waiting(made, act(work)) }, name);
+    return made;
+  };
+  /** A row of a list: whom or what it is about, more of it, and what ends it. @param {string} name @param {() => Promise<string | void>} work */
+  const row = (name, work) => {
+    const title = h('strong');
+    const note = h('span');
+    const hint = h('div', { class: 'hint' });
+    const end = button(name, work);
+    const element = h('li', {}, h('div', {}, title, note), hint, end);
+    return {
+      element,
+      /** @param {{called: string, noted?: string, hints: (string | false)[], ends: string | false}} now */
+      draw({ called, noted = '', hints, ends }) {
+        write(title, called);
+        write(note, noted);
+        write(hint, hints.filter(Boolean).join(' · '));
+        end.hidden = ends === false;
+        mark(end, 'aria-label', ends);
+      },
+    };
+  };
   /** @param {string} id @param {string} name @param {import('./dom.js').Attributes} attributes */
   const field = (id, name, attributes) => {
     const input = h('input', { id, required: true, ...attributes });
     return { input, element: h('div', { class: 'field' }, h('label', { for: id }, name), input) };
   };
 
+  const deviceRows = new Rows((/** @type {number} */ id) => row(t('logOut'), async () => {
+    await session.request('endDevice', { session: id });
+    await showDevices();
+  }));
   const showDevices = async () => {
     const { devices: list } = await session.request('listDevices', {});
-    fill(devices, ...list.map((device) => h('li', {},
-      h('div', {}, h('strong', {}, device.name || device.client), device.this ? ` (${t('thisDevice')})` : ''),
-      h('div', { class: 'hint' }, [device.client, device.address, when(device.usedMs)].filter(Boolean).join(' · ')),
-      !device.this && h('button', {
-        type: 'button', 'aria-label': t('endDevice', { device: device.name || device.client }),
-        onclick: () => act(async () => {
-          await session.request('endDevice', { session: device.session });
-          await showDevices();
-        }),
-      }, t('logOut')))));
+    arrange(devices, deviceRows.draw(list.map((device) => [device.session, {
+      called: device.name || device.client, noted: device.this ? ` (${t('thisDevice')})` : '', hints: [device.client, device.address, when(device.usedMs)],
+      ends: !device.this && t('endDevice', { device: device.name || device.client }),
+    }])));
   };
 
   const showFactor = async () => {
@@ -94,28 +117,34 @@ export async function account(session) {
     }));
   };
 
+  const sends = session.greeting?.sendsEmails;
   const email = h('div', { class: 'factor' });
+  const emailState = h('p');
+  const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail) });
+  const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
+  const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
+  const emailSet = button(t('emailSet'), async () => {
+    await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
+    proof.input.value = '';
+    await showEmail();
+    return !address.input.value ? undefined : sends ? t('emailSent') : t('emailWaits');
+  });
+  const emailProve = button(t('emailProve'), async () => {
+    await session.request('verifyEmail', { code: code.input.value.trim() });
+    code.input.value = '';
+    await showEmail();
+    return t('emailVerified');
+  });
   const showEmail = async () => {
     const own = await session.request('getAccount', {});
-    const address = field('email', t('email'), { type: 'email', autocomplete: 'email', ...bytes(Bound.maxEmail), '.value': own.emailPending || own.email });
-    const proof = field('email-password', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
-    const code = field('email-code', t('emailCode'), { autocomplete: 'one-time-code', maxlength: 32 });
-    const sent = session.greeting?.sendsEmails;
-    const unproven = sent ? t('emailUnproven') : t('emailUnprovenByHand');
-    const none = sent ? t('emailNone') : t('emailNoneByHand');
     // What was typed waits for its code; an address that an administrator set has none.
     const waits = own.emailPending || (own.email && !own.emailVerified);
-    fill(email, h('p', {}, waits ? unproven : own.email ? t('emailYours') : none),
-      address.element, proof.element, button(t('emailSet'), async () => {
-        await session.request('setEmail', { email: address.input.value.trim(), password: proof.input.value });
-        await showEmail();
-        return !address.input.value ? undefined : sent ? t('emailSent') : t('emailWaits');
-      }),
-      own.emailPending && code.element, own.emailPending && button(t('emailProve'), async () => {
-        await session.request('verifyEmail', { code: code.input.value.trim() });
-        await showEmail();
-        return t('emailVerified');
-      }));
+    const unproven = sends ? t('emailUnproven') : t('emailUnprovenByHand');
+    const none = sends ? t('emailNone') : t('emailNoneByHand');
+    write(emailState, waits ? unproven : own.email ? t('emailYours') : none);
+    address.input.value = own.emailPending || own.email;
+    const proving = !!own.emailPending;
+    arrange(email, [emailState, address.element, proof.element, emailSet, proving && code.element, proving && emailProve]);
   };
 
   // Keys end with the password, unless one says that they stay; whoever has none isn't asked.
@@ -129,27 +158,28 @@ export async function account(session) {
   };
 
   const keys = h('div', { class: 'factor' });
+  const keyList = h('ul', { class: 'devices' });
+  const made = h('p', { role: 'status' });
+  const name = field('key-name', t('keyName'), characters(Bound.maxSentence));
+  const keyRows = new Rows((/** @type {number} */ id) => row(t('revoke'), async () => {
+    await session.request('revokeApiKey', { id });
+    await showKeys();
+  }));
   const showKeys = async () => {
     const { keys: list } = await session.request('listApiKeys', {});
     keysLeft(list.length);
-    const name = field('key-name', t('keyName'), characters(Bound.maxSentence));
-    fill(keys, h('p', {}, t('keysLead')),
-      list.length > 0 && h('ul', { class: 'devices' }, list.map((key) => h('li', {},
-        h('div', {}, h('strong', {}, key.name || key.prefix)),
-        h('div', { class: 'hint' }, [`${key.prefix}…`, key.usedMs > 0 ? t('keyUsed', { when: when(key.usedMs) }) : t('keyNotUsed')].join(' · ')),
-        h('button', {
-          type: 'button', 'aria-label': t('keyRevoke', { key: key.name || key.prefix }),
-          onclick: () => act(async () => {
-            await session.request('revokeApiKey', { id: key.id });
-            await showKeys();
-          }),
-        }, t('revoke'))))),
-      name.element, button(t('keyCreate'), async () => {
-        const made = await session.request('createApiKey', { name: name.input.value.trim(), scopes: SCOPES, lifeMs: 0 });
-        await showKeys();
-        keys.prepend(h('p', { role: 'status' }, t('keyMade'), ' ', h('code', {}, made.key)));
-      }));
+    arrange(keyList, keyRows.draw(list.map((key) => [key.id, {
+      called: key.name || key.prefix, hints: [`${key.prefix}…`, key.usedMs > 0 ? t('keyUsed', { when: when(key.usedMs) }) : t('keyNotUsed')],
+      ends: t('keyRevoke', { key: key.name || key.prefix }),
+    }])));
+    keyList.hidden = list.length === 0;
   };
+  keys.append(made, h('p', {}, t('keysLead')), keyList, name.element, button(t('keyCreate'), async () => {
+    const { key } = await session.request('createApiKey', { name: name.input.value.trim(), scopes: SCOPES, lifeMs: 0 });
+    name.input.value = '';
+    fill(made, t('keyMade'), ' ', h('code', {}, key));
+    await showKeys();
+  }));
 
   const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
   const fresh = field('password-new', t('passwordNew', { count: Bound.minPassword }), {

@@ -1,12 +1,14 @@
 // What can be done with a channel: the dialog behind the "…" of its row, its password, and the forms to make and change one.
 
+import { action, actions } from './action.js';
 import { Bound } from './bounds.js';
 import { ErrorCode } from './codes.js';
 import { Dialog, area, channelOptions, choice, field, folded } from './dialog.js';
-import { ICONS, fill, h, icon, print } from './dom.js';
+import { ICONS, h, icon, print } from './dom.js';
+import { Rows, arrange, mark, offer, refresh, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { keyName } from './preferences.js';
-import { guarded, lacking, needed, since } from './reason.js';
+import { lacking, needed, since } from './reason.js';
 import { isRefusal } from './refusal.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
@@ -50,7 +52,8 @@ class Menu {
     this.dialog = new Dialog(shown.name, 'person');
     this.about = h('div', { class: 'about-person' });
     this.actions = h('div', { class: 'actions' });
-    this.links = h('div', { class: 'folded' });
+    this.choices = actions(this.session, (sentence) => this.dialog.say(sentence));
+    this.links = this.linking();
     this.drawn = '';
   }
 
@@ -63,7 +66,7 @@ class Menu {
     const temporary = onlyTemporary(session, id);
     dialog.show(this.about, this.actions, this.listening(),
       this.fold(t('shout'), ICONS.whisper, needed('setVoiceTarget', id), this.shout()),
-      this.fold(t('links'), ICONS.link, needed('linkChannels', id), this.links),
+      this.fold(t('links'), ICONS.link, needed('linkChannels', id), this.links.element),
       this.fold(t('channelEdit'), ICONS.settings, needed('editChannel', id), channelForm(session, dialog, this.channel, 0)),
       this.fold(t('channelCreate'), ICONS.people, creating(session, id), channelForm(session, dialog, undefined, id, temporary)),
       this.fold(t('channelRemove'), ICONS.close, needed('removeChannel', id), this.removal()));
@@ -77,14 +80,12 @@ class Menu {
     const facts = print([channel, session.me, session.everywhere, [...session.channels.keys()]]);
     if (facts === this.drawn) return;
     this.drawn = facts;
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    fill(dialog.title, channel.name);
-    fill(this.about, channel.description && h('p', { class: 'status' }, channel.description),
+    write(dialog.title, channel.name);
+    refresh(this.about, channel.description && h('p', { class: 'status' }, channel.description),
       channel.recordedBy && h('p', { class: 'recording' }, icon(ICONS.record), t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) })),
       h('p', { class: 'hint' }, this.facts(channel).join(' · ')));
-    fill(this.actions, this.buttons(channel));
-    this.drawLinks(channel);
-    if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
+    arrange(this.actions, this.choices(this.buttons(channel)));
+    this.links.draw(channel);
   }
 
   /** @param {Channel} channel */
@@ -97,15 +98,14 @@ class Menu {
     ].filter(Boolean);
   }
 
-  /** @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => unknown} act @param {boolean} [pressed] */
-  button(key, name, drawing, needs, act, pressed) {
-    const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
-    return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
+  /** A button that is greyed with its reason, where one may not do what it stands for. @param {string} name @param {string} drawing @param {Need[]} needs */
+  greyed(name, drawing, needs) {
+    return action(this.session, (sentence) => this.dialog.say(sentence), { name, drawing, needs, act: () => {} });
   }
 
   /** @param {string} name @param {string} drawing @param {Need[]} needs @param {...import('./dom.js').Part} parts */
   fold(name, drawing, needs, ...parts) {
-    return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
+    return lacking(this.session, needs) ? this.greyed(name, drawing, needs) : folded(name, ...parts);
   }
 
   /** @param {Channel} channel */
@@ -122,19 +122,24 @@ class Menu {
       ? (mine ? [] : needed('stopRecording', id))
       : [{ refused: !here && t('recordHere') }, ...needed('startRecording', id)];
     return [
-      !here && this.button('join', t('join', { channel: channel.name }), ICONS.leave, needed('join', id), leave(() => room.join(channel))),
-      this.button('record', recorded ? t('recordStop') : t('record'), ICONS.record, recordNeeds, () => dialog.act(async () => {
-        if (recorded) await session.request('stopRecording', { channel: id });
-        else await session.request('startRecording', {});
-        return recorded ? t('recordStopped') : t('recordStarted');
-      }), recorded),
-      this.button('recordings', t('recordings'), ICONS.headphones, needed('fetchRecording', id), leave(() => {
-        room.lazy(import('./recordings.js'), ({ recordings }) => recordings(session));
-      })),
-      this.button('overwrites', t('channelPermissions'), ICONS.shield, needed(lacking(session, needed('why', id)) ? 'listOverwrites' : 'why', id), leave(() => {
-        room.lazy(import('./matrix.js'), ({ matrix }) => matrix(session, id));
-      })),
-      this.button('copy', t('copyLink'), ICONS.link, [], leave(() => room.copyLink(id))),
+      !here && { key: 'join', name: t('join', { channel: channel.name }), drawing: ICONS.leave, needs: needed('join', id), act: leave(() => room.join(channel)) },
+      {
+        key: 'record', name: recorded ? t('recordStop') : t('record'), drawing: ICONS.record, needs: recordNeeds, pressed: recorded,
+        act: (/** @type {boolean} */ on) => dialog.act(async () => {
+          if (on) await session.request('startRecording', {});
+          else await session.request('stopRecording', { channel: id });
+          return on ? t('recordStarted') : t('recordStopped');
+        }),
+      },
+      {
+        key: 'recordings', name: t('recordings'), drawing: ICONS.headphones, needs: needed('fetchRecording', id),
+        act: leave(() => room.lazy(import('./recordings.js'), ({ recordings }) => recordings(session))),
+      },
+      {
+        key: 'overwrites', name: t('channelPermissions'), drawing: ICONS.shield, needs: needed(lacking(session, needed('why', id)) ? 'listOverwrites' : 'why', id),
+        act: leave(() => room.lazy(import('./matrix.js'), ({ matrix }) => matrix(session, id))),
+      },
+      { key: 'copy', name: t('copyLink'), drawing: ICONS.link, needs: [], act: leave(() => room.copyLink(id)) },
     ];
   }
 
@@ -142,19 +147,19 @@ class Menu {
   listening() {
     const { session, dialog, id } = this;
     const needs = needed('listen', id);
-    if (lacking(session, needs)) return this.button('listen', t('listen'), ICONS.ear, needs, () => {});
+    if (lacking(session, needs)) return this.greyed(t('listen'), ICONS.ear, needs);
     const now = session.me?.listening?.find((one) => one.channel === id);
     const shown = h('output', {}, t('percent', { value: now?.volume || 100 }));
     const volume = field(t('listenVolume'), {
       type: 'range', min: 5, max: 200, step: 5, '.value': String(now?.volume || 100),
-      oninput: () => fill(shown, t('percent', { value: volume.input.value })),
+      oninput: () => write(shown, t('percent', { value: volume.input.value })),
       onchange: () => {
         if (box.checked) dialog.act(() => session.listen(id, true, Number(volume.input.value)));
       },
     });
     const range = h('div', { class: 'range' });
     volume.input.replaceWith(range);
-    fill(range, volume.input, shown);
+    range.append(volume.input, shown);
     const box = h('input', {
       type: 'checkbox', checked: !!now,
       onchange: () => dialog.act(async () => {
@@ -185,16 +190,33 @@ class Menu {
       }));
   }
 
-  /** @param {Channel} channel */
-  drawLinks(channel) {
+  /** The channels it is linked with, and the way to link it with another one. */
+  linking() {
     const { session, dialog, id } = this;
     const link = (/** @type {number} */ other, /** @type {boolean} */ on) => session.request('linkChannels', { channel: id, other, linked: on });
-    const others = channelOptions(session, (one) => one.id !== id && !channel.links.includes(one.id) && !lacking(session, needed('linkChannels', one.id)));
-    const { select, element } = choice(t('linkWith'), others);
-    fill(this.links, h('p', { class: 'hint' }, t('linksLead')),
-      channel.links.length > 0 && h('ul', { class: 'devices' }, channel.links.map((other) => h('li', {}, session.path(other) || t('unseenChannel'),
-        dialog.button(t('unlink'), async () => { await link(other, false); }, { 'aria-label': t('unlinkFrom', { channel: session.path(other) }) })))),
-      others.length > 0 && element, others.length > 0 && dialog.button(t('linkIt'), async () => { await link(Number(select.value), true); }));
+    const list = h('ul', { class: 'devices' });
+    const { select, element } = choice(t('linkWith'), []);
+    const add = dialog.button(t('linkIt'), async () => { await link(Number(select.value), true); });
+    const rows = new Rows((/** @type {number} */ other) => {
+      const name = h('span');
+      const unlink = dialog.button(t('unlink'), async () => { await link(other, false); });
+      return {
+        element: h('li', {}, name, unlink),
+        draw: () => {
+          write(name, session.path(other) || t('unseenChannel'));
+          mark(unlink, 'aria-label', t('unlinkFrom', { channel: session.path(other) || t('unseenChannel') }));
+        },
+      };
+    });
+    const draw = (/** @type {Channel} */ channel) => {
+      const others = channelOptions(session, (one) => one.id !== id && !channel.links.includes(one.id) && !lacking(session, needed('linkChannels', one.id)));
+      arrange(list, rows.draw(channel.links.map((other) => [other, undefined])));
+      offer(select, others);
+      list.hidden = channel.links.length === 0;
+      element.hidden = others.length === 0;
+      add.hidden = others.length === 0;
+    };
+    return { draw, element: h('div', { class: 'folded' }, h('p', { class: 'hint' }, t('linksLead')), list, element, add) };
   }
 
   removal() {

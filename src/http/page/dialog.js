@@ -1,6 +1,7 @@
 // What the dialogs have in common: a title, what went wrong, what was done, and a way out.
 
 import { fill, h } from './dom.js';
+import { waiting } from './press.js';
 import { explain } from './refusal.js';
 import { language, t } from './text.js';
 
@@ -74,7 +75,9 @@ export class Dialog {
 
   /** @param {string} name @param {() => Promise<string | void>} work @param {Attributes} [attributes] */
   button(name, work, attributes = {}) {
-    return h('button', { type: 'button', onclick: () => this.act(work), ...attributes }, name);
+    /** @type {HTMLButtonElement} */
+    const button = h('button', { type: 'button', onclick: () => waiting(button, this.act(work)), ...attributes }, name);
+    return button;
   }
 
   /** When something is different, while it is open. @param {import('./session.js').Session} session @param {() => void} act */

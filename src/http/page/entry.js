@@ -3,6 +3,7 @@
 import { Bound } from './bounds.js';
 import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
+import { write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { codeIn, forget } from './place.js';
 import { explain, isRefusal } from './refusal.js';
@@ -34,6 +35,8 @@ export function entry(session, notice) {
   if (reset) way = 'reset';
   const card = h('main', { class: 'card', id: 'entry' });
   const problem = h('p', { class: 'problem', role: 'alert', id: 'problem' });
+  const lead = h('p', { class: 'lead' });
+  const leadsTo = () => (path ? t('inviteTo', { channel: path }) : t('registerLead'));
 
   /** @param {string} name @param {import('./dom.js').Attributes} attributes */
   const field = (name, attributes) => {
@@ -93,7 +96,7 @@ export function entry(session, notice) {
 
   function draw() {
     const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
-    const lead = { forgot: greeting.sendsEmails ? t('forgotLead') : t('forgotLeadByHand'), reset: t('resetLead'), register: path ? t('inviteTo', { channel: path }) : t('registerLead'), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way];
+    write(lead, { forgot: greeting.sendsEmails ? t('forgotLead') : t('forgotLeadByHand'), reset: t('resetLead'), register: leadsTo(), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way]);
     const verb = { forgot: greeting.sendsEmails ? t('sendEmail') : t('makeCode'), reset: t('resetIt'), register: t('registerIt'), logIn: t('logIn'), guest: t('enterAsGuest'), claim: t('claimIt') }[way];
     /** @type {[Way, string][]} */
     const others = [];
@@ -106,7 +109,7 @@ export function entry(session, notice) {
       card,
       h('p', { class: 'server' }, t('welcome', { server: greeting.name })),
       h('h1', {}, head),
-      h('p', { class: 'lead' }, lead),
+      lead,
       notice && h('p', { class: 'notice', role: 'status' }, notice),
       h('form', { onsubmit: submit },
         way === 'claim' && field(t('claimCode'), { name: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false' }),
@@ -140,7 +143,8 @@ export function entry(session, notice) {
   if (invite) {
     session.before('lookAtInvite', { code: invite }).then(({ channelPath }) => {
       path = channelPath;
-      draw();
+      // What is typed already stays.
+      if (way === 'register') write(lead, leadsTo());
     }, (error) => fill(problem, explain(error)));
   }
   return card;

@@ -6,10 +6,11 @@ import { Reach } from './codes.js';
 import { Dialog, choice, field, unique } from './dialog.js';
 import { fill, h } from './dom.js';
 import { Inspector, preview } from './inspector.js';
+import { Rows, arrange, mark, refresh, write } from './keep.js';
 import { characters } from './limit.js';
 import { NONE, ON_CHANNEL, state, stated, turned } from './permission.js';
 import { badge } from './person.js';
-import { guarded, lacking, needed, permissionAbout, permissionName, reaches } from './reason.js';
+import { guarded, lacking, needed, permissionAbout, permissionName, reaches, shade } from './reason.js';
 import { t } from './text.js';
 
 /** @typedef {import('./session.js').Session} Session */
@@ -45,7 +46,13 @@ class Matrix {
     this.rows = [];
     /** The cell that the Tab key comes to. @type {[number, number]} */
     this.at = [0, 0];
-    this.grid = h('div', { class: 'grid' });
+    this.body = h('tbody');
+    this.lines = new Rows((/** @type {number | string} */ _) => this.line());
+    this.grid = h('div', { class: 'grid' }, h('table', { role: 'grid', 'aria-label': t('permissionsOf', { channel: session.path(channel) }) },
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('whom')),
+        ON_CHANNEL.map((name) => h('th', { scope: 'col', class: 'upright', title: permissionAbout(name) }, h('span', {}, permissionName(name)))),
+        h('th', { scope: 'col' }, t('reach')))),
+      this.body));
     this.changes = h('div', { class: 'preview', role: 'status' });
   }
 
@@ -97,26 +104,36 @@ class Matrix {
 
   /** @param {boolean} [focus] Whether the cell gets the focus. */
   draw(focus = false) {
-    fill(this.grid, h('table', { role: 'grid', 'aria-label': t('permissionsOf', { channel: this.session.path(this.channel) }) },
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('whom')),
-        ON_CHANNEL.map((name) => h('th', { scope: 'col', class: 'upright', title: permissionAbout(name) }, h('span', {}, permissionName(name)))),
-        h('th', { scope: 'col' }, t('reach')))),
-      h('tbody', {}, this.rows.map((row, y) => this.row(row, y)))));
+    arrange(this.body, this.lines.draw(this.rows.map((row, y) => [row.role ?? `user ${row.user}`, y])));
     if (focus) this.focus();
   }
 
-  /** @param {Row} row @param {number} y */
-  row(row, y) {
-    const role = row.role ? this.session.roles.get(row.role) : undefined;
-    const { select } = choice(t('reach'), reaches(), row.now.reach, {
-      'aria-label': t('reachOf', { name: row.name }), disabled: !!this.fixed(row),
+  /** The line of a row: it stays while the row is there, whatever is said in it. */
+  line() {
+    let y = 0;
+    const whom = h('th', { scope: 'row' });
+    const { select } = choice(t('reach'), reaches(), undefined, {
       onchange: () => {
         this.rows[y].now = { ...this.rows[y].now, reach: Number(select.value) };
         this.mark(y);
       },
     });
-    return h('tr', { class: changed(row) ? 'changed' : undefined }, h('th', { scope: 'row' }, role ? badge(role) : row.name),
-      ON_CHANNEL.map((name, x) => h('td', {}, this.cell(row, name, y, x))), h('td', {}, select));
+    const cells = ON_CHANNEL.map((name, x) => this.cell(name, x, () => y));
+    const element = h('tr', {}, whom, cells.map((cell) => h('td', {}, cell.element)), h('td', {}, select));
+    return {
+      element,
+      draw: (/** @type {number} */ at) => {
+        y = at;
+        const row = this.rows[y];
+        const role = row.role ? this.session.roles.get(row.role) : undefined;
+        mark(element, 'class', changed(row) && 'changed');
+        refresh(whom, role ? badge(role) : row.name);
+        mark(select, 'aria-label', t('reachOf', { name: row.name }));
+        select.disabled = !!this.fixed(row);
+        if (select.value !== String(row.now.reach)) select.value = String(row.now.reach);
+        for (const cell of cells) cell.draw(row);
+      },
+    };
   }
 
   /** Why a row stays as it is. @param {Row} row */
@@ -130,17 +147,26 @@ class Matrix {
     return [...this.needs, { refused: role && role.rank >= this.session.rank(this.session.me) && t('roleAbove', { role: role.name }) }];
   }
 
-  /** @param {Row} row @param {PermissionName} permission @param {number} y @param {number} x */
-  cell(row, permission, y, x) {
-    const now = state(row.now, permission);
-    const button = h('button', {
-      type: 'button', class: `cell ${now}`, 'data-cell': `${y} ${x}`, tabindex: this.at[0] === y && this.at[1] === x ? 0 : -1,
-      'aria-label': t('cell', { name: row.name, permission: permissionName(permission), state: stateName(now) }),
-      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, y, x),
-      onfocus: () => this.go(y, x),
-    }, SIGN[now]);
-    const needs = [...this.needsOf(row), { channel: this.channel, permission }];
-    return guarded(button, this.session, needs, () => this.set(y, x, turned(state(this.rows[y].now, permission))), (sentence) => this.dialog.say(sentence));
+  /** @param {PermissionName} permission @param {number} x @param {() => number} line In which line it is now. */
+  cell(permission, x, line) {
+    const needs = () => [...this.needsOf(this.rows[line()]), { channel: this.channel, permission }];
+    const element = h('button', {
+      type: 'button',
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event, line(), x),
+      onfocus: () => this.go(line(), x),
+    });
+    const turn = () => this.set(line(), x, turned(state(this.rows[line()].now, permission)));
+    const draw = (/** @type {Row} */ row) => {
+      const now = state(row.now, permission);
+      write(element, SIGN[now]);
+      mark(element, 'class', `cell ${now}`);
+      mark(element, 'data-cell', `${line()} ${x}`);
+      mark(element, 'tabindex', this.at[0] === line() && this.at[1] === x ? 0 : -1);
+      mark(element, 'aria-label', t('cell', { name: row.name, permission: permissionName(permission), state: stateName(now) }));
+      shade(element, this.session, needs());
+    };
+    guarded(element, this.session, needs, turn, (sentence) => this.dialog.say(sentence));
+    return { element, draw };
   }
 
   /** @param {number} y @param {number} x @param {import('./permission.js').State} to */
@@ -151,14 +177,10 @@ class Matrix {
     this.focus();
   }
 
-  /** Draws a row again. @param {number} y */
+  /** Draws a row as it is now. @param {number} y */
   mark(y) {
-    const line = this.grid.querySelectorAll('tbody tr')[y];
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
-    const select = line.contains(focused) && focused instanceof HTMLSelectElement;
-    const fresh = this.row(this.rows[y], y);
-    line.replaceWith(fresh);
-    if (select) fresh.querySelector('select')?.focus();
+    const row = this.rows[y];
+    this.lines.rows.get(row.role ?? `user ${row.user}`)?.draw(y);
     fill(this.changes);
   }
 

@@ -2,6 +2,8 @@
 
 import { isMissing } from './audio.js';
 import { h, fill } from './dom.js';
+import { arrange, write } from './keep.js';
+import { waiting } from './press.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
 
@@ -49,7 +51,7 @@ export function microphone(session, audio, worker, done) {
   const stop = new AbortController();
   session.on('mouth', ({ level: db }) => {
     level.set(db);
-    if (db > settings.threshold) fill(hint, t('heardWell'));
+    if (db > settings.threshold) write(hint, t('heardWell'));
   }, stop.signal);
 
   const leave = () => {
@@ -69,6 +71,12 @@ export function microphone(session, audio, worker, done) {
     },
   }, t('hearYourself'));
 
+  const echoHint = h('p', { class: 'hint' }, t('hearYourselfHint'));
+  const goIn = h('button', { type: 'button', class: 'primary', onclick: leave }, t('goIn'));
+  /** @type {HTMLButtonElement} */
+  const first = h('button', { type: 'button', class: 'primary', onclick: () => waiting(first, allow()) }, t('allow'));
+  const listening = h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening'));
+
   async function allow() {
     fill(problem);
     try {
@@ -76,23 +84,20 @@ export function microphone(session, audio, worker, done) {
       audio.addEventListener('change', () => fill(problem, !audio.stream && t('microphoneGone')), { signal: stop.signal });
       if (settings.loudspeaker) await audio.playOn(settings.loudspeaker).catch(() => {});
       fill(hint, t('speakNow'));
-      fill(controls, level.element, echoButton, h('p', { class: 'hint' }, t('hearYourselfHint')),
-        h('button', { type: 'button', class: 'primary', onclick: leave }, t('goIn')));
-      /** @type {HTMLElement} */ (controls.lastElementChild).focus();
+      arrange(controls, [level.element, echoButton, echoHint, goIn]);
+      goIn.focus();
     } catch (error) {
       fill(problem, microphoneProblem(error), ' ', t('micWithout'));
       // One that is plugged in now is tried at once.
       if (isMissing(error)) navigator.mediaDevices.addEventListener('devicechange', allow, { once: true, signal: stop.signal });
-      fill(controls,
-        h('button', { type: 'button', class: 'primary', onclick: allow }, t('tryAgain')),
-        h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));
-      /** @type {HTMLElement} */ (controls.firstElementChild).focus();
+      write(first, t('tryAgain'));
+      arrange(controls, [first, listening]);
+      first.focus();
     }
   }
 
   fill(hint, t('microphoneLead'));
-  const first = h('button', { type: 'button', class: 'primary', onclick: allow }, t('allow'));
-  fill(controls, first, h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening')));
+  arrange(controls, [first, listening]);
   queueMicrotask(() => first.focus());
   return h('main', { class: 'card', id: 'microphone' },
     h('p', { class: 'server' }, session.greeting?.name ?? ''),

@@ -1,12 +1,14 @@
 // What can be done with a person, or about oneself: the dialog behind the "…" of a row.
 
+import { Action, action, actions } from './action.js';
 import { Bound } from './bounds.js';
 import { Dialog, choice, field, folded, lifeChoice } from './dialog.js';
-import { ICONS, fill, h, icon, print } from './dom.js';
+import { ICONS, h, print } from './dom.js';
+import { Rows, arrange, mark, offer, refresh, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { css } from './permission.js';
 import { keyName } from './preferences.js';
-import { guarded, lacking, needed } from './reason.js';
+import { lacking, needed } from './reason.js';
 import { choose, settings } from './settings.js';
 import { language, t } from './text.js';
 
@@ -37,6 +39,7 @@ class Menu {
     this.dialog = new Dialog(shown.name, 'person');
     this.about = h('div', { class: 'about-person' });
     this.actions = h('div', { class: 'actions' });
+    this.choices = actions(this.session, (sentence) => this.dialog.say(sentence));
     this.idle = '';
     /** What is drawn now, to draw only what is different. */
     this.drawn = '';
@@ -62,18 +65,16 @@ class Menu {
   }
 
   draw() {
-    const { member, session, dialog } = this;
+    const { member, session } = this;
     if (!member) return;
     const facts = print([member, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
     if (facts === this.drawn) return;
     this.drawn = facts;
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
     const roles = session.rolesOf(member);
-    fill(this.about, roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
+    refresh(this.about, roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
       member.status && h('p', { class: 'status' }, member.status),
       h('p', { class: 'hint' }, [member.away && t('away'), this.idle, member.muted && t('mutedByOthers'), member.deafened && t('deafenedByOthers'), member.client].filter(Boolean).join(' · ')));
-    fill(this.actions, this.buttons(member));
-    if (focused) /** @type {HTMLElement | null} */ (dialog.body.querySelector(`[data-key="${focused}"]`))?.focus();
+    arrange(this.actions, this.choices(this.buttons(member)));
   }
 
   /** @param {Member} member */
@@ -86,19 +87,18 @@ class Menu {
       oninput: () => {
         choose({ volumes: { ...settings.volumes, [who]: Number(input.value) / 100 } });
         this.room.volumes();
-        fill(shown, t('percent', { value: input.value }));
+        write(shown, t('percent', { value: input.value }));
       },
     });
     const range = h('div', { class: 'range' });
     input.replaceWith(range);
-    fill(range, input, shown);
+    range.append(input, shown);
     return element;
   }
 
-  /** A button that is greyed with its reason where one may not. @param {string} key @param {string} name @param {string} drawing @param {Need[]} needs @param {() => unknown} act @param {boolean} [pressed] */
-  button(key, name, drawing, needs, act, pressed) {
-    const button = h('button', { type: 'button', 'data-key': key, 'aria-pressed': pressed === undefined ? undefined : String(pressed) }, icon(drawing), h('span', {}, name));
-    return guarded(button, this.session, needs, act, (sentence) => this.dialog.say(sentence));
+  /** A button that is greyed with its reason, where one may not do what it stands for. @param {string} name @param {string} drawing @param {Need[]} needs */
+  greyed(name, drawing, needs) {
+    return action(this.session, (sentence) => this.dialog.say(sentence), { name, drawing, needs, act: () => {} });
   }
 
   /** Who has a rank that one can't act on. @param {Member} member @returns {Need} */
@@ -110,29 +110,37 @@ class Menu {
   buttons(member) {
     const { session, dialog, room } = this;
     const { channel } = member;
-    const set = (/** @type {"mute" | "deaf" | "suppress" | "priority"} */ what, /** @type {boolean} */ now) => () => dialog.act(async () => {
-      await session.request('moderate', { session: member.session, [what]: !now });
+    const set = (/** @type {"mute" | "deaf" | "suppress" | "priority"} */ what) => (/** @type {boolean} */ on) => dialog.act(async () => {
+      await session.request('moderate', { session: member.session, [what]: on });
     });
     const others = [...needed('moderate', channel), this.outranked(member)];
     // What holds everywhere is for whoever may by a role.
     const everywhere = [...needed('moderate'), this.outranked(member)];
     const whispers = room.whisper.target?.session === member.session;
+    const key = keyName(settings.whisperKey);
     return [
-      this.button('whisper', whispers ? t('whisperEnd') : t('whisperTo', { key: keyName(settings.whisperKey) }), ICONS.whisper, needed('setVoiceTarget', channel),
-        () => dialog.act(async () => {
-          await room.whisper.to(whispers ? undefined : { session: member.session, subtree: false, links: false }, member.name);
+      {
+        key: 'whisper', name: whispers ? t('whisperEnd') : t('whisperTo', { key }), drawing: ICONS.whisper, needs: needed('setVoiceTarget', channel), pressed: whispers,
+        act: (/** @type {boolean} */ on) => dialog.act(async () => {
+          await room.whisper.to(on ? { session: member.session, subtree: false, links: false } : undefined, member.name);
           this.draw();
-          return whispers ? undefined : t('whisperReady', { name: member.name, key: keyName(settings.whisperKey) });
-        }), whispers),
-      this.button('mute', member.muted ? t('unmuteOther') : t('muteOther'), ICONS.muted, everywhere, set('mute', member.muted), member.muted),
-      this.button('deaf', member.deafened ? t('undeafenOther') : t('deafenOther'), ICONS.deaf, everywhere, set('deaf', member.deafened), member.deafened),
-      this.button('suppress', member.suppressed ? t('unsuppressOther') : t('suppressOther'), ICONS.forbidden, others, set('suppress', member.suppressed), member.suppressed),
-      this.button('priority', member.priority ? t('priorityOff') : t('priorityOn'), ICONS.priority,
-        [...others, { channel, permission: 'priority' }], set('priority', member.priority), member.priority),
-      this.button('why', t('whyPerson', { name: member.name }), ICONS.shield, needed('why', channel), () => {
-        dialog.close();
-        room.lazy(import('./inspector.js'), ({ inspectorDialog }) => inspectorDialog(session, { name: member.name, session: member.session, channel }));
-      }),
+          return on ? t('whisperReady', { name: member.name, key }) : undefined;
+        }),
+      },
+      { key: 'mute', name: member.muted ? t('unmuteOther') : t('muteOther'), drawing: ICONS.muted, needs: everywhere, act: set('mute'), pressed: member.muted },
+      { key: 'deaf', name: member.deafened ? t('undeafenOther') : t('deafenOther'), drawing: ICONS.deaf, needs: everywhere, act: set('deaf'), pressed: member.deafened },
+      { key: 'suppress', name: member.suppressed ? t('unsuppressOther') : t('suppressOther'), drawing: ICONS.forbidden, needs: others, act: set('suppress'), pressed: member.suppressed },
+      {
+        key: 'priority', name: member.priority ? t('priorityOff') : t('priorityOn'), drawing: ICONS.priority, needs: [...others, { channel, permission: /** @type {const} */ ('priority') }],
+        act: set('priority'), pressed: member.priority,
+      },
+      {
+        key: 'why', name: t('whyPerson', { name: member.name }), drawing: ICONS.shield, needs: needed('why', channel),
+        act: () => {
+          dialog.close();
+          room.lazy(import('./inspector.js'), ({ inspectorDialog }) => inspectorDialog(session, { name: member.name, session: member.session, channel }));
+        },
+      },
     ];
   }
 
@@ -143,7 +151,7 @@ class Menu {
     if (places.length === 0) {
       const refused = [...session.channels.values()].find(({ id }) => id !== member.channel && lacking(session, needed('moveSession', id)));
       const needs = [...needed('moveSession', member.channel), ...(refused ? needed('moveSession', refused.id) : [{ refused: t('nowhereElse') }])];
-      return this.button('move', t('moveTo', { name: member.name }), ICONS.people, needs, () => {});
+      return this.greyed(t('moveTo', { name: member.name }), ICONS.people, needs);
     }
     const { select, element } = choice(t('moveTo', { name: member.name }), [['', t('chooseChannel')],
       // Its own name first, so that one finds it by typing.
@@ -162,7 +170,7 @@ class Menu {
    * @param {string} name @param {string} drawing @param {Need[]} needs @param {...import('./dom.js').Part} parts
    */
   fold(name, drawing, needs, ...parts) {
-    return lacking(this.session, needs) ? this.button(name, name, drawing, needs, () => {}) : folded(name, ...parts);
+    return lacking(this.session, needs) ? this.greyed(name, drawing, needs) : folded(name, ...parts);
   }
 
   /** @param {Member} member */
@@ -219,17 +227,31 @@ class Menu {
     const list = h('ul', { class: 'devices' });
     const place = h('div', { class: 'folded' });
     const life = lifeChoice();
+    const rows = new Rows((/** @type {number} */ id) => {
+      const shown = h('span');
+      const revoke = dialog.button(t('revoke'), async () => {
+        await session.request('revokeRole', { user: member.name, role: id });
+      });
+      return {
+        element: h('li', {}, shown, revoke),
+        draw: (/** @type {import('./messages.js').Role} */ role) => {
+          refresh(shown, badge(role));
+          mark(revoke, 'aria-label', t('revokeRole', { role: role.name, name: member.name }));
+        },
+      };
+    });
+    const { select, element } = choice(t('role'), []);
+    const grant = dialog.button(t('grant'), async () => {
+      await session.request('grantRole', { user: member.name, role: Number(select.value), lifeMs: Number(life.select.value) });
+      return t('granted');
+    });
+    place.append(element, life.element, grant);
     const draw = () => {
       const has = session.rolesOf(this.member);
-      fill(list, has.map((role) => h('li', {}, badge(role), dialog.button(t('revoke'), async () => {
-        await session.request('revokeRole', { user: member.name, role: role.id });
-      }, { 'aria-label': t('revokeRole', { role: role.name, name: member.name }) }))));
+      arrange(list, rows.draw(has.map((role) => [role.id, role])));
       const grants = [...session.roles.values()].filter((role) => !has.includes(role));
-      const { select, element } = choice(t('role'), grants.map((role) => [role.id, role.name]));
-      fill(place, grants.length > 0 && element, grants.length > 0 && life.element, grants.length > 0 && dialog.button(t('grant'), async () => {
-        await session.request('grantRole', { user: member.name, role: Number(select.value), lifeMs: Number(life.select.value) });
-        return t('granted');
-      }));
+      offer(select, grants.map((role) => [role.id, role.name]));
+      place.hidden = grants.length === 0;
     };
     draw();
     let before = String(member.roles);
@@ -252,18 +274,24 @@ function self(room) {
   const roles = session.rolesOf(me);
   const away = h('input', {
     type: 'checkbox', checked: !!me?.away,
-    onchange: () => {
-      dialog.act(() => session.setSelf({ away: away.checked }));
+    onchange: async () => {
+      // It is taken back where the server refuses it.
+      if (!await dialog.act(() => session.setSelf({ away: away.checked }))) away.checked = session.ownState.away;
     },
   });
-  const priority = h('button', { type: 'button', 'aria-pressed': String(!!me?.priority) }, icon(ICONS.priority), h('span', {}, me?.priority ? t('priorityOff') : t('priorityOn')));
+  const priority = new Action(session, (sentence) => dialog.say(sentence));
   const channel = me?.channel ?? 0;
-  guarded(priority, session, [{ channel, permission: 'priority' }], () => dialog.act(async () => {
-    const on = !session.me?.priority;
-    await session.request('moderate', { session: session.self, priority: on });
-    priority.setAttribute('aria-pressed', String(on));
-    fill(priority, icon(ICONS.priority), h('span', {}, on ? t('priorityOff') : t('priorityOn')));
-  }), (sentence) => dialog.say(sentence));
+  const draw = () => {
+    const on = !!session.me?.priority;
+    priority.draw({
+      name: on ? t('priorityOff') : t('priorityOn'), drawing: ICONS.priority, needs: [{ channel, permission: 'priority' }], pressed: on,
+      act: (wanted) => dialog.act(async () => {
+        await session.request('moderate', { session: session.self, priority: wanted });
+      }),
+    });
+  };
+  draw();
+  dialog.follow(session, draw);
   dialog.show(
     roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
     h('label', { class: 'choice' }, away, t('awayLong')),
@@ -276,7 +304,7 @@ function self(room) {
         });
       },
     }, status.element, h('button', { type: 'submit' }, t('save'))),
-    h('div', { class: 'actions' }, priority),
+    h('div', { class: 'actions' }, priority.element),
     (me?.muted || me?.deafened) && h('p', { class: 'hint' }, [me.muted && t('mutedByOthers'), me.deafened && t('deafenedByOthers')].filter(Boolean).join(' · ')));
 }
 

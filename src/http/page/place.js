@@ -31,6 +31,15 @@ export function codeIn(kind) {
 /** The link to a channel. @param {string[]} path The names of those above it, and its own. */
 export const channelLink = (path) => (path.length > 0 ? `${HOME}#/${path.map(encodeURIComponent).join('/')}` : HOME);
 
+/**
+ * The same for others: at the address that the server's owner gives the page, else at the one that it has here, as the commands say it.
+ * @param {string[]} path @param {string} page The address that the owner gives it, or nothing.
+ */
+export const linkForOthers = (path, page) => new URL(channelLink(path), page || location.origin).href;
+
+/** Whether a link leads everybody to their own machine. @param {string} link */
+export const isOfThisMachine = (link) => /^((.*\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/.test(new URL(link).hostname);
+
 /** The address keeps no code that was used. @param {string[]} path Of the channel that is meant. */
 export const forget = (path = []) => history.replaceState(null, '', channelLink(path));
 

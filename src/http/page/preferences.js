@@ -2,6 +2,7 @@
 
 import { Audio } from './audio.js';
 import { h, fill } from './dom.js';
+import { offer } from './keep.js';
 import { meter, microphoneProblem } from './microphone.js';
 import { choose, settings } from './settings.js';
 import { LANGUAGES, language, t } from './text.js';
@@ -74,10 +75,10 @@ export async function preferences(session, audio, changed) {
     const select = h('select', { id, onchange: () => { act(select.value); } });
     lists.push(async () => {
       const devices = (await Audio.devices())[kind].filter(({ label }) => label);
-      fill(select, h('option', { value: '' }, t('usual')),
-        devices.map(({ deviceId, label }) => h('option', { value: deviceId, selected: deviceId === chosen() }, label)),
-        // What was chosen stays chosen while it is gone.
-        !!chosen() && devices.every(({ deviceId }) => deviceId !== chosen()) && h('option', { value: chosen(), selected: true }, t('deviceGone')));
+      // What was chosen stays chosen while it is gone.
+      const gone = !!chosen() && devices.every(({ deviceId }) => deviceId !== chosen());
+      offer(select, [['', t('usual')], ...devices.map(({ deviceId, label }) => /** @type {[string, string]} */ ([deviceId, label])), ...(gone ? [/** @type {[string, string]} */ ([chosen(), t('deviceGone')])] : [])]);
+      if (select.value !== chosen()) select.value = chosen();
     });
     return h('div', { class: 'field' }, h('label', { for: id }, name), select);
   };

@@ -1,8 +1,10 @@
 // Why one may do something or may not, in words; and what one may not do shown greyed, with the reason on asking.
 
 import { Permission, Reach, StepKind } from './codes.js';
+import { mark } from './keep.js';
 import { operations } from './operations.js';
 import { decider } from './permission.js';
+import { waiting } from './press.js';
 import { explain } from './refusal.js';
 import { capital, language, t, when } from './text.js';
 
@@ -93,30 +95,35 @@ export function lacking(session, needs) {
   return needs.find((need) => ('permission' in need ? !session.may(need.channel, need.permission) : need.refused));
 }
 
+/** Greys a button for who may not, and says in short why. @param {Element} button @param {Session} session @param {Need[]} needs */
+export function shade(button, session, needs) {
+  const lack = lacking(session, needs);
+  const short = lack && ('permission' in lack ? t('mayNot', { permission: permissionName(lack.permission) }) : String(lack.refused));
+  mark(button, 'aria-disabled', lack && 'true');
+  mark(button, 'aria-description', short && `${short} ${t('askWhy')}`);
+  mark(button, 'title', short);
+}
+
 /**
  * Makes a button that does something for who may. For who may not it is greyed, stays within reach of the keyboard, and tells
  * the reason when it is pressed.
  * @template {HTMLElement} T
- * @param {T} button @param {Session} session @param {Need[]} needs @param {() => void} act @param {(sentence: string) => void} say
+ * @param {T} button @param {Session} session @param {Need[] | (() => Need[])} needs Now, where they are others each time.
+ * @param {() => unknown} act Answers with a promise where it takes time.
+ * @param {(sentence: string) => void} say
  * @returns {T}
  */
 export function guarded(button, session, needs, act, say) {
-  const shown = lacking(session, needs);
-  if (shown) {
-    button.setAttribute('aria-disabled', 'true');
-    const short = 'permission' in shown ? t('mayNot', { permission: permissionName(shown.permission) }) : String(shown.refused);
-    button.setAttribute('aria-description', `${short} ${t('askWhy')}`);
-    button.title = short;
-  }
+  const now = () => (typeof needs === 'function' ? needs() : needs);
+  shade(button, session, now());
   button.addEventListener('click', async (event) => {
-    const lack = lacking(session, needs);
+    const lack = lacking(session, now());
     if (!lack) {
-      act();
+      await waiting(button, act());
       return;
     }
     event.preventDefault();
-    if ('permission' in lack) say(await whyNot(session, lack.channel, lack.permission));
-    else say(String(lack.refused));
+    await waiting(button, 'permission' in lack ? whyNot(session, lack.channel, lack.permission).then(say) : say(String(lack.refused)));
   });
   return button;
 }

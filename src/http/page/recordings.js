@@ -2,7 +2,8 @@
 
 import { ErrorCode } from './codes.js';
 import { Dialog } from './dialog.js';
-import { fill, h } from './dom.js';
+import { h } from './dom.js';
+import { Rows, arrange, mark, write } from './keep.js';
 import { isRefusal } from './refusal.js';
 import { language, t, when } from './text.js';
 
@@ -50,39 +51,61 @@ export async function recordings(session) {
   const list = h('ul', { class: 'recordings' });
   const room = h('p', { class: 'hint' });
 
-  /** @param {Recording} recording @param {RecordingFile} file */
-  const fileRow = (recording, file) => {
-    const name = `${recording.channelPath.replaceAll('/', '-')} ${file.name}`;
-    const progress = h('progress', { max: 1, '.value': 0, hidden: true, 'aria-label': t('downloading', { file: file.name }) });
-    return h('li', {}, h('span', {}, file.speaker || file.name), h('span', { class: 'hint' }, size(file.bytes)), progress,
-      dialog.button(t('download'), async () => {
-        progress.hidden = false;
-        try {
-          const blob = await fetched(session, recording.id, file.name, (share) => { progress.value = share; });
-          const address = URL.createObjectURL(blob);
-          h('a', { href: address, download: name }).click();
-          setTimeout(() => URL.revokeObjectURL(address), 60_000);
-        } finally {
-          progress.hidden = true;
-        }
-        return t('downloaded', { file: name });
-      }, { 'aria-label': t('downloadFile', { file: file.speaker || file.name }) }));
+  /** @param {number} id Of the recording. @param {string} file */
+  const fileRow = (id, file) => {
+    const speaker = h('span');
+    const bytes = h('span', { class: 'hint' });
+    const progress = h('progress', { max: 1, '.value': 0, hidden: true, 'aria-label': t('downloading', { file }) });
+    let name = file;
+    const download = dialog.button(t('download'), async () => {
+      progress.hidden = false;
+      try {
+        const blob = await fetched(session, id, file, (share) => { progress.value = share; });
+        const address = URL.createObjectURL(blob);
+        h('a', { href: address, download: name }).click();
+        setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      } finally {
+        progress.hidden = true;
+      }
+      return t('downloaded', { file: name });
+    });
+    return {
+      element: h('li', {}, speaker, bytes, progress, download),
+      draw: (/** @type {{recording: Recording, file: RecordingFile}} */ now) => {
+        name = `${now.recording.channelPath.replaceAll('/', '-')} ${file}`;
+        write(speaker, now.file.speaker || file);
+        write(bytes, size(now.file.bytes));
+        mark(download, 'aria-label', t('downloadFile', { file: now.file.speaker || file }));
+      },
+    };
   };
 
+  const rows = new Rows((/** @type {number} */ id) => {
+    const title = h('strong');
+    const hint = h('div', { class: 'hint' });
+    const remove = dialog.button(t('remove'), async () => {
+      await session.request('removeRecording', { id });
+      await draw();
+    });
+    const files = h('ul', { class: 'files' });
+    const fileRows = new Rows((/** @type {string} */ file) => fileRow(id, file));
+    return {
+      element: h('li', {}, h('div', { class: 'row' }, h('div', {}, title, hint), remove), files),
+      draw: (/** @type {Recording} */ recording) => {
+        const runs = recording.endedMs === 0;
+        write(title, `${recording.channelPath}, ${when(recording.startedMs)}`);
+        write(hint, [t('recordingBy', { name: recording.by }), runs ? t('recordingRuns') : length(recording.endedMs - recording.startedMs)].join(' · '));
+        remove.hidden = runs;
+        mark(remove, 'aria-label', t('removeRecording', { recording: title.textContent }));
+        arrange(files, fileRows.draw(recording.files.map((file) => [file.name, { recording, file }])));
+      },
+    };
+  });
+  const nothing = h('li', { class: 'hint' }, t('recordingsNone'));
   const draw = async () => {
     const { recordings: all, used, quota } = await session.request('listRecordings', {});
-    fill(room, t('recordingsRoom', { used: size(used), quota: size(quota) }));
-    fill(list, all.length === 0 && h('li', { class: 'hint' }, t('recordingsNone')), all.map((recording) => {
-      const runs = recording.endedMs === 0;
-      const title = `${recording.channelPath}, ${when(recording.startedMs)}`;
-      return h('li', {}, h('div', { class: 'row' },
-        h('div', {}, h('strong', {}, title), h('div', { class: 'hint' }, [t('recordingBy', { name: recording.by }), runs ? t('recordingRuns') : length(recording.endedMs - recording.startedMs)].join(' · '))),
-        !runs && dialog.button(t('remove'), async () => {
-          await session.request('removeRecording', { id: recording.id });
-          await draw();
-        }, { 'aria-label': t('removeRecording', { recording: title }) })),
-      h('ul', { class: 'files' }, recording.files.map((file) => fileRow(recording, file))));
-    }));
+    write(room, t('recordingsRoom', { used: size(used), quota: size(quota) }));
+    arrange(list, [all.length === 0 && nothing, ...rows.draw(all.map((recording) => [recording.id, recording]))]);
   };
   dialog.show(h('p', { class: 'lead' }, t('recordingsLead')), room, list);
   await dialog.act(draw);

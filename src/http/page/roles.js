@@ -2,8 +2,9 @@
 
 import { Bound } from './bounds.js';
 import { Dialog, field, lifeChoice } from './dialog.js';
-import { fill, h, print } from './dom.js';
+import { fill, h } from './dom.js';
 import { preview } from './inspector.js';
+import { Rows, arrange, mark, refresh, write } from './keep.js';
 import { characters } from './limit.js';
 import { PERMISSIONS, css, having, may, setOf } from './permission.js';
 import { badge } from './person.js';
@@ -29,7 +30,16 @@ class Roles {
     this.editor = h('section', { class: 'editor', 'aria-label': t('role') });
     /** The role that is shown; 0 for a new one. */
     this.chosen = 0;
-    this.listed = '';
+    this.rows = new Rows((/** @type {number} */ id) => {
+      const button = h('button', { type: 'button', 'data-key': `role ${id}`, onclick: () => this.choose(id) });
+      return {
+        element: h('li', {}, button),
+        draw: (/** @type {Role} */ role) => {
+          refresh(button, badge(role), h('span', { class: 'hint' }, t('rankOf', { rank: role.rank })));
+          mark(button, 'aria-current', id === this.chosen && 'true');
+        },
+      };
+    });
   }
 
   /** The roles, the highest rank first. */
@@ -48,14 +58,7 @@ class Roles {
   }
 
   drawList() {
-    const facts = print([this.sorted, this.chosen]);
-    if (facts === this.listed) return;
-    this.listed = facts;
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    fill(this.list, this.sorted.map((role) => h('li', {}, h('button', {
-      type: 'button', 'data-key': `role ${role.id}`, 'aria-current': role.id === this.chosen ? 'true' : undefined, onclick: () => this.choose(role.id),
-    }, badge(role), h('span', { class: 'hint' }, t('rankOf', { rank: role.rank }))))));
-    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-key="${focused}"]`))?.focus();
+    arrange(this.list, this.rows.draw(this.sorted.map((role) => [role.id, role])));
   }
 
   /** @param {number} id */
@@ -121,24 +124,34 @@ class Roles {
     const { session, dialog } = this;
     const factor = h('input', {
       type: 'checkbox', checked: role.secondFactor,
-      onchange: () => dialog.act(async () => {
-        await session.request('requireSecondFactor', { role: role.name, required: factor.checked });
-        return t('saved');
-      }),
+      onchange: async () => {
+        const done = await dialog.act(async () => {
+          await session.request('requireSecondFactor', { role: role.name, required: factor.checked });
+          return t('saved');
+        });
+        if (!done) factor.checked = !factor.checked;
+      },
     });
     guarded(factor, session, needed('requireSecondFactor'), () => {}, say);
     const holders = h('ul', { class: 'devices' });
     const user = field(t('accountName'), { autocomplete: 'off', ...characters(Bound.maxUserName), list: 'role-people' });
     const people = h('datalist', { id: 'role-people' }, [...session.members.values()].filter((member) => member.user).map((member) => h('option', { value: member.name })));
     const life = lifeChoice();
+    const nobody = h('li', { class: 'hint' }, t('holdersNone'));
+    const rows = new Rows((/** @type {string} */ holder) => {
+      const end = h('div', { class: 'hint' });
+      const revoke = guarded(h('button', { type: 'button', 'aria-label': t('revokeRole', { role: role.name, name: holder }) }, t('revoke')), session, needs, () => dialog.act(async () => {
+        await session.request('revokeRole', { user: holder, role: role.id });
+        await draw();
+      }), say);
+      return {
+        element: h('li', {}, h('div', {}, h('strong', {}, holder)), end, revoke),
+        draw: (/** @type {number} */ untilMs) => write(end, untilMs > 0 ? t('until', { when: when(untilMs) }) : t('forGood')),
+      };
+    });
     const draw = async () => {
       const { holders: all } = await session.request('listHolders', { role: role.id });
-      fill(holders, all.length === 0 && h('li', { class: 'hint' }, t('holdersNone')), all.map((holder) => h('li', {},
-        h('div', {}, h('strong', {}, holder.name)), h('div', { class: 'hint' }, holder.untilMs > 0 ? t('until', { when: when(holder.untilMs) }) : t('forGood')),
-        guarded(h('button', { type: 'button', 'aria-label': t('revokeRole', { role: role.name, name: holder.name }) }, t('revoke')), session, needs, () => dialog.act(async () => {
-          await session.request('revokeRole', { user: holder.name, role: role.id });
-          await draw();
-        }), say))));
+      arrange(holders, [all.length === 0 && nobody, ...rows.draw(all.map(({ name, untilMs }) => [name, untilMs]))]);
     };
     const granting = h('div', { class: 'folded' }, user.element, people, life.element,
       guarded(h('button', { type: 'button' }, t('grant')), session, needs, () => dialog.act(async () => {

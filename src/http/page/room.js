@@ -1,13 +1,15 @@
 // The main view: who is where and who talks, what is written, and how you are heard.
 
 import { account } from './account.js';
+import { Face } from './action.js';
 import { Bound } from './bounds.js';
 import { Quality } from './chart.js';
 import { ErrorCode } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
+import { Rows, arrange, refresh, write } from './keep.js';
 import { bytes } from './limit.js';
 import { meter } from './microphone.js';
-import { channelLink, shown } from './place.js';
+import { isOfThisMachine, linkForOthers, shown } from './place.js';
 import { keyName, preferences } from './preferences.js';
 import { loudness } from './loudness.js';
 import { lacking, needed, since } from './reason.js';
@@ -45,18 +47,20 @@ export class Room {
     this.recording = h('p', { class: 'recording', role: 'status' });
     this.welcome = h('section', { class: 'welcome', 'aria-label': t('welcomeText'), hidden: true });
     this.list = h('ol');
+    this.nothing = h('li', { class: 'empty' }, t('noMessages'));
+    this.said = new Rows((/** @type {Line} */ line) => ({ element: lineOf(line), draw: () => {} }));
     this.log = h('div', { class: 'log', role: 'log', tabindex: 0 }, this.list);
     this.title = h('h1', { tabindex: -1 });
     this.about = h('p', { class: 'about' });
     this.banner = h('div', { class: 'banner', role: 'status' });
     this.input = h('input', { id: 'message', autocomplete: 'off', ...bytes(Bound.maxText) });
     this.talk = h('button', { type: 'button', class: 'talk' });
-    this.muteButton = h('button', { type: 'button', onclick: () => this.change('mute') });
-    this.deafButton = h('button', { type: 'button', onclick: () => this.change('deaf') });
+    this.mute = new Face(h('button', { type: 'button', onclick: () => this.change('mute') }));
+    this.deaf = new Face(h('button', { type: 'button', onclick: () => this.change('deaf') }));
     this.element = this.frame();
     this.drawn = 0;
     this.follow();
-    this.gate();
+    this.holds();
     this.draw();
     this.measure();
   }
@@ -84,7 +88,7 @@ export class Room {
       this.tree.element,
       h('main', { class: 'messages', id: 'messages', tabindex: -1 }, this.title, this.about, this.welcome, this.log, composer),
       h('footer', {}, soundNotice(this.audio, this.stop.signal), h('div', { class: 'self' }, this.level.element, this.talk), this.whisper.element,
-        h('div', { class: 'switches' }, this.muteButton, this.deafButton), this.quality.element));
+        h('div', { class: 'switches' }, this.mute.button, this.deaf.button), this.quality.element));
   }
 
   follow() {
@@ -207,21 +211,19 @@ export class Room {
     this.tree.draw();
     const recorded = here?.recordedBy ? t('recordedBy', { name: here.recordedBy, when: since(here.recordedSinceMs) }) : '';
     // What says the same again would be read out again.
-    if (this.recording.textContent !== recorded) fill(this.recording, recorded && icon(ICONS.record), recorded);
+    refresh(this.recording, recorded && icon(ICONS.record), recorded);
     this.welcomed();
-    fill(this.title, here ? here.name : t('channels'));
-    fill(this.about, here ? here.description : t('noChannel'));
+    write(this.title, here ? here.name : t('channels'));
+    write(this.about, here ? here.description : t('noChannel'));
     const label = here ? t('writeTo', { channel: here.name }) : t('noChannel');
     this.input.placeholder = label;
     this.input.setAttribute('aria-label', label);
     this.input.disabled = !here || !!lacking(session, needed('sendText', here.id));
     this.log.setAttribute('aria-label', here ? t('messages', { channel: here.name }) : t('noChannel'));
     this.drawLines();
-    const { mute, deaf } = session.ownState;
-    this.switch(this.muteButton, mute, mute ? t('unmute') : t('mute'), mute ? ICONS.muted : ICONS.microphone);
-    this.switch(this.deafButton, deaf, deaf ? t('undeafen') : t('deafen'), deaf ? ICONS.deaf : ICONS.headphones);
+    this.switches();
     this.talk.hidden = settings.mode !== 'push';
-    fill(this.talk, t('holdToTalk', { key: keyName(settings.key) }));
+    write(this.talk, t('holdToTalk', { key: keyName(settings.key) }));
     this.volumes();
   }
 
@@ -249,12 +251,6 @@ export class Room {
         this.log.focus();
       },
     }, icon(ICONS.close)));
-  }
-
-  /** @param {HTMLButtonElement} button @param {boolean} on @param {string} name @param {string} drawing */
-  switch(button, on, name, drawing) {
-    button.setAttribute('aria-pressed', String(on));
-    fill(button, icon(drawing), h('span', {}, name));
   }
 
   /** What a person is remembered by. @param {Member} member */
@@ -308,12 +304,25 @@ export class Room {
   change(what) {
     const { ownState } = this.session;
     const change = { [what]: !ownState[what] };
-    // It holds here at once, whatever the way to the server is like.
-    if (what === 'deaf') this.audio.deafen(!ownState.deaf);
+    // It holds and shows here at once, whatever the way to the server is like.
     const done = this.session.setSelf(change);
+    this.holds();
+    this.act(done.finally(() => this.holds()));
+  }
+
+  /** Shows what one is now, muted or deaf, and does it. */
+  holds() {
+    const { deaf } = this.session.ownState;
+    this.switches();
+    if (this.audio.deaf !== deaf) this.audio.deafen(deaf);
     this.gate();
-    this.draw();
-    this.act(done);
+    this.drawSoon();
+  }
+
+  switches() {
+    const { mute, deaf } = this.session.ownState;
+    this.mute.draw(mute ? t('unmute') : t('mute'), mute ? ICONS.muted : ICONS.microphone, mute);
+    this.deaf.draw(deaf ? t('undeafen') : t('deafen'), deaf ? ICONS.deaf : ICONS.headphones, deaf);
   }
 
   /** @param {Promise<unknown>} doing */
@@ -327,9 +336,9 @@ export class Room {
 
   /** @param {string} sentence @param {number} [time] Milliseconds; until the next one without. */
   say(sentence, time) {
-    fill(this.banner, sentence);
+    write(this.banner, sentence);
     clearTimeout(this.saying);
-    if (time) this.saying = setTimeout(() => fill(this.banner), time);
+    if (time) this.saying = setTimeout(() => write(this.banner, ''), time);
   }
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -343,8 +352,14 @@ export class Room {
       path.unshift(channel.name);
       channel = this.session.channels.get(channel.parent);
     }
-    await this.act(navigator.clipboard.writeText(new URL(channelLink(path), location.origin).href));
-    this.say(t('copied'), 3000);
+    const link = linkForOthers(path, this.session.page);
+    try {
+      await navigator.clipboard.writeText(link);
+      if (isOfThisMachine(link)) this.say(t('copiedHere'), 12_000);
+      else this.say(t('copied'), 3000);
+    } catch (error) {
+      this.say(explain(error), 6000);
+    }
   }
 
   send() {
@@ -398,9 +413,7 @@ export class Room {
     const here = this.session.me?.channel ?? 0;
     const lines = this.lines.get(here) ?? [];
     const follows = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 40;
-    const time = new Intl.DateTimeFormat(navigator.languages.find((one) => one.startsWith(document.documentElement.lang)), { hour: '2-digit', minute: '2-digit' });
-    fill(this.list, lines.length === 0 && !!here && h('li', { class: 'empty' }, t('noMessages')), lines.map((line) => h('li', { class: line.notice ? 'event' : line.own ? 'own' : undefined },
-      !line.notice && h('span', { class: 'from' }, line.from), line.aside && h('span', { class: 'aside' }, line.aside), h('time', {}, time.format(line.at)), h('span', { class: 'text' }, line.text))));
+    arrange(this.list, [lines.length === 0 && !!here && this.nothing, ...this.said.draw(lines.map((line) => [line, undefined]))]);
     if (follows) this.log.scrollTop = this.log.scrollHeight;
   }
 
@@ -424,4 +437,11 @@ export class Room {
     cancelAnimationFrame(this.drawn);
     for (const dialog of document.querySelectorAll('dialog')) dialog.remove();
   }
+}
+
+/** What was written, or happened. @param {Line} line */
+function lineOf({ from, text, at, own, notice, aside }) {
+  const time = new Intl.DateTimeFormat(navigator.languages.find((one) => one.startsWith(document.documentElement.lang)), { hour: '2-digit', minute: '2-digit' });
+  return h('li', { class: notice ? 'event' : own ? 'own' : undefined },
+    !notice && h('span', { class: 'from' }, from), aside && h('span', { class: 'aside' }, aside), h('time', {}, time.format(at)), h('span', { class: 'text' }, text));
 }

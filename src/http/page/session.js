@@ -19,7 +19,7 @@ export const DEVICE = navigator.platform || 'browser';
 /** Close codes after which a session doesn't come back by itself. @type {number[]} */
 const FINAL = [
   CloseCode.loggedOut, CloseCode.replaced, CloseCode.disabled, CloseCode.versionRefused, CloseCode.kicked, CloseCode.noSuchOrganization,
-  CloseCode.organizationDeleted, CloseCode.banned,
+  CloseCode.organizationDeleted, CloseCode.banned, CloseCode.accountDeleted,
 ];
 
 /** Of those, the ones after which its token is still good. @type {number[]} */
@@ -27,6 +27,11 @@ const KEEPS_TOKEN = [CloseCode.replaced, CloseCode.kicked, CloseCode.banned];
 
 /** Refusals of somebody who comes back that waiting doesn't help against. @type {number[]} */
 const LASTING = [ErrorCode.banned, ErrorCode.guestsRefused, ErrorCode.nameTaken, ErrorCode.nameInvalid];
+
+/** What one says of oneself. @typedef {{mute: boolean, deaf: boolean, away: boolean, status: string}} OwnState */
+
+/** @type {OwnState} */
+const AS_ONE_COMES = { mute: false, deaf: false, away: false, status: '' };
 
 /** @typedef {import('./messages.js').RequestBody} RequestBody */
 /** @typedef {import('./messages.js').Answers} Answers */
@@ -60,6 +65,8 @@ export class Session extends View {
     this.greeting = undefined;
     this.way = '';
     this.blocked = '';
+    /** Where others reach the page, where the server's owner says it. */
+    this.page = '';
     this.ssrc = 0;
     /** The account; 0 for a guest. */
     this.user = 0;
@@ -75,7 +82,12 @@ export class Session extends View {
     this.listened = new Map();
     /** The channel to be in, also after coming back. */
     this.home = 0;
-    this.ownState = { mute: false, deaf: false, away: false, status: '' };
+    /** @type {OwnState} */
+    this.ownState = { ...AS_ONE_COMES };
+    /** What of it the server took. @type {OwnState} */
+    this.granted = { ...AS_ONE_COMES };
+    /** The last of the changes of it. @type {Promise<void>} */
+    this.turn = Promise.resolve();
     this.next = 0;
     /** @type {Map<number, {resolve: (answer: Answered) => void, reject: (error: Error) => void}>} */
     this.waiting = new Map();
@@ -154,9 +166,9 @@ export class Session extends View {
     }
     this.way = made?.way ?? '';
     this.blocked = made?.blocked ?? '';
-    await this.request('hello', {
+    ({ publicPage: this.page } = await this.request('hello', {
       ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: TAG,
-    });
+    }));
   }
 
   /** @template {LogIn} H @param {H} how @param {RequestBody[H]} body */
@@ -244,7 +256,8 @@ export class Session extends View {
     kept.remove('token');
     this.guest = '';
     this.home = 0;
-    this.ownState = { mute: false, deaf: false, away: false, status: '' };
+    this.ownState = { ...AS_ONE_COMES };
+    this.granted = { ...AS_ONE_COMES };
     this.passwords.clear();
     this.listened.clear();
     try {
@@ -285,10 +298,30 @@ export class Session extends View {
     this.say('change', undefined);
   }
 
-  /** @param {{mute?: boolean, deaf?: boolean, away?: boolean, status?: string}} change */
+  /** Holds here at once, and is taken back where the server refuses it. @param {Partial<OwnState>} change */
   async setSelf(change) {
     Object.assign(this.ownState, change);
-    await this.request('setSelf', change);
+    // One after the other: each request is a stream of its own, and streams overtake each other.
+    const turn = this.turn.then(() => this.request('setSelf', change));
+    this.turn = turn.then(() => {}, () => {});
+    try {
+      await turn;
+      Object.assign(this.granted, change);
+    } catch (error) {
+      // What nobody answered stays, and is said again after coming back.
+      if (error instanceof Refusal && error.code === 0) return;
+      this.takeBack(change);
+      throw error;
+    }
+  }
+
+  /** What was refused is as the server has it, unless it was changed again meanwhile. @param {Partial<OwnState>} change */
+  takeBack(change) {
+    const { granted, ownState } = this;
+    for (const key of /** @type {(keyof OwnState)[]} */ (Object.keys(change))) {
+      if (ownState[key] === change[key]) Object.assign(ownState, { [key]: granted[key] });
+    }
+    this.say('change', undefined);
   }
 
   /** @param {FromWorker} data */
@@ -328,7 +361,7 @@ export class Session extends View {
   /** After coming back: to the same channel, as mute and deaf as before, and listening where one listened. */
   settle() {
     const { mute, deaf, away, status } = this.ownState;
-    if (mute || deaf || away || status) this.request('setSelf', this.ownState).catch(() => {});
+    if (mute || deaf || away || status) this.setSelf({ ...this.ownState }).catch(() => {});
     const hears = (this.me?.listening ?? []).map((one) => one.channel);
     for (const [channel, volume] of this.listened) {
       if (!hears.includes(channel)) this.listen(channel, true, volume).catch(() => this.listened.delete(channel));

@@ -1,6 +1,7 @@
 // What is the matter with one's sound, and what to do about it.
 
-import { fill, h } from './dom.js';
+import { h } from './dom.js';
+import { write } from './keep.js';
 import { microphoneProblem } from './microphone.js';
 import { settings } from './settings.js';
 import { t } from './text.js';
@@ -28,8 +29,8 @@ export function soundNotice(audio, signal) {
       failed: state === 'failed' ? microphoneProblem(audio.problem) : '',
     }[state];
     // What says the same again would be read out again.
-    if (words.textContent !== sentence) fill(words, sentence);
-    fill(button, state === 'paused' ? t('soundGoOn') : state === 'listening' ? t('useMicrophone') : t('tryAgain'));
+    write(words, sentence);
+    write(button, state === 'paused' ? t('soundGoOn') : state === 'listening' ? t('useMicrophone') : t('tryAgain'));
   };
   audio.addEventListener('change', draw, { signal });
   draw();

@@ -1,13 +1,17 @@
-// The tree of channels and who is in them, as it is drawn.
+// The tree of channels and who is in them: a row for each, which stays while what it shows is there.
 
 import { MemberKind } from './codes.js';
-import { ICONS, fill, h, icon } from './dom.js';
+import { ICONS, h, icon } from './dom.js';
+import { Rows, keepingFocus, mark, place, prune, refresh, write } from './keep.js';
 import { css, legible } from './permission.js';
-import { guarded, lacking, needed, since } from './reason.js';
+import { guarded, lacking, needed, shade, since } from './reason.js';
 import { t } from './text.js';
 
 /** The kind of a dragged person. */
 const PERSON = 'application/x-parlour-session';
+
+/** Milliseconds for which what comes waits for a press to end, at most. */
+const HELD = 5000;
 
 /** @typedef {import('./messages.js').Channel} Channel */
 /** @typedef {import('./messages.js').Member} Member */
@@ -20,90 +24,218 @@ export class Tree {
   constructor(room) {
     this.room = room;
     this.session = room.session;
-    this.element = h('nav', { class: 'tree', 'aria-label': t('channels') });
+    this.root = h('ul');
+    this.element = h('nav', { class: 'tree', 'aria-label': t('channels') }, h('h2', {}, t('channels')), this.root);
+    this.channels = new Rows((/** @type {number} */ id) => new ChannelRow(this, id));
+    this.members = new Rows((/** @type {number} */ id) => new MemberRow(this, id));
+    this.hold();
+  }
+
+  /** Nothing moves under a finger: what comes meanwhile is drawn when it is let go of. */
+  hold() {
+    const { signal } = this.room.stop;
+    this.held = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let bound;
+    const release = () => {
+      if (!this.held) return;
+      this.held = false;
+      clearTimeout(bound);
+      this.room.drawSoon();
+    };
+    this.element.addEventListener('pointerdown', () => {
+      this.held = true;
+      clearTimeout(bound);
+      bound = setTimeout(release, HELD);
+    });
+    // The click comes right after, so it finds all in its place.
+    for (const type of ['pointerup', 'pointercancel', 'dragend', 'blur']) addEventListener(type, () => setTimeout(release), { signal });
   }
 
   draw() {
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    fill(this.element, h('h2', {}, t('channels')), this.branch(0));
-    if (focused) /** @type {HTMLElement | null} */ (this.element.querySelector(`[data-key="${focused}"]`))?.focus();
+    if (this.held) return;
+    const { session } = this;
+    const channels = [...session.channels.values()].sort((a, b) => a.position - b.position || a.name.localeCompare(b.name));
+    const members = [...session.members.values()].sort((a, b) => a.name.localeCompare(b.name));
+    this.channels.draw(channels.map((channel) => [channel.id, channel]));
+    this.members.draw(members.map((member) => [member.session, member]));
+    /** @type {[Element, Element[]][]} */
+    const lists = [];
+    const branch = (/** @type {number} */ parent) => channels.filter((channel) => channel.parent === parent || (parent === 0 && !session.channels.has(channel.parent)));
+    const elements = (/** @type {Channel[]} */ some) => some.flatMap(({ id }) => this.channels.rows.get(id)?.element ?? []);
+    lists.push([this.root, elements(branch(0))]);
+    for (const { id } of channels) {
+      const row = this.channels.rows.get(id);
+      if (!row) continue;
+      lists.push([row.members, members.filter((member) => member.channel === id).flatMap(({ session: one }) => this.members.rows.get(one)?.element ?? [])]);
+      lists.push([row.below, elements(branch(id))]);
+    }
+    keepingFocus(() => {
+      // All are placed before any is taken away: what goes from one list to another is moved, and never gone.
+      for (const [list, wanted] of lists) place(list, wanted);
+      for (const [list, wanted] of lists) {
+        prune(list, wanted);
+        mark(list, 'hidden', wanted.length === 0);
+      }
+    });
   }
 
-  /** @param {number} parent @returns {HTMLElement | false} */
-  branch(parent) {
-    const { session } = this;
-    const channels = [...session.channels.values()].filter((channel) => channel.parent === parent || (parent === 0 && !session.channels.has(channel.parent)));
-    if (channels.length === 0) return false;
-    channels.sort((a, b) => a.position - b.position || a.name.localeCompare(b.name));
-    return h('ul', {}, channels.map((channel) => this.channel(channel)));
+  /** @param {number} ssrc @param {boolean} talking @param {boolean} whisper */
+  talking(ssrc, talking, whisper) {
+    for (const row of this.members.rows.values()) if (row.ssrc === ssrc) row.talks(talking, whisper);
+  }
+}
+
+class ChannelRow {
+  /** @param {Tree} tree @param {number} id */
+  constructor(tree, id) {
+    const { room, session } = tree;
+    this.session = session;
+    this.id = id;
+    this.name = h('span', { class: 'name' });
+    this.signs = h('span', { class: 'signs' });
+    this.button = h('button', { type: 'button', class: 'channel', 'data-key': `channel ${id}` }, this.name, this.signs);
+    guarded(this.button, session, () => this.needs, () => this.channel && !this.here && room.join(this.channel), (sentence) => room.say(sentence, 12_000));
+    const menu = () => this.channel && room.channelMenu(this.channel);
+    this.more = h('button', { type: 'button', class: 'more', 'data-key': `menu ${id}`, 'aria-haspopup': 'dialog', onclick: menu }, icon(ICONS.more));
+    const row = h('div', {
+      class: 'row',
+      oncontextmenu: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        menu();
+      },
+    }, this.button, this.more);
+    this.members = h('ul', { class: 'members' });
+    this.below = h('ul');
+    this.element = h('li', {}, row, this.members, this.below);
+    takesPeople(this.button, room, id);
   }
 
-  /** @param {Channel} channel @param {Member[]} members */
-  signs(channel, members) {
-    const { session } = this;
+  get channel() {
+    return this.session.channels.get(this.id);
+  }
+
+  get here() {
+    return this.session.me?.channel === this.id;
+  }
+
+  /** How many people are there. */
+  get count() {
+    return [...this.session.members.values()].filter((member) => member.channel === this.id).length;
+  }
+
+  get needs() {
+    const { session, id, here, channel } = this;
+    const full = !!channel && channel.userLimit > 0 && this.count >= channel.userLimit && !!lacking(session, needed('moveSession', id));
+    return here ? [] : [...needed('join', id), { refused: full && t('errorChannelFull') }];
+  }
+
+  /** @param {Channel} channel */
+  draw(channel) {
+    write(this.name, channel.name);
+    refresh(this.signs, this.states(channel));
+    mark(this.button, 'aria-current', this.here && 'true');
+    mark(this.element, 'class', this.here && 'here');
+    mark(this.more, 'aria-label', t('channelActions', { channel: channel.name }));
+    shade(this.button, this.session, this.needs);
+  }
+
+  /** @param {Channel} channel */
+  states(channel) {
+    const { session, count } = this;
     const linked = channel.links.map((id) => session.path(id)).filter(Boolean);
     const listened = session.me?.listening?.some((one) => one.channel === channel.id);
-    const count = channel.userLimit ? `${members.length}/${channel.userLimit}` : members.length;
+    const shown = channel.userLimit ? `${count}/${channel.userLimit}` : count;
     return [
       channel.recordedBy && h('span', { class: 'recorded' }, icon(ICONS.record, t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) }))),
       channel.password && icon(ICONS.lock, t('hasPassword')),
       channel.temporaryMs !== undefined && icon(ICONS.clock, t('temporary')),
       linked.length > 0 && icon(ICONS.link, t('linkedWith', { channels: linked.join(', ') })),
       listened && icon(ICONS.ear, t('youListen')),
-      (members.length > 0 || channel.userLimit > 0) && h('span', { class: 'count', 'aria-hidden': 'true' }, count),
-      channel.userLimit > 0 && h('span', { class: 'visually-hidden' }, t('ofLimit', { count: members.length, limit: channel.userLimit })),
+      (count > 0 || channel.userLimit > 0) && h('span', { class: 'count', 'aria-hidden': 'true' }, shown),
+      channel.userLimit > 0 && h('span', { class: 'visually-hidden' }, t('ofLimit', { count, limit: channel.userLimit })),
     ];
   }
+}
 
-  /** @param {Channel} channel */
-  channel(channel) {
-    const { session, room } = this;
-    const here = session.me?.channel === channel.id;
-    const members = [...session.members.values()].filter((member) => member.channel === channel.id);
-    members.sort((a, b) => a.name.localeCompare(b.name));
-    const full = channel.userLimit > 0 && members.length >= channel.userLimit && !!lacking(session, needed('moveSession', channel.id));
-    const button = h('button', {
-      type: 'button', class: 'channel', 'data-key': `channel ${channel.id}`, 'aria-current': here ? 'true' : undefined,
-    }, h('span', { class: 'name' }, channel.name), this.signs(channel, members));
-    const needs = here ? [] : [...needed('join', channel.id), { refused: full && t('errorChannelFull') }];
-    guarded(button, session, needs, () => !here && room.join(channel), (sentence) => room.say(sentence, 12_000));
-    const more = h('button', {
-      type: 'button', class: 'more', 'data-key': `menu ${channel.id}`, 'aria-label': t('channelActions', { channel: channel.name }), 'aria-haspopup': 'dialog',
-      onclick: () => room.channelMenu(channel),
-    }, icon(ICONS.more));
-    const row = h('div', { class: 'row' }, button, more);
-    row.addEventListener('contextmenu', (event) => {
+/** Lets people be dragged onto a channel. @param {HTMLElement} button @param {import('./room.js').Room} room @param {number} channel */
+function takesPeople(button, room, channel) {
+  button.addEventListener('dragover', (event) => {
+    if (event.dataTransfer?.types.includes(PERSON)) {
       event.preventDefault();
-      room.channelMenu(channel);
-    });
-    this.takesPeople(button, channel);
-    return h('li', { class: here ? 'here' : undefined }, row,
-      members.length > 0 && h('ul', { class: 'members' }, members.map((member) => this.member(member))), this.branch(channel.id));
+      button.classList.add('target');
+    }
+  });
+  button.addEventListener('dragleave', () => button.classList.remove('target'));
+  button.addEventListener('drop', (event) => {
+    event.preventDefault();
+    button.classList.remove('target');
+    const moved = Number(event.dataTransfer?.getData(PERSON));
+    if (moved) room.act(room.session.request('moveSession', { session: moved, channel }));
+  });
+}
+
+class MemberRow {
+  /** @param {Tree} tree @param {number} id */
+  constructor(tree, id) {
+    const { room, session } = tree;
+    this.room = room;
+    this.session = session;
+    this.id = id;
+    this.ssrc = 0;
+    this.name = h('span', { class: 'name' });
+    this.roles = h('span', { class: 'visually-hidden' });
+    this.says = h('span', { class: 'says' });
+    this.signs = h('span', { class: 'signs' });
+    this.status = h('span', { class: 'status' });
+    const menu = () => {
+      const member = session.members.get(id);
+      if (member) room.menu(member);
+    };
+    this.more = h('button', { type: 'button', class: 'more', 'data-key': `member ${id}`, 'aria-haspopup': 'dialog', onclick: menu }, icon(ICONS.more));
+    this.element = h('li', {
+      class: 'member',
+      ondragstart: (/** @type {DragEvent} */ event) => event.dataTransfer?.setData(PERSON, String(id)),
+      oncontextmenu: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        menu();
+      },
+    }, h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), this.name, this.roles, this.says, this.signs, this.more), this.status);
   }
 
-  /** @param {HTMLElement} button @param {Channel} channel */
-  takesPeople(button, channel) {
-    button.addEventListener('dragover', (event) => {
-      if (event.dataTransfer?.types.includes(PERSON)) {
-        event.preventDefault();
-        button.classList.add('target');
-      }
-    });
-    button.addEventListener('dragleave', () => button.classList.remove('target'));
-    button.addEventListener('drop', (event) => {
-      event.preventDefault();
-      button.classList.remove('target');
-      const moved = Number(event.dataTransfer?.getData(PERSON));
-      if (moved) this.room.act(this.session.request('moveSession', { session: moved, channel: channel.id }));
-    });
+  get own() {
+    return this.id === this.session.self;
+  }
+
+  /** @param {Member} member */
+  draw(member) {
+    const { session, room, own, element } = this;
+    const roles = session.rolesOf(member);
+    const names = roles.map((role) => role.name).join(', ');
+    const who = h('span', { class: 'who' }, member.name);
+    const dot = coloured(who, roles.find((role) => role.colour)?.colour ?? 0);
+    refresh(this.name, who, own && h('span', { class: 'you' }, ` (${t('you')})`), dot);
+    write(this.roles, names);
+    refresh(this.signs, this.states(member));
+    // What one presses oneself holds at once.
+    write(this.status, own ? session.ownState.status || member.status : member.status);
+    mark(this.more, 'aria-label', own ? t('ownActions') : t('actions', { name: member.name }));
+    mark(element, 'data-ssrc', member.ssrc);
+    mark(element, 'draggable', !own && room.destinations(member).length > 0 && 'true');
+    mark(element, 'title', [names, member.kind === MemberKind.browser ? t('viaBrowser') : member.client].filter(Boolean).join(' · '));
+    this.ssrc = member.ssrc;
+    this.talks(session.talking.has(member.ssrc), session.whispering.has(member.ssrc));
   }
 
   /** @param {Member} member */
   states(member) {
-    const listening = member.listening.map((one) => this.session.path(one.channel)).filter(Boolean);
+    const { session } = this;
+    const listening = member.listening.map((one) => session.path(one.channel)).filter(Boolean);
+    // What one presses oneself holds at once.
+    const { mute, deaf } = this.own ? session.ownState : member;
     return [
       member.priority && h('span', { class: 'good' }, icon(ICONS.priority, t('prioritySpeaker'))),
-      member.mute && icon(ICONS.muted, t('muted')), member.deaf && icon(ICONS.deaf, t('deafened')),
+      mute && icon(ICONS.muted, t('muted')), deaf && icon(ICONS.deaf, t('deafened')),
       member.muted && h('span', { class: 'by-others' }, icon(ICONS.muted, t('mutedByOthers'))),
       member.deafened && h('span', { class: 'by-others' }, icon(ICONS.deaf, t('deafenedByOthers'))),
       member.suppressed && h('span', { class: 'state' }, t('suppressed')),
@@ -112,56 +244,13 @@ export class Tree {
     ];
   }
 
-  /** @param {Member} member */
-  member(member) {
-    const { session, room } = this;
-    const own = member.session === session.self;
-    const movable = !own && room.destinations(member).length > 0;
-    const roles = session.rolesOf(member);
-    const names = roles.map((role) => role.name).join(', ');
-    const talking = session.talking.has(member.ssrc);
-    const name = h('span', { class: 'name' }, h('span', { class: 'who' }, member.name), own && h('span', { class: 'you' }, ` (${t('you')})`));
-    const dot = coloured(/** @type {HTMLElement} */ (name.firstElementChild), roles.find((role) => role.colour)?.colour ?? 0);
-    if (dot) name.append(dot);
-    const element = h('li', {
-      class: talking ? 'member talking' : 'member', 'data-ssrc': member.ssrc, draggable: movable ? 'true' : undefined,
-      title: [names, member.kind === MemberKind.browser ? t('viaBrowser') : member.client].filter(Boolean).join(' · '),
-    },
-    h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), name,
-      names && h('span', { class: 'visually-hidden' }, names),
-      h('span', { class: 'says' }), ...this.states(member),
-      h('button', {
-        type: 'button', class: 'more', 'data-key': `member ${member.session}`, 'aria-label': own ? t('ownActions') : t('actions', { name: member.name }), 'aria-haspopup': 'dialog',
-        onclick: () => room.menu(member),
-      }, icon(ICONS.more))),
-    member.status && h('span', { class: 'status' }, member.status));
-    this.says(element, talking, session.whispering.has(member.ssrc));
-    element.addEventListener('dragstart', (event) => event.dataTransfer?.setData(PERSON, String(member.session)));
-    element.addEventListener('contextmenu', (event) => {
-      event.preventDefault();
-      room.menu(member);
-    });
-    return element;
-  }
-
-  /** @param {Element} element @param {boolean} talking @param {boolean} whisper */
-  says(element, talking, whisper) {
-    const says = element.querySelector('.says');
-    const own = element.querySelector('.you') !== null;
-    const shown = talking && whisper && !own;
-    element.classList.toggle('whispers', shown);
-    says?.classList.toggle('visually-hidden', !shown);
-    if (says) fill(says, shown ? t('whispersToYou') : talking ? t('talking') : '');
-  }
-
-  /** @param {number} ssrc @param {boolean} talking @param {boolean} whisper */
-  talking(ssrc, talking, whisper) {
-    const element = this.element.querySelector(`[data-ssrc="${ssrc}"]`);
-    if (!element) return;
-    const shown = talking && whisper && element.querySelector('.you') === null;
-    if (element.classList.contains('talking') === talking && element.classList.contains('whispers') === shown) return;
-    element.classList.toggle('talking', talking);
-    this.says(element, talking, whisper);
+  /** @param {boolean} talking @param {boolean} whisper */
+  talks(talking, whisper) {
+    const whispers = talking && whisper && !this.own;
+    this.element.classList.toggle('talking', talking);
+    this.element.classList.toggle('whispers', whispers);
+    this.says.classList.toggle('visually-hidden', !whispers);
+    write(this.says, whispers ? t('whispersToYou') : talking ? t('talking') : '');
   }
 }
 

@@ -1,6 +1,7 @@
 // Speaking to chosen people: whom, and only while a key or a button is held.
 
-import { ICONS, fill, h, icon } from './dom.js';
+import { ICONS, h, icon } from './dom.js';
+import { write } from './keep.js';
 import { keyName } from './preferences.js';
 import { FLOW } from './rtp.js';
 import { settings } from './settings.js';
@@ -76,8 +77,8 @@ export class Whisper {
     const channel = !!this.target?.channel;
     const speaks = channel ? t('youShout', words) : t('youWhisper', words);
     const shown = this.held ? speaks : channel ? t('holdToShout', words) : t('holdToWhisper', words);
-    if (this.button.textContent !== shown) fill(this.button, shown);
+    write(this.button, shown);
     this.button.classList.toggle('pressed', this.held);
-    fill(this.sign, this.held && speaks);
+    write(this.sign, this.held ? speaks : '');
   }
 }
