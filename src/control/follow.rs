@@ -145,8 +145,9 @@ impl<P: Peer> Control<P> {
         let user = match store.user(user)? {
             Some(user) if user.disabled => return Ok(Err(CloseCode::Disabled.into())),
             Some(user) if is_let_in => user,
-            _ if self.is_over(member, now) => return Ok(Err(CloseCode::Expired.into())),
-            _ => return Ok(Err(CloseCode::LoggedOut.into())),
+            None => return Ok(Err(CloseCode::AccountDeleted.into())),
+            Some(_) if self.is_over(member, now) => return Ok(Err(CloseCode::Expired.into())),
+            Some(_) => return Ok(Err(CloseCode::LoggedOut.into())),
         };
         let second_factor = load::has_second_factor(store, user.id)?;
         Ok(Ok(Standing { roles: load::held(&user, now), second_factor, name: user.name }))

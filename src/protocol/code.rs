@@ -118,6 +118,7 @@ codes! {
         Banned = 16, "banned", "this account, address or device is kept out of this server";
         EventsStopped = 17, "events-stopped", "the client stopped the stream of events, without which no session goes on";
         Expired = 18, "expired", "the time of the log-in is over; log in again";
+        AccountDeleted = 19, "account-deleted", "the account was deleted";
     }
 }
 

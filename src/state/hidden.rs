@@ -104,3 +104,42 @@ fn a_path_leaves_out_the_names_of_those_on_the_way_that_are_hidden() {
         }
     }
 }
+
+#[test]
+fn a_parent_that_is_hidden_is_not_named_by_its_number() {
+    let mut state = begin();
+    let put = |state: &mut State, channel: u64, permissions: (Permissions, Permissions)| {
+        let (channel, subject, (allow, deny)) = (ChannelId(channel), Subject::Role(RoleId(3)), permissions);
+        state.apply(Change::PutOverwrite(Overwrite { channel, subject, allow, deny, reach: Reach::Both }))
+    };
+    let told = |state: &State, events: &[Event]| {
+        let viewer = SessionId(2);
+        let access = events.iter().filter_map(|event| match event {
+            Event::Access(access) if access.sessions.contains(&viewer) => Some(state.show_access(access)),
+            _ => None,
+        });
+        let parents = access.flatten().filter_map(|body| match body {
+            event::Body::ChannelIs(channel) => Some((channel.id, channel.parent)),
+            _ => None,
+        });
+        parents.collect::<Vec<_>>()
+    };
+    let row = |state: &State, viewer: u64| {
+        let viewer = state.member(SessionId(viewer));
+        state
+            .snapshot(viewer)
+            .channels
+            .into_iter()
+            .find(|channel| channel.id == 3)
+            .map(|channel| channel.parent)
+    };
+    let events = put(&mut state, 3, (Permissions::VIEW, Permissions::NONE));
+    assert_eq!(told(&state, &events), [(3, 0)]);
+    assert_eq!((row(&state, 2), row(&state, 3)), (Some(0), Some(2)));
+    // Whoever sees the one above from now on, or no more, is told of the one below again.
+    let events = put(&mut state, 2, (Permissions::VIEW, Permissions::NONE));
+    assert_eq!(told(&state, &events), [(2, 0), (3, 2)]);
+    let events = put(&mut state, 2, (Permissions::NONE, Permissions::VIEW));
+    assert_eq!(told(&state, &events), [(3, 0)]);
+    assert_eq!(row(&state, 2), Some(0));
+}

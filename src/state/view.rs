@@ -1,5 +1,7 @@
 //! The state as one session may see it, in messages.
 
+use std::collections::BTreeSet;
+
 use super::{Access, Channel, Event, Held, Member, OrganizationSettings, Role, State};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::permission::Permissions;
@@ -85,11 +87,13 @@ impl State {
         let mut bodies: Vec<_> =
             access.shown.iter().filter_map(channel).map(event::Body::ChannelIs).collect();
         let turned: Vec<&ChannelId> = access.appeared.iter().chain(&access.hidden).collect();
-        // What else is shown with them: the other ends of their links, those who are there or listen, and
-        // whether they are where everybody meets.
+        // What else is shown with them: the other ends of their links, the channels below them, those who are there or
+        // listen, and whether they are where everybody meets.
         let links = turned.iter().filter_map(|id| self.channels.get(id)).flat_map(|channel| &channel.links);
-        let others = links.filter(|link| !access.shown.contains(link));
-        bodies.extend(others.filter_map(channel).map(event::Body::ChannelIs));
+        let is_below = |channel: &&Channel| channel.parent.is_some_and(|parent| turned.contains(&&parent));
+        let below = self.channels.values().filter(is_below).map(|channel| &channel.id);
+        let others: BTreeSet<_> = links.chain(below).filter(|other| !access.shown.contains(other)).collect();
+        bodies.extend(others.into_iter().filter_map(channel).map(event::Body::ChannelIs));
         let concerned = |member: &&Member| {
             turned.iter().any(|id| member.channel == Some(**id) || member.listening.contains_key(id))
                 || access.listened.contains(&member.session)
@@ -132,7 +136,8 @@ impl State {
         let recording = self.recordings.get(&channel.id);
         permissions.contains(Permissions::VIEW).then(|| wire::Channel {
             id: channel.id.0,
-            parent: channel.parent.map_or(0, u64::from),
+            // One that the viewer doesn't see isn't named, not even by its number.
+            parent: channel.parent.as_ref().filter(visible).map_or(0, |parent| parent.0),
             name: channel.name.clone(),
             description: channel.description.clone(),
             position: channel.position,

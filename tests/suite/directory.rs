@@ -91,7 +91,9 @@ async fn accounts_are_looked_after_by_those_of_a_higher_rank() {
     let robert = log_in(&server.address(), "Robert", ANOTHER).await.unwrap();
     assert_eq!(end_all(&alice, "Robert").await.unwrap(), 1);
     eventually("he is out again", async || robert.list().await.is_err().then_some(())).await;
+    let gone = log_in(&server.address(), "Robert", ANOTHER).await.unwrap();
     alice.request(delete("Robert")).await.unwrap();
+    assert_eq!(gone.closed().await, Ended::ByServer(CloseCode::AccountDeleted));
     assert!(log_in(&server.address(), "Robert", ANOTHER).await.is_err());
 
     // The trail says who it was, and only those may read it who manage the organization.

@@ -50,6 +50,7 @@ export function ending(end) {
     case CloseCode.banned: return keptOut(end.reason, end.until ?? 0);
     case CloseCode.replaced: return t('endedReplaced');
     case CloseCode.disabled: return t('endedDisabled');
+    case CloseCode.accountDeleted: return t('endedDeleted');
     case CloseCode.noSuchOrganization: return t('errorNoSuchOrganization');
     case CloseCode.organizationDeleted: return t('endedOrganization');
     case CloseCode.kicked: return end.reason ? t('endedKickedFor') : t('endedKicked');
