@@ -157,8 +157,9 @@ fuzz: setup ## Feed random bytes to every decoder, a minute each
 		case "$$target" in \
 			sound) more=tests/data/sound; longest=4096;; \
 			import) more=""; longest=4096;; \
+			address) more=""; longest=256;; \
 			*) more=""; longest=1024;; \
 		esac; \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" $$more -- \
-			-runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -max_len=$$longest -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 || exit 1; \
+			-runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -max_len=$$longest -reload=0 -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 || exit 1; \
 	done

@@ -12,6 +12,9 @@ pub use crate::bounds::{MAX_PASSWORD, MIN_PASSWORD};
 /// Memory of a hash in KiB, passes over it, and lanes.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 
+/// The same at most, of a password that comes from elsewhere: whoever logs in makes the server take that.
+const MOST_COST: (u32, u32, u32) = (256 * 1024, 16, 16);
+
 /// Bytes of a hash.
 const HASH: usize = 32;
 
@@ -37,6 +40,12 @@ pub struct HashError;
 /// Characters that are looked at when it is asked how easy a password is to guess; the time for it grows with them.
 const GUESSED: usize = 72;
 
+/// What `zxcvbn` takes for letters, as `4` for `a`: it tries all meanings of those that are there, so the time for them grows with
+/// the product of their numbers. Where there are more than so many, this many characters are looked at together.
+const MEANT: &str = "4@8({[<3691!|70$5+%2";
+const FEW_MEANT: usize = 4;
+const TOGETHER: usize = 12;
+
 /// Characters that a password has at least beside the person's own names.
 const UNNAMED: usize = 6;
 
@@ -50,7 +59,7 @@ pub fn check_password(password: &str) -> Result<(), PasswordError> {
 }
 
 /// Whether a password is hard enough to guess for somebody who knows the person's names: 10^6 tries and more, as
-/// `zxcvbn` counts them (its score 2). Takes milliseconds.
+/// `zxcvbn` counts them (its score 2). Takes some ten milliseconds at most, whatever the password is made of.
 pub fn check_guessing(password: &str, names: &[String]) -> Result<(), PasswordError> {
     // What is left without the person's own names has to be something, whatever the order of it all.
     let mut rest = password.to_lowercase();
@@ -60,9 +69,16 @@ pub fn check_guessing(password: &str, names: &[String]) -> Result<(), PasswordEr
     if rest.chars().count() < UNNAMED {
         return Err(PasswordError::Guessable);
     }
-    let end = password.char_indices().nth(GUESSED).map_or(password.len(), |(end, _)| end);
+    let looked_at: Vec<char> = password.chars().take(GUESSED).collect();
+    let meant = MEANT.chars().filter(|c| looked_at.contains(c)).count();
+    let together = if meant > FEW_MEANT { TOGETHER } else { GUESSED };
     let names: Vec<&str> = names.iter().map(String::as_str).chain(["parlour"]).collect();
-    if zxcvbn::zxcvbn(&password[..end], &names).score() < zxcvbn::Score::Two {
+    // The whole is no easier to guess than its hardest part.
+    let is_hard = looked_at.chunks(together).any(|part| {
+        let part: String = part.iter().collect();
+        zxcvbn::zxcvbn(&part, &names).score() >= zxcvbn::Score::Two
+    });
+    if !is_hard {
         return Err(PasswordError::Guessable);
     }
     Ok(())
@@ -123,7 +139,10 @@ impl StoredPassword {
         let mut parts = text.strip_prefix("$argon2id$v=19$m=")?.split('$');
         let (memory, rest) = parts.next()?.split_once(",t=")?;
         let (passes, lanes) = rest.split_once(",p=")?;
-        let cost = (memory.parse().ok()?, passes.parse().ok()?, lanes.parse().ok()?);
+        let cost: (u32, u32, u32) = (memory.parse().ok()?, passes.parse().ok()?, lanes.parse().ok()?);
+        if cost.0 > MOST_COST.0 || cost.1 > MOST_COST.1 || cost.2 > MOST_COST.2 {
+            return None;
+        }
         let salt = BASE64_NOPAD.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
         let hash = BASE64_NOPAD.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
         Some(Self { scheme: Scheme::Argon2id, cost, salt, hash })
@@ -187,6 +206,9 @@ mod tests {
         assert!(text.starts_with("\"$argon2id$v=19$m=19456,t=2,p=1$AQEB"), "{text}");
         assert_eq!(serde_json::from_str::<StoredPassword>(&text).unwrap(), stored);
         assert!(serde_json::from_str::<StoredPassword>("\"$argon2id$v=19$m=1\"").is_err());
+        for (ours, greedy) in [("m=19456", "m=4294967295"), ("t=2", "t=4294967295"), ("p=1", "p=65536")] {
+            assert!(serde_json::from_str::<StoredPassword>(&text.replace(ours, greedy)).is_err(), "{greedy}");
+        }
     }
 
     #[test]
@@ -208,6 +230,9 @@ mod tests {
         }
         // As long as may be, and no longer to look at than others.
         assert_eq!(check_guessing(&"zehn Züge! ".repeat(23), &names), Ok(()));
+        // Part by part, since there are many signs that may mean letters.
+        assert_eq!(check_guessing("4@8({[<369&#!1|70$5+7%2/", &names), Ok(()));
+        assert_eq!(check_guessing("1234567890!aaaaaaaaaaaaa", &names), Err(PasswordError::Guessable));
     }
 
     #[test]

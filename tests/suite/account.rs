@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{self, PASSWORD, Process, TestServer, code, log_in, with};
-use parlour::auth::{EXPORTED, EXPORTER, device_challenge};
+use parlour::auth::{EXPORTED, EXPORTER, check_guessing, device_challenge};
 use parlour::client::{Credentials, DeviceSecret, Ended, RequestError, Session};
 use parlour::clock::Clock;
 use parlour::id::{ChannelId, Fingerprint, SessionId, Timestamp};
@@ -451,4 +451,21 @@ async fn the_audit_trail_says_by_way_of_what_a_program_acts() {
     assert_eq!(of(channel).author, of(by_hand).author);
     assert!(of(channel).after.contains(&format!(r#""by way of":"key {}""#, made.id)), "{:?}", of(channel));
     assert!(!of(by_hand).after.contains("by way of"));
+}
+
+/// Whoever chooses a password has it looked at by a thread that others' log-ins wait for.
+#[test]
+fn a_password_of_signs_is_not_looked_at_for_long() {
+    let fastest = |password: &str| {
+        let times = (0..3).map(|_| {
+            let began = Instant::now();
+            check_guessing(password, &[]).unwrap();
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let usual = fastest("correct horse battery staple, and some more words that are no signs at all");
+    // Most of these may stand for a letter, or for one of two.
+    let signs = fastest(&"p4$5w0rd@8({[<369#!1|70$5+%2".repeat(3));
+    assert!(signs < 60 * usual, "{signs:?}, and {usual:?} usually");
 }
