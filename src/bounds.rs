@@ -75,6 +75,12 @@ pub const MAX_OAUTH_CODES: usize = 1_000;
 /// Of those, one person's. At the bound their oldest one goes.
 pub const MAX_OAUTH_CODES_OF_USER: usize = 10;
 
+/// Devices that wait for somebody to type their code, of an organization.
+pub const MAX_OAUTH_DEVICES: usize = 1_000;
+
+/// Of those, one address's. At the bound its oldest one goes.
+pub const MAX_OAUTH_DEVICES_OF_ADDRESS: usize = 10;
+
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 

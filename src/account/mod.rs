@@ -27,7 +27,7 @@ pub use ban::network_of;
 pub use bearer::Bearer;
 pub use error::AccountError;
 pub use log_in::{Proven, Shown, Visitor};
-pub use oauth::{Allowed, Consent, Shows};
+pub use oauth::{Allowed, Consent, DeviceConsent, Shows};
 pub use registration::Applicant;
 pub use reseal::ResealError;
 pub use room::{Comer, NoRoom, Room, Unseated, Who};

@@ -49,6 +49,9 @@ enum Client {
         /// It can't keep a secret, as a program on people's own machines can't.
         #[arg(long)]
         public: bool,
+        /// It may ask by a code that people type elsewhere, as a television does.
+        #[arg(long)]
+        device: bool,
         /// For what its tokens may be, beside this server; may be given several times.
         #[arg(long = "resource", value_name = "URI")]
         resources: Vec<String>,
@@ -130,7 +133,7 @@ impl Command {
 impl Client {
     async fn run(self, caller: &Caller, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::Add { name, redirects, scope, public, resources, logouts, account, algorithm } => {
+            Self::Add { name, redirects, scope, public, device, resources, logouts, account, algorithm } => {
                 let create = wire::CreateOauthClient {
                     name: name.clone(),
                     redirect_uris: redirects,
@@ -138,7 +141,7 @@ impl Client {
                     resources,
                     scope: scope.replace(',', " "),
                     public,
-                    device: false,
+                    device,
                     account: account.unwrap_or_default(),
                     algorithm,
                 };

@@ -12,7 +12,7 @@ use super::held::{allowed, granted};
 use super::random;
 use crate::account::{AccountError, Accounts};
 use crate::auth::oauth::{Authorization, ClientRules, Form, Prompt, Refusal, Scopes};
-use crate::id::{Timestamp, UserId};
+use crate::id::{OAuthClientId, Timestamp, UserId};
 use crate::name::folded;
 use crate::protocol::wire;
 use crate::store::write::{self, GrantProof, OAuthGrantError};
@@ -73,41 +73,56 @@ impl Accounts {
         silently: bool,
         from: IpAddr,
     ) -> Result<Allowed, AccountError> {
-        self.check_address(from)?;
         let asked = &consent.asked;
-        let (user, authenticated) = match shows {
+        if let Shows::Session(token) = shows {
+            let (user, session) = self.holder_of(token)?;
+            let is_old = |most| session.created.plus(Duration::from_secs(most)) < self.0.clock.wall();
+            if asked.prompt == Prompt::LogIn || asked.max_age.is_some_and(is_old) {
+                return Ok(Allowed::LogIn);
+            }
+            if silently && (asked.prompt == Prompt::Consent || !self.is_allowed(user.id, asked)?) {
+                return Ok(Allowed::Ask);
+            }
+        }
+        let (user, authenticated) = self.allow_by(asked.client, asked.scopes, shows, from).await?;
+        Ok(Allowed::Code(self.new_code(asked, user, authenticated)?))
+    }
+
+    /// Somebody allows a program this. Answers with who it is, and when they proved it.
+    pub(super) async fn allow_by(
+        &self,
+        client: OAuthClientId,
+        scopes: Scopes,
+        shows: Shows<'_>,
+        from: IpAddr,
+    ) -> Result<(UserId, Timestamp), AccountError> {
+        self.check_address(from)?;
+        match shows {
             Shows::Password(proof) => {
                 let account = folded(&proof.name.chars().take(256).collect::<String>());
                 let counted = self.0.attempts.admit(Some(&account), from)?;
-                let outcome = self.allow_by_password(&account, proof, asked, from).await;
+                let outcome = self.allow_by_password(&account, proof, (client, scopes), from).await;
                 self.settle(&counted, &outcome);
-                (outcome?, self.0.clock.wall())
+                Ok((outcome?, self.0.clock.wall()))
             }
             Shows::Session(token) => {
                 let (user, session) = self.holder_of(token)?;
-                let is_old = |most| session.created.plus(Duration::from_secs(most)) < self.0.clock.wall();
-                if asked.prompt == Prompt::LogIn || asked.max_age.is_some_and(is_old) {
-                    return Ok(Allowed::LogIn);
-                }
-                if silently && (asked.prompt == Prompt::Consent || !self.is_allowed(user.id, asked)?) {
-                    return Ok(Allowed::Ask);
-                }
-                self.write_allowed(user.id, asked, GrantProof::Session(session.id), from).await?;
-                (user.id, session.created)
+                let proof = GrantProof::Session(session.id);
+                self.write_allowed(user.id, (client, scopes), proof, from).await?;
+                Ok((user.id, session.created))
             }
-        };
-        Ok(Allowed::Code(self.new_code(asked, user, authenticated)?))
+        }
     }
 
     async fn allow_by_password(
         &self,
         account: &str,
         proof: &wire::LogInPassword,
-        asked: &Authorization,
+        wish: (OAuthClientId, Scopes),
         from: IpAddr,
     ) -> Result<UserId, AccountError> {
         let (user, shown) = self.shown_password(account, proof, from).await?;
-        self.write_allowed(user.id, asked, GrantProof::LogIn(shown.clone()), from).await?;
+        self.write_allowed(user.id, wish, GrantProof::LogIn(shown.clone()), from).await?;
         self.after_password(user.id, shown, &proof.password, from).await;
         Ok(user.id)
     }
@@ -121,13 +136,12 @@ impl Accounts {
     async fn write_allowed(
         &self,
         user: UserId,
-        asked: &Authorization,
+        (client, scopes): (OAuthClientId, Scopes),
         proof: GrantProof,
         from: IpAddr,
     ) -> Result<(), AccountError> {
-        let Scopes { claims, permissions } = asked.scopes;
-        let now = self.0.clock.wall();
-        let (client, claims) = (asked.client, claims.bits());
+        let Scopes { claims, permissions } = scopes;
+        let (now, claims) = (self.0.clock.wall(), claims.bits());
         let grant = OAuthGrant { user, client, claims, scopes: permissions, created: now, used: now };
         let by = By::new(Author::User(user), Some(from), now);
         self.run(by, write::allow_oauth_client(grant, proof)).await?;

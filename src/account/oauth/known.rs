@@ -1,4 +1,4 @@
-//! What an organization knows of programs beside the database: codes, opened keys, and how often each asks.
+//! What an organization knows of programs beside the database: codes, devices that wait, opened keys, and how often each asks.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use super::codes::Codes;
+use super::devices::Devices;
 use super::opened::Keys;
 use crate::auth::{AddressKey, Lockout, Policy};
 use crate::id::OAuthClientId;
@@ -31,6 +32,7 @@ const CLIENT: Policy = Policy {
 /// What an organization knows of programs beside the database.
 pub(in crate::account) struct OAuth {
     codes: Mutex<Codes>,
+    devices: Mutex<Devices>,
     pub(super) keys: ArcSwapOption<Keys>,
     pub(super) addresses: Mutex<Lockout<AddressKey>>,
     pub(super) clients: Mutex<Lockout<OAuthClientId>>,
@@ -40,6 +42,7 @@ impl Default for OAuth {
     fn default() -> Self {
         Self {
             codes: Mutex::default(),
+            devices: Mutex::default(),
             keys: ArcSwapOption::empty(),
             addresses: Mutex::new(Lockout::new(ADDRESS)),
             clients: Mutex::new(Lockout::new(CLIENT)),
@@ -51,5 +54,10 @@ impl OAuth {
     /// The codes.
     pub(super) fn codes(&self) -> MutexGuard<'_, Codes> {
         self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The devices that wait.
+    pub(super) fn devices(&self) -> MutexGuard<'_, Devices> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

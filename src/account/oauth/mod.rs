@@ -6,6 +6,8 @@ mod claims;
 mod client;
 mod codes;
 mod consent;
+mod device;
+mod devices;
 mod held;
 mod keys;
 mod known;
@@ -13,6 +15,7 @@ mod opened;
 mod token;
 
 pub use consent::{Allowed, Consent, Shows};
+pub use device::DeviceConsent;
 pub(super) use known::OAuth;
 
 use super::AccountError;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::codes::{Code, Taken};
+use super::devices::{Decision, Polled};
 use super::held::{allowed, given_to, userinfo_at};
 use super::random;
 use crate::account::Accounts;
@@ -20,6 +21,9 @@ use crate::store::{Author, By, OAuthClient, OAuthFamily};
 
 /// How long a program may show an exchanged token again, since the answer may not have reached it.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The grant of a device (RFC 8628, section 3.4).
+const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// What a program is given, and for whom.
 struct Gift<'a> {
@@ -45,6 +49,7 @@ impl Accounts {
         match form.need("grant_type")? {
             "authorization_code" => self.exchange_code(&client, form, issuer, from).await,
             "refresh_token" => self.exchange_refresh(&client, form, issuer, from).await,
+            DEVICE_GRANT => self.exchange_device(&client, form, issuer, from).await,
             "client_credentials" => self.by_itself(&client, form, issuer, from).await,
             _ => Err(OAuthError::GrantType),
         }
@@ -81,19 +86,52 @@ impl Accounts {
             }
             Taken::Good(_) | Taken::Unknown => return Err(OAuthError::GrantInvalid),
         };
-        self.enabled(code.user)?;
         let resource = code.resource.unwrap_or_default();
         let begun = self.family(client, code.user, family, code.scopes, resource, code.authenticated);
-        let (begun, refresh) = self.with_refresh(begun)?;
-        let by = By::new(Author::User(code.user), Some(from), begun.created);
-        let family = self.0.store.commit(by, write::begin_oauth_family(begun, false)).await;
-        let family = family.map_err(OAuthError::from)?;
+        let (family, refresh) = self.begin_family(begun, from).await?;
         if self.0.oauth.codes().is_stolen(hash) {
             self.end_family(code.user, family.id, client.id).await?;
             return Err(OAuthError::GrantInvalid);
         }
         let (scopes, nonce) = (code.scopes, code.nonce);
         self.give(Gift { client, family, scopes, refresh, nonce, issuer }).await
+    }
+
+    async fn exchange_device(
+        &self,
+        client: &OAuthClient,
+        form: &Form,
+        issuer: &str,
+        from: IpAddr,
+    ) -> Result<Value, OAuthError> {
+        let hash = Sha256::digest(form.need("device_code")?).into();
+        let polled = self.0.oauth.devices().poll(hash, client.id, self.0.clock.monotonic());
+        let (device, user, authenticated) = match polled {
+            Polled::Decided(device, Decision::Allowed { user, authenticated }) => {
+                (device, user, authenticated)
+            }
+            Polled::Decided(_, Decision::Denied) => return Err(OAuthError::Denied),
+            Polled::Pending => return Err(OAuthError::Pending),
+            Polled::TooSoon => return Err(OAuthError::SlowDown),
+            Polled::Expired => return Err(OAuthError::Expired),
+        };
+        let scopes = device.scopes;
+        let begun = self.family(client, user, new_family()?, scopes, device.resource, authenticated);
+        let (family, refresh) = self.begin_family(begun, from).await?;
+        self.give(Gift { client, family, scopes, refresh, nonce: None, issuer }).await
+    }
+
+    /// What a program is given at once begins, with a refresh token where that was asked for.
+    async fn begin_family(
+        &self,
+        family: OAuthFamily,
+        from: IpAddr,
+    ) -> Result<(OAuthFamily, Option<SessionToken>), OAuthError> {
+        self.enabled(family.user)?;
+        let (begun, refresh) = self.with_refresh(family)?;
+        let by = By::new(Author::User(begun.user), Some(from), begun.created);
+        let family = self.0.store.commit(by, write::begin_oauth_family(begun, false)).await;
+        Ok((family.map_err(OAuthError::from)?, refresh))
     }
 
     async fn exchange_refresh(

@@ -11,6 +11,7 @@ mod redirect;
 mod request;
 mod rotation;
 mod scope;
+mod user_code;
 
 pub use client::{CLIENT_SECRET, ClientProof, ClientSecret};
 pub use error::OAuthError;
@@ -24,3 +25,4 @@ pub use redirect::{
 pub use request::{Authorization, ClientRules, Prompt, Refusal};
 pub use rotation::{AHEAD, KEPT, LIFE, Span, is_gone, next_span, signing};
 pub use scope::{Claims, Scopes};
+pub use user_code::UserCode;

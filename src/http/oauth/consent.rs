@@ -8,34 +8,83 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER,
-};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 
 use super::answer::{Asked, form};
+use super::page::{Look, consent_page, html};
 use super::words::Words;
 use crate::account::{AccountError, Allowed, Consent, Shows};
 use crate::auth::oauth::{Form, OAuthError, Prompt, Refusal, form_target, with_parameters};
 use crate::http::headers::is_same_origin;
-use crate::http::page::{DIRECTORY, in_html};
+use crate::http::page::in_html;
 use crate::http::parts::{Asker, Parts};
 use crate::protocol::wire;
 
-/// What the page is to look like.
-struct Look<'a> {
-    words: &'static Words,
-    /// The request, as it came.
-    query: &'a str,
-    /// What is wrong; empty for nothing.
+/// What somebody gives who decides.
+pub(super) struct Given {
+    pub(super) proof: wire::LogInPassword,
+    /// The token of the session that the page keeps.
+    pub(super) token: Option<Vec<u8>>,
+}
+
+impl Given {
+    pub(super) fn of(form: &Form) -> Self {
+        let text = |name| form.get(name).unwrap_or_default().to_owned();
+        let proof = wire::LogInPassword {
+            name: text("name"),
+            password: text("password"),
+            code: text("code").trim().to_owned(),
+            ..wire::LogInPassword::default()
+        };
+        let token = form.get("session").map(|text| BASE64.decode(text.as_bytes()).unwrap_or_default());
+        Self { proof, token }
+    }
+
+    pub(super) fn shows(&self) -> Shows<'_> {
+        self.token.as_deref().map_or(Shows::Password(&self.proof), Shows::Session)
+    }
+}
+
+/// Whether a form comes from a page of this server, or from no page at all.
+pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    is_same_origin(headers) && site.is_none_or(|site| site == "same-origin")
+}
+
+/// What differs between the first time that the page is shown and the next ones.
+#[derive(Default)]
+struct More<'a> {
     problem: String,
     name: &'a str,
-    /// Whether the session that the page keeps may be shown.
     session: bool,
-    /// Whether it is to be shown at once, to find out whether the program was allowed all of it before.
     silently: bool,
+}
+
+/// The page that asks what a request asks for.
+fn page(
+    words: &'static Words,
+    query: &str,
+    consent: &Consent,
+    more: More<'_>,
+    status: StatusCode,
+) -> Response {
+    let target = form_target(&consent.asked.redirect_uri);
+    let More { problem, name, session, silently } = more;
+    let look = Look {
+        words,
+        program: &consent.program,
+        scopes: consent.asked.scopes,
+        target: target.as_deref(),
+        hidden: ("query", query),
+        problem,
+        name,
+        session,
+        silently,
+    };
+    consent_page(&look, status)
 }
 
 /// The program's request: shown to the person.
@@ -60,8 +109,8 @@ fn show(asked: &Asked, headers: &HeaderMap, query: &str) -> Response {
             let session = consent.asked.prompt != Prompt::LogIn;
             let silently = session && consent.asked.prompt == Prompt::Needed;
             let name = consent.asked.login_hint.clone();
-            let look = Look { words, query, problem: String::new(), name: &name, session, silently };
-            page(&consent, &look, StatusCode::OK)
+            let more = More { name: &name, session, silently, ..More::default() };
+            page(words, query, &consent, more, StatusCode::OK)
         }
         Err(refusal) => refused(words, &asked.issuer, refusal),
     }
@@ -87,8 +136,7 @@ pub(super) async fn decide(
     let Some(decision) = given.get("decision") else {
         return show(&asked, &headers, &String::from_utf8_lossy(&body));
     };
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    if !is_same_origin(&headers) || site.is_some_and(|site| site != "same-origin") {
+    if !is_own_page(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin decides nothing here\n").into_response();
     }
     let query = given.get("query").unwrap_or_default();
@@ -110,36 +158,24 @@ async fn allow(
     given: &Form,
     consent: &Consent,
 ) -> Response {
-    let text = |name| given.get(name).unwrap_or_default().to_owned();
-    let proof = wire::LogInPassword {
-        name: text("name"),
-        password: text("password"),
-        code: text("code").trim().to_owned(),
-        ..wire::LogInPassword::default()
-    };
-    let token = given.get("session").map(|text| BASE64.decode(text.as_bytes()).unwrap_or_default());
-    let shows = token.as_deref().map_or(Shows::Password(&proof), Shows::Session);
+    let shown = Given::of(given);
     let silently = given.get("decision") == Some("silent");
-    let outcome = asked.accounts.allow(consent, shows, silently, asked.from).await;
-    let look =
-        Look { words, query, problem: String::new(), name: &proof.name, session: true, silently: false };
+    let outcome = asked.accounts.allow(consent, shown.shows(), silently, asked.from).await;
+    let name = shown.proof.name.as_str();
+    let again = |session| More { name, session, ..More::default() };
     match outcome {
         Ok(Allowed::Code(code)) => {
             let more = [("code", code.as_str())];
             back(&asked.issuer, &consent.asked.redirect_uri, consent.asked.state.as_deref(), &more)
         }
-        Ok(Allowed::Ask) => page(consent, &look, StatusCode::OK),
+        Ok(Allowed::Ask) => page(words, query, consent, again(true), StatusCode::OK),
         // The session has ended, or isn't enough: they log in.
         Ok(Allowed::LogIn) | Err(AccountError::TokenInvalid) => {
-            page(consent, &Look { session: false, ..look }, StatusCode::OK)
+            page(words, query, consent, again(false), StatusCode::OK)
         }
         Err(error) => {
-            let session = matches!(shows, Shows::Session(_));
-            let mut answer = page(
-                consent,
-                &Look { problem: words.refusal(&error), session, ..look },
-                StatusCode::FORBIDDEN,
-            );
+            let more = More { problem: words.refusal(&error), ..again(shown.token.is_some()) };
+            let mut answer = page(words, query, consent, more, StatusCode::FORBIDDEN);
             let after = error.retry_after().as_secs();
             if after > 0 {
                 answer.headers_mut().insert(RETRY_AFTER, after.into());
@@ -186,92 +222,6 @@ fn refused(words: &'static Words, issuer: &str, refusal: Refusal) -> Response {
             html(words, words.refused, &body, None, status)
         }
     }
-}
-
-/// The page that asks.
-fn page(consent: &Consent, look: &Look<'_>, status: StatusCode) -> Response {
-    let (words, scopes) = (look.words, consent.asked.scopes);
-    let (before, after) = words.asks;
-    let program = in_html(&consent.program);
-    let list = |title: &str, lines: &[&str]| match lines {
-        [] => String::new(),
-        lines => {
-            let lines: Vec<_> = lines.iter().map(|line| format!("<li>{}</li>", in_html(line))).collect();
-            format!("<p>{title}</p><ul class=\"scopes\">{}</ul>", lines.concat())
-        }
-    };
-    let yes = |it: bool| if it { "yes" } else { "no" };
-    let target = form_target(&consent.asked.redirect_uri);
-    let body = format!(
-        "<h1>{before}<b>{program}</b>{after}</h1>{learns}{may}\
-         <p class=\"hint\">{comes_back} <b>{to}</b>.</p>\
-         <p class=\"problem\" role=\"alert\">{problem}</p>\
-         <form method=\"post\" id=\"consent\" data-session=\"{session}\" data-silent=\"{silently}\">\
-         <input type=\"hidden\" name=\"query\" value=\"{query}\">\
-         <input type=\"hidden\" name=\"session\" id=\"session\" value=\"\">\
-         <p id=\"known\" hidden>{as_you} <b id=\"who\"></b>. <button type=\"button\" class=\"link\" id=\"other\">{other}</button></p>\
-         <fieldset id=\"log-in\">\
-         <div class=\"field\"><label for=\"name\">{name_label}</label><input id=\"name\" name=\"name\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required value=\"{name}\"></div>\
-         <div class=\"field\"><label for=\"password\">{password_label}</label><input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required></div>\
-         <div class=\"field\"><label for=\"code\">{code_label}</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\" autocapitalize=\"none\" spellcheck=\"false\"></div>\
-         </fieldset>\
-         <button class=\"primary\" name=\"decision\" value=\"allow\">{allow}</button>\
-         <button name=\"decision\" value=\"deny\" formnovalidate>{deny}</button>\
-         </form><p class=\"hint\">{take_back}</p>",
-        learns = list(words.learns, &words.claims(scopes)),
-        may = list(words.may, &Words::permissions(scopes)),
-        comes_back = words.comes_back,
-        to = in_html(target.as_deref().unwrap_or_default()),
-        problem = in_html(&look.problem),
-        session = yes(look.session),
-        silently = yes(look.silently),
-        query = in_html(look.query),
-        as_you = words.as_you,
-        other = words.other,
-        name_label = words.name,
-        name = in_html(look.name),
-        password_label = words.password,
-        code_label = words.code,
-        allow = words.allow,
-        deny = words.deny,
-        take_back = words.take_back,
-    );
-    html(words, &consent.program, &body, target.as_deref(), status)
-}
-
-/// A page with a policy of its own, for its form.
-fn html(
-    words: &'static Words,
-    title: &str,
-    body: &str,
-    target: Option<&str>,
-    status: StatusCode,
-) -> Response {
-    let (language, title) = (words.language, in_html(title));
-    let text = format!(
-        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{title}</title>\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <link rel=\"icon\" href=\"{DIRECTORY}/icon.svg\" type=\"image/svg+xml\">\
-         <link rel=\"stylesheet\" href=\"{DIRECTORY}/main.css\">\
-         <script type=\"module\" src=\"{DIRECTORY}/consent.js\"></script></head>\
-         <body><main class=\"card\" id=\"asked\">{body}</main></body></html>"
-    );
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
-         form-action 'self' {}",
-        target.unwrap_or_default()
-    );
-    let fixed = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")];
-    let mut answer = (status, fixed, text).into_response();
-    let headers = answer.headers_mut();
-    // A target is of letters that end no directive.
-    match HeaderValue::from_str(policy.trim_end()) {
-        Ok(policy) => headers.insert(CONTENT_SECURITY_POLICY, policy),
-        Err(_) => headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'")),
-    };
-    // Without it a browser says of its own form that it comes from nowhere (Fetch, "append a request `Origin` header").
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    answer
 }
 
 /// Somebody comes from a program that they log out of.

@@ -3,7 +3,9 @@
 
 mod answer;
 mod consent;
+mod device;
 mod metadata;
+mod page;
 mod token;
 mod words;
 
@@ -27,6 +29,8 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
             // Of an issuer with a path, it is in front of that (RFC 8414, section 3).
             .route(&format!("/.well-known/oauth-authorization-server{home}"), get(metadata::server))
             .route(&at("/oauth/authorize"), get(consent::ask).post(consent::decide))
+            .route(&at("/oauth/device_authorization"), post(token::device))
+            .route(&at("/oauth/device"), get(device::ask).post(device::decide))
             .route(&at("/oauth/token"), post(token::token))
             .route(&at("/oauth/revoke"), post(token::revoke))
             .route(&at("/oauth/introspect"), post(token::introspect))

@@ -51,6 +51,21 @@ pub(super) async fn token(
     json_answer(asked.accounts.oauth_token(authorization, &form, &asked.issuer, asked.from).await)
 }
 
+/// A code for a device, which somebody types elsewhere (RFC 8628, section 3.1).
+pub(super) async fn device(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
+        Ok(posted) => posted,
+        Err(answer) => return answer,
+    };
+    json_answer(asked.accounts.oauth_device(authorization, &form, &asked.issuer, asked.from))
+}
+
 /// Whether a token is good (RFC 7662).
 pub(super) async fn introspect(
     State(parts): State<Arc<Parts>>,

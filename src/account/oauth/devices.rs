@@ -1,0 +1,192 @@
+//! Devices that wait for somebody to type their code elsewhere (RFC 8628). They are kept in memory: whoever asks again
+//! after a restart gets another code, and strangers make nothing be written.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::auth::AddressKey;
+use crate::auth::oauth::{Scopes, UserCode};
+use crate::bounds::{MAX_OAUTH_DEVICES, MAX_OAUTH_DEVICES_OF_ADDRESS};
+use crate::id::{OAuthClientId, Timestamp, UserId};
+
+/// For how long somebody may type a code.
+pub(super) const LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// How long a device waits between two questions at least, and how much longer after each that came too soon.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+
+/// What a device asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Device {
+    pub(super) client: OAuthClientId,
+    pub(super) scopes: Scopes,
+    pub(super) resource: String,
+    pub(super) code: UserCode,
+    pub(super) from: AddressKey,
+}
+
+/// What somebody said who typed a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Allowed { user: UserId, authenticated: Timestamp },
+    Denied,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    device: Device,
+    at: Duration,
+    asked: Option<Duration>,
+    pause: Duration,
+    decision: Option<Decision>,
+}
+
+/// What a device is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Polled {
+    /// Somebody decided; it is told once.
+    Decided(Device, Decision),
+    /// Nobody has yet.
+    Pending,
+    /// It asks too soon.
+    TooSoon,
+    /// There is no such device, or its time is over.
+    Expired,
+}
+
+/// The devices that wait, by what their codes hash to.
+#[derive(Debug, Default)]
+pub(super) struct Devices(HashMap<[u8; 32], Waiting>);
+
+impl Devices {
+    /// Lets a device wait, if there is room. An address with too many loses its oldest.
+    pub(super) fn put(&mut self, hash: [u8; 32], device: Device, now: Duration) -> bool {
+        self.0.retain(|_, waiting| now < waiting.at + LIFE);
+        if self.find(device.code, now).is_some() {
+            return false;
+        }
+        let mut own: Vec<_> =
+            self.0.iter().filter(|(_, waiting)| waiting.device.from == device.from).collect();
+        own.sort_by_key(|(_, waiting)| waiting.at);
+        let surplus = (own.len() + 1).saturating_sub(MAX_OAUTH_DEVICES_OF_ADDRESS);
+        let going: Vec<_> = own.into_iter().take(surplus).map(|(hash, _)| *hash).collect();
+        for hash in going {
+            self.0.remove(&hash);
+        }
+        if self.0.len() >= MAX_OAUTH_DEVICES {
+            return false;
+        }
+        self.0.insert(hash, Waiting { device, at: now, asked: None, pause: PAUSE, decision: None });
+        true
+    }
+
+    fn find(&mut self, code: UserCode, now: Duration) -> Option<&mut Waiting> {
+        self.0.values_mut().find(|waiting| waiting.device.code == code && now < waiting.at + LIFE)
+    }
+
+    /// The device of a code that nobody has decided about.
+    pub(super) fn of(&mut self, code: UserCode, now: Duration) -> Option<Device> {
+        self.find(code, now)
+            .filter(|waiting| waiting.decision.is_none())
+            .map(|waiting| waiting.device.clone())
+    }
+
+    /// Somebody decides, who is the first to.
+    pub(super) fn decide(&mut self, code: UserCode, decision: Decision, now: Duration) -> bool {
+        match self.find(code, now).filter(|waiting| waiting.decision.is_none()) {
+            Some(waiting) => {
+                waiting.decision = Some(decision);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A device asks what was decided.
+    pub(super) fn poll(&mut self, hash: [u8; 32], client: OAuthClientId, now: Duration) -> Polled {
+        let is_its_own = |waiting: &&mut Waiting| waiting.device.client == client && now < waiting.at + LIFE;
+        let Some(waiting) = self.0.get_mut(&hash).filter(is_its_own) else { return Polled::Expired };
+        let is_soon = waiting.asked.is_some_and(|asked| now < asked + waiting.pause);
+        waiting.asked = Some(now);
+        if is_soon {
+            waiting.pause += PAUSE;
+            return Polled::TooSoon;
+        }
+        let Some(decision) = waiting.decision else { return Polled::Pending };
+        match self.0.remove(&hash) {
+            Some(waiting) => Polled::Decided(waiting.device, decision),
+            None => Polled::Expired,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(number: u8, address: u8) -> Device {
+        Device {
+            client: OAuthClientId(1),
+            scopes: Scopes::default(),
+            resource: String::new(),
+            code: UserCode::from_random([0, 0, 0, 0, 0, 0, address, number]),
+            from: AddressKey::of([192, 0, 2, address].into()),
+        }
+    }
+
+    const ALLOWED: Decision = Decision::Allowed { user: UserId(5), authenticated: Timestamp(1) };
+
+    #[test]
+    fn a_device_waits_is_told_once_and_asks_slowly() {
+        let (mut devices, mut now, one) = (Devices::default(), Duration::from_secs(5), device(1, 1));
+        assert!(devices.put([1; 32], one.clone(), now));
+        assert!(!devices.put([2; 32], one.clone(), now), "a code is one device's");
+        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Pending);
+        now += Duration::from_secs(4);
+        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::TooSoon);
+        now += Duration::from_secs(9);
+        assert_eq!(
+            devices.poll([1; 32], OAuthClientId(1), now),
+            Polled::TooSoon,
+            "it waits longer each time"
+        );
+        assert_eq!(devices.poll([1; 32], OAuthClientId(2), now), Polled::Expired);
+        assert_eq!(devices.of(one.code, now), Some(one.clone()));
+        assert!(devices.decide(one.code, ALLOWED, now) && !devices.decide(one.code, Decision::Denied, now));
+        assert_eq!(devices.of(one.code, now), None);
+        now += Duration::from_secs(15);
+        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Decided(one.clone(), ALLOWED));
+        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Expired);
+        assert!(devices.put([1; 32], one.clone(), now));
+        assert!(!devices.decide(one.code, ALLOWED, now + LIFE));
+        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now + LIFE), Polled::Expired);
+    }
+
+    #[test]
+    fn there_are_so_many_and_of_an_address_so_many() {
+        let (mut devices, now) = (Devices::default(), Duration::from_secs(5));
+        let hash = |number: u8, address: u8| {
+            let mut hash = [0; 32];
+            (hash[0], hash[1]) = (number, address);
+            hash
+        };
+        for number in 0..=MAX_OAUTH_DEVICES_OF_ADDRESS as u8 {
+            assert!(devices.put(
+                hash(number, 0),
+                device(number, 0),
+                now + Duration::from_millis(number.into())
+            ));
+        }
+        assert_eq!(devices.0.len(), MAX_OAUTH_DEVICES_OF_ADDRESS);
+        assert_eq!(devices.of(device(0, 0).code, now), None);
+        let all = (1..=255_u8)
+            .flat_map(|address| (0..MAX_OAUTH_DEVICES_OF_ADDRESS as u8).map(move |number| (number, address)));
+        let there = all
+            .filter(|(number, address)| devices.put(hash(*number, *address), device(*number, *address), now))
+            .count();
+        assert_eq!(
+            (there + MAX_OAUTH_DEVICES_OF_ADDRESS, devices.0.len()),
+            (MAX_OAUTH_DEVICES, MAX_OAUTH_DEVICES)
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Somebody types the code that a device shows, and allows it what it asks for (RFC 8628, section 3.3).
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{Asked, form};
+use super::consent::{Given, is_own_page};
+use super::page::{Look, consent_page, html};
+use super::words::Words;
+use crate::account::{AccountError, DeviceConsent};
+use crate::auth::oauth::Form;
+use crate::http::page::in_html;
+use crate::http::parts::{Asker, Parts};
+use crate::protocol::ErrorCode;
+
+/// The page on which the code is typed, or, with one, what its device asks for.
+pub(super) async fn ask(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let asked = match Asked::of(&parts, &asker, &uri, &headers).await {
+        Ok(asked) => asked,
+        Err(error) => return error.into_response(),
+    };
+    let words = Words::of(&headers);
+    let given = Form::parse(uri.query().unwrap_or_default().as_bytes()).ok();
+    match given.as_ref().and_then(|form| form.get("user_code")) {
+        None => code_page(words, "", StatusCode::OK),
+        Some(code) => match asked.accounts.read_device(code, asked.from) {
+            Ok(consent) => show(words, &consent, String::new(), "", true, StatusCode::OK),
+            Err(error) => wrong(words, &error),
+        },
+    }
+}
+
+/// What they say to it.
+pub(super) async fn decide(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let words = Words::of(&headers);
+    let asked = match Asked::of(&parts, &asker, &uri, &headers).await {
+        Ok(asked) => asked,
+        Err(error) => return error.into_response(),
+    };
+    if !is_own_page(&headers) {
+        return (StatusCode::FORBIDDEN, "a page of another origin decides nothing here\n").into_response();
+    }
+    let Ok(form) = form(&headers, &body) else { return code_page(words, "", StatusCode::BAD_REQUEST) };
+    let consent = match asked.accounts.read_device(form.get("user_code").unwrap_or_default(), asked.from) {
+        Ok(consent) => consent,
+        Err(error) => return wrong(words, &error),
+    };
+    let given = Given::of(&form);
+    let outcome = match form.get("decision") {
+        Some("allow") => asked.accounts.allow_device(&consent, given.shows(), asked.from).await,
+        // The page's script asks whether it was allowed before; a device is always asked for.
+        Some("silent") => return show(words, &consent, String::new(), "", true, StatusCode::OK),
+        _ => asked.accounts.deny_device(&consent),
+    };
+    match outcome {
+        Ok(()) => {
+            let said = if form.get("decision") == Some("allow") {
+                words.device_allowed
+            } else {
+                words.device_denied
+            };
+            html(words, "Parlour", &format!("<h1>{said}</h1>"), None, StatusCode::OK)
+        }
+        Err(AccountError::TokenInvalid) => show(words, &consent, String::new(), "", false, StatusCode::OK),
+        Err(error) if error.code() == ErrorCode::CodeInvalid => wrong(words, &error),
+        Err(error) => {
+            let problem = words.refusal(&error);
+            show(words, &consent, problem, &given.proof.name, given.token.is_some(), StatusCode::FORBIDDEN)
+        }
+    }
+}
+
+fn show(
+    words: &'static Words,
+    consent: &DeviceConsent,
+    problem: String,
+    name: &str,
+    session: bool,
+    status: StatusCode,
+) -> Response {
+    let code = consent.code.to_string();
+    let look = Look {
+        words,
+        program: &consent.program,
+        scopes: consent.scopes,
+        target: None,
+        hidden: ("user_code", &code),
+        problem,
+        name,
+        session,
+        silently: false,
+    };
+    consent_page(&look, status)
+}
+
+fn wrong(words: &'static Words, error: &AccountError) -> Response {
+    let problem = match error.code() {
+        ErrorCode::CodeInvalid => words.device_unknown.to_owned(),
+        _ => words.refusal(error),
+    };
+    code_page(words, &problem, StatusCode::BAD_REQUEST)
+}
+
+fn code_page(words: &'static Words, problem: &str, status: StatusCode) -> Response {
+    let body = format!(
+        "<h1>{title}</h1><p class=\"problem\" role=\"alert\">{problem}</p>\
+         <form method=\"get\"><div class=\"field\"><label for=\"user_code\">{label}</label>\
+         <input id=\"user_code\" name=\"user_code\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required></div>\
+         <button class=\"primary\">{on}</button></form>",
+        title = words.device,
+        problem = in_html(problem),
+        label = words.device_code,
+        on = words.go_on,
+    );
+    html(words, words.device, &body, None, status)
+}

@@ -1,0 +1,115 @@
+//! The pages that people see whom a program sends here, each with a policy of its own.
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::words::Words;
+use crate::auth::oauth::Scopes;
+use crate::http::page::{DIRECTORY, in_html};
+
+/// What the page that asks is to look like.
+pub(super) struct Look<'a> {
+    pub(super) words: &'static Words,
+    /// What the program is called.
+    pub(super) program: &'a str,
+    /// What it asks for.
+    pub(super) scopes: Scopes,
+    /// Where the form's answer leads, as a policy says it; nothing where it stays here.
+    pub(super) target: Option<&'a str>,
+    /// What the form says again of the request.
+    pub(super) hidden: (&'static str, &'a str),
+    /// What is wrong; empty for nothing.
+    pub(super) problem: String,
+    pub(super) name: &'a str,
+    /// Whether the session that the page keeps may be shown.
+    pub(super) session: bool,
+    /// Whether it is to be shown at once, to find out whether the program was allowed all of it before.
+    pub(super) silently: bool,
+}
+
+/// The page that asks.
+pub(super) fn consent_page(look: &Look<'_>, status: StatusCode) -> Response {
+    let (words, scopes, (hidden, again)) = (look.words, look.scopes, look.hidden);
+    let (before, after) = words.asks;
+    let program = in_html(look.program);
+    let list = |title: &str, lines: &[&str]| match lines {
+        [] => String::new(),
+        lines => {
+            let lines: Vec<_> = lines.iter().map(|line| format!("<li>{}</li>", in_html(line))).collect();
+            format!("<p>{title}</p><ul class=\"scopes\">{}</ul>", lines.concat())
+        }
+    };
+    let yes = |it: bool| if it { "yes" } else { "no" };
+    let back = look.target.map_or_else(String::new, |to| {
+        format!("<p class=\"hint\">{} <b>{}</b>.</p>", words.comes_back, in_html(to))
+    });
+    let body = format!(
+        "<h1>{before}<b>{program}</b>{after}</h1>{learns}{may}\
+         {back}\
+         <p class=\"problem\" role=\"alert\">{problem}</p>\
+         <form method=\"post\" id=\"consent\" data-session=\"{session}\" data-silent=\"{silently}\">\
+         <input type=\"hidden\" name=\"{hidden}\" value=\"{again}\">\
+         <input type=\"hidden\" name=\"session\" id=\"session\" value=\"\">\
+         <p id=\"known\" hidden>{as_you} <b id=\"who\"></b>. <button type=\"button\" class=\"link\" id=\"other\">{other}</button></p>\
+         <fieldset id=\"log-in\">\
+         <div class=\"field\"><label for=\"name\">{name_label}</label><input id=\"name\" name=\"name\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required value=\"{name}\"></div>\
+         <div class=\"field\"><label for=\"password\">{password_label}</label><input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required></div>\
+         <div class=\"field\"><label for=\"code\">{code_label}</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\" autocapitalize=\"none\" spellcheck=\"false\"></div>\
+         </fieldset>\
+         <button class=\"primary\" name=\"decision\" value=\"allow\">{allow}</button>\
+         <button name=\"decision\" value=\"deny\" formnovalidate>{deny}</button>\
+         </form><p class=\"hint\">{take_back}</p>",
+        learns = list(words.learns, &words.claims(scopes)),
+        may = list(words.may, &Words::permissions(scopes)),
+        problem = in_html(&look.problem),
+        session = yes(look.session),
+        silently = yes(look.silently),
+        again = in_html(again),
+        as_you = words.as_you,
+        other = words.other,
+        name_label = words.name,
+        name = in_html(look.name),
+        password_label = words.password,
+        code_label = words.code,
+        allow = words.allow,
+        deny = words.deny,
+        take_back = words.take_back,
+    );
+    html(words, look.program, &body, look.target, status)
+}
+
+/// A page with a policy of its own, for its form.
+pub(super) fn html(
+    words: &'static Words,
+    title: &str,
+    body: &str,
+    target: Option<&str>,
+    status: StatusCode,
+) -> Response {
+    let (language, title) = (words.language, in_html(title));
+    let text = format!(
+        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <link rel=\"icon\" href=\"{DIRECTORY}/icon.svg\" type=\"image/svg+xml\">\
+         <link rel=\"stylesheet\" href=\"{DIRECTORY}/main.css\">\
+         <script type=\"module\" src=\"{DIRECTORY}/consent.js\"></script></head>\
+         <body><main class=\"card\" id=\"asked\">{body}</main></body></html>"
+    );
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         form-action 'self' {}",
+        target.unwrap_or_default()
+    );
+    let fixed = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")];
+    let mut answer = (status, fixed, text).into_response();
+    let headers = answer.headers_mut();
+    // A target is of letters that end no directive.
+    match HeaderValue::from_str(policy.trim_end()) {
+        Ok(policy) => headers.insert(CONTENT_SECURITY_POLICY, policy),
+        Err(_) => headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'")),
+    };
+    // Without it a browser says of its own form that it comes from nowhere (Fetch, "append a request `Origin` header").
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    answer
+}
