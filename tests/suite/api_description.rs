@@ -109,7 +109,8 @@ async fn the_server_does_what_its_description_says() {
         let seen = tokio::task::spawn_blocking(checking).await.unwrap();
         assert!(seen.status.success(), "{who}: {}", said(&seen));
     }
-    // It is all there still.
+    // It is all there still. The connection of before has had its time.
+    let mut by_root = Program::at(address, &by_root.token).await;
     let there = by_root.get("/auth/me").await;
     assert_eq!((there.status, &there.body["name"]), (StatusCode::OK, &json!("root")));
     let again = by_root.post("/auth/login", json!({ "name": "root", "password": PASSWORD })).await;
