@@ -160,17 +160,18 @@ impl State {
         if operation.connected {
             asker.connected()?;
         }
+        if !operation.needs.is_empty() && !operation.conditional {
+            match on {
+                On::Organization | On::Channel(0) => self.authorize(asker, operation.needs, None)?,
+                On::Channel(channel) => self.authorize(asker, operation.needs, Some(ChannelId(channel)))?,
+                On::Session(_) | On::Other => (),
+            }
+        }
+        // Last: nobody logs in anew for what they may not do then either.
         if asker.member.is_some_and(|member| member.brief) && LASTING.contains(&operation.name) {
             return Err(Denied::Brief);
         }
-        if operation.needs.is_empty() || operation.conditional {
-            return Ok(());
-        }
-        match on {
-            On::Organization | On::Channel(0) => self.authorize(asker, operation.needs, None),
-            On::Channel(channel) => self.authorize(asker, operation.needs, Some(ChannelId(channel))),
-            On::Session(_) | On::Other => Ok(()),
-        }
+        Ok(())
     }
 
     /// Whether the asker has permissions by its roles, or on any channel at least.

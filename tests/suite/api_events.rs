@@ -97,8 +97,7 @@ async fn a_program_follows_what_its_account_may_know_and_comes_back_to_it() {
     assert_eq!(few.next().await.2["channel"], made);
 
     // What needs a permission that its key lacks isn't told, and a kind that it doesn't want neither.
-    let new = json!({ "name": "zoe", "password": crate::support::PASSWORD });
-    assert_eq!(program.post("/users", new).await.status, StatusCode::CREATED);
+    root.create_user("zoe", crate::support::PASSWORD, "").await.unwrap();
     let alice = server.log_in("alice").await;
     let path = format!("/channels/{}", made.as_str().unwrap());
     let edited = program.ask(Method::PATCH, &path, Some(&json!({ "name": "Coffee" }))).await;

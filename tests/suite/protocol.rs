@@ -100,7 +100,7 @@ fn requests(kind: &str, channel: u64, other: &Session) -> Vec<(String, Vec<u8>)>
         "for whoever is logged in" => {
             of(&|one| one.who == Who::Anybody && !one.connected && !one.writes && one.needs.is_empty())
         }
-        "for a connected session" => of(&|one| ["join", "set_self", "send_text"].contains(&one.name)),
+        "for a connected session" => of(&|one| ["join", "set_self", "listen"].contains(&one.name)),
         "for a person with an account" => of(&|one| one.who == Who::Person && !one.writes),
         "for the machine's owner" => of(&|one| one.who == Who::Owner && !one.writes),
         "one that names an organization" => {

@@ -16,6 +16,13 @@ async fn claim(process: &Process) -> (Session, Keeper) {
     (session, Keeper::new(address, fingerprint, store, "test/1".to_owned()))
 }
 
+/// Somebody who comes by the password: who came back by an access token makes no accounts.
+async fn by_password(process: &Process) -> Session {
+    let address: Address = process.address.to_string().parse().unwrap();
+    let connected = connect(&address, Trust::FirstUse, "test/1").await.unwrap();
+    connected.log_in(Credentials::password("root", PASSWORD, "test")).await.unwrap()
+}
+
 /// Fifty times: a user, a channel and a rename are acknowledged, and the server is killed at once. All of
 /// them are there afterwards.
 #[tokio::test]
@@ -25,7 +32,9 @@ async fn what_was_acknowledged_survives_kill_9() {
     let listen = process.address.to_string();
     let (mut session, keeper) = claim(&process).await;
     for round in 0..50 {
-        session.create_user(&format!("user{round}"), PASSWORD, "").await.unwrap();
+        let maker = by_password(&process).await;
+        maker.create_user(&format!("user{round}"), PASSWORD, "").await.unwrap();
+        maker.log_out().await.unwrap();
         let channel = session.create_channel(None, &format!("new {round}")).await.unwrap();
         session.edit_channel(channel, Some(&format!("renamed {round}")), None, None).await.unwrap();
         process.kill();
@@ -36,8 +45,10 @@ async fn what_was_acknowledged_survives_kill_9() {
         for earlier in 0..=round {
             assert!(view.find(&format!("renamed {earlier}")).is_ok(), "channel {earlier} after kill {round}");
         }
-        let again = session.create_user(&format!("USER{round}"), PASSWORD, "").await.unwrap_err();
+        let maker = by_password(&process).await;
+        let again = maker.create_user(&format!("USER{round}"), PASSWORD, "").await.unwrap_err();
         assert_eq!(again.to_string(), "there is an account of this name; choose another");
+        maker.log_out().await.unwrap();
     }
     process.kill();
     let path = home.path().join("data").join(parlour::store::STORE_FILE);

@@ -127,11 +127,27 @@ export class Session extends View {
   }
 
   /**
-   * Does a request, and answers with what the server answered.
+   * Does a request, and answers with what the server answered. What lasts isn't made by the short token by which one
+   * came back: then one comes by the long one, and asks again.
    * @template {keyof RequestBody} N
    * @param {N} name @param {RequestBody[N]} body @returns {Promise<Answers[N]>}
    */
   async request(name, body) {
+    try {
+      return await this.requestOnce(name, body);
+    } catch (error) {
+      if (!isRefusal(error, ErrorCode.logInAnew) || this.phase !== 'in' || !this.knowsToken) throw error;
+      this.access = undefined;
+      await this.comeBack();
+      return this.requestOnce(name, body);
+    }
+  }
+
+  /**
+   * @template {keyof RequestBody} N
+   * @param {N} name @param {RequestBody[N]} body @returns {Promise<Answers[N]>}
+   */
+  async requestOnce(name, body) {
     const { response } = await this.ask({ kind: 'request', request: /** @type {import('./messages.js').Request} */ ({ organization: '', [name]: body }) });
     if (response?.error) throw new Refusal(response.error);
     const answer = response?.[operations[name].answer];

@@ -117,6 +117,43 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             let create = wire::CreateInvite { channel, ..Default::default() };
             vec![Body::CreateInvite(create)]
         }
+        "list_elements" => {
+            let on = |on| Body::ListElements(wire::ListElements { on: Some(on) });
+            vec![
+                on(wire::list_elements::On::Channel(channel)),
+                on(wire::list_elements::On::User(user())),
+                on(wire::list_elements::On::Recording(number)),
+            ]
+        }
+        "get_element" => {
+            let on = |on| Body::GetElement(wire::GetElement { on: Some(on), name: "a".to_owned() });
+            vec![
+                on(wire::get_element::On::Channel(channel)),
+                on(wire::get_element::On::User(user())),
+                on(wire::get_element::On::Recording(number)),
+            ]
+        }
+        "set_element" => {
+            let on = |on| {
+                let (name, value) = ("a".to_owned(), "1".to_owned());
+                Body::SetElement(wire::SetElement { on: Some(on), name, value, ..Default::default() })
+            };
+            vec![
+                on(wire::set_element::On::Channel(channel)),
+                on(wire::set_element::On::User(user())),
+                on(wire::set_element::On::Recording(number)),
+            ]
+        }
+        "remove_element" => {
+            let on = |on| {
+                Body::RemoveElement(wire::RemoveElement { on: Some(on), name: "a".to_owned(), version: None })
+            };
+            vec![
+                on(wire::remove_element::On::Channel(channel)),
+                on(wire::remove_element::On::User(user())),
+                on(wire::remove_element::On::Recording(number)),
+            ]
+        }
         "revoke_invite" => vec![Body::RevokeInvite(wire::RevokeInvite { id: number })],
         "create_ban" => {
             let subject = Some(create_ban::Subject::User(user()));
