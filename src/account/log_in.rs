@@ -180,17 +180,14 @@ impl Accounts {
     }
 
     /// The session that a token is of which a browser keeps, and whose. The token isn't exchanged by that: it is shown to
-    /// allow a program something, and the page goes on with it.
+    /// allow a program something, and the page goes on with it. An access token is none: what is allowed outlasts it.
     pub(super) fn holder_of(&self, token: &[u8]) -> Result<(User, Session), AccountError> {
         let (store, now) = (&self.0.store, self.0.clock.wall());
         let session = match self.0.tokens.read(token) {
-            Some(Given::Short { user, session, expires }) => {
-                store.session(user, session, now)?.filter(|_| self.is_brief(expires))
-            }
             Some(Given::Long { .. }) => {
                 store.session_by_token(&TokenHash(Sha256::digest(token).into()), now)?
             }
-            Some(Given::Refresh { .. }) | None => None,
+            Some(Given::Short { .. } | Given::Refresh { .. }) | None => None,
         };
         let session = session.ok_or(AccountError::TokenInvalid)?;
         let user = self.enabled(session.user)?;

@@ -40,6 +40,7 @@ await perform(people, results, async () => {
   // The same of a box in a dialog.
   await page.getByRole('button', { name: 'Your status' }).click();
   const away = page.getByRole('checkbox');
+  await away.waitFor();
   await page.evaluate(() => {
     for (let i = 0; i < 41; i += 1) document.querySelector('dialog[open] input[type=checkbox]').click();
   });

@@ -421,8 +421,9 @@ async fn whoever_is_logged_in_here_is_not_asked_again_what_they_allowed() {
         assert_eq!((asked.status, asked.location()), (200, None), "{changes:?}");
         assert!(asked.body.contains(&format!("data-session=\"{session}\"")), "{changes:?}");
     }
-    // A token that isn't one, and one that has ended, log nobody in.
-    for token in ["AAAA", "?", &BASE64.encode(&[1; 49])] {
+    // A token that isn't one, and an access token, which what is allowed would outlast, log nobody in.
+    let access = BASE64.encode(&alice.logged_in().access_token);
+    for token in ["AAAA", "?", &BASE64.encode(&[1; 49]), &access] {
         let asked = decide(&query, "allow", token).await;
         assert!(asked.location().is_none() && asked.body.contains("data-session=\"no\""));
     }
