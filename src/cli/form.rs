@@ -26,10 +26,11 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "People",
         &[
-            "account", "device", "key", "reset", "invite", "user", "role", "channel", "settings", "why",
-            "what-if", "kick", "mute", "move", "priority", "ban",
+            "account", "device", "reset", "invite", "user", "role", "channel", "settings", "why", "what-if",
+            "kick", "mute", "move", "priority", "ban",
         ],
     ),
+    ("Programs", &["key", "oauth", "element"]),
     ("Server", &["serve", "claim", "admin", "config", "org", "session", "audit", "db"]),
     ("Diagnose", &["doctor", "demo", "bench", "completions"]),
 ];

@@ -254,7 +254,7 @@ fn times_are_local_and_names_may_begin_with_a_hyphen() {
     assert!(run("UTC", &["write", "--to", "- lobby", "hello"]).contains("Sent to - lobby."));
     run("UTC", &["channel", "allow", "- lobby", "--role", "Member", "--deny", "write, see"]);
     let help = run("UTC", &["--help"]);
-    for group in ["Talk:", "People:", "Server:", "Diagnose:"] {
+    for group in ["Talk:", "People:", "Programs:", "Server:", "Diagnose:"] {
         assert!(help.contains(group), "{help}");
     }
 }
