@@ -146,6 +146,15 @@ await perform(people, results, async () => {
   await page.locator('.member.talking', { hasText: 'ben' }).waitFor({ timeout: 10_000 });
   say('came back');
 
+  // What lasts is made by whoever came back, too: the page shows the long token for it, and nobody is asked for a password.
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.locator('#key-name').fill('greeter');
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByText(/prl_[0-9a-f]{16}_/).first().waitFor({ timeout: 20_000 });
+  await page.keyboard.press('Escape');
+  await page.locator('button.channel[aria-current]', { hasText: 'General' }).waitFor();
+  say('made a key');
+
   // Somebody whose name, channel, its description and words are all script: each is shown, and none runs.
   const evil = encodeURIComponent(EVIL_USER);
   await native('evil', ['login', `parlour://${evil}@${SERVER}`, '--password-stdin'], PASSWORD);
