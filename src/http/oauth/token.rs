@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::RequestExt;
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, FromRequest, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -12,88 +13,52 @@ use super::answer::{Asked, authorization, form, json_answer};
 use crate::auth::oauth::{Form, OAuthError};
 use crate::http::parts::{Asker, Parts};
 
-/// What the three endpoints read of a request.
-struct Posted<'a> {
+/// What the endpoints read of a request.
+pub(super) struct Posted {
     asked: Asked,
-    authorization: Option<&'a str>,
+    authorization: Option<String>,
     form: Form,
 }
 
-async fn posted<'a>(
-    parts: &Parts,
-    asker: &Asker,
-    uri: &Uri,
-    headers: &'a HeaderMap,
-    body: &[u8],
-) -> Result<Posted<'a>, Response> {
-    let asked = Asked::of(parts, asker, uri, headers).await.map_err(IntoResponse::into_response)?;
-    // Secrets don't stand in an address, where logs keep them (RFC 6749, section 2.3.1).
-    if uri.query().is_some() {
-        return Err(json_answer(Err(OAuthError::NotAForm)));
+impl FromRequest<Arc<Parts>> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, parts: &Arc<Parts>) -> Result<Self, Response> {
+        let (uri, headers) = (request.uri().clone(), request.headers().clone());
+        let asker = request.extensions().get::<Asker>().copied();
+        let asker = asker.ok_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
+        let body: Bytes = request.extract().await.map_err(IntoResponse::into_response)?;
+        let asked = Asked::of(parts, &asker, &uri, &headers).await.map_err(IntoResponse::into_response)?;
+        // Secrets don't stand in an address, where logs keep them (RFC 6749, section 2.3.1).
+        if uri.query().is_some() {
+            return Err(json_answer(Err(OAuthError::NotAForm)));
+        }
+        let refused = |error| json_answer(Err(error));
+        let form = form(&headers, &body).map_err(refused)?;
+        let authorization = authorization(&headers).map_err(refused)?.map(ToOwned::to_owned);
+        Ok(Self { asked, authorization, form })
     }
-    let refused = |error| json_answer(Err(error));
-    let form = form(headers, body).map_err(refused)?;
-    Ok(Posted { asked, authorization: authorization(headers).map_err(refused)?, form })
 }
 
 /// Tokens (RFC 6749, section 3.2).
-pub(super) async fn token(
-    State(parts): State<Arc<Parts>>,
-    Extension(asker): Extension<Asker>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
-        Ok(posted) => posted,
-        Err(answer) => return answer,
-    };
-    json_answer(asked.accounts.oauth_token(authorization, &form, &asked.issuer, asked.from).await)
+pub(super) async fn token(Posted { asked, authorization, form }: Posted) -> Response {
+    json_answer(asked.accounts.oauth_token(authorization.as_deref(), &form, &asked.issuer, asked.from).await)
 }
 
 /// A code for a device, which somebody types elsewhere (RFC 8628, section 3.1).
-pub(super) async fn device(
-    State(parts): State<Arc<Parts>>,
-    Extension(asker): Extension<Asker>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
-        Ok(posted) => posted,
-        Err(answer) => return answer,
-    };
-    json_answer(asked.accounts.oauth_device(authorization, &form, &asked.issuer, asked.from))
+pub(super) async fn device(Posted { asked, authorization, form }: Posted) -> Response {
+    json_answer(asked.accounts.oauth_device(authorization.as_deref(), &form, &asked.issuer, asked.from))
 }
 
 /// Whether a token is good (RFC 7662).
-pub(super) async fn introspect(
-    State(parts): State<Arc<Parts>>,
-    Extension(asker): Extension<Asker>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
-        Ok(posted) => posted,
-        Err(answer) => return answer,
-    };
-    json_answer(asked.accounts.oauth_introspect(authorization, &form, &asked.issuer, asked.from).await)
+pub(super) async fn introspect(Posted { asked, authorization, form }: Posted) -> Response {
+    let found = asked.accounts.oauth_introspect(authorization.as_deref(), &form, &asked.issuer, asked.from);
+    json_answer(found.await)
 }
 
 /// A token is good no more (RFC 7009).
-pub(super) async fn revoke(
-    State(parts): State<Arc<Parts>>,
-    Extension(asker): Extension<Asker>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Posted { asked, authorization, form } = match posted(&parts, &asker, &uri, &headers, &body).await {
-        Ok(posted) => posted,
-        Err(answer) => return answer,
-    };
-    match asked.accounts.oauth_revoke(authorization, &form, &asked.issuer, asked.from).await {
+pub(super) async fn revoke(Posted { asked, authorization, form }: Posted) -> Response {
+    match asked.accounts.oauth_revoke(authorization.as_deref(), &form, &asked.issuer, asked.from).await {
         Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
         Err(error) => json_answer(Err(error)),
     }
