@@ -108,7 +108,7 @@ export const text = {
   modeActivation: 'Wenn ich spreche',
   modePush: 'Solange ich eine Taste halte',
   modeAlways: 'Immer',
-  threshold: 'Ab welcher Lautstärke',
+  threshold: 'Schwelle des Mikrofons',
   key: 'Taste zum Halten',
   pressKey: 'Drücke eine Taste …',
   changeKey: 'Ändern',

@@ -108,7 +108,7 @@ export const text = {
   modeActivation: 'When I speak',
   modePush: 'While I hold a key',
   modeAlways: 'Always',
-  threshold: 'From which loudness on',
+  threshold: 'Microphone threshold',
   key: 'Key to hold',
   pressKey: 'Press a key …',
   changeKey: 'Change',
