@@ -17,7 +17,7 @@ use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::SAMPLE_RATE;
 use crate::client::{Heard, Restored, Session, View};
-use crate::id::ChannelId;
+use crate::id::{ChannelId, Ssrc};
 use track::{Sink, Track};
 
 /// Record a channel: a file for each speaker, or one mixed.
@@ -53,6 +53,9 @@ pub(super) struct Record {
 /// Speakers that are recorded at most; further ones are counted and left out.
 const SPEAKERS: usize = 256;
 
+/// SSRCs whose speaker is remembered at most: some come back by another one, again and again.
+const SSRCS: usize = 4 * SPEAKERS;
+
 /// Packets of speakers whose name isn't known yet that wait at most.
 const UNKNOWN: usize = 256;
 
@@ -78,6 +81,7 @@ impl Record {
             sink,
             trace,
             tracks: BTreeMap::new(),
+            spoke: BTreeMap::new(),
             left_out: 0,
             started: Instant::now(),
             unknown: Vec::new(),
@@ -148,6 +152,8 @@ struct Recorder {
     trace: Option<Trace>,
     /// By session: a speaker who reconnects goes on in the same track.
     tracks: BTreeMap<u64, Track>,
+    /// In which track what comes by an SSRC is: the last of it may come after word that its speaker left.
+    spoke: BTreeMap<Ssrc, u64>,
     left_out: u64,
     started: Instant,
     /// What came before the event that tells who speaks, with its position; it is told within moments.
@@ -200,6 +206,11 @@ impl Recorder {
             let ssrc = heard.header.ssrc;
             match view.speaker(ssrc) {
                 Some(member) => self.place(member.session, &member.name, at, &heard)?,
+                None if self.spoke.contains_key(&ssrc) => {
+                    if let Some(track) = self.spoke.get(&ssrc).and_then(|id| self.tracks.get_mut(id)) {
+                        track.hear(at, &heard);
+                    }
+                }
                 None if crowded || at + u64::from(SAMPLE_RATE) < now => {
                     let id = u64::MAX - u64::from(ssrc.0);
                     self.place(id, &format!("unknown-{ssrc}"), at, &heard)?;
@@ -218,6 +229,10 @@ impl Recorder {
             }
             self.tracks.insert(id, self.sink.track(id, name)?);
         }
+        if self.spoke.len() >= SSRCS {
+            self.spoke.clear();
+        }
+        self.spoke.insert(heard.header.ssrc, id);
         if let Some(track) = self.tracks.get_mut(&id) {
             track.hear(at, heard);
         }
@@ -260,5 +275,58 @@ impl Recorder {
             "event": "done", "seconds": seconds, "speakers": speakers, "frames_left_out": self.left_out,
         }));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::id::FlowId;
+    use crate::protocol::wire::Member;
+    use crate::protocol::{OPUS_PAYLOAD_TYPE, VoiceHeader};
+
+    #[test]
+    fn what_comes_after_word_that_somebody_left_is_in_their_track() {
+        let home = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder {
+            sink: Sink::create(&home.path().join("heard")).unwrap(),
+            trace: None,
+            tracks: BTreeMap::new(),
+            spoke: BTreeMap::new(),
+            left_out: 0,
+            started: Instant::now(),
+            unknown: Vec::new(),
+        };
+        let heard = |ssrc: u32, sequence: u16| Heard {
+            flow: FlowId::CHANNEL,
+            header: VoiceHeader {
+                ssrc: Ssrc(ssrc),
+                sequence,
+                timestamp: u32::from(sequence) * 960,
+                marker: false,
+                payload_type: OPUS_PAYLOAD_TYPE,
+            },
+            payload: Bytes::from_static(&[0xf8, 0xff, 0xfe]),
+            echo: None,
+            level: None,
+            position: None,
+            at: std::time::Instant::now(),
+        };
+        let mut view = View::default();
+        let anna = Member { session: 1, name: "anna".to_owned(), ssrc: 7, ..Member::default() };
+        view.members.insert(1, anna);
+        let second = u64::from(SAMPLE_RATE);
+        let mut hear = |view: &View, packet: Heard, at: u64, now: u64| {
+            recorder.unknown.push((at, packet));
+            recorder.place_unknown(view, now).unwrap();
+            (recorder.tracks.keys().copied().collect::<Vec<_>>(), recorder.unknown.len())
+        };
+        assert_eq!(hear(&view, heard(7, 1), 0, 0), (vec![1], 0));
+        view.members.clear();
+        assert_eq!(hear(&view, heard(7, 2), 960, 960), (vec![1], 0), "the last of it");
+        assert_eq!(hear(&view, heard(8, 1), 960, 960), (vec![1], 1), "whoever is told of in a moment");
+        assert_eq!(hear(&view, heard(7, 3), 960, 3 * second).0, vec![1, u64::MAX - 8], "nobody was told of");
     }
 }
