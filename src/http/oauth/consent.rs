@@ -8,83 +8,28 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 
 use super::answer::{Asked, form};
-use super::page::{Look, consent_page, html};
+use super::given::{Given, is_own_page};
+use super::page::{More, Question, html};
 use super::words::Words;
-use crate::account::{AccountError, Allowed, Consent, Shows};
+use crate::account::{Allowed, Consent};
 use crate::auth::oauth::{Form, OAuthError, Prompt, Refusal, form_target, with_parameters};
-use crate::http::headers::is_same_origin;
 use crate::http::page::in_html;
 use crate::http::parts::{Asker, Parts};
-use crate::protocol::wire;
 
-/// What somebody gives who decides.
-pub(super) struct Given {
-    pub(super) proof: wire::LogInPassword,
-    /// The token of the session that the page keeps.
-    pub(super) token: Option<Vec<u8>>,
-}
-
-impl Given {
-    pub(super) fn of(form: &Form) -> Self {
-        let text = |name| form.get(name).unwrap_or_default().to_owned();
-        let proof = wire::LogInPassword {
-            name: text("name"),
-            password: text("password"),
-            code: text("code").trim().to_owned(),
-            ..wire::LogInPassword::default()
-        };
-        let token = form.get("session").map(|text| BASE64.decode(text.as_bytes()).unwrap_or_default());
-        Self { proof, token }
-    }
-
-    pub(super) fn shows(&self) -> Shows<'_> {
-        self.token.as_deref().map_or(Shows::Password(&self.proof), Shows::Session)
-    }
-}
-
-/// Whether a form comes from a page of this server, or from no page at all.
-pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    is_same_origin(headers) && site.is_none_or(|site| site == "same-origin")
-}
-
-/// What differs between the first time that the page is shown and the next ones.
-#[derive(Default)]
-struct More<'a> {
-    problem: String,
-    name: &'a str,
-    session: bool,
-    silently: bool,
-}
-
-/// The page that asks what a request asks for.
-fn page(
-    words: &'static Words,
-    query: &str,
-    consent: &Consent,
-    more: More<'_>,
-    status: StatusCode,
-) -> Response {
-    let target = form_target(&consent.asked.redirect_uri);
-    let More { problem, name, session, silently } = more;
-    let look = Look {
+/// What somebody is asked by a request.
+fn question<'a>(words: &'static Words, query: &'a str, consent: &'a Consent) -> Question<'a> {
+    Question {
         words,
         program: &consent.program,
         scopes: consent.asked.scopes,
-        target: target.as_deref(),
+        target: form_target(&consent.asked.redirect_uri),
         hidden: ("query", query),
-        problem,
-        name,
-        session,
-        silently,
-    };
-    consent_page(&look, status)
+    }
 }
 
 /// The program's request: shown to the person.
@@ -109,8 +54,7 @@ fn show(asked: &Asked, headers: &HeaderMap, query: &str) -> Response {
             let session = consent.asked.prompt != Prompt::LogIn;
             let silently = session && consent.asked.prompt == Prompt::Needed;
             let name = consent.asked.login_hint.clone();
-            let more = More { name: &name, session, silently, ..More::default() };
-            page(words, query, &consent, more, StatusCode::OK)
+            question(words, query, &consent).page(&More { name: &name, session, silently, ..More::default() })
         }
         Err(refusal) => refused(words, &asked.issuer, refusal),
     }
@@ -161,27 +105,17 @@ async fn allow(
     let shown = Given::of(given);
     let silently = given.get("decision") == Some("silent");
     let outcome = asked.accounts.allow(consent, shown.shows(), silently, asked.from).await;
-    let name = shown.proof.name.as_str();
-    let again = |session| More { name, session, ..More::default() };
+    let question = question(words, query, consent);
     match outcome {
         Ok(Allowed::Code(code)) => {
             let more = [("code", code.as_str())];
             back(&asked.issuer, &consent.asked.redirect_uri, consent.asked.state.as_deref(), &more)
         }
-        Ok(Allowed::Ask) => page(words, query, consent, again(true), StatusCode::OK),
-        // The session has ended, or isn't enough: they log in.
-        Ok(Allowed::LogIn) | Err(AccountError::TokenInvalid) => {
-            page(words, query, consent, again(false), StatusCode::OK)
+        Ok(Allowed::Ask) => {
+            question.page(&More { name: &shown.proof.name, session: true, ..More::default() })
         }
-        Err(error) => {
-            let more = More { problem: words.refusal(&error), ..again(shown.token.is_some()) };
-            let mut answer = page(words, query, consent, more, StatusCode::FORBIDDEN);
-            let after = error.retry_after().as_secs();
-            if after > 0 {
-                answer.headers_mut().insert(RETRY_AFTER, after.into());
-            }
-            answer
-        }
+        Ok(Allowed::LogIn) => question.log_in(&shown),
+        Err(error) => question.again(&shown, &error),
     }
 }
 

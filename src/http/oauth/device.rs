@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Asked, form};
-use super::consent::{Given, is_own_page};
-use super::page::{Look, consent_page, html};
+use super::given::{Given, is_own_page};
+use super::page::{More, Question, html};
 use super::words::Words;
 use crate::account::{AccountError, DeviceConsent};
 use crate::auth::oauth::Form;
@@ -33,7 +33,7 @@ pub(super) async fn ask(
     match given.as_ref().and_then(|form| form.get("user_code")) {
         None => code_page(words, "", StatusCode::OK),
         Some(code) => match asked.accounts.read_device(code, asked.from) {
-            Ok(consent) => show(words, &consent, String::new(), "", true, StatusCode::OK),
+            Ok(consent) => question(words, &consent, &consent.code.to_string()).page(&known()),
             Err(error) => wrong(words, &error),
         },
     }
@@ -61,10 +61,12 @@ pub(super) async fn decide(
         Err(error) => return wrong(words, &error),
     };
     let given = Given::of(&form);
+    let code = consent.code.to_string();
+    let question = question(words, &consent, &code);
     let outcome = match form.get("decision") {
         Some("allow") => asked.accounts.allow_device(&consent, given.shows(), asked.from).await,
         // The page's script asks whether it was allowed before; a device is always asked for.
-        Some("silent") => return show(words, &consent, String::new(), "", true, StatusCode::OK),
+        Some("silent") => return question.page(&known()),
         _ => asked.accounts.deny_device(&consent),
     };
     match outcome {
@@ -76,36 +78,25 @@ pub(super) async fn decide(
             };
             html(words, "Parlour", &format!("<h1>{said}</h1>"), None, StatusCode::OK)
         }
-        Err(AccountError::TokenInvalid) => show(words, &consent, String::new(), "", false, StatusCode::OK),
         Err(error) if error.code() == ErrorCode::CodeInvalid => wrong(words, &error),
-        Err(error) => {
-            let problem = words.refusal(&error);
-            show(words, &consent, problem, &given.proof.name, given.token.is_some(), StatusCode::FORBIDDEN)
-        }
+        Err(error) => question.again(&given, &error),
     }
 }
 
-fn show(
-    words: &'static Words,
-    consent: &DeviceConsent,
-    problem: String,
-    name: &str,
-    session: bool,
-    status: StatusCode,
-) -> Response {
-    let code = consent.code.to_string();
-    let look = Look {
+/// What somebody is asked by a device.
+fn question<'a>(words: &'static Words, consent: &'a DeviceConsent, code: &'a str) -> Question<'a> {
+    Question {
         words,
         program: &consent.program,
         scopes: consent.scopes,
         target: None,
-        hidden: ("user_code", &code),
-        problem,
-        name,
-        session,
-        silently: false,
-    };
-    consent_page(&look, status)
+        hidden: ("user_code", code),
+    }
+}
+
+/// Whoever is logged in on the page needs no password.
+fn known() -> More<'static> {
+    More { session: true, ..More::default() }
 }
 
 fn wrong(words: &'static Words, error: &AccountError) -> Response {

@@ -4,6 +4,7 @@
 mod answer;
 mod consent;
 mod device;
+mod given;
 mod metadata;
 mod page;
 mod token;

@@ -1,24 +1,33 @@
 //! The pages that people see whom a program sends here, each with a policy of its own.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::given::Given;
 use super::words::Words;
+use crate::account::AccountError;
 use crate::auth::oauth::Scopes;
 use crate::http::page::{DIRECTORY, in_html};
 
-/// What the page that asks is to look like.
-pub(super) struct Look<'a> {
+/// What somebody is asked.
+pub(super) struct Question<'a> {
     pub(super) words: &'static Words,
     /// What the program is called.
     pub(super) program: &'a str,
     /// What it asks for.
     pub(super) scopes: Scopes,
     /// Where the form's answer leads, as a policy says it; nothing where it stays here.
-    pub(super) target: Option<&'a str>,
+    pub(super) target: Option<String>,
     /// What the form says again of the request.
     pub(super) hidden: (&'static str, &'a str),
+}
+
+/// What differs between the first time that the page is shown and the next ones.
+#[derive(Default)]
+pub(super) struct More<'a> {
     /// What is wrong; empty for nothing.
     pub(super) problem: String,
     pub(super) name: &'a str,
@@ -28,11 +37,39 @@ pub(super) struct Look<'a> {
     pub(super) silently: bool,
 }
 
-/// The page that asks.
-pub(super) fn consent_page(look: &Look<'_>, status: StatusCode) -> Response {
-    let (words, scopes, (hidden, again)) = (look.words, look.scopes, look.hidden);
+impl Question<'_> {
+    /// The page that asks.
+    pub(super) fn page(&self, more: &More<'_>) -> Response {
+        let status = if more.problem.is_empty() { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        html(self.words, self.program, &body(self, more), self.target.as_deref(), status)
+    }
+
+    /// The same to whoever has to log in: the session has ended, or isn't enough.
+    pub(super) fn log_in(&self, given: &Given) -> Response {
+        self.page(&More { name: &given.proof.name, ..More::default() })
+    }
+
+    /// The same once more, since what they gave isn't enough.
+    pub(super) fn again(&self, given: &Given, error: &AccountError) -> Response {
+        if matches!(error, AccountError::TokenInvalid) {
+            return self.log_in(given);
+        }
+        let problem = self.words.refusal(error);
+        let more = More { problem, name: &given.proof.name, session: given.token.is_some(), silently: false };
+        let mut answer = self.page(&more);
+        let after = error.retry_after().as_secs();
+        if after > 0 {
+            answer.headers_mut().insert(RETRY_AFTER, after.into());
+        }
+        answer
+    }
+}
+
+/// What is on the page.
+fn body(question: &Question<'_>, more: &More<'_>) -> String {
+    let (words, scopes, (hidden, again)) = (question.words, question.scopes, question.hidden);
     let (before, after) = words.asks;
-    let program = in_html(look.program);
+    let program = in_html(question.program);
     let list = |title: &str, lines: &[&str]| match lines {
         [] => String::new(),
         lines => {
@@ -41,10 +78,10 @@ pub(super) fn consent_page(look: &Look<'_>, status: StatusCode) -> Response {
         }
     };
     let yes = |it: bool| if it { "yes" } else { "no" };
-    let back = look.target.map_or_else(String::new, |to| {
+    let back = question.target.as_deref().map_or_else(String::new, |to| {
         format!("<p class=\"hint\">{} <b>{}</b>.</p>", words.comes_back, in_html(to))
     });
-    let body = format!(
+    format!(
         "<h1>{before}<b>{program}</b>{after}</h1>{learns}{may}\
          {back}\
          <p class=\"problem\" role=\"alert\">{problem}</p>\
@@ -62,21 +99,20 @@ pub(super) fn consent_page(look: &Look<'_>, status: StatusCode) -> Response {
          </form><p class=\"hint\">{take_back}</p>",
         learns = list(words.learns, &words.claims(scopes)),
         may = list(words.may, &Words::permissions(scopes)),
-        problem = in_html(&look.problem),
-        session = yes(look.session),
-        silently = yes(look.silently),
+        problem = in_html(&more.problem),
+        session = yes(more.session),
+        silently = yes(more.silently),
         again = in_html(again),
         as_you = words.as_you,
         other = words.other,
         name_label = words.name,
-        name = in_html(look.name),
+        name = in_html(more.name),
         password_label = words.password,
         code_label = words.code,
         allow = words.allow,
         deny = words.deny,
         take_back = words.take_back,
-    );
-    html(words, look.program, &body, look.target, status)
+    )
 }
 
 /// A page with a policy of its own, for its form.
