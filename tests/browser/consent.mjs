@@ -4,9 +4,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-import { Person, modules } from './person.mjs';
+import { perform, say } from './perform.mjs';
+import { Person } from './person.mjs';
 
-const { SERVER, CLIENT, PASSWORD } = process.env;
+const { SERVER, CLIENT, PASSWORD, SHOTS } = process.env;
 const result = { violations: [] };
 
 /** What came to the program, and to a thief. @type {string[]} */
@@ -30,25 +31,22 @@ const program = await listen(() => `<iframe src="${ask(port).replaceAll('&', '&a
 port = program.address().port;
 const thief = await listen(() => 'mine');
 const person = await Person.start({ ears: false });
-try {
-  const { page } = person;
+const { page } = person;
+/** Does something that the browser refuses, and waits until it says so. @param {RegExp} what @param {() => Promise<unknown>} work */
+const refused = (what, work) => Promise.all([page.waitForEvent('console', (message) => what.test(message.text())), work()]);
+await perform([person], result, async () => {
   const address = () => page.url().replace(/code=[^&]+/, 'code=');
   // Framed by a page of another origin.
-  await page.goto(`http://127.0.0.1:${port}/frame`);
-  await page.waitForTimeout(500);
+  await refused(/frame-ancestors/, () => page.goto(`http://127.0.0.1:${port}/frame`));
   const inside = page.frames()[1];
   const seen = await inside?.evaluate(() => document.body.textContent).catch(() => '') ?? '';
   result.framed = seen.includes('Allow') ? 'shown' : 'blocked';
   // The page, and a wrong password.
   await page.goto(ask(port));
   result.asked = await page.locator('#asked').innerText();
-  const axe = modules.resolve('axe-core/axe.min.js');
-  const looker = await (await Person.start({ ears: false, context: { bypassCSP: true } })).page;
-  await looker.goto(ask(port));
-  await looker.addScriptTag({ path: axe });
-  const found = await looker.evaluate(() => globalThis.axe.run());
-  result.violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
-  await looker.context().browser().close();
+  const looker = await Person.start({ ears: false, context: { bypassCSP: true } });
+  await looker.open(ask(port));
+  result.violations = await looker.look('35-a-program-asks', SHOTS);
   await page.fill('#name', 'ben');
   await page.fill('#password', 'not the password');
   await page.getByRole('button', { name: 'Allow', exact: true }).click();
@@ -59,8 +57,7 @@ try {
   await page.evaluate((to) => { document.querySelector('form').action = to; }, `http://127.0.0.1:${thief.address().port}/`);
   await page.fill('#password', PASSWORD);
   // What is blocked never ends, which a click of the library's own would wait for.
-  await page.evaluate(() => document.querySelector('button.primary').click());
-  await page.waitForTimeout(500);
+  await refused(/form-action/, () => page.evaluate(() => document.querySelector('button.primary').click()));
   result.stolen = came.length === before ? 'blocked' : 'sent';
   // By the password.
   await page.goto(ask(port));
@@ -86,14 +83,13 @@ try {
   await page.goto(ask(port)).catch(() => undefined);
   await page.waitForURL(/\/cb\?/);
   result.silently = address();
-  const german = await person.browser.newContext({ ignoreHTTPSErrors: true, locale: 'de-DE' });
-  const other = await german.newPage();
-  await other.goto(ask(port));
-  result.german = await other.locator('#asked').innerText();
-} finally {
-  await person.browser.close();
-  program.close();
-  thief.close();
-}
-console.log(JSON.stringify(result));
-process.exit(0);
+  const german = await Person.start({ ears: false, context: { locale: 'de-DE' } });
+  await german.open(ask(port));
+  result.german = await german.page.locator('#asked').innerText();
+  say('asked');
+}, () => {
+  for (const server of [program, thief]) {
+    server.close();
+    server.closeAllConnections();
+  }
+});

@@ -18,9 +18,16 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
     let add = ["oauth", "client", "add", "Forge <b>", "--redirect", "http://127.0.0.1/cb", "--public"];
     let made = as_profile(home.path(), "boss", &add, "");
     let client = made[0]["client"].to_string();
-    let result = run("consent.mjs", &[("SERVER", process.address.to_string()), ("CLIENT", client)], |word| {
-        panic!("{word}")
-    });
+    let result = run(
+        "consent.mjs",
+        &[
+            ("SERVER", process.address.to_string()),
+            ("CLIENT", client),
+            ("OUT", home.path().display().to_string()),
+            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
+        ],
+        |word| panic!("{word}"),
+    );
     println!("{result:#}");
     for holds in ["framed", "stolen"] {
         assert_eq!(result[holds], "blocked", "{result}");

@@ -2,13 +2,12 @@
 // and as they come back, somebody whose account is deleted; a forgotten password where no e-mails are sent; and a link that others
 // can open.
 
-import { perform } from './perform.mjs';
+import { perform, say } from './perform.mjs';
 import { Person } from './person.mjs';
 
 const { SERVER, PASSWORD } = process.env;
 const url = `https://${SERVER}/`;
 const results = { violations: [] };
-const say = (words) => process.stderr.write(`${words}\n`);
 
 const people = [];
 const start = async (locale) => {

@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { say } from './perform.mjs';
 import { modules, native, writeWav } from './person.mjs';
 
 const puppeteer = modules('puppeteer-core').default ?? modules('puppeteer-core');
 const { SERVER, OUT, PASSWORD, VOICES } = process.env;
 const [own, other] = VOICES.split(':');
-const say = (words) => process.stderr.write(`${words}\n`);
 
 // Both directories are short of what a home has: the sound server is to find nothing of anybody's.
 const home = `${OUT}/firefox`;
@@ -67,7 +67,7 @@ try {
   const address = (name) => `parlour://${name}@${SERVER}`;
   await Promise.all(['charlie', 'demo'].map((name) => native(name, ['login', address(name), '--password-stdin'], PASSWORD)));
   const mouth = run('sh', ['-c', 'while :; do paplay --device=mouth "$0"; done', own], { detached: true });
-  await native('charlie', ['record', `${OUT}/charlie-hears`, `${address('charlie')}/General`, '--for', '9']);
+  await native('charlie', ['record', `${OUT}/charlie-hears`, `${address('charlie')}/General`, '--for', '6']);
   process.kill(-mouth.pid);
   say('Firefox talked');
 

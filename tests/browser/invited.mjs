@@ -4,15 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 
+import { letter, perform, say } from './perform.mjs';
 import { Person, tabTo } from './person.mjs';
 
 const { SERVER, LINK, VOICE, OUT, SHOTS, DATA } = process.env;
 const password = 'seven small red boats';
-const results = { violations: [], steps: [] };
-const say = (words) => {
-  results.steps.push(words);
-  process.stderr.write(`${words}\n`);
-};
+const results = { violations: [] };
 
 /** A one-time code (RFC 6238), made without anything of the page's. @param {string} secret In base 32. @param {number} shift In seconds. */
 function oneTimeCode(secret, shift = 0) {
@@ -27,7 +24,7 @@ function oneTimeCode(secret, shift = 0) {
 const fay = await Person.start({ voice: VOICE, ears: false, context: { bypassCSP: true } });
 const { page } = fay;
 const look = async (name, shot = true) => results.violations.push(...await fay.look(name, shot && SHOTS));
-try {
+await perform([fay], results, async () => {
   await fay.open(LINK);
   await page.getByText('You were invited to Social.').waitFor();
   await look('13-invited');
@@ -50,7 +47,7 @@ try {
   // The second factor, with a code made elsewhere from what the QR code says.
   await tabTo(page, 'Your account');
   await page.keyboard.press('Enter');
-  await page.locator('dialog[open] .devices li').waitFor();
+  await page.locator('dialog[open] .devices li', { hasText: 'this one' }).waitFor();
   await look('14-account');
   await fay.press('Set it up');
   const picture = page.locator('svg.qr');
@@ -109,9 +106,8 @@ try {
   await page.getByRole('button', { name: 'Revoke the key music' }).waitFor({ state: 'detached' });
   await fay.press('Close');
   say('changed the password');
-  const email = () => JSON.parse(execFileSync(process.env.PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n').at(-1));
-  const code = () => /[0-9A-Z]{4}(-[0-9A-Z]{4}){4}/.exec(email().text)[0];
-  await fay.open(`https://${SERVER}/v/${code()}`);
+  const code = async (/** @type {number} */ number) => /[0-9A-Z]{4}(-[0-9A-Z]{4}){4}/.exec(await letter(number, DATA))[0];
+  await fay.open(`https://${SERVER}/v/${await code(1)}`);
   await fay.goIn();
   await page.getByText('The address is yours.').waitFor();
   await fay.press('Log out');
@@ -119,8 +115,7 @@ try {
   await page.getByLabel('E-mail address').fill('fay@example.org');
   await fay.press('Make a code');
   await page.getByText('a code waits with whoever runs it').waitFor();
-  await page.waitForTimeout(500);
-  await fay.open(`https://${SERVER}/r/${code()}`);
+  await fay.open(`https://${SERVER}/r/${await code(2)}`);
   await page.getByRole('heading', { name: 'Another password' }).waitFor();
   await look('19-another-password');
   await page.getByLabel('Password').fill('nine tall green towers');
@@ -130,11 +125,4 @@ try {
   say('chose another password by e-mail');
   results.errors = fay.errors;
   results.foreign = fay.requests.filter((request) => !request.startsWith(`https://${SERVER}/`) && !/^(blob|data):/.test(request));
-} catch (error) {
-  await page.screenshot({ path: `${OUT}/failed.png` }).catch(() => {});
-  process.stderr.write(fay.errors.join('\n'));
-  throw error;
-} finally {
-  await fay.close();
-}
-console.log(JSON.stringify(results));
+});

@@ -7,7 +7,13 @@ const wav = readFileSync(process.env.VOICE);
 const voice = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + 44 + ((wav.length - 44) & ~1)));
 const FRAME = 960;
 const QUANTUM = 128;
-const sample = (i) => voice[((i % voice.length) + voice.length) % voice.length] / 32768;
+/** The voice twice, so that as much of it as is looked at stands in one piece wherever that begins. */
+const said = Float32Array.from({ length: 2 * voice.length }, (_, i) => voice[i % voice.length] / 32768);
+/** So many samples from one on, of the voice that is said again and again. @param {number} from @param {number} count */
+const samples = (from, count) => {
+  const at = ((from % voice.length) + voice.length) % voice.length;
+  return said.subarray(at, at + count);
+};
 
 /**
  * @param {object} what
@@ -39,7 +45,7 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
   for (let at = 0; at + QUANTUM <= out.length; at += QUANTUM) {
     for (; next < frames.length && frames[next].arrives <= at; next += 1) {
       const { number } = frames[next];
-      speaker.push((base + number * FRAME) % 2 ** 32, Float32Array.from({ length: FRAME }, (_, i) => sample(number * FRAME + i)), number === 0);
+      speaker.push((base + number * FRAME) % 2 ** 32, samples(number * FRAME, FRAME).slice(), number === 0);
     }
     speaker.pull(out.subarray(at, at + QUANTUM), 1);
     if (at % RATE < QUANTUM) waiting.push(speaker.waiting);
@@ -49,18 +55,20 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
   const alike = [];
   for (let from = RATE; from + piece < out.length; from += Math.max(RATE, Math.floor(out.length / 60))) {
     let best = 0;
+    const after = out.subarray(from, from + piece);
     const compare = (lag, step) => {
+      const before = samples(from - lag, piece);
       let product = 0;
-      let heard = 1e-9;
-      let said = 1e-9;
+      let own = 1e-9;
+      let other = 1e-9;
       for (let i = 0; i < piece; i += step) {
-        const a = out[from + i];
-        const b = sample(from + i - lag);
+        const a = after[i];
+        const b = before[i];
         product += a * b;
-        heard += a * a;
-        said += b * b;
+        own += a * a;
+        other += b * b;
       }
-      return product / Math.sqrt(heard * said);
+      return product / Math.sqrt(own * other);
     };
     let at = 0;
     // The delay that a faster sender's clock hides is in it, too.

@@ -1,31 +1,23 @@
 // Two organizations on one server: the page of the second, entered by an invite's link, beside native clients of both; the
 // links of its e-mails; and the same browser in both.
 
-import { execFileSync } from 'node:child_process';
+import { letter, perform, say } from './perform.mjs';
+import { Person, native, staying, tabTo, writeWav } from './person.mjs';
 
-import { Person, native, tabTo, writeWav } from './person.mjs';
-
-const { SERVER, LINK, VOICES, OUT, SHOTS, DATA, PASSWORD, PARLOUR } = process.env;
+const { SERVER, LINK, VOICES, OUT, SHOTS, DATA, PASSWORD } = process.env;
 const [voice, other] = VOICES.split(':');
 const home = `https://${SERVER}`;
 const [first, second] = ['seven small red boats', 'eight large blue cranes'];
-const results = { violations: [], steps: [] };
-const say = (words) => {
-  results.steps.push(words);
-  process.stderr.write(`${words}\n`);
-};
+const results = { violations: [] };
 
-/** The link in the last e-mail, which names the server as people know it. */
-const link = () => {
-  const emails = execFileSync(PARLOUR, ['--json', 'admin', 'outbox', '--data-dir', DATA]).toString().trim().split('\n');
-  return home + new URL(/https:\S+\/\+raid\/[rv]\/[\w-]+/.exec(JSON.parse(emails.at(-1)).text)[0]).pathname;
-};
+/** The link in an e-mail, which names the server as people know it. */
+const link = async (/** @type {number} */ number) => home + new URL(/https:\S+\/\+raid\/[rv]\/[\w-]+/.exec(await letter(number, DATA))[0]).pathname;
 const address = (name, tag) => `parlour://${name}@${SERVER}${tag}`;
 
 const fay = await Person.start({ voice });
 const { page } = fay;
 const look = async (name) => results.violations.push(...await fay.look(name, SHOTS));
-try {
+await perform([fay], results, async () => {
   await Promise.all([['boss', '/+raid'], ['demo', ''], ['charlie', '']].map(([name, tag]) => native(name, ['login', address(name, tag), '--password-stdin'], PASSWORD)));
 
   // No such organization.
@@ -51,16 +43,17 @@ try {
   say('came by the link');
 
   // Somebody of the first organization is in the channel of the same name, and speaks.
-  const there = native('charlie', ['record', `${OUT}/charlie-hears`, address('charlie', '/Social'), '--for', '8']);
-  const hearing = native('boss', ['record', `${OUT}/boss-hears`, address('boss', '/+raid/Social'), '--for', '8']);
+  const there = staying('charlie', ['record', `${OUT}/charlie-hears`, address('charlie', '/Social')]);
+  const hearing = staying('boss', ['record', `${OUT}/boss-hears`, address('boss', '/+raid/Social')]);
   const talking = native('demo', ['play', other, address('demo', '/Social')]);
   await page.locator('.member', { hasText: 'boss' }).waitFor();
-  await page.waitForTimeout(1500);
-  results.members = await page.locator('.member .name').allTextContents();
   await look('22-room-of-an-organization');
-  await Promise.all([there, hearing, talking]);
+  await talking;
+  // Charlie is there and demo has been, in the other one.
+  results.members = await page.locator('.member .name').allTextContents();
+  await Promise.all([there.end(), hearing.end()]);
   await fay.press('Mute');
-  const [heard] = await Promise.all([fay.hear(6), native('boss', ['play', other, address('boss', '/+raid/Social')])]);
+  const [heard] = await Promise.all([fay.hear(4), native('boss', ['play', other, address('boss', '/+raid/Social')])]);
   writeWav(`${OUT}/fay-hears.wav`, heard);
   say('talked');
 
@@ -93,7 +86,7 @@ try {
   await page.locator('#keep-keys').scrollIntoViewIfNeeded();
   await look('23-keep-keys');
   await fay.press('Close');
-  await fay.open(link());
+  await fay.open(await link(1));
   await fay.goIn();
   await page.getByText('The address is yours.').waitFor();
   results.proven = page.url();
@@ -102,8 +95,7 @@ try {
   await page.getByLabel('E-mail address').fill('fay@example.org');
   await fay.press('Make a code');
   await page.getByText('a code waits with whoever runs it').waitFor();
-  await page.waitForTimeout(500);
-  await fay.open(link());
+  await fay.open(await link(2));
   await page.getByLabel('Password').fill(second);
   await page.getByLabel('Leave my API keys as they are').check();
   await look('24-reset-in-an-organization');
@@ -118,11 +110,4 @@ try {
 
   results.errors = fay.errors;
   results.foreign = fay.requests.filter((request) => !request.startsWith(`${home}/`) && !/^(blob|data):/.test(request));
-} catch (error) {
-  await page.screenshot({ path: `${OUT}/failed.png` }).catch(() => {});
-  process.stderr.write(fay.errors.join('\n'));
-  throw error;
-} finally {
-  await fay.close();
-}
-console.log(JSON.stringify(results));
+});

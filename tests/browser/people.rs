@@ -65,6 +65,7 @@ fn a_new_user_s_journey() {
     assert!(result["wrongClaim"].as_str().unwrap().contains("claim code"), "{}", result["wrongClaim"]);
     let page = result["address"].as_str().unwrap();
     assert_eq!(page, format!("https://{address}/"), "a page's address holds no secret");
+    assert_eq!(result["copied"], format!("https://{address}/#/General"));
 }
 
 /// What one may do shown with its reason, moderation, whispers, recordings, roles and a channel's permissions: a moderator
@@ -228,8 +229,7 @@ fn the_page_of_a_second_organization() {
     assert!(boss.len() == 1 && boss[0].contains("fay"), "{boss:?}");
     let charlie = voices_in(&home.path().join("charlie-hears"));
     assert!(charlie.len() == 1 && charlie[0].contains("demo"), "{charlie:?}");
-    let alike: Vec<f64> =
-        voices.iter().map(|voice| likeness(voice, &home.path().join("fay-hears.wav"))).collect();
+    let alike = likeness(&voices, &home.path().join("fay-hears.wav"));
     assert!(alike[1] > 0.8 && alike[0] < 0.4, "{alike:?}");
 }
 

@@ -11,6 +11,9 @@ export const RATE = 48000;
 /** Where the modules are that the tests need. */
 export const modules = require;
 
+/** What axe-core is: nothing that it answers with. */
+const AXE = `${readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')}; true`;
+
 const EAR_TEXT = `
 registerProcessor('ear', class extends AudioWorkletProcessor {
   constructor() { super(); this.all = []; }
@@ -29,8 +32,10 @@ registerProcessor('ear', class extends AudioWorkletProcessor {
 /** In the page, before anything of it runs: what comes from the microphone and what goes to the loudspeaker is recorded, too. */
 function listenIn(ear) {
   const { connect } = AudioNode.prototype;
-  globalThis.heard = { chunks: [], on: false };
-  globalThis.said = { chunks: [], on: false };
+  /** What was recorded, and how many parts of a twelfth of a second were loud, or silent, without a break. */
+  const kept = () => ({ chunks: [], on: false, loud: 0, silent: 0 });
+  globalThis.heard = kept();
+  globalThis.said = kept();
   /** @param {AudioNode} node */
   const tap = async (node, into) => {
     const { context } = node;
@@ -38,7 +43,12 @@ function listenIn(ear) {
     const place = URL.createObjectURL(new Blob([ear], { type: 'text/javascript' }));
     await context.audioWorklet.addModule(place);
     const recorder = new AudioWorkletNode(context, 'ear', { channelCount: 1, channelCountMode: 'explicit' });
-    recorder.port.onmessage = ({ data }) => into.on && into.chunks.push(data);
+    recorder.port.onmessage = ({ data }) => {
+      const loud = data.chunk.some((sample) => Math.abs(sample) > 0.01);
+      into.loud = loud ? into.loud + 1 : 0;
+      into.silent = loud ? 0 : into.silent + 1;
+      if (into.on) into.chunks.push(data);
+    };
     connect.call(node, recorder);
     // Its output is silent; being connected keeps it running.
     connect.call(recorder, context.destination);
@@ -50,28 +60,46 @@ function listenIn(ear) {
   };
 }
 
+/** Browsers that run, each with what it was started with: people share one where they have the same microphone. */
+const browsers = [];
+
+/** @param {string | undefined} voice @param {boolean} refused */
+function browserFor(voice, refused) {
+  // Whoever has no voice of their own doesn't speak.
+  const running = browsers.find((one) => one.refused === refused && (voice === undefined || one.voice === voice));
+  if (running) return running.browser;
+  const { chromium } = require('playwright-core');
+  const browser = chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+      '--disable-sync', '--disable-dev-shm-usage', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream',
+      ...(refused ? ['--deny-permission-prompts'] : ['--use-fake-ui-for-media-stream']),
+      ...(voice ? [`--use-file-for-fake-audio-capture=${voice}`] : [])],
+  });
+  browsers.push({ voice, refused, browser });
+  return browser;
+}
+
+/** Ends all of them, and with them whoever is in one. */
+export async function closeBrowsers() {
+  await Promise.all(browsers.splice(0).map(async ({ browser }) => (await browser).close()));
+}
+
 export class Person {
   /**
+   * Somebody in a browser that keeps nothing of anybody else.
    * @param {object} options
    * @param {string} [options.voice] A WAV file.
-   * @param {string[]} [options.flags] Of the browser.
    * @param {object} [options.settings] Of the page.
    * @param {object} [options.context] Of playwright.
    * @param {boolean} [options.refused] The page may not use the microphone.
    * @param {boolean} [options.ears] Whether `hear` is wanted: the ear isn't a file of the page, which its policy forbids.
    */
-  static async start({ voice, flags = [], settings = {}, context = {}, refused = false, ears = true } = {}) {
-    const { chromium } = require('playwright-core');
-    const browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-        '--disable-sync', '--disable-dev-shm-usage', '--autoplay-policy=no-user-gesture-required', '--use-fake-device-for-media-stream',
-        ...(refused ? ['--deny-permission-prompts'] : ['--use-fake-ui-for-media-stream']),
-        ...(voice ? [`--use-file-for-fake-audio-capture=${voice}`] : []), ...flags],
-    });
+  static async start({ voice, settings = {}, context = {}, refused = false, ears = true } = {}) {
+    const browser = await browserFor(voice, refused);
     const own = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', bypassCSP: ears, ...context });
     const page = await own.newPage();
-    const person = new Person(browser, page);
+    const person = new Person(page);
     page.on('crash', () => person.errors.push('the browser’s tab crashed'));
     page.on('pageerror', (error) => person.errors.push(String(error.stack ?? error)));
     page.on('console', (message) => message.type() === 'error' && person.errors.push(message.text()));
@@ -80,13 +108,13 @@ export class Person {
     // A file is no room: the browser's processing would only change it.
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, mode: 'always', ...settings };
     await page.addInitScript((chosen) => {
-      if (!localStorage.getItem('parlour.settings')) localStorage.setItem('parlour.settings', JSON.stringify(chosen));
+      // What a browser shows in place of a page keeps nothing.
+      if (location.protocol.startsWith('http') && !localStorage.getItem('parlour.settings')) localStorage.setItem('parlour.settings', JSON.stringify(chosen));
     }, plain);
     return person;
   }
 
-  constructor(browser, page) {
-    this.browser = browser;
+  constructor(page) {
     this.page = page;
     this.errors = [];
     this.requests = [];
@@ -125,7 +153,34 @@ export class Person {
 
   /** What is heard in so many seconds. @returns {Promise<Float32Array>} */
   async hear(seconds) {
-    return (await this.record('heard', seconds)).sound;
+    await this.begin('heard');
+    await this.page.waitForTimeout(seconds * 1000);
+    return (await this.end('heard')).sound;
+  }
+
+  /** How loud it is: the root of the mean square of what is heard in so many seconds. @returns {Promise<number>} */
+  async loudness(seconds) {
+    await this.begin('heard');
+    await this.page.waitForTimeout(seconds * 1000);
+    return this.page.evaluate(() => {
+      globalThis.heard.on = false;
+      const { chunks } = globalThis.heard;
+      const count = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
+      return Math.sqrt(chunks.reduce((sum, { chunk }) => chunk.reduce((part, sample) => part + sample * sample, sum), 0) / Math.max(1, count));
+    });
+  }
+
+  /** Waits until something is heard, or nothing, for a third of a second. @param {"loud" | "silent"} what */
+  async becomes(what) {
+    await this.page.waitForFunction((name) => globalThis.heard[name] >= 4, what, { polling: 50, timeout: 10_000 });
+  }
+
+  /** @param {"said" | "heard"} what */
+  async begin(what) {
+    await this.page.evaluate((name) => {
+      globalThis[name].chunks = [];
+      globalThis[name].on = true;
+    }, what);
   }
 
   /**
@@ -134,10 +189,7 @@ export class Person {
    * @param {"said" | "heard"} what
    */
   async record(what, seconds) {
-    await this.page.evaluate((name) => {
-      globalThis[name].chunks = [];
-      globalThis[name].on = true;
-    }, what);
+    await this.begin(what);
     // The audio clock is told in steps: of several readings the one that is furthest ahead is the truest.
     const offset = await this.page.evaluate(async (time) => {
       let least = Infinity;
@@ -149,6 +201,12 @@ export class Person {
       }
       return least;
     }, seconds * 1000);
+    const { sound, from } = await this.end(what);
+    return { sound, began: offset + (from / RATE) * 1000 };
+  }
+
+  /** What was recorded, and from which sample on. @param {"said" | "heard"} what */
+  async end(what) {
     const { text, from } = await this.page.evaluate((name) => {
       globalThis[name].on = false;
       const { chunks } = globalThis[name];
@@ -165,7 +223,7 @@ export class Person {
     }, what);
     const bytes = Buffer.from(text, 'base64');
     const sound = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-    return { sound, began: offset + (from / RATE) * 1000 };
+    return { sound, from };
   }
 
   /**
@@ -175,17 +233,14 @@ export class Person {
   async look(name, shots) {
     if (shots) await this.page.screenshot({ path: `${shots}/${name}.png` });
     // Looked at from outside the page's policy, as a browser's extension would.
-    const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-    const found = await this.page.evaluate(async (text) => {
-      if (!globalThis.axe) (0, eval)(text);
-      const { violations } = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+    if (!await this.page.evaluate(() => 'axe' in globalThis)) await this.page.evaluate(AXE);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await globalThis.axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'],
+      });
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} (${node.failureSummary})`).join(', ')}`);
-    }, axe).catch((error) => [String(error)]);
+    }).catch((error) => [String(error)]);
     return found.map((violation) => `${name}: ${violation}`);
-  }
-
-  async close() {
-    await this.browser.close();
   }
 }
 
@@ -202,13 +257,30 @@ export async function tabTo(page, name) {
   throw new Error(`Tab never comes to ${name}`);
 }
 
-/** Runs the program as an account of its own, until it ends. @param {string} name @param {string[]} args @param {string} [input] */
-export function native(name, args, input) {
+/** @param {string} name @param {string[]} args @param {string} [input] */
+function begin(name, args, input) {
   const { OUT, PARLOUR } = process.env;
   const env = { ...process.env, HOME: `${OUT}/${name}`, XDG_CONFIG_HOME: '', XDG_DATA_HOME: '', XDG_STATE_HOME: '' };
   const child = spawn(PARLOUR, args, { env, stdio: ['pipe', 'ignore', 'inherit'] });
   child.stdin.end(input ?? '');
-  return new Promise((resolve, reject) => child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`parlour ${args[0]}: ${code}`)))));
+  const ended = new Promise((resolve, reject) => child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`parlour ${args[0]}: ${code}`)))));
+  return { child, ended };
+}
+
+/** Runs the program as an account of its own, until it ends. @param {string} name @param {string[]} args @param {string} [input] */
+export const native = (name, args, input) => begin(name, args, input).ended;
+
+/** The same of what goes on until it is ended. @param {string} name @param {string[]} args */
+export function staying(name, args) {
+  const { child, ended } = begin(name, args);
+  // That it ended too early is found out when it is to end.
+  ended.catch(() => {});
+  return {
+    async end() {
+      child.kill('SIGINT');
+      await ended;
+    },
+  };
 }
 
 /** Writes a sound as 16-bit WAV. @param {string} path @param {Float32Array} sound */

@@ -2,13 +2,12 @@
 // and of what is drawn anew with every change. Each shows in the page at once, measured in the page, and holds on the server.
 
 import { guests, random } from './crowd.mjs';
-import { perform } from './perform.mjs';
+import { perform, say } from './perform.mjs';
 import { Person } from './person.mjs';
 
 const { SERVER, PASSWORD, VOICES } = process.env;
 const [voice] = VOICES.split(':');
 const url = `https://${SERVER}/`;
-const say = (words) => process.stderr.write(`${words}\n`);
 const results = { lost: [], late: [], notHeld: [], slowest: 0, presses: 0, redraws: 0 };
 const chance = random(20_261_127);
 const between = (least, most) => least + chance() * (most - least);
@@ -49,7 +48,7 @@ const start = async (name, options) => {
 
 let crowd;
 await perform(people, results, async () => {
-  const bob = await start('bob', {});
+  const bob = await start('bob', { voice });
   await bob.press('Go in and only listen');
   await bob.join('General');
   const alice = await start('alice', { voice, context: { hasTouch: true } });
@@ -66,7 +65,7 @@ await perform(people, results, async () => {
   const held = (muted) => bob.page.waitForFunction((wanted) => {
     const row = [...document.querySelectorAll('.member')].find((one) => one.querySelector('.who')?.textContent === 'alice');
     return row && (row.querySelector('[aria-label="muted"]') !== null) === wanted;
-  }, muted, { timeout: 5000 }).then(() => true, () => false);
+  }, muted, { timeout: 20_000 }).then(() => true, () => false);
   const button = page.locator('.switches button').first();
   const somewhere = async () => {
     const { x, y, width, height } = await button.boundingBox();
@@ -137,10 +136,10 @@ await perform(people, results, async () => {
     const channel = i % 2 ? 'General' : 'Social';
     await slowly(alice.channel(channel));
     const there = page.locator('button.channel[aria-current]', { hasText: channel });
-    if (!await there.waitFor({ timeout: 3000 }).then(() => true, () => false)) results.lost.push(`${channel}, slowly`);
+    if (!await there.waitFor({ timeout: 20_000 }).then(() => true, () => false)) results.lost.push(`${channel}, slowly`);
     await slowly(page.getByRole('button', { name: 'What you can do with bob' }));
     const opened = page.locator('dialog[open]', { hasText: 'bob' });
-    if (!await opened.waitFor({ timeout: 3000 }).then(() => true, () => false)) results.lost.push('bob, slowly');
+    if (!await opened.waitFor({ timeout: 20_000 }).then(() => true, () => false)) results.lost.push('bob, slowly');
     else await page.keyboard.press('Escape');
   }
   say('went and opened');

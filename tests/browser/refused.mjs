@@ -8,8 +8,8 @@ const [voice] = VOICES.split(':');
 const results = {};
 const people = [];
 await perform(people, results, async () => {
-  const bob = await Person.start({ ears: false });
   const alice = await Person.start({ voice, ears: false });
+  const bob = await Person.start({ ears: false });
   people.push(bob, alice);
   await bob.open(`https://${SERVER}/`);
   await bob.logIn('bob', PASSWORD);

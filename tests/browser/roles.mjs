@@ -2,19 +2,19 @@
 // is greyed with its reason; a whisper reaches only its target; roles and a channel's permissions change what another may do
 // while they look.
 
-import { perform } from './perform.mjs';
-import { Person, native, tabTo } from './person.mjs';
+import { perform, say } from './perform.mjs';
+import { Person, native, staying, tabTo } from './person.mjs';
 
 const { SERVER, VOICES, PASSWORD, SHOTS, OUT, EVIL_WORDS } = process.env;
 const [voice, other] = VOICES.split(':');
 const url = `https://${SERVER}/`;
 const EVIL = '<img src=x onerror=globalThis.ran=1>';
-const results = { violations: [], steps: [] };
-const say = (words) => {
-  results.steps.push(words);
-  process.stderr.write(`${words}\n`);
+const results = { violations: [] };
+/** How loud it is once something, or nothing, is heard. @param {Person} who @param {"loud" | "silent"} what */
+const loudness = async (who, what) => {
+  await who.becomes(what);
+  return who.loudness(1.2);
 };
-const rms = (sound) => Math.sqrt(sound.reduce((sum, sample) => sum + sample * sample, 0) / Math.max(1, sound.length));
 const look = async (person, name, shot = true) => results.violations.push(...await person.look(name, shot && SHOTS));
 
 const people = [];
@@ -28,7 +28,7 @@ const start = async (name, sound) => {
   await person.join('General');
   return person;
 };
-/** Holds a key while something is done. */
+/** Holds a key while something is done, and waits until nobody hears it any more. */
 const holding = async ({ page }, key, work) => {
   await page.locator('h1').focus();
   await page.keyboard.down(key);
@@ -36,7 +36,7 @@ const holding = async ({ page }, key, work) => {
     return await work();
   } finally {
     await page.keyboard.up(key);
-    await page.waitForTimeout(800);
+    await page.locator('.member:not(.talking)', { hasText: '(you)' }).waitFor();
   }
 };
 /** Opens what can be done with somebody or with a channel, and answers with the dialog. */
@@ -75,10 +75,13 @@ await perform(people, results, async () => {
 
   // A whisper, which the native client in the same channel doesn't hear.
   await native('bob', ['login', `parlour://bob@${SERVER}`, '--password-stdin'], PASSWORD);
-  const listening = native('bob', ['record', `${OUT}/bob-hears`, `parlour://bob@${SERVER}/General`, '--for', '18']);
+  const listening = staying('bob', ['record', `${OUT}/bob-hears`, `parlour://bob@${SERVER}/General`]);
   await alice.page.locator('.member', { hasText: 'bob' }).waitFor();
   // What is said to all, the native client hears.
-  await holding(mod, ' ', () => mod.page.waitForTimeout(2500));
+  await holding(mod, ' ', async () => {
+    await alice.becomes('loud');
+    await mod.page.waitForTimeout(1200);
+  });
   dialog = await menu(alice, 'What you can do with demo');
   await dialog.getByRole('button', { name: 'Whisper to' }).click();
   await dialog.getByText('Hold V: only demo hears you then.').waitFor();
@@ -86,12 +89,12 @@ await perform(people, results, async () => {
   await holding(alice, 'v', async () => {
     await alice.page.getByRole('button', { name: 'You whisper to demo' }).waitFor();
     await mod.page.locator('.member.whispers', { hasText: 'alice' }).getByText('whispers to you').waitFor();
-    results.whispered = rms(await mod.hear(3));
+    results.whispered = await loudness(mod, 'loud');
     await look(alice, '21-whispering');
     await look(mod, '21-whispered-to', false);
   });
-  results.afterWhisper = rms(await mod.hear(1));
-  await listening;
+  results.afterWhisper = await loudness(mod, 'silent');
+  await listening.end();
   await alice.page.getByRole('button', { name: 'Whisper no more' }).click();
   await alice.page.locator('.whisper').waitFor({ state: 'hidden' });
   say('whispered');
@@ -99,7 +102,7 @@ await perform(people, results, async () => {
   // Silenced by a moderator.
   results.loud = await holding(alice, ' ', async () => {
     await mod.page.locator('.member.talking', { hasText: 'alice' }).waitFor();
-    return rms(await mod.hear(3));
+    return loudness(mod, 'loud');
   });
   dialog = await menu(mod, 'What you can do with alice');
   await look(mod, '22-person-moderated');
@@ -108,12 +111,12 @@ await perform(people, results, async () => {
   await mod.press('Close');
   await alice.page.locator('.member', { hasText: '(you)' }).getByRole('img', { name: 'silenced by a moderator' }).waitFor();
   await alice.page.locator('.banner', { hasText: 'A moderator silenced you' }).waitFor();
-  results.silenced = await holding(alice, ' ', async () => rms(await mod.hear(2)));
+  results.silenced = await holding(alice, ' ', () => loudness(mod, 'silent'));
   dialog = await menu(mod, 'What you can do with alice');
   await dialog.getByRole('button', { name: 'Let speak again', exact: true }).click();
   await dialog.getByRole('button', { name: 'Silence', exact: true }).waitFor();
   await mod.press('Close');
-  results.again = await holding(alice, ' ', async () => rms(await mod.hear(3)));
+  results.again = await holding(alice, ' ', () => loudness(mod, 'loud'));
   say('moderated');
 
   // A recording: everybody sees it while it runs, and it can be fetched.
@@ -124,7 +127,10 @@ await perform(people, results, async () => {
   await alice.page.locator('header .recording', { hasText: 'Recorded by demo since' }).waitFor();
   await alice.page.locator('button.channel', { hasText: 'General' }).getByRole('img', { name: 'Recorded by demo' }).waitFor();
   await look(alice, '23-recorded');
-  await holding(alice, ' ', () => alice.page.waitForTimeout(4000));
+  await holding(alice, ' ', async () => {
+    await mod.becomes('loud');
+    await alice.page.waitForTimeout(2000);
+  });
   dialog = await menu(mod, 'Actions for General');
   await look(mod, '24-channel');
   await dialog.getByRole('button', { name: 'Stop the recording' }).click();
@@ -164,7 +170,7 @@ await perform(people, results, async () => {
   results.preview = await dialog.locator('.differences li', { hasText: 'alice' }).first().textContent();
   await look(mod, '28-role', false);
   await mod.press('Close');
-  const staying = native('bob', ['record', `${OUT}/bob-again`, `parlour://bob@${SERVER}/General`, '--for', '12']);
+  const again = staying('bob', ['record', `${OUT}/bob-again`, `parlour://bob@${SERVER}/General`]);
   await alice.page.locator('.member', { hasText: 'bob' }).waitFor();
   dialog = await menu(alice, 'What you can do with bob');
   await dialog.locator('summary', { hasText: 'Kick' }).waitFor();
@@ -178,7 +184,7 @@ await perform(people, results, async () => {
   dialog = await menu(alice, 'What you can do with bob');
   results.kickAgain = await dialog.getByRole('button', { name: 'Kick …' }).getAttribute('aria-disabled');
   await alice.press('Close');
-  await staying;
+  await again.end();
   say('changed a role');
 
   // The matrix of a channel, by keyboard, with the inspector and a look at what would change.
@@ -245,7 +251,7 @@ await perform(people, results, async () => {
   await dialog.getByLabel('Listen without going in').check();
   await alice.press('Close');
   await mod.page.locator('.member', { hasText: 'alice' }).getByRole('img', { name: 'listens to General' }).waitFor();
-  results.listened = await holding(mod, ' ', async () => rms(await alice.hear(3)));
+  results.listened = await holding(mod, ' ', () => loudness(alice, 'loud'));
   say('went in with a password, and listens elsewhere');
 
   // Status, away, and the welcome; all of them script.
@@ -282,7 +288,7 @@ await perform(people, results, async () => {
   results.kicked = await alice.page.locator('blockquote').textContent();
   await look(alice, '34-kicked');
   await mod.page.locator('.member', { hasText: 'alice' }).waitFor({ state: 'detached' });
-  await alice.page.waitForTimeout(3000);
+  await alice.page.waitForTimeout(1500);
   results.stayedAway = await mod.page.locator('.member', { hasText: 'alice' }).count();
   await alice.press('Go in again');
   await alice.page.locator('#room').waitFor();

@@ -1,14 +1,13 @@
 // Microphones that are unplugged and come back, a sound that the browser pauses, and somebody who only listens at first. The
 // devices are Chromium's own; that they are gone is said in place of the browser, and all else is as it is.
 
-import { perform } from './perform.mjs';
+import { perform, say } from './perform.mjs';
 import { Person } from './person.mjs';
 
 const { SERVER, PASSWORD, VOICES } = process.env;
 const [first, second] = VOICES.split(':');
 const url = `https://${SERVER}/`;
 const results = { violations: [] };
-const say = (words) => process.stderr.write(`${words}\n`);
 
 /** In the page, before anything of it runs. */
 function devices() {
@@ -78,6 +77,7 @@ await perform(people, results, async () => {
   results.missing = await bob.page.locator('.sound').textContent();
   await bob.page.evaluate(() => globalThis.unplug([]));
   await bob.page.getByText('You only listen').waitFor();
+  const hides = (/** @type {Person} */ who) => who.page.locator('.sound').waitFor({ state: 'hidden' }).then(() => true);
   const heard = (/** @type {string} */ name) => (name === 'alice' ? bob : alice).page.locator('.member.talking', { hasText: name });
   const silent = async (/** @type {string} */ name) => {
     const { page } = name === 'alice' ? bob : alice;
@@ -91,7 +91,7 @@ await perform(people, results, async () => {
   results.listenerIsSilent = await silent('bob');
   await bob.press('Use the microphone');
   await heard('bob').waitFor();
-  results.noticeGone = await bob.page.locator('.sound').isHidden();
+  results.noticeGone = await hides(bob);
   say('a listener speaks');
 
   // A chosen microphone is unplugged: another one takes its place, and it comes back.
@@ -104,8 +104,11 @@ await perform(people, results, async () => {
   await page.evaluate((id) => globalThis.unplug([id]), chosen);
   await choice.locator('option', { hasText: 'which isn’t there' }).waitFor({ state: 'attached' });
   results.choiceStays = await choice.inputValue() === chosen;
+  // It is said for a while, whatever is open meanwhile.
+  const banner = page.locator('.banner', { hasText: 'is used in its place' });
+  await banner.waitFor();
+  results.instead = await banner.textContent();
   await alice.press('Close');
-  results.instead = await page.locator('.banner').textContent();
   results.another = await page.evaluate((id) => globalThis.microphone().length === 1 && globalThis.microphone()[0] !== id, chosen);
   await heard('alice').waitFor();
   say('another microphone');
@@ -127,13 +130,13 @@ await perform(people, results, async () => {
     globalThis.unplug([]);
   }, loud);
   await page.getByText('Your loudspeaker is gone.').waitFor();
-  results.usualSpeaker = await page.evaluate(() => globalThis.context.sinkId === '');
+  results.usualSpeaker = await page.waitForFunction(() => globalThis.context.sinkId === '').then(() => true);
   await page.evaluate(() => {
     globalThis.goneOutputs = [];
     globalThis.unplug([]);
   });
   await page.getByText('Your loudspeaker is Fake').waitFor();
-  results.speakerBack = await page.evaluate((id) => globalThis.context.sinkId === id, loud);
+  results.speakerBack = await page.waitForFunction((id) => globalThis.context.sinkId === id, loud).then(() => true);
   say('another loudspeaker');
 
   // All of them: it is said, and trying again says it again; one that is plugged in is taken.
@@ -152,7 +155,7 @@ await perform(people, results, async () => {
   // The browser pauses the sound: the page goes on by itself, or says what to do where it isn't let.
   await page.evaluate(() => globalThis.context.suspend());
   await page.waitForFunction(() => globalThis.context.state === 'running');
-  results.goesOn = await page.locator('.sound').isHidden();
+  results.goesOn = await hides(alice);
   await page.evaluate(() => {
     globalThis.stubborn = true;
     return globalThis.context.suspend();

@@ -1,14 +1,14 @@
 // Every view stays as it is while people and channels come and go: whatever can be pressed, typed into or opened is the same
 // element before and after, with its focus, its selection and its place; and what the server refuses is taken back.
 
+import { asAccount } from './api.mjs';
 import { guests } from './crowd.mjs';
-import { perform } from './perform.mjs';
-import { Person, native } from './person.mjs';
+import { perform, say } from './perform.mjs';
+import { Person } from './person.mjs';
 
 const { SERVER, PASSWORD, VOICES } = process.env;
 const [voice] = VOICES.split(':');
 const url = `https://${SERVER}/`;
-const say = (words) => process.stderr.write(`${words}\n`);
 const results = { views: [], gone: [], focus: [], drawn: 0 };
 
 /** In the page: notes all that can be pressed, and what is written in it. */
@@ -44,12 +44,11 @@ const start = async (name, options = {}) => {
   if (name) await person.logIn(name, PASSWORD);
   return person;
 };
-const asDemo = (...args) => native('demo', args);
 
 let crowd;
 await perform(people, results, async () => {
-  await native('demo', ['login', `parlour://demo@${SERVER}`, '--password-stdin'], PASSWORD);
-  const bob = await start('bob');
+  const demo = await asAccount(SERVER, 'demo', PASSWORD);
+  const bob = await start('bob', { voice });
   await bob.press('Go in and only listen');
   await bob.join('General');
   // Small, so that lists scroll.
@@ -70,15 +69,18 @@ await perform(people, results, async () => {
     crowd = guests(1, voice, `parlour://${SERVER}/General`);
     await page.locator('.member', { hasText: '~guest' }).first().waitFor();
     await bob.press('Mute');
-    await asDemo('channel', 'create', 'Aardvark');
-    if (roles) await asDemo('role', 'create', 'Passing');
+    const { id: channel } = await demo('POST', '/channels', { name: 'Aardvark' });
+    const { id: role } = roles ? await demo('POST', '/roles', { name: 'Passing' }) : {};
+    await alice.channel('Aardvark').waitFor({ state: 'attached' });
     await member.getByRole('img', { name: 'muted' }).waitFor();
-    if (roles) await asDemo('role', 'delete', 'Passing');
-    await asDemo('channel', 'delete', 'Aardvark');
+    if (role) await demo('DELETE', `/roles/${role}`);
+    await demo('DELETE', `/channels/${channel}`);
+    await alice.channel('Aardvark').waitFor({ state: 'detached' });
     await bob.press('Unmute');
     await crowd.end();
     crowd = undefined;
     await page.locator('.member', { hasText: '~guest' }).first().waitFor({ state: 'detached' });
+    await member.getByRole('img', { name: 'muted' }).waitFor({ state: 'detached' });
   };
   /** @param {string} view @param {() => Promise<unknown>} open @param {import('playwright-core').Locator} [focus] */
   const stays = async (view, open, focus) => {

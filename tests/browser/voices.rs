@@ -38,7 +38,7 @@ fn conversation(way: &str) {
         (2, file("bob-hears-native.wav")),
     ];
     let compared = heard.map(|(speaker, recording)| {
-        let alike: Vec<f64> = voices.iter().map(|voice| likeness(voice, &recording)).collect();
+        let alike = likeness(&voices, &recording);
         println!("{}: {alike:.3?}", recording.file_name().unwrap().display());
         (speaker, recording, alike)
     });
@@ -112,7 +112,7 @@ fn firefox_loads_logs_in_listens_and_talks() {
         std::fs::read_dir(home.path().join("charlie-hears")).unwrap().map(|file| file.unwrap().path());
     let talked = recorded.find(|file| file.file_name().unwrap().to_string_lossy().contains("alice")).unwrap();
     for (speaker, recording) in [(0, talked), (1, home.path().join("alice-hears.wav"))] {
-        let alike: Vec<f64> = voices.iter().map(|voice| likeness(voice, &recording)).collect();
+        let alike = likeness(&voices, &recording);
         println!("{}: {alike:.3?}", recording.file_name().unwrap().display());
         assert!(alike[speaker] > 0.8 && alike[1 - speaker] < 0.4, "{}: {alike:?}", recording.display());
     }
