@@ -22,7 +22,7 @@ const listen = async (answer) => {
   await once(server, 'listening');
   return server;
 };
-const ask = (port, more = '') => `https://${SERVER}/oauth/authorize?client_id=${CLIENT}&response_type=code&scope=openid+profile&state=s-1`
+const ask = (port, more = '') => `https://${SERVER}/oauth/authorize?client_id=${CLIENT}&response_type=code&scope=openid+profile+view&state=s-1`
   + `&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`
   + `&redirect_uri=${encodeURIComponent(`http://127.0.0.1:${port}/cb`)}${more}`;
 
@@ -30,11 +30,13 @@ let port = 0;
 const program = await listen(() => `<iframe src="${ask(port).replaceAll('&', '&amp;')}"></iframe>`);
 port = program.address().port;
 const thief = await listen(() => 'mine');
+const OTHER = 'seven small red boats';
 const person = await Person.start({ ears: false });
+const people = [person];
 const { page } = person;
 /** Does something that the browser refuses, and waits until it says so. @param {RegExp} what @param {() => Promise<unknown>} work */
 const refused = (what, work) => Promise.all([page.waitForEvent('console', (message) => what.test(message.text())), work()]);
-await perform([person], result, async () => {
+await perform(people, result, async () => {
   const address = () => page.url().replace(/code=[^&]+/, 'code=');
   // Framed by a page of another origin.
   await refused(/frame-ancestors/, () => page.goto(`http://127.0.0.1:${port}/frame`));
@@ -83,9 +85,72 @@ await perform([person], result, async () => {
   await page.goto(ask(port)).catch(() => undefined);
   await page.waitForURL(/\/cb\?/);
   result.silently = address();
+  // What the program may is seen in the account, ends with the password, and is taken back.
+  const allowed = page.locator('dialog[open] li', { hasText: 'Forge <b>' });
+  const account = async () => {
+    await person.open(`https://${SERVER}/`);
+    await person.press('Go in and only listen');
+    await person.press('Your account');
+  };
+  await account();
+  await allowed.waitFor();
+  result.allowed = await allowed.innerText();
+  await allowed.scrollIntoViewIfNeeded();
+  result.violations.push(...await person.look('36-programs-that-act-for-me', SHOTS));
+  await page.locator('#password-old').fill(PASSWORD);
+  await page.locator('#password-new').fill(OTHER);
+  await person.press('Change it');
+  await page.locator('dialog[open] .notice', { hasText: 'The password is changed' }).waitFor();
+  result.changed = await page.locator('dialog[open] .notice').innerText();
+  await page.getByText('You allowed no program anything.').waitFor();
+  await page.goto(ask(port));
+  await page.locator('#known').waitFor();
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.waitForURL(/\/cb\?/);
+  await account();
+  await page.getByRole('button', { name: 'Take back what Forge <b> may' }).click();
+  await page.locator('dialog[open] .notice', { hasText: 'Forge <b> acts for you no more.' }).waitFor();
+  await page.getByText('You allowed no program anything.').waitFor();
+  await page.goto(ask(port));
+  await page.locator('#known').waitFor();
+  say('took back');
+
+  // Whoever looks after the organization registers programs, and revokes them.
+  const boss = await Person.start({ ears: false, context: { bypassCSP: true } });
+  people.push(boss);
+  await boss.open(`https://${SERVER}/`);
+  await boss.logIn('boss', PASSWORD);
+  await boss.press('Go in and only listen');
+  await boss.press('Organization');
+  await boss.press('Programs');
+  const dialog = boss.page.locator('dialog[open]');
+  const one = (/** @type {string} */ name) => dialog.locator('.devices li', { hasText: name });
+  await one('Forge <b>').waitFor();
+  await dialog.locator('summary', { hasText: 'Register a program' }).click();
+  await dialog.getByLabel('What people are told that it is called').fill('Wiki');
+  await dialog.getByRole('button', { name: 'Register it' }).click();
+  await dialog.locator('.problem:not(:empty)').waitFor();
+  result.useless = await dialog.locator('.problem').innerText();
+  await dialog.getByLabel('Addresses that it comes back to, one a line').fill('https://wiki.example.org/cb\nhttps://wiki.example.org/other');
+  await dialog.getByRole('checkbox', { name: 'the roles' }).uncheck();
+  await dialog.locator('summary', { hasText: 'What it may ask to do' }).click();
+  await dialog.getByRole('checkbox', { name: /^view/ }).check();
+  await boss.look('37-program-to-register', SHOTS).then((found) => result.violations.push(...found));
+  await dialog.getByRole('button', { name: 'Register it' }).click();
+  await one('Wiki').waitFor();
+  result.registered = await one('Wiki').innerText();
+  result.secret = await dialog.getByText(/^prs_/).innerText();
+  await boss.look('38-programs', SHOTS).then((found) => result.violations.push(...found));
+  await dialog.getByRole('button', { name: 'Revoke Wiki' }).click();
+  await one('Wiki').waitFor({ state: 'detached' });
+  await dialog.locator('.notice', { hasText: 'Wiki is registered no more' }).waitFor();
+  result.forgotten = await dialog.getByText(/^prs_/).count();
+  say('registered');
+
   const german = await Person.start({ ears: false, context: { locale: 'de-DE' } });
   await german.open(ask(port));
   result.german = await german.page.locator('#asked').innerText();
+  result.errors = people.flatMap(({ errors }) => errors).filter((error) => !/frame-ancestors|form-action|net::|status of 403/.test(error));
   say('asked');
 }, () => {
   for (const server of [program, thief]) {

@@ -15,7 +15,9 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
         PASSWORD,
     );
     create_user(home.path(), "ben");
+    let scope = "openid profile view";
     let add = ["oauth", "client", "add", "Forge <b>", "--redirect", "http://127.0.0.1/cb", "--public"];
+    let add = [&add[..], &["--scope", scope]].concat();
     let made = as_profile(home.path(), "boss", &add, "");
     let client = made[0]["client"].to_string();
     let result = run(
@@ -45,4 +47,22 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
     }
     assert_eq!(text("who"), "ben");
     assert!(text("denied").contains("error=access_denied"), "{result}");
+    for said in ["Forge <b>", "It is told: a number for the account, the name", "It may: view", "since "] {
+        assert!(text("allowed").contains(said), "{said}: {result}");
+    }
+    assert!(text("changed").contains("programs that acted for you: 1."), "{result}");
+    assert!(text("useless").contains("needs an address to come back to"), "{result}");
+    let registered = text("registered");
+    for said in [
+        "the e-mail address, all of it",
+        "to do: view",
+        "https://wiki.example.org/cb",
+        "https://wiki.example.org/other",
+    ] {
+        assert!(registered.contains(said), "{said}: {result}");
+    }
+    assert!(!registered.contains("the roles"), "{result}");
+    assert!(text("secret").len() > 40, "{result}");
+    assert_eq!(result["forgotten"], 0, "a secret is shown once");
+    assert_eq!(result["errors"], serde_json::json!([]));
 }

@@ -2,6 +2,7 @@
 
 import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
+import { grants } from './grants.js';
 import { Rows, arrange, mark, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
@@ -189,17 +190,19 @@ export async function account(session) {
     onsubmit: (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       act(async () => {
-        const ended = await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: keep.checked });
+        const changed = await session.request('changePassword', { old: old.input.value, new: fresh.input.value, keepKeys: keep.checked });
         [old.input.value, fresh.input.value] = ['', ''];
         keep.checked = false;
         await showDevices();
         await showKeys();
-        const { sessions, apiKeys, invites } = ended;
-        return t('passwordChanged', { sessions, apiKeys, invites });
+        await programs.show();
+        const { sessions, apiKeys, invites, programs: ended } = changed;
+        return t('passwordChanged', { sessions, apiKeys, invites, programs: ended });
       });
     },
   }, old.element, fresh.element, keepKeys, h('button', { type: 'submit' }, t('passwordChange')));
 
+  const programs = grants(session, button);
   const dialog = h('dialog', { 'aria-labelledby': 'account-title', class: 'preferences account' },
     h('h2', { id: 'account-title' }, t('account')), problem, said,
     h('fieldset', {}, h('legend', {}, t('yourDevices')), devices, button(t('endOthers'), async () => {
@@ -210,6 +213,7 @@ export async function account(session) {
     h('fieldset', {}, h('legend', {}, t('password')), change),
     h('fieldset', {}, h('legend', {}, t('email')), email),
     h('fieldset', {}, h('legend', {}, t('keys')), keys),
+    h('fieldset', {}, h('legend', {}, t('grants')), programs.element),
     h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
@@ -218,4 +222,5 @@ export async function account(session) {
   await act(showFactor);
   await act(showEmail);
   await act(showKeys);
+  await act(programs.show);
 }

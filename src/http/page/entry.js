@@ -71,10 +71,10 @@ export function entry(session, notice) {
         notice = greeting.sendsEmails ? t('emailSent') : t('emailWaits');
         draw();
       } else if (way === 'reset') {
-        const { sessions, apiKeys, invites } = await session.before('resetPassword', { code, password, keepKeys: fields.has('keep') });
+        const { sessions, apiKeys, invites, programs } = await session.before('resetPassword', { code, password, keepKeys: fields.has('keep') });
         forget();
         way = 'logIn';
-        notice = t('resetDone', { sessions, apiKeys, invites });
+        notice = t('resetDone', { sessions, apiKeys, invites, programs });
         draw();
       } else if (way === 'register') {
         await session.logIn('register', { invite: given('invite').trim(), name, password, device });

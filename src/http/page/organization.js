@@ -49,7 +49,9 @@ export async function organization(session) {
     h('div', { class: 'actions' },
       h('button', { type: 'button', onclick: instead(() => import('./roles.js').then(({ roles }) => roles(session))) }, t('roles')),
       guarded(h('button', { type: 'button' }, t('recordings')), session, records ? [] : needed('listRecordings'),
-        instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say)),
+        instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say),
+      guarded(h('button', { type: 'button' }, t('programs')), session, needed('listOauthClients'),
+        instead(() => import('./programs.js').then(({ programs }) => programs(session))), say)),
     lacking(session, create) ? guarded(h('button', { type: 'button' }, t('channelCreateTop')), session, create, () => {}, say)
       : folded(t('channelCreateTop'), channelForm(session, dialog, undefined, 0, onlyTemporary(session, 0))),
     h('fieldset', {}, h('legend', {}, t('whatAllMeet')), welcome.element, first.element, idle.element, minutes.element, guests.element, registration.element, save));
