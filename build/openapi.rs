@@ -29,7 +29,8 @@ const ABOUT: &str = "\
 The operations of a Parlour server for other programs. What a program may do is what the account may whose token it shows, at \
 that moment, and no more than the token was made for.\n\n\
 Times are RFC 3339, durations are milliseconds. Numbers of 64 bits are strings, since JSON's readers round them. In a request, \
-what is left out has its default; in a `PATCH` it stays as it is.";
+what is left out has its default; in a `PATCH` it stays as it is.\n\n\
+What a `GET` is answered has an `ETag`. With `If-Match` a change at the same address is made to that alone, else the answer is 412.";
 
 /// Writes it.
 pub(super) fn write(

@@ -142,6 +142,14 @@ impl Session {
         self.done(request::Body::Listen(listen)).await
     }
 
+    /// One channel, asked of the server. [`View`](super::View) has it, too.
+    pub async fn channel(&self, channel: ChannelId) -> Result<wire::Channel, RequestError> {
+        match self.request(request::Body::GetChannel(wire::GetChannel { channel: channel.0 })).await? {
+            response::Body::Channel(channel) => Ok(channel),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
     /// What everybody meets, asked of the server. [`View`](super::View) has it, too.
     pub async fn organization(&self) -> Result<Organization, RequestError> {
         match self.request(request::Body::GetOrganization(wire::GetOrganization {})).await? {

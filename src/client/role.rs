@@ -55,6 +55,14 @@ impl Session {
         }
     }
 
+    /// One role, asked of the server.
+    pub async fn role(&self, role: RoleId) -> Result<Role, RequestError> {
+        match self.request(request::Body::GetRole(wire::GetRole { role: role.0 })).await? {
+            response::Body::Role(role) => Ok((&role).into()),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
     /// Makes a role below one's own rank; a colour of 0 is none.
     pub async fn create_role(
         &self,

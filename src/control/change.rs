@@ -36,7 +36,8 @@ impl<P: Peer> Control<P> {
             Ok(change) => change,
             Err(refused) => return answered(Err(refused)),
         };
-        if let Err(refused) = self.count_kept(actor, asked.operation()) {
+        let only_if = self.check_condition(actor, given.only_if.as_ref());
+        if let Err(refused) = only_if.and_then(|()| self.count_kept(actor, asked.operation())) {
             return answered(Err(refused));
         }
         if let Change::TextChannel { channel, .. } = &change

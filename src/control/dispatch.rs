@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::command::Command;
-use super::given::Given;
+use super::given::{Condition, Given};
 use super::live::Control;
 use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
@@ -42,7 +42,7 @@ impl<P: Peer> Handle<P> {
     async fn call(&self, actor: Actor, call: Call) -> Result<response::Body, Refused> {
         match call {
             Call::Entry(_) => Err(Refused::Unexpected),
-            Call::Live(live) => self.live(actor, live).await,
+            Call::Live(live) => self.live(actor, live, None).await,
             Call::View(view) => self.view(actor, view).await,
             Call::Rights(rights) => self.change(actor, rights.into(), Given::default()).await,
             Call::Account(account) => self.own_account(actor, account).await,
@@ -146,7 +146,12 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    async fn live(&self, actor: Actor, live: Live) -> Result<response::Body, Refused> {
+    pub(super) async fn live(
+        &self,
+        actor: Actor,
+        live: Live,
+        only_if: Option<Condition>,
+    ) -> Result<response::Body, Refused> {
         if let Live::StartRecording(_) = live {
             self.permit(actor, live.operation(), live.on(), |_, _| Ok(())).await?;
             let recordings = self.shared.recordings.as_ref().filter(|recordings| recordings.quota() > 0);
@@ -155,7 +160,7 @@ impl<P: Peer> Handle<P> {
                 return Err(RecordingError::Quota.into());
             }
         }
-        let given = self.passwords_in(actor, &live).await?;
+        let given = Given { only_if, ..self.passwords_in(actor, &live).await? };
         self.change(actor, live.into(), given).await
     }
 

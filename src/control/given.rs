@@ -1,15 +1,36 @@
-//! What is found out about a request before it comes to the control thread: its passwords, which are hashed elsewhere.
+//! What comes to the control thread with a request: its passwords, which are hashed elsewhere, and its condition.
 
 use crate::auth::StoredPassword;
+use crate::protocol::call::View;
+use crate::protocol::wire::response;
 use crate::state::PasswordMark;
 
-/// What was found out about a request before it came to the control thread.
+/// What comes to the control thread with a request.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     /// The channel's password, where the request shows it.
     pub(super) shown: Option<PasswordMark>,
     /// What becomes of a channel's password.
     pub(super) password: NewPassword,
+    /// What has to hold for it to be done.
+    pub(super) only_if: Option<Condition>,
+}
+
+/// What must hold of what is there for a change to be made.
+pub(super) struct Condition {
+    /// What is looked at.
+    pub(super) read: View,
+    /// Whether the change may be made, by the answer.
+    pub(super) holds: Holds,
+}
+
+/// Whether something may be done, by what is there; `None` where nothing is.
+pub(super) type Holds = Box<dyn Fn(Option<&response::Body>) -> bool + Send>;
+
+impl std::fmt::Debug for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Condition").field("read", &self.read).finish_non_exhaustive()
+    }
 }
 
 /// A channel's password after a change.

@@ -19,6 +19,7 @@ mod batch;
 mod bearer;
 mod change;
 mod command;
+mod condition;
 mod connection;
 mod counts;
 mod directory;

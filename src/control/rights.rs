@@ -156,21 +156,6 @@ impl<P: Peer> Handle<P> {
         let (operation, on) = (view.operation(), view.on());
         match view {
             View::Ping(_) => Ok(response::Body::Pong(wire::Pong {})),
-            View::List(_) => {
-                let look = move |control: &Control<P>| control.listing(actor);
-                let snapshot = Some(self.look(look).await?);
-                Ok(response::Body::Listing(wire::Listing { snapshot }))
-            }
-            View::GetOrganization(_) => {
-                let rule = |state: &State, asker: Asker<'_>| Ok(state.show_settings(asker.viewer()));
-                let (shown, _) = self.permit(actor, operation, on, rule).await?;
-                Ok(response::Body::Organization(shown))
-            }
-            View::ListRoles(_) => {
-                let rule = |state: &State, _: Asker<'_>| Ok(state.show_roles());
-                let (shown, _) = self.permit(actor, operation, on, rule).await?;
-                Ok(response::Body::Roles(shown))
-            }
             View::ListHolders(list) => {
                 let role = RoleId(list.role);
                 let rule =
@@ -178,22 +163,18 @@ impl<P: Peer> Handle<P> {
                 self.permit(actor, operation, on, rule).await?;
                 self.holders(role).map(response::Body::Holders)
             }
-            View::ListOverwrites(list) => {
-                let channel = ChannelId(list.channel);
-                let rule = move |state: &State, asker: Asker<'_>| state.may_list_overwrites(asker, channel);
-                self.permit(actor, operation, on, rule).await?;
-                let shown = self.look(move |control| control.overwrites(channel)).await?;
-                Ok(response::Body::Overwrites(shown))
-            }
-            View::Why(why) => {
-                let explanation = self.look(move |control| control.why(actor, &why)).await?;
-                Ok(response::Body::Explanation(explanation))
-            }
             View::WhatIf(what_if) => {
                 let rule = |_: &State, _: Asker<'_>| Ok(());
                 self.permit(actor, operation, on, rule).await?;
                 self.what_if(actor, what_if).await.map(response::Body::Differences)
             }
+            View::List(_)
+            | View::GetOrganization(_)
+            | View::GetChannel(_)
+            | View::ListRoles(_)
+            | View::GetRole(_)
+            | View::ListOverwrites(_)
+            | View::Why(_) => self.look(move |control| control.viewed(actor, &view)).await,
         }
     }
 
@@ -222,6 +203,48 @@ impl<P: Peer> Handle<P> {
 }
 
 impl<P: Peer> Control<P> {
+    /// Answers a question by the live state alone.
+    pub(super) fn viewed(&self, actor: Actor, view: &View) -> Result<response::Body, Refused> {
+        let facts = Facts { asker: self.unconnected(actor)?, ..Facts::default() };
+        let asker = self.state.asker(actor, &facts)?;
+        match view {
+            View::List(_) => {
+                let snapshot = Some(self.listing(asker.viewer()));
+                Ok(response::Body::Listing(wire::Listing { snapshot }))
+            }
+            View::Why(why) => self.why(actor, why).map(response::Body::Explanation),
+            view => {
+                self.state.permit(asker, view.operation(), view.on())?;
+                self.permitted_view(asker, view)
+            }
+        }
+    }
+
+    fn permitted_view(&self, asker: Asker<'_>, view: &View) -> Result<response::Body, Refused> {
+        let (state, viewer) = (&self.state, asker.viewer());
+        match view {
+            View::GetOrganization(_) => Ok(response::Body::Organization(state.show_settings(viewer))),
+            View::GetChannel(get) => {
+                let shown = state.show_one_channel(ChannelId(get.channel), viewer);
+                Ok(response::Body::Channel(shown.ok_or(Denied::NoSuchChannel)?))
+            }
+            View::ListRoles(_) => Ok(response::Body::Roles(state.show_roles())),
+            View::GetRole(get) => {
+                let role = state.role(RoleId(get.role)).ok_or(Denied::NoSuchRole)?;
+                Ok(response::Body::Role(State::show_role(role)))
+            }
+            View::ListOverwrites(list) => {
+                let channel = ChannelId(list.channel);
+                state.may_list_overwrites(asker, channel)?;
+                self.overwrites(channel).map(response::Body::Overwrites)
+            }
+            // What takes long is answered beside this thread.
+            View::Ping(_) | View::ListHolders(_) | View::WhatIf(_) | View::List(_) | View::Why(_) => {
+                Err(Refused::Unexpected)
+            }
+        }
+    }
+
     fn imagine(&self, actor: Actor, what_if: wire::WhatIf) -> Result<Imagined, Refused> {
         let asked = imagined(what_if.change.ok_or(Denied::Missing("change"))?);
         let facts = self.facts(actor, &asked, &Given::default())?;
@@ -230,10 +253,8 @@ impl<P: Peer> Control<P> {
         Ok(Imagined::new(self.state.clone(), change, facts.named, viewer))
     }
 
-    /// What an actor may see, with what only a look at it tells: who is idle, and who talks.
-    fn listing(&self, actor: Actor) -> Result<wire::Snapshot, Refused> {
-        let facts = Facts { asker: self.unconnected(actor)?, ..Facts::default() };
-        let viewer = self.state.asker(actor, &facts)?.viewer();
+    /// What a viewer may see, with what only a look at it tells: who is idle, and who talks.
+    fn listing(&self, viewer: Option<&Member>) -> wire::Snapshot {
         let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.clock.monotonic());
         for member in &mut snapshot.members {
             let session = SessionId(member.session);
@@ -244,7 +265,7 @@ impl<P: Peer> Control<P> {
                 member.talking = connection.activity.talks(now);
             }
         }
-        Ok(snapshot)
+        snapshot
     }
 
     fn overwrites(&self, channel: ChannelId) -> Result<wire::Overwrites, Refused> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::alarm::Alarm;
 use super::counts::Counts;
@@ -47,6 +47,8 @@ pub(super) struct Shared<P> {
     pub(super) clock: Clock,
     /// Set when the organization is there no more.
     pub(super) deleted: AtomicBool,
+    /// Who changes what the store alone has under a condition, one after the other.
+    pub(super) conditional: Mutex<()>,
 }
 
 impl<P> Shared<P> {
@@ -70,6 +72,7 @@ impl<P> Shared<P> {
             started: clock.wall(),
             clock,
             deleted: AtomicBool::new(false),
+            conditional: Mutex::new(()),
         }
     }
 }

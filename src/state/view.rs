@@ -130,6 +130,11 @@ impl State {
         self.permissions(viewer, channel).contains(Permissions::VIEW)
     }
 
+    /// One channel as `viewer` may see it; nothing for one that they don't see.
+    pub fn show_one_channel(&self, channel: ChannelId, viewer: Option<&Member>) -> Option<wire::Channel> {
+        self.show_channel(self.channels.get(&channel)?, viewer)
+    }
+
     fn show_channel(&self, channel: &Channel, viewer: Option<&Member>) -> Option<wire::Channel> {
         let permissions = viewer.map_or(Permissions::ALL, |viewer| self.permissions(viewer, channel.id));
         let visible = |link: &&ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, **link));
@@ -220,15 +225,19 @@ impl State {
     pub fn show_roles(&self) -> wire::Roles {
         let mut roles: Vec<_> = self.roles.values().collect();
         roles.sort_by_key(|role| (std::cmp::Reverse(role.rank), role.id));
-        let roles = roles.into_iter().map(|role| wire::Role {
+        wire::Roles { roles: roles.into_iter().map(Self::show_role).collect() }
+    }
+
+    /// A role, which everybody may know.
+    pub fn show_role(role: &Role) -> wire::Role {
+        wire::Role {
             id: role.id.0,
             name: role.name.clone(),
             rank: role.rank,
             colour: role.colour,
             allow: role.allow.bits(),
             second_factor: role.second_factor,
-        });
-        wire::Roles { roles: roles.collect() }
+        }
     }
 
     /// What everybody meets, without channels that the viewer doesn't see.

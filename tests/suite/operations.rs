@@ -90,6 +90,8 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             let edit = wire::EditOrganization { welcome: Some(new()), ..Default::default() };
             Body::EditOrganization(edit)
         }
+        "get_channel" => Body::GetChannel(wire::GetChannel { channel }),
+        "get_role" => Body::GetRole(wire::GetRole { role: 3 }),
         "list_roles" => Body::ListRoles(wire::ListRoles {}),
         "create_role" => {
             let create = wire::CreateRole { name: new(), ..Default::default() };
@@ -230,7 +232,7 @@ pub(crate) fn expected(actor: &str, operation: &Operation) -> Option<ErrorCode> 
             .union(Permissions::WHISPER)
             .union(Permissions::LISTEN)
             .union(Permissions::CREATE_TEMPORARY),
-        // A key that may see, and nothing else, whatever its owner may.
+        // A key or a program that may see, and nothing else, whatever its owner may.
         _ => Permissions::VIEW,
     };
     match operation.who {

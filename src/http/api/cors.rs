@@ -17,7 +17,7 @@ use crate::http::headers;
 use crate::http::parts::Parts;
 
 /// What a page may send beside the rest.
-const SENT: &str = "authorization, content-type, idempotency-key, if-none-match, last-event-id";
+const SENT: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id";
 
 /// What a page may read beside the rest.
 const READ: &str =

@@ -5,6 +5,7 @@
 //! by the account that a bearer token speaks for, and its answer becomes JSON (`answer`).
 
 mod answer;
+mod condition;
 mod cors;
 mod docs;
 mod events;
@@ -38,6 +39,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::call::Call;
 use crate::protocol::operation::Who;
 use crate::protocol::wire::{self, request::Body, response};
+use condition::Condition;
 use limits::{Limits, Standing};
 use problem::{Problem, no_method};
 use repeats::Repeats;
@@ -109,10 +111,24 @@ async fn answered(
         }
     };
     let by = admit(parts, &home, route, limits, (from, &head.headers), standing)?;
-    let asked = request::read(route, named, &head, body).await?;
+    let condition = Condition::of(&head.headers)?;
+    let fields = request::fields(route, named, &head, body).await?;
+    let only_if = if route.is_read() || condition.is_none() {
+        None
+    } else {
+        let Found::Route(question, _) = routes::find(&Method::GET, below(head.uri.path()))? else {
+            let words = "what is at this address has no ETag; leave If-Match and If-None-Match out";
+            return Err(condition::failed(words));
+        };
+        Some((question, request::question(question, &fields)?, condition.clone()))
+    };
+    let asked = request::read(route, fields)?;
     let counts = home.counts();
     let answer = match by {
-        Some(actor) => once(&home, actor, of_session(asked.clone(), actor), repeats, &head).await?,
+        Some(actor) => {
+            let work = Work { asked: of_session(asked.clone(), actor), only_if };
+            once(&home, actor, work, repeats, &head).await?
+        }
         None => enter(&home, asked.clone(), from, &head.headers).await,
     };
     match &answer {
@@ -120,33 +136,53 @@ async fn answered(
         Err(refused) => counts.refused(refused.code()),
     }
     let answer = answer?;
-    let mut response = answer::write(route, &answer, &head.headers)?;
+    let mut response = answer::write(route, &answer, &condition)?;
     if let Some(link) = paging::link(&head.uri, &asked, &answer).and_then(|link| link.parse().ok()) {
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
 }
 
+/// What is to be done.
+struct Work {
+    asked: Body,
+    /// The question about what it changes, and what has to hold of the answer.
+    only_if: Option<(&'static Route, Body, Condition)>,
+}
+
+impl Work {
+    async fn done(self, home: &Handle<LinkPeer>, actor: Actor) -> Result<response::Body, Refused> {
+        let Some((question, read, condition)) = self.only_if else {
+            return home.request(actor, self.asked).await;
+        };
+        let holds = move |there: Option<&response::Body>| {
+            let tag = there.and_then(|there| answer::tag(question, there));
+            condition.holds(tag.as_deref())
+        };
+        home.request_if(actor, self.asked, read, holds).await
+    }
+}
+
 /// Has something done, once: what came before with the same key is answered as it was.
 async fn once(
     home: &Handle<LinkPeer>,
     actor: Actor,
-    asked: Body,
+    work: Work,
     repeats: &Arc<Repeats>,
     head: &Head,
 ) -> Result<Result<response::Body, Refused>, Problem> {
     let key = head.headers.get(IDEMPOTENCY_KEY).filter(|_| head.method == Method::POST);
     let (Some(key), Actor::Account { user, origin, .. }) = (key, actor) else {
-        return Ok(home.request(actor, asked).await);
+        return Ok(work.done(home, actor).await);
     };
     let named = (user, origin.way, key.to_str().unwrap_or_default().to_owned());
-    if let Some(answer) = repeats.begin(&named, &asked, home.clock().monotonic())? {
+    if let Some(answer) = repeats.begin(&named, &work.asked, home.clock().monotonic())? {
         return Ok(Ok(answer));
     }
     let (home, repeats) = (home.clone(), Arc::clone(repeats));
     // It is done, and its answer kept, whether or not whoever asked waits for it.
     let doing = tokio::spawn(async move {
-        let answer = home.request(actor, asked).await;
+        let answer = work.done(&home, actor).await;
         repeats.end(&named, answer.as_ref());
         answer
     });

@@ -12,13 +12,13 @@ use crate::protocol::json::Field;
 use crate::protocol::wire::request::Body;
 use crate::protocol::{ErrorCode, MAX_REQUEST, rest};
 
-/// What is asked for. The path says its fields; the query the others where a method has no body, else the body.
-pub(super) async fn read(
+/// What is asked for, by its fields. The path says some of them; the query the others where a method has no body, else the body.
+pub(super) async fn fields(
     route: &Route,
     named: Vec<(&'static Field, String)>,
     head: &Head,
     body: Incoming,
-) -> Result<Body, Problem> {
+) -> Result<Map<String, Value>, Problem> {
     let mut fields = if route.is_by_query() {
         of_query(route, head.uri.query().unwrap_or_default())?
     } else {
@@ -29,8 +29,20 @@ pub(super) async fn read(
             return Err(Problem::malformed(&format!("`{}` is said by the address alone", field.name)));
         }
     }
+    Ok(fields)
+}
+
+/// The request with these fields.
+pub(super) fn read(route: &Route, fields: Map<String, Value>) -> Result<Body, Problem> {
     rest::read_request(route.operation, &fields.into())
         .map_err(|error| Problem::malformed(&error.to_string()))
+}
+
+/// The question about what a request with these fields changes: what both say.
+pub(super) fn question(of: &Route, fields: &Map<String, Value>) -> Result<Body, Problem> {
+    let is_asked = |name: &str| of.operation.request.fields.iter().any(|field| field.name == name);
+    let both = fields.iter().filter(|(name, _)| is_asked(name));
+    read(of, both.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// The fields in a query: `name=value`, several times for a list.
