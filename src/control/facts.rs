@@ -1,5 +1,7 @@
 //! What a decision depends on besides the state: the account that a request names.
 
+use std::time::Duration;
+
 use super::given::Given;
 use super::live::Control;
 use super::load;
@@ -12,6 +14,9 @@ use crate::protocol::wire::{self, create_ban, set_overwrite};
 use crate::state::{Actor, Asked, Facts, Member, Named, OWNER, State};
 use crate::store::{ReadError, Store, User, ban_on};
 use crate::voice::Peer;
+
+/// For how long after a log-in its access token makes what outlasts it.
+const FRESH: Duration = Duration::from_secs(300);
 
 impl<P: Peer> Control<P> {
     /// What a decision about the live state depends on besides it.
@@ -84,8 +89,10 @@ impl<P> Shared<P> {
                 member.key = Some(key);
             }
             Way::Session(session) => {
-                store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
-                member.brief = true;
+                let session = store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+                // Whoever has just logged in is as good as one who is connected.
+                let is_fresh = session.created <= now && now.since(session.created) < FRESH;
+                member.brief = !is_fresh;
             }
             Way::Program { client, family } => {
                 store

@@ -9,8 +9,9 @@ use crate::protocol::call::On;
 use crate::protocol::operation::{Operation, Who};
 
 /// Operations that make a way in which lasts, or take one from its owner: keys, invites, accounts, their passwords, and what
-/// is asked for beside a password. Whoever has an access token for an hour has none of these for longer. What asks for the
-/// password itself, such as another one, is proven by that.
+/// is asked for beside a password. Whoever has an access token for an hour has none of these for longer, but for the first
+/// minutes after a log-in, in which it is as good as that. What asks for the password itself, such as another one, is proven by
+/// that.
 const LASTING: [&str; 7] = [
     "register_key",
     "create_api_key",

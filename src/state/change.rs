@@ -403,7 +403,9 @@ pub enum Denied {
     #[error("a guest has no account; ask an administrator for one")]
     NoAccount,
     /// A program asks what is for its owner.
-    #[error("an API key may not do this; log in as its owner")]
+    #[error(
+        "this is for the person alone: neither an API key nor a program that acts for somebody may do it; log in yourself"
+    )]
     NotByKey,
     /// Whoever came by an access token asks for what outlasts it.
     #[error(

@@ -93,7 +93,7 @@ pub struct Member {
     pub second_factor: bool,
     /// The API key that it came by.
     pub key: Option<ApiKeyId>,
-    /// It came by an access token, so it makes nothing that outlasts that.
+    /// It came by an access token, and not just now by a log-in, so it makes nothing that outlasts that.
     pub brief: bool,
     /// What it may do at most, whatever its account may: everything, but for programs.
     pub ceiling: Permissions,

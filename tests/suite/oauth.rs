@@ -167,6 +167,12 @@ impl Program {
     }
 }
 
+/// The access token of a program that somebody allowed to see, and nothing else.
+pub(crate) async fn token_to_see(server: &TestServer, name: &str) -> String {
+    let program = forge(server).await;
+    program.tokens(server, name).await.text("access_token")
+}
+
 async fn userinfo(server: &TestServer, token: &str) -> Answer {
     send(server, "GET", "/oauth/userinfo", &format!("Authorization: Bearer {token}\r\n"), "").await
 }

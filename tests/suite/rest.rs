@@ -145,6 +145,7 @@ impl Program {
 
 #[tokio::test]
 async fn who_may_not_do_an_operation_is_refused_over_http_as_over_quic() {
+    // A guest is there for as long as they are connected, so there are none over HTTP.
     let server = TestServer::with(&[("limits.request_burst", "1000")]).await;
     let address = server.server.addresses()[0];
     let root = server.log_in("root").await;
@@ -166,8 +167,10 @@ async fn who_may_not_do_an_operation_is_refused_over_http_as_over_quic() {
         assert!(answer.header("www-authenticate").starts_with("Bearer "), "{answer:?}");
     }
     let (mut member, _) = Program::log_in(address, "alice").await;
-    let mut program = Program::at(address, &key).await;
-    for (actor, asks) in [("member", &mut member), ("key", &mut program)] {
+    let mut by_key = Program::at(address, &key).await;
+    // What the owner allowed a program: to see, and nothing else.
+    let mut program = Program::at(address, &crate::oauth::token_to_see(&server, "root").await).await;
+    for (actor, asks) in [("member", &mut member), ("key", &mut by_key), ("program", &mut program)] {
         for one in addressed() {
             let answer = asks.do_request(one, &request(one.name)).await;
             if let Some(code) = expected(actor, one) {
