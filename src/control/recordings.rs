@@ -102,8 +102,12 @@ impl<P: Peer> Handle<P> {
         let mut all = all(recordings).await?.into_iter();
         let found = all.find(|about| about.id == RecordingId(id) && self.has(about));
         let about = found.ok_or(RecordingError::Unknown)?;
-        self.may_hear(actor, &about).await?;
-        Ok(about)
+        match self.may_hear(actor, &about).await {
+            Ok(_) => Ok(about),
+            // What is recorded in a channel that nobody shows them isn't there for them either.
+            Err(Refused::Denied(Denied::NoSuchChannel)) => Err(RecordingError::Unknown.into()),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Whether somebody may hear a recording. Answers with the path of its channel as they may know it.

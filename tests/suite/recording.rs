@@ -173,6 +173,7 @@ async fn a_recording_is_heard_by_whoever_is_let_into_its_channel() {
     root.set_overwrite(deny(Permissions::JOIN)).await.unwrap();
     assert_eq!(code(alice.request(fetch()).await), ErrorCode::Forbidden);
     root.set_overwrite(deny(Permissions::VIEW)).await.unwrap();
-    assert_eq!(code(alice.request(fetch()).await), ErrorCode::NoSuchChannel);
+    assert_eq!(code(alice.request(fetch()).await), ErrorCode::NotFound, "as if it weren't there");
+    assert_eq!(code(alice.remove_recording(id).await), ErrorCode::NotFound);
     assert_eq!(root.recordings().await.unwrap().recordings.len(), 1);
 }
