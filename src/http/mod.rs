@@ -96,7 +96,7 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 fn router(parts: Arc<Parts>) -> Router {
     home::routes()
         .merge(api::routes(&parts))
-        .merge(oauth::routes())
+        .merge(oauth::routes(&parts))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))

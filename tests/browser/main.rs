@@ -11,6 +11,7 @@
 mod support;
 
 mod consent;
+mod origins;
 mod people;
 mod pieces;
 mod presses;

@@ -11,13 +11,13 @@ use crate::account::{AccountError, Accounts, sentence};
 use crate::auth::AddressKey;
 use crate::auth::oauth::{
     Algorithm, CLIENT_SECRET, ClientProof, ClientSecret, Form, OAuthError, RedirectError, Scopes,
-    check_redirect, check_resource,
+    check_redirect, check_resource, is_origin_of,
 };
 use crate::bounds::MAX_OAUTH_ADDRESSES;
 use crate::id::{OAuthClientId, UserId};
 use crate::protocol::wire;
 use crate::store::write::{self, CreateOAuthClientError, RevokeOAuthClientError};
-use crate::store::{By, OAuthClient};
+use crate::store::{By, OAuthClient, ReadError};
 
 /// Why a program can't be registered so.
 #[derive(Clone, Debug, Error)]
@@ -54,6 +54,13 @@ impl From<UnfitClient> for AccountError {
 }
 
 impl Accounts {
+    /// Whether a page of an origin is one of a program that keeps no secret. One that does has no business in a browser.
+    pub fn has_oauth_page(&self, origin: &str) -> bool {
+        let all = self.0.store.oauth_clients(self.0.organization).inspect_err(ReadError::complain);
+        let mut pages = all.unwrap_or_default().into_iter().filter(|client| client.secret.is_none());
+        pages.any(|client| client.redirect_uris.iter().any(|uri| is_origin_of(uri, origin)))
+    }
+
     /// Registers a program. `account` is the one for which it acts by itself.
     pub async fn create_oauth_client(
         &self,

@@ -20,7 +20,8 @@ pub use jwt::{MAX_JWT, Type, sign, verify};
 pub use key::{Algorithm, SigningKey};
 pub use pkce::Challenge;
 pub use redirect::{
-    MAX_URI, RedirectError, check_redirect, check_resource, form_target, is_same_redirect, with_parameters,
+    MAX_URI, RedirectError, check_redirect, check_resource, form_target, is_origin_of, is_same_redirect,
+    with_parameters,
 };
 pub use request::{Authorization, ClientRules, Prompt, Refusal};
 pub use rotation::{AHEAD, KEPT, LIFE, Span, is_gone, next_span, signing};

@@ -102,6 +102,17 @@ pub fn is_same_redirect(registered: &str, asked: &str) -> bool {
         && one.is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
+/// Whether a page of an origin, as a browser writes it (RFC 6454, section 6.2), is one of the program that is come back to at an
+/// address. The port of a program on the person's own machine isn't looked at, as above.
+pub fn is_origin_of(registered: &str, origin: &str) -> bool {
+    match whole(registered) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            is_same_redirect(&url.origin().ascii_serialization(), origin)
+        }
+        Ok(_) | Err(_) => false,
+    }
+}
+
 /// An address with parameters added to those that it has.
 pub fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     let mut more = form_urlencoded::Serializer::new(String::new());
@@ -187,6 +198,34 @@ mod tests {
             assert!(!is_same_redirect(own, other), "{other}");
         }
         assert!(!is_same_redirect("https://127.0.0.1/cb", "https://127.0.0.1:50123/cb"));
+    }
+
+    #[test]
+    fn a_page_is_a_program_s_by_the_origin_of_its_address() {
+        for (registered, origin) in [
+            ("https://club.example/cb?x", "https://club.example"),
+            ("https://club.example:443/cb", "https://club.example"),
+            ("https://club.example:8443/cb", "https://club.example:8443"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:5173"),
+            ("http://[::1]:9/cb", "http://[::1]:5173"),
+            ("http://localhost:5173/", "http://localhost:5173"),
+        ] {
+            assert!(is_origin_of(registered, origin), "{registered} {origin}");
+        }
+        for (registered, origin) in [
+            ("https://club.example/cb", "http://club.example"),
+            ("https://club.example/cb", "https://club.example:8443"),
+            ("https://club.example/cb", "https://club.example.evil.example"),
+            ("https://club.example/cb", "https://club.example/"),
+            ("http://localhost:5173/", "http://localhost:5174"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1@evil.example"),
+            ("http://127.0.0.1/cb", "https://127.0.0.1"),
+            ("org.example.app:/cb", "null"),
+            ("org.example.app:/cb", "org.example.app:"),
+            ("https://club.example/cb", ""),
+        ] {
+            assert!(!is_origin_of(registered, origin), "{registered} {origin}");
+        }
     }
 
     #[test]

@@ -262,3 +262,67 @@ async fn a_server_that_does_not_know_its_address_says_so() {
     let told = https(named.server.addresses()[0], &asked("evil.example")).await;
     assert!(told.contains("\"issuer\":\"https://voice.example\""), "{told}");
 }
+
+/// What a browser is told about pages of other origins.
+#[tokio::test]
+async fn pages_of_public_programs_exchange_their_codes_and_others_read_nothing() {
+    let server = TestServer::with(&[("web.api_origins", "https://club.example")]).await;
+    let confidential = forge(&server).await;
+    let asked_first = async |path: &str, origin: &str| {
+        let headers = format!(
+            "Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n"
+        );
+        send(&server, "OPTIONS", path, &headers, "").await
+    };
+    let allowed = |answer: &Answer| {
+        let line = answer.head.lines().find_map(|line| line.strip_prefix("access-control-allow-origin: "));
+        line.map(str::to_owned)
+    };
+    let (own, forge_s) = ("https://club.example", "https://forge.example");
+    for path in ["/oauth/token", "/oauth/revoke", "/oauth/userinfo"] {
+        let told = asked_first(path, own).await;
+        assert_eq!((told.status, allowed(&told).as_deref()), (204, Some(own)), "{path}");
+        assert!(told.head.contains("access-control-allow-headers: authorization, content-type"), "{told:?}");
+        assert!(!told.head.contains("access-control-allow-credentials"), "{told:?}");
+        // A program that keeps a secret has no business in a browser.
+        for other in [forge_s, "https://evil.example", "null", "https://club.example.evil.example"] {
+            let told = asked_first(path, other).await;
+            assert_eq!((told.status, allowed(&told)), (204, None), "{path} {other}");
+            assert!(told.head.contains("vary: origin"), "{told:?}");
+        }
+    }
+    let public = register(&server, wire::CreateOauthClient { public: true, ..Default::default() }).await;
+    let told = asked_first("/oauth/token", forge_s).await;
+    assert_eq!(allowed(&told).as_deref(), Some(forge_s));
+    // The answer itself says the same, also where it is a refusal.
+    for (origin, may) in [(forge_s, true), ("https://evil.example", false)] {
+        let code = public.code(&server, "alice").await;
+        let exchange = |verifier: &str| {
+            encoded(&[
+                ("grant_type", "authorization_code"),
+                ("client_id", public.id.as_str()),
+                ("code", &code),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", verifier),
+            ])
+        };
+        let headers = format!("Origin: {origin}\r\n");
+        let given = post(&server, "/oauth/token", &headers, &exchange(VERIFIER)).await;
+        assert_eq!((given.status, allowed(&given).is_some()), (200, may), "{origin}");
+        let again = post(&server, "/oauth/token", &headers, &exchange(VERIFIER)).await;
+        assert_eq!((again.status, allowed(&again).is_some()), (400, may), "{origin}");
+        let bearer = format!("{headers}Authorization: Bearer {}\r\n", given.text("access_token"));
+        let who = send(&server, "GET", "/oauth/userinfo", &bearer, "").await;
+        assert_eq!((who.status, allowed(&who).is_some()), (200, may), "{origin}");
+    }
+    // What asks a person, or takes a secret, is for no page of another origin.
+    for path in ["/oauth/authorize", "/oauth/introspect", "/oauth/device_authorization", "/oauth/device"] {
+        let told = asked_first(path, own).await;
+        assert_eq!(allowed(&told), None, "{path}");
+    }
+    for path in ["/.well-known/openid-configuration", "/oauth/jwks.json"] {
+        let told = send(&server, "GET", path, "Origin: https://evil.example\r\n", "").await;
+        assert_eq!((told.status, allowed(&told).as_deref()), (200, Some("*")), "{path}");
+    }
+    assert!(!confidential.secret.is_empty());
+}
