@@ -117,3 +117,48 @@ async fn the_server_does_what_its_description_says() {
     assert_eq!(again.status, StatusCode::OK, "{again:?}");
     assert_ne!(again.body["accessToken"], Value::Null);
 }
+
+/// A newcomer has a client made of the description, writes a program with it, has a compiler check that, and runs it.
+#[tokio::test]
+async fn a_client_that_is_made_of_the_description_makes_a_channel_invites_and_lists_people() {
+    let server = TestServer::start().await;
+    let address = server.server.addresses()[0];
+    let description = Program::at(address, "").await.get("/openapi.json").await.body;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("openapi.json"), description.to_string()).unwrap();
+    let independent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent");
+    std::fs::copy(independent.join("client.ts"), directory.path().join("client.ts")).unwrap();
+    let modules = target().join("browser");
+    let compiler = modules.join("node_modules/typescript/bin/tsc").display().to_string();
+    assert!(Path::new(&compiler).exists(), "this needs what `make setup-browser` installs");
+    let node = async |args: &[&str]| {
+        let mut command = Command::new("node");
+        command.args(args).current_dir(directory.path()).env("BROWSER_MODULES", &modules);
+        command.env("PARLOUR", format!("https://{address}")).env("PASSWORD", PASSWORD);
+        command.env("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{args:?}: {}", said(&output));
+        output
+    };
+    let generate = independent.join("generate.mjs").display().to_string();
+    node(&[&generate, "openapi.json", "generated"]).await;
+    let strictly = [
+        "--strict",
+        "--target",
+        "es2022",
+        "--module",
+        "commonjs",
+        "--moduleResolution",
+        "bundler",
+        "--types",
+        "",
+    ];
+    let rest = ["--lib", "es2022,dom,dom.iterable", "--rootDir", ".", "--outDir", "built", "client.ts"];
+    node(&[&[compiler.as_str()], &strictly[..], &rest].concat()).await;
+    let told: Value = serde_json::from_slice(&node(&["built/client.js"]).await.stdout).unwrap();
+    assert_eq!((&told["me"], &told["description"]), (&json!("root"), &json!("Earl Grey")), "{told}");
+    assert_eq!(told["people"], json!(["root", "alice", "bob", "carol"]));
+    assert_eq!((&told["channel"], told["invite"].as_str().map(str::is_empty)), (&told["leads"], Some(false)));
+    assert!(told["permissions"].as_array().unwrap().contains(&json!("edit channel")), "{told}");
+    assert_eq!((&told["late"], &told["gone"]), (&json!("changed"), &json!("no-such-channel")));
+}
