@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rest::Program;
-use crate::support::{TestServer, eventually};
+use crate::support::{Process, TestServer, channel_id, eventually};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
@@ -18,7 +18,7 @@ use parlour::protocol::wire::event;
 use parlour::transport;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
 async fn tls(address: SocketAddr) -> TlsStream<TcpStream> {
@@ -26,6 +26,15 @@ async fn tls(address: SocketAddr) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(address).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
     connector.connect("localhost".try_into().unwrap(), stream).await.unwrap()
+}
+
+/// A connection that takes little before it is read.
+async fn narrow(address: SocketAddr) -> TlsStream<TcpStream> {
+    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls));
+    connector.connect("localhost".try_into().unwrap(), socket.connect(address).await.unwrap()).await.unwrap()
 }
 
 /// Server-Sent Events, read as they come.
@@ -140,7 +149,10 @@ struct Socket(TlsStream<TcpStream>);
 
 impl Socket {
     async fn open(address: SocketAddr, origin: &str) -> (String, Self) {
-        let mut stream = tls(address).await;
+        Self::open_on(tls(address).await, address, origin).await
+    }
+
+    async fn open_on(mut stream: TlsStream<TcpStream>, address: SocketAddr, origin: &str) -> (String, Self) {
         let request = format!(
             "GET /api/events HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -212,6 +224,96 @@ async fn a_web_socket_shows_its_token_first_and_is_told_why_it_ends() {
     }
     let (head, _) = Socket::open(address, "https://evil.example").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+#[tokio::test]
+async fn whoever_reads_too_slowly_is_told_so_and_the_others_miss_nothing() {
+    let server = TestServer::with(&[
+        ("limits.requests_per_second", "10000"),
+        ("limits.request_burst", "100000"),
+        ("limits.channel_texts_per_second", "10000"),
+        ("limits.channel_text_burst", "10000"),
+    ])
+    .await;
+    let address = server.server.addresses()[0];
+    let (root, alice) = (server.log_in("root").await, server.in_channel("alice", "General").await);
+    let key = root.create_api_key("all", Permissions::ALL, None).await.unwrap().key;
+    let mut stalled = narrow(address).await;
+    let ask = format!(
+        "GET /api/events?kinds=texts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n"
+    );
+    stalled.write_all(ask.as_bytes()).await.unwrap();
+    let own = format!("https://{address}");
+    let (_, mut socket) = Socket::open_on(narrow(address).await, address, &own).await;
+    socket.say(&json!({ "token": key, "kinds": ["texts"] }).to_string()).await;
+    assert_eq!(socket.hear().await.unwrap()["event"], "ready");
+    let mut reader = Following::at(address, &key, "?kinds=texts", None).await;
+    assert_eq!(reader.next().await.1, "ready");
+    // More than waits in the sockets and in the feed together.
+    let (general, text) = (channel_id(&alice, "General"), "x".repeat(4_000));
+    let mut before = 0;
+    for _ in 0..2_500 {
+        alice.text_channel(general, &text).await.unwrap();
+        let (number, word, _) = reader.next().await;
+        let number: u64 = number.parse().unwrap();
+        assert!(word == "text-sent" && number > before, "{word} {number} after {before}");
+        before = number;
+    }
+    let mut all = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), stalled.read_to_end(&mut all)).await.unwrap().unwrap();
+    let all = String::from_utf8_lossy(&all);
+    let (told, over) =
+        all.split_once("event: over").unwrap_or_else(|| panic!("{} bytes without a word", all.len()));
+    assert!(told.matches("event: text-sent").count() < 2_500);
+    assert!(over.contains("\"status\":410") && over.contains("follow anew"), "{over}");
+    let (mut texts, mut word) = (0, Value::Null);
+    let code = loop {
+        match tokio::time::timeout(Duration::from_secs(20), socket.hear()).await.unwrap() {
+            Ok(told) if told["event"] == "text-sent" => texts += 1,
+            Ok(told) => word = told,
+            Err(code) => break code,
+        }
+    };
+    assert!(texts < 2_500, "{texts}");
+    assert_eq!((&word["status"], code), (&json!(410), 1008), "{word}");
+}
+
+#[tokio::test]
+async fn whoever_comes_back_after_a_restart_is_told_to_start_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
+    let address = process.address;
+    let mut program = Program::at(address, "").await;
+    let log_in = program.post("/auth/login", json!({ "name": "demo", "password": "parlour-demo" })).await;
+    let token = log_in.body["accessToken"].as_str().unwrap().to_owned();
+    let mut events = Following::at(address, &token, "?kinds=channels", None).await;
+    assert_eq!(events.next().await.1, "ready");
+    token.clone_into(&mut program.token);
+    assert_eq!(program.post("/channels", json!({ "name": "Tea" })).await.status, StatusCode::CREATED);
+    let (last, word, _) = events.next().await;
+    assert_eq!(word, "channel-created");
+    process.kill();
+    let process = Process::serve(home.path(), &address.to_string(), &["--demo"]);
+    let answer = Following::ask(process.address, &token, "?kinds=channels", Some(&last)).await;
+    let (head, body) = answer.into_parts();
+    let body: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!((head.status, &body["code"]), (StatusCode::NOT_FOUND, &json!("not-found")), "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("follow the feed from its end"), "{body}");
+    let next = (last.parse::<u64>().unwrap() + 1).to_string();
+    let (_, mut socket) = Socket::open(address, &format!("https://{address}")).await;
+    socket.say(&json!({ "token": token, "from": next }).to_string()).await;
+    assert_eq!(socket.hear().await.unwrap()["code"], "not-found");
+    assert_eq!(socket.hear().await, Err(1008));
+    // What happens from now on has higher numbers than all before.
+    let mut anew = Following::at(address, &token, "?kinds=channels", None).await;
+    assert!(anew.next().await.0.parse::<u64>().unwrap() >= last.parse().unwrap());
+    let mut program = Program::at(address, &token).await;
+    assert_eq!(program.post("/channels", json!({ "name": "Cocoa" })).await.status, StatusCode::CREATED);
+    let (number, word, _) = anew.next().await;
+    assert!(
+        word == "channel-created" && number.parse::<u64>().unwrap() > last.parse().unwrap(),
+        "{number} {last}"
+    );
 }
 
 /// A program of the documentation, run as a newcomer would run it.
