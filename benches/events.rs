@@ -1,0 +1,172 @@
+//! Does voice suffer from programs that follow what happens? One person speaks to another, while 500 follow over HTTP
+//! (`/api/events`) and something happens ten times a second; beside the limit: the same with nobody who follows. Both in turns, and
+//! the server, the followers and the talk are processes of their own.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints its figures, and fails by panicking"
+)]
+
+#[path = "../tests/support/outside.rs"]
+mod outside;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use parlour::client::{Address, Credentials, Session, Trust, connect};
+use parlour::id::ChannelId;
+use parlour::permission::Permissions;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use outside::{first_address, https, processor_time, start};
+
+const FOLLOWERS: usize = 500;
+/// Of one account, which follows 64 times at most.
+const OF_ONE: usize = 63;
+const ROUNDS: usize = 4;
+/// How long one measurement takes.
+const TALK: Duration = Duration::from_secs(10);
+const FRAME: Duration = Duration::from_millis(20);
+const HAPPENS: Duration = Duration::from_millis(100);
+
+const PASSWORD: &str = "parlour-demo";
+
+/// Follows with as many connections as there are to be, and reads all that comes.
+async fn follow(address: SocketAddr, keys: &[String]) {
+    let mut streams = Vec::new();
+    for number in 0..FOLLOWERS {
+        let mut stream = https(Ipv4Addr::LOCALHOST, address).await.unwrap();
+        let ask = format!(
+            "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+            keys[number / OF_ONE]
+        );
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut head = vec![0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&head), "HTTP/1.1 200");
+        streams.push(stream);
+    }
+    println!("{{\"following\":{FOLLOWERS}}}");
+    let mut reading = tokio::task::JoinSet::new();
+    for mut stream in streams {
+        reading.spawn(async move {
+            let mut bytes = vec![0; 16_384];
+            while stream.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+        });
+    }
+    // None may end while the talk is measured: whoever looks at this process sees it.
+    reading.join_next().await;
+}
+
+async fn come_in(address: &Address, name: &str) -> Session {
+    let connected = connect(address, Trust::FirstUse, "bench/1").await.unwrap();
+    let session = connected.log_in(Credentials::password(name, PASSWORD, "bench")).await.unwrap();
+    let general = session.view().find("General").unwrap().id;
+    session.join(ChannelId(general)).await.unwrap();
+    session
+}
+
+/// How long the frames of one person took to another, in microseconds.
+async fn talk(speaker: &Session, listener: &Session, mover: &Session) -> Vec<f64> {
+    let began = Instant::now();
+    let speaking = async {
+        let (mut speaker, mut tick) = (speaker.speaker(), tokio::time::interval(FRAME));
+        loop {
+            tick.tick().await;
+            let mut frame = [0; 80];
+            frame[..8].copy_from_slice(&(began.elapsed().as_nanos() as u64).to_be_bytes());
+            speaker.send(&frame);
+        }
+    };
+    let hearing = async {
+        let (mut voice, mut delays) = (listener.voice(), Vec::new());
+        while began.elapsed() < TALK {
+            let Ok(Ok(heard)) = tokio::time::timeout(TALK, voice.next()).await else { break };
+            let sent = u64::from_be_bytes(heard.payload[..8].try_into().unwrap());
+            let delay = heard.at.saturating_duration_since(began).as_nanos() as f64 - sent as f64;
+            delays.push(delay / 1e3);
+        }
+        delays
+    };
+    let happening = async {
+        let mut tick = tokio::time::interval(HAPPENS);
+        for number in 0_u64.. {
+            tick.tick().await;
+            mover.set_self(Some(number % 2 == 0), None).await.unwrap();
+        }
+    };
+    tokio::select! {
+        delays = hearing => delays,
+        () = speaking => Vec::new(),
+        () = happening => Vec::new(),
+    }
+}
+
+/// A process, until it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn report(what: &str, mut delays: Vec<f64>, cost: f64) -> f64 {
+    delays.sort_by(f64::total_cmp);
+    let (count, median, p99) = (delays.len(), delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
+    let share = cost / (TALK.as_secs_f64() * 1e3 * ROUNDS as f64) * 100.0;
+    println!("{what:<16} {count:>8} {median:>10.0} {p99:>10.0} {share:>14.1}");
+    println!(
+        "{{\"bench\":\"events\",\"case\":\"{what}\",\"median_us\":{median:.1},\"p99_us\":{p99:.1},\"server_percent\":{share:.2}}}"
+    );
+    p99
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|argument| argument == "--follow") {
+        return follow(arguments[2].parse().unwrap(), &arguments[3..]).await;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    command.args(["--json", "serve", "--demo", "--listen", "127.0.0.1:0", "--log", "warn"]);
+    command.env("PARLOUR_DATA_DIR", directory.path()).env("PARLOUR_LIMITS_MAX_SESSIONS", "4000");
+    command.env("PARLOUR_LIMITS_ADDRESS_HTTP", "1000").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
+    let (server, said) = start(&mut command);
+    let server = Running(server);
+    let place = first_address(&said);
+    let address: Address = place.to_string().parse().unwrap();
+    let owner = come_in(&address, "demo").await;
+    let mut keys = Vec::new();
+    for number in 0..FOLLOWERS.div_ceil(OF_ONE) {
+        let name = format!("follower{number}");
+        owner.create_user(&name, PASSWORD, "").await.unwrap();
+        let own = come_in(&address, &name).await;
+        keys.push(own.create_api_key("bench", Permissions::VIEW, None).await.unwrap().key);
+        own.log_out().await.unwrap();
+    }
+    let (alice, bob) = (come_in(&address, "alice").await, come_in(&address, "bob").await);
+    let (mut alone, mut followed) = ((Vec::new(), 0.0), (Vec::new(), 0.0));
+    for round in 0..ROUNDS * 2 {
+        let to = if round % 2 == 0 { &mut alone } else { &mut followed };
+        let mut followers = (round % 2 == 1).then(|| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            Running(start(command.arg("--follow").arg(place.to_string()).args(&keys)).0)
+        });
+        let before = processor_time(&server.0);
+        to.0.extend(talk(&alice, &bob, &owner).await);
+        to.1 += processor_time(&server.0) - before;
+        if let Some(followers) = &mut followers {
+            assert!(followers.0.try_wait().unwrap().is_none(), "a follower was dropped");
+        }
+    }
+    println!("{FOLLOWERS} follow over HTTP, something happens every {HAPPENS:?}, one speaks to another");
+    println!("{:<16} {:>8} {:>10} {:>10} {:>14}", "case", "frames", "median us", "p99 us", "server, % core");
+    let without = report("nobody follows", alone.0, alone.1);
+    let with = report("500 follow", followed.0, followed.1);
+    println!("p99 with those who follow: {:.2} of that without", with / without);
+}
