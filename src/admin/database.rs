@@ -115,9 +115,9 @@ impl Desk<'_> {
         Ok(Answer::row(text, json!({ "backup": to, "bytes": bytes })))
     }
 
-    /// Removes what has expired: sessions, tokens, audit entries past their days, old jobs.
+    /// Removes what has expired: sessions, tokens, what programs were given, audit entries past their days, old jobs.
     fn sweep(&self) -> Result<Answer, AdminError> {
-        let (sessions, tokens, entries) = self.as_job(JobKind::Sweep, |desk, steps| {
+        let (sessions, tokens, given, entries) = self.as_job(JobKind::Sweep, |desk, steps| {
             let (mut place, mut sessions) = (None, 0);
             loop {
                 let (count, next) = desk.write(write::sweep_sessions(place, CHUNK))?;
@@ -131,6 +131,16 @@ impl Desk<'_> {
             let tokens = desk.write(write::sweep_tokens())?;
             desk.write(write::sweep_emails())?;
             steps.push(format!("{tokens} tokens"));
+            let (mut place, mut given) = (None, 0);
+            loop {
+                let (count, next) = desk.write(write::sweep_oauth_families(place, CHUNK))?;
+                given += count;
+                place = next;
+                if place.is_none() {
+                    break;
+                }
+            }
+            steps.push(format!("{given} times what a program was given"));
             let mut trails = vec![OrganizationId(0)];
             trails.extend(desk.store.organizations(None, usize::MAX)?.iter().map(|one| one.id));
             let mut entries = 0;
@@ -144,10 +154,13 @@ impl Desk<'_> {
             }
             steps.push(format!("{entries} audit entries"));
             desk.write(write::sweep_jobs())?;
-            Ok((sessions, tokens, entries))
+            Ok((sessions, tokens, given, entries))
         })?;
-        let text = format!("{sessions} sessions, {tokens} tokens and {entries} audit entries were removed.");
-        Ok(Answer::row(text, json!({ "sessions": sessions, "tokens": tokens, "audit_entries": entries })))
+        let text = format!(
+            "{sessions} sessions, {tokens} tokens, {given} times what a program was given, and {entries} audit entries were removed."
+        );
+        let row = json!({ "sessions": sessions, "tokens": tokens, "given": given, "audit_entries": entries });
+        Ok(Answer::row(text, row))
     }
 
     /// Does something and keeps a record of it.

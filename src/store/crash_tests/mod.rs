@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod every_write;
 mod model;
+mod oauth;
 mod organization;
 
 use std::sync::Mutex;

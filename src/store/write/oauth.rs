@@ -1,5 +1,6 @@
 //! Programs that act for people: registered, allowed, given tokens, and what of it ends.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -315,6 +316,31 @@ pub fn exchange_oauth_token(exchange: OAuthExchange) -> Write<OAuthExchanged, st
             let _ = open.put_unaudited(Some(&grant), Some(&OAuthGrant { used: now, ..grant.clone() }))?;
         }
         Ok(OAuthExchanged::Good(Box::new(new)))
+    })
+}
+
+/// Removes what programs were given and has expired, among the next `chunk` after a place, and answers with how many and with the
+/// place to go on from; `None` at the end. In chunks, so that no other write waits long.
+pub fn sweep_oauth_families(
+    after: Option<(u64, u64)>,
+    chunk: usize,
+) -> Write<(u64, Option<(u64, u64)>), std::convert::Infallible> {
+    Write::new(move |open| {
+        let now = open.by.at;
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut expired, mut place, mut seen) = (Vec::new(), None, 0);
+        for row in open.tables.oauth_families.range::<(u64, u64)>((first, Bound::Unbounded))?.take(chunk) {
+            let (key, row) = row?;
+            let family = OAuthFamily::decode(row.value())?;
+            (place, seen) = (Some(key.value()), seen + 1);
+            if family.expires <= now {
+                expired.push(family);
+            }
+        }
+        for family in &expired {
+            let _ = open.put_unaudited(Some(family), None)?;
+        }
+        Ok((expired.len() as u64, place.filter(|_| seen == chunk)))
     })
 }
 
