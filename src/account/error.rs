@@ -55,6 +55,12 @@ pub enum AccountError {
         /// Until when; `None` for good.
         until: Option<Timestamp>,
     },
+    /// Nobody has allowed a log-in by the page yet.
+    #[error("nobody has allowed this log-in yet; ask again in {} s", .0.as_secs().max(1))]
+    Pending(Duration),
+    /// Somebody didn't allow it.
+    #[error("this log-in wasn't allowed on the page")]
+    WebLogInDenied,
     /// A code from an e-mail opens nothing.
     #[error("the code is wrong, used or older than 30 minutes; ask for another e-mail")]
     CodeInvalid,
@@ -210,6 +216,8 @@ impl AccountError {
             Self::RegistrationClosed => ErrorCode::RegistrationClosed,
             Self::Banned { .. } => ErrorCode::Banned,
             Self::CodeInvalid => ErrorCode::CodeInvalid,
+            Self::Pending(_) => ErrorCode::Pending,
+            Self::WebLogInDenied => ErrorCode::Forbidden,
             Self::EmailInvalid => ErrorCode::EmailInvalid,
             Self::TokenInvalid => ErrorCode::TokenInvalid,
             Self::GuestsRefused => ErrorCode::GuestsRefused,
@@ -267,7 +275,7 @@ impl AccountError {
     /// How long to wait before it is tried again; zero where waiting changes nothing.
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::RateLimited(after) | Self::TooManyAttempts(after) => *after,
+            Self::RateLimited(after) | Self::TooManyAttempts(after) | Self::Pending(after) => *after,
             Self::Busy | Self::BusyWithYours(_) => Duration::from_secs(1),
             _ => Duration::ZERO,
         }

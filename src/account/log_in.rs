@@ -386,7 +386,7 @@ impl Accounts {
     }
 
     /// A new session for somebody who has proven who they are.
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         user: &User,
         device: &str,

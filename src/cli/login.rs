@@ -6,9 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::connect::{Expected, RemoteServer, announce, device, welcome as show_welcome};
+use super::login_web;
 use super::output::Output;
 use super::secret::{ask, code, password};
 use crate::client::{ConnectError, Connected, Credentials, RequestError, Session};
+use crate::id::Fingerprint;
 use crate::protocol::ErrorCode;
 
 /// Log in to a server, and stay logged in.
@@ -20,6 +22,9 @@ pub(super) struct Login {
     /// Come in as a guest of this name, where the server lets guests in.
     #[arg(long, value_name = "NAME")]
     guest: Option<String>,
+    /// Show a code, which you type on the server's page, here or on another device, and are logged in by that.
+    #[arg(long, conflicts_with_all = ["guest", "password_stdin", "code"])]
+    web: bool,
     /// Read the password from standard input.
     #[arg(long)]
     password_stdin: bool,
@@ -54,6 +59,10 @@ impl Login {
 
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut remote = RemoteServer::find(self.address.as_deref())?;
+        if self.web {
+            let (session, welcome, fingerprint) = login_web::log_in(&remote, self.expected, output).await?;
+            return self.keep(&mut remote, session, (&welcome.server_name, fingerprint), output).await;
+        }
         // Asked before connecting: the server doesn't wait for somebody who types.
         let account = if self.guest.is_some() {
             None
@@ -78,12 +87,23 @@ impl Login {
             (None, None) => Err(RequestError::Misfit),
         };
         let session = session.map_err(ConnectError::from)?;
+        self.keep(&mut remote, session, (&welcome.server_name, fingerprint), output).await
+    }
+
+    /// Keeps a log-in for the next commands, and says what came of it.
+    async fn keep(
+        self,
+        remote: &mut RemoteServer,
+        session: Session,
+        (server, fingerprint): (&str, Fingerprint),
+        output: Output,
+    ) -> anyhow::Result<()> {
         let name = session.logged_in().name.clone();
         if self.guest.is_none() {
             remote.remember(&session, fingerprint)?;
             remote.register_device(&session).await?;
         }
-        output.line(format!("Logged in to {} ({}) as {name}.", welcome.server_name, remote.address.server()));
+        output.line(format!("Logged in to {server} ({}) as {name}.", remote.address.server()));
         show_welcome(output, &session);
         output.object(&json!({
             "welcome": session.view().organization.welcome,

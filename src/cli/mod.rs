@@ -23,6 +23,7 @@ mod invite;
 mod key;
 mod kick;
 mod login;
+mod login_web;
 mod logout;
 mod move_session;
 mod mute;

@@ -66,6 +66,11 @@ impl Credentials {
         Self(Proof::Request(request::Body::LogInToken(wire::LogInToken { token })))
     }
 
+    /// By the code of a log-in that somebody allowed on the page ([`Connected::begin_web_log_in`]).
+    pub fn web(code: &str) -> Self {
+        Self(Proof::Request(request::Body::LogInWeb(wire::LogInWeb { code: code.to_owned() })))
+    }
+
     /// As a program, by an API key of its owner.
     pub fn api_key(key: &str) -> Self {
         Self(Proof::Request(request::Body::LogInApiKey(wire::LogInApiKey { key: key.to_owned() })))
@@ -297,6 +302,15 @@ impl Connected {
                 let response = answered.response.and_then(|response| response.body);
                 response.ok_or(RequestError::Misfit)
             }
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// Asks for a code by which somebody logs this device in on the page.
+    pub async fn begin_web_log_in(&self, device: &str) -> Result<wire::WebLogIn, RequestError> {
+        let begin = request::Body::BeginWebLogIn(wire::BeginWebLogIn { device: device.to_owned() });
+        match exchange(&self.link.connection, begin).await? {
+            response::Body::WebLogIn(begun) => Ok(begun),
             _ => Err(RequestError::Misfit),
         }
     }

@@ -91,6 +91,11 @@ impl<P: Peer> Handle<P> {
                     .await?;
                 return Ok(Entered::Answer(response::Body::Invite(invite)));
             }
+            Entry::BeginWebLogIn(begin) => {
+                let begun = accounts.begin_web_log_in(begin, visitor.from)?;
+                return Ok(Entered::Answer(response::Body::WebLogIn(begun)));
+            }
+            Entry::LogInWeb(proof) => accounts.by_web(proof, visitor).await?,
             Entry::RequestReset(reset) => {
                 accounts.request_reset(reset, visitor.from)?;
                 return Ok(Entered::Answer(response::Body::Done(wire::Done {})));

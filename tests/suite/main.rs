@@ -24,6 +24,7 @@ mod hidden;
 mod independent;
 mod link;
 mod log;
+mod login_web;
 mod logins;
 mod newcomer;
 mod oauth;

@@ -10,13 +10,16 @@ use std::time::Duration;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use parlour::auth::oauth::{AHEAD, LIFE};
 use parlour::control::Actor;
+use parlour::id::Timestamp;
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, request, response};
+use parlour::store::Store;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::account::otp;
 use crate::support::{PASSWORD, TestServer, as_profile, parlour};
 use crate::web::https;
 
@@ -572,4 +575,73 @@ fn the_machine_s_owner_registers_programs_by_the_command() {
     let revoked = run(&["client", "revoke", &made[0]["client"].to_string()]);
     assert_eq!(revoked[0]["revoked"], made[0]["client"]);
     assert!(run(&["client", "list"]).is_empty());
+}
+
+/// What is asked for beside the password is asked for here, too, and is good once.
+#[tokio::test]
+async fn a_second_factor_is_asked_for_where_something_is_allowed() {
+    let (server, clock) = TestServer::turned(&[]).await;
+    let program = forge(&server).await;
+    let alice = server.log_in("alice").await;
+    let secret = alice.set_up_second_factor().await.unwrap().secret;
+    let wall = server.server.handle().clock().clone();
+    alice.confirm_second_factor(&otp(&secret, &wall, -30)).await.unwrap();
+    let decide = async |code: &str| {
+        let query = program.query(&[]);
+        let form = [
+            ("query", query.as_str()),
+            ("name", "alice"),
+            ("password", PASSWORD),
+            ("code", code),
+            ("decision", "allow"),
+        ];
+        post(&server, "/oauth/authorize", "", &encoded(&form)).await
+    };
+    let without = decide("").await;
+    assert!(without.body.contains("needs its one-time code"), "{without:?}");
+    let wrong = decide("000000").await;
+    assert!(wrong.body.contains("one-time code is wrong"), "{wrong:?}");
+    assert_eq!((without.status, wrong.status), (403, 403));
+    let now = otp(&secret, &wall, 0);
+    let allowed = decide(&now).await;
+    assert!(allowed.sent("code").is_some(), "{allowed:?}");
+    let again = decide(&now).await;
+    assert!(again.sent("code").is_none() && again.body.contains("one-time code is wrong"), "{again:?}");
+    // It is good for the log-in no more, either; the next one is.
+    clock.advance(Duration::from_secs(30));
+    let next = decide(&otp(&secret, &wall, 0)).await;
+    assert!(next.sent("code").is_some(), "{next:?}");
+}
+
+/// How often programs were given something, by the database of a server that is stopped.
+async fn given(server: TestServer) -> usize {
+    let directory = server.stop().await;
+    let store = Store::open(&directory.path().join("parlour.redb"), Timestamp(1)).unwrap();
+    let mut lines = Vec::new();
+    store.export(&mut lines, Timestamp(1)).unwrap();
+    String::from_utf8(lines).unwrap().lines().filter(|line| line.contains("\"authenticated\":")).count()
+}
+
+#[tokio::test]
+async fn what_has_expired_is_swept_away() {
+    let start = async || {
+        let (server, turned) = TestServer::turned(&[]).await;
+        let program = forge(&server).await;
+        for name in ["alice", "bob"] {
+            program.tokens(&server, name).await;
+        }
+        (server, turned)
+    };
+    let sweep = async |server: &TestServer| {
+        let request = r#"{"database":"sweep"}"#.to_owned();
+        let asked = request::Body::Administer(wire::Administer { request });
+        server.server.handle().request(Actor::Operator, asked).await.unwrap();
+    };
+    let (server, _turned) = start().await;
+    sweep(&server).await;
+    assert_eq!(given(server).await, 2, "both are good");
+    let (server, turned) = start().await;
+    turned.advance(Duration::from_secs(400 * 86_400));
+    sweep(&server).await;
+    assert_eq!(given(server).await, 0);
 }

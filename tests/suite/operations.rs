@@ -28,6 +28,8 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "log_in_api_key" => Body::LogInApiKey(LogInApiKey::default()),
         "ask_by_key" => Body::AskByKey(Box::default()),
         "look_at_invite" => Body::LookAtInvite(wire::LookAtInvite::default()),
+        "begin_web_log_in" => Body::BeginWebLogIn(wire::BeginWebLogIn::default()),
+        "log_in_web" => Body::LogInWeb(wire::LogInWeb::default()),
         "request_reset" => Body::RequestReset(wire::RequestReset::default()),
         "reset_password" => Body::ResetPassword(wire::ResetPassword::default()),
         "set_email" => Body::SetEmail(wire::SetEmail::default()),

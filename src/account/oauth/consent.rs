@@ -15,7 +15,7 @@ use crate::auth::oauth::{Authorization, ClientRules, Form, Prompt, Refusal, Scop
 use crate::id::{OAuthClientId, Timestamp, UserId};
 use crate::name::folded;
 use crate::protocol::wire;
-use crate::store::write::{self, GrantProof, OAuthGrantError};
+use crate::store::write::{self, GrantProof, OAuthGrantError, Proof};
 use crate::store::{Author, By, OAuthGrant};
 
 /// What a person is asked.
@@ -110,6 +110,29 @@ impl Accounts {
                 let proof = GrantProof::Session(session.id);
                 self.write_allowed(user.id, (client, scopes), proof, from).await?;
                 Ok((user.id, session.created))
+            }
+        }
+    }
+
+    /// Somebody shows who they are, for a log-in of another device. Answers with what is to be looked at again when that begins.
+    pub(super) async fn log_in_by(
+        &self,
+        shows: Shows<'_>,
+        from: IpAddr,
+    ) -> Result<(UserId, Proof), AccountError> {
+        self.check_address(from)?;
+        match shows {
+            Shows::Password(proof) => {
+                let account = folded(&proof.name.chars().take(256).collect::<String>());
+                let counted = self.0.attempts.admit(Some(&account), from)?;
+                let outcome = self.shown_password(&account, proof, from).await;
+                self.settle(&counted, &outcome);
+                let (user, shown) = outcome?;
+                Ok((user.id, shown))
+            }
+            Shows::Session(token) => {
+                let (user, session) = self.holder_of(token)?;
+                Ok((user.id, Proof::Session(session.id)))
             }
         }
     }

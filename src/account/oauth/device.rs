@@ -7,24 +7,34 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::consent::Shows;
-use super::devices::{Decision, Device, LIFE, PAUSE};
+use super::devices::{Decision, Device, LIFE, PAUSE, Polled, Wish};
 use super::held::allowed;
 use super::random;
-use crate::account::{AccountError, Accounts};
+use crate::account::log_in::device_name;
+use crate::account::{AccountError, Accounts, Proven, Visitor};
 use crate::auth::AddressKey;
 use crate::auth::oauth::{Form, OAuthError, Scopes, UserCode};
 use crate::id::OAuthClientId;
+use crate::protocol::wire;
 
 /// What a person is asked who typed a code.
 #[derive(Clone, Debug)]
 pub struct DeviceConsent {
-    /// What the program is called.
+    /// What the program is called, or the device that is to be logged in.
     pub program: String,
     /// What it asks for.
     pub scopes: Scopes,
     /// The code.
     pub code: UserCode,
-    client: OAuthClientId,
+    /// The program; nothing where the device is to be logged in.
+    client: Option<OAuthClientId>,
+}
+
+impl DeviceConsent {
+    /// Whether the device is to be logged in, and may do then whatever the person may.
+    pub fn is_log_in(&self) -> bool {
+        self.client.is_none()
+    }
 }
 
 impl Accounts {
@@ -48,14 +58,8 @@ impl Accounts {
         if !resource.is_empty() && !client.resources.iter().any(|one| one == resource) {
             return Err(OAuthError::Target);
         }
-        let secret = BASE64URL_NOPAD.encode(&random::<32>()?);
-        let code = UserCode::from_random(random()?);
-        let (resource, from) = (resource.to_owned(), AddressKey::of(from));
-        let device = Device { client: client.id, scopes, resource, code, from };
-        let hash = Sha256::digest(&secret).into();
-        if !self.0.oauth.devices().put(hash, device, self.0.clock.monotonic()) {
-            return Err(OAuthError::Busy);
-        }
+        let wish = Wish::Tokens { client: client.id, scopes, resource: resource.to_owned() };
+        let (secret, code) = self.let_wait(wish, from)?;
         let page = format!("{issuer}/oauth/device");
         Ok(json!({
             "device_code": secret,
@@ -67,6 +71,49 @@ impl Accounts {
         }))
     }
 
+    /// Lets a device wait. Answers with its secret, and with what somebody types.
+    fn let_wait(&self, wish: Wish, from: IpAddr) -> Result<(String, UserCode), OAuthError> {
+        let secret = BASE64URL_NOPAD.encode(&random::<32>()?);
+        let code = UserCode::from_random(random()?);
+        let device = Device { wish, code, from: AddressKey::of(from) };
+        if !self.0.oauth.devices().put(Sha256::digest(&secret).into(), device, self.0.clock.monotonic()) {
+            return Err(OAuthError::Busy);
+        }
+        Ok((secret, code))
+    }
+
+    /// Answers a device that wants to be logged in by whoever types its code.
+    pub fn begin_web_log_in(
+        &self,
+        begin: &wire::BeginWebLogIn,
+        from: IpAddr,
+    ) -> Result<wire::WebLogIn, AccountError> {
+        self.check_address(from)?;
+        self.admit_program(from).map_err(|error| refused(&error))?;
+        let waiting = self.let_wait(Wish::LogIn(device_name(&begin.device)), from);
+        let (code, user_code) = waiting.map_err(|error| refused(&error))?;
+        let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (life_ms, pause_ms) = (milliseconds(LIFE), milliseconds(PAUSE));
+        Ok(wire::WebLogIn { code, user_code: user_code.to_string(), life_ms, pause_ms })
+    }
+
+    /// Logs a device in whose code somebody typed, and allowed it.
+    pub async fn by_web(&self, proof: &wire::LogInWeb, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
+        self.check_address(visitor.from)?;
+        let hash = Sha256::digest(&proof.code).into();
+        let polled = self.0.oauth.devices().poll(hash, None, self.0.clock.monotonic());
+        match polled {
+            Polled::Decided(Device { wish: Wish::LogIn(name), .. }, Decision::LoggedIn { user, shown }) => {
+                let account = self.named(user)?;
+                self.begin(&account, &name, *shown, visitor).await
+            }
+            Polled::Decided(..) => Err(AccountError::WebLogInDenied),
+            Polled::Pending => Err(AccountError::Pending(PAUSE)),
+            Polled::TooSoon => Err(AccountError::RateLimited(PAUSE)),
+            Polled::Expired => Err(AccountError::CodeInvalid),
+        }
+    }
+
     /// What a device asks whose code somebody types. A wrong one is counted as a failed log-in of the address.
     pub fn read_device(&self, typed: &str, from: IpAddr) -> Result<DeviceConsent, AccountError> {
         self.check_address(from)?;
@@ -75,8 +122,14 @@ impl Accounts {
         let device = self.0.oauth.devices().of(code, self.0.clock.monotonic());
         let device = device.ok_or(AccountError::CodeInvalid)?;
         self.0.attempts.give_back(&counted);
-        let client = self.oauth_client(device.client).map_err(|_| AccountError::NoSuchProgram)?;
-        Ok(DeviceConsent { program: client.name, scopes: device.scopes, code, client: client.id })
+        let (client, scopes) = match device.wish {
+            Wish::LogIn(program) => {
+                return Ok(DeviceConsent { program, scopes: Scopes::default(), code, client: None });
+            }
+            Wish::Tokens { client, scopes, .. } => (client, scopes),
+        };
+        let client = self.oauth_client(client).map_err(|_| AccountError::NoSuchProgram)?;
+        Ok(DeviceConsent { program: client.name, scopes, code, client: Some(client.id) })
     }
 
     /// Somebody allows a device what it asks for. They are always asked: whoever else has the device may have sent them
@@ -87,8 +140,14 @@ impl Accounts {
         shows: Shows<'_>,
         from: IpAddr,
     ) -> Result<(), AccountError> {
-        let (user, authenticated) = self.allow_by(consent.client, consent.scopes, shows, from).await?;
-        self.decide_device(consent, Decision::Allowed { user, authenticated })
+        let decision = if let Some(client) = consent.client {
+            let (user, authenticated) = self.allow_by(client, consent.scopes, shows, from).await?;
+            Decision::Allowed { user, authenticated }
+        } else {
+            let (user, shown) = self.log_in_by(shows, from).await?;
+            Decision::LoggedIn { user, shown: Box::new(shown) }
+        };
+        self.decide_device(consent, decision)
     }
 
     /// Somebody doesn't.
@@ -99,5 +158,14 @@ impl Accounts {
     fn decide_device(&self, consent: &DeviceConsent, decision: Decision) -> Result<(), AccountError> {
         let is_first = self.0.oauth.devices().decide(consent.code, decision, self.0.clock.monotonic());
         if is_first { Ok(()) } else { Err(AccountError::CodeInvalid) }
+    }
+}
+
+/// Why a device can't wait.
+fn refused(error: &OAuthError) -> AccountError {
+    match error {
+        OAuthError::RateLimited(after) => AccountError::RateLimited(*after),
+        OAuthError::Busy => AccountError::Busy,
+        _ => AccountError::Internal,
     }
 }

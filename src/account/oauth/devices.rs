@@ -1,4 +1,4 @@
-//! Devices that wait for somebody to type their code elsewhere (RFC 8628). They are kept in memory: whoever asks again
+//! Devices that wait for somebody to type their code elsewhere (RFC 8628), for a program or for a log-in of their own. They are kept in memory: whoever asks again
 //! after a restart gets another code, and strangers make nothing be written.
 
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use crate::auth::AddressKey;
 use crate::auth::oauth::{Scopes, UserCode};
 use crate::bounds::{MAX_OAUTH_DEVICES, MAX_OAUTH_DEVICES_OF_ADDRESS};
 use crate::id::{OAuthClientId, Timestamp, UserId};
+use crate::store::write::Proof;
 
 /// For how long somebody may type a code.
 pub(super) const LIFE: Duration = Duration::from_secs(10 * 60);
@@ -17,18 +18,44 @@ pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
 /// What a device asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Tokens of a program.
+    Tokens { client: OAuthClientId, scopes: Scopes, resource: String },
+    /// To be logged in, under this name.
+    LogIn(String),
+}
+
+/// A device that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Device {
-    pub(super) client: OAuthClientId,
-    pub(super) scopes: Scopes,
-    pub(super) resource: String,
+    pub(super) wish: Wish,
     pub(super) code: UserCode,
     pub(super) from: AddressKey,
 }
 
+impl Device {
+    /// The program that it is of; nothing for one that is to be logged in.
+    fn client(&self) -> Option<OAuthClientId> {
+        match self.wish {
+            Wish::Tokens { client, .. } => Some(client),
+            Wish::LogIn(_) => None,
+        }
+    }
+}
+
 /// What somebody said who typed a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    Allowed { user: UserId, authenticated: Timestamp },
+    /// The program may.
+    Allowed {
+        user: UserId,
+        authenticated: Timestamp,
+    },
+    /// The device is to be logged in for whoever showed this, which is looked at again then.
+    LoggedIn {
+        user: UserId,
+        shown: Box<Proof>,
+    },
     Denied,
 }
 
@@ -103,8 +130,9 @@ impl Devices {
     }
 
     /// A device asks what was decided.
-    pub(super) fn poll(&mut self, hash: [u8; 32], client: OAuthClientId, now: Duration) -> Polled {
-        let is_its_own = |waiting: &&mut Waiting| waiting.device.client == client && now < waiting.at + LIFE;
+    pub(super) fn poll(&mut self, hash: [u8; 32], client: Option<OAuthClientId>, now: Duration) -> Polled {
+        let is_its_own =
+            |waiting: &&mut Waiting| waiting.device.client() == client && now < waiting.at + LIFE;
         let Some(waiting) = self.0.get_mut(&hash).filter(is_its_own) else { return Polled::Expired };
         let is_soon = waiting.asked.is_some_and(|asked| now < asked + waiting.pause);
         waiting.asked = Some(now);
@@ -112,10 +140,12 @@ impl Devices {
             waiting.pause += PAUSE;
             return Polled::TooSoon;
         }
-        let Some(decision) = waiting.decision else { return Polled::Pending };
+        if waiting.decision.is_none() {
+            return Polled::Pending;
+        }
         match self.0.remove(&hash) {
-            Some(waiting) => Polled::Decided(waiting.device, decision),
-            None => Polled::Expired,
+            Some(Waiting { device, decision: Some(decision), .. }) => Polled::Decided(device, decision),
+            Some(_) | None => Polled::Expired,
         }
     }
 }
@@ -126,9 +156,11 @@ mod tests {
 
     fn device(number: u8, address: u8) -> Device {
         Device {
-            client: OAuthClientId(1),
-            scopes: Scopes::default(),
-            resource: String::new(),
+            wish: Wish::Tokens {
+                client: OAuthClientId(1),
+                scopes: Scopes::default(),
+                resource: String::new(),
+            },
             code: UserCode::from_random([0, 0, 0, 0, 0, 0, address, number]),
             from: AddressKey::of([192, 0, 2, address].into()),
         }
@@ -141,25 +173,26 @@ mod tests {
         let (mut devices, mut now, one) = (Devices::default(), Duration::from_secs(5), device(1, 1));
         assert!(devices.put([1; 32], one.clone(), now));
         assert!(!devices.put([2; 32], one.clone(), now), "a code is one device's");
-        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Pending);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Pending);
         now += Duration::from_secs(4);
-        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::TooSoon);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::TooSoon);
         now += Duration::from_secs(9);
         assert_eq!(
-            devices.poll([1; 32], OAuthClientId(1), now),
+            devices.poll([1; 32], Some(OAuthClientId(1)), now),
             Polled::TooSoon,
             "it waits longer each time"
         );
-        assert_eq!(devices.poll([1; 32], OAuthClientId(2), now), Polled::Expired);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(2)), now), Polled::Expired);
+        assert_eq!(devices.poll([1; 32], None, now), Polled::Expired, "nor is it a log-in");
         assert_eq!(devices.of(one.code, now), Some(one.clone()));
         assert!(devices.decide(one.code, ALLOWED, now) && !devices.decide(one.code, Decision::Denied, now));
         assert_eq!(devices.of(one.code, now), None);
         now += Duration::from_secs(15);
-        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Decided(one.clone(), ALLOWED));
-        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now), Polled::Expired);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Decided(one.clone(), ALLOWED));
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Expired);
         assert!(devices.put([1; 32], one.clone(), now));
         assert!(!devices.decide(one.code, ALLOWED, now + LIFE));
-        assert_eq!(devices.poll([1; 32], OAuthClientId(1), now + LIFE), Polled::Expired);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now + LIFE), Polled::Expired);
     }
 
     #[test]

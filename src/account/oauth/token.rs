@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::codes::{Code, Taken};
-use super::devices::{Decision, Polled};
+use super::devices::{Decision, Device, Polled, Wish};
 use super::held::{allowed, given_to, userinfo_at};
 use super::random;
 use crate::account::Accounts;
@@ -105,18 +105,18 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Value, OAuthError> {
         let hash = Sha256::digest(form.need("device_code")?).into();
-        let polled = self.0.oauth.devices().poll(hash, client.id, self.0.clock.monotonic());
-        let (device, user, authenticated) = match polled {
-            Polled::Decided(device, Decision::Allowed { user, authenticated }) => {
-                (device, user, authenticated)
-            }
-            Polled::Decided(_, Decision::Denied) => return Err(OAuthError::Denied),
+        let polled = self.0.oauth.devices().poll(hash, Some(client.id), self.0.clock.monotonic());
+        let ((scopes, resource), user, authenticated) = match polled {
+            Polled::Decided(
+                Device { wish: Wish::Tokens { scopes, resource, .. }, .. },
+                Decision::Allowed { user, authenticated },
+            ) => ((scopes, resource), user, authenticated),
+            Polled::Decided(..) => return Err(OAuthError::Denied),
             Polled::Pending => return Err(OAuthError::Pending),
             Polled::TooSoon => return Err(OAuthError::SlowDown),
             Polled::Expired => return Err(OAuthError::Expired),
         };
-        let scopes = device.scopes;
-        let begun = self.family(client, user, new_family()?, scopes, device.resource, authenticated);
+        let begun = self.family(client, user, new_family()?, scopes, resource, authenticated);
         let (family, refresh) = self.begin_family(begun, from).await?;
         self.give(Gift { client, family, scopes, refresh, nonce: None, issuer }).await
     }

@@ -131,6 +131,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::NotFound
         | ErrorCode::NoSuchOrganization => StatusCode::NOT_FOUND,
         ErrorCode::Unexpected
+        | ErrorCode::Pending
         | ErrorCode::NameTaken
         | ErrorCode::Cycle
         | ErrorCode::TooDeep

@@ -59,6 +59,17 @@ impl Asked {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Self, Unanswerable> {
+        let asked = Self::of_person(parts, asker, uri, headers).await?;
+        if asked.issuer.is_empty() { Err(Unanswerable::NoAddress) } else { Ok(asked) }
+    }
+
+    /// The same of somebody at a browser, to whom the issuer is nothing; it may be empty.
+    pub(super) async fn of_person(
+        parts: &Parts,
+        asker: &Asker,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Self, Unanswerable> {
         // Of an issuer with a path, the metadata's address begins before it.
         let path = uri.path().strip_prefix("/.well-known/oauth-authorization-server");
         let uri = path
@@ -70,9 +81,13 @@ impl Asked {
             Refused::NoSuchOrganization => Unanswerable::Unknown,
             _ => Unanswerable::Failed,
         })?;
-        let page = page_of(parts, headers).ok_or(Unanswerable::NoAddress)?;
+        let page = page_of(parts, headers);
         let site = parts.organizations.site(tag).ok().flatten().ok_or(Unanswerable::Unknown)?;
-        let issuer = if site.tag.is_empty() { page } else { format!("{page}/+{}", site.tag) };
+        let issuer = page.map(|page| match site.tag.as_str() {
+            "" => page,
+            tag => format!("{page}/+{tag}"),
+        });
+        let issuer = issuer.unwrap_or_default();
         Ok(Self { accounts: handle.accounts().clone(), issuer, from: parts.visitor(asker, headers) })
     }
 }

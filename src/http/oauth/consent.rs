@@ -29,6 +29,7 @@ fn question<'a>(words: &'static Words, query: &'a str, consent: &'a Consent) -> 
         scopes: consent.asked.scopes,
         target: form_target(&consent.asked.redirect_uri),
         hidden: ("query", query),
+        log_in: false,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn ask(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::of(&parts, &asker, &uri, &headers).await {
+    let asked = match Asked::of_person(&parts, &asker, &uri, &headers).await {
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
@@ -48,7 +48,7 @@ pub(super) async fn decide(
     body: Bytes,
 ) -> Response {
     let words = Words::of(&headers);
-    let asked = match Asked::of(&parts, &asker, &uri, &headers).await {
+    let asked = match Asked::of_person(&parts, &asker, &uri, &headers).await {
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
@@ -91,6 +91,7 @@ fn question<'a>(words: &'static Words, consent: &'a DeviceConsent, code: &'a str
         scopes: consent.scopes,
         target: None,
         hidden: ("user_code", code),
+        log_in: consent.is_log_in(),
     }
 }
 

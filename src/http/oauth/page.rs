@@ -23,6 +23,8 @@ pub(super) struct Question<'a> {
     pub(super) target: Option<String>,
     /// What the form says again of the request.
     pub(super) hidden: (&'static str, &'a str),
+    /// Whether a device is to be logged in, which may then do whatever the person may.
+    pub(super) log_in: bool,
 }
 
 /// What differs between the first time that the page is shown and the next ones.
@@ -68,7 +70,8 @@ impl Question<'_> {
 /// What is on the page.
 fn body(question: &Question<'_>, more: &More<'_>) -> String {
     let (words, scopes, (hidden, again)) = (question.words, question.scopes, question.hidden);
-    let (before, after) = words.asks;
+    let (before, after) = if question.log_in { words.logs_in } else { words.asks };
+    let take_back = if question.log_in { words.log_in_ends } else { words.take_back };
     let program = in_html(question.program);
     let list = |title: &str, lines: &[&str]| match lines {
         [] => String::new(),
@@ -98,7 +101,11 @@ fn body(question: &Question<'_>, more: &More<'_>) -> String {
          <button name=\"decision\" value=\"deny\" formnovalidate>{deny}</button>\
          </form><p class=\"hint\">{take_back}</p>",
         learns = list(words.learns, &words.claims(scopes)),
-        may = list(words.may, &Words::permissions(scopes)),
+        may = if question.log_in {
+            format!("<p>{}</p>", words.log_in_may)
+        } else {
+            list(words.may, &Words::permissions(scopes))
+        },
         problem = in_html(&more.problem),
         session = yes(more.session),
         silently = yes(more.silently),
@@ -111,7 +118,6 @@ fn body(question: &Question<'_>, more: &More<'_>) -> String {
         code_label = words.code,
         allow = words.allow,
         deny = words.deny,
-        take_back = words.take_back,
     )
 }
 

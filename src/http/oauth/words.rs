@@ -13,6 +13,10 @@ pub(super) struct Words {
     pub(super) language: &'static str,
     /// Before the program's name.
     pub(super) asks: (&'static str, &'static str),
+    /// Before the name of a device that is to be logged in.
+    pub(super) logs_in: (&'static str, &'static str),
+    pub(super) log_in_may: &'static str,
+    pub(super) log_in_ends: &'static str,
     pub(super) learns: &'static str,
     pub(super) may: &'static str,
     claims: [&'static str; 5],
@@ -45,6 +49,9 @@ pub(super) struct Words {
 const ENGLISH: Words = Words {
     language: "en",
     asks: ("", " asks for your permission"),
+    logs_in: ("Log in on “", "”?"),
+    log_in_may: "This device will be logged in as you, and may do all that you may. Allow it only if you asked for that there yourself a moment ago.",
+    log_in_ends: "You end it again in the list of your devices.",
     learns: "It will be told:",
     may: "It may do for you, as far as you may yourself:",
     claims: [
@@ -83,6 +90,9 @@ const ENGLISH: Words = Words {
 const GERMAN: Words = Words {
     language: "de",
     asks: ("", " bittet um deine Erlaubnis"),
+    logs_in: ("Auf „", "“ anmelden?"),
+    log_in_may: "Dieses Gerät wird als du angemeldet und darf alles, was du darfst. Erlaube es nur, wenn du selbst es dort gerade eben verlangt hast.",
+    log_in_ends: "Du beendest es wieder in der Liste deiner Geräte.",
     learns: "Es erfährt:",
     may: "Es darf für dich tun, soweit du es selbst darfst:",
     claims: [

@@ -46,6 +46,8 @@ pub enum Proof {
     },
     /// A device's key.
     DeviceKey(Fingerprint),
+    /// Another session of the account, which lasts.
+    Session(SessionId),
     /// Nothing, where nothing is needed.
     None,
 }
@@ -125,6 +127,12 @@ pub(super) fn check_proof(
         }
         Proof::DeviceKey(key) if find_key(open, user.id, *key)?.is_none() => {
             return Err(Stop::Refused(BeginSessionError::Outdated));
+        }
+        Proof::Session(session) => {
+            let at = open.by.at;
+            if !sessions_of(open, user.id)?.iter().any(|one| one.id == *session && at < one.expires) {
+                return Err(Stop::Refused(BeginSessionError::Outdated));
+            }
         }
         Proof::DeviceKey(_) | Proof::None => (),
     }

@@ -87,6 +87,8 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             vec![revoke("alice".to_owned(), role), revoke(user(), 3)]
         }
         "list_holders" => vec![Body::ListHolders(wire::ListHolders { role })],
+        "get_channel" => vec![Body::GetChannel(wire::GetChannel { channel })],
+        "get_role" => vec![Body::GetRole(wire::GetRole { role })],
         "list_overwrites" => vec![Body::ListOverwrites(wire::ListOverwrites { channel })],
         "set_overwrite" => {
             let set = |channel, subject| {
