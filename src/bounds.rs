@@ -36,6 +36,9 @@ pub const IDLE: std::ops::RangeInclusive<u64> = 60_000..=30 * DAY;
 /// Milliseconds for which a grant, a key, an invite or a ban holds at most: ten years. What has no end holds for good.
 pub const MAX_LIFE: u64 = 3_650 * DAY;
 
+/// Roles that one invite gives at most: each is looked up by its name.
+pub const MAX_INVITE_ROLES: usize = 32;
+
 /// Accounts that one invite makes at most.
 pub const MAX_INVITE_USES: u32 = 10_000;
 
@@ -204,7 +207,7 @@ pub enum OutOfBounds {
     #[error("an invite makes at most {MAX_INVITE_USES} accounts")]
     Uses,
     /// An invite names too many roles.
-    #[error("an invite gives at most {MAX_ROLES} roles")]
+    #[error("an invite gives at most {MAX_INVITE_ROLES} roles")]
     Roles,
     /// An organization can't be allowed as much.
     #[error(

@@ -177,6 +177,7 @@ impl State {
     fn set_role(&mut self, role: Role) -> Option<Role> {
         let old = self.roles.get(&role.id).map(|old| (None, old.name.as_str()));
         self.role_looks.rename(role.id, old, Some((None, &role.name)));
+        self.role_names.rename(role.id, old, Some((None, &role.name)));
         self.roles.insert(role.id, role)
     }
 
@@ -218,6 +219,7 @@ impl State {
     fn remove_role(&mut self, role: RoleId) -> Vec<Event> {
         if let Some(gone) = self.roles.remove(&role) {
             self.role_looks.rename(role, Some((None, &gone.name)), None);
+            self.role_names.rename(role, Some((None, &gone.name)), None);
         }
         for on in self.overwrites.values_mut() {
             on.retain(|one| one.subject != Subject::Role(role));

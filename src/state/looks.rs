@@ -1,26 +1,56 @@
-//! The names that are given, by what they look like: whether one is taken is one look-up, however many there are.
+//! The names that are given, by what they look like or by how they are compared: whether one is taken, and what is called so,
+//! is one look-up, however many there are.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::id::ChannelId;
-use crate::name::look;
+use crate::name::{folded, look};
 
-/// Names by where they are given and what they look like. Shared with copies of the state for as long as no name changes.
+/// Names by where they are given and a form of them. Shared with copies of the state for as long as no name changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Looks<K>(Arc<HashMap<Look, Vec<K>>>);
+pub(super) struct Names<K, F>(Arc<HashMap<Place, Vec<K>>>, PhantomData<F>);
 
-/// What a name looks like, below a channel.
-type Look = (Option<ChannelId>, String);
+/// Names by what they look like.
+pub(super) type Looks<K> = Names<K, Look>;
 
-impl<K: Copy + Eq> Looks<K> {
+/// The form of a name, below a channel.
+type Place = (Option<ChannelId>, String);
+
+/// A form by which names are found.
+pub(super) trait Form {
+    fn of(name: &str) -> String;
+}
+
+/// What a name looks like ([`look`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look;
+
+/// How a name is compared, however it is typed ([`folded`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Folded;
+
+impl Form for Look {
+    fn of(name: &str) -> String {
+        look(name)
+    }
+}
+
+impl Form for Folded {
+    fn of(name: &str) -> String {
+        folded(name)
+    }
+}
+
+impl<K: Copy + Eq, F: Form> Names<K, F> {
     /// Those of names: whose each is, and below which channel.
     pub(super) fn of<'a>(names: impl Iterator<Item = (K, Option<ChannelId>, &'a str)>) -> Self {
         let mut all: HashMap<_, Vec<K>> = HashMap::new();
         for (id, parent, name) in names {
-            all.entry((parent, look(name))).or_default().push(id);
+            all.entry((parent, F::of(name))).or_default().push(id);
         }
-        Self(Arc::new(all))
+        Self(Arc::new(all), PhantomData)
     }
 
     /// One's name is this from now on, and was that before, each with what it is below.
@@ -35,7 +65,7 @@ impl<K: Copy + Eq> Looks<K> {
         }
         let all = Arc::make_mut(&mut self.0);
         if let Some((parent, name)) = before {
-            let key = (parent, look(name));
+            let key = (parent, F::of(name));
             if let Some(alike) = all.get_mut(&key) {
                 alike.retain(|one| *one != id);
                 if alike.is_empty() {
@@ -44,16 +74,16 @@ impl<K: Copy + Eq> Looks<K> {
             }
         }
         if let Some((parent, name)) = after {
-            all.entry((parent, look(name))).or_default().push(id);
+            all.entry((parent, F::of(name))).or_default().push(id);
         }
     }
 
-    /// Those whose names look like this one: one at most, but for names that were given before looks counted.
-    fn alike(&self, parent: Option<ChannelId>, name: &str) -> &[K] {
-        self.0.get(&(parent, look(name))).map_or(&[], Vec::as_slice)
+    /// Those whose names have the form of this one: one at most, but for names that were given before looks counted.
+    pub(super) fn alike(&self, parent: Option<ChannelId>, name: &str) -> &[K] {
+        self.0.get(&(parent, F::of(name))).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether another one than `but` has this name, or one that looks like it.
+    /// Whether another one than `but` has this name, or one of the same form.
     pub(super) fn is_taken(&self, parent: Option<ChannelId>, name: &str, but: Option<K>) -> bool {
         self.alike(parent, name).iter().any(|one| Some(*one) != but)
     }
@@ -74,6 +104,16 @@ mod tests {
         }
         assert!(looks.alike(None, "Κανάλι").is_empty());
         assert!(!looks.is_taken(Some(ChannelId(1)), &names[0], None), "elsewhere it is free");
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_typed() {
+        let roles = [(1, None, "Ιθάκη"), (2, None, "Мир"), (3, None, "Member")];
+        let all: Names<u64, Folded> = Names::of(roles.into_iter());
+        for (typed, id) in [("ιθάκη", 1), ("ΙΘΆΚΗ", 1), ("мир", 2), (" member ", 3)] {
+            assert_eq!(all.alike(None, typed), [id], "{typed}");
+        }
+        assert!(all.alike(None, "Mиp").is_empty(), "it looks like another one, and isn't that");
     }
 
     #[test]

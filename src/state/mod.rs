@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use looks::Looks;
+use looks::{Folded, Looks, Names};
 
 use crate::bounds::EntryPolicy;
 use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, UserId};
@@ -224,8 +224,9 @@ pub struct State {
     /// The channels by their names; [`State::set_channel`] keeps it.
     channel_looks: Looks<ChannelId>,
     roles: BTreeMap<RoleId, Role>,
-    /// The roles by their names.
+    /// The roles by what their names look like, and by how they are compared.
     role_looks: Looks<RoleId>,
+    role_names: Names<RoleId, Folded>,
     overwrites: HashMap<ChannelId, Vec<Overwrite>>,
     settings: OrganizationSettings,
     members: BTreeMap<SessionId, Member>,
@@ -257,9 +258,10 @@ impl State {
         Self {
             organization,
             empty: temporary.map(|channel| (channel.id, now.monotonic)).collect(),
-            channel_looks: Looks::of(channels.iter().map(|one| (one.id, one.parent, one.name.as_str()))),
+            channel_looks: Names::of(channels.iter().map(|one| (one.id, one.parent, one.name.as_str()))),
             channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
-            role_looks: Looks::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
+            role_looks: Names::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
+            role_names: Names::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
             roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,
             settings,
@@ -331,8 +333,7 @@ impl State {
 
     /// The role of this name, upper and lower case alike.
     pub fn role_named(&self, name: &str) -> Option<&Role> {
-        let name = crate::name::folded(name);
-        self.roles.values().find(|role| crate::name::folded(&role.name) == name)
+        self.role_names.alike(None, name).first().and_then(|role| self.roles.get(role))
     }
 
     /// The people in a channel.

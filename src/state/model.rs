@@ -182,9 +182,10 @@ fn tells_the_unseen(
 fn take(state: &mut State, step: &Step) -> Vec<Event> {
     let events = take_step(state, step);
     let channels = state.channels.values().map(|one| (one.id, one.parent, one.name.as_str()));
-    assert_eq!(state.channel_looks, Looks::of(channels), "{step:?}");
-    let roles = state.roles.values().map(|role| (role.id, None, role.name.as_str()));
-    assert_eq!(state.role_looks, Looks::of(roles), "{step:?}");
+    assert_eq!(state.channel_looks, Names::of(channels), "{step:?}");
+    let roles = || state.roles.values().map(|role| (role.id, None, role.name.as_str()));
+    assert_eq!(state.role_looks, Names::of(roles()), "{step:?}");
+    assert_eq!(state.role_names, Names::of(roles()), "{step:?}");
     events
 }
 

@@ -27,6 +27,7 @@ impl State {
             channel_looks,
             roles,
             role_looks,
+            role_names,
             overwrites,
             settings,
             named,
@@ -53,7 +54,7 @@ impl State {
             events.push(Event::OrganizationSettings);
         }
         (self.channels, self.roles, self.overwrites) = (channels, roles, overwrites);
-        (self.channel_looks, self.role_looks) = (channel_looks, role_looks);
+        (self.channel_looks, self.role_looks, self.role_names) = (channel_looks, role_looks, role_names);
         // Their passwords may be others.
         events.extend(changed.into_iter().flat_map(|channel| self.listeners_of(channel)));
         (self.settings, self.named, self.limits) = (settings, named, limits);

@@ -119,6 +119,7 @@ fn times_and_counts_are_those_of_the_program() {
         ("speakers that are passed on at once", 1, bounds::MAX_LAST_SPEAKERS as u64),
         ("how long an invite, a ban, a key or a grant of a role holds, in days", 0, bounds::MAX_LIFE / DAY),
         ("accounts that an invite makes", 1, bounds::MAX_INVITE_USES.into()),
+        ("roles that an invite gives", 1, bounds::MAX_INVITE_ROLES as u64),
         ("when somebody is idle, in minutes", bounds::IDLE.start() / 60_000, bounds::IDLE.end() / 60_000),
         (
             "flows that can be voice targets, by their number",

@@ -60,6 +60,8 @@ async fn an_invite_makes_as_many_accounts_as_it_says_with_its_roles_and_channel(
     assert_eq!(code(root.revoke_invite(second.id).await), ErrorCode::NotFound);
     let unknown = CreateInvite { roles: vec!["King".to_owned()], ..CreateInvite::default() };
     assert_eq!(code(root.create_invite(unknown).await), ErrorCode::NoSuchRole);
+    let many = CreateInvite { roles: vec!["King".to_owned(); 33], ..CreateInvite::default() };
+    assert_eq!(code(root.create_invite(many).await), ErrorCode::Malformed);
 }
 
 #[tokio::test]

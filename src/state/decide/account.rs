@@ -1,7 +1,7 @@
 //! Accounts, and who comes in: what only the live state can say of it.
 
-use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, MAX_ROLES, Named, State};
-use crate::bounds::{OutOfBounds, check_life, check_uses};
+use super::super::{Asker, Change, DEFAULT_ROLE, Denied, Facts, Named, State};
+use crate::bounds::{MAX_INVITE_ROLES, OutOfBounds, check_life, check_uses};
 use crate::id::{ChannelId, RoleId, SessionId, UserId};
 use crate::permission::Permissions;
 use crate::protocol::wire;
@@ -70,7 +70,7 @@ impl State {
         }
         check_life(create.life_ms)?;
         check_uses(create.uses)?;
-        if create.roles.len() > MAX_ROLES {
+        if create.roles.len() > MAX_INVITE_ROLES {
             return Err(OutOfBounds::Roles.into());
         }
         if create.channel != 0 {
