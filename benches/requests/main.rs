@@ -1,11 +1,14 @@
 //! Is a request that touches no disk held up by those that do? Joins are timed alone, and while channels
-//! are created one after the other; beside them what the creations themselves take.
+//! are created one after the other; beside them what the creations themselves take. And what may a client's bytes cost the
+//! thread that does them all?
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench prints its figures, and fails by panicking"
 )]
+
+mod dearest;
 
 use std::time::Instant;
 
@@ -75,6 +78,8 @@ async fn main() {
     };
     report("join, while channels are created", busy);
     report("create a channel (durable)", WRITTEN.take());
+    dearest::furnish(&root).await;
+    dearest::report(&address).await;
     server.stop().await;
 }
 
