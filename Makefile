@@ -14,7 +14,7 @@ help: ## List these targets
 setup:
 	@missing=""; \
 	command -v cmake >/dev/null || missing="$$missing cmake"; \
-	command -v cc >/dev/null || missing="$$missing build-essential"; \
+	command -v cc >/dev/null && command -v c++ >/dev/null || missing="$$missing build-essential"; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null; then \
 			echo "Installing$$missing with apt-get: the Opus codec is built from its C sources."; \
@@ -134,7 +134,7 @@ lint: setup ## Check form, lints and documentation
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || \
 		{ echo "Adding rustfmt and clippy to the Rust toolchain."; rustup component add rustfmt clippy; }
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
 
 fmt: ## Bring the sources into form
@@ -146,20 +146,21 @@ doc: setup ## Build the library's documentation
 crash: setup ## Pull the plug on the store a hundred thousand times
 	PARLOUR_CRASHES=100000 $(CARGO) test --locked --lib crash_tests -- --nocapture
 
-# What libFuzzer finds on the way stays in fuzz/target; what is worth keeping is put into fuzz/corpus by hand. Inputs are short:
-# more bytes say the same again, and take as much longer. FUZZ_SECONDS=0 FUZZ_RUNS=10000000 goes by their number instead.
+# What libFuzzer finds on the way stays in target/corpus; what is worth keeping is put into fuzz/corpus by hand. Inputs are short:
+# more bytes say the same again, and take as much longer. FUZZ_SECONDS=0 FUZZ_RUNS=10000000 goes by their number instead. Without
+# optimization across crates, since fourteen programs would each be optimized anew.
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?= -1
 fuzz: setup ## Feed random bytes to every decoder, a minute each
 	@command -v cargo-fuzz >/dev/null || { echo "Installing cargo-fuzz, which drives the fuzz targets."; $(CARGO) install --locked --quiet cargo-fuzz; }
 	@for target in $$(cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz list); do \
-		found="fuzz/target/corpus/$$target"; mkdir -p "$$found"; \
+		found="$(TARGET)/corpus/$$target"; mkdir -p "$$found"; \
 		case "$$target" in \
 			sound) more=tests/data/sound; longest=4096;; \
 			import) more=""; longest=4096;; \
 			address) more=""; longest=256;; \
 			*) more=""; longest=1024;; \
 		esac; \
-		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" $$more -- \
+		CARGO_PROFILE_RELEASE_LTO=off RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" $$more -- \
 			-runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -max_len=$$longest -reload=0 -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 || exit 1; \
 	done

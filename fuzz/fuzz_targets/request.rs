@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         Call::Entry(it) => (Group::Entry, it.on()),
         Call::Live(it) => (Group::Live, it.on()),
         Call::View(it) => (Group::View, it.on()),
+        Call::Element(it) => (Group::Element, it.on()),
         Call::Directory(it) => (Group::Directory, it.on()),
         Call::Recording(it) => (Group::Recording, it.on()),
         Call::Account(it) => (Group::Account, it.on()),

@@ -4,14 +4,15 @@
 use libfuzzer_sys::fuzz_target;
 use parlour::audio::{FRAME, Source};
 
-/// Frames of each that are played: a few bytes may say that they are an hour of silence.
-const FRAMES: usize = 50;
+/// Frames of each that are played: a few bytes may say that they are an hour of silence. Of most the first ones are enough, since
+/// what comes later is read by the same code.
+const FRAMES: [usize; 8] = [50, 3, 3, 3, 3, 3, 3, 3];
 
 fuzz_target!(|bytes: &[u8]| {
     let in_stereo = bytes.len() % 2 == 1;
     let Ok(source) = Source::read(std::io::Cursor::new(bytes.to_vec())) else { return };
     let mut source = if in_stereo { source.in_stereo() } else { source };
-    for _ in 0..FRAMES {
+    for _ in 0..FRAMES[bytes.len() / 2 % FRAMES.len()] {
         match source.next_frame() {
             Ok(Some(frame)) => assert_eq!(frame.len(), if in_stereo { 2 * FRAME } else { FRAME }),
             _ => break,
