@@ -1,7 +1,6 @@
 //! Sound to play, of whatever kind people have, from a file or a pipe. It is read as it is played, in memory that
 //! doesn't grow with its length.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -61,7 +60,7 @@ pub struct Source {
     mixing: Option<(Mixer, RateConverter)>,
     clip: opus::SoftClip,
     /// Samples that are ready.
-    ready: VecDeque<i16>,
+    ready: Vec<i16>,
     has_ended: bool,
 }
 
@@ -115,7 +114,7 @@ impl Source {
     fn begin(mut sound: Box<dyn Decode>) -> Result<Self, SoundError> {
         let first = Some(sound.next()?.ok_or(SoundError::Empty)?);
         let clip = opus::SoftClip::new(opus::Channels::Mono);
-        let ready = VecDeque::new();
+        let ready = Vec::new();
         Ok(Self { sound, first, channels: 1, mixing: None, clip, ready, has_ended: false })
     }
 
@@ -155,7 +154,7 @@ impl Source {
                 return Err(SoundError::TooLong);
             }
         }
-        Ok(self.ready.into())
+        Ok(self.ready)
     }
 
     /// Decodes the next part. Answers `false` at the end.

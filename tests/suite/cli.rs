@@ -126,6 +126,11 @@ fn a_new_claim_code_makes_an_administrator_through_the_running_server() {
     prints(parlour(home.path()).args(["user", "create", "ben"]).env("PARLOUR_PASSWORD", PASSWORD));
     assert!(prints(parlour(home.path()).arg("who")).contains("ann (you)"));
     assert!(prints(parlour(home.path()).arg("status")).contains("round trip"));
+    let usage = prints(parlour(home.path()).args(["settings", "usage"]));
+    assert!(usage.contains("accounts    2 of "), "ann and ben: {usage}");
+    let usage = prints(parlour(home.path()).args(["--json", "settings", "usage"]));
+    let usage: serde_json::Value = serde_json::from_str(&usage).unwrap();
+    assert_eq!((&usage["users"], &usage["channels"]), (&2.into(), &5.into()), "{usage}");
     let status = prints(parlour(home.path()).args(["--json", "admin", "status"]));
     assert!(status.contains("\"requests_answered\":"), "{status}");
     prints(parlour(home.path()).arg("logout"));
