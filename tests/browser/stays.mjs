@@ -131,6 +131,12 @@ await perform(people, results, async () => {
       await dialog.getByRole('button', { name: 'Roles' }).click();
       await dialog.locator('.permission').first().waitFor();
     }],
+    ['the programs', async () => {
+      await press('Organization');
+      await dialog.getByRole('button', { name: 'Programs' }).click();
+      await dialog.locator('summary', { hasText: 'Register a program' }).click();
+      await dialog.getByLabel('What people are told that it is called').fill('Wiki');
+    }],
     ['the permissions of a channel', async () => {
       await press('Actions for General');
       await dialog.getByRole('button', { name: 'Permissions …' }).click();
