@@ -84,6 +84,21 @@ pub const MAX_OAUTH_DEVICES: usize = 1_000;
 /// Of those, one address's. At the bound its oldest one goes.
 pub const MAX_OAUTH_DEVICES_OF_ADDRESS: usize = 10;
 
+/// Other servers by which people log in, in the settings.
+pub const MAX_PROVIDERS: usize = 16;
+
+/// People who are away at one of them to log in there. At the bound the oldest one of the address that has most is forgotten.
+pub const MAX_AWAY: usize = 1_000;
+
+/// Of those, one address's. At the bound its oldest one is forgotten.
+pub const MAX_AWAY_OF_ADDRESS: usize = 100;
+
+/// What one of them is asked at once.
+pub const MAX_PROVIDER_QUESTIONS: usize = 16;
+
+/// Log-ins at other servers that lead to one account.
+pub const MAX_LINKED_LOG_INS: usize = 16;
+
 /// In milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 

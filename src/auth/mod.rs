@@ -5,6 +5,7 @@ mod api_key;
 mod device;
 mod lockout;
 pub mod oauth;
+pub mod oidc;
 mod password;
 mod sealed;
 mod session_token;
