@@ -27,6 +27,8 @@ pub(super) enum Unique {
     TokenHash = 6,
     /// The prefix of an API key.
     KeyPrefix = 7,
+    /// Who somebody is at another server, among the accounts of an organization.
+    Subject = 8,
 }
 
 /// A key of the index.
@@ -78,6 +80,15 @@ impl IndexKey {
 
     pub(super) fn token(hash: &[u8; 32]) -> Self {
         Self::of(Unique::TokenHash, &[], hash)
+    }
+
+    pub(super) fn subject(organization: OrganizationId, issuer: &str, subject: &str) -> Self {
+        // The length keeps the two apart.
+        Self::of(
+            Unique::Subject,
+            &[organization.0, issuer.len() as u64],
+            [issuer, subject].concat().as_bytes(),
+        )
     }
 
     pub(super) fn key_prefix(prefix: &str) -> Self {

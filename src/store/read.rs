@@ -3,6 +3,7 @@
 
 mod access;
 mod element;
+mod linked;
 mod oauth;
 
 pub use access::ban_on;

@@ -340,3 +340,36 @@ fn codes_that_were_sent_to_an_address_end_with_it() {
     store.write(verify_email(bob, TokenHash([10; 32]))).unwrap();
     assert!(!good(Purpose::EmailVerification, 9));
 }
+
+#[test]
+fn a_log_in_at_another_server_leads_to_one_account_until_it_or_the_account_goes() {
+    let store = Fixture::new();
+    let (alice, bob) = (store.add_user("alice"), store.add_user("bob"));
+    let (hers, his) = (store.add_session(alice.id, 1, later(60)), store.add_session(bob.id, 2, later(60)));
+    let new = |subject: &str| NewLink {
+        issuer: "https://id.example".to_owned(),
+        subject: subject.to_owned(),
+        name: "anna".to_owned(),
+    };
+    let leads = |subject: &str| {
+        let found = store.linked_log_in(HOME, "https://id.example", subject).unwrap();
+        found.map(|link| link.user)
+    };
+    let link = store.write(link_log_in(alice.id, hers.id, new("one"))).unwrap();
+    assert_eq!((leads("one"), leads("two")), (Some(alice.id), None));
+    assert_eq!(store.refused(link_log_in(alice.id, hers.id, new("one"))), LinkError::Taken);
+    assert_eq!(store.refused(link_log_in(bob.id, his.id, new("one"))), LinkError::Taken);
+    assert_eq!(store.refused(link_log_in(bob.id, hers.id, new("two"))), LinkError::Outdated);
+    for number in 1..parlour::bounds::MAX_LINKED_LOG_INS {
+        store.write(link_log_in(alice.id, hers.id, new(&number.to_string()))).unwrap();
+    }
+    assert_eq!(store.refused(link_log_in(alice.id, hers.id, new("two"))), LinkError::TooMany);
+    assert_eq!(store.refused(unlink_log_in(bob.id, link.id())), UnlinkError::NoSuchLink);
+    store.write(unlink_log_in(alice.id, link.id())).unwrap();
+    assert_eq!((leads("one"), leads("1")), (None, Some(alice.id)));
+    store.write(delete_user(alice.id)).unwrap();
+    assert_eq!(leads("1"), None);
+    store.write(link_log_in(bob.id, his.id, new("1"))).unwrap();
+    assert_eq!(leads("1"), Some(bob.id));
+    assert_eq!(store.verify().unwrap(), []);
+}

@@ -11,6 +11,7 @@ use super::layout::As;
 use super::ledger::SERVER;
 use crate::auth::TokenHash;
 use crate::id::{Fingerprint, OrganizationId, SessionId, Timestamp, UserId};
+use crate::store::index::{IndexKey, hash_of};
 use crate::store::row::first_eight;
 
 /// What is known of the device of a session, and of the succession of its tokens.
@@ -75,6 +76,43 @@ stored! {
     audit: DeviceKey;
 }
 
+/// A log-in at another server that leads to an account here (OpenID Connect Core 1.0, section 2).
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct LinkedLogIn {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The other server, as its tokens name it.
+    pub issuer: String,
+    /// Who they are there. Nothing else says it: names and e-mail addresses change hands.
+    pub subject: String,
+    /// What they were called there when it was linked.
+    pub name: String,
+    /// When it was linked.
+    #[rkyv(with = As<u64>)]
+    pub created: Timestamp,
+    /// When somebody last came by it.
+    #[rkyv(with = As<u64>)]
+    pub used: Timestamp,
+}
+
+impl LinkedLogIn {
+    /// Its number among those of the user, which JavaScript counts exactly.
+    pub fn id(&self) -> u64 {
+        hash_of(&format!("{} {}", self.issuer, self.subject)) >> 11
+    }
+}
+
+stored! {
+    LinkedLogIn, 1, "LinkedLogIn/1(user, issuer, subject, name, created, used)";
+    key: (u64, u64) = |l| (l.user.0, l.id());
+    of: User, |l| (OrganizationId::of(l.user.0), l.user.0);
+    audit: LinkedLogIn, ["used"];
+    index: |l| vec![IndexKey::subject(OrganizationId::of(l.user.0), &l.issuer, &l.subject)];
+}
+
 /// One-time codes of an account (RFC 6238).
 #[derive(
     Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
@@ -128,4 +166,25 @@ stored! {
     key: u64 = |m| m.number;
     of: Nothing, |m| (SERVER, m.number);
     audit: Mail, ["text"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::golden_tests::golden;
+
+    #[test]
+    fn the_bytes_of_a_linked_log_in_are_these() {
+        golden(
+            &LinkedLogIn {
+                user: UserId(5),
+                issuer: "https://id.example".to_owned(),
+                subject: "sub-1".to_owned(),
+                name: "anna".to_owned(),
+                created: Timestamp(0x0102_0304),
+                used: Timestamp(0x0102_0304),
+            },
+            "0138229f4168747470733a2f2f69642e6578616d706c65050000000000000092000000e6ffffff7375622d31ffffff616e6e61ffffffff04030201000000000403020100000000",
+        );
+    }
 }

@@ -47,6 +47,8 @@ macro_rules! every_record {
         devices: Device = "devices/3", Device;
         /// (user id, first eight bytes of the key's fingerprint) to the device's key.
         device_keys: DeviceKey = "device_keys/3", DeviceKey, 15 "device-key";
+        /// (user id, 53 bits of the hash of who they are there) to a log-in at another server that leads to the user.
+        linked_log_ins: LinkedLogIn = "linked_log_ins/6", LinkedLogIn, 32 "linked-log-in";
         /// User id to the account's one-time codes.
         second_factors: SecondFactor = "second_factors/3", SecondFactor, 16 "second-factor";
         /// Number to the e-mail.

@@ -1,12 +1,12 @@
 //! The ways into an account, closed: its sessions end, and its devices' keys, its API keys, the invites that it made and what
-//! programs were allowed are good no more.
+//! programs were allowed are good no more, nor do log-ins at other servers lead to it.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
 use super::oauth::end_grants_of;
-use super::rows::{api_keys_of, keys_of};
+use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
 use super::session::{end, sessions_of};
 use super::token::end_invites_of;
 use crate::id::{ApiKeyId, Fingerprint, OAuthClientId, OneTimeTokenId, SessionId, UserId};
@@ -24,6 +24,8 @@ pub struct Ended {
     pub invites: Vec<OneTimeTokenId>,
     /// Programs that were allowed to act for the account, and are no more.
     pub programs: Vec<OAuthClientId>,
+    /// How many log-ins at other servers lead to the account no more.
+    pub linked: usize,
 }
 
 impl Ended {
@@ -34,6 +36,7 @@ impl Ended {
             && self.api_keys.is_empty()
             && self.invites.is_empty()
             && self.programs.is_empty()
+            && self.linked == 0
     }
 }
 
@@ -44,7 +47,7 @@ pub(super) struct Kept {
     pub(super) session: Option<SessionId>,
     /// The key of that session's device.
     pub(super) device_key: Option<Fingerprint>,
-    /// Every API key.
+    /// Every API key, and every log-in at another server.
     pub(super) api_keys: bool,
 }
 
@@ -81,6 +84,10 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
         for key in api_keys_of(open, user)? {
             revoke_key(open, &key)?;
             ended.api_keys.push(key.id);
+        }
+        for link in linked_log_ins_of(open, user)? {
+            let _ = open.put(Some(&link), None)?;
+            ended.linked += 1;
         }
     }
     ended.invites = end_invites_of(open, user)?;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::super::error::ReadError;
 use super::super::open::Open;
-use super::super::record::{ApiKey, Channel, DeviceKey, Limits, Organization};
+use super::super::record::{ApiKey, Channel, DeviceKey, Limits, LinkedLogIn, Organization};
 use super::super::row::{Record, first_eight};
 use super::super::table::{EachRecord, Listed, each_record, organization_of, range_of};
 use crate::id::{ChannelId, Fingerprint, OrganizationId, UserId};
@@ -43,6 +43,12 @@ pub(super) fn find_key(
 pub(super) fn keys_of(open: &Open<'_>, user: UserId) -> Result<Vec<DeviceKey>, ReadError> {
     let rows = open.tables.device_keys.range((user.0, 0)..=(user.0, u64::MAX))?;
     rows.map(|row| DeviceKey::decode(row?.1.value())).collect()
+}
+
+/// The log-ins at other servers that lead to an account.
+pub(super) fn linked_log_ins_of(open: &Open<'_>, user: UserId) -> Result<Vec<LinkedLogIn>, ReadError> {
+    let rows = open.tables.linked_log_ins.range((user.0, 0)..=(user.0, u64::MAX))?;
+    rows.map(|row| LinkedLogIn::decode(row?.1.value())).collect()
 }
 
 /// An account's API keys, those that have expired among them.

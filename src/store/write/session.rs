@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Counted, Device, DeviceKey, SERVER, Session, SubjectKind, User, Verb};
+use super::super::record::{
+    Counted, Device, DeviceKey, LinkedLogIn, SERVER, Session, SubjectKind, User, Verb,
+};
 use super::super::row::Record;
 use super::super::seen::Seen;
 use super::Write;
@@ -48,6 +50,8 @@ pub enum Proof {
     DeviceKey(Fingerprint),
     /// Another session of the account, which lasts.
     Session(SessionId),
+    /// A log-in at another server, by its number among those that lead to the account.
+    Linked(u64),
     /// Nothing, where nothing is needed.
     None,
 }
@@ -134,7 +138,10 @@ pub(super) fn check_proof(
                 return Err(Stop::Refused(BeginSessionError::Outdated));
             }
         }
-        Proof::DeviceKey(_) | Proof::None => (),
+        Proof::Linked(id) if open.get::<LinkedLogIn>((user.id.0, *id))?.is_none() => {
+            return Err(Stop::Refused(BeginSessionError::Outdated));
+        }
+        Proof::DeviceKey(_) | Proof::Linked(_) | Proof::None => (),
     }
     Ok(())
 }
@@ -155,6 +162,11 @@ pub(super) fn put_new(open: &mut Open<'_>, new: &NewSession) -> Result<Begun, Re
     let (id, user, at) = (session.id, session.user, open.by.at);
     let mut device_key = None;
     use_up(open, user, &proof)?;
+    if let Proof::Linked(link) = proof
+        && let Some(old) = open.get::<LinkedLogIn>((user.0, link))?
+    {
+        let _ = open.put_unaudited(Some(&old), Some(&LinkedLogIn { used: at, ..old.clone() }))?;
+    }
     if let Proof::DeviceKey(key) = proof {
         if let Some(old) = find_key(open, user, key)? {
             let here = DeviceKey { session: Some(id), ..old.clone() };
