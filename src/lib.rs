@@ -25,6 +25,7 @@ pub mod mail;
 pub mod name;
 pub mod permission;
 pub mod protocol;
+pub mod provider;
 pub mod recording;
 pub mod secrets;
 pub mod server;

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
+use super::hidden::Hidden;
 use super::network::Network;
+use super::provider::ProviderSetting;
 
 /// The port of a server that was told none. The protocol's, which this room can't import.
 pub(super) const DEFAULT_PORT: u16 = 4848;
@@ -37,6 +39,8 @@ pub enum Kind {
     Networks,
     /// Any number of `https://HOST[:PORT]`, in the environment separated by commas.
     PageOrigins,
+    /// Any number of tables, each a provider of log-ins; in the environment as an array of TOML.
+    Providers,
 }
 
 impl fmt::Display for Kind {
@@ -54,6 +58,7 @@ impl fmt::Display for Kind {
             Self::Addresses => f.write_str("ADDRESS:PORT, one or more"),
             Self::Networks => f.write_str("ADDRESS or ADDRESS/BITS, any number of them"),
             Self::PageOrigins => f.write_str("https://HOST[:PORT], any number of them, as a browser writes them: without a slash at the end"),
+            Self::Providers => f.write_str("a table for each, below [[log_in.providers]]"),
         }
     }
 }
@@ -89,22 +94,7 @@ pub(super) enum Value {
     Addresses(Vec<SocketAddr>),
     Networks(Vec<Network>),
     PageOrigins(Vec<String>),
-}
-
-/// What must not be shown, wherever settings are.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub(super) struct Hidden(pub(super) String);
-
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "" } else { "(set, and not shown)" })
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
+    Providers(Vec<ProviderSetting>),
 }
 
 impl fmt::Display for Value {
@@ -120,6 +110,10 @@ impl fmt::Display for Value {
                 f.write_str(&words.join(", "))
             }
             Self::PageOrigins(origins) => f.write_str(&origins.join(", ")),
+            Self::Providers(providers) => {
+                let words: Vec<_> = providers.iter().map(ToString::to_string).collect();
+                f.write_str(&words.join(", "))
+            }
             Self::Networks(networks) => {
                 let words: Vec<_> = networks.iter().map(ToString::to_string).collect();
                 f.write_str(&words.join(", "))
@@ -386,6 +380,18 @@ pub const KEYS: &[Key] = &[
         default: "\"invite\"",
         kind: Kind::Choice(&["invite", "open", "closed"]),
         meaning: "Who may make an account: who has an invite, everybody, or nobody (administrators make them).",
+    },
+    Key {
+        name: "log_in.providers",
+        default: "[]",
+        kind: Kind::Providers,
+        meaning: "Other servers by which people log in here (OpenID Connect): id, name, issuer, client_id, client_secret or client_secret_file, and more that docs/log-in.md tells.",
+    },
+    Key {
+        name: "log_in.passwords",
+        default: "\"everybody\"",
+        kind: Kind::Choice(&["everybody", "owners"]),
+        meaning: "Whom a password logs in: everybody, or owners alone, so that everybody else comes by a provider. Holds where there is one.",
     },
     Key {
         name: "oauth.access_minutes",

@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 
 use thiserror::Error;
 
-use super::key::{DEFAULT_PORT, Hidden, KEYS, Key, Kind, Value};
+use super::hidden::Hidden;
+use super::key::{DEFAULT_PORT, KEYS, Key, Kind, Value};
+use super::provider::ProviderSetting;
 use super::{Config, Origin, PublicAddress};
 
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
@@ -70,6 +72,14 @@ pub enum ConfigError {
         found: String,
         /// What it may say.
         expected: String,
+    },
+    /// A provider of log-ins isn't described as it has to be.
+    #[error("{origin} sets `log_in.providers`: {problem}")]
+    Provider {
+        /// Where it stands.
+        origin: Origin,
+        /// What is wrong.
+        problem: String,
     },
 }
 
@@ -173,6 +183,13 @@ impl Config {
 
     fn set(&mut self, key: &'static Key, value: &toml::Value, origin: Origin) -> Result<(), ConfigError> {
         let Some(place) = super::key::position(key.name) else { return Ok(()) };
+        if matches!(key.kind, Kind::Providers) {
+            // What is wrong may stand beside a secret, so it is said in words.
+            let read = ProviderSetting::read_all(value);
+            let read = read.map_err(|problem| ConfigError::Provider { origin: origin.clone(), problem })?;
+            self.values[place] = (Value::Providers(read), origin);
+            return Ok(());
+        }
         let checked = check(key, value).ok_or_else(|| ConfigError::Value {
             origin: origin.clone(),
             name: key.name,
@@ -244,6 +261,11 @@ fn from_text(key: &Key, text: &str) -> toml::Value {
         Kind::Addresses | Kind::Networks | Kind::PageOrigins => {
             text.split(',').map(|part| toml::Value::String(part.trim().to_owned())).collect::<Vec<_>>().into()
         }
+        Kind::Providers => {
+            let table = format!("all = {}", if text.trim().is_empty() { "[]" } else { text });
+            let table: Option<toml::Table> = table.parse().ok();
+            table.and_then(|mut table| table.remove("all")).unwrap_or_else(as_text)
+        }
         Kind::Text(_)
         | Kind::Secret(_)
         | Kind::Choice(_)
@@ -272,6 +294,7 @@ fn check(key: &Key, value: &toml::Value) -> Option<Value> {
             range.contains(&number).then_some(Value::Number(number))
         }
         Kind::Switch => value.as_bool().map(Value::Switch),
+        Kind::Providers => ProviderSetting::read_all(value).ok().map(Value::Providers),
         Kind::Addresses => {
             let parsed: Option<Vec<_>> =
                 value.as_array()?.iter().map(|part| part.as_str()?.parse().ok()).collect();

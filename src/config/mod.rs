@@ -2,15 +2,18 @@
 //! wins. Every setting stands once, in the table [`KEYS`]; file, environment, flags, `config show` and
 //! the sample file all derive from it.
 
+mod hidden;
 mod key;
 mod load;
 mod network;
+mod provider;
 mod public;
 mod sample;
 
 pub use key::{KEYS, Key, Kind};
 pub use load::{ConfigError, Sources, check_file};
 pub use network::{Network, NoNetwork};
+pub use provider::ProviderSetting;
 pub use public::PublicAddress;
 pub use sample::sample;
 
@@ -125,6 +128,10 @@ getters! {
     token_days -> u32 = "sessions.token_days", Number;
     /// Minutes that an access token is good.
     access_minutes -> u32 = "sessions.access_minutes", Number;
+    /// Other servers by which people log in.
+    providers -> Vec<ProviderSetting> = "log_in.providers", Providers;
+    /// Whom a password logs in: `everybody` or `owners`.
+    passwords -> String = "log_in.passwords", Text;
     /// Minutes that a program's access token is good.
     oauth_access_minutes -> u32 = "oauth.access_minutes", Number;
     /// Days that a program's refresh token is good.

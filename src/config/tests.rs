@@ -157,3 +157,46 @@ fn the_sample_file_is_the_table_and_its_defaults_hold() {
         assert!(matches!(origin, Origin::File(_)), "{} isn't in the sample", key.name);
     }
 }
+
+#[test]
+fn providers_are_described_and_what_is_wrong_is_said_without_their_secrets() {
+    let one =
+        "[[log_in.providers]]\nid = \"work\"\nissuer = \"https://id.example\"\nclient_id = \"parlour\"\n";
+    let config = load(&format!("{one}client_secret = \"hunter2\"\n"), &[], &[]).unwrap();
+    let found = config.providers();
+    assert_eq!((found[0].name.as_str(), found[0].secret(), found[0].creates), ("work", "hunter2", false));
+    assert_eq!(found[0].scopes, ["openid", "profile", "email"]);
+    let shown = config.entries().find(|(key, ..)| key.name == "log_in.providers").unwrap().1;
+    assert_eq!(shown, "work (https://id.example)");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let inline = "[{ id = \"a\", issuer = \"http://127.0.0.1:1\", client_id = \"x\", groups_claim = \"g\", roles = { b = \"Member\" } }]";
+    for environment in [&[("PARLOUR_LOG_IN_PROVIDERS", inline)][..], &[]] {
+        let flags = if environment.is_empty() { &[("log_in.providers", inline)][..] } else { &[] };
+        let found = load("", environment, flags).unwrap().providers();
+        assert_eq!(found[0].roles, [("b".to_owned(), "Member".to_owned())]);
+    }
+    assert!(load("", &[("PARLOUR_LOG_IN_PROVIDERS", "")], &[]).unwrap().providers().is_empty());
+    for (more, why) in [
+        ("client_secret = 7\n", "of `work`, `client_secret` is text"),
+        ("client_secret = \"hunter2\"\nclient_secret_file = \"x\"\n", "not both"),
+        ("secret = \"hunter2\"\n", "`secret` is no setting; there are id, name"),
+        ("scopes = [\"profile\"]\n", "`openid` is among them"),
+        ("groups_claim = \"groups\"\n", "set both, or none"),
+        ("roles = { a = 1 }\n", "is a table of groups"),
+        ("create_accounts = \"yes\"\n", "true or false"),
+        (one, "two of them have the id work"),
+    ] {
+        let message = load(&format!("{one}{more}"), &[], &[]).unwrap_err().to_string();
+        assert!(message.contains(why) && !message.contains("hunter2"), "{more}: {message}");
+    }
+    for (text, why) in [
+        (one.replace("https:", "http:"), "which begins with https://"),
+        (one.replace("id.example", "id.example/?x"), "without ? and #"),
+        (one.replace("\"work\"", "\"Work\""), "small letters"),
+        (one.replace("client_id = \"parlour\"\n", ""), "`client_id` is missing"),
+        ("log_in.providers = [1]".to_owned(), "below [[log_in.providers]]"),
+    ] {
+        let message = load(&text, &[], &[]).unwrap_err().to_string();
+        assert!(message.contains(why), "{text}: {message}");
+    }
+}

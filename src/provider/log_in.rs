@@ -1,0 +1,224 @@
+//! The way to a provider and back.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use serde_json::Value;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use super::away::{AllAway, Away, Purpose};
+use super::browser::{Browser, hash, secret};
+use super::error::ProviderError;
+use super::fetch::{Answer, Fetch, Question};
+use super::known::Known;
+use super::settings::Settings;
+use crate::auth::AddressKey;
+use crate::auth::oauth::{Form, with_parameters};
+use crate::auth::oidc::{
+    Distrust, Expected, Identity, Members, Metadata, PublicKeys, SecretGoes, check_id_token,
+};
+use crate::clock::Clock;
+
+/// A provider.
+#[derive(Debug)]
+pub struct Provider {
+    settings: Settings,
+    fetch: Fetch,
+    clock: Clock,
+    known: Known,
+    away: Mutex<AllAway>,
+}
+
+impl Provider {
+    /// Those of the settings, which share what asks them.
+    pub fn all(settings: Vec<Settings>, clock: &Clock) -> Result<Vec<Arc<Self>>, rustls::Error> {
+        if settings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fetch = Fetch::new()?;
+        let one = |settings| {
+            let (fetch, clock) = (fetch.beside(), clock.clone());
+            Arc::new(Self { settings, fetch, clock, known: Known::default(), away: Mutex::default() })
+        };
+        Ok(settings.into_iter().map(one).collect())
+    }
+
+    /// How it is described.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Asks it for what it says of itself, and for its keys: whether people could log in by it now.
+    pub async fn examine(&self) -> Result<(), ProviderError> {
+        let metadata = self.metadata().await?;
+        self.keys(&metadata, false).await?;
+        self.secret_goes(&metadata).map(drop)
+    }
+
+    /// Sends somebody to it, who comes back to `redirect`. Answers with where.
+    pub async fn begin(
+        &self,
+        browser: &Browser,
+        from: IpAddr,
+        redirect: &str,
+        purpose: Purpose,
+    ) -> Result<String, ProviderError> {
+        let metadata = self.metadata().await?;
+        let (state, nonce, verifier) = (secret()?, secret()?, secret()?);
+        let challenge = BASE64URL_NOPAD.encode(&hash(&verifier));
+        let to = with_parameters(
+            &metadata.authorization,
+            &[
+                ("response_type", "code"),
+                ("client_id", &self.settings.client),
+                ("redirect_uri", redirect),
+                ("scope", &self.settings.scopes.join(" ")),
+                ("state", &state),
+                ("nonce", &nonce),
+                ("code_challenge", &challenge),
+                ("code_challenge_method", "S256"),
+            ],
+        );
+        let address = AddressKey::of(from);
+        let (browser, redirect) = (browser.hash(), redirect.to_owned());
+        let away = Away { browser, address, nonce, verifier, redirect, purpose };
+        self.all_away().put(hash(&state), away, self.clock.monotonic());
+        Ok(to)
+    }
+
+    /// Somebody comes back. Answers with who they are, and what they want.
+    pub async fn finish(
+        &self,
+        form: &Form,
+        browser: Option<&Browser>,
+    ) -> Result<(Identity, Purpose), ProviderError> {
+        let state = form.get("state").unwrap_or_default();
+        let browser = browser.map_or([0; 32], Browser::hash);
+        let away = self.all_away().take(hash(state), browser, self.clock.monotonic());
+        let away = away.ok_or(ProviderError::Lost)?;
+        let metadata = self.metadata().await?;
+        // Of another server's answer nothing is believed, not even that it refuses (RFC 9207, section 2.4).
+        match form.get("iss") {
+            Some(issuer) if issuer != self.settings.issuer => return Err(Distrust::Issuer.into()),
+            None if metadata.names_itself => return Err(Distrust::Lacks("answer", "iss").into()),
+            _ => (),
+        }
+        if let Some(error) = form.get("error") {
+            return Err(ProviderError::refused(error));
+        }
+        let code = form.get("code").ok_or(Distrust::Lacks("answer", "code"))?;
+        let tokens = self.exchange(&metadata, code, &away).await?;
+        let text = |name| tokens.get(name).and_then(Value::as_str);
+        let id_token = text("id_token").ok_or(Distrust::Lacks("answer", "id_token"))?;
+        let access_token = text("access_token");
+        let claims = self.claims(&metadata, id_token, access_token, &away.nonce).await?;
+        let besides = match (&metadata.userinfo, access_token) {
+            (Some(at), Some(token)) => Some(self.besides(at, token).await?),
+            _ => None,
+        };
+        let identity = Identity::of(&self.settings.issuer, &claims, besides.as_ref(), &self.settings.groups)?;
+        Ok((identity, away.purpose))
+    }
+
+    /// The claims of a token. Where it names a key that isn't known, the keys are asked for again.
+    async fn claims(
+        &self,
+        metadata: &Metadata,
+        id_token: &str,
+        access_token: Option<&str>,
+        nonce: &str,
+    ) -> Result<Members, ProviderError> {
+        let Settings { issuer, client, .. } = &self.settings;
+        let expected = Expected { issuer, client, nonce, now: self.clock.wall(), access_token };
+        let keys = self.keys(metadata, false).await?;
+        match check_id_token(id_token, &keys, expected) {
+            Err(Distrust::UnknownKey) => {
+                let keys = self.keys(metadata, true).await?;
+                Ok(check_id_token(id_token, &keys, expected)?)
+            }
+            checked => Ok(checked?),
+        }
+    }
+
+    /// What a code is worth.
+    async fn exchange(&self, metadata: &Metadata, code: &str, away: &Away) -> Result<Members, ProviderError> {
+        let (authorization, form) = self.proof(metadata, code, away)?;
+        let form = Some(form);
+        let answer = self.fetch.ask(Question { address: &metadata.token, authorization, form }).await?;
+        let tokens = members(&answer, "answer");
+        if answer.status != 200 {
+            let error = tokens.ok().and_then(|tokens| Some(tokens.get("error")?.as_str()?.to_owned()));
+            return Err(ProviderError::exchange(answer.status, error.as_deref()));
+        }
+        tokens
+    }
+
+    /// What is shown for a code: the header, and the form.
+    fn proof(
+        &self,
+        metadata: &Metadata,
+        code: &str,
+        away: &Away,
+    ) -> Result<(Option<String>, String), ProviderError> {
+        let Settings { client, secret, .. } = &self.settings;
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs([
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", away.redirect.as_str()),
+            ("code_verifier", away.verifier.as_str()),
+        ]);
+        let mut authorization = None;
+        match self.secret_goes(metadata)? {
+            Some(SecretGoes::Header) => {
+                // Each is encoded first (RFC 6749, section 2.3.1).
+                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = format!("{}:{}", encoded(client), encoded(secret));
+                authorization = Some(format!("Basic {}", BASE64.encode(pair.as_bytes())));
+            }
+            Some(SecretGoes::Form) => {
+                form.append_pair("client_id", client).append_pair("client_secret", secret);
+            }
+            None => {
+                form.append_pair("client_id", client);
+            }
+        }
+        Ok((authorization, form.finish()))
+    }
+
+    /// Where the secret goes, where there is one.
+    fn secret_goes(&self, metadata: &Metadata) -> Result<Option<SecretGoes>, ProviderError> {
+        if self.settings.secret.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(metadata.secret.ok_or(Distrust::NoProof)?))
+    }
+
+    /// What it tells of somebody besides.
+    async fn besides(&self, at: &str, token: &str) -> Result<Members, ProviderError> {
+        let authorization = Some(format!("Bearer {token}"));
+        let answer = self.fetch.ask(Question { address: at, authorization, form: None }).await?;
+        if answer.status == 200 {
+            members(&answer, "userinfo")
+        } else {
+            Err(ProviderError::Status(answer.status))
+        }
+    }
+
+    async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
+        self.known.metadata(&self.fetch, &self.clock, &self.settings.issuer).await
+    }
+
+    async fn keys(&self, metadata: &Metadata, anew: bool) -> Result<Arc<PublicKeys>, ProviderError> {
+        self.known.keys(&self.fetch, &self.clock, &metadata.keys, anew).await
+    }
+
+    fn all_away(&self) -> MutexGuard<'_, AllAway> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn members(answer: &Answer, what: &'static str) -> Result<Members, ProviderError> {
+    serde_json::from_slice(&answer.body).map_err(|_| Distrust::Unreadable(what).into())
+}
