@@ -120,6 +120,8 @@ fn settings() -> Settings {
             },
             entry: EntryPolicy::ALL,
             page: String::new(),
+            providers: Vec::new(),
+            owners_only: Vec::new(),
             account_tries: 10,
             address_tries: 10,
             longest_delay: day,

@@ -2,9 +2,11 @@
 
 mod configured;
 mod directory;
+mod providers;
 
 use configured::{limits, sends_emails, settings, welcome};
 pub(crate) use directory::{is_copy, left_behind};
+pub use providers::{ProviderStartError, provider_settings};
 
 use std::convert::Infallible;
 use std::io;
@@ -84,6 +86,9 @@ pub enum StartError {
     /// E-mails can't be sent by these settings.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// Nobody can log in by another server by these settings.
+    #[error(transparent)]
+    Provider(#[from] ProviderStartError),
     /// The state can't be loaded.
     #[error(transparent)]
     Control(#[from] control::StartError),
@@ -153,6 +158,7 @@ impl Server {
         directory::prepare(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let post = Post::new(config)?;
+        let providers = providers::all(config, &clock)?;
         let store = Arc::new(open_store(config, listen, clock.wall()).await?);
         let identity = Identity::load_or_create(&directory)?;
         let secrets = Secrets::load_or_create(&directory)?;
@@ -177,6 +183,7 @@ impl Server {
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let http = http.map(|http| {
             let parts = parts(config, &organizations, &intake, &certificates, (&limits, files));
+            let parts = Parts { providers, ..parts };
             tokio::spawn(http.run(parts, async {
                 let _ = http_stopped.await;
             }))
@@ -445,6 +452,7 @@ fn parts(
         trusted_proxies: config.trusted_proxies(),
         public_page: config.public_address().map(|public| public.page),
         sends_emails: sends_emails(config),
+        providers: Vec::new(),
         api_origins: config.api_origins(),
         requests: (limits.requests_per_second, limits.request_burst),
         bounds: limits.places,

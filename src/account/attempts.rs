@@ -180,6 +180,8 @@ mod tests {
             },
             entry: EntryPolicy::ALL,
             page: String::new(),
+            providers: Vec::new(),
+            owners_only: Vec::new(),
             account_tries: 3,
             address_tries: 3,
             longest_delay: Duration::from_secs(60),

@@ -14,10 +14,10 @@ use crate::name::NameError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
     BanError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
-    DeleteUserError, EditUserError, EndSessionError, LiftBanError, MAX_API_KEYS, RefreshSessionError,
-    RegisterDeviceKeyError, RegisterError, RemoveDeviceKeyError, RequestResetError, ResetPasswordError,
-    RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError, SetPasswordError, SettingError,
-    TakeTokenError, VerifyEmailError,
+    DeleteUserError, EditUserError, EndSessionError, LiftBanError, LinkError, MAX_API_KEYS,
+    RefreshSessionError, RegisterDeviceKeyError, RegisterError, RemoveDeviceKeyError, RequestResetError,
+    ResetPasswordError, RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError,
+    SetPasswordError, SettingError, TakeTokenError, UnlinkError, VerifyEmailError,
 };
 use crate::store::{CommitError, Failed, ReadError};
 
@@ -147,6 +147,23 @@ pub enum AccountError {
     /// There are as many programs as there can be.
     #[error("there can be {MAX_OAUTH_CLIENTS} programs; revoke one first")]
     TooManyPrograms,
+    /// Passwords log nobody in but owners.
+    #[error("passwords log nobody in here but owners; choose one of the other ways to log in")]
+    PasswordRefused,
+    /// A log-in at another server leads to no account.
+    #[error(
+        "no account here is linked with this log-in; log in as you did so far and link it under your account, or ask an administrator for an account"
+    )]
+    NotLinked,
+    /// It leads to an account that is disabled.
+    #[error("the account that this log-in leads to is disabled; ask an administrator")]
+    LinkedDisabled,
+    /// It can't be linked.
+    #[error(transparent)]
+    Linked(LinkError),
+    /// It stays linked.
+    #[error(transparent)]
+    Unlinked(UnlinkError),
     /// The account can't be made.
     #[error(transparent)]
     CreateUser(CreateUserError),
@@ -207,7 +224,9 @@ impl AccountError {
     /// The code that says the same to a program.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::LogInFailed | Self::OwnPasswordWrong => ErrorCode::LogInFailed,
+            Self::LogInFailed | Self::OwnPasswordWrong | Self::NotLinked | Self::LinkedDisabled => {
+                ErrorCode::LogInFailed
+            }
             Self::TooManyAttempts(_) => ErrorCode::TooManyAttempts,
             Self::RateLimited(_) => ErrorCode::RateLimited,
             Self::SecondFactorNeeded => ErrorCode::SecondFactorNeeded,
@@ -223,6 +242,7 @@ impl AccountError {
             Self::GuestsRefused => ErrorCode::GuestsRefused,
             Self::ClaimInvalid => ErrorCode::ClaimInvalid,
             Self::NoKeyHere => ErrorCode::Unexpected,
+            Self::PasswordRefused => ErrorCode::PasswordRefused,
             Self::Busy | Self::BusyWithYours(_) => ErrorCode::Busy,
             Self::Name(_) => ErrorCode::NameInvalid,
             Self::Password(_) => ErrorCode::PasswordInvalid,
@@ -242,9 +262,11 @@ impl AccountError {
             | Self::BansOneself
             | Self::BansOwnNetwork
             | Self::Unfit(_)
+            | Self::Unlinked(UnlinkError::OnlyWay)
             | Self::Ban(_) => ErrorCode::Malformed,
             Self::TooManyKeys(_)
             | Self::TooManyPrograms
+            | Self::Linked(LinkError::TooMany)
             | Self::RegisterDeviceKey(_)
             | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
             Self::NoRoom(_) | Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
@@ -256,11 +278,14 @@ impl AccountError {
             | Self::RemoveDeviceKey(_)
             | Self::LiftBan(_)
             | Self::NoSuchProgram
+            | Self::Unlinked(UnlinkError::NoSuchLink)
             | Self::Setting(_)
             | Self::SecondFactor(SecondFactorError::Absent) => ErrorCode::NotFound,
-            Self::NameTaken | Self::CreateUser(_) | Self::EditUser(_) | Self::SecondFactor(_) => {
-                ErrorCode::NameTaken
-            }
+            Self::Linked(_)
+            | Self::NameTaken
+            | Self::CreateUser(_)
+            | Self::EditUser(_)
+            | Self::SecondFactor(_) => ErrorCode::NameTaken,
             Self::ReadOnly => ErrorCode::ReadOnly,
             Self::Internal => ErrorCode::Internal,
         }

@@ -81,6 +81,11 @@ impl Proven {
         Some(Begun { user, session: self.session })
     }
 
+    /// The same, whose session's row was written for this.
+    pub(super) fn newly_begun(self) -> Self {
+        Self { begun: true, ..self }
+    }
+
     /// The answer to the log-in, but for what the session has once it is connected.
     pub fn logged_in(&self) -> wire::LoggedIn {
         let bytes = |token: &Option<(SessionToken, Timestamp)>| {
@@ -155,6 +160,8 @@ impl Accounts {
             return Err(AccountError::LogInFailed);
         };
         self.check_bans(Some(user.id), None, None)?;
+        // Only whoever knows the password learns of it.
+        self.check_password_log_in(&user)?;
         let factor = self.check_second_factor(user.id, &proof.code)?;
         Ok((user, Proof::Password { stored, factor }))
     }
@@ -406,7 +413,7 @@ impl Accounts {
     }
 
     /// A place for a session, before anything of it is written.
-    fn take_room(
+    pub(super) fn take_room(
         &self,
         session: SessionId,
         who: Who,
@@ -429,7 +436,7 @@ impl Accounts {
     }
 
     /// A session of a device, which is nobody's yet.
-    fn session(&self, device: &str, proof: Proof, visitor: Visitor<'_>) -> NewSession {
+    pub(super) fn session(&self, device: &str, proof: Proof, visitor: Visitor<'_>) -> NewSession {
         let created = self.0.clock.wall();
         let session = Session {
             id: self.0.store.new_session_id(),
@@ -444,12 +451,17 @@ impl Accounts {
     }
 
     /// The same as an account's, with the token that is made of these random bytes.
-    fn of_user(&self, new: &NewSession, user: UserId, random: [u8; RANDOM]) -> NewSession {
+    pub(super) fn of_user(&self, new: &NewSession, user: UserId, random: [u8; RANDOM]) -> NewSession {
         let token = self.0.tokens.first(user, new.session.id, random).hash();
         NewSession { session: Session { user, token, ..new.session.clone() }, ..new.clone() }
     }
 
-    async fn begun(&self, user: &User, row: &Session, random: [u8; RANDOM]) -> Result<Proven, AccountError> {
+    pub(super) async fn begun(
+        &self,
+        user: &User,
+        row: &Session,
+        random: [u8; RANDOM],
+    ) -> Result<Proven, AccountError> {
         let token = self.0.tokens.first(user.id, row.id, random);
         let notice = self.notice(user).await?;
         let access = Some(self.access_token(row));
@@ -488,7 +500,7 @@ fn proven(
 }
 
 /// Somebody with an account. Who owns an organization is found by its first role.
-fn account_of(user: &User) -> Who {
+pub(super) fn account_of(user: &User) -> Who {
     let owner = user.organization.role(OWNER);
     let owns = user.grants.iter().any(|grant| grant.role == owner && grant.expires.is_none());
     Who::Account { user: user.id, owns }

@@ -14,6 +14,7 @@ mod hashing;
 mod invite;
 mod kept_out;
 mod letters;
+mod linked;
 mod log_in;
 mod oauth;
 mod password;

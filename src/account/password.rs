@@ -164,6 +164,7 @@ pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
         api_keys: count(ended.api_keys.len()),
         invites: count(ended.invites.len()),
         programs: count(ended.programs.len()),
+        linked_log_ins: count(ended.linked),
         ..wire::PasswordChanged::default()
     }
 }

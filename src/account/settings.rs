@@ -23,6 +23,10 @@ pub struct Settings {
     pub entry: EntryPolicy,
     /// The address of the page, for links in e-mails; empty for none.
     pub page: String,
+    /// Other servers by which people log in: how each calls itself, and what people know it as.
+    pub providers: Vec<(String, String)>,
+    /// Tags of the organizations, empty for the first one, in which a password logs in owners alone.
+    pub owners_only: Vec<String>,
     /// Failed log-ins of one account before there is a delay.
     pub account_tries: u32,
     /// The same of one address.
@@ -33,6 +37,14 @@ pub struct Settings {
     pub hash_threads: usize,
     /// Passwords that wait for them at most; at the bound the answer is "busy".
     pub hash_queue: usize,
+}
+
+impl Settings {
+    /// What people know another server as; empty where the settings know it no more.
+    pub(super) fn provider_of(&self, issuer: &str) -> String {
+        let found = self.providers.iter().find(|(known, _)| known == issuer);
+        found.map(|(_, name)| name.clone()).unwrap_or_default()
+    }
 }
 
 /// What tokens are made with, and what seals secrets in the database.

@@ -13,7 +13,15 @@ use crate::client::Session;
 use crate::id::Timestamp;
 use crate::protocol::wire;
 
-/// Your own account: password, second factor.
+const LINKED: &[(&str, &str, &str)] = &[
+    ("number", "Number", ""),
+    ("server", "Server", ""),
+    ("name", "Called there", ""),
+    ("since", "Since", ""),
+    ("used", "Used", ""),
+];
+
+/// Your own account: password, second factor, log-ins at other servers.
 #[derive(Debug, Args)]
 pub(super) struct Account {
     #[command(subcommand)]
@@ -52,6 +60,13 @@ enum Command {
     SecondFactor {
         #[command(subcommand)]
         command: SecondFactor,
+    },
+    /// Show the log-ins at other servers that lead to your account. One is linked on the page, under "Your account".
+    Linked,
+    /// A log-in at another server leads to your account no more.
+    Unlink {
+        /// Its number in the list.
+        number: u64,
     },
 }
 
@@ -118,6 +133,22 @@ impl Account {
                 output.object(&json!({ "verified": true }));
             }
             Command::SecondFactor { command } => second_factor(&session, command, output).await?,
+            Command::Linked => {
+                let row = |one: &wire::LinkedLogIn| {
+                    let server = if one.provider.is_empty() { &one.issuer } else { &one.provider };
+                    json!({
+                        "number": one.id, "server": server, "issuer": one.issuer, "name": one.name,
+                        "since": Timestamp(one.created_ms), "used": Timestamp(one.used_ms),
+                    })
+                };
+                let linked = session.linked_log_ins().await?;
+                output.records(LINKED, &linked.iter().map(row).collect::<Vec<_>>());
+            }
+            Command::Unlink { number } => {
+                session.remove_linked_log_in(number).await?;
+                output.line(format!("Log-in {number} leads to your account no more."));
+                output.object(&json!({ "unlinked": number }));
+            }
         }
         session.close().await;
         Ok(())
@@ -131,6 +162,7 @@ pub(super) fn ended_with(ended: &wire::PasswordChanged) -> String {
         (ended.device_keys, "device key"),
         (ended.api_keys, "API key"),
         (ended.invites, "invite"),
+        (ended.linked_log_ins, "linked log-in"),
     ];
     let words: Vec<String> = counts
         .into_iter()
@@ -149,6 +181,7 @@ pub(super) fn ended_as_json(ended: &wire::PasswordChanged) -> serde_json::Value 
     json!({
         "changed": true, "sessions": ended.sessions, "device_keys": ended.device_keys,
         "api_keys": ended.api_keys, "invites": ended.invites,
+        "linked_log_ins": ended.linked_log_ins,
     })
 }
 

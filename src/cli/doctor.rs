@@ -1,6 +1,7 @@
 //! `parlour doctor`: what is checked, one finding after the other, each with what to do about it.
 
 mod here;
+mod providers;
 mod report;
 mod way;
 

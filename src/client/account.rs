@@ -18,6 +18,19 @@ impl Session {
         }
     }
 
+    /// The log-ins at other servers that lead to one's account.
+    pub async fn linked_log_ins(&self) -> Result<Vec<wire::LinkedLogIn>, RequestError> {
+        match self.request(request::Body::ListLinkedLogIns(wire::ListLinkedLogIns {})).await? {
+            response::Body::LinkedLogIns(linked) => Ok(linked.log_ins),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// One of them leads there no more.
+    pub async fn remove_linked_log_in(&self, id: u64) -> Result<(), RequestError> {
+        self.done(request::Body::RemoveLinkedLogIn(wire::RemoveLinkedLogIn { id })).await
+    }
+
     /// Chooses another password; every other session of the account ends. Answers with what ended.
     pub async fn change_password(
         &self,

@@ -2,12 +2,12 @@
 
 use super::given::Given;
 use super::{Actor, Handle, Refused};
-use crate::id::{OAuthClientId, SessionId};
+use crate::id::{OAuthClientId, SessionId, UserId};
 use crate::permission::Permissions;
 use crate::protocol::call::{Account, Live};
 use crate::protocol::wire::{self, response};
 use crate::state::{Asker, Own, State};
-use crate::store::By;
+use crate::store::{By, User};
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
@@ -30,20 +30,21 @@ impl<P: Peer> Handle<P> {
             Account::ListOauthGrants(_) => {
                 return Ok(response::Body::OauthGrants(accounts.oauth_grants(user)?));
             }
+            Account::ListLinkedLogIns(_) => {
+                return Ok(response::Body::LinkedLogIns(accounts.linked_log_ins(user)?));
+            }
+            Account::RemoveLinkedLogIn(remove) => {
+                accounts.unlink(user, remove.id, by).await?;
+                None
+            }
             Account::RevokeOauthGrant(revoke) => {
                 accounts.revoke_oauth_grant(user, OAuthClientId(revoke.id), by).await?;
                 None
             }
             Account::ListApiKeys(_) => return Ok(response::Body::ApiKeys(accounts.api_keys(user)?)),
-            Account::SetUpSecondFactor(_) => {
-                let secret = accounts.set_up_second_factor(&account, by).await?;
-                return Ok(response::Body::SecondFactorSecret(secret));
-            }
+            Account::SetUpSecondFactor(_) => return self.set_up_second_factor(&account, by).await,
             Account::ConfirmSecondFactor(confirm) => {
-                let (codes, changed) = accounts.confirm_second_factor(user, &confirm.code, by).await?;
-                // Roles that waited for it are there at once.
-                self.follow(changed).await?;
-                return Ok(response::Body::RecoveryCodes(codes));
+                return self.confirm_second_factor(user, &confirm, by).await;
             }
             Account::CreateApiKey(create) => {
                 return Ok(response::Body::ApiKeyMade(accounts.create_api_key(user, &create, by).await?));
@@ -52,9 +53,7 @@ impl<P: Peer> Handle<P> {
                 return self.end_device(actor, &own, SessionId(end.session), by).await;
             }
             Account::ChangePassword(change) => {
-                let (told, changed) = accounts.change_password(&account, own.session, &change, by).await?;
-                self.follow(changed).await?;
-                return Ok(response::Body::PasswordChanged(told));
+                return self.change_password(&account, &own, &change, by).await;
             }
             Account::EndOtherDevices(_) => Some(accounts.end_others(user, own.session, by).await?),
             Account::RegisterKey(key) => {
@@ -81,6 +80,40 @@ impl<P: Peer> Handle<P> {
             self.follow(changed).await?;
         }
         Ok(response::Body::Done(wire::Done {}))
+    }
+
+    /// Makes the secret of a second factor.
+    async fn set_up_second_factor(&self, account: &User, by: By) -> Result<response::Body, Refused> {
+        let secret = self.shared.accounts.set_up_second_factor(account, by).await?;
+        Ok(response::Body::SecondFactorSecret(secret))
+    }
+
+    /// Puts a second factor in force.
+    async fn confirm_second_factor(
+        &self,
+        user: UserId,
+        confirm: &wire::ConfirmSecondFactor,
+        by: By,
+    ) -> Result<response::Body, Refused> {
+        let accounts = &self.shared.accounts;
+        let (codes, changed) = accounts.confirm_second_factor(user, &confirm.code, by).await?;
+        // Roles that waited for it are there at once.
+        self.follow(changed).await?;
+        Ok(response::Body::RecoveryCodes(codes))
+    }
+
+    /// Gives an account another password.
+    async fn change_password(
+        &self,
+        account: &User,
+        own: &Own,
+        change: &wire::ChangePassword,
+        by: By,
+    ) -> Result<response::Body, Refused> {
+        let accounts = &self.shared.accounts;
+        let (told, changed) = accounts.change_password(account, own.session, change, by).await?;
+        self.follow(changed).await?;
+        Ok(response::Body::PasswordChanged(told))
     }
 
     /// Logs a device out. The one that asks is told so before its connection ends.
@@ -111,6 +144,8 @@ fn lent_by(call: &Account) -> (Permissions, u64) {
         | Account::ListApiKeys(_)
         | Account::ListOauthGrants(_)
         | Account::RevokeOauthGrant(_)
+        | Account::ListLinkedLogIns(_)
+        | Account::RemoveLinkedLogIn(_)
         | Account::SetUpSecondFactor(_)
         | Account::ConfirmSecondFactor(_)
         | Account::EndDevice(_)

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use data_encoding::BASE64;
 use serde_json::json;
 
+use super::oidc;
 use super::page;
 use super::parts::{Asker, Parts};
 use crate::bounds::{EntryPolicy, Registration};
@@ -89,7 +90,8 @@ async fn manifest(State(parts): State<Arc<Parts>>, uri: Uri) -> Response {
 
 /// What the page has to know before it connects.
 async fn greeting(State(parts): State<Arc<Parts>>, Extension(asker): Extension<Asker>, uri: Uri) -> Response {
-    let accounts = match parts.organizations.find(tag_in(&uri)).await {
+    let tag = tag_in(&uri);
+    let accounts = match parts.organizations.find(tag).await {
         Ok(handle) => handle.accounts().clone(),
         Err(Refused::NoSuchOrganization) => return unknown(),
         Err(error) => return failed(&error),
@@ -103,12 +105,16 @@ async fn greeting(State(parts): State<Arc<Parts>>, Extension(asker): Extension<A
     // What can't be read admits nobody; connecting says why.
     let nobody = EntryPolicy { guests: false, registration: Registration::Closed };
     let entry = accounts.entry_policy().unwrap_or(nobody);
+    let site = parts.organizations.site(tag).ok().flatten();
+    let providers = site.map(|site| oidc::shown(&parts, &site.tag)).unwrap_or_default();
     let greeting = json!({
         "name": accounts.name(),
         "version": env!("CARGO_PKG_VERSION"),
         "certificateHashes": hashes,
         "guests": entry.guests,
         "registration": entry.registration.word(),
+        "providers": providers,
+        "passwords": accounts.passwords_log_in(),
         "sendsEmails": parts.sends_emails,
         "unclaimed": accounts.is_unclaimed(),
         // A claim code may wait beside an administrator who lost the password.

@@ -9,6 +9,7 @@ mod home;
 mod listener;
 mod metrics;
 mod oauth;
+mod oidc;
 mod organizations;
 mod pace;
 mod page;
@@ -97,6 +98,7 @@ fn router(parts: Arc<Parts>) -> Router {
     home::routes()
         .merge(api::routes(&parts))
         .merge(oauth::routes(&parts))
+        .merge(oidc::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))

@@ -12,6 +12,7 @@ use super::proxy;
 use crate::config::Network;
 use crate::control::{Handle, Organizations};
 use crate::endpoint::{Bounds, Certificates, Intake, LinkPeer};
+use crate::provider::Provider;
 
 /// What the page and the other answers are made of.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Parts {
     pub trusted_proxies: Vec<Network>,
     /// Where others reach the page, as the machine's owner says it.
     pub public_page: Option<String>,
+    /// Other servers by which people log in.
+    pub providers: Vec<Arc<Provider>>,
     /// Whether e-mails are sent from here.
     pub sends_emails: bool,
     /// Origins whose pages may ask for what programs ask for.

@@ -92,6 +92,7 @@ codes! {
         NoSuchOrganization = 42, "no-such-organization", "there is no such organization on this server";
         LogInAnew = 43, "log-in-anew", "this log-in is by an access token, which makes nothing that outlasts it; log in by password, device or long token";
         Changed = 44, "changed", "somebody else has changed this meanwhile; read it and try again";
+        PasswordRefused = 45, "password-refused", "passwords log nobody in here but owners";
         Pending = 47, "pending", "nobody has allowed this log-in yet; ask again in a moment";
     }
 }

@@ -70,6 +70,8 @@ pub(super) fn settings(
                 registration: Registration::from_word(&config.registration()).unwrap_or(Registration::Closed),
             },
             page: config.mail_page(),
+            providers: config.providers().into_iter().map(|one| (one.issuer, one.name)).collect(),
+            owners_only: owners_only(config),
             account_tries: config.account_tries(),
             address_tries: config.address_tries(),
             longest_delay: Duration::from_secs(config.try_delay_seconds().into()),
@@ -84,6 +86,14 @@ pub(super) fn settings(
         fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Tags of the organizations in which a password logs in owners alone: those that have another way.
+fn owners_only(config: &Config) -> Vec<String> {
+    if config.passwords() != "owners" {
+        return Vec::new();
+    }
+    config.providers().into_iter().map(|one| one.organization).collect()
 }
 
 /// What the greeting says of the server.

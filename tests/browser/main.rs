@@ -15,5 +15,6 @@ mod origins;
 mod people;
 mod pieces;
 mod presses;
+mod provider;
 mod stage;
 mod voices;

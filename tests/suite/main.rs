@@ -34,6 +34,7 @@ mod organizations;
 mod places;
 mod program;
 mod protocol;
+mod provider;
 mod proxy;
 mod race;
 mod recording;

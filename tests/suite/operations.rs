@@ -150,6 +150,8 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "revoke_oauth_client" => Body::RevokeOauthClient(wire::RevokeOauthClient { id: 1 }),
         "list_oauth_grants" => Body::ListOauthGrants(wire::ListOauthGrants {}),
         "revoke_oauth_grant" => Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: 1 }),
+        "list_linked_log_ins" => Body::ListLinkedLogIns(wire::ListLinkedLogIns {}),
+        "remove_linked_log_in" => Body::RemoveLinkedLogIn(wire::RemoveLinkedLogIn { id: 1 }),
         "create_invite" => Body::CreateInvite(wire::CreateInvite::default()),
         "list_invites" => Body::ListInvites(wire::ListInvites {}),
         "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),

@@ -15,6 +15,7 @@ use super::super::operate::{LocalServer, now};
 use super::super::output::{Output, counted, in_words};
 use super::super::serve::reachable;
 use super::super::words::local;
+use super::providers;
 use super::report::Report;
 use super::way;
 use crate::admin::{Database, Request};
@@ -61,10 +62,12 @@ pub(super) async fn examine(file: Option<PathBuf>, directory: Option<&Path>, rep
     let Ok(response::Body::Status(status)) = status else {
         report.notice("server", "it doesn't run", "start it with `parlour serve`");
         public_address(&config, None, report).await;
+        providers::examine(&config, report).await;
         return ports(&config.listen(), config.web(), report);
     };
     report.good("server", format!("{} runs, {} connected", status.name, status.sessions));
     public_address(&config, Fingerprint::parse(&status.fingerprint), report).await;
+    providers::examine(&config, report).await;
     let listened: Vec<SocketAddr> = status.addresses.iter().filter_map(|text| text.parse().ok()).collect();
     let port = listened.first().map_or(0, SocketAddr::port);
     let reachable = reachable(&listened);

@@ -114,6 +114,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Busy | ErrorCode::Full | ErrorCode::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::GuestsRefused
+        | ErrorCode::PasswordRefused
         | ErrorCode::ClaimInvalid
         | ErrorCode::Forbidden
         | ErrorCode::InviteInvalid

@@ -12,22 +12,27 @@ use serde_json::{Value, json};
 
 use crate::account::Accounts;
 use crate::auth::oauth::{Form, OAuthError};
-use crate::control::Refused;
+use crate::control::{Handle, Refused};
+use crate::endpoint::LinkPeer;
 use crate::http::home::tag_in;
 use crate::http::parts::{Asker, Parts};
 
 /// What every endpoint needs to know of a request.
-pub(super) struct Asked {
+pub(in crate::http) struct Asked {
     /// Whose people it is about.
-    pub(super) accounts: Accounts,
+    pub(in crate::http) accounts: Accounts,
     /// By which address programs know the organization.
-    pub(super) issuer: String,
+    pub(in crate::http) issuer: String,
+    /// The way to what is live of it.
+    pub(in crate::http) handle: Handle<LinkPeer>,
+    /// Its tag; empty for the first one.
+    pub(in crate::http) tag: String,
     /// Where the request comes from.
-    pub(super) from: IpAddr,
+    pub(in crate::http) from: IpAddr,
 }
 
 /// Why nothing can be said.
-pub(super) enum Unanswerable {
+pub(in crate::http) enum Unanswerable {
     /// There is no such organization.
     Unknown,
     /// The server doesn't know by which address others reach it.
@@ -53,7 +58,7 @@ impl IntoResponse for Unanswerable {
 }
 
 impl Asked {
-    pub(super) async fn of(
+    pub(in crate::http) async fn of(
         parts: &Parts,
         asker: &Asker,
         uri: &Uri,
@@ -88,7 +93,8 @@ impl Asked {
             tag => format!("{page}/+{tag}"),
         });
         let issuer = issuer.unwrap_or_default();
-        Ok(Self { accounts: handle.accounts().clone(), issuer, from: parts.visitor(asker, headers) })
+        let (accounts, from) = (handle.accounts().clone(), parts.visitor(asker, headers));
+        Ok(Self { accounts, issuer, handle, tag: site.tag, from })
     }
 }
 
@@ -117,7 +123,7 @@ pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthEr
 }
 
 /// The form in a request's body.
-pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Form, OAuthError> {
+pub(in crate::http) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Form, OAuthError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {

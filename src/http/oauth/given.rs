@@ -34,7 +34,7 @@ impl Given {
 }
 
 /// Whether a form comes from a page of this server, or from no page at all.
-pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn is_own_page(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
     is_same_origin(headers) && site.is_none_or(|site| site == "same-origin")
 }

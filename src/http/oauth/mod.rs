@@ -11,6 +11,11 @@ mod page;
 mod token;
 mod words;
 
+pub(super) use answer::{Asked, form};
+pub(super) use given::is_own_page;
+pub(super) use page::scripted;
+pub(super) use words::Words;
+
 use std::sync::Arc;
 
 use axum::Router;

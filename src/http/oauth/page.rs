@@ -129,13 +129,25 @@ pub(super) fn html(
     target: Option<&str>,
     status: StatusCode,
 ) -> Response {
+    scripted("consent.js", words, title, body, target, status)
+}
+
+/// The same, with this script of the page's.
+pub(in crate::http) fn scripted(
+    script: &str,
+    words: &'static Words,
+    title: &str,
+    body: &str,
+    target: Option<&str>,
+    status: StatusCode,
+) -> Response {
     let (language, title) = (words.language, in_html(title));
     let text = format!(
         "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <link rel=\"icon\" href=\"{DIRECTORY}/icon.svg\" type=\"image/svg+xml\">\
          <link rel=\"stylesheet\" href=\"{DIRECTORY}/main.css\">\
-         <script type=\"module\" src=\"{DIRECTORY}/consent.js\"></script></head>\
+         <script type=\"module\" src=\"{DIRECTORY}/{script}\"></script></head>\
          <body><main class=\"card\" id=\"asked\">{body}</main></body></html>"
     );
     let policy = format!(

@@ -9,8 +9,8 @@ use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
 
 /// The texts of a language.
-pub(super) struct Words {
-    pub(super) language: &'static str,
+pub(in crate::http) struct Words {
+    pub(in crate::http) language: &'static str,
     /// Before the program's name.
     pub(super) asks: (&'static str, &'static str),
     /// Before the name of a device that is to be logged in.
@@ -130,7 +130,7 @@ const GERMAN: Words = Words {
 
 impl Words {
     /// Those that a browser prefers.
-    pub(super) fn of(headers: &HeaderMap) -> &'static Self {
+    pub(in crate::http) fn of(headers: &HeaderMap) -> &'static Self {
         let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let first = |word: &str| {
             let word = word.trim();
@@ -155,7 +155,7 @@ impl Words {
     }
 
     /// Why somebody isn't let in.
-    pub(super) fn refusal(&self, error: &AccountError) -> String {
+    pub(in crate::http) fn refusal(&self, error: &AccountError) -> String {
         let words = match error.code() {
             ErrorCode::LogInFailed => self.failed,
             ErrorCode::SecondFactorNeeded => self.code_needed,

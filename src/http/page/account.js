@@ -6,6 +6,7 @@ import { grants } from './grants.js';
 import { Rows, arrange, mark, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
+import { HOME, kept } from './place.js';
 import { waiting } from './press.js';
 import { explain } from './refusal.js';
 import { t, when } from './text.js';
@@ -29,6 +30,16 @@ function qrCode(side, bits, name) {
   dark.setAttribute('d', path);
   svg.append(dark);
   return svg;
+}
+
+/** Goes to another server to link a log-in there with the account that this page keeps the session of. @param {string} id */
+async function beginLink(id) {
+  const body = new URLSearchParams({ session: kept.get('token') ?? '' });
+  const answer = await fetch(`${HOME}oidc/${id}/start`, { method: 'POST', body });
+  /** @type {{ location?: string, problem?: string }} */
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok || !told.location) throw new Error(told.problem ?? answer.statusText);
+  location.assign(told.location);
 }
 
 /** @param {import('./session.js').Session} session */
@@ -182,6 +193,25 @@ export async function account(session) {
     await showKeys();
   }));
 
+  const linked = h('div', { class: 'factor' });
+  const linkedLead = h('p');
+  const linkedList = h('ul', { class: 'devices' });
+  const linkedRows = new Rows((/** @type {number} */ id) => row(t('unlinkIt'), async () => {
+    await session.request('removeLinkedLogIn', { id });
+    await showLinked();
+  }));
+  const providers = session.greeting?.providers ?? [];
+  const showLinked = async () => {
+    const { logIns } = await session.request('listLinkedLogIns', {});
+    write(linkedLead, t(logIns.length > 0 ? 'linkedLead' : 'linkedNone'));
+    arrange(linkedList, linkedRows.draw(logIns.map((one) => [one.id, {
+      called: t('linkedOf', { name: one.name || '?', provider: one.provider || one.issuer }), hints: [one.issuer, when(one.usedMs)],
+      ends: t('unlinkOne', { provider: one.provider || one.issuer }),
+    }])));
+    linkedList.hidden = logIns.length === 0;
+  };
+  linked.append(linkedLead, linkedList, ...providers.map(({ id, name: provider }) => button(t('link', { provider }), () => beginLink(id))));
+
   const old = field('password-old', t('passwordOld'), { type: 'password', autocomplete: 'current-password', ...characters(Bound.maxPassword) });
   const fresh = field('password-new', t('passwordNew', { count: Bound.minPassword }), {
     type: 'password', autocomplete: 'new-password', ...characters(Bound.maxPassword), minlength: Bound.minPassword,
@@ -211,6 +241,7 @@ export async function account(session) {
     })),
     h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),
     h('fieldset', {}, h('legend', {}, t('password')), change),
+    providers.length > 0 && h('fieldset', {}, h('legend', {}, t('linked')), linked),
     h('fieldset', {}, h('legend', {}, t('email')), email),
     h('fieldset', {}, h('legend', {}, t('keys')), keys),
     h('fieldset', {}, h('legend', {}, t('grants')), programs.element),
@@ -221,6 +252,7 @@ export async function account(session) {
   await act(showDevices);
   await act(showFactor);
   await act(showEmail);
+  if (providers.length > 0) await act(showLinked);
   await act(showKeys);
   await act(programs.show);
 }

@@ -5,7 +5,7 @@ import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
 import { write } from './keep.js';
 import { bytes, characters } from './limit.js';
-import { codeIn, forget } from './place.js';
+import { HOME, codeIn, forget } from './place.js';
 import { explain, isRefusal } from './refusal.js';
 import { DEVICE } from './session.js';
 import { t } from './text.js';
@@ -94,6 +94,10 @@ export function entry(session, notice) {
     }
   }
 
+  /** The way to another server by which one logs in. @param {import('./session.js').ByProvider} provider */
+  const providerLink = ({ id, name, icon }) => h('a', { class: 'provider', href: `${HOME}oidc/${id}/start` },
+    icon && h('img', { src: `${HOME}oidc/${id}/icon`, alt: '' }), t('logInBy', { provider: name }));
+
   function draw() {
     const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
     write(lead, { forgot: greeting.sendsEmails ? t('forgotLead') : t('forgotLeadByHand'), reset: t('resetLead'), register: leadsTo(), logIn: t('logInLead'), guest: t('guestLead'), claim: t('claimLead') }[way]);
@@ -111,6 +115,8 @@ export function entry(session, notice) {
       h('h1', {}, head),
       lead,
       notice && h('p', { class: 'notice', role: 'status' }, notice),
+      way === 'logIn' && greeting.providers.length > 0 && h('div', { class: 'providers' }, greeting.providers.map(providerLink)),
+      way === 'logIn' && greeting.providers.length > 0 && h('p', { class: 'hint' }, t(greeting.passwords ? 'orPassword' : 'ownersPassword')),
       h('form', { onsubmit: submit },
         way === 'claim' && field(t('claimCode'), { name: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false' }),
         way === 'register' && field(t('inviteCode'), {

@@ -40,6 +40,8 @@ const AS_ONE_COMES = { mute: false, deaf: false, away: false, status: '' };
 
 /** @typedef {"logInPassword" | "logInToken" | "logInGuest" | "register" | "redeemClaim"} LogIn */
 
+/** Another server by which one logs in. @typedef {{ id: string, name: string, icon: boolean }} ByProvider */
+
 /**
  * @typedef {object} Greeting What the server says before anything else.
  * @property {string} name
@@ -47,6 +49,8 @@ const AS_ONE_COMES = { mute: false, deaf: false, away: false, status: '' };
  * @property {string[]} certificateHashes
  * @property {boolean} guests
  * @property {"invite" | "open" | "closed"} registration
+ * @property {ByProvider[]} providers
+ * @property {boolean} passwords Whether a password logs everybody in, not owners alone.
  * @property {boolean} sendsEmails Else they wait with whoever runs the server.
  * @property {boolean} unclaimed A claim code waits to be used.
  * @property {boolean} administered

@@ -156,6 +156,9 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
                 on(wire::remove_element::On::Recording(number)),
             ]
         }
+        "remove_linked_log_in" => {
+            vec![Body::RemoveLinkedLogIn(wire::RemoveLinkedLogIn { id: number })]
+        }
         "revoke_invite" => vec![Body::RevokeInvite(wire::RevokeInvite { id: number })],
         "create_ban" => {
             let subject = Some(create_ban::Subject::User(user()));
@@ -173,7 +176,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "change_password" | "list_devices" | "end_other_devices" | "register_key" | "remove_key"
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
-        | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants"
+        | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
         // A page begins behind an account, of whichever organization.
         | "list_users"
         // By a role's name, which each organization has its own of.

@@ -1,0 +1,68 @@
+//! Whoever comes by a log-in at another server: to which account, and with which roles.
+
+use super::{Actor, Handle, Refused};
+use crate::account::{AccountError, Changed, Proven, Visitor};
+use crate::auth::oidc::Identity;
+use crate::id::RoleId;
+use crate::name::DEFAULT_ROLE;
+use crate::protocol::wire::{self, request};
+use crate::store::User;
+use crate::voice::Peer;
+
+/// What the machine's owner says of those who come by a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkedRules<'a> {
+    /// Whether whoever has no account gets one.
+    pub creates: bool,
+    /// Groups, and the names of the roles that they give. A role that is named here is had by those alone who are in such a
+    /// group, as of their last log-in by the provider.
+    pub roles: &'a [(String, String)],
+}
+
+impl<P: Peer> Handle<P> {
+    /// Logs in whoever has proven at another server who they are.
+    pub async fn by_provider(
+        &self,
+        identity: &Identity,
+        rules: LinkedRules<'_>,
+        device: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, Refused> {
+        let accounts = &self.shared.accounts;
+        let is_in = |group: &String| identity.groups.contains(group);
+        let given = rules.roles.iter().filter(|(group, _)| is_in(group)).map(|(_, role)| role.as_str());
+        let given = accounts.roles_named(given)?;
+        let Some((user, link)) = accounts.linked_to(identity, visitor.from)? else {
+            if !rules.creates {
+                return Err(AccountError::NotLinked.into());
+            }
+            let mut roles = accounts.roles_named([DEFAULT_ROLE])?;
+            roles.extend(given.iter().filter(|role| !roles.contains(role)).copied().collect::<Vec<_>>());
+            return Ok(accounts.register_linked(identity, roles, device, visitor).await?);
+        };
+        let managed = accounts.roles_named(rules.roles.iter().map(|(_, role)| role.as_str()))?;
+        self.give_roles(&user, &managed, &given).await?;
+        let proven = accounts.by_linked(&user, &link, device, visitor).await?;
+        if proven.displaced {
+            self.follow(Changed::User(user.id)).await?;
+        }
+        Ok(proven)
+    }
+
+    /// Somebody has of these roles those alone that they are given. It is the machine's owner who says so, by their settings,
+    /// and it is done as if they asked for it: by the same request, with the same consequences for those who are connected.
+    async fn give_roles(&self, user: &User, managed: &[RoleId], given: &[RoleId]) -> Result<(), Refused> {
+        let now = self.shared.clock.wall();
+        for role in managed {
+            let has = user.grants.iter().any(|grant| grant.role == *role && grant.holds(now));
+            let (name, role, is_given) = (user.name.clone(), role.0, given.contains(role));
+            let request = match (has, is_given) {
+                (false, true) => request::Body::GrantRole(wire::GrantRole { user: name, role, life_ms: 0 }),
+                (true, false) => request::Body::RevokeRole(wire::RevokeRole { user: name, role }),
+                _ => continue,
+            };
+            self.request(Actor::Operator, request).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! The way there, and the way back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
+use serde_json::json;
+
+use super::shown::is_of;
+use super::words::Texts;
+use crate::account::AccountError;
+use crate::auth::oauth::Form;
+use crate::auth::oidc::Identity;
+use crate::control::{LinkedRules, Refused, Unseated, Visitor};
+use crate::http::oauth::{Asked, Words, form, is_own_page, scripted};
+use crate::http::page::in_html;
+use crate::http::parts::{Asker, Parts};
+use crate::provider::{Browser, Provider, ProviderError, Purpose};
+
+/// The cookie of those who are away. No other host and no page without TLS can set one of such a name (RFC 6265bis, section
+/// 4.1.3.2).
+const NAME: &str = "__Host-parlour-log-in";
+
+/// Seconds that it is kept: as long as somebody may be away.
+const KEPT: u32 = 600;
+
+/// What a session's program is called.
+const CLIENT: &str = concat!("Parlour in a browser ", env!("CARGO_PKG_VERSION"));
+
+type Parameters = HashMap<String, String>;
+
+/// A request about a provider.
+struct About {
+    asked: Asked,
+    provider: Arc<Provider>,
+    words: &'static Words,
+    texts: &'static Texts,
+}
+
+impl About {
+    async fn of(
+        parts: &Parts,
+        asker: &Asker,
+        parameters: &Parameters,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Self, Response> {
+        let asked = Asked::of(parts, asker, uri, headers).await.map_err(IntoResponse::into_response)?;
+        let id = parameters.get("provider").map(String::as_str).unwrap_or_default();
+        let found = parts.providers.iter().find(|one| one.settings().id == id && is_of(one, &asked.tag));
+        let Some(provider) = found.cloned() else {
+            return Err(
+                (StatusCode::NOT_FOUND, "nobody logs in by a server of this name here\n").into_response()
+            );
+        };
+        let words = Words::of(headers);
+        Ok(Self { asked, provider, words, texts: Texts::beside(words) })
+    }
+
+    /// Where somebody comes back to: of each provider another address, so that none answers for another (RFC 9700, section
+    /// 4.4.2.1).
+    fn redirect(&self) -> String {
+        format!("{}/oidc/{}/callback", self.asked.issuer, self.provider.settings().id)
+    }
+
+    async fn begin(&self, browser: &Browser, purpose: Purpose) -> Result<String, ProviderError> {
+        let begun = self.provider.begin(browser, self.asked.from, &self.redirect(), purpose).await;
+        begun.inspect_err(|error| self.complain(error))
+    }
+
+    /// Says in the log what whoever runs the server has to mend.
+    fn complain(&self, error: &ProviderError) {
+        if error.is_theirs() {
+            tracing::warn!(provider = self.provider.settings().id, %error, "nobody logs in by it");
+        }
+    }
+
+    /// Why somebody isn't logged in, on a page that leads back.
+    fn refused(&self, sentence: &str, status: StatusCode) -> Response {
+        let title = format!("{} {}", self.texts.failed, self.provider.settings().name);
+        let body = format!(
+            "<h1>{}</h1><p class=\"problem\" role=\"alert\">{}</p>{}",
+            in_html(&title),
+            in_html(sentence),
+            self.way_back()
+        );
+        scripted("arrived.js", self.words, &title, &body, None, status)
+    }
+
+    fn way_back(&self) -> String {
+        let home = if self.asked.tag.is_empty() { "/".to_owned() } else { format!("/+{}/", self.asked.tag) };
+        format!("<p><a class=\"button primary\" href=\"{}\">{}</a></p>", in_html(&home), self.texts.go_on)
+    }
+
+    fn refused_there(&self, error: &ProviderError) -> Response {
+        let status = match error {
+            ProviderError::Lost | ProviderError::Refused(_) => StatusCode::FORBIDDEN,
+            ProviderError::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let name = &self.provider.settings().name;
+        self.refused(&format!("{name}: {error}"), status)
+    }
+
+    fn refused_here(&self, error: &Refused) -> Response {
+        let sentence = match error {
+            // Others have a code of their own, whose words are of passwords.
+            Refused::Account(error @ AccountError::Banned { .. }) => self.words.refusal(error),
+            other => other.to_string(),
+        };
+        self.refused(&sentence, StatusCode::FORBIDDEN)
+    }
+}
+
+/// The browser that asks, if it went before.
+fn browser_of(headers: &HeaderMap) -> Option<Browser> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == NAME).and_then(|(_, value)| Browser::of(value))
+}
+
+/// The browser that asks. One that went before, by another window, say, stays the same, so that both come back.
+fn browser(headers: &HeaderMap) -> Result<Browser, ProviderError> {
+    browser_of(headers).map_or_else(Browser::new, Ok)
+}
+
+fn cookie(browser: &Browser) -> String {
+    format!("{NAME}={}; Path=/; Max-Age={KEPT}; Secure; HttpOnly; SameSite=Lax", browser.cookie())
+}
+
+/// Somebody wants to log in.
+pub(super) async fn start(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    Path(parameters): Path<Parameters>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let about = match About::of(&parts, &asker, &parameters, &uri, &headers).await {
+        Ok(about) => about,
+        Err(answer) => return answer,
+    };
+    let begun = async {
+        let browser = browser(&headers)?;
+        Ok((about.begin(&browser, Purpose::LogIn).await?, browser))
+    };
+    match begun.await {
+        Ok((to, browser)) => {
+            let told =
+                [(LOCATION, to), (SET_COOKIE, cookie(&browser)), (CACHE_CONTROL, "no-store".to_owned())];
+            (StatusCode::SEE_OTHER, told).into_response()
+        }
+        Err(error) => about.refused_there(&error),
+    }
+}
+
+/// Somebody who is logged in wants to log in by it from now on. Their page's script shows the session that it keeps, which no
+/// page of another origin has.
+pub(super) async fn link(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    Path(parameters): Path<Parameters>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let about = match About::of(&parts, &asker, &parameters, &uri, &headers).await {
+        Ok(about) => about,
+        Err(answer) => return answer,
+    };
+    if !is_own_page(&headers) {
+        return (StatusCode::FORBIDDEN, "a page of another origin links nothing here\n").into_response();
+    }
+    let shown = form(&headers, &body).ok();
+    let token = shown.as_ref().and_then(|form| BASE64.decode(form.get("session")?.as_bytes()).ok());
+    let who = about.asked.accounts.who_links(&token.unwrap_or_default(), about.asked.from);
+    let (user, session) = match who {
+        Ok(who) => who,
+        Err(error) => return problem(StatusCode::FORBIDDEN, &error.to_string()),
+    };
+    let begun = async {
+        let browser = browser(&headers)?;
+        Ok((about.begin(&browser, Purpose::Link { user, session }).await?, browser))
+    };
+    match begun.await {
+        Ok((to, browser)) => {
+            let told = [(SET_COOKIE, cookie(&browser)), (CACHE_CONTROL, "no-store".to_owned())];
+            (told, Json(json!({ "location": to }))).into_response()
+        }
+        Err(error) => problem(StatusCode::BAD_GATEWAY, &ProviderError::to_string(&error)),
+    }
+}
+
+fn problem(status: StatusCode, sentence: &str) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(json!({ "problem": sentence }))).into_response()
+}
+
+/// Somebody comes back.
+pub(super) async fn callback(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    Path(parameters): Path<Parameters>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let about = match About::of(&parts, &asker, &parameters, &uri, &headers).await {
+        Ok(about) => about,
+        Err(answer) => return answer,
+    };
+    let Ok(form) = Form::parse(uri.query().unwrap_or_default().as_bytes()) else {
+        return about.refused_there(&ProviderError::Lost);
+    };
+    match about.provider.finish(&form, browser_of(&headers).as_ref()).await {
+        Err(error) => {
+            about.complain(&error);
+            about.refused_there(&error)
+        }
+        Ok((identity, Purpose::LogIn)) => log_in(&about, &identity, &headers).await,
+        Ok((identity, Purpose::Link { user, session })) => {
+            let linked = about.asked.accounts.link(user, session, &identity, about.asked.from).await;
+            if let Err(error) = linked {
+                return about.refused_here(&error.into());
+            }
+            let (before, after) = about.texts.linked;
+            let name = in_html(&about.provider.settings().name);
+            let body = format!("<h1>{before}{name}{after}</h1>{}", about.way_back());
+            scripted("arrived.js", about.words, &about.provider.settings().name, &body, None, StatusCode::OK)
+        }
+    }
+}
+
+/// Logs somebody in, and hands their session to the page, whose script keeps it as after any other log-in: it stands in no
+/// address, so nothing that remembers addresses remembers it.
+async fn log_in(about: &About, identity: &Identity, headers: &HeaderMap) -> Response {
+    let settings = about.provider.settings();
+    let rules = LinkedRules { creates: settings.creates, roles: &settings.roles };
+    let visitor = Visitor { from: about.asked.from, client: CLIENT, exported: None, room: &Unseated };
+    let device = headers.get("sec-ch-ua-platform").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let device = Some(device.trim_matches('"')).filter(|device| !device.is_empty()).unwrap_or("browser");
+    match about.asked.handle.by_provider(identity, rules, device, visitor).await {
+        Ok(proven) => {
+            let told = proven.logged_in();
+            let body = format!(
+                "<h1>{}</h1><div id=\"arrived\" data-token=\"{}\" data-name=\"{}\"></div>{}",
+                about.texts.logged_in,
+                BASE64.encode(&told.token),
+                in_html(&told.name),
+                about.way_back()
+            );
+            scripted("arrived.js", about.words, &settings.name, &body, None, StatusCode::OK)
+        }
+        Err(error) => {
+            let after = match &error {
+                Refused::Account(error) => error.retry_after().as_secs(),
+                _ => 0,
+            };
+            let mut answer = about.refused_here(&error);
+            if after > 0 {
+                answer.headers_mut().insert(RETRY_AFTER, after.into());
+            }
+            answer
+        }
+    }
+}
+
+/// Its picture.
+pub(super) async fn icon(
+    State(parts): State<Arc<Parts>>,
+    Extension(asker): Extension<Asker>,
+    Path(parameters): Path<Parameters>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let about = match About::of(&parts, &asker, &parameters, &uri, &headers).await {
+        Ok(about) => about,
+        Err(answer) => return answer,
+    };
+    match &about.provider.settings().icon {
+        Some((kind, bytes)) => {
+            let told = [
+                (CONTENT_TYPE, *kind),
+                (CACHE_CONTROL, "public, max-age=3600"),
+                // One that is opened by itself does nothing either.
+                (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+            ];
+            (told, bytes.clone()).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "it has no picture\n").into_response(),
+    }
+}
