@@ -73,7 +73,7 @@ await perform(people, results, async () => {
   };
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
   const ways = {
-    mouse: async (time = between(0, 180)) => {
+    mouse: async (time = between(0, 120)) => {
       await page.mouse.move(...await somewhere());
       await page.mouse.down();
       await pause(time);
@@ -81,13 +81,13 @@ await perform(people, results, async () => {
     },
     // As somebody does who thinks while they press: people have come and gone before it is let go of.
     slow: async () => {
-      await ways.mouse(between(500, 1500));
+      await ways.mouse(between(400, 1200));
     },
     key: async () => {
       await button.focus();
       const key = chance() < 0.5 ? 'Space' : 'Enter';
       await page.keyboard.down(key);
-      await pause(between(0, 180));
+      await pause(between(0, 120));
       await page.keyboard.up(key);
     },
     touch: async () => {
@@ -101,7 +101,7 @@ await perform(people, results, async () => {
   let muted = false;
   while (order.length > 0) {
     const [way] = order.splice(Math.floor(chance() * order.length), 1);
-    await pause(between(0, 250));
+    await pause(between(0, 120));
     await ways[way]();
     results.presses += 1;
     const shown = await page.evaluate(() => globalThis.shown);
@@ -129,7 +129,7 @@ await perform(people, results, async () => {
       await page.mouse.move(700, 300);
       await page.mouse.up();
     }
-    await pause(between(300, 900));
+    await pause(between(300, 600));
     await page.mouse.up();
   };
   for (let i = 0; i < 8; i += 1) {
