@@ -24,6 +24,7 @@ pub mod load;
 pub mod mail;
 pub mod name;
 pub mod permission;
+pub mod picture;
 pub mod protocol;
 pub mod provider;
 pub mod recording;

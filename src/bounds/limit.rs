@@ -36,6 +36,16 @@ limits! {
     MAX_ELEMENT_NAME = 64;
     /// Bytes of its value at most.
     MAX_ELEMENT = 4096;
+    /// Characters of what somebody says about themselves, at most.
+    MAX_ABOUT = 1000;
+    /// Bytes of a picture that somebody sends of themselves, at most: it fits one request.
+    MAX_PICTURE_SENT = 48_000;
+    /// Bytes of a picture that is kept, at most.
+    MAX_PICTURE = 262_144;
+    /// Bytes of what follows an account from device to device under one name, at most.
+    MAX_PREFERENCE = 4096;
+    /// Names under which something follows an account, at most.
+    MAX_PREFERENCES = 64;
     /// Bits a second that Opus can be told to use, at most (RFC 6716, section 2.1.1).
     MAX_BITRATE = 510_000;
     /// Speakers of a channel that are passed on at once, at most.
