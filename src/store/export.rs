@@ -91,6 +91,7 @@ impl From<redb::StorageError> for Unloaded {
 fn complete(open: &mut Open<'_>, line: &Line) -> Result<(), ReadError> {
     match line {
         Line::User(user) => super::write::keep_look(open, user)?,
+        Line::Profile(profile) => super::write::keep_shown(open, profile)?,
         Line::Session(session) => {
             open.tables.user_sessions.insert((session.user.0, session.id.0), session.key())?;
         }

@@ -103,14 +103,15 @@ impl Store {
         self.look(|tables| find(tables, IndexKey::user_name(home, name), &tables.users))
     }
 
-    /// Whether an account has this name, or one that looks like it.
+    /// Whether an account has or shows this name, or one that looks like it.
     pub fn has_name_like(&self, home: OrganizationId, name: &str) -> Result<bool, ReadError> {
         let look = crate::name::look(name);
         self.look(|tables| {
             let is_there =
                 |name: &str| tables.index.get(IndexKey::user_name(home, name).0).map(|id| id.is_some());
             let kept = tables.looks.get((home.0, IndexKey::look_of(&look)))?.is_some();
-            Ok(kept || is_there(&look)? || is_there(name)?)
+            let shown = tables.shown.get((home.0, IndexKey::look_of(&look)))?.is_some();
+            Ok(kept || shown || is_there(&look)? || is_there(name)?)
         })
     }
 

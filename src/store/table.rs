@@ -217,6 +217,8 @@ every_record! { tables_with_records! {
     favourites: (u64, u64) => u64 = "favourites/2";
     /// (organization, what a user's name looks like) to the user, where that isn't the name itself.
     looks: (u64, u64) => u64 = "looks/3";
+    /// (organization, what a name looks like that a user shows in place of the account's) to the user.
+    shown: (u64, u64) => u64 = "shown/6";
     /// A unique name's number (see `index`) to the row's id.
     index: u64 => u64 = "index/2";
 } }

@@ -15,7 +15,7 @@ use super::index::IndexKey;
 use super::lazy::Readable;
 use super::migrate;
 use super::record::declare::{Belongs, Numbered};
-use super::record::{AuditEntry, BanSubject, Channel, Ledger, Role, User};
+use super::record::{AuditEntry, BanSubject, Channel, Ledger, Profile, Role, User};
 use super::row::{Record, Row};
 use super::table::{EachRecord, Listed, SCHEMA, Tables, each_record, organization_of};
 use crate::id::{ChannelId, ElementPlace, OrganizationId};
@@ -101,6 +101,7 @@ fn rows(tables: &Tables, progress: &mut dyn FnMut(&str)) -> Vec<Problem> {
     look(&mut check, "organizations", &|check| check.organizations(tables));
     look(&mut check, "roles and channels", &|check| check.tree(tables));
     look(&mut check, "users", &|check| check.users(tables));
+    look(&mut check, "names that are shown", &|check| check.shown(tables));
     look(&mut check, "overwrites", &|check| check.overwrites(tables));
     look(&mut check, "sessions", &|check| check.sessions(tables));
     look(&mut check, "tokens, keys and bans", &|check| check.access(tables));
@@ -284,6 +285,21 @@ impl Check {
             };
             if !named.is_some_and(fits) {
                 self.problem(format!("user {user} is said to have a name that looks otherwise"));
+            }
+        }
+        Ok(())
+    }
+
+    fn shown(&mut self, tables: &Tables) -> Result<(), ReadError> {
+        for entry in tables.shown.all()? {
+            let (key, user) = entry?;
+            let ((organization, look), user) = (key.value(), user.value());
+            let profile = tables.profiles.get(user)?.and_then(|row| Profile::decode(row.value()).ok());
+            let fits = |profile: Profile| {
+                organization_of(user).0 == organization && profile.shown_look() == Some(look)
+            };
+            if !profile.is_some_and(fits) {
+                self.problem(format!("user {user} is said to show a name that looks otherwise"));
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::fixture::*;
 use parlour::auth::{StoredPassword, TokenHash};
+use parlour::bounds::MAX_PICTURE;
 use parlour::id::{ChannelId, OrganizationId, RoleId, Timestamp, UserId};
 use parlour::permission::{Overwrite, Permissions, Subject};
 use parlour::store::write::{self, *};
@@ -78,8 +79,11 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
             device: String::new(),
             address: None,
         };
-        let profile =
-            Profile { user: user.id, display_name: "A".to_owned(), bio: "B".to_owned(), avatar: vec![1; 10] };
+        let profile = ProfileEdit {
+            display_name: Some(format!("A{index}")),
+            about: Some("B".to_owned()),
+            picture: Some(vec![1; 10]),
+        };
         let subject = Subject::User(user.id);
         let overwrite = Overwrite {
             channel: channels[index % channels.len()].id,
@@ -91,7 +95,7 @@ fn an_organization_of_ten_thousand_rows_goes_without_a_trace() {
         store
             .submit(By::server(NOW), begin_session(NewSession::unproven(row)), |done| drop(done.unwrap()))
             .unwrap();
-        store.submit(By::server(NOW), set_profile(profile), |done| done.unwrap()).unwrap();
+        store.submit(By::server(NOW), edit_profile(user.id, profile), |done| drop(done.unwrap())).unwrap();
         store.submit(By::server(NOW), put_overwrite(overwrite), |done| done.unwrap()).unwrap();
         let favourite = set_favourite(user.id, channels[1].id, true);
         store.submit(By::server(NOW), favourite, |done| done.unwrap()).unwrap();
@@ -180,12 +184,14 @@ fn accounts_change_within_their_rules() {
     store.write(edit_user(alice.id, edit)).unwrap();
     assert_eq!(store.user(alice.id).unwrap().unwrap().password, Some(password));
 
-    let large =
-        |avatar: Vec<u8>| Profile { user: alice.id, display_name: "A".into(), bio: "hi".into(), avatar };
-    let refused = store.write(set_profile(large(vec![0; MAX_AVATAR + 1]))).unwrap_err();
-    assert_eq!(refused, Failed::Refused(SetProfileError::AvatarTooLarge));
-    store.write(set_profile(large(vec![7; MAX_AVATAR]))).unwrap();
-    assert_eq!(store.profile(alice.id).unwrap().unwrap().avatar.len(), MAX_AVATAR);
+    let large = |picture: Vec<u8>| {
+        edit_profile(alice.id, ProfileEdit { picture: Some(picture), ..ProfileEdit::default() })
+    };
+    let refused = store.write(large(vec![0; MAX_PICTURE + 1])).unwrap_err();
+    assert_eq!(refused, Failed::Refused(EditProfileError::PictureTooLarge));
+    store.write(large(vec![7; MAX_PICTURE])).unwrap();
+    let profile = store.profile(alice.id).unwrap().unwrap();
+    assert_eq!(profile.picture().unwrap().1.len(), MAX_PICTURE);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rkyv::with::Map;
 use rkyv::{Archive, Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::declare::stored;
 use super::layout::As;
@@ -156,7 +157,7 @@ pub struct Profile {
     pub display_name: String,
     /// A text about themselves.
     pub bio: String,
-    /// A picture, as its file's bytes; empty for none.
+    /// A picture: the SHA-256 of its file, which is its name for others, and then the file; empty for none.
     #[serde(with = "bytes_in_base64")]
     pub avatar: Vec<u8>,
 }
@@ -165,7 +166,29 @@ stored! {
     Profile, 1, "Profile/1(user, display_name, bio, avatar)";
     key: u64 = |p| p.user.0;
     of: User, |p| (OrganizationId::of(p.user.0), p.user.0);
-    audit: Profile, ["avatar"];
+}
+
+impl Profile {
+    /// Of somebody who shows nothing.
+    pub fn empty(user: UserId) -> Self {
+        Self { user, display_name: String::new(), bio: String::new(), avatar: Vec::new() }
+    }
+
+    /// The picture, as it is kept, of a file.
+    pub fn picture_of(file: &[u8]) -> Vec<u8> {
+        if file.is_empty() { Vec::new() } else { [Sha256::digest(file).as_slice(), file].concat() }
+    }
+
+    /// The picture, where there is one: the SHA-256 of its file, and the file.
+    pub fn picture(&self) -> Option<(&[u8; 32], &[u8])> {
+        self.avatar.split_first_chunk().filter(|(_, file)| !file.is_empty())
+    }
+
+    /// The key under which it is kept what the name looks like that is shown, where one is.
+    pub(in crate::store) fn shown_look(&self) -> Option<u64> {
+        let name = Some(&self.display_name).filter(|name| !name.is_empty());
+        name.map(|name| IndexKey::look_of(&crate::name::look(name)))
+    }
 }
 
 /// A named set of permissions.

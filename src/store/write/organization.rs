@@ -182,6 +182,7 @@ fn empty(open: &mut Open<'_>, id: OrganizationId) -> Result<Deleted, ReadError> 
     remove_belongings(open, Owner::Organization(id))?;
     let tables = &mut open.tables;
     tables.looks.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
+    tables.shown.retain_in((id.0, 0)..=(id.0, u64::MAX), |_, _| false)?;
     tables.seen.retain_in((first, 0, 0)..=(last, u8::MAX, u64::MAX), |_, _| false)?;
     tables.favourites.retain_in((first, 0)..=(last, u64::MAX), |_, _| false)?;
     tables.settings.retain_in((id.0, 0, "")..(id.0 + 1, 0, ""), |_, _| false)?;

@@ -1,4 +1,4 @@
-//! Accounts and profiles.
+//! Accounts.
 
 use thiserror::Error;
 
@@ -6,12 +6,13 @@ use super::super::error::{ReadError, Stop};
 use super::super::index::IndexKey;
 use super::super::open::{Open, Taken};
 use super::super::record::{
-    ApiKey, Ban, BanSubject, Counted, Grant, OneTimeToken, Organization, Profile, Role, User, subject_key,
+    ApiKey, Ban, BanSubject, Counted, Grant, OneTimeToken, Organization, Role, User, subject_key,
 };
 use super::super::table::{organization_of, range_of};
 use super::close::Kept;
 use super::element::remove_elements_of;
 use super::email::end_codes;
+use super::looks::{forget_look, forget_shown, imitates, keep_look};
 use super::owner::{LAST_OWNER, is_last_owner, loses_owner};
 use super::password::close_after_change;
 use super::rows::{Owner, remove_belongings, remove_where};
@@ -21,12 +22,6 @@ use super::{Write, taken};
 use crate::auth::StoredPassword;
 use crate::id::{ElementPlace, OrganizationId, RoleId, UserId};
 use crate::permission::Subject;
-
-/// Bytes of a profile's picture at most.
-pub const MAX_AVATAR: usize = 256 * 1024;
-
-/// Bytes of a profile's text, and of its name to show, at most.
-pub const MAX_BIO: usize = 4096;
 
 /// An account to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,44 +117,6 @@ pub(super) fn put_new(open: &mut Open<'_>, user: &User) -> Result<(), ReadError>
     Ok(())
 }
 
-/// Whether a name of other letters looks like another account's, or that one's like it.
-fn imitates(
-    open: &Open<'_>,
-    organization: OrganizationId,
-    name: &str,
-    own: Option<UserId>,
-) -> Result<bool, ReadError> {
-    let look = crate::name::look(name);
-    let kept = open.tables.looks.get((organization.0, IndexKey::look_of(&look)))?.map(|user| user.value());
-    // Under the name itself is who has exactly this one, which is said elsewhere.
-    let plain = if look == crate::name::folded(name) {
-        None
-    } else {
-        open.find(IndexKey::user_name(organization, &look))?
-    };
-    Ok([kept, plain].into_iter().flatten().any(|user| Some(UserId(user)) != own))
-}
-
-/// Keeps what a name looks like, where that isn't the name itself.
-pub(in crate::store) fn keep_look(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
-    if let Some(look) = IndexKey::look(&user.name) {
-        open.tables.looks.insert((user.organization.0, look), user.id.0)?;
-    }
-    Ok(())
-}
-
-fn forget_look(open: &mut Open<'_>, user: &User) -> Result<(), ReadError> {
-    if let Some(look) = IndexKey::look(&user.name) {
-        let place = (user.organization.0, look);
-        // Of two from before this was kept, one has the place.
-        let own = open.tables.looks.get(place)?.is_some_and(|kept| kept.value() == user.id.0);
-        if own {
-            open.tables.looks.remove(place)?;
-        }
-    }
-    Ok(())
-}
-
 fn is_email(user: &User, taken: Taken) -> bool {
     user.email.as_deref().is_some_and(|email| IndexKey::email(user.organization, email) == taken.0)
 }
@@ -245,37 +202,6 @@ fn change(open: &mut Open<'_>, old: &User, new: &User) -> Result<(), Stop<EditUs
     Ok(())
 }
 
-/// Why a profile can't be set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SetProfileError {
-    /// There is no such account.
-    #[error("there is no such user")]
-    NoSuchUser,
-    /// The picture is too large.
-    #[error("a picture has at most {} KiB; make it smaller", MAX_AVATAR / 1024)]
-    AvatarTooLarge,
-    /// A text is too long.
-    #[error("a profile's name and text have at most {MAX_BIO} bytes each")]
-    TooLong,
-}
-
-/// A profile is this from now on.
-pub fn set_profile(profile: Profile) -> Write<(), SetProfileError> {
-    Write::new(move |open| {
-        if profile.avatar.len() > MAX_AVATAR {
-            return Err(Stop::Refused(SetProfileError::AvatarTooLarge));
-        }
-        if profile.bio.len() > MAX_BIO || profile.display_name.len() > MAX_BIO {
-            return Err(Stop::Refused(SetProfileError::TooLong));
-        }
-        let _: User = open.require(profile.user.0, SetProfileError::NoSuchUser)?;
-        let old: Option<Profile> = open.get(profile.user.0)?;
-        // A profile has nothing that must be unique.
-        let _ = open.put(old.as_ref(), Some(&profile))?;
-        Ok(())
-    })
-}
-
 /// Why an account can't be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DeleteUserError {
@@ -302,6 +228,7 @@ pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
         if is_last_owner(open, &old)? {
             return Err(Stop::Refused(DeleteUserError::LastOwner));
         }
+        forget_shown(open, id)?;
         remove_all_of(open, id)?;
         forget_look(open, &old)?;
         let _ = open.put(Some(&old), None)?;
