@@ -51,6 +51,9 @@ pub const MAX_TARGETS: usize = 32;
 /// Channels that one session listens to at most.
 pub const MAX_LISTENING: usize = 32;
 
+/// Sessions whose people's profiles are asked for together, at most: each is a row with a picture.
+pub const MAX_PROFILES: usize = 32;
+
 /// Accounts, channels or connected sessions that an organization can be allowed at most.
 pub const MAX_ALLOWED: u32 = 10_000_000;
 

@@ -11,13 +11,15 @@ use crate::auth::PasswordError;
 use crate::bounds::MAX_OAUTH_CLIENTS;
 use crate::id::Timestamp;
 use crate::name::NameError;
+use crate::picture::PictureError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
     BanError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
-    DeleteUserError, EditUserError, EndSessionError, LiftBanError, LinkError, MAX_API_KEYS,
-    RefreshSessionError, RegisterDeviceKeyError, RegisterError, RemoveDeviceKeyError, RequestResetError,
-    ResetPasswordError, RevokeApiKeyError, RevokeTokenError, SecondFactorError, SetEmailError,
-    SetPasswordError, SettingError, TakeTokenError, UnlinkError, VerifyEmailError,
+    DeleteUserError, EditProfileError, EditUserError, EndSessionError, FavouriteError, LiftBanError,
+    LinkError, MAX_API_KEYS, PutPreferenceError, RefreshSessionError, RegisterDeviceKeyError, RegisterError,
+    RemoveDeviceKeyError, RequestResetError, ResetPasswordError, RevokeApiKeyError, RevokeTokenError,
+    SecondFactorError, SetEmailError, SetPasswordError, SettingError, TakeTokenError, UnlinkError,
+    VerifyEmailError,
 };
 use crate::store::{CommitError, Failed, ReadError};
 
@@ -204,6 +206,18 @@ pub enum AccountError {
     /// long, say.
     #[error("{0}")]
     Unfit(Arc<dyn std::error::Error + Send + Sync>),
+    /// What somebody shows of themselves can't be that.
+    #[error(transparent)]
+    EditProfile(EditProfileError),
+    /// What is sent can't be made a picture.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// Something that follows somebody from device to device can't be kept.
+    #[error(transparent)]
+    PutPreference(PutPreferenceError),
+    /// A channel can't be a favourite.
+    #[error(transparent)]
+    Favourite(FavouriteError),
     /// The disk can't be written.
     #[error("the server can't write to its disk, so it refuses changes; its log says why")]
     ReadOnly,
@@ -253,6 +267,15 @@ impl AccountError {
             | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner)
             | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
             Self::Ban(BanError::OwnerInside) => ErrorCode::Outranked,
+            Self::EditProfile(error) => code_of_profile(error),
+            Self::Picture(error) => code_of_picture(*error),
+            Self::PutPreference(error) => code_of_preference(*error),
+            Self::TooManyKeys(_)
+            | Self::Favourite(_)
+            | Self::TooManyPrograms
+            | Self::Linked(LinkError::TooMany)
+            | Self::RegisterDeviceKey(_)
+            | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
             Self::PublicKeyInvalid
             | Self::FingerprintInvalid
             | Self::PasswordOrCode
@@ -264,11 +287,6 @@ impl AccountError {
             | Self::Unfit(_)
             | Self::Unlinked(UnlinkError::OnlyWay)
             | Self::Ban(_) => ErrorCode::Malformed,
-            Self::TooManyKeys(_)
-            | Self::TooManyPrograms
-            | Self::Linked(LinkError::TooMany)
-            | Self::RegisterDeviceKey(_)
-            | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
             Self::NoRoom(_) | Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
             Self::CreateUser(CreateUserError::NoSuchOrganization)
             | Self::CreateToken(_)
@@ -304,6 +322,27 @@ impl AccountError {
             Self::Busy | Self::BusyWithYours(_) => Duration::from_secs(1),
             _ => Duration::ZERO,
         }
+    }
+}
+
+fn code_of_profile(error: &EditProfileError) -> ErrorCode {
+    match error {
+        EditProfileError::Imitates => ErrorCode::NameTaken,
+        _ => ErrorCode::Malformed,
+    }
+}
+
+fn code_of_picture(error: PictureError) -> ErrorCode {
+    match error {
+        PictureError::TooLarge(_) => ErrorCode::TooLarge,
+        _ => ErrorCode::Malformed,
+    }
+}
+
+fn code_of_preference(error: PutPreferenceError) -> ErrorCode {
+    match error {
+        PutPreferenceError::TooMany => ErrorCode::TooMany,
+        _ => ErrorCode::Malformed,
     }
 }
 

@@ -18,11 +18,13 @@ mod linked;
 mod log_in;
 mod oauth;
 mod password;
+mod profile;
 mod registration;
 mod reseal;
 mod room;
 mod second_factor;
 mod settings;
+mod studio;
 
 pub use ban::network_of;
 pub use bearer::Bearer;
@@ -54,6 +56,7 @@ use kept_out::Bans;
 use letters::Letters;
 use oauth::OAuth;
 use reseal::reseal;
+use studio::Studio;
 
 /// What a use case changed that those who are connected have to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,7 @@ struct Inner {
     bans: ArcSwap<Bans>,
     oauth: OAuth,
     written: Arc<Notify>,
+    studio: Studio,
     settings: Settings,
     clock: Clock,
 }
@@ -133,6 +137,7 @@ impl Accounts {
             bans: ArcSwap::from_pointee(bans),
             oauth: OAuth::default(),
             written: Arc::default(),
+            studio: Studio::default(),
             settings,
             clock,
         })))
@@ -142,8 +147,9 @@ impl Accounts {
     /// known of addresses are shared.
     /// Blocks while what they sealed with the former key is sealed anew.
     pub fn beside(&self, home: &Organization) -> Result<Self, StartError> {
-        let Inner { store, hashing, attempts, letters, tokens, seal, written, settings, clock, .. } =
-            &*self.0;
+        let Inner {
+            store, hashing, attempts, letters, tokens, seal, written, studio, settings, clock, ..
+        } = &*self.0;
         let former = SealKey::new(&settings.secrets.former.0);
         reseal(store, home.id, seal, &former, By::server(clock.wall()))?;
         let page = match settings.page.trim_end_matches('/') {
@@ -161,6 +167,7 @@ impl Accounts {
             oauth: OAuth::default(),
             bans: ArcSwap::from_pointee(Bans::read(store, home.id, clock.now(), None)?),
             written: Arc::clone(written),
+            studio: studio.clone(),
             settings: Settings { name: home.name.clone(), page, ..settings.clone() },
             clock: clock.clone(),
         })))

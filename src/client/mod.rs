@@ -33,6 +33,7 @@ mod keeper;
 mod known;
 mod moderation;
 mod overwrite;
+mod person;
 mod probe;
 mod profile;
 mod recording;
@@ -57,6 +58,7 @@ pub use overwrite::{
     About, Change, Decided, DecisionStep, Difference, Differences, Explanation, NamedOverwrite, NewOverwrite,
     OverwriteFor, Whom,
 };
+pub use person::Person;
 pub use probe::{Native, Page, ProbeError, Web, probe_native, probe_page, probe_web};
 pub use profile::{Known, Profile, ProfileCredentials, ProfileError};
 pub use recording::{FetchError, Recording, RecordingFile, Recordings};

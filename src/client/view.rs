@@ -138,7 +138,11 @@ impl View {
             event::Body::OrganizationIs(organization) => self.organization = organization.into(),
             event::Body::RolesAre(roles) => self.roles = roles.roles.iter().map(Role::from).collect(),
             event::Body::Goodbye(goodbye) => self.goodbye = Some(goodbye.message.clone()),
-            event::Body::Text(_) | event::Body::Handshake(_) | event::Body::ElementChanged(_) => (),
+            event::Body::Text(_)
+            | event::Body::Handshake(_)
+            | event::Body::ElementChanged(_)
+            | event::Body::ProfileChanged(_)
+            | event::Body::PreferenceChanged(_) => (),
         }
     }
 

@@ -11,7 +11,7 @@ use super::newcomer::{Attached, Newcomer};
 use super::refused::Refused;
 use crate::account::{Changed, Proven};
 use crate::feed::{Doer, Filter, Subscription};
-use crate::id::{ChannelId, ElementPlace, SessionId};
+use crate::id::{ChannelId, ElementPlace, SessionId, UserId};
 use crate::protocol::wire::response;
 use crate::state::{Actor, Asked};
 use crate::store::By;
@@ -80,6 +80,15 @@ pub(super) struct ElementChange {
     pub(super) version: u64,
 }
 
+/// What of somebody's is another than it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PersonalChange {
+    /// What they show of themselves.
+    Profile { user: UserId, by: Doer },
+    /// What follows them from device to device: under a name, or, where it is empty, the favourites.
+    Preference { user: UserId, name: String },
+}
+
 /// What is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Followed {
@@ -87,6 +96,8 @@ pub(super) enum Followed {
     Account(Changed),
     /// An element that was set or removed.
     Element(ElementChange),
+    /// What somebody shows of themselves, or what follows them.
+    Personal(PersonalChange),
     /// All that the store holds, of which it isn't known what is different.
     Everything,
 }

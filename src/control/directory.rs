@@ -87,7 +87,7 @@ impl<P: Peer> Handle<P> {
     }
 
     /// Whether an actor may change the account of a name.
-    async fn permit_to_manage(
+    pub(super) async fn permit_to_manage(
         &self,
         actor: Actor,
         operation: &'static Operation,

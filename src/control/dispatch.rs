@@ -49,6 +49,7 @@ impl<P: Peer> Handle<P> {
             Call::Admission(admission) => self.admission(actor, admission).await,
             Call::Directory(directory) => self.directory(actor, directory).await,
             Call::Element(element) => self.element(actor, element).await,
+            Call::Profile(profile) => self.profile(actor, profile).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
             // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.

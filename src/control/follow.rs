@@ -86,6 +86,7 @@ impl<P: Peer> Control<P> {
                 self.stand(gone);
             }
             Followed::Element(change) => self.make_element_known(change),
+            Followed::Personal(change) => self.make_personal_known(change),
             Followed::Everything => {
                 let stored = load::stored(
                     &self.shared.store,

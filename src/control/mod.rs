@@ -40,6 +40,7 @@ mod organizations;
 mod overview;
 mod own;
 mod pending;
+mod profiles;
 mod rates;
 mod recorder;
 mod recordings;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::id::{SessionId, Ssrc};
 use crate::protocol::wire::MemberKind;
-use crate::protocol::{CloseCode, ELEMENTS};
+use crate::protocol::{CloseCode, ELEMENTS, PROFILES};
 use crate::voice::Activity;
 
 /// Who comes in, besides what they proved.
@@ -29,12 +29,15 @@ pub struct Newcomer<P> {
 pub struct Wants {
     /// Which elements change.
     pub elements: bool,
+    /// Who shows something else of themselves, and what else follows one from device to device.
+    pub profiles: bool,
 }
 
 impl Wants {
     /// What the features of a greeting say.
     pub fn of(features: &[String]) -> Self {
-        Self { elements: features.iter().any(|feature| feature == ELEMENTS) }
+        let has = |wanted| features.iter().any(|feature| feature == wanted);
+        Self { elements: has(ELEMENTS), profiles: has(PROFILES) }
     }
 }
 

@@ -59,6 +59,7 @@ impl<P: Peer> Organizations<P> {
             | Call::Directory(_)
             | Call::Recording(_)
             | Call::Element(_)
+            | Call::Profile(_)
             | Call::Operator(_)) => {
                 let found = self.find(&organization).await;
                 let home = found.map_err(|error| unknown(error, &organization))?;

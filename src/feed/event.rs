@@ -83,6 +83,8 @@ pub enum Event {
     OverwriteRemoved { channel: ChannelId, subject: Subject },
     /// An account was changed: its password, devices, keys, name, or whether it may log in.
     AccountChanged { user: UserId },
+    /// Somebody shows something else of themselves, who was connected at that moment, or wasn't.
+    ProfileChanged { user: UserId, connected: bool },
     /// Who is kept out was changed.
     BansChanged,
     /// A session connected.
@@ -213,7 +215,7 @@ impl Event {
             | Self::RoleRevoked { .. }
             | Self::OverwriteSet { .. }
             | Self::OverwriteRemoved { .. } => Kind::Rights,
-            Self::AccountChanged { .. } | Self::BansChanged => Kind::Accounts,
+            Self::AccountChanged { .. } | Self::ProfileChanged { .. } | Self::BansChanged => Kind::Accounts,
             Self::Arrived { .. } | Self::Departed { .. } | Self::Moved { .. } | Self::Presence { .. } => {
                 Kind::Presence
             }
@@ -257,6 +259,10 @@ impl Event {
             }
             Self::AccountChanged { user } | Self::ElementChanged { on: ElementPlace::User(user), .. } => {
                 is_own(&Some(*user)) || everywhere(Permissions::MANAGE_USERS)
+            }
+            // Everybody sees who is connected.
+            Self::ProfileChanged { user, connected } => {
+                *connected || is_own(&Some(*user)) || everywhere(Permissions::MANAGE_USERS)
             }
             Self::BansChanged => everywhere(Permissions::BAN),
             Self::Moved { session, from, to } => {

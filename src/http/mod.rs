@@ -14,6 +14,7 @@ mod organizations;
 mod pace;
 mod page;
 mod parts;
+mod picture;
 pub mod proxy;
 mod socket;
 
@@ -102,6 +103,7 @@ fn router(parts: Arc<Parts>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics).layer(Extension(Arc::<Mutex<Listed>>::default())))
+        .route("/picture/{user}/{file}", get(picture::picture))
         .route("/ws", get(socket::upgrade))
         .fallback(page::file)
         .layer(middleware::map_response(headers::strict))

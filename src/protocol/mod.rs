@@ -74,14 +74,18 @@ pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// Optional features this program knows, for [`wire::Hello`]: in-band error correction of Opus is
 /// used by receivers, the audio level header extension (RFC 6464) is passed on, and speakers follow the
-/// [`PACE`]. Whoever wants [`ELEMENTS`] is told of them.
-pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE, ELEMENTS];
+/// [`PACE`]. Whoever wants [`ELEMENTS`] or [`PROFILES`] is told of them.
+pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE, ELEMENTS, PROFILES];
 
 /// The feature of clients that shift their frames when they are asked to ([`Notice::Pace`]).
 pub const PACE: &str = "pace";
 
 /// The feature of clients that are told which elements change ([`wire::ElementChanged`]).
 pub const ELEMENTS: &str = "elements";
+
+/// The feature of clients that are told who shows something else of themselves ([`wire::ProfileChanged`]), and what else
+/// follows the account from device to device.
+pub const PROFILES: &str = "profiles";
 
 /// UDP port of a server that was told none.
 pub const DEFAULT_PORT: u16 = 4848;

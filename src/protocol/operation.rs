@@ -81,6 +81,8 @@ pub enum Group {
     Organizations,
     /// What programs keep on channels, accounts and recordings.
     Element,
+    /// What people show of themselves, and what follows them from device to device.
+    Profile,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

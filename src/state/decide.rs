@@ -4,6 +4,7 @@ mod account;
 mod channel;
 mod element;
 mod people;
+mod profile;
 mod role;
 mod view;
 mod voice;

@@ -94,6 +94,7 @@ fn lengths_are_those_of_the_program() {
         ("a channel's or a role's name", 1, bounds::MAX_CHANNEL_NAME),
         ("an account's password", bounds::MIN_PASSWORD, bounds::MAX_PASSWORD),
         ("a channel's password", 0, bounds::MAX_CHANNEL_PASSWORD),
+        ("a text about oneself", 0, bounds::MAX_ABOUT),
         ("a message (limits.text_bytes)", 1, bounds::MAX_TEXT),
         ("an organization's welcome", 0, bounds::MAX_TEXT),
         ("a channel's description", 0, bounds::MAX_DESCRIPTION),

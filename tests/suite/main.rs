@@ -32,6 +32,7 @@ mod operating;
 mod operations;
 mod organizations;
 mod places;
+mod profile;
 mod program;
 mod protocol;
 mod provider;

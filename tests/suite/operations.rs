@@ -176,6 +176,17 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             let (name, password) = (whom(), PASSWORD.to_owned());
             Body::SetUserPassword(wire::SetUserPassword { name, password, ..Default::default() })
         }
+        "get_profile" => {
+            let whose = Some(wire::get_profile::Whose::Session(session));
+            Body::GetProfile(wire::GetProfile { whose })
+        }
+        "list_profiles" => Body::ListProfiles(wire::ListProfiles { sessions: vec![session] }),
+        "set_profile" => Body::SetProfile(wire::SetProfile::default()),
+        "set_picture" => Body::SetPicture(wire::SetPicture::default()),
+        "clear_profile" => Body::ClearProfile(wire::ClearProfile { name: whom() }),
+        "get_preferences" => Body::GetPreferences(wire::GetPreferences {}),
+        "set_preference" => Body::SetPreference(wire::SetPreference { name: new(), value: "1".to_owned() }),
+        "set_favourite" => Body::SetFavourite(wire::SetFavourite { channel, favourite: true }),
         "list_elements" => {
             let on = Some(wire::list_elements::On::Channel(channel));
             Body::ListElements(wire::ListElements { on })
@@ -298,6 +309,10 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
         (
             "EditOrganization.afk_ms",
             Body::EditOrganization(wire::EditOrganization { afk_ms: Some(most), ..Default::default() }),
+        ),
+        (
+            "ListProfiles.sessions",
+            Body::ListProfiles(wire::ListProfiles { sessions: vec![u64::from(largest); 1_000] }),
         ),
         ("CreateRole.colour", Body::CreateRole(wire::CreateRole { colour: largest, ..role })),
         (

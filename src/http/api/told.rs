@@ -90,6 +90,7 @@ fn event(event: &Event) -> (&'static str, Value) {
         Event::OverwriteSet { channel, subject } => ("overwrite-set", overwrite(*channel, *subject)),
         Event::OverwriteRemoved { channel, subject } => ("overwrite-removed", overwrite(*channel, *subject)),
         Event::AccountChanged { user } => ("account-changed", json!({ "user": number(user.0) })),
+        Event::ProfileChanged { user, .. } => ("profile-changed", json!({ "user": number(user.0) })),
         Event::BansChanged => ("bans-changed", json!({})),
         Event::Arrived { session, user, name } => {
             ("arrived", json!({ "session": number(session.0), "user": user_of(*user), "name": name }))

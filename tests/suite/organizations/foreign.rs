@@ -119,6 +119,12 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
             let create = wire::CreateInvite { channel, ..Default::default() };
             vec![Body::CreateInvite(create)]
         }
+        "get_profile" => {
+            use wire::get_profile::Whose;
+            let get = |whose| Body::GetProfile(wire::GetProfile { whose: Some(whose) });
+            vec![get(Whose::Session(session)), get(Whose::User(user()))]
+        }
+        "set_favourite" => vec![Body::SetFavourite(wire::SetFavourite { channel, favourite: true })],
         "list_elements" => {
             let on = |on| Body::ListElements(wire::ListElements { on: Some(on) });
             vec![
@@ -177,6 +183,9 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
         | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
+        | "set_profile" | "set_picture" | "get_preferences" | "set_preference"
+        // Sessions that aren't there are passed over.
+        | "list_profiles"
         // A page begins behind an account, of whichever organization.
         | "list_users"
         // By a role's name, which each organization has its own of.
