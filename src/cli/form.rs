@@ -26,8 +26,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "People",
         &[
-            "account", "device", "reset", "invite", "user", "role", "channel", "settings", "why", "what-if",
-            "kick", "mute", "move", "priority", "ban",
+            "account", "profile", "device", "reset", "invite", "user", "role", "channel", "settings", "why",
+            "what-if", "kick", "mute", "move", "priority", "ban",
         ],
     ),
     ("Programs", &["key", "oauth", "element"]),

@@ -33,6 +33,7 @@ mod output;
 mod person;
 mod play;
 mod priority;
+mod profile;
 mod record;
 mod recording;
 mod records;
@@ -134,6 +135,8 @@ enum Command {
     Move(move_session::MoveSession),
     /// Make somebody a priority speaker.
     Priority(priority::Priority),
+    /// What people show of themselves: a name, a text and a picture.
+    Profile(profile::Profile),
     /// Small pieces of JSON that programs keep on channels, accounts and recordings.
     Element(element::Element),
     /// Accounts.
@@ -236,6 +239,7 @@ impl Command {
             Self::Move(command) => command.run(output).await,
             Self::Priority(command) => command.run(output).await,
             Self::Settings(command) => command.run(output).await,
+            Self::Profile(command) => command.run(output).await,
             Self::Element(command) => command.run(output).await,
             Self::User(command) => command.run(output).await,
             Self::Channel(command) => command.run(output).await,
