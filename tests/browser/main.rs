@@ -15,6 +15,7 @@ mod origins;
 mod people;
 mod pieces;
 mod presses;
+mod profile;
 mod provider;
 mod stage;
 mod voices;

@@ -9,6 +9,7 @@ import { setOf } from './permission.js';
 import { HOME, kept } from './place.js';
 import { waiting } from './press.js';
 import { explain } from './refusal.js';
+import { profile } from './profile.js';
 import { t, when } from './text.js';
 
 /** What a key that is made here may do: see, join, speak and write. */
@@ -233,8 +234,10 @@ export async function account(session) {
   }, old.element, fresh.element, keepKeys, h('button', { type: 'submit' }, t('passwordChange')));
 
   const programs = grants(session, button);
+  const shown = profile(session, act);
   const dialog = h('dialog', { 'aria-labelledby': 'account-title', class: 'preferences account' },
     h('h2', { id: 'account-title' }, t('account')), problem, said,
+    shown.element,
     h('fieldset', {}, h('legend', {}, t('yourDevices')), devices, button(t('endOthers'), async () => {
       await session.request('endOtherDevices', {});
       await showDevices();
@@ -249,6 +252,7 @@ export async function account(session) {
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+  await act(shown.show);
   await act(showDevices);
   await act(showFactor);
   await act(showEmail);

@@ -77,7 +77,7 @@ class Menu {
   draw() {
     const { channel, session, dialog } = this;
     if (!channel) return;
-    const facts = print([channel, session.me, session.everywhere, [...session.channels.keys()]]);
+    const facts = print([channel, this.room.following.favourites.has(channel.id), session.me, session.everywhere, [...session.channels.keys()]]);
     if (facts === this.drawn) return;
     this.drawn = facts;
     write(dialog.title, channel.name);
@@ -123,6 +123,10 @@ class Menu {
       : [{ refused: !here && t('recordHere') }, ...needed('startRecording', id)];
     return [
       !here && { key: 'join', name: t('join', { channel: channel.name }), drawing: ICONS.leave, needs: needed('join', id), act: leave(() => room.join(channel)) },
+      {
+        key: 'favourite', name: t('favourite'), drawing: ICONS.star, needs: [{ refused: !session.user && t('guestsNoFavourites') }], pressed: room.following.favourites.has(id),
+        act: (/** @type {boolean} */ on) => dialog.act(() => room.following.favour(id, on)),
+      },
       {
         key: 'record', name: recorded ? t('recordStop') : t('record'), drawing: ICONS.record, needs: recordNeeds, pressed: recorded,
         act: (/** @type {boolean} */ on) => dialog.act(async () => {

@@ -8,6 +8,7 @@ import { Rows, arrange, mark, offer, refresh, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { css } from './permission.js';
 import { keyName } from './preferences.js';
+import { picture } from './profiles.js';
 import { lacking, needed } from './reason.js';
 import { choose, settings } from './settings.js';
 import { language, t } from './text.js';
@@ -55,6 +56,8 @@ class Menu {
     dialog.show(this.about, this.volume(member), this.moving(member), this.actions, this.message(member), this.kick(member), this.ban(member), this.roles(member));
     this.draw();
     dialog.follow(this.session, () => (this.member ? this.draw() : dialog.close()));
+    // A server of before knows no profiles.
+    this.room.profiles.look(member).catch(() => {});
     this.session.request('list', {}).then(({ snapshot }) => {
       const idle = snapshot?.members.find((one) => one.session === this.id)?.idleMs ?? 0;
       if (idle < 60_000) return;
@@ -65,13 +68,17 @@ class Menu {
   }
 
   draw() {
-    const { member, session } = this;
+    const { member, session, dialog } = this;
     if (!member) return;
-    const facts = print([member, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
+    const profile = this.room.profiles.of(member);
+    const facts = print([member, profile, this.idle, session.me, session.channels.get(member.channel)?.permissions, session.everywhere, [...session.roles.values()], this.room.whisper.target]);
     if (facts === this.drawn) return;
     this.drawn = facts;
     const roles = session.rolesOf(member);
-    refresh(this.about, roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
+    write(dialog.title, profile?.displayName || member.name);
+    refresh(this.about, !!(profile?.picture || profile?.displayName || profile?.about) && h('div', { class: 'shown' }, picture(profile, 96, member.name),
+      h('div', {}, !!profile.displayName && h('p', { class: 'hint' }, t('accountOf', { name: member.name })), !!profile.about && h('p', { class: 'text' }, profile.about))),
+    roles.length > 0 && h('p', { class: 'badges' }, roles.map(badge)),
       member.status && h('p', { class: 'status' }, member.status),
       h('p', { class: 'hint' }, [member.away && t('away'), this.idle, member.muted && t('mutedByOthers'), member.deafened && t('deafenedByOthers'), member.client].filter(Boolean).join(' · ')));
     arrange(this.actions, this.choices(this.buttons(member)));
@@ -87,6 +94,7 @@ class Menu {
       oninput: () => {
         choose({ volumes: { ...settings.volumes, [who]: Number(input.value) / 100 } });
         this.room.volumes();
+        this.room.following.save();
         write(shown, t('percent', { value: input.value }));
       },
     });
@@ -133,6 +141,13 @@ class Menu {
       {
         key: 'priority', name: member.priority ? t('priorityOff') : t('priorityOn'), drawing: ICONS.priority, needs: [...others, { channel, permission: /** @type {const} */ ('priority') }],
         act: set('priority'), pressed: member.priority,
+      },
+      !!room.profiles.of(member) && !lacking(session, needed('clearProfile')) && {
+        key: 'clear', name: t('profileClear'), drawing: ICONS.close, needs: [...needed('clearProfile'), this.outranked(member)],
+        act: () => dialog.act(async () => {
+          await session.request('clearProfile', { name: member.name });
+          return t('profileCleared', { name: member.name });
+        }),
       },
       {
         key: 'why', name: t('whyPerson', { name: member.name }), drawing: ICONS.shield, needs: needed('why', channel),

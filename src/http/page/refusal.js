@@ -17,11 +17,15 @@ export class Refusal extends Error {
   }
 }
 
+/** What went wrong, said for a person already. */
+export class Problem extends Error {}
+
 /** Whether something that failed is a refusal for one reason. @param {unknown} error @param {number} code @returns {error is Refusal} */
 export const isRefusal = (error, code) => error instanceof Refusal && error.code === code;
 
 /** What went wrong, for a person. @param {unknown} error @returns {string} */
 export function explain(error) {
+  if (error instanceof Problem) return error.message;
   if (!(error instanceof Refusal)) return t('failed', { reason: wordsOf(error) });
   if (error.code === 0) return t('unreachable');
   if (error.code === ErrorCode.banned) return keptOut(error.reason, error.until);

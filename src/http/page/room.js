@@ -6,12 +6,14 @@ import { Bound } from './bounds.js';
 import { Quality } from './chart.js';
 import { ErrorCode } from './codes.js';
 import { ICONS, fill, h, icon } from './dom.js';
+import { Following } from './following.js';
 import { Rows, arrange, refresh, write } from './keep.js';
 import { bytes } from './limit.js';
 import { meter } from './microphone.js';
 import { isOfThisMachine, linkForOthers, shown } from './place.js';
 import { keyName, preferences } from './preferences.js';
 import { loudness } from './loudness.js';
+import { Profiles } from './profiles.js';
 import { lacking, needed, since } from './reason.js';
 import { explain, isRefusal } from './refusal.js';
 import { settings } from './settings.js';
@@ -42,6 +44,8 @@ export class Room {
     this.stop = new AbortController();
     this.quality = new Quality();
     this.level = meter(t('level'));
+    this.profiles = new Profiles(session, this.stop.signal);
+    this.following = new Following(session, this.stop.signal, () => this.volumes());
     this.tree = new Tree(this);
     this.whisper = new Whisper(session, () => this.gate(), (doing) => this.act(doing));
     this.recording = h('p', { class: 'recording', role: 'status' });
@@ -208,6 +212,7 @@ export class Room {
     const here = session.channels.get(session.me?.channel ?? 0);
     this.whisper.look();
     this.whisper.draw();
+    this.profiles.ask();
     this.tree.draw();
     const recorded = here?.recordedBy ? t('recordedBy', { name: here.recordedBy, when: since(here.recordedSinceMs) }) : '';
     // What says the same again would be read out again.

@@ -189,7 +189,7 @@ export class Session extends View {
     this.way = made?.way ?? '';
     this.blocked = made?.blocked ?? '';
     ({ publicPage: this.page } = await this.request('hello', {
-      ...VERSIONS, features: ['audio-level'], client: `Parlour in a browser ${greeting.version}`, organization: TAG,
+      ...VERSIONS, features: ['audio-level', 'profiles'], client: `Parlour in a browser ${greeting.version}`, organization: TAG,
     }));
   }
 

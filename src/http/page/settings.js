@@ -1,4 +1,4 @@
-// What a person chose for this browser. It stays here.
+// What a person chose for this browser. It stays here; the volumes of people follow their account, too (`following.js`).
 
 import { kept } from './place.js';
 
@@ -16,6 +16,8 @@ const usual = {
   autoGainControl: true,
   /** Volume of a person, by account; 1 is as it came. @type {Record<string, number>} */
   volumes: {},
+  /** The account that chose them; 0 for a guest, or before there was this. */
+  whose: 0,
 };
 
 function load() {

@@ -4,6 +4,7 @@ import { MemberKind } from './codes.js';
 import { ICONS, h, icon } from './dom.js';
 import { Rows, keepingFocus, mark, place, prune, refresh, write } from './keep.js';
 import { css, legible } from './permission.js';
+import { picture } from './profiles.js';
 import { guarded, lacking, needed, shade, since } from './reason.js';
 import { t } from './text.js';
 
@@ -25,7 +26,9 @@ export class Tree {
     this.room = room;
     this.session = room.session;
     this.root = h('ul');
-    this.element = h('nav', { class: 'tree', 'aria-label': t('channels') }, h('h2', {}, t('channels')), this.root);
+    this.favourites = h('ul', { class: 'favourites', 'aria-label': t('favourites') });
+    this.element = h('nav', { class: 'tree', 'aria-label': t('channels') }, this.favourites, h('h2', {}, t('channels')), this.root);
+    this.starred = new Rows((/** @type {number} */ id) => new FavouriteRow(this, id));
     this.channels = new Rows((/** @type {number} */ id) => new ChannelRow(this, id));
     this.members = new Rows((/** @type {number} */ id) => new MemberRow(this, id));
     this.hold();
@@ -62,6 +65,8 @@ export class Tree {
     /** @type {[Element, Element[]][]} */
     const lists = [];
     const branch = (/** @type {number} */ parent) => channels.filter((channel) => channel.parent === parent || (parent === 0 && !session.channels.has(channel.parent)));
+    const starred = channels.filter(({ id }) => this.room.following.favourites.has(id)).sort((a, b) => a.name.localeCompare(b.name));
+    lists.push([this.favourites, this.starred.draw(starred.map((channel) => [channel.id, channel]))]);
     const elements = (/** @type {Channel[]} */ some) => some.flatMap(({ id }) => this.channels.rows.get(id)?.element ?? []);
     lists.push([this.root, elements(branch(0))]);
     for (const { id } of channels) {
@@ -86,10 +91,49 @@ export class Tree {
   }
 }
 
+/** What a channel asks of whoever goes in. @param {import('./session.js').Session} session @param {Channel | undefined} channel @returns {import('./reason.js').Need[]} */
+function entry(session, channel) {
+  if (!channel || session.me?.channel === channel.id) return [];
+  const full = channel.userLimit > 0 && peopleIn(session, channel.id) >= channel.userLimit && !!lacking(session, needed('moveSession', channel.id));
+  return [...needed('join', channel.id), { refused: full && t('errorChannelFull') }];
+}
+
+/** How many people are in a channel. @param {import('./session.js').Session} session @param {number} channel */
+const peopleIn = (session, channel) => [...session.members.values()].filter((member) => member.channel === channel).length;
+
+/** A favourite, above the tree: wherever it is, it is one press away. */
+class FavouriteRow {
+  /** @param {Tree} tree @param {number} id */
+  constructor(tree, id) {
+    const { room, session } = tree;
+    this.session = session;
+    this.name = h('span', { class: 'name' });
+    this.count = h('span', { class: 'count', 'aria-hidden': 'true' });
+    this.button = h('button', { type: 'button', class: 'favourite', 'data-key': `favourite ${id}` }, icon(ICONS.star), this.name, this.count);
+    const channel = () => session.channels.get(id);
+    guarded(this.button, session, () => entry(session, channel()), () => {
+      const wanted = channel();
+      return wanted && session.me?.channel !== id && room.join(wanted);
+    }, (sentence) => room.say(sentence, 12_000));
+    this.element = h('li', {}, this.button);
+  }
+
+  /** @param {Channel} channel */
+  draw(channel) {
+    const { session, button } = this;
+    const count = peopleIn(session, channel.id);
+    write(this.name, channel.name);
+    write(this.count, count > 0 ? String(count) : '');
+    mark(button, 'aria-current', session.me?.channel === channel.id && 'true');
+    shade(button, session, entry(session, channel));
+  }
+}
+
 class ChannelRow {
   /** @param {Tree} tree @param {number} id */
   constructor(tree, id) {
     const { room, session } = tree;
+    this.room = room;
     this.session = session;
     this.id = id;
     this.name = h('span', { class: 'name' });
@@ -119,15 +163,8 @@ class ChannelRow {
     return this.session.me?.channel === this.id;
   }
 
-  /** How many people are there. */
-  get count() {
-    return [...this.session.members.values()].filter((member) => member.channel === this.id).length;
-  }
-
   get needs() {
-    const { session, id, here, channel } = this;
-    const full = !!channel && channel.userLimit > 0 && this.count >= channel.userLimit && !!lacking(session, needed('moveSession', id));
-    return here ? [] : [...needed('join', id), { refused: full && t('errorChannelFull') }];
+    return entry(this.session, this.channel);
   }
 
   /** @param {Channel} channel */
@@ -142,11 +179,13 @@ class ChannelRow {
 
   /** @param {Channel} channel */
   states(channel) {
-    const { session, count } = this;
+    const { session } = this;
+    const count = peopleIn(session, channel.id);
     const linked = channel.links.map((id) => session.path(id)).filter(Boolean);
     const listened = session.me?.listening?.some((one) => one.channel === channel.id);
     const shown = channel.userLimit ? `${count}/${channel.userLimit}` : count;
     return [
+      this.room.following.favourites.has(channel.id) && icon(ICONS.star, t('isFavourite')),
       channel.recordedBy && h('span', { class: 'recorded' }, icon(ICONS.record, t('recordedBy', { name: channel.recordedBy, when: since(channel.recordedSinceMs) }))),
       channel.password && icon(ICONS.lock, t('hasPassword')),
       channel.temporaryMs !== undefined && icon(ICONS.clock, t('temporary')),
@@ -183,6 +222,7 @@ class MemberRow {
     this.session = session;
     this.id = id;
     this.ssrc = 0;
+    this.picture = h('span', { class: 'of' });
     this.name = h('span', { class: 'name' });
     this.roles = h('span', { class: 'visually-hidden' });
     this.says = h('span', { class: 'says' });
@@ -200,7 +240,7 @@ class MemberRow {
         event.preventDefault();
         menu();
       },
-    }, h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), this.name, this.roles, this.says, this.signs, this.more), this.status);
+    }, h('div', { class: 'line' }, h('span', { class: 'lamp', 'aria-hidden': 'true' }), this.picture, this.name, this.roles, this.says, this.signs, this.more), this.status);
   }
 
   get own() {
@@ -212,9 +252,12 @@ class MemberRow {
     const { session, room, own, element } = this;
     const roles = session.rolesOf(member);
     const names = roles.map((role) => role.name).join(', ');
-    const who = h('span', { class: 'who' }, member.name);
+    const profile = room.profiles.of(member);
+    const who = h('span', { class: 'who' }, profile?.displayName || member.name);
     const dot = coloured(who, roles.find((role) => role.colour)?.colour ?? 0);
-    refresh(this.name, who, own && h('span', { class: 'you' }, ` (${t('you')})`), dot);
+    refresh(this.picture, picture(profile, 24));
+    // Whom the account's name tells apart, one has to see by it.
+    refresh(this.name, who, !!profile?.displayName && h('span', { class: 'account-name' }, ` ${member.name}`), own && h('span', { class: 'you' }, ` (${t('you')})`), dot);
     write(this.roles, names);
     refresh(this.signs, this.states(member));
     // What one presses oneself holds at once.

@@ -19,6 +19,8 @@ import { NONE, may } from './permission.js';
  * @property {undefined} busy
  * @property {Moved} moved
  * @property {import('./messages.js').Text} text
+ * @property {number} profile An account that shows something else of itself.
+ * @property {string} preference Under which name something else follows one from device to device; empty for favourites.
  * @property {import('./worker.js').Talking} talking
  * @property {import('./worker.js').Spoken} mouth
  * @property {import('./worker.js').Counts} counts
@@ -124,6 +126,10 @@ export class View extends EventTarget {
       if (before) this.talking.delete(before.ssrc);
       if (before) this.whispering.delete(before.ssrc);
       this.say('moved', { before, after: undefined });
+    } else if (event.profileChanged) this.say('profile', event.profileChanged.user);
+    else if (event.preferenceChanged) {
+      this.say('preference', event.preferenceChanged.name);
+      return;
     } else if (event.text) {
       this.say('text', event.text);
       return;
