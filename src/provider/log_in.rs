@@ -67,19 +67,22 @@ impl Provider {
         let metadata = self.metadata().await?;
         let (state, nonce, verifier) = (secret()?, secret()?, secret()?);
         let challenge = BASE64URL_NOPAD.encode(&hash(&verifier));
-        let to = with_parameters(
-            &metadata.authorization,
-            &[
-                ("response_type", "code"),
-                ("client_id", &self.settings.client),
-                ("redirect_uri", redirect),
-                ("scope", &self.settings.scopes.join(" ")),
-                ("state", &state),
-                ("nonce", &nonce),
-                ("code_challenge", &challenge),
-                ("code_challenge_method", "S256"),
-            ],
-        );
+        let scope = self.settings.scopes.join(" ");
+        let mut asked = vec![
+            ("response_type", "code"),
+            ("client_id", self.settings.client.as_str()),
+            ("redirect_uri", redirect),
+            ("scope", scope.as_str()),
+            ("state", state.as_str()),
+            ("nonce", nonce.as_str()),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        if matches!(purpose, Purpose::Link { .. }) {
+            // Whoever is logged in there in this browser may be somebody else, and would have the account from then on.
+            asked.push(("prompt", "login"));
+        }
+        let to = with_parameters(&metadata.authorization, &asked);
         let address = AddressKey::of(from);
         let (browser, redirect) = (browser.hash(), redirect.to_owned());
         let away = Away { browser, address, nonce, verifier, redirect, purpose };

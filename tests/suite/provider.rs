@@ -118,7 +118,10 @@ async fn whoever_has_no_account_gets_none_unless_the_settings_say_so_and_links_t
     let begun = link("", token.clone()).await;
     let location: Value = serde_json::from_str(&begun.body).unwrap();
     let cookie = begun.header("set-cookie").unwrap();
-    let away = Away::of(&lab, "lab", location["location"].as_str().unwrap(), &cookie);
+    let location = location["location"].as_str().unwrap();
+    // She shows there who she is, whoever is logged in there in her browser.
+    assert!(location.ends_with("&prompt=login"), "{location}");
+    let away = Away::of(&lab, "lab", location, &cookie);
     away.is(&lab, &server, "alice-there", told.clone());
     let linked = away.come_back(&server, "").await;
     assert_eq!((linked.status, linked.token()), (200, None), "{linked:?}");
