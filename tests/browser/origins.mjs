@@ -1,7 +1,7 @@
 // Pages of other origins in a browser: one that the server allows, and that is a program's, asks by what it has a token for; another
 // one reads nothing and changes nothing.
 
-import { Person } from './person.mjs';
+import { Person, closeBrowsers } from './person.mjs';
 
 const { SERVER, CLUB, EVIL, CLIENT, PASSWORD } = process.env;
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -83,7 +83,7 @@ try {
   const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
   result.who = await page.evaluate(exchange, { server: SERVER, client: CLIENT, verifier });
 } finally {
-  await person.browser.close();
+  await closeBrowsers();
 }
 console.log(JSON.stringify(result));
 process.exit(0);
