@@ -17,6 +17,6 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!((&number.to_be_bytes()[..], &request[..]), (&bytes[1..5], &bytes[5..]));
             let _ = decode::<Request>(&request, MAX_REQUEST);
         }
-        None => assert!(!bytes.starts_with(&[0]) && !(bytes.starts_with(&[1]) && bytes.len() >= 5)),
+        None => assert!(!(bytes.starts_with(&[0]) || bytes.starts_with(&[1]) && bytes.len() >= 5)),
     }
 });
