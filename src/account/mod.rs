@@ -6,6 +6,7 @@ mod api_key;
 mod attempts;
 mod ban;
 mod bearer;
+mod cause;
 mod device;
 mod directory;
 mod email;

@@ -1,6 +1,8 @@
 //! Programs of others that log people in by the server, and act for them: with others' libraries, and what becomes of what
 //! they were given.
 
+mod device;
+mod ends;
 mod refused;
 
 use std::path::Path;
@@ -319,58 +321,6 @@ async fn of_two_exchanges_of_a_code_one_is_answered() {
 }
 
 #[tokio::test]
-async fn what_was_given_ends_with_its_time_with_the_person_s_word_and_with_their_password() {
-    let (server, turned) = TestServer::turned(&[]).await;
-    let program = forge(&server).await;
-    let code = program.code(&server, "alice").await;
-    turned.advance(Duration::from_secs(60));
-    assert_eq!(program.exchange(&server, &code, VERIFIER).await.text("error"), "invalid_grant");
-    let given = program.tokens(&server, "alice").await;
-    assert_eq!(
-        (given.json()["expires_in"].as_u64(), userinfo(&server, &given.text("access_token")).await.status),
-        (Some(600), 200)
-    );
-    turned.advance(Duration::from_secs(601));
-    assert_eq!(userinfo(&server, &given.text("access_token")).await.status, 401);
-    let given = program.refresh(&server, &given.text("refresh_token")).await;
-    let alice = server.log_in("alice").await;
-    // The person's word.
-    let list = || request::Body::ListOauthGrants(wire::ListOauthGrants {});
-    let response::Body::OauthGrants(held) = alice.request(list()).await.unwrap() else { panic!("grants") };
-    assert_eq!(
-        (held.grants[0].name.as_str(), held.grants[0].scope.as_str()),
-        ("Forge", "openid offline_access view")
-    );
-    let revoke = wire::RevokeOauthGrant { id: held.grants[0].id };
-    alice.request(request::Body::RevokeOauthGrant(revoke)).await.unwrap();
-    assert_eq!(userinfo(&server, &given.text("access_token")).await.status, 401);
-    assert_eq!(program.refresh(&server, &given.text("refresh_token")).await.text("error"), "invalid_grant");
-    // Another password.
-    let given = program.tokens(&server, "alice").await;
-    let change = wire::ChangePassword {
-        old: PASSWORD.to_owned(),
-        new: "a quite different sentence".to_owned(),
-        keep_keys: true,
-    };
-    let response::Body::PasswordChanged(told) =
-        alice.request(request::Body::ChangePassword(change)).await.unwrap()
-    else {
-        panic!("changed")
-    };
-    assert_eq!(told.programs, 1);
-    assert!(!program.is_active(&server, &given.text("access_token")).await);
-    assert_eq!(program.refresh(&server, &given.text("refresh_token")).await.text("error"), "invalid_grant");
-    // A disabled account, and a program that is registered no more.
-    let given = program.tokens(&server, "bob").await;
-    server.log_in("root").await.set_user_disabled("bob", true).await.unwrap();
-    assert_eq!(userinfo(&server, &given.text("access_token")).await.status, 401);
-    let given = program.tokens(&server, "carol").await;
-    let revoke = wire::RevokeOauthClient { id: program.id.parse().unwrap() };
-    server.server.handle().request(Actor::Operator, request::Body::RevokeOauthClient(revoke)).await.unwrap();
-    assert_eq!(userinfo(&server, &given.text("access_token")).await.status, 401);
-}
-
-#[tokio::test]
 async fn the_next_key_is_shown_before_it_signs_and_tokens_of_the_former_one_live_on() {
     let (server, turned) = TestServer::turned(&[("oauth.access_minutes", "1440")]).await;
     let program = forge(&server).await;
@@ -498,67 +448,6 @@ async fn a_program_does_for_somebody_what_they_allowed_and_may_themselves() {
     assert_eq!(ask(&reader, list()).await.unwrap_err(), ErrorCode::TokenInvalid);
 }
 
-#[tokio::test]
-async fn a_device_shows_a_code_that_somebody_types_elsewhere() {
-    let (server, turned) = TestServer::turned(&[]).await;
-    let program = register(&server, wire::CreateOauthClient { device: true, ..Default::default() }).await;
-    let begin = async |by: &Program, scope: &str| {
-        let form = encoded(&[("scope", scope)]);
-        post(&server, "/oauth/device_authorization", &by.basic(), &form).await
-    };
-    let poll = async |device: &Answer| {
-        let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-        let form = encoded(&[grant, ("device_code", &device.text("device_code"))]);
-        post(&server, "/oauth/token", &program.basic(), &form).await
-    };
-    let decide = async |code: &str, password: &str, decision: &str| {
-        let form = [("user_code", code), ("name", "alice"), ("password", password), ("decision", decision)];
-        post(&server, "/oauth/device", "", &encoded(&form)).await
-    };
-    let device = begin(&program, "openid offline_access").await;
-    let code = device.text("user_code");
-    assert_eq!(device.text("verification_uri"), format!("{}/oauth/device", program.issuer));
-    assert_eq!(
-        (device.json()["interval"].as_u64(), device.json()["expires_in"].as_u64()),
-        (Some(5), Some(600))
-    );
-    assert_eq!(poll(&device).await.text("error"), "authorization_pending");
-    assert_eq!(poll(&device).await.text("error"), "slow_down");
-    let page = get(&server, "/oauth/device").await;
-    assert!(
-        page.status == 200
-            && page.body.contains("user_code")
-            && page.head.to_lowercase().contains("frame-ancestors 'none'")
-    );
-    let asked = get(&server, &format!("/oauth/device?user_code={}", code.to_lowercase())).await;
-    assert!(asked.body.contains("<b>Forge</b>") && asked.body.contains("data-silent=\"no\""), "{asked:?}");
-    assert_eq!(decide("BBBB-BBBB", PASSWORD, "allow").await.status, 400);
-    assert_eq!(decide(&code, "not the password", "allow").await.status, 403);
-    let foreign =
-        encoded(&[("user_code", &code), ("name", "alice"), ("password", PASSWORD), ("decision", "allow")]);
-    assert_eq!(
-        post(&server, "/oauth/device", "Origin: https://evil.example\r\n", &foreign).await.status,
-        403
-    );
-    assert_eq!(decide(&code, PASSWORD, "allow").await.status, 200);
-    assert_eq!(decide(&code, PASSWORD, "deny").await.status, 400, "it is decided");
-    turned.advance(Duration::from_secs(10));
-    let given = poll(&device).await;
-    assert_eq!(userinfo(&server, &given.text("access_token")).await.status, 200, "{given:?}");
-    assert_eq!(program.refresh(&server, &given.text("refresh_token")).await.status, 200);
-    assert_eq!(poll(&device).await.text("error"), "expired_token");
-    // Denied, too late, too much, and by a program that isn't one for devices.
-    let denied = begin(&program, "openid").await;
-    assert_eq!(decide(&denied.text("user_code"), "", "deny").await.status, 200);
-    assert_eq!(poll(&denied).await.text("error"), "access_denied");
-    let late = begin(&program, "openid").await;
-    turned.advance(Duration::from_secs(600));
-    assert_eq!(decide(&late.text("user_code"), PASSWORD, "allow").await.status, 400);
-    assert_eq!(poll(&late).await.text("error"), "expired_token");
-    assert_eq!(begin(&program, "administer").await.text("error"), "invalid_scope");
-    assert_eq!(begin(&forge(&server).await, "openid").await.text("error"), "unauthorized_client");
-}
-
 #[test]
 fn the_machine_s_owner_registers_programs_by_the_command() {
     let home = tempfile::tempdir().unwrap();
@@ -609,35 +498,4 @@ async fn a_second_factor_is_asked_for_where_something_is_allowed() {
     clock.advance(Duration::from_secs(30));
     let next = decide(&otp(&secret, &wall, 0)).await;
     assert!(next.sent("code").is_some(), "{next:?}");
-}
-
-/// Asks for something about the database, as the machine's owner.
-async fn administer(server: &TestServer, what: &str) -> Value {
-    let request = serde_json::json!({ "database": what }).to_string();
-    let asked = request::Body::Administer(wire::Administer { request });
-    let response::Body::Administered(told) =
-        server.server.handle().request(Actor::Operator, asked).await.unwrap()
-    else {
-        panic!("administered")
-    };
-    serde_json::from_str(&told.answer).unwrap()
-}
-
-#[tokio::test]
-async fn what_has_expired_is_swept_away() {
-    let (server, turned) = TestServer::turned(&[]).await;
-    let program = forge(&server).await;
-    for name in ["alice", "bob"] {
-        program.tokens(&server, name).await;
-    }
-    let given = async || {
-        let stats = administer(&server, "stats").await;
-        let mut tables = stats["rows"][0]["tables"].as_array().unwrap().iter();
-        tables.find(|table| table["name"] == "oauth_families").unwrap()["rows"].as_u64().unwrap()
-    };
-    administer(&server, "sweep").await;
-    assert_eq!(given().await, 2, "both are good");
-    turned.advance(Duration::from_secs(400 * 86_400));
-    administer(&server, "sweep").await;
-    assert_eq!(given().await, 0);
 }
