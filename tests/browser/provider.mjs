@@ -55,13 +55,13 @@ await perform([person], result, async () => {
   await page.goto(place);
   // Nobody has claimed it, which it asks for first.
   await person.press('I have an account');
-  const button = page.getByRole('link', { name: 'Log in by The Lab' });
+  const button = page.getByRole('link', { name: 'Log in with The Lab' });
   await button.waitFor();
   result.icon = await button.locator('img').evaluate((image) => image.decode().then(() => image.naturalWidth > 0));
   const looker = await Person.start({ ears: false, context: { bypassCSP: true } });
   await looker.open(place);
   await looker.press('I have an account');
-  await looker.page.getByRole('link', { name: 'Log in by The Lab' }).waitFor();
+  await looker.page.getByRole('link', { name: 'Log in with The Lab' }).waitFor();
   result.violations = await looker.look('39-log-in-by-another-server', SHOTS);
   await button.click();
   await answer('anna');

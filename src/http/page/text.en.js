@@ -7,7 +7,7 @@ export const text = {
   welcome: 'Welcome to {server}',
   logIn: 'Log in',
   logInLead: 'Talk with the people on this server, from right here.',
-  logInBy: 'Log in by {provider}',
+  logInBy: 'Log in with {provider}',
   orPassword: 'Or with a name and a password:',
   ownersPassword: 'A password logs in owners alone:',
   linked: 'Log-ins at other servers',
