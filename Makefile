@@ -99,6 +99,7 @@ setup-python:
 	fi
 
 # The proxies that docs/proxy.md tells of. They are taken out of their packages: installing those would start them on this machine.
+# Apache, which docs/oauth.md tells of, is installed: `apache2-bin` is the program and its modules, without what starts it.
 PROXIES := $(TARGET)/proxies
 setup-proxies:
 	@missing=""; \
@@ -113,6 +114,14 @@ setup-proxies:
 			for package in *.deb; do dpkg-deb -x "$$package" . && rm "$$package" || exit 1; done; \
 		else \
 			echo "Proxies aren't tried, since$$missing isn't installed and there is no apt-get to fetch it with."; \
+		fi; \
+	fi
+	@if ! [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || ! [ -e /usr/sbin/apache2 ]; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing apache2-bin and libapache2-mod-auth-openidc with apt-get: what the documentation says of logging in elsewhere is tried. No service is started."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends apache2-bin libapache2-mod-auth-openidc >/dev/null; \
+		else \
+			echo "Apache isn't tried, since it isn't installed with mod_auth_openidc, and there is no apt-get to install it with."; \
 		fi; \
 	fi
 

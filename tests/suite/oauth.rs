@@ -3,6 +3,7 @@
 
 mod device;
 mod ends;
+mod recipe;
 mod refused;
 
 use std::path::Path;
@@ -68,9 +69,22 @@ fn encoded(pairs: &[(&str, &str)]) -> String {
 }
 
 async fn send(server: &TestServer, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    send_to(server, "127.0.0.1", method, path, headers, body).await
+}
+
+/// The same by a name of this machine, which the server is known by then.
+async fn send_to(
+    server: &TestServer,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let address = server.server.addresses()[0];
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        address.port(),
         body.len()
     );
     let answer = https(address, &request).await;
@@ -97,9 +111,14 @@ async fn register(server: &TestServer, create: wire::CreateOauthClient) -> Progr
         scope: SCOPE.to_owned(),
         ..create
     };
+    register_as(server, create, "127.0.0.1").await
+}
+
+/// Registers a program that knows the server by a name of this machine.
+async fn register_as(server: &TestServer, create: wire::CreateOauthClient, host: &str) -> Program {
     let answer = server.server.handle().request(Actor::Operator, request::Body::CreateOauthClient(create));
     let response::Body::OauthClientMade(made) = answer.await.unwrap() else { panic!("made") };
-    let issuer = format!("https://{}", server.server.addresses()[0]);
+    let issuer = format!("https://{host}:{}", server.server.addresses()[0].port());
     Program { issuer, id: made.id.to_string(), secret: made.secret }
 }
 

@@ -111,8 +111,8 @@ async fn a_token_closes_the_metrics_for_this_machine_too() {
     assert!(metrics(address, &by_proxy).await.starts_with("HTTP/1.1 200"));
 }
 
-/// Ends a proxy that a test started.
-struct Running(Child);
+/// Ends a program of others that a test started.
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -121,9 +121,8 @@ impl Drop for Running {
     }
 }
 
-/// What docs/proxy.md says to write for a proxy, with our paths and ports.
-fn of_the_page(language: &str, ours: &[(&str, &str)]) -> String {
-    let page = include_str!("../../docs/proxy.md");
+/// What a page of the documentation says to write for a program, with our paths and ports.
+pub(crate) fn of_the_page(page: &str, language: &str, ours: &[(&str, &str)]) -> String {
     let block = page.split(&format!("```{language}\n")).nth(1).unwrap().split("```").next().unwrap();
     ours.iter().fold(block.to_owned(), |text, (theirs, ours)| {
         assert!(text.contains(theirs), "{theirs}");
@@ -131,26 +130,29 @@ fn of_the_page(language: &str, ours: &[(&str, &str)]) -> String {
     })
 }
 
-/// Where a proxy is, installed or fetched by `make test`. Only a system without apt-get may have none.
+/// Where a proxy is, installed or fetched by `make test`.
 fn program(name: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
     let fetched = ["usr/sbin", "usr/bin"].map(|place| target.join("proxies").join(place));
     let installed = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from);
     let found = fetched.into_iter().chain(installed).map(|place| place.join(name)).find(|path| path.exists());
-    if found.is_none() {
+    is_tried(found.is_some(), name, "docs/proxy.md").then_some(found).flatten()
+}
+
+/// Whether what a page of the documentation says of a program is tried. Only a system without apt-get may lack that.
+pub(crate) fn is_tried(is_there: bool, name: &str, page: &str) -> bool {
+    if !is_there {
         assert!(
             !Path::new("/usr/bin/apt-get").exists(),
-            "this needs {name}: `make setup-proxies` fetches it into {}, or install it",
-            target.display()
+            "this needs {name}: `make setup-proxies` gets it, or install it"
         );
-        eprintln!(
-            "{name} isn't installed and can't be fetched here: what docs/proxy.md says of it isn't tried"
-        );
+        eprintln!("{name} isn't installed and can't be fetched here: what {page} says of it isn't tried");
     }
-    found
+    is_there
 }
 
 const NAME: &str = "voice.example.org";
+const PAGE: &str = include_str!("../../docs/proxy.md");
 
 /// A proxy with a certificate of its own, on a port of this machine.
 fn start(name: &str, program: &Path, home: &Path, port: u16, behind: SocketAddr) -> Running {
@@ -175,14 +177,14 @@ fn start(name: &str, program: &Path, home: &Path, port: u16, behind: SocketAddr)
         let text = format!(
             "daemon off;\nmaster_process off;\npid {0}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{kept}{1}}}\n",
             home.display(),
-            of_the_page("nginx", &ours)
+            of_the_page(PAGE, "nginx", &ours)
         );
         fs::write(&file, text).unwrap();
         command.arg("-c").arg(&file).arg("-p").arg(home);
     } else {
         let host = format!("https://{NAME}:{port} {{\nbind 127.0.0.1\ntls {chain} {key}\n");
         let ours = [("voice.example.org {", host.as_str()), ("127.0.0.1:4848", &behind)];
-        let text = format!("{{\nadmin off\nauto_https off\n}}\n{}", of_the_page("caddy", &ours));
+        let text = format!("{{\nadmin off\nauto_https off\n}}\n{}", of_the_page(PAGE, "caddy", &ours));
         fs::write(&file, text).unwrap();
         command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
         command.env("XDG_DATA_HOME", home).env("XDG_CONFIG_HOME", home).env("HOME", home);
