@@ -1,6 +1,6 @@
 //! What each operation costs the control thread at its dearest: everything that a client writes is as long, and as hard to read,
 //! as a request holds. That is the thread's own time on a processor, as the kernel counts it, not a time by the clock; beside it
-//! the same operation with nothing written, since what an answer costs by the size of the server isn't the client's doing.
+//! the same request with empty texts and short lists, since what it costs by the size of the server isn't in the client's bytes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ const ROOM: usize = MAX_REQUEST - 4_096;
 /// What a client's texts are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filling {
-    /// Nothing is written.
+    /// No texts, and lists of one.
     Nothing,
     /// One text that fills the request, of a character that becomes eighteen.
     Longest,
@@ -124,7 +124,7 @@ fn message(of: &Message, filling: Filling, choice: usize, depth: usize, room: us
             encode_key(field.number, wire, &mut bytes);
             bytes.extend_from_slice(&value);
             written += value.len() + 2;
-            if !field.is_list {
+            if !field.is_list || filling == Filling::Nothing {
                 break;
             }
         }
@@ -133,10 +133,7 @@ fn message(of: &Message, filling: Filling, choice: usize, depth: usize, room: us
 }
 
 fn request(operation: &Operation, filling: Filling, choice: usize) -> Vec<u8> {
-    let inner = match filling {
-        Filling::Nothing => Vec::new(),
-        filling => message(operation.request, filling, choice, 0, ROOM),
-    };
+    let inner = message(operation.request, filling, choice, 0, ROOM);
     let mut body = Vec::new();
     encode_key(operation.number, WireType::LengthDelimited, &mut body);
     encode_varint(inner.len() as u64, &mut body);
@@ -181,18 +178,16 @@ pub(super) async fn report(address: &Address) {
     let mut all = Vec::new();
     let asked = ALL.iter().filter(|operation| operation.group != Group::Entry && operation.who != Who::Owner);
     for operation in asked {
-        let (nothing, _) = cost(&mut session, address, &request(operation, Filling::Nothing, 0)).await;
         let choices = operation.request.fields.iter().filter(|field| !field.choice.is_empty()).count().max(1);
-        let mut dearest = (Duration::ZERO, Filling::Nothing, String::new());
-        for filling in [Filling::Longest, Filling::Names, Filling::Words] {
-            for choice in 0..choices {
-                let (spent, answer) = cost(&mut session, address, &request(operation, filling, choice)).await;
-                if spent > dearest.0 {
-                    dearest = (spent, filling, answer);
-                }
+        for choice in 0..choices {
+            let short = request(operation, Filling::Nothing, choice);
+            let (nothing, _) = cost(&mut session, address, &short).await;
+            for filling in [Filling::Longest, Filling::Names, Filling::Words] {
+                let long = request(operation, filling, choice);
+                let (spent, answer) = cost(&mut session, address, &long).await;
+                all.push((spent.saturating_sub(nothing), nothing, operation.name, filling, answer));
             }
         }
-        all.push((dearest.0.saturating_sub(nothing), nothing, operation.name, dearest.1, dearest.2));
     }
     all.sort_by_key(|(more, ..)| std::cmp::Reverse(*more));
     println!(
@@ -203,8 +198,8 @@ pub(super) async fn report(address: &Address) {
         LIMIT.as_micros()
     );
     for (more, nothing, name, filling, answer) in all.iter().take(15) {
-        let (empty, more) = (nothing.as_secs_f64() * 1e6, more.as_secs_f64() * 1e6);
-        println!("{name:<34} {empty:>9.1} {more:>9.1}  {filling:?}: {answer:.70}");
+        let (short, more) = (nothing.as_secs_f64() * 1e6, more.as_secs_f64() * 1e6);
+        println!("{name:<34} {short:>9.1} {more:>9.1}  {filling:?}: {answer:.70}");
     }
     let (more, _, name, ..) = &all[0];
     println!(
