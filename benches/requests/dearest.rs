@@ -19,6 +19,9 @@ use super::{Address, Session, log_in};
 /// What the bytes of a client may cost at most.
 const LIMIT: Duration = Duration::from_micros(300);
 
+/// The answer to what isn't refused.
+const DONE: &str = "done";
+
 /// How often each is asked for.
 const TIMES: u32 = 20;
 
@@ -163,7 +166,7 @@ async fn cost(session: &mut Session, address: &Address, bytes: &[u8]) -> (Durati
         }
         let before = control_time();
         answer = match session.request_bytes(bytes).await {
-            Ok(_) => "done".to_owned(),
+            Ok(_) => DONE.to_owned(),
             Err(error) => error.to_string(),
         };
         costs.push(control_time().saturating_sub(before));
@@ -181,11 +184,14 @@ pub(super) async fn report(address: &Address) {
         let choices = operation.request.fields.iter().filter(|field| !field.choice.is_empty()).count().max(1);
         for choice in 0..choices {
             let short = request(operation, Filling::Nothing, choice);
-            let (nothing, _) = cost(&mut session, address, &short).await;
+            let (nothing, refusal) = cost(&mut session, address, &short).await;
             for filling in [Filling::Longest, Filling::Names, Filling::Words] {
                 let long = request(operation, filling, choice);
                 let (spent, answer) = cost(&mut session, address, &long).await;
-                all.push((spent.saturating_sub(nothing), nothing, operation.name, filling, answer));
+                // What a change costs goes by the size of the organization: one that is made isn't compared with one that isn't.
+                if (answer == DONE) == (refusal == DONE) {
+                    all.push((spent.saturating_sub(nothing), nothing, operation.name, filling, answer));
+                }
             }
         }
     }
