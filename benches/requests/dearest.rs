@@ -89,12 +89,9 @@ fn message(of: &Message, filling: Filling, choice: usize, depth: usize, room: us
             let wire = match field.kind {
                 Kind::Text | Kind::Bytes => {
                     let mut text = text(filling, number);
-                    text.truncate(
-                        (0..=share.min(text.len()))
-                            .rev()
-                            .find(|end| text.is_char_boundary(*end))
-                            .unwrap_or(0),
-                    );
+                    // With its tag and its length it is no longer than its share.
+                    let most = share.saturating_sub(8).min(text.len());
+                    text.truncate((0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0));
                     encode_varint(text.len() as u64, &mut value);
                     value.extend_from_slice(text.as_bytes());
                     WireType::LengthDelimited
