@@ -94,8 +94,9 @@ async fn the_server_does_what_its_description_says() {
             "3",
             "--max-time",
             "20",
+            // Of two, one sometimes fails by a fault of Python 3.11: its `ast.parse` isn't safe among threads.
             "--workers",
-            "2",
+            "1",
             "--seed",
             "1",
             // They end what the others ask by, or spend what an address may try.
