@@ -1,9 +1,11 @@
 //! Start and stop of the server, in order and in one place.
 
+mod beside;
 mod configured;
 mod directory;
 mod providers;
 
+use beside::{announce, deliver, keep_claim, look_after, maintain};
 use configured::{limits, sends_emails, settings, welcome};
 pub(crate) use directory::{is_copy, left_behind};
 pub use providers::{ProviderStartError, provider_settings};
@@ -22,13 +24,13 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
-use crate::discovery::{Announcer, Card};
+use crate::discovery::Announcer;
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket, raise_files,
 };
 use crate::http::{self, Http, HttpError, Parts};
-use crate::id::{Fingerprint, Moment, Timestamp};
+use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{self, request, response};
@@ -122,21 +124,6 @@ pub struct Server {
     announcer: Option<Announcer>,
 }
 
-/// How often it is looked whether maintenance is due, and how long after the start for the first time.
-const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(60));
-
-/// How often it is looked whether a certificate has to be renewed, or was replaced.
-const CERTIFICATES: Duration = Duration::from_secs(10);
-
-/// How often it is looked whether the wall clock was set, and what is taken for that.
-const CLOCK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
-
-/// Wait after an e-mail that wasn't taken: at first, and the longest.
-const POST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
-
-/// E-mails that are sent one after the other before it is looked whether there are more.
-const EMAILS: usize = 100;
-
 /// How often a port that the operating system chose for UDP may turn out to be taken on TCP.
 const TRIES: usize = 16;
 
@@ -197,13 +184,7 @@ impl Server {
         };
         let maintenance = tokio::spawn(maintain(handle.clone(), config.backup_hours()));
         let watched = Arc::clone(&certificates);
-        let certificates = tokio::spawn(async move {
-            let mut due = tokio::time::interval(CERTIFICATES);
-            loop {
-                due.tick().await;
-                certificates.look_after();
-            }
-        });
+        let certificates = tokio::spawn(look_after(certificates));
         let post = post.map(|post| tokio::spawn(deliver(handle.clone(), post)));
         let announcer = announce(config, &addresses, fingerprint);
         Ok(Self {
@@ -376,43 +357,6 @@ async fn wait_with(config: &Config, listen: &[SocketAddr], mut told: watch::Rece
     std::future::pending().await
 }
 
-/// Sends e-mails as they are written. One that isn't taken waits, and is tried again.
-async fn deliver(handle: Handle<LinkPeer>, post: Post) {
-    let mut pause = POST.0;
-    loop {
-        let mut failed = false;
-        for mail in handle.accounts().outbox(EMAILS).unwrap_or_default() {
-            match post.send(&mail.to, &mail.subject, &mail.text).await {
-                Ok(()) => failed |= handle.accounts().sent(mail.number).await.is_err(),
-                Err(error) => {
-                    tracing::warn!(%error, "an e-mail waits in the outbox");
-                    failed = true;
-                }
-            }
-        }
-        if failed {
-            handle.clock().sleep(pause).await;
-            pause = (pause * 2).min(POST.1);
-        } else {
-            pause = POST.0;
-            handle.accounts().email_waits().await;
-        }
-    }
-}
-
-/// Tells the local network. That it can't be told keeps no server from starting.
-fn announce(config: &Config, addresses: &[SocketAddr], fingerprint: Fingerprint) -> Option<Announcer> {
-    if !config.discovery() {
-        return None;
-    }
-    let card =
-        Card { name: config.name(), fingerprint, version: env!("CARGO_PKG_VERSION"), page: config.web() };
-    Announcer::start(addresses, &card).unwrap_or_else(|error| {
-        tracing::warn!(%error, "`parlour discover` won't find this server; with discovery.enabled = false this isn't tried");
-        None
-    })
-}
-
 /// The sockets: UDP, and TCP with the same numbers.
 fn bind(
     listen: &[SocketAddr],
@@ -466,37 +410,6 @@ fn parts(
 async fn first_claim(handle: &Handle<LinkPeer>) -> Result<Option<wire::ClaimCode>, Refused> {
     let accounts = handle.accounts();
     if accounts.has_administrator()? { Ok(None) } else { Ok(Some(accounts.new_claim_code().await?)) }
-}
-
-/// Has the first claim code last for its time, whatever the wall clock is set to meanwhile.
-async fn keep_claim(handle: Handle<LinkPeer>, claim: wire::ClaimCode, made: Moment) {
-    let (clock, mut seen, mut next) = (handle.clock(), made, made.monotonic + CLOCK.0);
-    let life = Timestamp(claim.expires_ms).since(made.wall);
-    loop {
-        clock.until(next).await;
-        let now = clock.now();
-        next = now.monotonic + CLOCK.0;
-        let left = life.saturating_sub(now.monotonic.saturating_sub(made.monotonic));
-        let expected = seen.wall.plus(now.monotonic.saturating_sub(seen.monotonic));
-        if left.is_zero() || expected.since(now.wall).max(now.wall.since(expected)) > CLOCK.1 {
-            match handle.accounts().keep_claim_code(&claim.code, left).await {
-                Ok(()) if left.is_zero() => return,
-                Ok(()) => seen = now,
-                Err(error) => {
-                    tracing::warn!(%error, "the claim code may end too early or too late, as the clock was set");
-                }
-            }
-        }
-    }
-}
-
-async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
-    let mut next = handle.clock().monotonic() + MAINTENANCE.1;
-    loop {
-        handle.clock().until(next).await;
-        next = handle.clock().monotonic() + MAINTENANCE.0;
-        handle.maintain(backup_hours).await;
-    }
 }
 
 fn recordings(config: &Config) -> Result<Recordings, StartError> {

@@ -1,6 +1,6 @@
 //! The devices that an account is logged in on, and their keys.
 
-use super::log_in::device_name;
+use super::begin::device_name;
 use super::{AccountError, Accounts, Changed};
 use crate::auth::{DEVICE_KEY, device_fingerprint};
 use crate::id::{Fingerprint, SessionId, UserId};

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::log_in::{Proven, Visitor, account_of};
+use super::begin::account_of;
+use super::proven::{Proven, Visitor};
 use super::room::Who;
 use super::{AccountError, Accounts, random};
 use crate::auth::oidc::Identity;

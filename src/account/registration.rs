@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::attempts::Counted;
 use super::hashing::Asker;
-use super::log_in::{Proven, Visitor};
+use super::proven::{Proven, Visitor};
 use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
 use crate::bounds::Registration;

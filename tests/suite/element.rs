@@ -34,7 +34,7 @@ async fn verify(server: TestServer) -> (TempDir, Store) {
     (directory, store)
 }
 
-async fn hide(root: &Session, channel: ChannelId) {
+pub(crate) async fn hide(root: &Session, channel: ChannelId) {
     let hidden = NewOverwrite {
         channel,
         subject: OverwriteFor::Role(RoleId(3)),

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use crate::element::hide;
 use crate::support::{PASSWORD, TestServer, as_profile, channel_id, code, with};
 use image::{DynamicImage, ImageFormat, RgbImage};
-use parlour::client::{Credentials, NewOverwrite, OverwriteFor, Person, Session};
-use parlour::id::RoleId;
-use parlour::permission::{Permissions, Reach};
+use parlour::client::{Credentials, Person};
+use parlour::permission::Permissions;
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, event, request, response};
 use tokio::sync::broadcast::Receiver;
@@ -211,17 +211,6 @@ async fn preferences_and_favourites_follow_a_person_and_nobody_else() {
     let key = phone.create_api_key("bot", Permissions::VIEW, None).await.unwrap().key;
     let bot = with(&server, Credentials::api_key(&key)).await.unwrap();
     assert_eq!(code(bot.preferences().await), ErrorCode::Forbidden);
-}
-
-async fn hide(root: &Session, channel: parlour::id::ChannelId) {
-    let hidden = NewOverwrite {
-        channel,
-        subject: OverwriteFor::Role(RoleId(3)),
-        allow: Permissions::NONE,
-        deny: Permissions::VIEW,
-        reach: Reach::Both,
-    };
-    root.set_overwrite(hidden).await.unwrap();
 }
 
 #[tokio::test]

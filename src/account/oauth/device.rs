@@ -10,7 +10,7 @@ use super::consent::Shows;
 use super::devices::{Decision, Device, LIFE, PAUSE, Polled, Wish};
 use super::held::allowed;
 use super::random;
-use crate::account::log_in::device_name;
+use crate::account::begin::device_name;
 use crate::account::{AccountError, Accounts, Proven, Visitor};
 use crate::auth::AddressKey;
 use crate::auth::oauth::{Form, OAuthError, Scopes, UserCode};
