@@ -39,9 +39,14 @@ impl Intake {
         (Self { shards: shards.into(), turn: Arc::default(), strangers }, arrivals)
     }
 
+    /// A place for whoever opens a WebSocket from an address, until they have said who they are.
+    pub fn place(&self, from: IpAddr) -> Result<Place, NoRoom> {
+        self.strangers.enter(from).ok_or(NoRoom)
+    }
+
     /// Takes a client in that came over a WebSocket from an address; what the caller gets moves its messages.
     pub fn web_socket(&self, from: IpAddr) -> Result<SocketEnd, NoRoom> {
-        let place = self.strangers.enter(from).ok_or(NoRoom)?;
+        let place = self.place(from)?;
         let (link, end) = web_socket::pair(from);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len().max(1);
         let shard = self.shards.get(turn).ok_or(NoRoom)?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -55,7 +56,18 @@ pub enum SubscribeError {
 pub struct Subscription {
     first: u64,
     events: mpsc::Receiver<Arc<Happened>>,
-    lost: Arc<std::sync::atomic::AtomicBool>,
+    shared: Arc<Shared>,
+    /// All before this number was read, or is known not to be for it.
+    resume: u64,
+}
+
+/// What a subscription knows of itself on both sides.
+#[derive(Debug)]
+struct Shared {
+    /// Whether it ended because too much piled up.
+    lost: AtomicBool,
+    /// All before this number was queued, or isn't for it.
+    offered: AtomicU64,
 }
 
 impl Subscription {
@@ -66,17 +78,35 @@ impl Subscription {
 
     /// The next event; `None` when there won't be another.
     pub async fn next(&mut self) -> Option<Arc<Happened>> {
-        self.events.recv().await
+        let happened = self.events.recv().await;
+        self.read(happened)
     }
 
     /// The next event, if it is there already.
     pub fn try_next(&mut self) -> Option<Arc<Happened>> {
-        self.events.try_recv().ok()
+        let happened = self.events.try_recv().ok();
+        self.read(happened)
+    }
+
+    fn read(&mut self, happened: Option<Arc<Happened>>) -> Option<Arc<Happened>> {
+        self.resume = happened.as_ref().map_or(self.resume, |one| self.resume.max(one.number + 1));
+        happened
+    }
+
+    /// The number from which on whoever reads comes back and misses nothing. It goes on with what happens, whether or not that
+    /// is for them.
+    pub fn resume(&mut self) -> u64 {
+        // In this order: what was offered by then is in the queue.
+        let offered = self.shared.offered.load(Ordering::Acquire);
+        if self.events.is_empty() {
+            self.resume = self.resume.max(offered);
+        }
+        self.resume
     }
 
     /// Whether it ended because too much piled up: whoever reads has to start anew.
     pub fn has_lost(&self) -> bool {
-        self.lost.load(std::sync::atomic::Ordering::Acquire)
+        self.shared.lost.load(Ordering::Acquire)
     }
 }
 
@@ -85,7 +115,7 @@ struct Subscriber {
     actor: Actor,
     filter: Filter,
     events: mpsc::Sender<Arc<Happened>>,
-    lost: Arc<std::sync::atomic::AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 /// What happened in an organization, in the order in which it was committed.
@@ -155,13 +185,13 @@ impl Feed {
         let missed: Vec<_> = self.kept.iter().filter(|one| one.number >= from).cloned().collect();
         // What was missed doesn't count against what may wait.
         let (sender, events) = mpsc::channel(WAITING + missed.len());
-        let lost = Arc::default();
-        let subscriber = Subscriber { actor, filter, events: sender, lost: Arc::clone(&lost) };
+        let shared = Arc::new(Shared { lost: AtomicBool::new(false), offered: AtomicU64::new(from) });
+        let subscriber = Subscriber { actor, filter, events: sender, shared: Arc::clone(&shared) };
         for one in &missed {
             subscriber.offer(one, &shown);
         }
         self.subscribers.push(subscriber);
-        Ok(Subscription { first: from, events, lost })
+        Ok(Subscription { first: from, events, shared, resume: from })
     }
 }
 
@@ -171,20 +201,20 @@ impl Subscriber {
         if self.events.is_closed() {
             return false;
         }
-        if !self.filter.admits(&one.event) {
-            return true;
+        let wanted = self.filter.admits(&one.event);
+        if let Some(event) = wanted.then(|| shown(self.actor, &one.event)).flatten() {
+            let told = if event == one.event {
+                Arc::clone(one)
+            } else {
+                Arc::new(Happened { event, ..Happened::clone(one) })
+            };
+            if self.events.try_send(told).is_err() {
+                self.shared.lost.store(true, Ordering::Release);
+                return false;
+            }
         }
-        let Some(event) = shown(self.actor, &one.event) else { return true };
-        let one = if event == one.event {
-            Arc::clone(one)
-        } else {
-            Arc::new(Happened { event, ..Happened::clone(one) })
-        };
-        let keeps_up = self.events.try_send(one).is_ok();
-        if !keeps_up {
-            self.lost.store(true, std::sync::atomic::Ordering::Release);
-        }
-        keeps_up
+        self.shared.offered.fetch_max(one.number + 1, Ordering::Release);
+        true
     }
 }
 
@@ -288,6 +318,37 @@ mod tests {
         assert!(all.try_next().is_none());
         assert!(matches!(operator.try_next().unwrap().event, Event::ChannelChanged { .. }));
         assert!(operator.try_next().is_none());
+    }
+
+    #[test]
+    fn whoever_wants_little_comes_back_behind_all_that_was_looked_at() {
+        let mut feed = feed();
+        let first = happen(&mut feed, role(1));
+        let channels = || Filter { kinds: vec![Kind::Channels] };
+        let mut few = feed.subscribe(Actor::Operator, Some(first), channels(), everything).unwrap();
+        assert_eq!((few.first(), few.resume()), (first, first + 1));
+        for number in 0..=KEPT as u64 {
+            happen(&mut feed, role(number));
+        }
+        let from = few.resume();
+        assert_eq!(from, feed.next_number());
+        feed.subscribe(Actor::Operator, Some(from), channels(), everything).unwrap();
+        // Never behind what waits to be read.
+        let made = happen(&mut feed, Event::ChannelChanged { channel: ChannelId(1) });
+        happen(&mut feed, role(1));
+        assert_eq!(few.resume(), made);
+        assert_eq!(few.try_next().map(|one| one.number), Some(made));
+        assert_eq!(few.resume(), feed.next_number());
+        // Nor behind what was lost. There is room for what it had missed, too.
+        for number in 0..WAITING as u64 + 2 {
+            happen(&mut feed, Event::ChannelChanged { channel: ChannelId(number) });
+        }
+        let mut read = 0;
+        while few.try_next().is_some() {
+            read += 1;
+        }
+        assert!(few.has_lost() && read == WAITING + 1, "{read}");
+        assert_eq!(few.resume(), feed.next_number() - 1);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod parts;
 mod picture;
 pub mod proxy;
 mod socket;
+mod web_socket;
 
 pub use error::HttpError;
 pub use parts::Parts;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rest::Program;
+use crate::support::outside::ping;
 use crate::support::{Process, TestServer, channel_id, eventually};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -73,6 +74,10 @@ impl Following {
                 let data = lines.get("data").map_or(Value::Null, |data| serde_json::from_str(data).unwrap());
                 let (found, rest) = ((of("id"), of("event"), data), rest.to_owned());
                 self.read = rest;
+                // A number alone says how far it is.
+                if found.1.is_empty() {
+                    continue;
+                }
                 return found;
             }
             let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame()).await.unwrap();
@@ -224,6 +229,24 @@ async fn a_web_socket_shows_its_token_first_and_is_told_why_it_ends() {
     }
     let (head, _) = Socket::open(address, "https://evil.example").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+#[tokio::test]
+async fn a_web_socket_that_pings_without_end_is_told_so_and_closed() {
+    let server = TestServer::start().await;
+    let address = server.server.addresses()[0];
+    let key = server.log_in("root").await.create_api_key("all", Permissions::ALL, None).await.unwrap().key;
+    for token in [None, Some(key)] {
+        let (_, mut socket) = Socket::open(address, &format!("https://{address}")).await;
+        if let Some(token) = token {
+            socket.say(&json!({ "token": token }).to_string()).await;
+            assert_eq!(socket.hear().await.unwrap()["event"], "ready");
+        }
+        socket.0.write_all(&ping().repeat(200)).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(5), socket.hear()).await;
+        assert_eq!(heard.unwrap().unwrap()["code"], "rate-limited");
+        assert_eq!(socket.hear().await, Err(1008));
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::outside::{https, silent_web_socket};
+use crate::support::outside::{https, ping, silent_web_socket, silent_web_socket_at};
 use crate::support::{PASSWORD, TestServer, channel_id, eventually, with};
 use parlour::client::{Credentials, Trust, connect};
 use parlour::permission::Permissions;
@@ -113,6 +113,34 @@ async fn an_address_that_says_nothing_over_web_sockets_keeps_nobody_out() {
     assert!((1..=32).contains(&left), "{left} of one address");
     server.log_in("alice").await.list().await.unwrap();
     assert!(silent_web_socket(Ipv4Addr::LOCALHOST, to).await.is_some());
+}
+
+#[tokio::test]
+async fn an_address_that_follows_without_a_token_keeps_nobody_out() {
+    let flags =
+        [("limits.max_sessions", "4"), ("limits.address_strangers", "4"), ("limits.request_burst", "1000")];
+    let server = TestServer::with(&flags).await;
+    let to = server.server.addresses()[0];
+    let mut silent = Vec::new();
+    for _ in 0..60 {
+        silent.extend(silent_web_socket_at("/api/events", ENEMY, to).await);
+    }
+    let left = eventually("the oldest ones are closed", async || {
+        let left = open(&mut silent).await;
+        (left <= 32).then_some(left)
+    });
+    // Long before they would be for having said nothing.
+    let left = tokio::time::timeout(Duration::from_secs(6), left).await.unwrap();
+    assert!(left >= 1);
+    // They take the same places as those who want to come in.
+    server.log_in("alice").await.list().await.unwrap();
+    assert!(silent_web_socket(Ipv4Addr::LOCALHOST, to).await.is_some());
+    // Nobody goes on for long with a wrong token, and takes up the place meanwhile.
+    let mut wrong = silent_web_socket_at("/api/events", Ipv4Addr::LOCALHOST, to).await.unwrap();
+    wrong.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']).await.unwrap();
+    let mut told = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(5), wrong.read_to_end(&mut told)).await;
+    assert!(ended.is_ok() && String::from_utf8_lossy(&told).contains("token-invalid"), "{told:?}");
 }
 
 /// Places of all addresses together are taken by one that may have so many: it makes room for who comes from elsewhere.
@@ -357,9 +385,7 @@ async fn an_address_that_asks_for_pages_without_end_waits_and_others_do_not() {
 async fn a_web_socket_that_pings_without_end_is_closed() {
     let server = TestServer::start().await;
     let mut enemy = silent_web_socket(ENEMY, server.server.addresses()[0]).await.unwrap();
-    // As large as a ping may be, and masked with zeros (RFC 6455, section 5.5.2).
-    let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[0; 125]].concat();
-    enemy.write_all(&ping.repeat(200)).await.unwrap();
+    enemy.write_all(&ping().repeat(200)).await.unwrap();
     let mut told = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(5), enemy.read_to_end(&mut told)).await;
     let code = 4_000 + CloseCode::RateLimited.number() as u16;

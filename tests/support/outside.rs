@@ -54,15 +54,29 @@ pub async fn https(from: Ipv4Addr, to: SocketAddr) -> io::Result<TlsStream<TcpSt
 
 /// A WebSocket that says nothing, if it is let in.
 pub async fn silent_web_socket(from: Ipv4Addr, to: SocketAddr) -> Option<TlsStream<TcpStream>> {
+    silent_web_socket_at("/ws", from, to).await
+}
+
+/// The same at another path.
+pub async fn silent_web_socket_at(
+    path: &str,
+    from: Ipv4Addr,
+    to: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
     let mut stream = https(from, to).await.ok()?;
     let ask = format!(
-        "GET /ws HTTP/1.1\r\nHost: {to}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(ask.as_bytes()).await.ok()?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.ok()?;
     (&answer == b"HTTP/1.1 101").then_some(stream)
+}
+
+/// A ping as large as may be, masked with zeros (RFC 6455, section 5.5.2).
+pub fn ping() -> Vec<u8> {
+    [&[0x89, 0xfd, 0, 0, 0, 0][..], &[0; 125]].concat()
 }
 
 /// A binary message of a WebSocket's client, 64 KiB at most, masked with zeros (RFC 6455, section 5.2).

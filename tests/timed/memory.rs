@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::outside::{self, masked, silent_web_socket};
+use crate::support::outside::{self, masked, ping, silent_web_socket, silent_web_socket_at};
 use crate::support::{self, Process};
 use parlour::protocol::wire::{self, Hello, LogInGuest, LogInPassword, Request, request};
 use parlour::protocol::{ALPN, encode};
@@ -99,18 +99,31 @@ async fn web_socket(to: SocketAddr, log_in: Option<request::Body>) -> TlsStream<
     stream
 }
 
+/// A WebSocket of a program that shows no token, and pings without end.
+async fn follower(to: SocketAddr) -> TlsStream<TcpStream> {
+    let mut stream = silent_web_socket_at("/api/events", Ipv4Addr::LOCALHOST, to).await.unwrap();
+    let pings = ping().repeat(400);
+    for _ in 0..64 {
+        if tokio::time::timeout(Duration::from_millis(20), stream.write_all(&pings)).await.is_err() {
+            break;
+        }
+    }
+    stream
+}
+
 #[tokio::test]
 async fn no_client_takes_more_memory_than_the_table_says() {
     let _alone = support::alone();
     let home = tempfile::tempdir().unwrap();
     let mut command = support::parlour(home.path());
     command.env("PARLOUR_SESSIONS_GUESTS", "true").env("PARLOUR_LIMITS_HANDSHAKE_SECONDS", "60");
-    command.env("PARLOUR_LIMITS_ACCOUNT_SESSIONS", "1000");
+    command.env("PARLOUR_LIMITS_ACCOUNT_SESSIONS", "1000").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
     let process = Process::serve_with(command, "127.0.0.1:0", &["--demo"]);
     let to = process.address;
     // What the first clients take is taken once.
     ask(&raw(to).await, hello()).await;
     drop(web_socket(to, None).await);
+    drop(follower(to).await);
     let guest = |number: usize| {
         request::Body::LogInGuest(LogInGuest { name: format!("g{number}"), ..LogInGuest::default() })
     };
@@ -149,9 +162,17 @@ async fn no_client_takes_more_memory_than_the_table_says() {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         let web_socket = memory(&process).saturating_sub(before) / CLIENTS as u64;
-        println!("one {kind}: {quic} KiB over QUIC, {web_socket} KiB over a WebSocket");
-        found.push((kind, quic.max(web_socket)));
-        drop((connections, sockets));
+        let before = memory(&process);
+        let mut followers = Vec::new();
+        while kind == "stranger" && followers.len() < CLIENTS {
+            followers.push(follower(to).await);
+        }
+        let following = memory(&process).saturating_sub(before) / CLIENTS as u64;
+        println!(
+            "one {kind}: {quic} KiB over QUIC, {web_socket} KiB over a WebSocket, {following} KiB that follows"
+        );
+        found.push((kind, quic.max(web_socket).max(following)));
+        drop((connections, sockets, followers));
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
     for (kind, most) in found {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocketUpgrade, close_code};
 use axum::extract::{Extension, FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use axum::http::request::Parts as Head;
@@ -31,17 +31,21 @@ use super::problem::{Problem, no_method};
 use super::token::bearer;
 use super::told::{KINDS, told};
 use crate::control::{Actor, Handle, Refused};
-use crate::endpoint::LinkPeer;
+use crate::endpoint::{LinkPeer, Place};
 use crate::feed::{Filter, Subscription};
 use crate::http::home::tag_in;
 use crate::http::parts::{Asker, Parts};
+use crate::http::web_socket::{self, Bounded, Heard};
 use crate::protocol::ErrorCode;
 
-/// How often a silent follower is written to, and looked at whether its token is still good.
+/// How often it is looked at whether a follower's token is still good, and how often it learns how far it is.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// How long a WebSocket has for the frame with its token, and for taking a frame.
+/// How long a WebSocket has for the frame with its token, and a follower for the word that says why it is over.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long whoever hasn't shown a good token has for the word that says so. They keep their place meanwhile.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes of the first frame at most.
 const FIRST_FRAME: usize = 8 * 1_024;
@@ -63,9 +67,8 @@ struct Wish {
 
 /// Whoever follows, with what they read.
 struct Follower {
-    home: Handle<LinkPeer>,
-    token: String,
-    from: IpAddr,
+    /// Looks at whether their token is still good.
+    check: Box<dyn Fn() -> Result<(), Refused> + Send>,
     events: Subscription,
     beat: Interval,
     _place: Following,
@@ -75,8 +78,8 @@ struct Follower {
 enum Next {
     /// An event: its number, its word, and all of it.
     Event(u64, &'static str, Value),
-    /// Nothing happened for a while.
-    Silence,
+    /// Time has passed: the number of the event from which on they come back.
+    Beat(u64),
     /// It is over.
     Over(Problem),
 }
@@ -159,12 +162,18 @@ impl Follower {
         let events = home.subscribe(actor, first, Filter { kinds }).await?;
         let mut beat = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Ok(Self { home, token: wish.token, from, events, beat, _place: place })
+        let check = Box::new(move || home.bearer(&wish.token, from).map(drop));
+        Ok(Self { check, events, beat, _place: place })
     }
 
     async fn next(&mut self) -> Next {
         tokio::select! {
             biased;
+            // First, since a token ends however much there is to tell.
+            _ = self.beat.tick() => match (self.check)() {
+                Ok(()) => Next::Beat(self.events.resume()),
+                Err(refused) => Next::Over(refused.into()),
+            },
             happened = self.events.next() => match happened {
                 Some(happened) => {
                     let (word, all) = told(&happened);
@@ -172,10 +181,6 @@ impl Follower {
                 }
                 None if self.events.has_lost() => Next::Over(too_slow()),
                 None => Next::Over(Refused::Stopping.into()),
-            },
-            _ = self.beat.tick() => match self.home.bearer(&self.token, self.from) {
-                Ok(_) => Next::Silence,
-                Err(refused) => Next::Over(refused.into()),
             },
         }
     }
@@ -208,16 +213,26 @@ async fn tell(mut follower: Follower, sender: mpsc::Sender<Bytes>, end: Instant)
         };
         text = match next {
             Ok(Next::Event(number, word, all)) => part(Some(number), word, &all),
-            Ok(Next::Silence) => ":\n\n".to_owned(),
+            Ok(Next::Beat(next)) => so_far(next),
             Ok(Next::Over(problem)) => {
                 drop(follower);
                 let text = part(None, "over", &problem.to_json());
                 let _ = timeout(PATIENCE, sender.send(text.into())).await;
                 return;
             }
-            Err(_) => return,
+            Err(_) => {
+                let text = so_far(follower.events.resume());
+                let _ = timeout(PATIENCE, sender.send(text.into())).await;
+                return;
+            }
         };
     }
+}
+
+/// A number without an event, which is told nobody: a browser only keeps it, to come back by (HTML, "Server-sent events",
+/// "Dispatch the event"). So whoever wants little doesn't fall behind what is kept.
+fn so_far(next: u64) -> String {
+    format!("id: {}\n\n", next.saturating_sub(1))
 }
 
 /// An event on the stream. JSON has no end of a line in it.
@@ -252,86 +267,182 @@ async fn web_socket(
         let words = "a page of another origin has no business here";
         return Err(Problem::of(StatusCode::FORBIDDEN, ErrorCode::Forbidden, words));
     }
-    let stranger = limits.enter()?;
+    let stranger = parts.intake.place(from).map_err(|refused| no_room(&refused.to_string()))?;
     let upgrade = match WebSocketUpgrade::from_request_parts(head, &()).await {
         Ok(upgrade) => upgrade,
         Err(refused) => return Ok(refused.into_response()),
     };
     let limits = Arc::clone(limits);
-    let upgrade = upgrade.read_buffer_size(FIRST_FRAME).write_buffer_size(FIRST_FRAME);
-    Ok(upgrade.max_message_size(FIRST_FRAME).max_frame_size(FIRST_FRAME).on_upgrade(
-        move |socket| async move {
-            let mut socket = socket;
-            let wish = timeout(PATIENCE, first(&mut socket)).await.unwrap_or_else(|_| Err(Problem::nobody()));
-            let follower = match wish {
-                Ok(wish) => Follower::begin(home, &limits, from, wish).await,
-                Err(problem) => Err(problem),
-            };
+    Ok(web_socket::accept(upgrade, FIRST_FRAME, move |socket| follow(socket, stranger, home, limits, from)))
+}
+
+/// Serves a WebSocket: a stranger's until it has shown its token, then a follower's.
+async fn follow(
+    mut socket: Bounded,
+    stranger: Place,
+    home: Handle<LinkPeer>,
+    limits: Arc<Limits>,
+    from: IpAddr,
+) {
+    let begin = async {
+        let wish = first(&mut socket).await?;
+        Follower::begin(home, &limits, from, wish).await
+    };
+    let follower = tokio::select! {
+        follower = timeout(PATIENCE, begin) => follower.unwrap_or_else(|_| Err(Problem::nobody())),
+        () = stranger.lost() => Err(no_room("others need the place; send the first frame as soon as this is open")),
+    };
+    match follower {
+        Ok(follower) => {
             drop(stranger);
-            match follower {
-                Ok(follower) => pump(socket, follower).await,
-                Err(problem) => close(socket, &problem).await,
-            }
-        },
-    ))
+            pump(socket, follower).await;
+        }
+        // Until it is closed, it takes up the place.
+        Err(problem) => close(socket, &problem, FAREWELL).await,
+    }
+}
+
+/// There is no place for another one that hasn't shown a token.
+fn no_room(why: &str) -> Problem {
+    Problem::of(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Full, why)
 }
 
 /// The frame that says who follows, and from where on.
-async fn first(socket: &mut WebSocket) -> Result<Wish, Problem> {
+async fn first(socket: &mut Bounded) -> Result<Wish, Problem> {
     let wrong = |why: &dyn std::fmt::Display| {
         Problem::malformed(&format!(
             "the first frame must be {{\"token\": \"...\"}}, beside it `from` and `kinds`: {why}"
         ))
     };
     loop {
-        match socket.recv().await {
-            Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text).map_err(|error| wrong(&error));
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => (),
-            Some(Ok(Message::Binary(_))) => return Err(wrong(&"it isn't text")),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Problem::nobody()),
+        match socket.hear().await {
+            Heard::Text(text) => return serde_json::from_str(&text).map_err(|error| wrong(&error)),
+            Heard::Binary(_) => return Err(wrong(&"it isn't text")),
+            Heard::Life => (),
+            Heard::Flood => return Err(flood()),
+            Heard::Gone => return Err(Problem::nobody()),
         }
     }
 }
 
-async fn pump(mut socket: WebSocket, mut follower: Follower) {
+async fn pump(mut socket: Bounded, mut follower: Follower) {
+    let mut told = follower.events.first();
     let mut frame = Message::text(follower.ready().to_string());
     loop {
-        if !matches!(timeout(BEAT * 2, socket.send(frame)).await, Ok(Ok(()))) {
+        if !socket.send(frame, BEAT * 2).await {
             return;
         }
         frame = loop {
             tokio::select! {
                 next = follower.next() => match next {
-                    Next::Event(_, _, all) => break Message::text(all.to_string()),
-                    Next::Silence => break Message::Ping(Bytes::new()),
-                    Next::Over(problem) => return close(socket, &problem).await,
-                },
-                message = socket.recv() => match message {
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => (),
-                    Some(Ok(Message::Text(_) | Message::Binary(_))) => {
-                        return close(socket, &Problem::malformed("nothing but the first frame is read")).await;
+                    Next::Event(number, _, all) => {
+                        told = number.saturating_add(1);
+                        break Message::text(all.to_string());
                     }
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    Next::Beat(next) if next > told => {
+                        told = next;
+                        break Message::text(json!({ "event": "beat", "next": next.to_string() }).to_string());
+                    }
+                    Next::Beat(_) => break Message::Ping(Bytes::new()),
+                    Next::Over(problem) => return close(socket, &problem, PATIENCE).await,
+                },
+                heard = socket.hear() => match heard {
+                    Heard::Life => (),
+                    Heard::Flood => return close(socket, &flood(), PATIENCE).await,
+                    Heard::Text(_) | Heard::Binary(_) => {
+                        let problem = Problem::malformed("nothing but the first frame is read");
+                        return close(socket, &problem, PATIENCE).await;
+                    }
+                    Heard::Gone => return,
                 },
             }
         };
     }
 }
 
+/// It pings without end.
+fn flood() -> Problem {
+    let words = "this sends pings without end; one in ten seconds shows that you are there";
+    Problem::of(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, words)
+}
+
 /// Says why it is over, and closes with a code of the kind "policy violation" (RFC 6455, section 7.4.1).
-async fn close(mut socket: WebSocket, problem: &Problem) {
-    let words = problem.to_json();
-    let frame =
-        CloseFrame { code: axum::extract::ws::close_code::POLICY, reason: problem.code().name().into() };
-    let _ = timeout(PATIENCE, async {
-        if socket.send(Message::text(words.to_string())).await.is_ok()
-            && socket.send(Message::Close(Some(frame))).await.is_ok()
-        {
-            // The other side's own close ends it; closing before would lose what it hasn't read.
-            while let Some(Ok(_)) = socket.recv().await {}
+async fn close(socket: Bounded, problem: &Problem, patience: Duration) {
+    let word = problem.to_json().to_string();
+    socket.close(close_code::POLICY, problem.code().name(), Some(word), patience).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{Doer, Event, Feed, Kind};
+    use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
+
+    /// A feed, in which roles are made.
+    struct Happening(Feed);
+
+    impl Happening {
+        fn new() -> Self {
+            Self(Feed::new(OrganizationId(1), Timestamp(1_000)))
         }
-    })
-    .await;
+
+        /// Answers with the number of what happened.
+        fn happen(&mut self) -> u64 {
+            let event = Event::RoleChanged { role: RoleId(1) };
+            let one = self.0.number(Timestamp(1_001), Doer::Server, event);
+            let number = one.number;
+            self.0.publish(vec![one], |_, event| Some(event.clone()));
+            number
+        }
+
+        /// Whoever follows it, with a token that is good or isn't.
+        fn follower(&mut self, kinds: Vec<Kind>, is_good: bool, first_beat: Instant) -> Follower {
+            let filter = Filter { kinds };
+            let all = |_, event: &Event| Some(event.clone());
+            let events = self.0.subscribe(Actor::Operator, None, filter, all).unwrap();
+            let check = move || if is_good { Ok(()) } else { Err(Refused::Unexpected) };
+            let beat = tokio::time::interval_at(first_beat, BEAT);
+            let place = Arc::new(Limits::default()).follow(UserId(1)).unwrap();
+            Follower { check: Box::new(check), events, beat, _place: place }
+        }
+    }
+
+    async fn text(receiver: &mut mpsc::Receiver<Bytes>) -> Option<String> {
+        let bytes = timeout(Duration::from_secs(5), receiver.recv()).await.unwrap();
+        bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_token_that_has_ended_ends_it_however_much_waits() {
+        let mut feed = Happening::new();
+        let due = Instant::now() - Duration::from_secs(1);
+        let mut follower = feed.follower(Vec::new(), false, due);
+        feed.happen();
+        let Next::Over(over) = follower.next().await else { panic!("more was told") };
+        assert_eq!(over.code(), ErrorCode::Unexpected);
+        // While it is good, what waits is told.
+        let mut follower = feed.follower(Vec::new(), true, due);
+        let number = feed.happen();
+        assert!(matches!(follower.next().await, Next::Beat(next) if next == number));
+        assert!(matches!(follower.next().await, Next::Event(one, ..) if one == number));
+    }
+
+    #[tokio::test]
+    async fn whoever_wants_little_learns_how_far_it_is() {
+        let mut feed = Happening::new();
+        // On each beat, and at the end of an answer.
+        for (beat, end) in [(1, 5_000), (5_000, 1)] {
+            let in_ms = |ms| Instant::now() + Duration::from_millis(ms);
+            let follower = feed.follower(vec![Kind::Recordings], true, in_ms(beat));
+            let before = follower.events.first() - 1;
+            let last = feed.happen();
+            let (sender, mut receiver) = mpsc::channel(WAITING);
+            let telling = tokio::spawn(tell(follower, sender, in_ms(end)));
+            let ready = text(&mut receiver).await.unwrap();
+            assert!(ready.starts_with(&format!("id: {before}\nevent: ready\n")), "{ready}");
+            assert_eq!(text(&mut receiver).await.unwrap(), format!("id: {last}\n\n"));
+            drop(receiver);
+            timeout(Duration::from_secs(5), telling).await.unwrap().unwrap();
+        }
+    }
 }

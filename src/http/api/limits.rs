@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,9 +19,6 @@ const REMEMBERED: usize = 16_384;
 
 /// How often one account follows what happens, at once.
 pub(super) const FOLLOWING: usize = 64;
-
-/// Followers at once that haven't said yet who they are.
-const ENTERING: usize = 64;
 
 /// How much more an account may ask by all of its keys and sessions than by one of them.
 const ACCOUNT: u32 = 4;
@@ -42,8 +38,6 @@ pub(super) struct Limits {
     busy: Mutex<HashMap<Counted, Duration>>,
     /// How many follow what happens, of each account.
     following: Mutex<HashMap<UserId, usize>>,
-    /// Followers that haven't said yet who they are.
-    entering: AtomicUsize,
 }
 
 /// A follower's place among those of its account, until it is dropped.
@@ -59,16 +53,6 @@ impl Drop for Following {
                 all.remove(&self.1);
             }
         }
-    }
-}
-
-/// The place of a follower that hasn't said yet who it is, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Entering(Arc<Limits>);
-
-impl Drop for Entering {
-    fn drop(&mut self) {
-        self.0.entering.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -105,15 +89,6 @@ impl Limits {
         }
         *count += 1;
         Ok(Following(Arc::clone(self), user))
-    }
-
-    /// Takes a place for somebody who is about to say who they are.
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Entering, Refused> {
-        let entering = Entering(Arc::clone(self));
-        if self.entering.fetch_add(1, Ordering::Relaxed) >= ENTERING {
-            return Err(Refused::Busy);
-        }
-        Ok(entering)
     }
 
     /// Counts a request of whoever isn't logged in.
@@ -210,10 +185,6 @@ mod tests {
         limits.follow(UserId(1)).unwrap();
         drop(all);
         assert!(limits.following.lock().unwrap().is_empty());
-        let mut entering: Vec<_> = (0..ENTERING).map(|_| limits.enter().unwrap()).collect();
-        assert!(limits.enter().is_err());
-        entering.pop();
-        limits.enter().unwrap();
     }
 
     #[test]
