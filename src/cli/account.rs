@@ -162,6 +162,7 @@ pub(super) fn ended_with(ended: &wire::PasswordChanged) -> String {
         (ended.device_keys, "device key"),
         (ended.api_keys, "API key"),
         (ended.invites, "invite"),
+        (ended.programs, "program"),
         (ended.linked_log_ins, "linked log-in"),
     ];
     let words: Vec<String> = counts
@@ -181,7 +182,7 @@ pub(super) fn ended_as_json(ended: &wire::PasswordChanged) -> serde_json::Value 
     json!({
         "changed": true, "sessions": ended.sessions, "device_keys": ended.device_keys,
         "api_keys": ended.api_keys, "invites": ended.invites,
-        "linked_log_ins": ended.linked_log_ins,
+        "programs": ended.programs, "linked_log_ins": ended.linked_log_ins,
     })
 }
 

@@ -26,7 +26,7 @@ enum Command {
     Client(Client),
     /// Show the programs that act for you, or are told who you are.
     Allowed,
-    /// Take back what you allowed a program.
+    /// Take back what you allowed a program; nor does it act for you by itself any more.
     Forget {
         /// Its number in the list.
         program: u64,
@@ -87,9 +87,10 @@ const CLIENTS: &[(&str, &str, &str)] = &[
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("program", "Program", ""),
     ("name", "Name", ""),
-    ("scope", "You allowed", ""),
+    ("scope", "May", "nothing"),
+    ("by_itself", "By itself", "no"),
     ("since", "Since", ""),
-    ("used", "Used", ""),
+    ("used", "Used", "-"),
 ];
 
 impl Oauth {
@@ -113,7 +114,8 @@ impl Command {
                 let row = |grant: &wire::OauthGrant| {
                     json!({
                         "program": grant.id, "name": grant.name, "scope": grant.scope,
-                        "since": Timestamp(grant.created_ms), "used": Timestamp(grant.used_ms),
+                        "by_itself": grant.by_itself, "since": Timestamp(grant.created_ms),
+                        "used": (grant.used_ms > 0).then_some(Timestamp(grant.used_ms)),
                     })
                 };
                 output.records(ALLOWED, &found.grants.iter().map(row).collect::<Vec<_>>());

@@ -79,8 +79,8 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// Registers a program. One that acts by itself may do no more than whoever registers it, whatever they come by, and
-    /// acts for nobody else, unless it is the machine's owner who registers it.
+    /// Registers a program. One that acts by itself may do no more than the person who registers it, and acts for nobody
+    /// else, unless it is the machine's owner who registers it.
     async fn register_program(
         &self,
         actor: Actor,
@@ -91,7 +91,9 @@ impl<P: Peer> Handle<P> {
         let acts = !create.account.is_empty();
         let lent = if acts { permissions_in(&create.scope) } else { Permissions::NONE };
         let rule = move |state: &State, asker: Asker<'_>| {
-            state.may_lend(asker, lent, 0)?;
+            if acts {
+                state.may_let_act(asker, lent)?;
+            }
             Ok((asker.viewer().is_none(), asker.user()))
         };
         let ((is_owner, own), by) = self.permit(actor, operation, On::Organization, rule).await?;

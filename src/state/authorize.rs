@@ -8,13 +8,15 @@ use crate::permission::{Permissions, effective};
 use crate::protocol::call::On;
 use crate::protocol::operation::{Operation, Who};
 
-/// Operations that make a way in which lasts, or take one from its owner: keys, invites, accounts, their passwords, and what
-/// is asked for beside a password. Whoever has an access token for an hour has none of these for longer, but for the first
-/// minutes after a log-in, in which it is as good as that. What asks for the password itself, such as another one, is proven by
-/// that.
-const LASTING: [&str; 7] = [
+/// Operations that make a way in which lasts, or take one from its owner: keys, programs, invites, accounts, their passwords,
+/// and what is asked for beside a password. Whoever has an access token for an hour has none of these for longer, but for the
+/// first minutes after a log-in, in which it is as good as that. What asks for the password itself, such as another one, is
+/// proven by that. What people may do who are in already, such as their roles, isn't among these: it lets nobody in, and is
+/// taken back as it was given.
+const LASTING: [&str; 8] = [
     "register_key",
     "create_api_key",
+    "create_oauth_client",
     "set_up_second_factor",
     "confirm_second_factor",
     "create_invite",
@@ -95,9 +97,11 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Whether a program of others asks, which the account allowed to act for it.
-    fn is_program(self) -> bool {
-        matches!(self.actor, Actor::Account { origin: Origin { way: Way::Program { .. }, .. }, .. })
+    /// Whether it isn't the person who asks but a program: by an API key, or one of others that acts for the account.
+    pub(super) fn is_program(self) -> bool {
+        let is_of_others =
+            matches!(self.actor, Actor::Account { origin: Origin { way: Way::Program { .. }, .. }, .. });
+        is_of_others || self.member.is_some_and(|member| member.key.is_some())
     }
 
     /// Whether it is this session.
@@ -152,7 +156,7 @@ impl State {
             Who::Person => match asker.member {
                 None => return Err(Denied::NotConnected),
                 Some(member) if member.user.is_none() => return Err(Denied::NoAccount),
-                Some(member) if member.key.is_some() || asker.is_program() => return Err(Denied::NotByKey),
+                Some(_) if asker.is_program() => return Err(Denied::NotByKey),
                 Some(_) => (),
             },
             Who::Owner if asker.member.is_none() => (),

@@ -102,7 +102,7 @@ await perform(people, result, async () => {
   await person.press('Change it');
   await page.locator('dialog[open] .notice', { hasText: 'The password is changed' }).waitFor();
   result.changed = await page.locator('dialog[open] .notice').innerText();
-  await page.getByText('You allowed no program anything.').waitFor();
+  await page.getByText('No program acts for you.').waitFor();
   await page.goto(ask(port));
   await page.locator('#known').waitFor();
   await page.getByRole('button', { name: 'Allow', exact: true }).click();
@@ -110,7 +110,7 @@ await perform(people, result, async () => {
   await account();
   await page.getByRole('button', { name: 'Take back what Forge <b> may' }).click();
   await page.locator('dialog[open] .notice', { hasText: 'Forge <b> acts for you no more.' }).waitFor();
-  await page.getByText('You allowed no program anything.').waitFor();
+  await page.getByText('No program acts for you.').waitFor();
   await page.goto(ask(port));
   await page.locator('#known').waitFor();
   say('took back');

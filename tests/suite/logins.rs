@@ -104,9 +104,13 @@ async fn whoever_is_kept_out_leaves_no_session_behind() {
 /// Everything that makes a way into an account or the organization, asked of a session.
 async fn lasting(session: &Session) -> Vec<(&'static str, Result<(), RequestError>)> {
     let key = DeviceSecret::random().unwrap();
+    let (name, account) = ("robot".to_owned(), "root".to_owned());
+    let robot = wire::CreateOauthClient { name, account, ..wire::CreateOauthClient::default() };
+    let robot = request::Body::CreateOauthClient(robot);
     vec![
         ("register_key", session.register_key(&key, "phone").await),
         ("create_api_key", session.create_api_key("music", Permissions::VIEW, None).await.map(drop)),
+        ("create_oauth_client", session.request(robot).await.map(drop)),
         ("create_invite", session.create_invite(wire::CreateInvite::default()).await.map(drop)),
         ("create_user", session.create_user("dave", PASSWORD, "Member").await.map(drop)),
         (

@@ -1,6 +1,7 @@
 //! Programs of others that log people in by the server, and act for them: with others' libraries, and what becomes of what
 //! they were given.
 
+mod acting;
 mod device;
 mod ends;
 mod recipe;

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::held::{given_to, granted, userinfo_at};
+use super::held::{by_itself, given_to, granted, userinfo_at};
 use crate::account::{AccountError, Accounts};
 use crate::auth::oauth::{Claims, Form, OAuthError, Scopes, Type, verify};
 use crate::auth::{Given, TokenHash};
@@ -206,23 +206,40 @@ impl Accounts {
         Ok((Some(client.name), back.map(ToOwned::to_owned)))
     }
 
-    /// The programs that act for somebody.
+    /// The programs that act for somebody: those that they allowed it, and those that do so by themselves.
     pub fn oauth_grants(&self, user: UserId) -> Result<wire::OauthGrants, AccountError> {
+        let clients = self.0.store.oauth_clients(self.0.organization)?;
+        let acts = |client: &OAuthClient| client.account == Some(user);
         let mut grants = Vec::new();
         for grant in self.0.store.oauth_grants_of(user)? {
-            let client = self.0.store.oauth_client(grant.client)?;
+            let client = clients.iter().find(|client| client.id == grant.client);
+            let acting = client.filter(|client| acts(client));
+            let scopes = granted(&grant).union(acting.map(by_itself).unwrap_or_default());
             grants.push(wire::OauthGrant {
                 id: grant.client.0,
-                name: client.map(|client| client.name).unwrap_or_default(),
-                scope: granted(&grant).to_string(),
+                name: client.map(|client| client.name.clone()).unwrap_or_default(),
+                scope: scopes.to_string(),
                 created_ms: grant.created.0,
                 used_ms: grant.used.0,
+                by_itself: acting.is_some(),
             });
+        }
+        for client in clients.iter().filter(|client| acts(client)) {
+            if grants.iter().all(|grant| grant.id != client.id.0) {
+                grants.push(wire::OauthGrant {
+                    id: client.id.0,
+                    name: client.name.clone(),
+                    scope: by_itself(client).to_string(),
+                    created_ms: client.created.0,
+                    used_ms: 0,
+                    by_itself: true,
+                });
+            }
         }
         Ok(wire::OauthGrants { grants })
     }
 
-    /// Somebody takes back what they allowed a program.
+    /// Somebody takes back what they allowed a program, and that it acts for them by itself.
     pub async fn revoke_oauth_grant(
         &self,
         user: UserId,

@@ -8,6 +8,11 @@ pub(super) fn allowed(client: &OAuthClient) -> Scopes {
     Scopes { claims: Claims::from_bits(client.claims), permissions: client.scopes }
 }
 
+/// What a program may do by itself.
+pub(super) fn by_itself(client: &OAuthClient) -> Scopes {
+    Scopes { claims: Claims::NONE, permissions: client.scopes }
+}
+
 /// What somebody allowed.
 pub(super) fn granted(grant: &OAuthGrant) -> Scopes {
     Scopes { claims: Claims::from_bits(grant.claims), permissions: grant.scopes }

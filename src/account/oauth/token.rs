@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::codes::{Code, Taken};
 use super::devices::{Decision, Device, Polled, Wish};
-use super::held::{allowed, given_to, userinfo_at};
+use super::held::{self, given_to, userinfo_at};
 use super::random;
 use crate::account::Accounts;
 use crate::auth::oauth::{Algorithm, Claims, Form, OAuthError, Scopes, Type, sign};
@@ -192,7 +192,7 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Value, OAuthError> {
         let account = client.account.filter(|_| client.secret.is_some()).ok_or(OAuthError::Unauthorized)?;
-        let most = Scopes { claims: Claims::NONE, permissions: allowed(client).permissions };
+        let most = held::by_itself(client);
         let scopes = form.get("scope").map(Scopes::parse).transpose()?.unwrap_or(most);
         if let Some(name) = scopes.beyond(most) {
             return Err(OAuthError::Scope(name));

@@ -52,7 +52,10 @@ export function grants(session, button) {
       element: h('li', {}, h('div', {}, title), about, end),
       draw: (/** @type {OauthGrant} */ grant) => {
         write(title, grant.name);
-        refresh(about, facts([...lines(grant.scope, 'scopesTold', 'scopesMay'), `${t('grantSince', { when: when(grant.createdMs) })} · ${t('keyUsed', { when: when(grant.usedMs) })}`]));
+        const times = [t('grantSince', { when: when(grant.createdMs) }), grant.usedMs > 0 && t('keyUsed', { when: when(grant.usedMs) })];
+        refresh(about, facts([
+          ...lines(grant.scope, 'scopesTold', 'scopesMay'), grant.byItself && t('grantByItself'), times.filter(Boolean).join(' · '),
+        ]));
         mark(end, 'aria-label', t('grantEndOf', { program: grant.name }));
       },
     };

@@ -32,6 +32,15 @@ impl State {
         self.authorize(asker, scopes, None)
     }
 
+    /// Whether the asker may register a program that acts by itself for this, with its secret alone: it may do no more than
+    /// whoever registers it, who is a person, since it would outlast the key or the token of another program.
+    pub fn may_let_act(&self, asker: Asker<'_>, scopes: Permissions) -> Result<(), Denied> {
+        if asker.is_program() {
+            return Err(Denied::NotByKey);
+        }
+        self.may_lend(asker, scopes, 0)
+    }
+
     /// Whether an asker may keep somebody out for so many milliseconds: the account that is named, and whoever is
     /// connected and concerned.
     pub fn may_ban(&self, asker: Asker<'_>, facts: &Facts, life: u64) -> Result<(), Denied> {

@@ -1,10 +1,11 @@
 //! The ways into an account, closed: its sessions end, and its devices' keys, its API keys, the invites that it made and what
-//! programs were allowed are good no more, nor do log-ins at other servers lead to it.
+//! programs were allowed are good no more, nor do programs act for it by themselves or log-ins at other servers lead to it.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
+use super::acting::end_acting_for;
 use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
 use super::session::{end, sessions_of};
@@ -22,7 +23,7 @@ pub struct Ended {
     pub api_keys: Vec<ApiKeyId>,
     /// Invites that the account made and that are good no more: whoever was in it may have made one to come back by.
     pub invites: Vec<OneTimeTokenId>,
-    /// Programs that were allowed to act for the account, and are no more.
+    /// Programs that were allowed to act for the account, or did so by themselves, and do no more.
     pub programs: Vec<OAuthClientId>,
     /// How many log-ins at other servers lead to the account no more.
     pub linked: usize,
@@ -47,7 +48,7 @@ pub(super) struct Kept {
     pub(super) session: Option<SessionId>,
     /// The key of that session's device.
     pub(super) device_key: Option<Fingerprint>,
-    /// Every API key, and every log-in at another server.
+    /// Every API key, every program that acts by itself, and every log-in at another server.
     pub(super) api_keys: bool,
 }
 
@@ -64,8 +65,8 @@ impl Kept {
     }
 }
 
-/// Closes every way into an account but what is kept, and those that it opened to others. Looks at every API key and every
-/// token of the organization.
+/// Closes every way into an account but what is kept, and those that it opened to others. Looks at every API key, token and
+/// program of the organization.
 pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Result<Ended, ReadError> {
     let mut ended = Ended::default();
     for session in sessions_of(open, user)? {
@@ -92,6 +93,13 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
     }
     ended.invites = end_invites_of(open, user)?;
     ended.programs = end_grants_of(open, user)?;
+    if !kept.api_keys {
+        for client in end_acting_for(open, user)? {
+            if !ended.programs.contains(&client) {
+                ended.programs.push(client);
+            }
+        }
+    }
     Ok(ended)
 }
 

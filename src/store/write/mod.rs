@@ -1,6 +1,7 @@
 //! The writes, each done whole or not at all inside the transaction of its group. Each function makes a
 //! [`Write`] for [`Store::run`](super::Store::run); its error says why it may be refused.
 
+mod acting;
 mod audit;
 mod channel;
 mod close;

@@ -10,6 +10,7 @@ use super::super::open::Open;
 use super::super::record::{OAuthClient, OAuthFamily, OAuthGrant, OAuthKey, Organization, User};
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
+use super::acting::end_acting;
 use super::session::{BeginSessionError, check_proof, find, use_up};
 use super::{Proof, Write};
 use crate::auth::TokenHash;
@@ -170,11 +171,17 @@ fn families_of(open: &Open<'_>, user: UserId) -> Result<Vec<OAuthFamily>, ReadEr
     rows.map(|row| OAuthFamily::decode(row?.1.value())).collect()
 }
 
-/// What somebody allowed a program ends, with what the program was given.
-fn end_grant(open: &mut Open<'_>, grant: &OAuthGrant) -> Result<(), ReadError> {
-    for family in families_of(open, grant.user)?.iter().filter(|family| family.client == grant.client) {
+/// What a program was given for somebody ends.
+fn end_families(open: &mut Open<'_>, user: UserId, client: OAuthClientId) -> Result<(), ReadError> {
+    for family in families_of(open, user)?.iter().filter(|family| family.client == client) {
         let _ = open.put_unaudited(Some(family), None)?;
     }
+    Ok(())
+}
+
+/// What somebody allowed a program ends, with what the program was given.
+fn end_grant(open: &mut Open<'_>, grant: &OAuthGrant) -> Result<(), ReadError> {
+    end_families(open, grant.user, grant.client)?;
     let _ = open.put(Some(grant), None)?;
     Ok(())
 }
@@ -196,16 +203,27 @@ pub(super) fn end_grants_of(open: &mut Open<'_>, user: UserId) -> Result<Vec<OAu
 /// Why what somebody allowed can't be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RevokeOAuthGrantError {
-    /// They allowed the program nothing.
-    #[error("you allowed no such program anything; list them to see which there are")]
+    /// They allowed the program nothing, and it doesn't act for them by itself.
+    #[error("no such program acts for you; list them to see which there are")]
     NoSuchGrant,
 }
 
-/// Somebody takes back what they allowed a program.
+/// Somebody takes back what they allowed a program. Nor does it act for them by itself any more.
 pub fn revoke_oauth_grant(user: UserId, client: OAuthClientId) -> Write<(), RevokeOAuthGrantError> {
     Write::new(move |open| {
-        let grant: OAuthGrant = open.require((user.0, client.0), RevokeOAuthGrantError::NoSuchGrant)?;
-        end_grant(open, &grant)?;
+        let grant: Option<OAuthGrant> = open.get((user.0, client.0))?;
+        let found: Option<OAuthClient> = open.get(client.0)?;
+        let acting = found.filter(|client| client.account == Some(user));
+        if grant.is_none() && acting.is_none() {
+            return Err(Stop::Refused(RevokeOAuthGrantError::NoSuchGrant));
+        }
+        if let Some(grant) = &grant {
+            end_grant(open, grant)?;
+        }
+        if let Some(acting) = &acting {
+            end_families(open, user, client)?;
+            end_acting(open, acting)?;
+        }
         Ok(())
     })
 }

@@ -9,6 +9,7 @@ use super::super::record::{
     ApiKey, Ban, BanSubject, Counted, Grant, OneTimeToken, Organization, Role, User, subject_key,
 };
 use super::super::table::{organization_of, range_of};
+use super::acting::end_acting_for;
 use super::close::Kept;
 use super::element::remove_elements_of;
 use super::email::end_codes;
@@ -217,7 +218,7 @@ pub enum DeleteUserError {
 }
 
 /// An account goes with its sessions, profile, grants, tokens, keys, bans, overwrites, settings and
-/// favourites. The audit trail stays.
+/// favourites, and programs act for it by themselves no more. The audit trail stays.
 pub fn delete_user(id: UserId) -> Write<User, DeleteUserError> {
     Write::new(move |open| {
         let old: User = open.require(id.0, DeleteUserError::NoSuchUser)?;
@@ -243,6 +244,7 @@ fn remove_all_of(open: &mut Open<'_>, id: UserId) -> Result<(), ReadError> {
     remove_sessions_in(open, (user, 0)..=(user, u64::MAX), |_| true)?;
     remove_belongings(open, Owner::User(id))?;
     remove_elements_of(open, organization, ElementPlace::User(id))?;
+    end_acting_for(open, id)?;
     open.tables.seen.retain_in((user, 0, 0)..=(user, u8::MAX, u64::MAX), |_, _| false)?;
     open.tables.favourites.retain_in((user, 0)..=(user, u64::MAX), |_, _| false)?;
     let settings = (organization.0, user, "")..(organization.0, user + 1, "");
