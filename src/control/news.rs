@@ -12,6 +12,7 @@ use super::refused::Refused;
 use crate::account::Changed;
 use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription};
 use crate::id::Timestamp;
+use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
 use crate::state::{Actor, Change, Denied, Member, State};
 use crate::voice::Peer;
@@ -84,6 +85,9 @@ impl<P: Peer> Control<P> {
         let asker = self.shared.unconnected(&self.state, actor)?;
         let Self { feed, state, .. } = self;
         let member = viewer(state, actor, asker.as_deref()).ok_or(Denied::SessionEnded)?;
+        if let Some(member) = member {
+            member.was_given(Permissions::VIEW)?;
+        }
         Ok(feed.subscribe(actor, from, filter, |_, event| event.shown(state, member))?)
     }
 }

@@ -208,10 +208,6 @@ impl<P: Peer> Control<P> {
         let facts = Facts { asker: self.unconnected(actor)?, ..Facts::default() };
         let asker = self.state.asker(actor, &facts)?;
         match view {
-            View::List(_) => {
-                let snapshot = Some(self.listing(asker.viewer()));
-                Ok(response::Body::Listing(wire::Listing { snapshot }))
-            }
             View::Why(why) => self.why(actor, why).map(response::Body::Explanation),
             view => {
                 self.state.permit(asker, view.operation(), view.on())?;
@@ -223,6 +219,10 @@ impl<P: Peer> Control<P> {
     fn permitted_view(&self, asker: Asker<'_>, view: &View) -> Result<response::Body, Refused> {
         let (state, viewer) = (&self.state, asker.viewer());
         match view {
+            View::List(_) => {
+                let snapshot = Some(self.listing(viewer));
+                Ok(response::Body::Listing(wire::Listing { snapshot }))
+            }
             View::GetOrganization(_) => Ok(response::Body::Organization(state.show_settings(viewer))),
             View::GetChannel(get) => {
                 let shown = state.show_one_channel(ChannelId(get.channel), viewer);
@@ -239,9 +239,7 @@ impl<P: Peer> Control<P> {
                 self.overwrites(channel).map(response::Body::Overwrites)
             }
             // What takes long is answered beside this thread.
-            View::Ping(_) | View::ListHolders(_) | View::WhatIf(_) | View::List(_) | View::Why(_) => {
-                Err(Refused::Unexpected)
-            }
+            View::Ping(_) | View::ListHolders(_) | View::WhatIf(_) | View::Why(_) => Err(Refused::Unexpected),
         }
     }
 

@@ -230,6 +230,8 @@ impl Event {
     /// as `None`, may know everything.
     pub fn shown(&self, state: &State, viewer: Option<&Member>) -> Option<Self> {
         let Some(viewer) = viewer else { return Some(self.clone()) };
+        // What is for everybody, or about the viewer themself, is for no program that wasn't made to see.
+        viewer.was_given(Permissions::VIEW).ok()?;
         let on = |channel: Option<ChannelId>, needed: Permissions| {
             state.permissions_on(viewer, channel).contains(needed)
         };
@@ -282,7 +284,9 @@ impl Event {
             Self::TextSent { to: To::Channel(channel), .. } => {
                 on(Some(*channel), Permissions::VIEW) && state.let_in(viewer, *channel, None).is_ok()
             }
-            Self::TextSent { to: To::Session(_, to), author, .. } => is_own(to) || is_own(author),
+            Self::TextSent { to: To::Session(_, to), author, .. } => {
+                viewer.was_given(Permissions::TEXT).is_ok() && (is_own(to) || is_own(author))
+            }
             Self::ElementChanged { on: ElementPlace::Recording(_), recorded, .. } => {
                 recorded.is_some_and(|channel| state.hears_recordings(viewer, channel))
             }

@@ -115,6 +115,15 @@ impl<'a> Asker<'a> {
     }
 }
 
+impl Member {
+    /// Whether whoever it is came by something that lets them have these permissions at all, whatever their roles grant: a
+    /// key and a program were made for some, and everybody else has what their roles grant.
+    pub fn was_given(&self, needed: Permissions) -> Result<(), Denied> {
+        let lacking = needed.without(self.ceiling);
+        if lacking.is_empty() { Ok(()) } else { Err(Denied::Forbidden(lacking)) }
+    }
+}
+
 impl State {
     /// Looks an actor up. A session has to be connected; an account that isn't is with the facts.
     pub fn asker<'a>(&'a self, actor: Actor, facts: &'a Facts) -> Result<Asker<'a>, Denied> {
@@ -147,7 +156,8 @@ impl State {
     }
 
     /// Whether the asker may do an operation at all, as far as the table of operations says it: who may, whether it
-    /// takes a connected session, and its permission, where one field of the request says the channel.
+    /// takes a connected session, and its permission, where one field of the request says the channel. A program may do
+    /// nothing that needs no permission, or none for some, unless it was given "view".
     pub fn permit(&self, asker: Asker<'_>, operation: &Operation, on: On) -> Result<(), Denied> {
         match operation.who {
             // Whoever got here is logged in.
@@ -164,6 +174,12 @@ impl State {
         }
         if operation.connected {
             asker.connected()?;
+        }
+        // What asks everybody for nothing asks a program whether it was made to see anything at all.
+        if let Some(member) = asker.member
+            && (operation.needs.is_empty() || operation.conditional)
+        {
+            member.was_given(Permissions::VIEW)?;
         }
         if !operation.needs.is_empty() && !operation.conditional {
             match on {

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use super::{Actor, Asker, Change, Denied, Facts, Member, State};
 use crate::id::ChannelId;
 use crate::name::GUEST_MARK;
+use crate::permission::Permissions;
 use crate::protocol::call::{Live, On, Rights};
 use crate::protocol::operation::Operation;
 
@@ -109,8 +110,10 @@ impl State {
     }
 
     /// Whether a session that has proven who it is can come in. One that is connected already is
-    /// replaced, so it always can.
+    /// replaced, so it always can. A key that wasn't made to see brings nobody in.
     pub fn decide_arrival(&self, mut member: Member) -> Result<Change, Denied> {
+        // Whoever is in is told who else is.
+        member.was_given(Permissions::VIEW)?;
         let is_new = !self.members.contains_key(&member.session);
         if is_new && self.members.len() >= self.limits.sessions {
             let sessions = self.limits.sessions;

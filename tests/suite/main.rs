@@ -9,6 +9,7 @@ mod account;
 mod admission;
 mod api_description;
 mod api_events;
+mod ceiling;
 mod cli;
 mod clock;
 mod conditions;

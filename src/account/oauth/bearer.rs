@@ -8,7 +8,8 @@ use crate::auth::oauth::{OAuthError, Type, verify};
 use crate::id::Way;
 
 impl Accounts {
-    /// For whom a program's access token speaks (RFC 9068, section 4). It allows what its scopes name at most.
+    /// For whom a program's access token speaks (RFC 9068, section 4). It allows what its scopes name at most; one that names
+    /// no permission says who somebody is, and is nothing here.
     pub(in crate::account) fn program_s_bearer(
         &self,
         token: &str,
@@ -27,7 +28,11 @@ impl Accounts {
             return Err(AccountError::TokenInvalid);
         }
         let family = self.family_of(&claims).map_err(failed)?.ok_or(AccountError::TokenInvalid)?;
+        let ceiling = scopes_in(&claims, &family).permissions;
+        if ceiling.is_empty() {
+            return Err(AccountError::TokenInvalid);
+        }
         let way = Way::Program { client: family.client, family: family.id };
-        Ok(Bearer { user: family.user, ceiling: scopes_in(&claims, &family).permissions, way })
+        Ok(Bearer { user: family.user, ceiling, way })
     }
 }

@@ -249,6 +249,37 @@ async fn a_token_that_this_server_did_not_sign_opens_nothing() {
     assert_eq!(get(&server, &format!("/oauth/logout?{open}")).await.location(), None);
 }
 
+/// Whoever logs in at a service shows that who they are, and lets it do nothing here.
+#[tokio::test]
+async fn a_token_that_only_says_who_somebody_is_asks_nothing() {
+    let server = TestServer::start().await;
+    let program = forge(&server).await;
+    let token = async |scope: &str| {
+        let query = program.query(&[("scope", scope)]);
+        let code = program.decide(&server, &query, "alice", PASSWORD).await.sent("code").unwrap();
+        program.exchange(&server, &code, VERIFIER).await.text("access_token")
+    };
+    let asked = async |token: &str, path: &str| {
+        send(&server, "GET", path, &format!("Authorization: Bearer {token}\r\n"), "").await
+    };
+    for scope in ["openid", "openid profile email groups offline_access"] {
+        let told = token(scope).await;
+        assert_eq!(userinfo(&server, &told).await.status, 200, "{scope}");
+        assert!(program.is_active(&server, &told).await);
+        for path in
+            ["/api/listing", "/api/events?kinds=texts", "/api/elements?user=", "/api/profile", "/api/ping"]
+        {
+            let answer = asked(&told, path).await;
+            assert_eq!(
+                (answer.status, answer.text("code").as_str()),
+                (401, "token-invalid"),
+                "{scope} {path}"
+            );
+        }
+    }
+    assert_eq!(asked(&token("openid view").await, "/api/listing").await.status, 200);
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_know_its_address_says_so() {
     let server = TestServer::start().await;
