@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod complaint;
 pub mod config;
 pub mod control;
 pub mod discovery;

@@ -14,6 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         client: "parlour",
         nonce: "n",
         now: Timestamp(1_000_000),
+        anew: Some(Timestamp(900_000)),
         access_token: Some("access"),
     };
     assert!(check_id_token(text, &keys, expected).is_err(), "nobody guesses a signature");

@@ -25,6 +25,7 @@ impl<P: Peer> Control<P> {
             Some((name, removes_owner)) => self.named(name, removes_owner)?,
             None => None,
         };
+        let named = named.filter(|named| given.whom.is_none_or(|whom| whom == named.user));
         let (now, asker) = (self.shared.clock.wall(), self.unconnected(actor)?);
         let (shown, new_password) = (given.shown, given.password.mark());
         Ok(Facts { now, named, shown, new_password, affected: Vec::new(), asker })

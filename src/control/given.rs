@@ -1,6 +1,7 @@
 //! What comes to the control thread with a request: its passwords, which are hashed elsewhere, and its condition.
 
 use crate::auth::StoredPassword;
+use crate::id::UserId;
 use crate::protocol::call::View;
 use crate::protocol::wire::response;
 use crate::state::PasswordMark;
@@ -12,6 +13,8 @@ pub(super) struct Given {
     pub(super) shown: Option<PasswordMark>,
     /// What becomes of a channel's password.
     pub(super) password: NewPassword,
+    /// Whose account the name in the request has to be: it may have become another's since it was looked up.
+    pub(super) whom: Option<UserId>,
     /// What has to hold for it to be done.
     pub(super) only_if: Option<Condition>,
 }

@@ -1,11 +1,13 @@
 //! Whoever comes by a log-in at another server: to which account, and with which roles.
 
+use super::given::Given;
 use super::{Actor, Handle, Refused};
 use crate::account::{AccountError, Changed, Proven, Visitor};
 use crate::auth::oidc::Identity;
 use crate::id::RoleId;
 use crate::name::DEFAULT_ROLE;
-use crate::protocol::wire::{self, request};
+use crate::protocol::call::Rights;
+use crate::protocol::wire;
 use crate::store::User;
 use crate::voice::Peer;
 
@@ -54,14 +56,18 @@ impl<P: Peer> Handle<P> {
     async fn give_roles(&self, user: &User, managed: &[RoleId], given: &[RoleId]) -> Result<(), Refused> {
         let now = self.shared.clock.wall();
         for role in managed {
-            let has = user.grants.iter().any(|grant| grant.role == *role && grant.holds(now));
+            let grant = user.grants.iter().find(|grant| grant.role == *role && grant.holds(now));
             let (name, role, is_given) = (user.name.clone(), role.0, given.contains(role));
-            let request = match (has, is_given) {
-                (false, true) => request::Body::GrantRole(wire::GrantRole { user: name, role, life_ms: 0 }),
-                (true, false) => request::Body::RevokeRole(wire::RevokeRole { user: name, role }),
-                _ => continue,
+            let rights = match grant {
+                // One that ends is made one that lasts for as long as they are in the group.
+                Some(grant) if is_given && grant.expires.is_none() => continue,
+                _ if is_given => Rights::GrantRole(wire::GrantRole { user: name, role, life_ms: 0 }),
+                Some(_) => Rights::RevokeRole(wire::RevokeRole { user: name, role }),
+                None => continue,
             };
-            self.request(Actor::Operator, request).await?;
+            // The name may be somebody else's by then.
+            let whom = Given { whom: Some(user.id), ..Given::default() };
+            self.timed(rights.operation(), self.change(Actor::Operator, rights.into(), whom)).await?;
         }
         Ok(())
     }

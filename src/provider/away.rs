@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::AddressKey;
 use crate::bounds::{MAX_AWAY, MAX_AWAY_OF_ADDRESS};
-use crate::id::{SessionId, UserId};
+use crate::id::{SessionId, Timestamp, UserId};
 
 /// For how long somebody may be away.
 pub(super) const LIFE: Duration = Duration::from_secs(10 * 60);
@@ -32,6 +32,8 @@ pub(super) struct Away {
     pub(super) browser: [u8; 32],
     /// From where they went.
     pub(super) address: AddressKey,
+    /// When they went, by the wall clock.
+    pub(super) went: Timestamp,
     /// What the provider's token has to repeat.
     pub(super) nonce: String,
     /// The proof that a code was asked for here (RFC 7636).
@@ -90,6 +92,7 @@ mod tests {
         Away {
             browser: [1; 32],
             address: AddressKey::of(IpAddr::V4(Ipv4Addr::from(address))),
+            went: Timestamp(0),
             nonce: String::new(),
             verifier: String::new(),
             redirect: String::new(),

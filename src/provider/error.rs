@@ -1,5 +1,7 @@
 //! Why nobody is logged in by a provider, in sentences for whoever wanted to be.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::fetch::FetchError;
@@ -13,6 +15,9 @@ pub enum ProviderError {
         "this log-in was begun in another browser, more than ten minutes ago, or has been used; begin again"
     )]
     Lost,
+    /// One address begins and ends too many.
+    #[error("too many log-ins come from your address; try again in {seconds} s", seconds = .0.as_secs().max(1))]
+    Often(Duration),
     /// The person didn't log in there, or wasn't allowed to.
     #[error("the log-in was refused there ({0}); begin again, or choose another way")]
     Refused(String),
@@ -27,6 +32,9 @@ pub enum ProviderError {
         "it didn't take what it gave ({0}); tell whoever runs this server to compare the client's number and secret"
     )]
     Exchange(String),
+    /// The code isn't one that it gave, or was used.
+    #[error("it doesn't know the code that came with this log-in; begin again")]
+    Code,
     /// What it says isn't believed.
     #[error("{0}; tell whoever runs this server")]
     Distrust(#[from] Distrust),
@@ -43,12 +51,15 @@ impl ProviderError {
 
     /// It answered a code so, with a code of RFC 6749, section 5.2.
     pub(super) fn exchange(status: u16, code: Option<&str>) -> Self {
+        if code == Some("invalid_grant") {
+            return Self::Code;
+        }
         Self::Exchange(code.map(word).filter(|word| !word.is_empty()).unwrap_or_else(|| status.to_string()))
     }
 
     /// Whether it is the provider's fault, or its settings', so that the log should say it.
     pub fn is_theirs(&self) -> bool {
-        !matches!(self, Self::Lost | Self::Refused(_) | Self::Fetch(FetchError::Busy))
+        !matches!(self, Self::Often(_) | Self::Lost | Self::Refused(_) | Self::Code | Self::Fetch(FetchError::Busy))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::Value;
@@ -13,12 +14,23 @@ use super::error::ProviderError;
 use super::fetch::{Answer, Fetch, Question};
 use super::known::Known;
 use super::settings::Settings;
-use crate::auth::AddressKey;
 use crate::auth::oauth::{Form, with_parameters};
 use crate::auth::oidc::{
     Distrust, Expected, Identity, Members, Metadata, PublicKeys, SecretGoes, check_id_token,
 };
+use crate::auth::{AddressKey, Lockout, Policy};
 use crate::clock::Clock;
+use crate::complaint::Complaint;
+
+/// What an address begins and ends: a hundred at once, then five a second until it is quiet for ten. Each end of one asks the
+/// provider something, by our secret.
+const ADDRESS: Policy = Policy {
+    free: 100,
+    first: Duration::from_millis(200),
+    longest: Duration::from_millis(200),
+    forget: Duration::from_secs(10),
+    capacity: 16_384,
+};
 
 /// A provider.
 #[derive(Debug)]
@@ -28,6 +40,8 @@ pub struct Provider {
     clock: Clock,
     known: Known,
     away: Mutex<AllAway>,
+    addresses: Mutex<Lockout<AddressKey>>,
+    complaint: Mutex<Complaint>,
 }
 
 impl Provider {
@@ -39,7 +53,15 @@ impl Provider {
         let fetch = Fetch::new()?;
         let one = |settings| {
             let (fetch, clock) = (fetch.beside(), clock.clone());
-            Arc::new(Self { settings, fetch, clock, known: Known::default(), away: Mutex::default() })
+            Arc::new(Self {
+                settings,
+                fetch,
+                clock,
+                known: Known::default(),
+                away: Mutex::default(),
+                addresses: Mutex::new(Lockout::new(ADDRESS)),
+                complaint: Mutex::default(),
+            })
         };
         Ok(settings.into_iter().map(one).collect())
     }
@@ -64,6 +86,7 @@ impl Provider {
         redirect: &str,
         purpose: Purpose,
     ) -> Result<String, ProviderError> {
+        self.admit(from)?;
         let metadata = self.metadata().await?;
         let (state, nonce, verifier) = (secret()?, secret()?, secret()?);
         let challenge = BASE64URL_NOPAD.encode(&hash(&verifier));
@@ -80,12 +103,13 @@ impl Provider {
         ];
         if matches!(purpose, Purpose::Link { .. }) {
             // Whoever is logged in there in this browser may be somebody else, and would have the account from then on.
-            asked.push(("prompt", "login"));
+            asked.extend([("prompt", "login"), ("max_age", "0")]);
         }
         let to = with_parameters(&metadata.authorization, &asked);
         let address = AddressKey::of(from);
         let (browser, redirect) = (browser.hash(), redirect.to_owned());
-        let away = Away { browser, address, nonce, verifier, redirect, purpose };
+        let went = self.clock.wall();
+        let away = Away { browser, address, went, nonce, verifier, redirect, purpose };
         self.all_away().put(hash(&state), away, self.clock.monotonic());
         Ok(to)
     }
@@ -95,7 +119,9 @@ impl Provider {
         &self,
         form: &Form,
         browser: Option<&Browser>,
+        from: IpAddr,
     ) -> Result<(Identity, Purpose), ProviderError> {
+        self.admit(from)?;
         let state = form.get("state").unwrap_or_default();
         let browser = browser.map_or([0; 32], Browser::hash);
         let away = self.all_away().take(hash(state), browser, self.clock.monotonic());
@@ -115,7 +141,7 @@ impl Provider {
         let text = |name| tokens.get(name).and_then(Value::as_str);
         let id_token = text("id_token").ok_or(Distrust::Lacks("answer", "id_token"))?;
         let access_token = text("access_token");
-        let claims = self.claims(&metadata, id_token, access_token, &away.nonce).await?;
+        let claims = self.claims(&metadata, id_token, access_token, &away).await?;
         let besides = match (&metadata.userinfo, access_token) {
             (Some(at), Some(token)) => Some(self.besides(at, token).await?),
             _ => None,
@@ -130,10 +156,12 @@ impl Provider {
         metadata: &Metadata,
         id_token: &str,
         access_token: Option<&str>,
-        nonce: &str,
+        away: &Away,
     ) -> Result<Members, ProviderError> {
         let Settings { issuer, client, .. } = &self.settings;
-        let expected = Expected { issuer, client, nonce, now: self.clock.wall(), access_token };
+        let anew = matches!(away.purpose, Purpose::Link { .. }).then_some(away.went);
+        let (nonce, now) = (away.nonce.as_str(), self.clock.wall());
+        let expected = Expected { issuer, client, nonce, now, anew, access_token };
         let keys = self.keys(metadata, false).await?;
         match check_id_token(id_token, &keys, expected) {
             Err(Distrust::UnknownKey) => {
@@ -217,9 +245,30 @@ impl Provider {
         self.known.keys(&self.fetch, &self.clock, &metadata.keys, anew).await
     }
 
-    fn all_away(&self) -> MutexGuard<'_, AllAway> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Has the log say what whoever runs the server has to mend: at once, and then once a minute for all that came meanwhile.
+    pub fn complain(&self, error: &ProviderError) {
+        if !error.is_theirs() {
+            return;
+        }
+        let count = lock(&self.complaint).count(self.clock.monotonic());
+        if let Some(count) = count {
+            tracing::warn!(provider = self.settings.id, %error, count, "nobody logs in by it");
+        }
     }
+
+    /// Counts what an address begins or ends, unless it has to wait.
+    fn admit(&self, from: IpAddr) -> Result<(), ProviderError> {
+        let counted = lock(&self.addresses).admit(AddressKey::of(from), self.clock.monotonic());
+        counted.map(drop).map_err(ProviderError::Often)
+    }
+
+    fn all_away(&self) -> MutexGuard<'_, AllAway> {
+        lock(&self.away)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn members(answer: &Answer, what: &'static str) -> Result<Members, ProviderError> {

@@ -3,9 +3,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use redb::DatabaseError;
 use thiserror::Error;
+
+use crate::complaint::Complaint;
 
 /// Why the database can't be opened.
 #[derive(Debug, Error)]
@@ -136,6 +140,22 @@ pub enum ReadError {
     /// The file is being opened anew after an error of the disk.
     #[error("the database is being opened again after an error of the disk; try again in a moment")]
     Reopening,
+}
+
+impl ReadError {
+    /// Has the log say that the database can't be read: at once, and then once a minute for all that came meanwhile, since
+    /// each request of anybody may come upon it.
+    pub fn complain(&self) {
+        static COMPLAINT: Mutex<(Option<Instant>, Complaint)> = Mutex::new((None, Complaint::NONE));
+        let count = {
+            let mut kept = COMPLAINT.lock().unwrap_or_else(PoisonError::into_inner);
+            let began = *kept.0.get_or_insert_with(Instant::now);
+            kept.1.count(began.elapsed())
+        };
+        if let Some(count) = count {
+            tracing::error!(error = %self, count, "the database can't be read");
+        }
+    }
 }
 
 /// Several error types of redb lead to the same word to the caller.

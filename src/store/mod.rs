@@ -7,7 +7,6 @@
 
 mod backup;
 mod caught;
-mod complaint;
 mod error;
 mod export;
 mod file;

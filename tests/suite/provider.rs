@@ -120,9 +120,19 @@ async fn whoever_has_no_account_gets_none_unless_the_settings_say_so_and_links_t
     let cookie = begun.header("set-cookie").unwrap();
     let location = location["location"].as_str().unwrap();
     // She shows there who she is, whoever is logged in there in her browser.
-    assert!(location.ends_with("&prompt=login"), "{location}");
+    assert!(location.ends_with("&prompt=login&max_age=0"), "{location}");
     let away = Away::of(&lab, "lab", location, &cookie);
     away.is(&lab, &server, "alice-there", told.clone());
+    // One that says that she didn't links nothing.
+    lab.say(|says| says.claims["auth_time"] = json!(says.claims["iat"].as_u64().unwrap() - 3_600));
+    let refused = away.come_back(&server, "").await;
+    assert!(refused.problem().contains("didn't have you log in anew"), "{refused:?}");
+    let begun = link("", token.clone()).await;
+    let location: Value = serde_json::from_str(&begun.body).unwrap();
+    let cookie = begun.header("set-cookie").unwrap();
+    let away = Away::of(&lab, "lab", location["location"].as_str().unwrap(), &cookie);
+    away.is(&lab, &server, "alice-there", told.clone());
+    lab.say(|says| says.claims["auth_time"] = says.claims["iat"].clone());
     let linked = away.come_back(&server, "").await;
     assert_eq!((linked.status, linked.token()), (200, None), "{linked:?}");
     let list = alice.linked_log_ins().await.unwrap();
@@ -144,6 +154,54 @@ async fn whoever_has_no_account_gets_none_unless_the_settings_say_so_and_links_t
     alice.remove_linked_log_in(list[0].id).await.unwrap();
     assert_eq!(alice.remove_linked_log_in(list[0].id).await.unwrap_err().code(), Some(ErrorCode::NotFound));
     assert_eq!(log_in(&server, &lab, "alice-there", told).await.status, 403);
+}
+
+/// A role that somebody gave for a time lasts while the group gives it.
+#[tokio::test]
+async fn a_role_of_a_group_lasts_though_it_was_given_for_a_time() {
+    let lab = Lab::start().await;
+    let roles = format!("{CREATES}, roles = {{ crew = \"Service\" }}");
+    let providers = format!("[{}]", lab.setting("lab", &roles));
+    let (server, turned) = TestServer::turned(&[("log_in.providers", &providers)]).await;
+    let told = || json!({ "name": "Dora", "groups": ["crew"] });
+    log_in(&server, &lab, "sub-1", json!({ "name": "Dora" })).await.token().unwrap();
+    let response::Body::Roles(all) = ask(&server, request::Body::ListRoles(wire::ListRoles {})).await else {
+        panic!("roles")
+    };
+    let role = all.roles.iter().find(|role| role.name == "Service").unwrap().id;
+    let grant = wire::GrantRole { user: "Dora".to_owned(), role, life_ms: 60_000 };
+    ask(&server, request::Body::GrantRole(grant)).await;
+    log_in(&server, &lab, "sub-1", told()).await.token().unwrap();
+    turned.advance(Duration::from_secs(120));
+    assert_eq!(user(&server, "Dora").await.roles, ["Member", "Service"]);
+    log_in(&server, &lab, "sub-1", json!({ "name": "Dora", "groups": [] })).await.token().unwrap();
+    assert_eq!(user(&server, "Dora").await.roles, ["Member"]);
+}
+
+/// Each end of a log-in asks the provider something, so one address doesn't begin and end as many as it likes.
+#[tokio::test]
+async fn an_address_begins_and_ends_so_many_log_ins() {
+    let lab = Lab::start().await;
+    let providers = format!("[{}]", lab.setting("lab", CREATES));
+    let (server, turned) =
+        TestServer::turned(&[("log_in.providers", &providers), ("limits.address_connects", "10000")]).await;
+    let wrong = Away::go(&server, &lab, "lab").await;
+    let path = format!("/oidc/lab/callback?code=guessed&state={}", wrong.state);
+    let refused = send(&server, "GET", &path, &format!("Cookie: {}\r\n", wrong.cookie), "").await;
+    assert!(refused.status == 403 && refused.problem().contains("doesn't know the code"), "{refused:?}");
+    let asked = lab.asked("/token");
+    let away = Away::go(&server, &lab, "lab").await;
+    for _ in 3..100 {
+        assert_eq!(send(&server, "GET", "/oidc/lab/start", "", "").await.status, 303);
+    }
+    assert_eq!(send(&server, "GET", "/oidc/lab/start", "", "").await.status, 303);
+    away.is(&lab, &server, "sub-1", json!({ "name": "Dora" }));
+    let often = away.come_back(&server, "").await;
+    assert_eq!((often.status, often.token()), (429, None), "{often:?}");
+    assert!(often.problem().contains("try again in 1 s"), "{often:?}");
+    assert_eq!(lab.asked("/token"), asked);
+    turned.advance(Duration::from_secs(10));
+    away.come_back(&server, "").await.token().unwrap();
 }
 
 #[tokio::test]

@@ -53,6 +53,9 @@ pub enum Distrust {
     /// The token is of another log-in.
     #[error("its token is of another log-in")]
     Nonce,
+    /// The person was to log in there anew, and didn't.
+    #[error("it didn't have you log in anew, as it was asked to: log out there, and begin again")]
+    NotAnew,
     /// The access token isn't the one that the token was made with.
     #[error("its token came with another access token")]
     AccessToken,

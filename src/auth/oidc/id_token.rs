@@ -30,6 +30,8 @@ pub struct Expected<'a> {
     pub nonce: &'a str,
     /// When it is read.
     pub now: Timestamp,
+    /// Since when the person has to have logged in there, where that was asked for.
+    pub anew: Option<Timestamp>,
     /// The access token that came with it, where one did.
     pub access_token: Option<&'a str>,
 }
@@ -98,6 +100,12 @@ fn check_claims(claims: &Members, expected: Expected<'_>) -> Result<(), Distrust
     if made - skew > now || time("nbf")?.is_some_and(|from| from - skew > now) {
         return Err(Distrust::Early);
     }
+    // One that was asked by `max_age` says when that was, but not all of them know that (section 3.1.2.1).
+    if let (Some(anew), Some(was)) = (expected.anew, time("auth_time")?)
+        && was + skew < seconds(anew)
+    {
+        return Err(Distrust::NotAnew);
+    }
     let nonce = text("nonce").ok_or(Distrust::Nonce)?;
     if bool::from(nonce.as_bytes().ct_eq(expected.nonce.as_bytes())) { Ok(()) } else { Err(Distrust::Nonce) }
 }
@@ -149,6 +157,7 @@ mod tests {
             client: "parlour",
             nonce: "n",
             now: Timestamp(NOW * 1_000),
+            anew: Some(Timestamp(NOW * 1_000)),
             access_token: None,
         }
     }
@@ -185,6 +194,7 @@ mod tests {
             vec![("aud", two.clone()), ("azp", json!("parlour"))],
             vec![("exp", json!(NOW + 1 - skew))],
             vec![("iat", json!(NOW + skew))],
+            vec![("auth_time", json!(NOW - skew))],
             vec![("exp", json!((NOW + 60) as f64 + 0.5))],
         ] {
             assert_eq!(with(&good), Ok(()), "{good:?}");
@@ -203,6 +213,8 @@ mod tests {
             (vec![("exp", Value::Null)], Distrust::Unreadable(WHAT)),
             (vec![("iat", json!(NOW + skew + 1))], Distrust::Early),
             (vec![("nbf", json!(NOW + skew + 1))], Distrust::Early),
+            (vec![("auth_time", json!(NOW - skew - 1))], Distrust::NotAnew),
+            (vec![("auth_time", json!("lately"))], Distrust::Unreadable(WHAT)),
             (vec![("nonce", json!("m"))], Distrust::Nonce),
             (vec![("nonce", Value::Null)], Distrust::Nonce),
         ] {

@@ -73,14 +73,7 @@ impl About {
 
     async fn begin(&self, browser: &Browser, purpose: Purpose) -> Result<String, ProviderError> {
         let begun = self.provider.begin(browser, self.asked.from, &self.redirect(), purpose).await;
-        begun.inspect_err(|error| self.complain(error))
-    }
-
-    /// Says in the log what whoever runs the server has to mend.
-    fn complain(&self, error: &ProviderError) {
-        if error.is_theirs() {
-            tracing::warn!(provider = self.provider.settings().id, %error, "nobody logs in by it");
-        }
+        begun.inspect_err(|error| self.provider.complain(error))
     }
 
     /// Why somebody isn't logged in, on a page that leads back.
@@ -103,6 +96,8 @@ impl About {
     fn refused_there(&self, error: &ProviderError) -> Response {
         let status = match error {
             ProviderError::Lost | ProviderError::Refused(_) => StatusCode::FORBIDDEN,
+            ProviderError::Code => StatusCode::FORBIDDEN,
+            ProviderError::Often(_) => StatusCode::TOO_MANY_REQUESTS,
             ProviderError::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_GATEWAY,
         };
@@ -218,9 +213,9 @@ pub(super) async fn callback(
     let Ok(form) = Form::parse(uri.query().unwrap_or_default().as_bytes()) else {
         return about.refused_there(&ProviderError::Lost);
     };
-    match about.provider.finish(&form, browser_of(&headers).as_ref()).await {
+    match about.provider.finish(&form, browser_of(&headers).as_ref(), about.asked.from).await {
         Err(error) => {
-            about.complain(&error);
+            about.provider.complain(&error);
             about.refused_there(&error)
         }
         Ok((identity, Purpose::LogIn)) => log_in(&about, &identity, &headers).await,

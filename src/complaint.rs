@@ -1,46 +1,29 @@
 //! What goes wrong again and again, on a broken disk say, is said once, and then once a minute with how often it was.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use super::ReadError;
+use std::time::Duration;
 
 /// Between two times that it is said.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// How often something went wrong since it was said.
 #[derive(Debug, Default)]
-struct Complaint {
+pub struct Complaint {
     said: Option<Duration>,
     since: u64,
 }
 
 impl Complaint {
+    /// Of nothing so far.
+    pub const NONE: Self = Self { said: None, since: 0 };
+
     /// Counts it at a monotonic time. How often it was since it was said last, where it is to be said again.
-    fn count(&mut self, now: Duration) -> Option<u64> {
+    pub fn count(&mut self, now: Duration) -> Option<u64> {
         self.since = self.since.saturating_add(1);
         if self.said.is_some_and(|said| now.saturating_sub(said) < PAUSE) {
             return None;
         }
         self.said = Some(now);
         Some(std::mem::take(&mut self.since))
-    }
-}
-
-impl ReadError {
-    /// Has the log say that the database can't be read: at once, and then once a minute for all that came meanwhile, since
-    /// each request of anybody may come upon it.
-    pub fn complain(&self) {
-        static COMPLAINT: Mutex<(Option<Instant>, Complaint)> =
-            Mutex::new((None, Complaint { said: None, since: 0 }));
-        let count = {
-            let mut kept = COMPLAINT.lock().unwrap_or_else(PoisonError::into_inner);
-            let began = *kept.0.get_or_insert_with(Instant::now);
-            kept.1.count(began.elapsed())
-        };
-        if let Some(count) = count {
-            tracing::error!(error = %self, count, "the database can't be read");
-        }
     }
 }
 
