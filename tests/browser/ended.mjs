@@ -76,10 +76,23 @@ await perform(people, results, async () => {
   // So does whoever has no account any more.
   const dan = await start('en-GB');
   await dan.logIn('dan', PASSWORD);
+  // The browser takes its time with the sound, until after the account is gone.
+  await dan.page.evaluate(() => {
+    const { addModule } = Worklet.prototype;
+    const late = new Promise((resolve) => { globalThis.goOn = resolve; });
+    Worklet.prototype.addModule = async function addLate(...at) {
+      await late;
+      return addModule.apply(this, at);
+    };
+  });
   await dan.press('Go in and only listen');
   console.log('delete dan');
   await dan.page.locator('.notice', { hasText: 'deleted' }).waitFor();
   results.deleted = await dan.page.locator('.notice').textContent();
+  await dan.page.evaluate(() => globalThis.goOn());
+  // What was pressed is done by now.
+  await dan.page.waitForTimeout(500);
+  results.still = await dan.page.locator('.notice').textContent({ timeout: 1000 }).catch(() => 'nothing');
   results.violations.push(...await dan.look('deleted'));
   say('dan reads why');
 

@@ -134,6 +134,7 @@ fn roles_and_moderation_in_the_page() {
     assert!(result["inspected"].as_array().unwrap().len() >= 2, "{result}");
     assert!(text("kicked").starts_with("Too loud <img"), "{result}");
     assert_eq!(result["reasons"], 0, "a kick without a reason shows none");
+    assert_eq!(result["microphones"], serde_json::json!([1, 0]), "nobody is listened to whose session ended");
     assert_eq!(result["stayedAway"], 0, "who is kicked doesn't come back by themselves");
 }
 
@@ -294,6 +295,7 @@ fn whoever_is_sent_away_reads_why_and_what_to_do() {
         assert!(text(told).contains("Du bist auf diesem Server gesperrt."), "{told}: {result}");
     }
     assert!(text("deleted").contains("Your account was deleted"), "{result}");
+    assert_eq!(text("still"), text("deleted"), "what was pressed before takes nobody into a room that isn't there");
     assert_eq!(text("copied"), "https://voice.example.org/#/General", "others can open it");
     assert!(text("lead").contains("sends no e-mails"), "{result}");
     assert!(text("notice").contains("ask them for it"), "{result}");

@@ -271,6 +271,17 @@ await perform(people, results, async () => {
   await mod.press('Close');
   await alice.press('Log out');
   await alice.logIn('alice', PASSWORD);
+  await alice.page.evaluate(() => {
+    const { mediaDevices } = navigator;
+    const open = mediaDevices.getUserMedia.bind(mediaDevices);
+    globalThis.microphones = [];
+    mediaDevices.getUserMedia = async (how) => {
+      const stream = await open(how);
+      globalThis.microphones.push(...stream.getAudioTracks());
+      return stream;
+    };
+  });
+  const opened = () => globalThis.microphones.filter(({ readyState }) => readyState === 'live').length;
   await alice.goIn();
   await alice.page.locator('.welcome', { hasText: 'Be kind.' }).waitFor();
   await look(alice, '33-welcome');
@@ -283,15 +294,19 @@ await perform(people, results, async () => {
   dialog = await menu(mod, 'What you can do with alice');
   await dialog.locator('summary', { hasText: 'Kick' }).click();
   await dialog.getByLabel('Reason, which they are told').first().fill(`Too loud ${EVIL}`);
+  results.microphones = [await alice.page.evaluate(opened)];
   await dialog.getByRole('button', { name: 'Kick alice' }).click();
   await alice.page.getByText('A moderator ended your connection.').waitFor();
   results.kicked = await alice.page.locator('blockquote').textContent();
   await look(alice, '34-kicked');
   await mod.page.locator('.member', { hasText: 'alice' }).waitFor({ state: 'detached' });
   await alice.page.waitForTimeout(1500);
+  results.microphones.push(await alice.page.evaluate(opened));
   results.stayedAway = await mod.page.locator('.member', { hasText: 'alice' }).count();
   await alice.press('Go in again');
   await alice.page.locator('#room').waitFor();
+  // She is heard again, without another question.
+  await alice.page.waitForFunction(opened);
   // Without a reason, nothing stands in its place.
   await mod.page.locator('.member', { hasText: 'alice' }).waitFor();
   dialog = await menu(mod, 'What you can do with alice');

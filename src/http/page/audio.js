@@ -46,6 +46,8 @@ export class Audio extends EventTarget {
     this.choice = undefined;
     /** Whether one wants to be heard: a microphone that goes is looked for. */
     this.wanted = false;
+    /** How often it was let go of for good. */
+    this.silences = 0;
     /** Whether there is another microphone than the chosen one. */
     this.instead = false;
     /** Why the last try to take one failed. @type {unknown} */
@@ -154,8 +156,12 @@ export class Audio extends EventTarget {
   async listen(choice) {
     await this.start();
     this.choice = choice;
+    const { silences } = this;
     try {
-      this.take(await open(choice), false);
+      const stream = await open(choice);
+      // Whoever left meanwhile wants none any more.
+      if (silences === this.silences) this.take(stream, false);
+      else stop(stream);
     } catch (error) {
       this.problem = error;
       this.changed();
@@ -253,6 +259,7 @@ export class Audio extends EventTarget {
 
   /** Lets the microphone go. */
   silence() {
+    this.silences += 1;
     this.wanted = false;
     this.problem = undefined;
     this.release();

@@ -9,6 +9,7 @@ import { codeIn, forget } from './place.js';
 import { Room } from './room.js';
 import { ending, explain, isRefusal } from './refusal.js';
 import { Session } from './session.js';
+import { settings } from './settings.js';
 import { language, t } from './text.js';
 
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -55,9 +56,16 @@ async function begin() {
   /** @type {Room | undefined} */
   let room;
   let ready = false;
+  /** Whether the microphone was let go of when the session ended, to be taken again where one goes in again. */
+  let spoke = false;
 
   const enter = () => {
+    // What was pressed may be done only when the session has ended: then the page says why.
+    if (session.phase !== 'in' && session.phase !== 'returning') return;
     ready = true;
+    // Where it can't be taken any more the room says so.
+    if (spoke) audio.listen(settings).catch(() => {});
+    spoke = false;
     room?.close();
     room = new Room(session, audio, worker);
     fill(app, room.element);
@@ -128,11 +136,14 @@ async function begin() {
       room.close();
       room = undefined;
       ready = false;
+      spoke = false;
       audio.silence();
       ask();
     } else if (session.phase === 'ended') {
       room?.close();
       room = undefined;
+      spoke ||= audio.wanted;
+      audio.silence();
       worker.postMessage({ kind: 'close' });
       ended();
     }

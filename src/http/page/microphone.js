@@ -75,7 +75,8 @@ export function microphone(session, audio, worker, done) {
   const goIn = h('button', { type: 'button', class: 'primary', onclick: leave }, t('goIn'));
   /** @type {HTMLButtonElement} */
   const first = h('button', { type: 'button', class: 'primary', onclick: () => waiting(first, allow()) }, t('allow'));
-  const listening = h('button', { type: 'button', onclick: () => audio.start().then(leave, leave) }, t('goInListening'));
+  /** @type {HTMLButtonElement} */
+  const listening = h('button', { type: 'button', onclick: () => waiting(listening, audio.start().then(leave, leave)) }, t('goInListening'));
 
   async function allow() {
     fill(problem);
