@@ -59,7 +59,10 @@ impl ProviderError {
 
     /// Whether it is the provider's fault, or its settings', so that the log should say it.
     pub fn is_theirs(&self) -> bool {
-        !matches!(self, Self::Often(_) | Self::Lost | Self::Refused(_) | Self::Code | Self::Fetch(FetchError::Busy))
+        !matches!(
+            self,
+            Self::Often(_) | Self::Lost | Self::Refused(_) | Self::Code | Self::Fetch(FetchError::Busy)
+        )
     }
 }
 

@@ -295,7 +295,11 @@ fn whoever_is_sent_away_reads_why_and_what_to_do() {
         assert!(text(told).contains("Du bist auf diesem Server gesperrt."), "{told}: {result}");
     }
     assert!(text("deleted").contains("Your account was deleted"), "{result}");
-    assert_eq!(text("still"), text("deleted"), "what was pressed before takes nobody into a room that isn't there");
+    assert_eq!(
+        text("still"),
+        text("deleted"),
+        "what was pressed before takes nobody into a room that isn't there"
+    );
     assert_eq!(text("copied"), "https://voice.example.org/#/General", "others can open it");
     assert!(text("lead").contains("sends no e-mails"), "{result}");
     assert!(text("notice").contains("ask them for it"), "{result}");

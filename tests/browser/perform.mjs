@@ -29,7 +29,8 @@ export async function perform(people, results, script, after = () => {}) {
   } catch (error) {
     for (const [i, person] of people.entries()) {
       await person.page.screenshot({ path: `${process.env.OUT}/failed-${i}.png` }).catch(() => {});
-      process.stderr.write(`${i}: ${person.errors.join('\n')}\n`);
+      const shown = await person.page.locator('body').innerText({ timeout: 1000 }).catch(() => 'nothing');
+      process.stderr.write(`${i}: ${person.errors.join('\n')}\n${i} shows: ${shown.slice(0, 1000)}\n`);
     }
     throw error;
   } finally {

@@ -95,8 +95,7 @@ impl About {
 
     fn refused_there(&self, error: &ProviderError) -> Response {
         let status = match error {
-            ProviderError::Lost | ProviderError::Refused(_) => StatusCode::FORBIDDEN,
-            ProviderError::Code => StatusCode::FORBIDDEN,
+            ProviderError::Lost | ProviderError::Refused(_) | ProviderError::Code => StatusCode::FORBIDDEN,
             ProviderError::Often(_) => StatusCode::TOO_MANY_REQUESTS,
             ProviderError::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_GATEWAY,

@@ -82,6 +82,9 @@ async function begin() {
   };
   /** @param {string} [notice] */
   const ask = async (notice) => {
+    // Whoever logs in may be somebody else.
+    ready = false;
+    spoke = false;
     try {
       const greeting = await session.greet();
       document.title = greeting.name;
@@ -135,8 +138,6 @@ async function begin() {
     } else if (session.phase === 'out' && room) {
       room.close();
       room = undefined;
-      ready = false;
-      spoke = false;
       audio.silence();
       ask();
     } else if (session.phase === 'ended') {

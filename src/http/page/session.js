@@ -282,6 +282,8 @@ export class Session extends View {
     this.granted = { ...AS_ONE_COMES };
     this.passwords.clear();
     this.listened.clear();
+    // The connection may be closed before the answer is there: that is no end that has to be explained.
+    this.phase = 'out';
     try {
       await this.request('logOut', {});
     } catch { /* Then it is forgotten here, and ends there by itself. */ }
