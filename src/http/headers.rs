@@ -27,7 +27,7 @@ const STRICT: [(HeaderName, &str); 8] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Adds them to an answer, where it doesn't say itself what is stricter, or where its form leads.
+/// Adds them to an answer, where it doesn't say itself what is stricter, where its form leads, or that others may show it.
 pub(super) async fn strict(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in STRICT {

@@ -1,5 +1,5 @@
 //! Pictures of people, by where their profile says that they are. The address has the hash of what is there, so that it never
-//! changes, and only whoever was shown the profile knows it.
+//! changes, and only whoever was shown the profile, or was told it by a program that logs people in by this server, knows it.
 
 use std::sync::Arc;
 
@@ -17,6 +17,10 @@ const POLICY: &str = "default-src 'none'; sandbox";
 /// Nobody but the browser that was told of it keeps it.
 const CACHED: &str = "private, max-age=31536000, immutable";
 
+/// A service that somebody logged in to shows their picture on pages of its own. No cookie says who asks, so they learn no
+/// more than anybody else who has the address.
+const SHOWN: (HeaderName, &str) = (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+
 /// Answers with a picture.
 pub(super) async fn picture(
     Path((user, file)): Path<(u64, String)>,
@@ -25,8 +29,12 @@ pub(super) async fn picture(
     let found = parts.organizations.first().accounts().picture(UserId(user), &file);
     match found {
         Ok(Some((bytes, media_type))) => {
-            let headers: [(HeaderName, &str); 3] =
-                [(CONTENT_TYPE, media_type), (CACHE_CONTROL, CACHED), (CONTENT_SECURITY_POLICY, POLICY)];
+            let headers = [
+                (CONTENT_TYPE, media_type),
+                (CACHE_CONTROL, CACHED),
+                (CONTENT_SECURITY_POLICY, POLICY),
+                SHOWN,
+            ];
             (headers, bytes).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),

@@ -4,6 +4,7 @@
 mod acting;
 mod device;
 mod ends;
+mod profile;
 mod recipe;
 mod refused;
 

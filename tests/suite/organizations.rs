@@ -61,7 +61,7 @@ async fn in_channel(server: &TestServer, tag: &str, name: &str, channel: &str) -
 }
 
 /// An organization `raid` with an owner `boss` and members `alice`, `bob` and `dora`; answers with the owner.
-async fn raid(server: &TestServer) -> Session {
+pub(crate) async fn raid(server: &TestServer) -> Session {
     let claim = create(server, "raid", "The Raid").await;
     let visitor = visit(server, "Raid").await;
     assert!(visitor.welcome().unclaimed);

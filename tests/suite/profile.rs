@@ -17,7 +17,7 @@ fn named(name: &str) -> Person {
 }
 
 /// A picture of one colour, as a file.
-fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
     let picture = RgbImage::from_pixel(width, height, image::Rgb([10, 120, 200]));
     DynamicImage::ImageRgb8(picture).write_to(&mut file, format).unwrap();
@@ -116,7 +116,7 @@ async fn people_show_a_name_and_a_text_and_whoever_sees_them_is_told() {
 }
 
 /// The answer of the page's address to a path: its first line with its headers, and what it holds.
-async fn fetch(server: &TestServer, path: &str) -> (String, Vec<u8>) {
+pub(crate) async fn fetch(server: &TestServer, path: &str) -> (String, Vec<u8>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address = server.server.addresses()[0];
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -146,6 +146,7 @@ async fn a_picture_is_made_anew_and_is_there_under_its_hash_until_another_one_is
         "x-content-type-options: nosniff",
         "content-security-policy: default-src 'none'; sandbox\r\n",
         "cache-control: private, max-age=31536000, immutable",
+        "cross-origin-resource-policy: cross-origin",
     ] {
         assert!(head.contains(line), "{line}: {head}");
     }

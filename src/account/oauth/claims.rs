@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::held::{by_itself, given_to, granted, userinfo_at};
+use super::held::{by_itself, given_to, granted, picture_at, userinfo_at};
 use crate::account::{AccountError, Accounts};
 use crate::auth::oauth::{Claims, Form, OAuthError, Scopes, Type, verify};
 use crate::auth::{Given, TokenHash};
@@ -24,13 +24,24 @@ struct Access {
 }
 
 impl Accounts {
-    /// What is told of a person by the scopes that were allowed (OpenID Connect Core 1.0, section 5.4).
-    pub(super) fn claims_about(&self, user: &User, claims: Claims) -> Result<Map<String, Value>, OAuthError> {
+    /// What is told of a person by the scopes that were allowed (OpenID Connect Core 1.0, section 5.4). The issuer is whom
+    /// the program knows this server by.
+    pub(super) fn claims_about(
+        &self,
+        user: &User,
+        claims: Claims,
+        issuer: &str,
+    ) -> Result<Map<String, Value>, OAuthError> {
         let mut about = Map::from_iter([("sub".to_owned(), user.id.to_string().into())]);
         let mut tell = |name: &str, value: Value| about.insert(name.to_owned(), value);
         if claims.contains(Claims::PROFILE) {
-            tell("name", user.name.clone().into());
+            let profile = self.profile(user.id)?;
+            let is_shown = !profile.display_name.is_empty();
+            tell("name", if is_shown { profile.display_name } else { profile.name }.into());
             tell("preferred_username", user.name.clone().into());
+            if !profile.picture.is_empty() {
+                tell("picture", picture_at(issuer, &profile.picture).into());
+            }
         }
         if let Some(email) = user.email.clone().filter(|_| claims.contains(Claims::EMAIL)) {
             tell("email", email.into());
@@ -71,7 +82,7 @@ impl Accounts {
         if !access.scopes.claims.contains(Claims::OPENID) {
             return Err(OAuthError::ScopeLacking("openid"));
         }
-        Ok(self.claims_about(&access.user, access.scopes.claims)?.into())
+        Ok(self.claims_about(&access.user, access.scopes.claims, issuer)?.into())
     }
 
     /// Reads an access token, while it is good: signed, not expired, not revoked, and of somebody who may be there.

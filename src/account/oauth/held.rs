@@ -27,3 +27,9 @@ pub(super) fn given_to(family: &OAuthFamily) -> Scopes {
 pub(super) fn userinfo_at(issuer: &str) -> String {
     format!("{issuer}/oauth/userinfo")
 }
+
+/// Where a program fetches a picture, by its path. Those of all organizations are below the same address, without a tag.
+pub(super) fn picture_at(issuer: &str, path: &str) -> String {
+    let page = issuer.split_once("/+").map_or(issuer, |(page, _)| page);
+    format!("{page}{path}")
+}

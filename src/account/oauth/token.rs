@@ -293,7 +293,7 @@ impl Accounts {
         }
         if is_openid {
             let person = self.enabled(family.user)?;
-            let mut about = self.claims_about(&person, scopes.claims)?;
+            let mut about = self.claims_about(&person, scopes.claims, issuer)?;
             let said = json!({
                 "iss": issuer,
                 "aud": client.id.to_string(),

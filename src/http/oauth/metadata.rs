@@ -48,7 +48,7 @@ fn told(issuer: &str) -> Value {
         "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "name", "preferred_username",
-            "email", "email_verified", "groups",
+            "picture", "email", "email_verified", "groups",
         ],
         "claims_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

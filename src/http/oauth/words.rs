@@ -56,7 +56,7 @@ const ENGLISH: Words = Words {
     may: "It may do for you, as far as you may yourself:",
     claims: [
         "who you are, by a number",
-        "your name here",
+        "your name here, and the name and the picture that you show",
         "your e-mail address",
         "your roles",
         "the same while you are away, until you take it back",
@@ -97,7 +97,7 @@ const GERMAN: Words = Words {
     may: "Es darf für dich tun, soweit du es selbst darfst:",
     claims: [
         "wer du bist, als Nummer",
-        "deinen Namen hier",
+        "deinen Namen hier, und den Namen und das Bild, die du zeigst",
         "deine E-Mail-Adresse",
         "deine Rollen",
         "dasselbe auch, während du weg bist, bis du es zurücknimmst",

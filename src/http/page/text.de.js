@@ -238,7 +238,7 @@ export const text = {
   scopesAsked: 'Es darf erfragen: {what}',
   scopesMayAsk: 'Es darf darum bitten: {what}',
   scopeOpenid: 'eine Nummer für das Konto',
-  scopeProfile: 'den Namen',
+  scopeProfile: 'Namen und Bild',
   scopeEmail: 'die E-Mail-Adresse',
   scopeGroups: 'die Rollen',
   scopeOffline: 'all das auch, während man weg ist',

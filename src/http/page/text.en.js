@@ -238,7 +238,7 @@ export const text = {
   scopesAsked: 'It may ask to be told: {what}',
   scopesMayAsk: 'It may ask to do: {what}',
   scopeOpenid: 'a number for the account',
-  scopeProfile: 'the name',
+  scopeProfile: 'name and picture',
   scopeEmail: 'the e-mail address',
   scopeGroups: 'the roles',
   scopeOffline: 'all of it also while one is away',
