@@ -74,10 +74,12 @@ setup-browser:
 	@if ! cmp -s tests/browser/package.json $(BROWSER)/package.json || [ ! -d $(BROWSER)/node_modules ]; then \
 		echo "Installing what drives the browser with npm, in $(BROWSER)."; \
 		mkdir -p $(BROWSER) && cp tests/browser/package.json $(BROWSER)/ && \
-		(cd $(BROWSER) && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-package-lock --no-audit --no-fund); \
+		(cd $(BROWSER) && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-package-lock --no-audit --no-fund) || \
+		{ rm -f $(BROWSER)/package.json; exit 1; }; \
 	fi
 
-# An independent QUIC client, what Prometheus itself says of the metrics, and opus-tools of the recordings.
+# An independent QUIC client, what Prometheus itself says of the metrics, and opus-tools of the recordings; JupyterHub, which
+# docs/oauth.md tells of, and whose proxy is beside the browser's modules.
 PYTHON := $(TARGET)/python
 setup-python:
 	@missing=""; \
@@ -93,7 +95,7 @@ setup-python:
 		fi; \
 	fi
 	@if ! cmp -s tests/independent/requirements.txt $(PYTHON)/requirements.txt; then \
-		echo "Installing an independent QUIC client with pip, in $(PYTHON)."; \
+		echo "Installing others' programs that check this one with pip, in $(PYTHON)."; \
 		python3 -m venv $(PYTHON) && $(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r tests/independent/requirements.txt && \
 		cp tests/independent/requirements.txt $(PYTHON)/; \
 	fi

@@ -144,7 +144,7 @@ pub(crate) fn is_tried(is_there: bool, name: &str, page: &str) -> bool {
     if !is_there {
         assert!(
             !Path::new("/usr/bin/apt-get").exists(),
-            "this needs {name}: `make setup-proxies` gets it, or install it"
+            "this needs {name}: `make test` gets it, or install it"
         );
         eprintln!("{name} isn't installed and can't be fetched here: what {page} says of it isn't tried");
     }

@@ -12,7 +12,7 @@ use parlour::protocol::wire::{
 };
 use parlour::protocol::{ALPN_WEB, CloseCode, MAX_REQUEST, decode, encode};
 use parlour::transport;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web_transport_quinn as web;
 
@@ -167,11 +167,20 @@ pub(crate) async fn https(address: SocketAddr, request: &str) -> String {
 }
 
 /// The same of a server by its name.
-pub(crate) async fn https_of(address: SocketAddr, name: &'static str, request: &str) -> String {
+pub(crate) async fn https_of(address: SocketAddr, name: &str, request: &str) -> String {
     let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
-    let name = name.try_into().unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let name = name.to_owned().try_into().unwrap();
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    answer_of(stream, request).await
+}
+
+/// The same without TLS.
+pub(crate) async fn plain_http(address: SocketAddr, request: &str) -> String {
+    answer_of(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+async fn answer_of(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // An upgraded connection stays open.
@@ -301,13 +310,8 @@ async fn plain_http_is_sent_to_https_and_silence_does_not_hang_others() {
     let address = server.server.addresses()[0];
     let _silent: Vec<TcpStream> =
         futures(20, || TcpStream::connect(address)).await.into_iter().map(Result::unwrap).collect();
-    let mut plain = TcpStream::connect(address).await.unwrap();
-    plain
-        .write_all(b"GET /#/General HTTP/1.1\r\nHost: voice.example:4848\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answer = String::new();
-    plain.read_to_string(&mut answer).await.unwrap();
+    let request = "GET /#/General HTTP/1.1\r\nHost: voice.example:4848\r\nConnection: close\r\n\r\n";
+    let answer = plain_http(address, request).await;
     assert!(answer.starts_with("HTTP/1.1 308"), "{answer}");
     assert!(answer.contains("location: https://voice.example:4848/"), "{answer}");
     assert!(get(address, "/healthz").await.ends_with("alive\n"));

@@ -127,7 +127,12 @@ pub async fn drain(voice: &mut VoiceIn) -> Vec<Heard> {
 
 /// Asks until there is an answer, every few milliseconds, ten seconds at most: for what another process or a network
 /// brings. What waits for nothing but time is asked of a server whose clock is turned ([`TestServer::turned`]).
-pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(Duration::from_secs(10), what, ask).await
+}
+
+/// The same of what takes longer, where the machine has other things to do.
+pub async fn eventually_within<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -136,8 +141,8 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let answer = tokio::time::timeout(Duration::from_secs(10), asking).await;
-    assert!(answer.is_ok(), "not within ten seconds: {what}");
+    let answer = tokio::time::timeout(limit, asking).await;
+    assert!(answer.is_ok(), "not within {} seconds: {what}", limit.as_secs());
     answer.unwrap()
 }
 
