@@ -40,6 +40,8 @@ pub use reseal::ResealError;
 pub use room::{Comer, NoRoom, Room, Unseated, Who};
 pub use settings::{Secret, Secrets, Settings};
 
+pub use crate::store::write::LinkError;
+
 use std::io;
 use std::sync::Arc;
 

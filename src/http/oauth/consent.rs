@@ -148,11 +148,15 @@ fn refused(words: &'static Words, issuer: &str, refusal: Refusal) -> Response {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
             // There is nobody to be asked for a password by the browser itself.
             let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
+            // What is the author's affair is quoted for them, in the language of the standard.
+            let (whom, why) = match words.unanswered(&error) {
+                Some(why) => (String::new(), why.to_owned()),
+                None => (format!("<p>{}</p>", words.back), error.to_string()),
+            };
             let body = format!(
-                "<h1>{}</h1><p>{}</p><p class=\"problem\" role=\"alert\">{}</p>",
+                "<h1>{}</h1>{whom}<p class=\"problem\" role=\"alert\">{}</p>",
                 words.refused,
-                words.back,
-                in_html(&error.to_string())
+                in_html(&why)
             );
             html(words, words.refused, &body, None, status)
         }

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 
 use crate::account::AccountError;
-use crate::auth::oauth::{Claims, Scopes};
+use crate::auth::oauth::{Claims, OAuthError, Scopes};
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
 
@@ -44,6 +44,9 @@ pub(in crate::http) struct Words {
     code_wrong: &'static str,
     wait: &'static str,
     banned: &'static str,
+    password_refused: &'static str,
+    busy: &'static str,
+    broken: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -85,6 +88,9 @@ const ENGLISH: Words = Words {
     code_wrong: "The one-time code is wrong, too old, or was used; take the next one.",
     wait: "There were too many tries. Wait a moment, and try again.",
     banned: "You are banned from this server.",
+    password_refused: "Passwords log nobody in here but owners. Log in on this server's page in another way, and come back.",
+    busy: "The server is busy. Try again in a moment.",
+    broken: "The server can't do that now. Tell whoever runs it; its log says why.",
 };
 
 const GERMAN: Words = Words {
@@ -126,6 +132,9 @@ const GERMAN: Words = Words {
     code_wrong: "Der Einmalcode ist falsch, zu alt oder schon benutzt; nimm den nächsten.",
     wait: "Das waren zu viele Versuche. Warte einen Moment, und versuch es noch einmal.",
     banned: "Du bist von diesem Server ausgeschlossen.",
+    password_refused: "Mit einem Passwort melden sich hier nur Besitzer an. Melde dich auf der Seite dieses Servers anders an, und komm wieder.",
+    busy: "Der Server ist beschäftigt. Versuch es gleich noch einmal.",
+    broken: "Der Server kann das gerade nicht. Sag es denen, die ihn betreiben; in seinem Protokoll steht, warum.",
 };
 
 impl Words {
@@ -154,6 +163,16 @@ impl Words {
         named.map(|(_, word)| *word).collect()
     }
 
+    /// Why a program's request isn't answered, where that isn't its author's affair.
+    pub(super) fn unanswered(&self, error: &OAuthError) -> Option<&'static str> {
+        match error {
+            OAuthError::RateLimited(_) => Some(self.wait),
+            OAuthError::Busy => Some(self.busy),
+            OAuthError::Internal => Some(self.broken),
+            _ => None,
+        }
+    }
+
     /// Why somebody isn't let in.
     pub(in crate::http) fn refusal(&self, error: &AccountError) -> String {
         let words = match error.code() {
@@ -162,8 +181,49 @@ impl Words {
             ErrorCode::SecondFactorWrong => self.code_wrong,
             ErrorCode::TooManyAttempts | ErrorCode::RateLimited => self.wait,
             ErrorCode::Banned => self.banned,
+            ErrorCode::PasswordRefused => self.password_refused,
+            ErrorCode::Busy => self.busy,
+            ErrorCode::ReadOnly | ErrorCode::Internal => self.broken,
             _ => return error.to_string(),
         };
         words.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn words(wanted: &'static str) -> &'static Words {
+        Words::of(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(wanted))]))
+    }
+
+    #[test]
+    fn what_is_nobody_s_fault_is_said_in_the_reader_s_language() {
+        let (english, german) = (words("fr, en;q=0.5"), words("de-CH, en"));
+        assert_eq!((english.language, german.language), ("en", "de"));
+        for (error, begins) in [
+            (OAuthError::RateLimited(Duration::from_secs(1)), ["There were too many", "Das waren zu viele"]),
+            (OAuthError::Busy, ["The server is busy", "Der Server ist besch"]),
+            (OAuthError::Internal, ["The server can't", "Der Server kann"]),
+        ] {
+            for (words, begins) in [english, german].into_iter().zip(begins) {
+                assert!(words.unanswered(&error).unwrap().starts_with(begins), "{error:?}");
+            }
+        }
+        assert_eq!(german.unanswered(&OAuthError::RedirectUnknown), None, "the author has to mend it");
+        for (error, begins) in [
+            (AccountError::PasswordRefused, ["Passwords log", "Mit einem Passwort"]),
+            (AccountError::BusyWithYours(8), ["The server is busy", "Der Server ist besch"]),
+            (AccountError::ReadOnly, ["The server can't", "Der Server kann"]),
+        ] {
+            for (words, begins) in [english, german].into_iter().zip(begins) {
+                assert!(words.refusal(&error).starts_with(begins), "{error:?}");
+            }
+        }
     }
 }

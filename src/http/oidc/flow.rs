@@ -16,7 +16,6 @@ use serde_json::json;
 
 use super::shown::is_of;
 use super::words::Texts;
-use crate::account::AccountError;
 use crate::auth::oauth::Form;
 use crate::auth::oidc::Identity;
 use crate::control::{LinkedRules, Refused, Unseated, Visitor};
@@ -101,13 +100,12 @@ impl About {
             _ => StatusCode::BAD_GATEWAY,
         };
         let name = &self.provider.settings().name;
-        self.refused(&format!("{name}: {error}"), status)
+        self.refused(&format!("{name}: {}", (self.texts.there)(error)), status)
     }
 
     fn refused_here(&self, error: &Refused) -> Response {
         let sentence = match error {
-            // Others have a code of their own, whose words are of passwords.
-            Refused::Account(error @ AccountError::Banned { .. }) => self.words.refusal(error),
+            Refused::Account(error) => self.texts.here(self.words, error),
             other => other.to_string(),
         };
         self.refused(&sentence, StatusCode::FORBIDDEN)
@@ -178,7 +176,7 @@ pub(super) async fn link(
     let who = about.asked.accounts.who_links(&token.unwrap_or_default(), about.asked.from);
     let (user, session) = match who {
         Ok(who) => who,
-        Err(error) => return problem(StatusCode::FORBIDDEN, &error.to_string()),
+        Err(error) => return problem(StatusCode::FORBIDDEN, &about.texts.here(about.words, &error)),
     };
     let begun = async {
         let browser = browser(&headers)?;
@@ -189,7 +187,7 @@ pub(super) async fn link(
             let told = [(SET_COOKIE, cookie(&browser)), (CACHE_CONTROL, "no-store".to_owned())];
             (told, Json(json!({ "location": to }))).into_response()
         }
-        Err(error) => problem(StatusCode::BAD_GATEWAY, &ProviderError::to_string(&error)),
+        Err(error) => problem(StatusCode::BAD_GATEWAY, &(about.texts.there)(&error)),
     }
 }
 

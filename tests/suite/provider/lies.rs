@@ -189,3 +189,33 @@ async fn a_provider_that_names_itself_has_to() {
     let issuer: String = url::form_urlencoded::byte_serialize(lab.issuer.as_bytes()).collect();
     away.come_back(&server, &format!("&iss={issuer}")).await.token().unwrap();
 }
+
+#[tokio::test]
+async fn whoever_reads_german_is_told_in_german_why_they_are_not_logged_in() {
+    let lab = Lab::start().await;
+    let server = server_of(&lab, "").await;
+    let back = async |away: &Away, query: &str| {
+        let path = format!("/oidc/lab/callback?state={}&{query}", away.state);
+        let headers = format!("Cookie: {}\r\nAccept-Language: de\r\n", away.cookie);
+        let shown = send(&server, "GET", &path, &headers, "").await;
+        assert!(shown.status >= 400 && shown.body.contains("Du bist nicht angemeldet"), "{shown:?}");
+        shown.problem()
+    };
+    let away = Away::go(&server, &lab, "lab").await;
+    away.is(&lab, &server, "sub-1", json!({}));
+    let told = back(&away, "code=the-code").await;
+    assert!(told.starts_with("Kein Konto hier ist mit dieser Anmeldung verknüpft."), "{told}");
+    let told = back(&away, "code=the-code").await;
+    assert!(told.starts_with("The Lab: Diese Anmeldung wurde in einem anderen Browser"), "{told}");
+    let told = back(&Away::go(&server, &lab, "lab").await, "error=access_denied").await;
+    assert!(told.starts_with("The Lab: Die Anmeldung wurde dort abgelehnt (access_denied)."), "{told}");
+    let away = Away::go(&server, &lab, "lab").await;
+    away.is(&lab, &server, "sub-1", json!({}));
+    lab.say(|says| says.claims["iss"] = json!("https://evil.example"));
+    let told = back(&away, "code=the-code").await;
+    assert!(told.contains("Sag denen, die diesen Server betreiben: its token is another server"), "{told}");
+    let away = Away::go(&server, &lab, "lab").await;
+    lab.say(|says| says.is_down = true);
+    let told = back(&away, "code=the-code").await;
+    assert!(told.starts_with("The Lab: 127.0.0.1 ist nicht zu erreichen"), "{told}");
+}
