@@ -16,7 +16,7 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
     );
     create_user(home.path(), "ben");
     let scope = "openid profile view";
-    let add = ["oauth", "client", "add", "Forge <b>", "--redirect", "http://127.0.0.1/cb", "--public"];
+    let add = ["oauth", "client", "add", "Forge <b>", "--redirect", "http://127.0.0.1/cb"];
     let add = [&add[..], &["--scope", scope]].concat();
     let made = as_profile(home.path(), "boss", &add, "");
     let client = made[0]["client"].to_string();

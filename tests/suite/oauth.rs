@@ -409,6 +409,49 @@ async fn whoever_is_logged_in_here_is_not_asked_again_what_they_allowed() {
     assert!(decide(&query, "silent", &token).await.location().is_none());
 }
 
+/// Any program on somebody's machine can listen where one came back to that keeps no secret.
+#[tokio::test]
+async fn what_nothing_proves_to_be_the_program_that_was_allowed_is_asked_for_each_time() {
+    let server = TestServer::start().await;
+    let local = "http://127.0.0.1/cb";
+    let redirect_uris = vec![REDIRECT.to_owned(), local.to_owned()];
+    let create = wire::CreateOauthClient {
+        name: "Forge".to_owned(),
+        redirect_uris,
+        scope: SCOPE.to_owned(),
+        ..Default::default()
+    };
+    let public = wire::CreateOauthClient { public: true, ..create.clone() };
+    let (public, confidential) =
+        (register_as(&server, public, "127.0.0.1").await, register_as(&server, create, "127.0.0.1").await);
+    let token = BASE64.encode(&server.log_in("alice").await.logged_in().token);
+    let decide = async |program: &Program, redirect: &str, decision: &str| {
+        let query = program.query(&[("redirect_uri", redirect)]);
+        let body = encoded(&[("query", &query), ("session", &token), ("decision", decision)]);
+        post(&server, "/oauth/authorize", "", &body).await
+    };
+    let elsewhere = "http://127.0.0.1:49152/cb";
+    for (program, redirect, is_proven) in [
+        (&public, elsewhere, false),
+        (&public, local, false),
+        (&public, REDIRECT, true),
+        (&confidential, elsewhere, true),
+        (&confidential, REDIRECT, true),
+    ] {
+        assert!(decide(program, redirect, "allow").await.sent("code").is_some(), "{redirect}");
+        let query = program.query(&[("redirect_uri", redirect)]);
+        let shown = get(&server, &format!("/oauth/authorize?{query}")).await;
+        let tries = format!("data-silent=\"{}\"", if is_proven { "yes" } else { "no" });
+        assert!(shown.body.contains(&tries) && shown.body.contains("data-session=\"yes\""), "{redirect}");
+        let silent = decide(program, redirect, "silent").await;
+        assert_eq!(
+            (silent.status, silent.sent("code").is_some()),
+            (if is_proven { 303 } else { 200 }, is_proven),
+            "{redirect}"
+        );
+    }
+}
+
 /// A program does what its scopes name, what the person may at that moment, and nothing that is the person's own.
 #[tokio::test]
 async fn a_program_does_for_somebody_what_they_allowed_and_may_themselves() {

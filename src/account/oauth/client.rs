@@ -61,6 +61,13 @@ impl Accounts {
         pages.any(|client| client.redirect_uris.iter().any(|uri| is_origin_of(uri, origin)))
     }
 
+    /// Whether a program asks that keeps no secret, and shows none.
+    pub fn keeps_no_secret(&self, authorization: Option<&str>, form: &Form) -> bool {
+        let shown = ClientProof::read(authorization, form).ok().filter(|shown| shown.secret.is_none());
+        let found = shown.and_then(|shown| self.oauth_client(shown.client).ok());
+        found.is_some_and(|client| client.secret.is_none())
+    }
+
     /// Registers a program. `account` is the one for which it acts by itself.
     pub async fn create_oauth_client(
         &self,

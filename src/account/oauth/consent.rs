@@ -25,6 +25,10 @@ pub struct Consent {
     pub program: String,
     /// What it asks for.
     pub asked: Authorization,
+    /// Whether somebody who allowed it before isn't asked again. They are where the program wants it, and where nothing proves
+    /// that it is the same program: it keeps no secret, and any program on their machine can take its address (RFC 8252,
+    /// section 8.6).
+    pub silent: bool,
 }
 
 /// What a person shows who allows something.
@@ -62,7 +66,9 @@ impl Accounts {
             code: !client.redirect_uris.is_empty(),
         };
         let asked = Authorization::read(form, client.id, rules)?;
-        Ok(Consent { program: client.name, asked })
+        let is_proven = client.secret.is_some() || asked.redirect_uri.starts_with("https://");
+        let silent = is_proven && asked.prompt == Prompt::Needed;
+        Ok(Consent { program: client.name, asked, silent })
     }
 
     /// Somebody allows what they were asked, or, `silently`, allowed it before.
@@ -80,7 +86,7 @@ impl Accounts {
             if asked.prompt == Prompt::LogIn || asked.max_age.is_some_and(is_old) {
                 return Ok(Allowed::LogIn);
             }
-            if silently && (asked.prompt == Prompt::Consent || !self.is_allowed(user.id, asked)?) {
+            if silently && !(consent.silent && self.is_allowed(user.id, asked)?) {
                 return Ok(Allowed::Ask);
             }
         }

@@ -53,7 +53,7 @@ fn show(asked: &Asked, headers: &HeaderMap, query: &str) -> Response {
     match read.and_then(|form| asked.accounts.read_consent(&form, asked.from)) {
         Ok(consent) => {
             let session = consent.asked.prompt != Prompt::LogIn;
-            let silently = session && consent.asked.prompt == Prompt::Needed;
+            let silently = consent.silent;
             let name = consent.asked.login_hint.clone();
             question(words, query, &consent).page(&More { name: &name, session, silently, ..More::default() })
         }

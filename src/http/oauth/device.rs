@@ -31,7 +31,10 @@ pub(super) async fn ask(
     let words = Words::of(&headers);
     let given = Form::parse(uri.query().unwrap_or_default().as_bytes()).ok();
     match given.as_ref().and_then(|form| form.get("user_code")) {
-        None => code_page(words, "", StatusCode::OK),
+        None => code_page(words, "", "", StatusCode::OK),
+        // Another site's page sent them here, or shows this as a picture or a frame: wrong codes would be counted as failed
+        // log-ins of its visitor. They look at the code, and go on by themselves.
+        Some(code) if !is_own_page(&headers) => code_page(words, code, "", StatusCode::OK),
         Some(code) => match asked.accounts.read_device(code, asked.from) {
             Ok(consent) => question(words, &consent, &consent.code.to_string()).page(&known()),
             Err(error) => wrong(words, &error),
@@ -55,7 +58,7 @@ pub(super) async fn decide(
     if !is_own_page(&headers) {
         return (StatusCode::FORBIDDEN, "a page of another origin decides nothing here\n").into_response();
     }
-    let Ok(form) = form(&headers, &body) else { return code_page(words, "", StatusCode::BAD_REQUEST) };
+    let Ok(form) = form(&headers, &body) else { return code_page(words, "", "", StatusCode::BAD_REQUEST) };
     let consent = match asked.accounts.read_device(form.get("user_code").unwrap_or_default(), asked.from) {
         Ok(consent) => consent,
         Err(error) => return wrong(words, &error),
@@ -105,16 +108,17 @@ fn wrong(words: &'static Words, error: &AccountError) -> Response {
         ErrorCode::CodeInvalid => words.device_unknown.to_owned(),
         _ => words.refusal(error),
     };
-    code_page(words, &problem, StatusCode::BAD_REQUEST)
+    code_page(words, "", &problem, StatusCode::BAD_REQUEST)
 }
 
-fn code_page(words: &'static Words, problem: &str, status: StatusCode) -> Response {
+fn code_page(words: &'static Words, code: &str, problem: &str, status: StatusCode) -> Response {
     let body = format!(
         "<h1>{title}</h1><p class=\"problem\" role=\"alert\">{problem}</p>\
          <form method=\"get\"><div class=\"field\"><label for=\"user_code\">{label}</label>\
-         <input id=\"user_code\" name=\"user_code\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required></div>\
+         <input id=\"user_code\" name=\"user_code\" value=\"{code}\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required></div>\
          <button class=\"primary\">{on}</button></form>",
         title = words.device,
+        code = in_html(code),
         problem = in_html(problem),
         label = words.device_code,
         on = words.go_on,

@@ -33,8 +33,9 @@ impl Given {
     }
 }
 
-/// Whether a form comes from a page of this server, or from no page at all.
+/// Whether a request comes from a page of this server, or from no page at all: "none" is an address that somebody typed
+/// (Fetch Metadata, section 2.3).
 pub(in crate::http) fn is_own_page(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    is_same_origin(headers) && site.is_none_or(|site| site == "same-origin")
+    is_same_origin(headers) && site.is_none_or(|site| matches!(site, "same-origin" | "none"))
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{Asked, authorization, form, json_answer};
+use super::given::is_own_page;
 use crate::auth::oauth::{Form, OAuthError};
 use crate::http::parts::{Asker, Parts};
 
@@ -36,6 +37,10 @@ impl FromRequest<Arc<Parts>> for Posted {
         let refused = |error| json_answer(Err(error));
         let form = form(&headers, &body).map_err(refused)?;
         let authorization = authorization(&headers).map_err(refused)?.map(ToOwned::to_owned);
+        // Another site's page asks from its visitor's address, against which wrong secrets are counted, so it tries none.
+        if !is_own_page(&headers) && !asked.accounts.keeps_no_secret(authorization.as_deref(), &form) {
+            return Err(json_answer(Err(OAuthError::ClientInvalid)));
+        }
         Ok(Self { asked, authorization, form })
     }
 }

@@ -249,6 +249,52 @@ async fn a_token_that_this_server_did_not_sign_opens_nothing() {
     assert_eq!(get(&server, &format!("/oauth/logout?{open}")).await.location(), None);
 }
 
+/// What is tried wrongly is counted against the address, which is the visitor's where a page of another site tries it.
+#[tokio::test]
+async fn no_page_of_another_site_locks_its_visitor_out() {
+    let (server, _clock) = TestServer::turned(&[("limits.address_tries", "3")]).await;
+    let program = register(&server, wire::CreateOauthClient { device: true, ..Default::default() }).await;
+    let public = register(&server, wire::CreateOauthClient { public: true, ..Default::default() }).await;
+    let foreign = "Sec-Fetch-Site: cross-site\r\n";
+    let wrong = |id: &str, more: &str| format!("client_id={id}&grant_type=client_credentials&token=x{more}");
+    for number in 0..4 {
+        for mode in ["no-cors", "navigate"] {
+            let headers = format!("{foreign}Sec-Fetch-Mode: {mode}\r\n");
+            let shown = send(&server, "GET", "/oauth/device?user_code=BBBBBBBB%22%3E", &headers, "").await;
+            assert_eq!(shown.status, 200, "{shown:?}");
+            assert!(shown.body.contains("value=\"BBBBBBBB&quot;&gt;\""), "{shown:?}");
+        }
+        for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/device_authorization"] {
+            for headers in [foreign, "Origin: https://evil.example\r\n"] {
+                for body in [
+                    wrong(&program.id, ""),
+                    wrong(&program.id, "&client_secret=x"),
+                    wrong(&public.id, "&client_secret=x"),
+                ] {
+                    let refused = post(&server, path, headers, &body).await;
+                    assert_eq!(refused.text("error"), "invalid_client", "{number} {path} {body}");
+                }
+            }
+        }
+    }
+    // It was counted against nobody; what is tried here is.
+    let good = server.log_in("alice").await;
+    let page = get(&server, "/oauth/device?user_code=BBBBBBBB").await;
+    assert_eq!(page.status, 400, "{page:?}");
+    for body in [
+        wrong(&program.id, ""),
+        wrong(&program.id, "&client_secret=x"),
+        wrong(&public.id, "&client_secret=x"),
+    ] {
+        post(&server, "/oauth/token", "", &body).await;
+    }
+    let late =
+        crate::support::with(&server, parlour::client::Credentials::password("alice", PASSWORD, "test"))
+            .await;
+    assert_eq!(crate::support::code(late), ErrorCode::TooManyAttempts);
+    drop(good);
+}
+
 /// Whoever logs in at a service shows that who they are, and lets it do nothing here.
 #[tokio::test]
 async fn a_token_that_only_says_who_somebody_is_asks_nothing() {
