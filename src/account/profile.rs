@@ -58,6 +58,7 @@ impl Accounts {
     /// What follows somebody from device to device, with all of their favourites.
     pub fn preferences(&self, user: UserId) -> Result<wire::Preferences, AccountError> {
         let settings = self.0.store.settings(self.0.organization, Some(user))?.into_iter();
+        let settings = settings.filter(|one| !write::is_server_s(&one.name));
         let favourites = self.0.store.favourites(user)?.into_iter();
         Ok(wire::Preferences {
             preferences: settings.map(|one| wire::Preference { name: one.name, value: one.value }).collect(),

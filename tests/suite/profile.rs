@@ -206,7 +206,12 @@ async fn preferences_and_favourites_follow_a_person_and_nobody_else() {
     phone.set_favourite(secret, false).await.unwrap();
     phone.set_preference("page.theme", "").await.unwrap();
     assert_eq!(phone.preferences().await.unwrap().preferences, []);
-    for (name, value) in [("Page", "1".to_owned()), ("page", "x".repeat(4_097))] {
+    for (name, value) in [
+        ("Page", "1".to_owned()),
+        ("page", "x".repeat(4_097)),
+        ("account.notice", String::new()),
+        ("account.notice", "be calm".to_owned()),
+    ] {
         assert_eq!(code(phone.set_preference(name, &value).await), ErrorCode::Malformed);
     }
     let key = phone.create_api_key("bot", Permissions::VIEW, None).await.unwrap().key;

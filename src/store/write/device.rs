@@ -16,8 +16,16 @@ use super::session::{EndSessionError, end, find, replace_token};
 use crate::auth::TokenHash;
 use crate::id::{Fingerprint, SessionId, Timestamp, UserId};
 
+/// How the names of a user's settings begin that are the server's own.
+const OWN: &str = "account.";
+
 /// Name of a user's setting that holds what is to be said at the next log-in.
 pub const NOTICE: &str = "account.notice";
+
+/// Whether a user's setting is the server's own, which the user neither reads nor writes.
+pub fn is_server_s(setting: &str) -> bool {
+    setting.starts_with(OWN)
+}
 
 /// Devices with a key that one account has at most.
 pub const MAX_DEVICE_KEYS: usize = 32;

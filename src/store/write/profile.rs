@@ -9,6 +9,7 @@ use super::super::open::Open;
 use super::super::record::{Profile, SubjectKind, User, Verb};
 use super::super::table::organization_of;
 use super::Write;
+use super::device::is_server_s;
 use super::looks::{forget_shown, imitates, keep_shown};
 use crate::bounds::{
     ElementError, MAX_ABOUT, MAX_PICTURE, MAX_PREFERENCE, MAX_PREFERENCES, OutOfBounds, check_element_name,
@@ -146,6 +147,9 @@ pub enum PutPreferenceError {
     /// The name isn't one.
     #[error(transparent)]
     Name(#[from] ElementError),
+    /// The name is for what the server itself keeps of an account.
+    #[error("names that begin with `account.` are the server's own; choose another")]
+    Reserved,
     /// The value is too long.
     #[error("a preference has at most {MAX_PREFERENCE} bytes")]
     TooLong,
@@ -157,9 +161,12 @@ pub enum PutPreferenceError {
 /// An account keeps this under a name from now on; nothing, where the value is empty. Nobody else is told of it, so the audit
 /// trail isn't either. Answers whether it is another one than before.
 pub fn put_preference(user: UserId, name: String, value: String) -> Write<bool, PutPreferenceError> {
-    use PutPreferenceError::{NoSuchUser, TooLong, TooMany};
+    use PutPreferenceError::{NoSuchUser, Reserved, TooLong, TooMany};
     Write::new(move |open| {
         check_element_name(&name).map_err(|error| Stop::Refused(error.into()))?;
+        if is_server_s(&name) {
+            return Err(Stop::Refused(Reserved));
+        }
         if value.len() > MAX_PREFERENCE {
             return Err(Stop::Refused(TooLong));
         }
@@ -172,7 +179,11 @@ pub fn put_preference(user: UserId, name: String, value: String) -> Write<bool, 
         }
         if settings.get(key)?.is_none() {
             let theirs = (organization.0, user.0, "")..(organization.0, user.0 + 1, "");
-            if settings.range(theirs)?.count() >= MAX_PREFERENCES {
+            let mut count = 0;
+            for row in settings.range(theirs)? {
+                count += usize::from(!is_server_s(row?.0.value().2));
+            }
+            if count >= MAX_PREFERENCES {
                 return Err(Stop::Refused(TooMany));
             }
         }
@@ -188,9 +199,10 @@ mod tests {
     use super::*;
     use crate::id::Timestamp;
     use crate::store::write::{
-        CreateUserError, EditUserError, NewUser, UserEdit, create_user, delete_user, edit_user,
+        CreateUserError, EditUserError, NOTICE, NewUser, UserEdit, create_user, delete_user, edit_user,
+        put_setting, take_notice,
     };
-    use crate::store::{AuditFilter, By, Failed, SEEDED_ORGANIZATION as HOME, Store};
+    use crate::store::{AuditFilter, By, Failed, SEEDED_ORGANIZATION as HOME, Setting, Store};
 
     const BY: fn() -> By = || By::server(Timestamp(1));
 
@@ -295,6 +307,20 @@ mod tests {
         put(alice, "more", &"x".repeat(MAX_PREFERENCE)).unwrap();
         let long = put(alice, "more", &"x".repeat(MAX_PREFERENCE + 1)).unwrap_err();
         assert_eq!(long, Failed::Refused(PutPreferenceError::TooLong));
+        // What the server itself keeps there is neither written nor counted.
+        let notice = |value: &str| Setting {
+            organization: HOME,
+            user: Some(alice),
+            name: NOTICE.to_owned(),
+            value: value.to_owned(),
+        };
+        store.run(BY(), put_setting(notice("it was used from two places"))).unwrap();
+        for (name, value) in [(NOTICE, ""), (NOTICE, "1"), ("account.other", "1")] {
+            assert_eq!(put(alice, name, value).unwrap_err(), Failed::Refused(PutPreferenceError::Reserved));
+        }
+        put(alice, "p1", "").unwrap();
+        put(alice, "p1", "1").unwrap();
+        assert_eq!(store.run(BY(), take_notice(alice)).unwrap(), Some(notice("it was used from two places")));
         let odd = put(alice, "No Name", "1").unwrap_err();
         assert_eq!(odd, Failed::Refused(PutPreferenceError::Name(ElementError::Name)));
         assert_eq!(put(UserId(99), "a", "1").unwrap_err(), Failed::Refused(PutPreferenceError::NoSuchUser));
