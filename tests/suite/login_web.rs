@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{PASSWORD, Process, TestServer, as_profile, code, parlour};
+use crate::support::{PASSWORD, Process, TestServer, as_profile, code, eventually, parlour};
 use crate::web::https;
 use parlour::client::{Connected, Credentials, DeviceSecret, RequestError, Session, Trust, connect};
 use parlour::protocol::ErrorCode;
@@ -73,6 +73,29 @@ async fn a_device_is_logged_in_once_by_whoever_types_its_code() {
     assert_eq!(code(ask(&server, &begun.code).await), ErrorCode::CodeInvalid);
     let again = allow(address, &begun.user_code, "alice", PASSWORD).await;
     assert!(again.contains("No device waits for this code"), "{again}");
+}
+
+#[tokio::test]
+async fn a_device_that_found_no_place_asks_again_for_what_was_allowed() {
+    let (server, clock) = TestServer::turned(&[("limits.account_sessions", "1")]).await;
+    let address = server.server.addresses()[0];
+    let begun = to(&server).await.begin_web_log_in("kitchen").await.unwrap();
+    allow(address, &begun.user_code, "alice", PASSWORD).await;
+    let alice = server.log_in("alice").await;
+    assert_eq!(code(ask(&server, &begun.code).await), ErrorCode::Full);
+    alice.log_out().await.unwrap();
+    let kitchen = eventually("there is a place", async || {
+        clock.advance(Duration::from_secs(20));
+        match ask(&server, &begun.code).await {
+            Ok(session) => Some(session),
+            Err(error) if error.code() == Some(ErrorCode::Full) => None,
+            Err(error) => panic!("{error}"),
+        }
+    })
+    .await;
+    assert_eq!(kitchen.logged_in().name, "alice");
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(code(ask(&server, &begun.code).await), ErrorCode::CodeInvalid, "it is told once");
 }
 
 #[tokio::test]

@@ -37,6 +37,30 @@ impl DeviceConsent {
     }
 }
 
+/// A device is told what was decided about it. Until what comes of that is committed it may fail, and the device asks again.
+#[must_use = "the device is told again unless this ends"]
+pub(super) struct Telling<'a> {
+    accounts: &'a Accounts,
+    hash: [u8; 32],
+    is_open: bool,
+}
+
+impl Telling<'_> {
+    /// It came to something, and isn't told again.
+    pub(super) fn end(mut self) {
+        self.is_open = false;
+        self.accounts.0.oauth.devices().end(&self.hash);
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.accounts.0.oauth.devices().give_back(&self.hash);
+        }
+    }
+}
+
 impl Accounts {
     /// Answers a device that wants somebody to type its code.
     pub fn oauth_device(
@@ -97,17 +121,29 @@ impl Accounts {
         Ok(wire::WebLogIn { code, user_code: user_code.to_string(), life_ms, pause_ms })
     }
 
+    /// What a device is answered that asks what was decided, and what says that it was told.
+    pub(super) fn poll_device(&self, code: &str, client: Option<OAuthClientId>) -> (Polled, Telling<'_>) {
+        let hash = Sha256::digest(code).into();
+        let polled = self.0.oauth.devices().poll(hash, client, self.0.clock.monotonic());
+        let is_open = matches!(polled, Polled::Decided(..));
+        (polled, Telling { accounts: self, hash, is_open })
+    }
+
     /// Logs a device in whose code somebody typed, and allowed it.
     pub async fn by_web(&self, proof: &wire::LogInWeb, visitor: Visitor<'_>) -> Result<Proven, AccountError> {
         self.check_address(visitor.from)?;
-        let hash = Sha256::digest(&proof.code).into();
-        let polled = self.0.oauth.devices().poll(hash, None, self.0.clock.monotonic());
+        let (polled, telling) = self.poll_device(&proof.code, None);
         match polled {
             Polled::Decided(Device { wish: Wish::LogIn(name), .. }, Decision::LoggedIn { user, shown }) => {
                 let account = self.named(user)?;
-                self.begin(&account, &name, *shown, visitor).await
+                let proven = self.begin(&account, &name, *shown, visitor).await?;
+                telling.end();
+                Ok(proven)
             }
-            Polled::Decided(..) => Err(AccountError::WebLogInDenied),
+            Polled::Decided(..) => {
+                telling.end();
+                Err(AccountError::WebLogInDenied)
+            }
             Polled::Pending => Err(AccountError::Pending(PAUSE)),
             Polled::TooSoon => Err(AccountError::RateLimited(PAUSE)),
             Polled::Expired => Err(AccountError::CodeInvalid),

@@ -66,14 +66,17 @@ struct Waiting {
     asked: Option<Duration>,
     pause: Duration,
     decision: Option<Decision>,
+    /// The device is being told, and what comes of it isn't committed yet.
+    told: bool,
 }
 
 /// What a device is answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Polled {
-    /// Somebody decided; it is told once.
+    /// Somebody decided. Nobody else is told meanwhile; [`Devices::end`] says that it came to something, and
+    /// [`Devices::give_back`] that it may be asked for again.
     Decided(Device, Decision),
-    /// Nobody has yet.
+    /// Nobody has yet, or the device is being told.
     Pending,
     /// It asks too soon.
     TooSoon,
@@ -103,7 +106,10 @@ impl Devices {
         if self.0.len() >= MAX_OAUTH_DEVICES {
             return false;
         }
-        self.0.insert(hash, Waiting { device, at: now, asked: None, pause: PAUSE, decision: None });
+        self.0.insert(
+            hash,
+            Waiting { device, at: now, asked: None, pause: PAUSE, decision: None, told: false },
+        );
         true
     }
 
@@ -140,12 +146,24 @@ impl Devices {
             waiting.pause += PAUSE;
             return Polled::TooSoon;
         }
-        if waiting.decision.is_none() {
-            return Polled::Pending;
+        match &waiting.decision {
+            Some(decision) if !waiting.told => {
+                waiting.told = true;
+                Polled::Decided(waiting.device.clone(), decision.clone())
+            }
+            Some(_) | None => Polled::Pending,
         }
-        match self.0.remove(&hash) {
-            Some(Waiting { device, decision: Some(decision), .. }) => Polled::Decided(device, decision),
-            Some(_) | None => Polled::Expired,
+    }
+
+    /// A device was told what was decided, and doesn't wait any more.
+    pub(super) fn end(&mut self, hash: &[u8; 32]) {
+        self.0.remove(hash);
+    }
+
+    /// What a device was told came to nothing, so it asks again.
+    pub(super) fn give_back(&mut self, hash: &[u8; 32]) {
+        if let Some(waiting) = self.0.get_mut(hash) {
+            waiting.told = false;
         }
     }
 }
@@ -188,7 +206,15 @@ mod tests {
         assert!(devices.decide(one.code, ALLOWED, now) && !devices.decide(one.code, Decision::Denied, now));
         assert_eq!(devices.of(one.code, now), None);
         now += Duration::from_secs(15);
-        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Decided(one.clone(), ALLOWED));
+        let decided = Polled::Decided(one.clone(), ALLOWED);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), decided);
+        // Whoever asks at the same time isn't told, too; and where it came to nothing, it is told again.
+        now += Duration::from_secs(15);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Pending);
+        devices.give_back(&[1; 32]);
+        now += Duration::from_secs(15);
+        assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), decided);
+        devices.end(&[1; 32]);
         assert_eq!(devices.poll([1; 32], Some(OAuthClientId(1)), now), Polled::Expired);
         assert!(devices.put([1; 32], one.clone(), now));
         assert!(!devices.decide(one.code, ALLOWED, now + LIFE));

@@ -104,20 +104,23 @@ impl Accounts {
         issuer: &str,
         from: IpAddr,
     ) -> Result<Value, OAuthError> {
-        let hash = Sha256::digest(form.need("device_code")?).into();
-        let polled = self.0.oauth.devices().poll(hash, Some(client.id), self.0.clock.monotonic());
+        let (polled, telling) = self.poll_device(form.need("device_code")?, Some(client.id));
         let ((scopes, resource), user, authenticated) = match polled {
             Polled::Decided(
                 Device { wish: Wish::Tokens { scopes, resource, .. }, .. },
                 Decision::Allowed { user, authenticated },
             ) => ((scopes, resource), user, authenticated),
-            Polled::Decided(..) => return Err(OAuthError::Denied),
+            Polled::Decided(..) => {
+                telling.end();
+                return Err(OAuthError::Denied);
+            }
             Polled::Pending => return Err(OAuthError::Pending),
             Polled::TooSoon => return Err(OAuthError::SlowDown),
             Polled::Expired => return Err(OAuthError::Expired),
         };
         let begun = self.family(client, user, new_family()?, scopes, resource, authenticated);
         let (family, refresh) = self.begin_family(begun, from).await?;
+        telling.end();
         self.give(Gift { client, family, scopes, refresh, nonce: None, issuer }).await
     }
 
