@@ -32,8 +32,13 @@ impl Accounts {
                 "keys of programs were sealed by another key, and others are made; restore sealing.key from a backup to keep them"
             );
         }
-        let mut gone = closed;
-        gone.extend(keys.rows().filter(|row| is_gone(now, span(row))).cloned());
+        // Those that can't be opened stay for as long as the others: the file may be put back.
+        let gone = closed
+            .iter()
+            .chain(keys.rows())
+            .filter(|row| is_gone(now, span(row)))
+            .cloned()
+            .collect::<Vec<_>>();
         let mut new = Vec::new();
         for algorithm in Algorithm::ALL {
             if let Some(Span { from, until }) = next_span(now, &keys.spans(algorithm)) {
@@ -44,7 +49,7 @@ impl Accounts {
             }
         }
         if !new.is_empty() || !gone.is_empty() {
-            let made = self.0.store.commit(By::server(now), replace_oauth_keys(new, gone)).await;
+            let made = self.0.store.commit(By::server(now), replace_oauth_keys(new, gone, closed)).await;
             made.map_err(OAuthError::from)?;
         }
         let keys = Arc::new(self.read_keys()?.0);

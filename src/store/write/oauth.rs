@@ -377,8 +377,13 @@ pub fn end_oauth_family(
     })
 }
 
-/// Keys are made, where no other made those meanwhile, and others go.
-pub fn replace_oauth_keys(new: Vec<OAuthKey>, gone: Vec<OAuthKey>) -> Write<(), std::convert::Infallible> {
+/// Keys are made, where no other made those meanwhile, and others go. Those that are `closed`, since nothing here opens them, stay
+/// and count for nothing.
+pub fn replace_oauth_keys(
+    new: Vec<OAuthKey>,
+    gone: Vec<OAuthKey>,
+    closed: Vec<OAuthKey>,
+) -> Write<(), std::convert::Infallible> {
     Write::new(move |open| {
         for key in &gone {
             let _ = open.put_unaudited(Some(key), None)?;
@@ -388,7 +393,8 @@ pub fn replace_oauth_keys(new: Vec<OAuthKey>, gone: Vec<OAuthKey>) -> Write<(), 
             let all = (organization, algorithm, 0)..=(organization, algorithm, u64::MAX);
             let mut reaches_on = false;
             for row in open.tables.oauth_keys.range(all)? {
-                reaches_on |= OAuthKey::decode(row?.1.value())?.until >= key.until;
+                let there = OAuthKey::decode(row?.1.value())?;
+                reaches_on |= there.until >= key.until && !closed.contains(&there);
             }
             if !reaches_on && open.get::<Organization>(organization)?.is_some() {
                 let _ = open.put_unaudited(None, Some(key))?;
@@ -396,4 +402,38 @@ pub fn replace_oauth_keys(new: Vec<OAuthKey>, gone: Vec<OAuthKey>) -> Write<(), 
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::store::{By, SEEDED_ORGANIZATION as HOME, Store};
+
+    #[test]
+    fn keys_that_nothing_opens_stay_and_keep_no_others_from_being_made() {
+        let store = Store::open_on(InMemoryBackend::new(), Timestamp(1)).unwrap();
+        let key = |from: u64, sealed: u8| OAuthKey {
+            organization: HOME,
+            algorithm: 1,
+            from: Timestamp(from),
+            until: Timestamp(from + 30),
+            sealed: vec![sealed],
+        };
+        let replace = |new: &[OAuthKey], gone: &[OAuthKey], closed: &[OAuthKey]| {
+            let write = replace_oauth_keys(new.to_vec(), gone.to_vec(), closed.to_vec());
+            store.run(By::server(Timestamp(9)), write).unwrap();
+        };
+        let (first, ahead, other) = (key(10, 1), key(40, 2), key(20, 3));
+        replace(&[first.clone(), ahead.clone()], &[], &[]);
+        // Somebody else made one meanwhile that reaches on.
+        replace(std::slice::from_ref(&other), &[], &[]);
+        assert_eq!(store.oauth_keys(HOME).unwrap(), [first.clone(), ahead.clone()]);
+        let closed = [first.clone(), ahead.clone()];
+        replace(std::slice::from_ref(&other), &[], &closed);
+        assert_eq!(store.oauth_keys(HOME).unwrap(), [first.clone(), other.clone(), ahead.clone()]);
+        replace(&[], std::slice::from_ref(&first), &closed);
+        assert_eq!(store.oauth_keys(HOME).unwrap(), [other, ahead]);
+    }
 }

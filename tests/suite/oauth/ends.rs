@@ -66,6 +66,39 @@ async fn administer(server: &TestServer, what: &str) -> Value {
     serde_json::from_str(&told.answer).unwrap()
 }
 
+/// Without its key other keys sign, and what the former ones signed is good again when it is back.
+#[tokio::test]
+async fn keys_that_sign_outlast_a_sealing_key_that_is_put_back() {
+    let server = TestServer::start().await;
+    let program = forge(&server).await;
+    let token = program.tokens(&server, "alice").await.text("access_token");
+    let shown = async |server: &TestServer| {
+        let keys = get(server, "/oauth/jwks.json").await.json()["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let is_good = |server: &TestServer, token: &str| {
+        server.server.handle().bearer(token, "127.0.0.1".parse().unwrap()).is_ok()
+    };
+    let before = shown(&server).await;
+    assert!(is_good(&server, &token));
+    let directory = server.stop().await;
+    let (path, aside) = (directory.path().join(parlour::secrets::SEALING), directory.path().join("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    // Twice: the first start with another key doesn't throw away what the second can't open either.
+    let server = TestServer::again(directory).await;
+    let meanwhile = shown(&server).await;
+    assert!(meanwhile.len() == 2 && !meanwhile.iter().any(|key| before.contains(key)), "{meanwhile:?}");
+    assert!(!is_good(&server, &token));
+    program.tokens(&server, "alice").await;
+    let server = TestServer::again(server.stop().await).await;
+    assert_eq!(shown(&server).await, meanwhile);
+    let directory = server.stop().await;
+    std::fs::rename(directory.path().join("aside"), &path).unwrap();
+    let server = TestServer::again(directory).await;
+    assert_eq!(shown(&server).await, before);
+    assert!(is_good(&server, &token));
+}
+
 #[tokio::test]
 async fn what_has_expired_is_swept_away() {
     let (server, turned) = TestServer::turned(&[]).await;
