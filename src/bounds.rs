@@ -8,6 +8,17 @@ pub use limit::*;
 
 use thiserror::Error;
 
+/// Rows of a list that is asked for, at most.
+pub const LONGEST_PAGE: usize = 1_000;
+
+/// Rows of a list where nothing is said.
+const USUAL_PAGE: usize = 100;
+
+/// Rows of a list at most, when so many are asked for; 0 stands for the usual number.
+pub fn page(asked: u32) -> usize {
+    if asked == 0 { USUAL_PAGE } else { (asked as usize).min(LONGEST_PAGE) }
+}
+
 /// Organizations of a server at most.
 pub const MAX_ORGANIZATIONS: u64 = 1_000;
 

@@ -25,6 +25,12 @@ pub struct Bearer {
     pub way: Way,
 }
 
+/// Whether a token is one that is signed, of a program of others: it has three parts (RFC 7515, section 3.1), and no other kind
+/// has a dot. To look at one costs a check of its signature, whoever made it.
+pub fn is_signed(token: &str) -> bool {
+    !token.starts_with(API_KEY_MARK) && token.contains('.')
+}
+
 impl Accounts {
     /// For whom a token speaks that was shown from an address: an API key (`prl_...`) for the account that made it,
     /// the access token of a program of others (RFC 9068) for whoever allowed it, as far as its scopes go, and a session's access token, in base 64 of either alphabet, for the person who logged in.
@@ -36,8 +42,7 @@ impl Accounts {
             let (user, key) = self.check_api_key(token, from)?;
             return Ok(Bearer { user: user.id, ceiling: key.scopes, way: Way::Key(key.id) });
         }
-        // A signed token has three parts (RFC 7515, section 3.1), and no other kind has a dot.
-        if token.contains('.') {
+        if is_signed(token) {
             return self.program_s_bearer(token, from);
         }
         self.check_access_token(token, from)

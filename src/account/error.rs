@@ -262,6 +262,7 @@ impl AccountError {
             | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner)
             | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
             Self::Ban(BanError::OwnerInside) => ErrorCode::Outranked,
+            Self::CreateUser(error) => code_of_new_account(*error),
             Self::EditProfile(error) => code_of_profile(error),
             Self::Picture(error) => code_of_picture(*error),
             Self::PutPreference(error) => code_of_preference(*error),
@@ -282,9 +283,8 @@ impl AccountError {
             | Self::Unfit(_)
             | Self::Unlinked(UnlinkError::OnlyWay)
             | Self::Ban(_) => ErrorCode::Malformed,
-            Self::NoRoom(_) | Self::CreateUser(CreateUserError::Full(_)) => ErrorCode::Full,
-            Self::CreateUser(CreateUserError::NoSuchOrganization)
-            | Self::CreateToken(_)
+            Self::NoRoom(_) => ErrorCode::Full,
+            Self::CreateToken(_)
             | Self::NoSuchDevice
             | Self::RevokeToken(_)
             | Self::RevokeApiKey(_)
@@ -294,11 +294,9 @@ impl AccountError {
             | Self::Unlinked(UnlinkError::NoSuchLink)
             | Self::Setting(_)
             | Self::SecondFactor(SecondFactorError::Absent) => ErrorCode::NotFound,
-            Self::Linked(_)
-            | Self::NameTaken
-            | Self::CreateUser(_)
-            | Self::EditUser(_)
-            | Self::SecondFactor(_) => ErrorCode::NameTaken,
+            Self::Linked(_) | Self::NameTaken | Self::EditUser(_) | Self::SecondFactor(_) => {
+                ErrorCode::NameTaken
+            }
             Self::ReadOnly => ErrorCode::ReadOnly,
             Self::Internal => ErrorCode::Internal,
         }
@@ -320,6 +318,14 @@ impl AccountError {
     }
 }
 
+fn code_of_new_account(error: CreateUserError) -> ErrorCode {
+    match error {
+        CreateUserError::NoSuchOrganization => ErrorCode::NotFound,
+        CreateUserError::Full(_) => ErrorCode::TooMany,
+        _ => ErrorCode::NameTaken,
+    }
+}
+
 fn code_of_profile(error: &EditProfileError) -> ErrorCode {
     match error {
         EditProfileError::Imitates => ErrorCode::NameTaken,
@@ -338,5 +344,17 @@ fn code_of_preference(error: PutPreferenceError) -> ErrorCode {
     match error {
         PutPreferenceError::TooMany => ErrorCode::TooMany,
         _ => ErrorCode::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_mends_is_said_to_be_for_now() {
+        let code = |error| AccountError::CreateUser(error).code();
+        assert_eq!(code(CreateUserError::Full(2)), ErrorCode::TooMany);
+        assert_eq!(code(CreateUserError::NameTaken), ErrorCode::NameTaken);
     }
 }

@@ -30,7 +30,7 @@ mod settings;
 mod studio;
 
 pub use ban::network_of;
-pub use bearer::Bearer;
+pub use bearer::{Bearer, is_signed};
 pub use error::AccountError;
 pub use log_in::Shown;
 pub use oauth::{Allowed, Consent, DeviceConsent, Shows};

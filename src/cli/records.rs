@@ -10,6 +10,7 @@ use super::output::{Output, counted};
 use super::settings::registration_word;
 use super::words::{local, moment};
 use crate::admin::{self, Answer, Limit, Request};
+use crate::bounds::LONGEST_PAGE;
 use crate::client::RequestError;
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
@@ -355,9 +356,6 @@ const ENTRIES: &[(&str, &str)] = &[
     ("after", "After"),
 ];
 
-/// Entries that are asked for at once.
-const PAGE: usize = 1_000;
-
 /// A word of a list, as JSON has it.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
@@ -387,7 +385,7 @@ impl Audit {
     async fn read(&self, caller: &Caller) -> anyhow::Result<Answer> {
         let (mut rows, mut before) = (Vec::new(), self.before.unwrap_or(0));
         while rows.len() < self.limit {
-            let wanted = (self.limit - rows.len()).min(PAGE);
+            let wanted = (self.limit - rows.len()).min(LONGEST_PAGE);
             let read = wire::ReadAudit {
                 by: self.by.clone().unwrap_or_default(),
                 verb: self.verb.map(|verb| verb.word().to_owned()).unwrap_or_default(),

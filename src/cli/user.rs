@@ -13,6 +13,7 @@ use super::role::named;
 use super::secret::password;
 use super::words::{local, moment};
 use crate::admin::{Answer, Limit};
+use crate::bounds::LONGEST_PAGE;
 use crate::client::RequestError;
 use crate::id::Timestamp;
 use crate::protocol::wire::{self, request, response};
@@ -111,9 +112,6 @@ enum Command {
         role: String,
     },
 }
-
-/// Accounts that are asked for at once.
-const PAGE: usize = 1_000;
 
 /// The columns of a list of accounts.
 const COLUMNS: &[(&str, &str)] = &[
@@ -244,7 +242,7 @@ async fn disable(caller: &Caller, name: String, disabled: bool) -> anyhow::Resul
 async fn list(caller: &Caller, limit: Limit) -> anyhow::Result<Answer> {
     let (mut rows, mut after) = (Vec::new(), limit.after.unwrap_or(0));
     while rows.len() < limit.limit {
-        let wanted = (limit.limit - rows.len()).min(PAGE);
+        let wanted = (limit.limit - rows.len()).min(LONGEST_PAGE);
         let list = wire::ListUsers { after, limit: wanted as u32, ..wire::ListUsers::default() };
         let response::Body::Users(page) = caller.ask_patiently(request::Body::ListUsers(list)).await? else {
             return Err(RequestError::Misfit.into());

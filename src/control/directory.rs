@@ -2,6 +2,7 @@
 
 use super::{Actor, Handle, Refused};
 use crate::account::AccountError;
+use crate::bounds::page;
 use crate::id::{SessionId, Timestamp};
 use crate::protocol::ErrorCode;
 use crate::protocol::call::{Directory, On};
@@ -10,12 +11,6 @@ use crate::protocol::wire::{self, response};
 use crate::state::{Asker, Facts, Named, State};
 use crate::store::{AuditEntry, AuditFilter, Author, By, SubjectKind, Verb};
 use crate::voice::Peer;
-
-/// Rows of a page when nothing else is said.
-const PAGE: usize = 100;
-
-/// Rows of a page at most.
-const LONGEST_PAGE: usize = 1_000;
 
 impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for about other people's accounts, or about what was done.
@@ -169,11 +164,6 @@ impl<P: Peer> Handle<P> {
             audit_days: limits.audit_days.into(),
         })
     }
-}
-
-/// Rows of a page, when so many are wanted; 0 stands for the usual number.
-fn page(wanted: u32) -> usize {
-    if wanted == 0 { PAGE } else { (wanted as usize).min(LONGEST_PAGE) }
 }
 
 /// What a word of a filter names; an empty one names nothing.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Actor, Handle, Organizations, Refused};
 use crate::account::{AccountError, random};
 use crate::auth::OneTimeCode;
-use crate::bounds::check_allowed;
+use crate::bounds::{check_allowed, page};
 use crate::id::OrganizationId;
 use crate::name::{check_organization_name, check_tag};
 use crate::protocol::ErrorCode;
@@ -16,9 +16,6 @@ use crate::state::Denied;
 use crate::store::write::{self, NewOrganization, OrganizationEdit};
 use crate::store::{By, Claim, Limits, Organization, Store};
 use crate::voice::Peer;
-
-/// Organizations of one list at most, and when nothing is said.
-const LISTED: (usize, usize) = (1_000, 100);
 
 /// How long the first owner of a new organization has to come: the code can be made anew.
 const CLAIM_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -88,9 +85,8 @@ impl<P: Peer> Organizations<P> {
 
     /// The organizations after one, in order of creation.
     fn list(&self, list: wire::ListOrganizations) -> Result<response::Body, Refused> {
-        let limit = if list.limit == 0 { LISTED.1 } else { (list.limit as usize).min(LISTED.0) };
         let after = (list.after != 0).then_some(OrganizationId(list.after));
-        let rows = self.store().organizations(after, limit)?;
+        let rows = self.store().organizations(after, page(list.limit))?;
         let organizations = rows.iter().map(|row| self.shown(row)).collect::<Result<_, _>>()?;
         Ok(response::Body::Organizations(wire::Organizations { organizations }))
     }

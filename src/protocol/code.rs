@@ -69,7 +69,7 @@ codes! {
         NameInvalid = 19, "name-invalid", "the name can't be used";
         Cycle = 20, "cycle", "a channel can't be moved below itself";
         TooDeep = 21, "too-deep", "channels can't be nested deeper";
-        TooMany = 22, "too-many", "there is no room for another channel";
+        TooMany = 22, "too-many", "there are as many of these as there can be";
         TextInvalid = 23, "text-invalid", "the text is empty or too long";
         PasswordInvalid = 24, "password-invalid", "the password can't be used";
         NoSuchRole = 25, "no-such-role", "there is no role of this name";

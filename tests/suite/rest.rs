@@ -361,6 +361,7 @@ async fn a_program_is_told_how_often_it_may_ask() {
     let (server, clock) = TestServer::turned(&flags).await;
     let root = server.log_in("root").await;
     let made = root.create_api_key("reader", Permissions::VIEW, None).await.unwrap();
+    let other = root.create_api_key("another", Permissions::VIEW, None).await.unwrap();
     let mut program = Program::at(server.server.addresses()[0], &made.key).await;
     for left in ["2", "1", "0"] {
         let answer = program.get("/ping").await;
@@ -376,6 +377,24 @@ async fn a_program_is_told_how_often_it_may_ask() {
     program.token = "prl_0123456789abcdef_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
     let wrong = program.get("/ping").await;
     assert_eq!((wrong.status, wrong.code()), (StatusCode::UNAUTHORIZED, "log-in-failed"));
+    // So is every other token, until the address may show no more.
+    let tried = async |program: &mut Program, token: &str| {
+        token.clone_into(&mut program.token);
+        let answer = program.get("/ping").await;
+        let wait = answer.header("retry-after").to_owned();
+        (answer.status, answer.code().to_owned(), wait)
+    };
+    let invalid = (StatusCode::UNAUTHORIZED, "token-invalid".to_owned(), String::new());
+    let much = (StatusCode::TOO_MANY_REQUESTS, "rate-limited".to_owned(), "1".to_owned());
+    assert_eq!(tried(&mut program, "nothing").await, invalid);
+    assert_eq!(tried(&mut program, "not.a.program").await, invalid);
+    for token in ["nothing", "not.a.program", ""] {
+        assert_eq!(tried(&mut program, token).await, much, "{token}");
+    }
+    // Whoever shows a good one isn't counted with them.
+    clock.advance(std::time::Duration::from_millis(900));
+    assert_eq!(tried(&mut program, "nothing").await, much);
+    assert_eq!(tried(&mut program, &other.key).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

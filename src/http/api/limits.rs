@@ -101,6 +101,18 @@ impl Limits {
         self.admit(Counted::Address(AddressKey::of(from)), rate, now)
     }
 
+    /// Whether an address that isn't logged in might ask now. Nothing is counted.
+    pub(super) fn look_at_address(
+        &self,
+        from: IpAddr,
+        rate: (u32, u32),
+        now: Duration,
+    ) -> Result<(), Refused> {
+        let all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = all.get(&Counted::Address(AddressKey::of(from)));
+        busy.map_or(Ok(()), |busy| Turn::after(*busy, rate, now).map(drop))
+    }
+
     /// Counts a request of an account, and says how its key or its session stands.
     pub(super) fn admit_account(
         &self,
@@ -115,7 +127,7 @@ impl Limits {
         Ok(standing)
     }
 
-    fn admit(&self, counted: Counted, (rate, burst): (u32, u32), now: Duration) -> Result<Standing, Refused> {
+    fn admit(&self, counted: Counted, rate: (u32, u32), now: Duration) -> Result<Standing, Refused> {
         let mut all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED && !all.contains_key(&counted) {
             all.retain(|_, busy| *busy > now);
@@ -123,21 +135,36 @@ impl Limits {
                 return Err(Refused::Busy);
             }
         }
-        let (step, burst) = (Duration::from_secs(1) / rate.max(1), burst.max(1));
         let busy = all.entry(counted).or_insert(now);
-        let after = (*busy).max(now) + step;
-        let most = now + step * burst;
+        let turn = Turn::after(*busy, rate, now)?;
+        *busy = turn.busy;
+        Ok(turn.standing)
+    }
+}
+
+/// A request that may be made.
+struct Turn {
+    /// Until when whoever asks is busy with it.
+    busy: Duration,
+    standing: Standing,
+}
+
+impl Turn {
+    /// The next request of whoever is busy until then, if it may be made now.
+    fn after(busy: Duration, (rate, burst): (u32, u32), now: Duration) -> Result<Self, Refused> {
+        let (step, burst) = (Duration::from_secs(1) / rate.max(1), burst.max(1));
+        let (after, most) = (busy.max(now) + step, now + step * burst);
         if after > most {
             return Err(Refused::RateLimited(after.saturating_sub(most)));
         }
-        *busy = after;
         let remaining = most.saturating_sub(after).as_nanos() / step.as_nanos().max(1);
         let reset = after.saturating_sub(now).as_millis().div_ceil(1_000);
-        Ok(Standing {
+        let standing = Standing {
             limit: burst,
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
             reset: u64::try_from(reset).unwrap_or(u64::MAX),
-        })
+        };
+        Ok(Self { busy: after, standing })
     }
 }
 

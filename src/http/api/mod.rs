@@ -32,6 +32,7 @@ use axum::routing::{any, get};
 
 use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
+use crate::account::is_signed;
 use crate::bounds::is_unprintable;
 use crate::control::{Actor, Entered, Handle, Refused, Unseated, Visitor, Way};
 use crate::endpoint::LinkPeer;
@@ -208,11 +209,16 @@ fn admit(
         *standing = Some(limits.admit_address(from, rate, now)?);
         return Ok(None);
     }
-    let actor = match bearer(headers) {
+    let shown = bearer(headers).and_then(|token| {
+        // One that is signed costs more to look at than to send.
+        if is_signed(token) {
+            limits.look_at_address(from, rate, now)?;
+        }
+        Ok(home.bearer(token, from)?)
+    });
+    let actor = match shown {
+        Ok(actor) => actor,
         // Whoever shows nothing good is counted by their address, so that nobody tries one token after the other.
-        Ok(token) => home.bearer(token, from).inspect_err(|_| {
-            *standing = limits.admit_address(from, rate, now).ok();
-        })?,
         Err(problem) => {
             *standing = Some(limits.admit_address(from, rate, now)?);
             return Err(problem);

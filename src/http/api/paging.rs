@@ -2,10 +2,8 @@
 
 use axum::http::Uri;
 
+use crate::bounds::page;
 use crate::protocol::wire::{request, response};
-
-/// Rows of a page where nothing is said.
-const USUAL: u32 = 100;
 
 /// What a list went on after, where there may be more: the field of the request, and its value.
 fn next(asked: &request::Body, answer: &response::Body) -> Option<(&'static str, u64)> {
@@ -18,8 +16,7 @@ fn next(asked: &request::Body, answer: &response::Body) -> Option<(&'static str,
         }
         _ => return None,
     };
-    let limit = if limit == 0 { USUAL } else { limit };
-    (rows >= limit as usize).then_some((field, last))
+    (rows >= page(limit)).then_some((field, last))
 }
 
 /// The link to the next page, as the header has it; nothing at the end of a list.
@@ -35,18 +32,23 @@ pub(super) fn link(uri: &Uri, asked: &request::Body, answer: &response::Body) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::LONGEST_PAGE;
     use crate::protocol::wire;
 
     #[test]
     fn a_full_page_leads_to_the_next() {
         let asked = |limit| request::Body::ListUsers(wire::ListUsers { limit, ..Default::default() });
         let user = |user| wire::User { user, ..Default::default() };
-        let page = response::Body::Users(wire::Users { users: vec![user(3), user(9)] });
+        let page_of = |users: Vec<wire::User>| response::Body::Users(wire::Users { users });
+        let page = page_of(vec![user(3), user(9)]);
         let uri: Uri = "/+raid/api/users?prefix=a%26b&limit=2&after=1".parse().unwrap();
         let next = link(&uri, &asked(2), &page).unwrap();
         assert_eq!(next, "</+raid/api/users?prefix=a%26b&limit=2&after=9>; rel=\"next\"");
         assert_eq!(link(&uri, &asked(3), &page), None);
         assert_eq!(link(&uri, &asked(0), &page), None);
-        assert_eq!(link(&uri, &asked(2), &response::Body::Users(wire::Users::default())), None);
+        assert_eq!(link(&uri, &asked(2), &page_of(Vec::new())), None);
+        // However many are asked for, no more come at once.
+        let full = page_of((1..=LONGEST_PAGE as u64).map(user).collect());
+        assert!(link(&uri, &asked(5_000), &full).unwrap().contains("after=1000>"));
     }
 }

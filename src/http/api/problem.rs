@@ -10,6 +10,9 @@ use crate::control::Refused;
 use crate::id::Timestamp;
 use crate::protocol::{ErrorCode, wire};
 
+/// Seconds after which somebody may come again where there is no room, or nothing can be written: how long that lasts isn't known.
+const LATER: u64 = 10;
+
 /// Why a request in HTTP was refused. Nothing was changed.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
@@ -76,8 +79,12 @@ impl IntoResponse for Problem {
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        if self.retry_after_ms > 0 {
-            headers.insert(RETRY_AFTER, self.retry_after_ms.div_ceil(1_000).into());
+        let wait = match self.retry_after_ms.div_ceil(1_000) {
+            0 if self.status == StatusCode::SERVICE_UNAVAILABLE => LATER,
+            wait => wait,
+        };
+        if wait > 0 {
+            headers.insert(RETRY_AFTER, wait.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = match self.code {
@@ -146,5 +153,26 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::PasswordInvalid
         | ErrorCode::EmailInvalid
         | ErrorCode::TargetInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_too_early_is_told_when_to_come_again() {
+        let told = |refused: Refused| {
+            let answer = Problem::from(refused).into_response();
+            let wait = answer.headers().get(RETRY_AFTER).map(|wait| wait.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), wait)
+        };
+        let seconds = |wait: u64| Some(wait.to_string());
+        assert_eq!(told(Refused::Busy), (503, seconds(1)));
+        assert_eq!(told(Refused::ReadOnly), (503, seconds(LATER)));
+        assert_eq!(told(Refused::Rejected(ErrorCode::Full, String::new())), (503, seconds(LATER)));
+        assert_eq!(told(Refused::RateLimited(std::time::Duration::from_millis(1_500))), (429, seconds(2)));
+        // No time makes room where there are as many as there can be.
+        assert_eq!(told(Refused::Rejected(ErrorCode::TooMany, String::new())), (409, None));
     }
 }
