@@ -2,11 +2,13 @@
 //! after the last one of the page before.
 
 mod access;
+mod audit;
 mod element;
 mod linked;
 mod oauth;
 
 pub use access::ban_on;
+pub use audit::AuditFilter;
 
 use std::ops::Bound;
 
@@ -17,8 +19,8 @@ use super::lazy::Readable;
 use super::migrate::{self, Applied, Pending};
 use super::record::declare::Stored;
 use super::record::{
-    AuditEntry, Author, Channel, Counted, Favourite, Job, Ledger, Note, OWNER, Organization,
-    OrganizationSettings, Profile, Restraint, Role, Setting, StoredOverwrite, SubjectKind, User, Verb,
+    Channel, Counted, Favourite, Job, Ledger, Note, OWNER, Organization, OrganizationSettings, Profile,
+    Restraint, Role, Setting, StoredOverwrite, User,
 };
 use super::row::{Record, Row, RowKey};
 use super::seen::Seen;
@@ -41,31 +43,6 @@ pub struct Stats {
     pub last_backup: Option<Timestamp>,
     /// When everything was last checked and found right.
     pub last_verify: Option<Timestamp>,
-}
-
-/// Which entries of an audit trail are wanted; what is `None` doesn't matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// By whom.
-    pub author: Option<Author>,
-    /// What was done.
-    pub verb: Option<Verb>,
-    /// To what kind of thing.
-    pub subject: Option<SubjectKind>,
-    /// Not before.
-    pub since: Option<Timestamp>,
-    /// Before.
-    pub until: Option<Timestamp>,
-}
-
-impl AuditFilter {
-    fn matches(&self, entry: &AuditEntry) -> bool {
-        self.author.is_none_or(|author| author == entry.author)
-            && self.verb.is_none_or(|verb| verb == entry.verb)
-            && self.subject.is_none_or(|subject| subject == entry.subject)
-            && self.since.is_none_or(|since| entry.at >= since)
-            && self.until.is_none_or(|until| entry.at < until)
-    }
 }
 
 /// Organizations.
@@ -306,32 +283,8 @@ impl Store {
     }
 }
 
-/// The audit trail, runs of maintenance and figures.
+/// Runs of maintenance and figures.
 impl Store {
-    /// A page of an organization's audit trail, the newest first; with 0, of the server's own.
-    pub fn audit(
-        &self,
-        organization: OrganizationId,
-        filter: &AuditFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<AuditEntry>, ReadError> {
-        self.look(|tables| {
-            let end = (organization.0, before.unwrap_or(u64::MAX));
-            let mut found = Vec::new();
-            for row in tables.audit.range((organization.0, 0)..end)?.rev() {
-                let entry = AuditEntry::decode(row?.1.value())?;
-                if filter.matches(&entry) {
-                    found.push(entry);
-                    if found.len() == limit {
-                        break;
-                    }
-                }
-            }
-            Ok(found)
-        })
-    }
-
     /// A page of the runs of maintenance, the newest first.
     pub fn jobs(&self, before: Option<JobId>, limit: usize) -> Result<Vec<Job>, ReadError> {
         self.look(|tables| {

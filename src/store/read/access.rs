@@ -10,8 +10,7 @@ use crate::store::Store;
 use crate::store::error::ReadError;
 use crate::store::index::IndexKey;
 use crate::store::record::{
-    ApiKey, AuditEntry, Author, Ban, BanSubject, Claim, Device, DeviceKey, Email, OneTimeToken, Purpose,
-    SecondFactor, Session, SubjectKind, Verb,
+    ApiKey, Ban, BanSubject, Claim, Device, DeviceKey, Email, OneTimeToken, Purpose, SecondFactor, Session,
 };
 use crate::store::row::{Record, first_eight};
 
@@ -107,48 +106,6 @@ impl Store {
     /// A one-time token by its identifier, expired or not.
     pub fn token_by_id(&self, id: OneTimeTokenId) -> Result<Option<OneTimeToken>, ReadError> {
         self.look(|tables| get(&tables.tokens, id.0))
-    }
-
-    /// Which accounts were made by which invites since a time, the newest first, as far as the newest `most` entries of the
-    /// audit trail tell.
-    pub fn came_by_invites(
-        &self,
-        home: OrganizationId,
-        since: Timestamp,
-        most: usize,
-    ) -> Result<Vec<(OneTimeTokenId, UserId)>, ReadError> {
-        self.look(|tables| {
-            let mut came = Vec::new();
-            for row in tables.audit.range((home.0, 0)..=(home.0, u64::MAX))?.rev().take(most) {
-                let entry = AuditEntry::decode(row?.1.value())?;
-                if entry.at < since {
-                    break;
-                }
-                if (entry.verb, entry.subject) == (Verb::Create, SubjectKind::User) {
-                    let invite = entry.after_and_way().1.strip_prefix("invite ").map(str::parse);
-                    if let Some(Ok(invite)) = invite {
-                        came.push((OneTimeTokenId(invite), UserId(entry.subject_id)));
-                    }
-                }
-            }
-            Ok(came)
-        })
-    }
-
-    /// Who made a ban, as far as the audit trail tells. Looks through all of it.
-    pub fn author_of_ban(&self, ban: &Ban) -> Result<Option<Author>, ReadError> {
-        let home = ban.organization;
-        self.look(|tables| {
-            for row in tables.audit.range((home.0, 0)..=(home.0, u64::MAX))?.rev() {
-                let entry = AuditEntry::decode(row?.1.value())?;
-                let is_it = (entry.verb, entry.subject, entry.subject_id)
-                    == (Verb::Create, SubjectKind::Ban, ban.id.0);
-                if is_it {
-                    return Ok(Some(entry.author));
-                }
-            }
-            Ok(None)
-        })
     }
 
     /// A ban by its identifier, over or not.
