@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{AccountError, Accounts, random};
 use crate::auth::OneTimeCode;
 use crate::bounds::MAX_EMAIL;
-use crate::id::UserId;
+use crate::id::{Timestamp, UserId};
 use crate::protocol::wire;
 use crate::store::write::{self, CodeEmail, NewEmail};
 use crate::store::{By, Email, OneTimeToken, Purpose, User};
@@ -41,14 +41,16 @@ impl Accounts {
         Ok(())
     }
 
-    /// The address that waits for its code, for as long as that is good. Looks at every code of the organization.
+    /// The address that waits for its code, for as long as that is good. Looks at the codes that were made since it may have
+    /// been.
     pub(super) fn pending_email(&self, user: UserId) -> Result<String, AccountError> {
         let now = self.0.clock.wall();
-        let codes = self.0.store.tokens(self.0.organization, None, usize::MAX)?;
+        let since = Timestamp(now.0.saturating_sub(2 * LIFE.as_millis() as u64));
         let is_proof = |token: &OneTimeToken| {
             token.purpose == Purpose::EmailVerification && token.user == Some(user) && now < token.expires
         };
-        Ok(codes.into_iter().find(is_proof).and_then(|token| token.email).unwrap_or_default())
+        let proof = self.0.store.newest_token(self.0.organization, since, is_proof)?;
+        Ok(proof.and_then(|token| token.email).unwrap_or_default())
     }
 
     /// Proves it.

@@ -136,8 +136,7 @@ impl<P: Peer> Handle<P> {
             })
             .await?;
         let accounts = self.shared.accounts.clone();
-        let list = tokio::task::spawn_blocking(move || accounts.list_invites(&invites)).await;
-        Ok(list.map_err(|_| Refused::Internal)??)
+        self.elsewhere(move || accounts.list_invites(&invites)).await
     }
 
     /// The roles that an invite still gives: those that its maker may give now. One whose maker may give none of them any
@@ -168,11 +167,11 @@ impl<P: Peer> Handle<P> {
     async fn author_of_ban(&self, id: BanId) -> Result<Option<Author>, Refused> {
         let store = Arc::clone(&self.shared.store);
         let home = self.shared.organization;
-        let look = move || {
+        self.elsewhere(move || {
             let ban = store.ban(id)?.filter(|ban| ban.organization == home);
             ban.map_or(Ok(None), |ban| store.author_of_ban(&ban))
-        };
-        Ok(tokio::task::spawn_blocking(look).await.map_err(|_| Refused::Internal)??)
+        })
+        .await
     }
 
     /// Whether an actor may take back what somebody did, who was permitted to do such a thing at all.

@@ -29,7 +29,10 @@ impl<P: Peer> Handle<P> {
             }
             Directory::ListUsers(list) => {
                 self.permit(actor, operation, on, nothing_more).await?;
-                Ok(response::Body::Users(accounts.users(&list, page(list.limit))?))
+                // Of a prefix, all accounts are looked at.
+                let accounts = accounts.clone();
+                let read = move || accounts.users(&list, page(list.limit));
+                Ok(response::Body::Users(self.elsewhere(read).await?))
             }
             Directory::ShowUser(show) => {
                 let whose = |_: &State, asker: Asker<'_>| Ok(asker.user());
@@ -72,7 +75,9 @@ impl<P: Peer> Handle<P> {
             }
             Directory::ReadAudit(read) => {
                 self.permit(actor, operation, on, nothing_more).await?;
-                Ok(response::Body::AuditTrail(self.audit_trail(&read)?))
+                let handle = self.clone();
+                let trail = self.elsewhere(move || handle.audit_trail(&read)).await?;
+                Ok(response::Body::AuditTrail(trail))
             }
             Directory::GetUsage(_) => {
                 self.permit(actor, operation, on, nothing_more).await?;
@@ -158,7 +163,7 @@ impl<P: Peer> Handle<P> {
         Ok(wire::Usage {
             users: store.user_count(home)?,
             max_users: limits.users.into(),
-            channels: store.channels(home, None, usize::MAX)?.len() as u64,
+            channels: store.channel_count(home)?,
             max_channels: limits.channels.into(),
             sessions_per_user: limits.sessions_per_user.into(),
             audit_days: limits.audit_days.into(),

@@ -26,6 +26,7 @@ mod directory;
 mod dispatch;
 mod due;
 mod elements;
+mod elsewhere;
 mod facts;
 mod follow;
 mod given;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::alarm::Alarm;
 use super::counts::Counts;
@@ -17,6 +17,9 @@ use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::recording::Recordings;
 use crate::store::Store;
 use crate::voice::{self, ForwardTable};
+
+/// Reads of an organization that may be long, at once; the next one waits.
+const READING: usize = 1;
 
 /// Whose changes are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +52,8 @@ pub(super) struct Shared<P> {
     pub(super) deleted: AtomicBool,
     /// Who changes what the store alone has under a condition, one after the other.
     pub(super) conditional: Mutex<()>,
+    /// Whose turn it is to read what may be long.
+    pub(super) reading: Arc<Semaphore>,
 }
 
 impl<P> Shared<P> {
@@ -73,6 +78,7 @@ impl<P> Shared<P> {
             clock,
             deleted: AtomicBool::new(false),
             conditional: Mutex::new(()),
+            reading: Arc::new(Semaphore::new(READING)),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::store::record::{
     ApiKey, Ban, BanSubject, Claim, Device, DeviceKey, Email, OneTimeToken, Purpose, SecondFactor, Session,
 };
 use crate::store::row::{Record, first_eight};
+use crate::store::table::range_of;
 
 /// Sessions, tokens, keys and bans.
 impl Store {
@@ -101,6 +102,28 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<OneTimeToken>, ReadError> {
         self.look(|tables| page_of(&tables.tokens, home, after.map(u64::from), limit, |_| true))
+    }
+
+    /// The newest one-time token of an organization that is wanted, of those that were made since a time. They are in the order
+    /// in which they were made; where the clock was set back meanwhile, one may be missed.
+    pub fn newest_token(
+        &self,
+        home: OrganizationId,
+        since: Timestamp,
+        wanted: impl Fn(&OneTimeToken) -> bool,
+    ) -> Result<Option<OneTimeToken>, ReadError> {
+        self.look(|tables| {
+            for row in tables.tokens.range(range_of(home))?.rev() {
+                let token = OneTimeToken::decode(row?.1.value())?;
+                if token.created < since {
+                    return Ok(None);
+                }
+                if wanted(&token) {
+                    return Ok(Some(token));
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// A one-time token by its identifier, expired or not.

@@ -5,6 +5,10 @@ use crate::store::Store;
 use crate::store::error::ReadError;
 use crate::store::record::{AuditEntry, Author, Ban, SubjectKind, Verb};
 use crate::store::row::Record;
+use crate::store::table::Tables;
+
+/// Milliseconds by which a clock is set back at most, as far as anybody looks: a day.
+const SET_BACK: u64 = 24 * 60 * 60 * 1_000;
 
 /// Which entries of an audit trail are wanted; what is `None` doesn't matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +36,8 @@ impl AuditFilter {
 }
 
 impl Store {
-    /// A page of an organization's audit trail, the newest first; with 0, of the server's own.
+    /// A page of an organization's audit trail, the newest first; with 0, of the server's own. Looks through all of it that was
+    /// written since the filter's time, as long as it takes to find a page: nothing for a thread that carries voice.
     pub fn audit(
         &self,
         organization: OrganizationId,
@@ -41,10 +46,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, ReadError> {
         self.look(|tables| {
-            let end = (organization.0, before.unwrap_or(u64::MAX));
             let mut found = Vec::new();
-            for row in tables.audit.range((organization.0, 0)..end)?.rev() {
-                let entry = AuditEntry::decode(row?.1.value())?;
+            for entry in newest(tables, organization, before, filter.since)? {
+                let entry = entry?;
                 if filter.matches(&entry) {
                     found.push(entry);
                     if found.len() == limit {
@@ -66,11 +70,8 @@ impl Store {
     ) -> Result<Vec<(OneTimeTokenId, UserId)>, ReadError> {
         self.look(|tables| {
             let mut came = Vec::new();
-            for row in tables.audit.range((home.0, 0)..=(home.0, u64::MAX))?.rev().take(most) {
-                let entry = AuditEntry::decode(row?.1.value())?;
-                if entry.at < since {
-                    break;
-                }
+            for entry in newest(tables, home, None, Some(since))?.take(most) {
+                let entry = entry?;
                 if (entry.verb, entry.subject) == (Verb::Create, SubjectKind::User) {
                     let invite = entry.after_and_way().1.strip_prefix("invite ").map(str::parse);
                     if let Some(Ok(invite)) = invite {
@@ -82,12 +83,12 @@ impl Store {
         })
     }
 
-    /// Who made a ban, as far as the audit trail tells. Looks through all of it.
+    /// Who made a ban, as far as the audit trail tells. Looks through all of it that was written since.
     pub fn author_of_ban(&self, ban: &Ban) -> Result<Option<Author>, ReadError> {
         let home = ban.organization;
         self.look(|tables| {
-            for row in tables.audit.range((home.0, 0)..=(home.0, u64::MAX))?.rev() {
-                let entry = AuditEntry::decode(row?.1.value())?;
+            for entry in newest(tables, home, None, Some(ban.created))? {
+                let entry = entry?;
                 let is_it = (entry.verb, entry.subject, entry.subject_id)
                     == (Verb::Create, SubjectKind::Ban, ban.id.0);
                 if is_it {
@@ -96,5 +97,71 @@ impl Store {
             }
             Ok(None)
         })
+    }
+}
+
+/// The entries of an audit trail, the newest first, from before a number on, down to a time. They are in the order in which
+/// they were written, so their times descend, but where the clock was set back: so those of a day before are looked at, too.
+fn newest(
+    tables: &Tables,
+    organization: OrganizationId,
+    before: Option<u64>,
+    since: Option<Timestamp>,
+) -> Result<impl Iterator<Item = Result<AuditEntry, ReadError>> + use<>, ReadError> {
+    let rows = tables.audit.range((organization.0, 0)..(organization.0, before.unwrap_or(u64::MAX)))?;
+    let last = since.map_or(0, |since| since.0.saturating_sub(SET_BACK));
+    let entries = rows.rev().map(|row| AuditEntry::decode(row?.1.value()));
+    Ok(entries.take_while(move |entry| entry.as_ref().map_or(true, |entry| entry.at.0 >= last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::store::write::{self, Write};
+    use crate::store::{By, SEEDED_ORGANIZATION as HOME};
+
+    #[test]
+    fn what_is_older_than_what_is_asked_for_is_not_looked_at() {
+        let store = Store::open_on(InMemoryBackend::new(), Timestamp(1)).unwrap();
+        let note = |at| {
+            let note = write::note(HOME, Verb::Create, SubjectKind::Ban, at, serde_json::Value::Null);
+            store.run(By::server(Timestamp(at)), note).unwrap();
+        };
+        // The clock was set back by an hour.
+        let (day, hour) = (SET_BACK, SET_BACK / 24);
+        for at in [day, 10 * day, 20 * day + hour, 20 * day] {
+            note(at);
+        }
+        let since = |at| {
+            let filter = AuditFilter { since: Some(Timestamp(at)), ..AuditFilter::default() };
+            store.audit(HOME, &filter, None, 100).map(|found| found.len())
+        };
+        assert_eq!(
+            (since(20 * day + 1).unwrap(), since(20 * day).unwrap(), since(9 * day).unwrap()),
+            (1, 2, 3)
+        );
+        // What isn't read does no harm.
+        let damage: Write<(), Infallible> = Write::new(|open| {
+            let first = open.tables.audit.range((HOME.0, 0)..)?.next();
+            let key = first.map_or(Ok((0, 0)), |row| row.map(|row| row.0.value()))?;
+            open.tables.audit.insert(key, &b"damaged"[..])?;
+            Ok(())
+        });
+        store.run(By::server(Timestamp(20 * day)), damage).unwrap();
+        assert_eq!((since(20 * day).unwrap(), since(9 * day).unwrap()), (2, 3));
+        let ban = Ban {
+            id: crate::id::BanId(10 * day),
+            organization: HOME,
+            subject: crate::store::BanSubject::User(UserId(1)),
+            reason: String::new(),
+            created: Timestamp(10 * day),
+            until: None,
+        };
+        assert_eq!(store.author_of_ban(&ban).unwrap(), Some(Author::Server));
+        assert!(since(1).is_err(), "the first one can't be read");
     }
 }
