@@ -2,6 +2,7 @@
 //! draft-ietf-httpapi-idempotency-key-header-07) and repeats it gets the first one's answer, and nothing is done again.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 use crate::control::{Refused, Way};
-use crate::id::UserId;
+use crate::id::{OrganizationId, UserId};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{request, response};
 
@@ -20,7 +21,8 @@ const LONGEST: usize = 64;
 /// For how long an answer is kept.
 const KEPT: Duration = Duration::from_secs(600);
 
-/// Answers that are kept, and those of one account; then its oldest one goes, or nothing more is taken while all are new.
+/// Answers that are kept, and those of one account: then its oldest one goes. Where all together are too many it is the oldest of
+/// the account that has most, in the organization that has most. Nothing more is taken while all are under way.
 const ALL: usize = 4_096;
 const OF_ONE: usize = 64;
 
@@ -77,12 +79,13 @@ impl Repeats {
             });
         }
         if all.keys().filter(|(user, ..)| *user == named.0).count() >= OF_ONE {
-            let own = all.iter().filter(|((user, ..), known)| *user == named.0 && known.answer.is_some());
-            let oldest = own.min_by_key(|(_, known)| known.at).map(|(named, _)| named.clone());
-            all.remove(&oldest.ok_or(Refused::Busy)?);
-        }
-        if all.len() >= ALL {
-            return Err(Refused::Busy.into());
+            forget_oldest(&mut all, |user| user == named.0)?;
+        } else if all.len() >= ALL {
+            let answered =
+                || all.iter().filter(|(_, known)| known.answer.is_some()).map(|((user, ..), _)| *user);
+            let tenant = with_most(answered().map(|user| OrganizationId::of(user.0)));
+            let most = with_most(answered().filter(|user| Some(OrganizationId::of(user.0)) == tenant));
+            forget_oldest(&mut all, |user| Some(user) == most)?;
         }
         all.insert(named.clone(), Known { asked, at: now, answer: None });
         Ok(None)
@@ -100,6 +103,23 @@ impl Repeats {
             Ok(_) | Err(_) => drop(all.remove(named)),
         }
     }
+}
+
+/// Which comes most often.
+fn with_most<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts: HashMap<T, usize> = HashMap::new();
+    for one in all {
+        *counts.entry(one).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(one, _)| one)
+}
+
+/// Forgets the oldest answer of an account; what is under way isn't forgotten.
+fn forget_oldest(all: &mut HashMap<Named, Known>, whose: impl Fn(UserId) -> bool) -> Result<(), Refused> {
+    let theirs = all.iter().filter(|((user, ..), known)| whose(*user) && known.answer.is_some());
+    let oldest = theirs.min_by_key(|(_, known)| known.at).map(|(named, _)| named.clone());
+    all.remove(&oldest.ok_or(Refused::Busy)?);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -150,5 +170,36 @@ mod tests {
         for key in ["", "a b", "é", &"a".repeat(LONGEST + 1)] {
             assert!(repeats.begin(&by(3, key), &create("Tea"), Duration::ZERO).is_err(), "{key}");
         }
+    }
+
+    #[test]
+    fn one_organization_keeps_no_other_from_asking_twice() {
+        let (repeats, made) = (Repeats::default(), response::Body::Created(wire::Created { id: 7 }));
+        let named = |organization: u64, account: u64, key: usize| {
+            let user = UserId(*OrganizationId(organization).identifiers().start() + account);
+            (user, Way::Session(SessionId(1)), key.to_string())
+        };
+        let ask = |named: &Named, at: u64| {
+            let began = repeats.begin(named, &create("Tea"), Duration::from_millis(at)).unwrap();
+            if began.is_none() {
+                repeats.end(named, Ok(&made));
+            }
+            began
+        };
+        assert_eq!(ask(&named(1, 1, 0), 0), None);
+        // Another one's accounts, each of which has as much as it may.
+        for account in 0..(ALL / OF_ONE) as u64 {
+            for key in 0..OF_ONE {
+                ask(&named(2, account, key), 1);
+            }
+        }
+        assert_eq!(repeats.0.lock().unwrap().len(), ALL);
+        // Whoever comes now finds room, and what was there before is there still.
+        assert_eq!(ask(&named(1, 2, 0), 2), None);
+        assert_eq!(ask(&named(3, 1, 0), 2), None);
+        for known in [named(1, 1, 0), named(1, 2, 0), named(3, 1, 0)] {
+            assert_eq!(ask(&known, 3), Some(made.clone()), "{known:?}");
+        }
+        assert_eq!(repeats.0.lock().unwrap().len(), ALL);
     }
 }
