@@ -1,6 +1,7 @@
 //! The feed of the organization: what happened is numbered before its transaction and published after it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use tokio::sync::oneshot;
 
@@ -10,7 +11,7 @@ use super::handle::Handle;
 use super::live::Control;
 use super::refused::Refused;
 use crate::account::Changed;
-use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription};
+use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription, withheld};
 use crate::id::Timestamp;
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
@@ -19,7 +20,8 @@ use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
     /// Follows what happens, as far as `actor` may know of it at the moment at which it happens: from the event of a
-    /// number on, or from now on.
+    /// number on, or from now on. What was missed is told as far as they may know it now, but no text of a channel into
+    /// which they may have been let only since.
     pub async fn subscribe(
         &self,
         actor: Actor,
@@ -88,7 +90,15 @@ impl<P: Peer> Control<P> {
         if let Some(member) = member {
             member.was_given(Permissions::VIEW)?;
         }
-        Ok(feed.subscribe(actor, from, filter, |_, event| event.shown(state, member))?)
+        let withheld = match (from, member) {
+            (Some(from), Some(member)) => withheld(feed.kept_from(from), state, member),
+            _ => HashSet::new(),
+        };
+        let shown = |one: &Happened| {
+            let is_told = !withheld.contains(&one.number);
+            is_told.then(|| one.event.shown(state, member)).flatten()
+        };
+        Ok(feed.subscribe(actor, from, filter, shown)?)
     }
 }
 

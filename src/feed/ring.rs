@@ -157,7 +157,7 @@ impl Feed {
     pub fn publish(&mut self, happened: Vec<Happened>, shown: impl Fn(Actor, &Event) -> Option<Event>) {
         for one in happened {
             let one = Arc::new(one);
-            self.subscribers.retain(|subscriber| subscriber.offer(&one, &shown));
+            self.subscribers.retain(|subscriber| subscriber.offer(&one, |actor| shown(actor, &one.event)));
             if self.kept.len() == KEPT {
                 self.kept.pop_front();
             }
@@ -165,13 +165,19 @@ impl Feed {
         }
     }
 
-    /// Follows what happens: from the event of a number on, as far as it is kept, or from now on.
+    /// What is kept from a number on, the oldest first.
+    pub fn kept_from(&self, number: u64) -> impl DoubleEndedIterator<Item = &Happened> {
+        self.kept.iter().map(|one| &**one).filter(move |one| one.number >= number)
+    }
+
+    /// Follows what happens: from the event of a number on, as far as it is kept, or from now on. `shown` says what the actor
+    /// may know of what was missed.
     pub fn subscribe(
         &mut self,
         actor: Actor,
         from: Option<u64>,
         filter: Filter,
-        shown: impl Fn(Actor, &Event) -> Option<Event>,
+        shown: impl Fn(&Happened) -> Option<Event>,
     ) -> Result<Subscription, SubscribeError> {
         self.subscribers.retain(|subscriber| !subscriber.events.is_closed());
         if self.subscribers.len() >= SUBSCRIBERS {
@@ -188,7 +194,7 @@ impl Feed {
         let shared = Arc::new(Shared { lost: AtomicBool::new(false), offered: AtomicU64::new(from) });
         let subscriber = Subscriber { actor, filter, events: sender, shared: Arc::clone(&shared) };
         for one in &missed {
-            subscriber.offer(one, &shown);
+            subscriber.offer(one, |_| shown(one));
         }
         self.subscribers.push(subscriber);
         Ok(Subscription { first: from, events, shared, resume: from })
@@ -197,12 +203,12 @@ impl Feed {
 
 impl Subscriber {
     /// Queues an event, if it is wanted and may be known. `false` for whoever follows no more.
-    fn offer(&self, one: &Arc<Happened>, shown: impl Fn(Actor, &Event) -> Option<Event>) -> bool {
+    fn offer(&self, one: &Arc<Happened>, shown: impl FnOnce(Actor) -> Option<Event>) -> bool {
         if self.events.is_closed() {
             return false;
         }
         let wanted = self.filter.admits(&one.event);
-        if let Some(event) = wanted.then(|| shown(self.actor, &one.event)).flatten() {
+        if let Some(event) = wanted.then(|| shown(self.actor)).flatten() {
             let told = if event == one.event {
                 Arc::clone(one)
             } else {
@@ -236,6 +242,11 @@ mod tests {
         Some(event.clone())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form that the feed asks for")]
+    fn all_of_it(one: &Happened) -> Option<Event> {
+        Some(one.event.clone())
+    }
+
     fn happen(feed: &mut Feed, event: Event) -> u64 {
         let one = feed.number(Timestamp(1_001), Doer::Server, event);
         let number = one.number;
@@ -249,7 +260,7 @@ mod tests {
         let numbers: Vec<_> = (0..5).map(|number| happen(&mut feed, role(number))).collect();
         assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1));
         let mut late =
-            feed.subscribe(Actor::Operator, Some(numbers[3]), Filter::default(), everything).unwrap();
+            feed.subscribe(Actor::Operator, Some(numbers[3]), Filter::default(), all_of_it).unwrap();
         happen(&mut feed, role(9));
         let read: Vec<_> = std::iter::from_fn(|| late.try_next()).map(|one| one.event.clone()).collect();
         assert_eq!(read, [role(3), role(4), role(9)]);
@@ -263,7 +274,7 @@ mod tests {
             happen(&mut feed, role(number));
         }
         let asked = |feed: &mut Feed, from| {
-            feed.subscribe(Actor::Operator, Some(from), Filter::default(), everything).map(drop)
+            feed.subscribe(Actor::Operator, Some(from), Filter::default(), all_of_it).map(drop)
         };
         assert_eq!(asked(&mut feed, first), Err(SubscribeError::Gone));
         assert_eq!(asked(&mut feed, first + 1), Ok(()));
@@ -275,13 +286,13 @@ mod tests {
     #[test]
     fn whoever_lets_too_much_pile_up_is_told_so_and_others_go_on() {
         let mut feed = feed();
-        let mut slow = feed.subscribe(Actor::Operator, None, Filter::default(), everything).unwrap();
+        let mut slow = feed.subscribe(Actor::Operator, None, Filter::default(), all_of_it).unwrap();
         for number in 0..=WAITING as u64 {
             happen(&mut feed, role(number));
         }
         assert!(slow.has_lost());
         assert_eq!(std::iter::from_fn(|| slow.try_next()).count(), WAITING);
-        let mut other = feed.subscribe(Actor::Operator, None, Filter::default(), everything).unwrap();
+        let mut other = feed.subscribe(Actor::Operator, None, Filter::default(), all_of_it).unwrap();
         happen(&mut feed, role(1));
         assert!(other.try_next().is_some() && !other.has_lost());
     }
@@ -290,10 +301,10 @@ mod tests {
     fn there_is_room_for_so_many_and_who_is_gone_makes_room() {
         let mut feed = feed();
         let mut all: Vec<_> = (0..SUBSCRIBERS)
-            .map(|_| feed.subscribe(Actor::Operator, None, Filter::default(), everything).unwrap())
+            .map(|_| feed.subscribe(Actor::Operator, None, Filter::default(), all_of_it).unwrap())
             .collect();
         let one_more =
-            |feed: &mut Feed| feed.subscribe(Actor::Operator, None, Filter::default(), everything).map(drop);
+            |feed: &mut Feed| feed.subscribe(Actor::Operator, None, Filter::default(), all_of_it).map(drop);
         assert_eq!(one_more(&mut feed), Err(SubscribeError::TooMany));
         all.pop();
         assert_eq!(one_more(&mut feed), Ok(()));
@@ -307,9 +318,9 @@ mod tests {
             (_, event) => Some(event.clone()),
         };
         let session = Actor::Session(SessionId(1));
-        let mut all = feed.subscribe(session, None, Filter::default(), hides).unwrap();
+        let mut all = feed.subscribe(session, None, Filter::default(), all_of_it).unwrap();
         let channels = Filter { kinds: vec![Kind::Channels] };
-        let mut operator = feed.subscribe(Actor::Operator, None, channels, hides).unwrap();
+        let mut operator = feed.subscribe(Actor::Operator, None, channels, all_of_it).unwrap();
         for event in [Event::ChannelChanged { channel: ChannelId(1) }, role(1)] {
             let one = feed.number(Timestamp(1), Doer::Server, event);
             feed.publish(vec![one], hides);
@@ -325,14 +336,14 @@ mod tests {
         let mut feed = feed();
         let first = happen(&mut feed, role(1));
         let channels = || Filter { kinds: vec![Kind::Channels] };
-        let mut few = feed.subscribe(Actor::Operator, Some(first), channels(), everything).unwrap();
+        let mut few = feed.subscribe(Actor::Operator, Some(first), channels(), all_of_it).unwrap();
         assert_eq!((few.first(), few.resume()), (first, first + 1));
         for number in 0..=KEPT as u64 {
             happen(&mut feed, role(number));
         }
         let from = few.resume();
         assert_eq!(from, feed.next_number());
-        feed.subscribe(Actor::Operator, Some(from), channels(), everything).unwrap();
+        feed.subscribe(Actor::Operator, Some(from), channels(), all_of_it).unwrap();
         // Never behind what waits to be read.
         let made = happen(&mut feed, Event::ChannelChanged { channel: ChannelId(1) });
         happen(&mut feed, role(1));

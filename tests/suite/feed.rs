@@ -4,7 +4,7 @@ use crate::support::{TestServer, channel_id};
 use parlour::client::{ChannelEdit, NewOverwrite, OverwriteFor};
 use parlour::control::{Actor, Origin, Way};
 use parlour::feed::{Doer, Event, Filter, Kind, Subscription, To};
-use parlour::id::{ApiKeyId, RoleId, UserId};
+use parlour::id::{ApiKeyId, ChannelId, RoleId, UserId};
 use parlour::permission::{Permissions, Reach};
 use parlour::store::{SEEDED_ORGANIZATION, Setting, Store, write};
 
@@ -90,6 +90,59 @@ async fn whoever_follows_is_told_what_they_may_know_and_nothing_else() {
     let mut again = handle.subscribe(Actor::Operator, Some(first), Filter::default()).await.unwrap();
     assert_eq!(events(&mut again), told.iter().map(|one| one.event.clone()).collect::<Vec<_>>());
     assert!(handle.subscribe(Actor::Operator, Some(1), Filter::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_reads_nothing_that_was_written_before() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let handle = server.server.handle();
+    let alice = program(&server).await;
+    let mut all = handle.subscribe(Actor::Operator, None, Filter::default()).await.unwrap();
+    let open = root.create_channel(None, "Open").await.unwrap();
+    let secret = root.create_channel(None, "Secret").await.unwrap();
+    let below = root.create_channel(Some(secret), "Below").await.unwrap();
+    let hidden = |deny| NewOverwrite {
+        channel: secret,
+        subject: OverwriteFor::Role(MEMBER),
+        allow: Permissions::NONE,
+        deny,
+        reach: Reach::Both,
+    };
+    let write = async |text: &str| {
+        for channel in [open, secret, below] {
+            root.join(channel).await.unwrap();
+            root.text_channel(channel, text).await.unwrap();
+        }
+    };
+    root.set_overwrite(hidden(Permissions::VIEW)).await.unwrap();
+    write("before").await;
+    root.set_overwrite(hidden(Permissions::NONE)).await.unwrap();
+    write("after").await;
+
+    let first = all.try_next().unwrap().number;
+    let missed = async |actor| {
+        let texts = Filter { kinds: vec![Kind::Texts] };
+        let mut subscription = handle.subscribe(actor, Some(first), texts).await.unwrap();
+        let text = |event| match event {
+            Event::TextSent { to: To::Channel(to), text, .. } => (to, text),
+            other => panic!("{other:?}"),
+        };
+        events(&mut subscription).into_iter().map(text).collect::<Vec<_>>()
+    };
+    let written = |channels: &[ChannelId], text: &str| {
+        channels.iter().map(|channel| (*channel, text.to_owned())).collect::<Vec<_>>()
+    };
+    let (before, after) =
+        (written(&[open, secret, below], "before"), written(&[open, secret, below], "after"));
+    assert_eq!(missed(Actor::Operator).await, [before, after.clone()].concat());
+    assert_eq!(missed(alice).await, [written(&[open], "before"), after].concat());
+    // A role may have let her in anywhere.
+    let role = root.create_role("Guest of honour", 5, 0, Permissions::NONE).await.unwrap();
+    root.grant_role("alice", role, None).await.unwrap();
+    assert_eq!(missed(alice).await, []);
+    write("later").await;
+    assert_eq!(missed(alice).await, written(&[open, secret, below], "later"));
 }
 
 #[tokio::test]

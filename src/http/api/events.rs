@@ -375,7 +375,7 @@ async fn close(socket: Bounded, problem: &Problem, patience: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{Doer, Event, Feed, Kind};
+    use crate::feed::{Doer, Event, Feed, Happened, Kind};
     use crate::id::{OrganizationId, RoleId, Timestamp, UserId};
 
     /// A feed, in which roles are made.
@@ -398,7 +398,7 @@ mod tests {
         /// Whoever follows it, with a token that is good or isn't.
         fn follower(&mut self, kinds: Vec<Kind>, is_good: bool, first_beat: Instant) -> Follower {
             let filter = Filter { kinds };
-            let all = |_, event: &Event| Some(event.clone());
+            let all = |one: &Happened| Some(one.event.clone());
             let events = self.0.subscribe(Actor::Operator, None, filter, all).unwrap();
             let check = move || if is_good { Ok(()) } else { Err(Refused::Unexpected) };
             let beat = tokio::time::interval_at(first_beat, BEAT);
