@@ -47,7 +47,9 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
     }
     assert_eq!(text("who"), "ben");
     assert!(text("denied").contains("error=access_denied"), "{result}");
-    for said in ["Forge <b>", "It is told: a number for the account, the name", "It may: view", "since "] {
+    for said in
+        ["Forge <b>", "It is told: a number for the account, name and picture", "It may: view", "since "]
+    {
         assert!(text("allowed").contains(said), "{said}: {result}");
     }
     assert!(text("changed").contains("programs that acted for you: 1."), "{result}");
