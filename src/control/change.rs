@@ -55,7 +55,13 @@ impl<P: Peer> Control<P> {
             None => response::Body::Done(wire::Done {}),
         };
         let by = (self.by(actor), self.doer(actor));
+        let ended = match &change {
+            Change::End { session, .. } if actor != Actor::Session(*session) => Some(*session),
+            _ => None,
+        };
         self.make(by, change, &given.password, pending, before);
+        // Whoever asks on the session's own connection closes it once it has the answer.
+        pending.dismissed.extend(ended.map(|session| (session, CloseCode::LoggedOut.into())));
         pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
     }
 
@@ -100,7 +106,7 @@ impl<P: Peer> Control<P> {
             | Change::Nothing
             | Change::Arrive(_)
             | Change::Depart(_)
-            | Change::End(_)
+            | Change::End { .. }
             | Change::Move { .. }
             | Change::SetSelf { .. }
             | Change::Present { .. }

@@ -130,8 +130,7 @@ pub(super) fn writes(
         Change::RemoveChannels(channels) => {
             channels.last().map(|root| write::delete_channel(*root).erased()).into_iter().collect()
         }
-        Change::End(session) => {
-            let user = state.member(*session).and_then(|member| member.user);
+        Change::End { session, user } => {
             user.map(|user| write::end_session(user, *session).or_nothing()).into_iter().collect()
         }
         Change::SetUserDisabled { user, disabled } => {

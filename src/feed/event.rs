@@ -144,7 +144,7 @@ impl Event {
             Change::Arrive(member) => {
                 Self::Arrived { session: member.session, user: member.user, name: member.name.clone() }
             }
-            Change::Depart(session) | Change::End(session) => {
+            Change::Depart(session) | Change::End { session, .. } => {
                 member(session)?;
                 Self::Departed { session: *session, user: user(session), name: name(session) }
             }

@@ -14,7 +14,7 @@ impl State {
         match change {
             Change::Nothing => Vec::new(),
             Change::Arrive(member) => self.admit(*member),
-            Change::Depart(session) | Change::End(session) | Change::Kick { session, .. } => {
+            Change::Depart(session) | Change::End { session, .. } | Change::Kick { session, .. } => {
                 self.remove_member(session)
             }
             Change::Move { session, channel, shown } => {

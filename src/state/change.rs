@@ -59,7 +59,12 @@ pub enum Change {
     /// A connection is gone; its session may come back.
     Depart(SessionId),
     /// A session is ended for good.
-    End(SessionId),
+    End {
+        /// Which.
+        session: SessionId,
+        /// Whose; nobody's where it is a guest's.
+        user: Option<UserId>,
+    },
     /// A session goes to a channel, or leaves the one it is in.
     Move {
         /// Who.
@@ -226,7 +231,7 @@ impl Change {
             Self::Nothing
             | Self::Arrive(_)
             | Self::Depart(_)
-            | Self::End(_)
+            | Self::End { .. }
             | Self::Move { .. }
             | Self::SetSelf { .. }
             | Self::Present { .. }
@@ -255,7 +260,7 @@ impl Change {
     /// Whether it must be on disk before anyone learns of it.
     pub fn is_durable(&self) -> bool {
         match self {
-            Self::End(_)
+            Self::End { .. }
             | Self::CreateChannel(_)
             | Self::PutChannel(_)
             | Self::RemoveChannels(_)

@@ -85,7 +85,7 @@ impl State {
             }
             Live::LinkChannels(link) => self.decide_link(asker, *link),
             Live::EditOrganization(edit) => self.decide_settings(asker, edit),
-            Live::LogOut(_) => Ok(Change::End(asker.session()?)),
+            Live::LogOut(_) => Ok(Change::End { session: asker.own_session()?, user: asker.user() }),
             Live::SetUserDisabled(set) => self.decide_disable(asker, set, facts),
             Live::MoveSession(to) => self.decide_move_session(asker, *to),
             Live::Listen(listen) => self.decide_listen(asker, listen, facts),

@@ -174,7 +174,7 @@ fn regrant(roles: &mut Vec<Held>, change: &Change) {
         Change::Nothing
         | Change::Arrive(_)
         | Change::Depart(_)
-        | Change::End(_)
+        | Change::End { .. }
         | Change::Move { .. }
         | Change::SetSelf { .. }
         | Change::Present { .. }

@@ -34,12 +34,12 @@ use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
 use crate::account::is_signed;
 use crate::bounds::is_unprintable;
-use crate::control::{Actor, Entered, Handle, Refused, Unseated, Visitor, Way};
+use crate::control::{Actor, Entered, Handle, Refused, Unseated, Visitor};
 use crate::endpoint::LinkPeer;
 use crate::protocol::ErrorCode;
 use crate::protocol::call::Call;
 use crate::protocol::operation::Who;
-use crate::protocol::wire::{self, request::Body, response};
+use crate::protocol::wire::{request::Body, response};
 use condition::Condition;
 use limits::{Limits, Standing};
 use problem::{Problem, no_method};
@@ -127,7 +127,7 @@ async fn answered(
     let counts = home.counts();
     let answer = match by {
         Some(actor) => {
-            let work = Work { asked: of_session(asked.clone(), actor), only_if };
+            let work = Work { asked: asked.clone(), only_if };
             once(&home, actor, work, repeats, &head).await?
         }
         None => enter(&home, asked.clone(), from, &head.headers).await,
@@ -228,17 +228,6 @@ fn admit(
         *standing = Some(limits.admit_account(user, origin.way, rate, now)?);
     }
     Ok(Some(actor))
-}
-
-/// To log out is to end the session whose token is shown; an API key has none.
-fn of_session(asked: Body, actor: Actor) -> Body {
-    match (asked, actor) {
-        (Body::LogOut(_), Actor::Account { origin, .. }) => match origin.way {
-            Way::Session(session) => Body::EndDevice(wire::EndDevice { session: session.0 }),
-            _ => Body::LogOut(wire::LogOut {}),
-        },
-        (asked, _) => asked,
-    }
 }
 
 /// What is done before a log-in, and log-ins themselves. Whoever logs in here has a session that isn't connected: its
