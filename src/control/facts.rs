@@ -71,7 +71,8 @@ impl<P: Peer> Control<P> {
 }
 
 impl<P> Shared<P> {
-    /// An account that asks without being connected, as the member that it would be. One that can't log in can't ask.
+    /// An account that asks without a connection, as the member that it would be, or that its session is. One that can't log in
+    /// can't ask.
     pub(super) fn unconnected(&self, state: &State, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
         let Actor::Account { user, ceiling, origin } = actor else { return Ok(None) };
         let (store, now) = (&self.store, self.clock.wall());
@@ -90,9 +91,14 @@ impl<P> Shared<P> {
                 member.key = Some(key);
             }
             Way::Session(session) => {
-                let session = store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+                let row = store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+                // While the session is connected, whoever shows its access token is that session: they are where it is, and
+                // are let in where it was.
+                if let Some(connected) = state.member(session).filter(|one| one.user == Some(user.id)) {
+                    member = connected.clone();
+                }
                 // Whoever has just logged in is as good as one who is connected.
-                let is_fresh = session.created <= now && now.since(session.created) < FRESH;
+                let is_fresh = row.created <= now && now.since(row.created) < FRESH;
                 member.brief = !is_fresh;
             }
             Way::Program { client, family } => {

@@ -104,9 +104,9 @@ impl<'a> Asker<'a> {
         is_of_others || self.member.is_some_and(|member| member.key.is_some())
     }
 
-    /// Whether it is this session.
+    /// Whether it is this session, by its connection or by its access token.
     pub(super) fn is(self, session: SessionId) -> bool {
-        self.actor == Actor::Session(session)
+        self.own_session().is_ok_and(|own| own == session)
     }
 
     /// Whether it is this account.

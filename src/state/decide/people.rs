@@ -151,7 +151,7 @@ impl State {
         let session = SessionId(session);
         let is_own = asker.is(session);
         if is_own {
-            let own = asker.connected()?;
+            let own = self.members.get(&session).ok_or(Denied::NoSuchSession)?;
             if priority == Some(true) {
                 self.authorize(asker, Permissions::PRIORITY, Some(own.channel.ok_or(Denied::NowhereIn)?))?;
             }
