@@ -20,6 +20,7 @@ mod doctor;
 mod durability;
 mod element;
 mod emails;
+mod equal;
 mod feed;
 mod hidden;
 mod independent;

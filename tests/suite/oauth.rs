@@ -193,8 +193,15 @@ impl Program {
 
 /// The access token of a program that somebody allowed to see, and nothing else.
 pub(crate) async fn token_to_see(server: &TestServer, name: &str) -> String {
+    token_for(server, name, "openid offline_access view").await
+}
+
+/// The access token of a new program that somebody allowed what these scopes name.
+pub(crate) async fn token_for(server: &TestServer, name: &str, scope: &str) -> String {
     let program = forge(server).await;
-    program.tokens(server, name).await.text("access_token")
+    let allowed = program.decide(server, &program.query(&[("scope", scope)]), name, PASSWORD).await;
+    let code = allowed.sent("code").unwrap_or_else(|| panic!("{allowed:?}"));
+    program.exchange(server, &code, VERIFIER).await.text("access_token")
 }
 
 async fn userinfo(server: &TestServer, token: &str) -> Answer {

@@ -11,12 +11,10 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use parlour::client::{Trust, connect};
 use parlour::permission::Permissions;
 use parlour::protocol::json;
 use parlour::protocol::operation::{self, Operation, Rest, Who};
-use parlour::protocol::rest;
-use parlour::protocol::wire::{self, request, response};
+use parlour::protocol::wire::request;
 use parlour::transport;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -186,93 +184,6 @@ async fn who_may_not_do_an_operation_is_refused_over_http_as_over_quic() {
     // Nothing of it came to anything.
     let after = root.list().await.unwrap();
     assert_eq!((before.channels, before.members.len()), (after.channels, after.members.len()));
-}
-
-/// A change, by what a source of numbers below a bound says.
-fn some_change(step: u32, channel: u64, mut roll: impl FnMut(u64) -> u64) -> request::Body {
-    match roll(5) {
-        0 | 1 => {
-            let (name, position) = (format!("Raum {step} „ö“"), roll(9) as i32 - 4);
-            let create = wire::CreateChannel { parent: channel, name, position, ..Default::default() };
-            request::Body::CreateChannel(create)
-        }
-        2 => {
-            let allow = roll(1 << 20) & Permissions::VIEW.union(Permissions::JOIN).bits();
-            let create = wire::CreateRole { name: format!("r{step}"), rank: step + 1, colour: 7, allow };
-            request::Body::CreateRole(create)
-        }
-        3 => {
-            let subject = Some(wire::set_overwrite::Subject::User("alice".to_owned()));
-            let (deny, reach) = (1 << roll(9), roll(3) as i32);
-            request::Body::SetOverwrite(wire::SetOverwrite { channel, subject, allow: 0, deny, reach })
-        }
-        _ => request::Body::CreateInvite(wire::CreateInvite { uses: step, ..Default::default() }),
-    }
-}
-
-/// Asks everything that only reads, over QUIC and over HTTP, and answers with how many answers were the same.
-async fn compare(server: &TestServer, program: &mut Program, channel: u64, session: u64) -> usize {
-    let reads = |one: &&Operation| {
-        let is_there = matches!(one.rest, Rest::At { .. });
-        is_there && !one.writes && one.who == Who::Anybody && !one.connected
-    };
-    let mut compared = 0;
-    for one in operation::ALL.iter().filter(reads) {
-        let body = request_for(one.name, channel, session, "alice");
-        let connected = connect(&server.address(), Trust::FirstUse, "test/1").await.unwrap();
-        let over_quic = connected.ask_by_key(&program.token, body.clone()).await;
-        let over_http = program.do_request(one, &body).await;
-        let asked = (one.name, channel);
-        match over_quic {
-            Ok(response::Body::Done(_)) => {
-                assert_eq!(over_http.status, StatusCode::NO_CONTENT, "{asked:?}");
-            }
-            Ok(body) => {
-                let mut there = rest::write_answer(one, &body).unwrap();
-                let mut here = over_http.body.clone();
-                // It goes on while they are asked one after the other.
-                for answer in [&mut there, &mut here] {
-                    for member in answer["snapshot"]["members"].as_array_mut().into_iter().flatten() {
-                        member["idleMs"] = Value::Null;
-                    }
-                }
-                assert_eq!(here, there, "{asked:?}");
-                compared += 1;
-            }
-            Err(refused) => {
-                assert!(!over_http.status.is_success(), "{asked:?}: {refused:?}, {over_http:?}");
-            }
-        }
-    }
-    compared
-}
-
-/// What a program is answered over HTTP is what it is answered over QUIC, whatever there is.
-#[tokio::test]
-async fn an_answer_over_http_is_the_same_as_over_quic() {
-    let server = TestServer::with(&[("limits.request_burst", "1000")]).await;
-    let root = server.log_in("root").await;
-    let made = root.create_api_key("everything", Permissions::ALL, None).await.unwrap();
-    let mut program = Program::at(server.server.addresses()[0], &made.key).await;
-    let mut random = 0x2545_f491_u64;
-    let mut roll = |most: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % most
-    };
-    let mut channels = vec![channel_id(&root, "General").0];
-    for step in 0..40 {
-        let channel = channels[roll(channels.len() as u64) as usize];
-        // Some are refused, which is as good.
-        let _ = root.request(some_change(step, channel, &mut roll)).await;
-        if step % 10 == 9 {
-            let there = root.list().await.unwrap();
-            channels = there.channels.iter().map(|one| one.id).collect();
-            let compared = compare(&server, &mut program, channel, root.id().0).await;
-            assert!(compared > 9, "{compared}");
-        }
-    }
 }
 
 #[tokio::test]

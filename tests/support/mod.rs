@@ -40,6 +40,16 @@ impl TestServer {
         (Self::on(tempfile::tempdir().unwrap(), flags, clock).await, turned)
     }
 
+    /// Two of them that show the same time, so that what is done to both makes the same of both.
+    pub async fn twins(flags: &[(&'static str, &str)]) -> [(Self, TurnedClock); 2] {
+        let now = Clock::system().wall();
+        let one = || async {
+            let (clock, turned) = Clock::turned(now);
+            (Self::on(tempfile::tempdir().unwrap(), flags, clock).await, turned)
+        };
+        [one().await, one().await]
+    }
+
     /// The same on what another one left.
     pub async fn again(directory: TempDir) -> Self {
         Self::on(directory, &[], Clock::system()).await
