@@ -152,6 +152,11 @@ pub enum AccountError {
         "no account here is linked with this log-in; log in as you did so far and link it under your account, or ask an administrator for an account"
     )]
     NotLinked,
+    /// It leads to an account, so no other one is made for it.
+    #[error(
+        "this log-in leads to an account here already; go on, and log in with it. An invite is as good as before"
+    )]
+    LinkedAlready,
     /// It leads to an account that is disabled.
     #[error("the account that this log-in leads to is disabled; ask an administrator")]
     LinkedDisabled,
@@ -294,9 +299,11 @@ impl AccountError {
             | Self::Unlinked(UnlinkError::NoSuchLink)
             | Self::Setting(_)
             | Self::SecondFactor(SecondFactorError::Absent) => ErrorCode::NotFound,
-            Self::Linked(_) | Self::NameTaken | Self::EditUser(_) | Self::SecondFactor(_) => {
-                ErrorCode::NameTaken
-            }
+            Self::Linked(_)
+            | Self::LinkedAlready
+            | Self::NameTaken
+            | Self::EditUser(_)
+            | Self::SecondFactor(_) => ErrorCode::NameTaken,
             Self::ReadOnly => ErrorCode::ReadOnly,
             Self::Internal => ErrorCode::Internal,
         }

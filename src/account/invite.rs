@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{AccountError, Accounts};
 use crate::auth::{OneTimeCode, TokenHash};
-use crate::bounds::MAX_INVITE_USES;
+use crate::bounds::{MAX_INVITE_USES, Registration};
 use crate::id::{ChannelId, OneTimeTokenId, RoleId, UserId};
 use crate::protocol::wire;
 use crate::store::write::{self, NewToken};
@@ -161,6 +161,15 @@ impl Accounts {
         let token = self.token(Purpose::Invite, &code)?.ok_or(AccountError::InviteInvalid)?;
         self.0.attempts.give_back(&counted);
         Ok(token)
+    }
+
+    /// The invite of a code that was shown before, which is still good, as far as it isn't about its maker.
+    pub fn invite_by(&self, code: &TokenHash) -> Result<OneTimeToken, AccountError> {
+        if self.entry_policy()?.registration == Registration::Closed {
+            return Err(AccountError::RegistrationClosed);
+        }
+        let token = self.0.store.token(Purpose::Invite, code, self.0.clock.wall())?;
+        token.filter(|token| token.organization == self.0.organization).ok_or(AccountError::InviteInvalid)
     }
 
     /// What an invite leads to, for whoever has its code; `roles` are those that it still gives.

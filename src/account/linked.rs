@@ -8,11 +8,11 @@ use super::proven::{Proven, Visitor};
 use super::room::Who;
 use super::{AccountError, Accounts, random};
 use crate::auth::oidc::Identity;
-use crate::id::{OrganizationId, RoleId, SessionId, UserId};
+use crate::id::{OrganizationId, RoleId, SessionId, UserId, Way};
 use crate::name::{MAX_USER_NAME, check_user_name, folded};
 use crate::protocol::wire;
 use crate::store::write::{self, LinkError, NewLink, NewUser, Proof, RegisterLinkedError, UnlinkError};
-use crate::store::{Author, By, LinkedLogIn, OWNER, ReadError, User};
+use crate::store::{Author, By, LinkedLogIn, OWNER, OneTimeToken, ReadError, User};
 
 /// Names that are tried for a new account whose name is taken.
 const TRIES: u32 = 50;
@@ -50,15 +50,20 @@ impl Accounts {
         self.begin(user, device, Proof::Linked(link.id()), visitor).await
     }
 
-    /// An account for somebody who has none, by their log-in at another server, and its first session.
+    /// An account for somebody who has none, by their log-in at another server, and its first session. An invite that they take
+    /// up by that has a use less.
     pub async fn register_linked(
         &self,
         identity: &Identity,
+        invite: Option<&OneTimeToken>,
         roles: Vec<RoleId>,
         device: &str,
         visitor: Visitor<'_>,
     ) -> Result<Proven, AccountError> {
-        self.check_returning(visitor.from)?;
+        if invite.is_none() {
+            self.check_returning(visitor.from)?;
+        }
+        let (code, way) = (invite.map(|invite| invite.hash), invite.map(|invite| Way::Invite(invite.id)));
         let (organization, wished) = (self.0.organization, name_for(identity));
         let email = identity.email.clone().filter(|email| super::email::is_address(email));
         let email = match email {
@@ -77,8 +82,8 @@ impl Accounts {
             self.take_room(blank.session.id, Who::New, false, visitor)?;
             let (accounts, random) = (self.clone(), random()?);
             let session = move |user| accounts.of_user(&blank, user, random);
-            let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall());
-            match self.run(by, write::register_linked(new, link_of(identity), session)).await {
+            let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall()).by_way_of(way);
+            match self.run(by, write::register_linked(new, link_of(identity), code, session)).await {
                 // Somebody else took it at the same moment.
                 Err(AccountError::NameTaken) => (),
                 Err(error) => return Err(error),
@@ -234,7 +239,8 @@ impl From<UnlinkError> for AccountError {
 impl From<RegisterLinkedError> for AccountError {
     fn from(error: RegisterLinkedError) -> Self {
         match error {
-            RegisterLinkedError::Taken => Self::Linked(LinkError::Taken),
+            RegisterLinkedError::Taken => Self::LinkedAlready,
+            RegisterLinkedError::InviteInvalid => Self::InviteInvalid,
             RegisterLinkedError::User(error) => error.into(),
             RegisterLinkedError::Session(error) => error.into(),
         }

@@ -1,8 +1,11 @@
 //! Whoever comes by a log-in at another server: to which account, and with which roles.
 
+use std::net::IpAddr;
+
 use super::given::Given;
 use super::{Actor, Handle, Refused};
 use crate::account::{AccountError, Changed, Proven, Visitor};
+use crate::auth::TokenHash;
 use crate::auth::oidc::Identity;
 use crate::id::RoleId;
 use crate::name::DEFAULT_ROLE;
@@ -31,16 +34,13 @@ impl<P: Peer> Handle<P> {
         visitor: Visitor<'_>,
     ) -> Result<Proven, Refused> {
         let accounts = &self.shared.accounts;
-        let is_in = |group: &String| identity.groups.contains(group);
-        let given = rules.roles.iter().filter(|(group, _)| is_in(group)).map(|(_, role)| role.as_str());
-        let given = accounts.roles_named(given)?;
+        let given = self.given_by(identity, rules)?;
         let Some((user, link)) = accounts.linked_to(identity, visitor.from)? else {
             if !rules.creates {
                 return Err(AccountError::NotLinked.into());
             }
-            let mut roles = accounts.roles_named([DEFAULT_ROLE])?;
-            roles.extend(given.iter().filter(|role| !roles.contains(role)).copied().collect::<Vec<_>>());
-            return Ok(accounts.register_linked(identity, roles, device, visitor).await?);
+            let roles = together(accounts.roles_named([DEFAULT_ROLE])?, given);
+            return Ok(accounts.register_linked(identity, None, roles, device, visitor).await?);
         };
         let managed = accounts.roles_named(rules.roles.iter().map(|(_, role)| role.as_str()))?;
         self.give_roles(&user, &managed, &given).await?;
@@ -49,6 +49,41 @@ impl<P: Peer> Handle<P> {
             self.follow(Changed::User(user.id)).await?;
         }
         Ok(proven)
+    }
+
+    /// Whether the invite of a code can be taken up now: what is kept of it while somebody is away at another server.
+    pub async fn invited_by(&self, code: &str, from: IpAddr) -> Result<TokenHash, Refused> {
+        let accounts = &self.shared.accounts;
+        let shown = accounts.shown_invite(code, from)?;
+        let invite = accounts.invite_by(&shown.hash)?;
+        self.still_given(&invite).await?;
+        Ok(invite.hash)
+    }
+
+    /// Makes an account for whoever has proven at another server who they are, and was invited. Whoever has one already is told
+    /// so, and the invite is as good as before.
+    pub async fn by_invite(
+        &self,
+        identity: &Identity,
+        code: &TokenHash,
+        rules: LinkedRules<'_>,
+        device: &str,
+        visitor: Visitor<'_>,
+    ) -> Result<Proven, Refused> {
+        let accounts = &self.shared.accounts;
+        if accounts.linked_to(identity, visitor.from)?.is_some() {
+            return Err(AccountError::LinkedAlready.into());
+        }
+        let invite = accounts.invite_by(code)?;
+        let roles = together(self.still_given(&invite).await?, self.given_by(identity, rules)?);
+        Ok(accounts.register_linked(identity, Some(&invite), roles, device, visitor).await?)
+    }
+
+    /// The roles that somebody's groups give.
+    fn given_by(&self, identity: &Identity, rules: LinkedRules<'_>) -> Result<Vec<RoleId>, Refused> {
+        let is_in = |group: &String| identity.groups.contains(group);
+        let given = rules.roles.iter().filter(|(group, _)| is_in(group)).map(|(_, role)| role.as_str());
+        Ok(self.shared.accounts.roles_named(given)?)
     }
 
     /// Somebody has of these roles those alone that they are given. It is the machine's owner who says so, by their settings,
@@ -71,4 +106,14 @@ impl<P: Peer> Handle<P> {
         }
         Ok(())
     }
+}
+
+/// Roles and more roles, each once.
+fn together(mut roles: Vec<RoleId>, more: Vec<RoleId>) -> Vec<RoleId> {
+    for role in more {
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
+    roles
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::auth::AddressKey;
+use crate::auth::{AddressKey, TokenHash};
 use crate::bounds::{MAX_AWAY, MAX_AWAY_OF_ADDRESS};
 use crate::id::{SessionId, Timestamp, UserId};
 
@@ -23,6 +23,8 @@ pub enum Purpose {
         /// By which session they are.
         session: SessionId,
     },
+    /// To have an account by an invite, whose code hashes to this.
+    TakeUp(TokenHash),
 }
 
 /// Somebody who is away.

@@ -1,7 +1,7 @@
 // Somebody logs in by another server, which is oidc-provider: from the button on the page to the page that knows them, and
-// links a second log-in to the account that they are in.
+// links a second log-in to the account that they are in. Somebody else takes up an invite by it.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -42,8 +42,8 @@ listener.on('request', provider.callback());
 const person = await Person.start({ ears: false });
 const { page } = person;
 await perform([person], result, async () => {
-  /** Answers what the provider asks. @param {string} name */
-  const answer = async (name) => {
+  /** Answers what the provider asks. @param {string} name @param {import('playwright').Page} [page] */
+  const answer = async (name, page = person.page) => {
     await page.waitForURL(/interaction/);
     await page.locator('input[name=login]').fill(name);
     await page.locator('input[name=password]').fill('x');
@@ -90,6 +90,16 @@ await perform([person], result, async () => {
   await person.press('Your account');
   await dialog.getByText('anna-at-home, at The Lab').waitFor();
   result.linked = await dialog.getByRole('button', { name: 'Unlink the log-in at The Lab' }).count();
+  // An invite leads to it as well, and whoever comes back is shown where the invite leads to.
+  const { code } = JSON.parse(String(execFileSync(PARLOUR, ['--json', 'invite', 'create', '--channel', 'Social', '--data-dir', env.PARLOUR_DATA_DIR], { env })));
+  const invited = await Person.start({ ears: false });
+  await invited.page.route(({ hostname }) => hostname !== '127.0.0.1', (route) => route.abort());
+  await invited.open(`${place}/i/${code}`);
+  await invited.page.getByText('You were invited to Social.').waitFor();
+  await invited.press('Take up the invite with The Lab');
+  await answer('berta', invited.page);
+  await invited.page.getByRole('heading', { name: 'Your microphone' }).waitFor();
+  result.invited = [await invited.page.evaluate(() => localStorage.getItem('parlour.name')), invited.page.url()];
   // What is refused there is said here.
   const other = await Person.start({ ears: false, context: { locale: 'de-DE' } });
   await other.open(`${place}/oidc/lab/start`);

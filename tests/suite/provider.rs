@@ -1,5 +1,6 @@
 //! People log in by another server: by one that shares nothing with this one, and by one that lies.
 
+mod invite;
 mod lab;
 mod lies;
 

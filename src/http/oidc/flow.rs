@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE,
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -16,12 +16,14 @@ use serde_json::json;
 
 use super::shown::is_of;
 use super::words::Texts;
+use crate::auth::TokenHash;
 use crate::auth::oauth::Form;
 use crate::auth::oidc::Identity;
 use crate::control::{LinkedRules, Refused, Unseated, Visitor};
 use crate::http::oauth::{Asked, Words, form, is_own_page, scripted};
 use crate::http::page::in_html;
 use crate::http::parts::{Asker, Parts};
+use crate::protocol::ErrorCode;
 use crate::provider::{Browser, Provider, ProviderError, Purpose};
 
 /// The cookie of those who are away. No other host and no page without TLS can set one of such a name (RFC 6265bis, section
@@ -103,12 +105,33 @@ impl About {
         self.refused(&format!("{name}: {}", (self.texts.there)(error)), status)
     }
 
-    fn refused_here(&self, error: &Refused) -> Response {
-        let sentence = match error {
+    /// Which account somebody is in who wants to link a log-in.
+    fn link(&self, shown: Option<&Form>) -> Result<Purpose, Refused> {
+        let token = shown.and_then(|form| BASE64.decode(form.get("session")?.as_bytes()).ok());
+        let (user, session) = self.asked.accounts.who_links(&token.unwrap_or_default(), self.asked.from)?;
+        Ok(Purpose::Link { user, session })
+    }
+
+    /// By which invite somebody wants an account. Anybody may know a code and have a browser of somebody else send it, so a browser
+    /// has to say that its own page asks.
+    async fn take_up(&self, code: &str, headers: &HeaderMap) -> Result<Purpose, Refused> {
+        if !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site") {
+            let words = "an invite is taken up on the page; this browser doesn't say that the page asks";
+            return Err(Refused::Rejected(ErrorCode::Forbidden, words.to_owned()));
+        }
+        self.asked.handle.invited_by(code, self.asked.from).await.map(Purpose::TakeUp)
+    }
+
+    /// Why something is refused, for a person.
+    fn sentence(&self, error: &Refused) -> String {
+        match error {
             Refused::Account(error) => self.texts.here(self.words, error),
             other => other.to_string(),
-        };
-        self.refused(&sentence, StatusCode::FORBIDDEN)
+        }
+    }
+
+    fn refused_here(&self, error: &Refused) -> Response {
+        self.refused(&self.sentence(error), StatusCode::FORBIDDEN)
     }
 }
 
@@ -154,9 +177,10 @@ pub(super) async fn start(
     }
 }
 
-/// Somebody who is logged in wants to log in by it from now on. Their page's script shows the session that it keeps, which no
-/// page of another origin has.
-pub(super) async fn link(
+/// Somebody on the page wants more than to log in: to log in by it from now on, to the account that they are in, for which the
+/// page's script shows the session that it keeps; or an account, for which it shows the code of an invite. What they want
+/// is kept here until they come back, and no address says it.
+pub(super) async fn want(
     State(parts): State<Arc<Parts>>,
     Extension(asker): Extension<Asker>,
     Path(parameters): Path<Parameters>,
@@ -169,18 +193,20 @@ pub(super) async fn link(
         Err(answer) => return answer,
     };
     if !is_own_page(&headers) {
-        return (StatusCode::FORBIDDEN, "a page of another origin links nothing here\n").into_response();
+        return (StatusCode::FORBIDDEN, "a page of another origin asks for nothing here\n").into_response();
     }
     let shown = form(&headers, &body).ok();
-    let token = shown.as_ref().and_then(|form| BASE64.decode(form.get("session")?.as_bytes()).ok());
-    let who = about.asked.accounts.who_links(&token.unwrap_or_default(), about.asked.from);
-    let (user, session) = match who {
-        Ok(who) => who,
-        Err(error) => return problem(StatusCode::FORBIDDEN, &about.texts.here(about.words, &error)),
+    let purpose = match shown.as_ref().and_then(|form| form.get("invite")) {
+        Some(code) => about.take_up(code, &headers).await,
+        None => about.link(shown.as_ref()),
+    };
+    let purpose = match purpose {
+        Ok(purpose) => purpose,
+        Err(error) => return problem(StatusCode::FORBIDDEN, &about.sentence(&error)),
     };
     let begun = async {
         let browser = browser(&headers)?;
-        Ok((about.begin(&browser, Purpose::Link { user, session }).await?, browser))
+        Ok((about.begin(&browser, purpose).await?, browser))
     };
     match begun.await {
         Ok((to, browser)) => {
@@ -215,7 +241,8 @@ pub(super) async fn callback(
             about.provider.complain(&error);
             about.refused_there(&error)
         }
-        Ok((identity, Purpose::LogIn)) => log_in(&about, &identity, &headers).await,
+        Ok((identity, Purpose::LogIn)) => log_in(&about, &identity, None, &headers).await,
+        Ok((identity, Purpose::TakeUp(invite))) => log_in(&about, &identity, Some(&invite), &headers).await,
         Ok((identity, Purpose::Link { user, session })) => {
             let linked = about.asked.accounts.link(user, session, &identity, about.asked.from).await;
             if let Err(error) = linked {
@@ -229,15 +256,25 @@ pub(super) async fn callback(
     }
 }
 
-/// Logs somebody in, and hands their session to the page, whose script keeps it as after any other log-in: it stands in no
-/// address, so nothing that remembers addresses remembers it.
-async fn log_in(about: &About, identity: &Identity, headers: &HeaderMap) -> Response {
+/// Logs somebody in, by an invite to an account that is made now. Hands their session to the page, whose script keeps it as after
+/// any other log-in: it stands in no address, so nothing that remembers addresses remembers it.
+async fn log_in(
+    about: &About,
+    identity: &Identity,
+    invite: Option<&TokenHash>,
+    headers: &HeaderMap,
+) -> Response {
     let settings = about.provider.settings();
     let rules = LinkedRules { creates: settings.creates, roles: &settings.roles };
     let visitor = Visitor { from: about.asked.from, client: CLIENT, exported: None, room: &Unseated };
     let device = headers.get("sec-ch-ua-platform").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let device = Some(device.trim_matches('"')).filter(|device| !device.is_empty()).unwrap_or("browser");
-    match about.asked.handle.by_provider(identity, rules, device, visitor).await {
+    let handle = &about.asked.handle;
+    let proven = match invite {
+        Some(code) => handle.by_invite(identity, code, rules, device, visitor).await,
+        None => handle.by_provider(identity, rules, device, visitor).await,
+    };
+    match proven {
         Ok(proven) => {
             let told = proven.logged_in();
             let body = format!(

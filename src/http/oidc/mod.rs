@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
     for home in ["", TAGGED] {
         let at = |path: &str| format!("{home}/oidc/{{provider}}/{path}");
         router = router
-            .route(&at("start"), get(flow::start).post(flow::link))
+            .route(&at("start"), get(flow::start).post(flow::want))
             .route(&at("callback"), get(flow::callback))
             .route(&at("icon"), get(flow::icon));
     }

@@ -104,6 +104,16 @@ fn here_in_german(error: &AccountError) -> String {
             "Kein Konto hier ist mit dieser Anmeldung verknüpft. Melde dich an wie bisher, und verknüpfe sie in deinem Konto; \
              oder bitte die um ein Konto, die den Server verwalten."
         }
+        AccountError::LinkedAlready => {
+            "Du hast hier schon ein Konto, zu dem diese Anmeldung führt. Melde dich auf der nächsten Seite damit an. Eine \
+             Einladung gilt weiter wie zuvor."
+        }
+        AccountError::InviteInvalid => {
+            "Die Einladung ist falsch, aufgebraucht oder abgelaufen. Bitte um eine neue."
+        }
+        AccountError::RegistrationClosed => {
+            "Hier legt niemand selbst ein Konto an. Bitte die darum, die den Server verwalten."
+        }
         AccountError::LinkedDisabled => {
             "Das Konto, zu dem diese Anmeldung führt, ist gesperrt. Wende dich an die, die den Server verwalten."
         }

@@ -1,12 +1,13 @@
 // The dialog of one's own account: devices, password, one-time codes.
 
+import { goFor } from './away.js';
 import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
 import { grants } from './grants.js';
 import { Rows, arrange, mark, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
-import { HOME, kept } from './place.js';
+import { kept } from './place.js';
 import { waiting } from './press.js';
 import { explain } from './refusal.js';
 import { profile } from './profile.js';
@@ -34,14 +35,7 @@ function qrCode(side, bits, name) {
 }
 
 /** Goes to another server to link a log-in there with the account that this page keeps the session of. @param {string} id */
-async function beginLink(id) {
-  const body = new URLSearchParams({ session: kept.get('token') ?? '' });
-  const answer = await fetch(`${HOME}oidc/${id}/start`, { method: 'POST', body });
-  /** @type {{ location?: string, problem?: string }} */
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok || !told.location) throw new Error(told.problem ?? answer.statusText);
-  location.assign(told.location);
-}
+const beginLink = (id) => goFor(id, { session: kept.get('token') ?? '' });
 
 /** @param {import('./session.js').Session} session */
 export async function account(session) {

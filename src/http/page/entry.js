@@ -1,11 +1,12 @@
 // The first step: who are you?
 
+import { goFor } from './away.js';
 import { Bound } from './bounds.js';
 import { ErrorCode } from './codes.js';
 import { h, fill } from './dom.js';
 import { write } from './keep.js';
 import { bytes, characters } from './limit.js';
-import { HOME, codeIn, forget } from './place.js';
+import { HOME, codeIn, forget, shown } from './place.js';
 import { explain, isRefusal } from './refusal.js';
 import { DEVICE } from './session.js';
 import { t } from './text.js';
@@ -94,9 +95,29 @@ export function entry(session, notice) {
     }
   }
 
+  /** @param {import('./session.js').ByProvider} provider */
+  const picture = ({ id, icon }) => icon && h('img', { src: `${HOME}oidc/${id}/icon`, alt: '' });
+
   /** The way to another server by which one logs in. @param {import('./session.js').ByProvider} provider */
-  const providerLink = ({ id, name, icon }) => h('a', { class: 'provider', href: `${HOME}oidc/${id}/start` },
-    icon && h('img', { src: `${HOME}oidc/${id}/icon`, alt: '' }), t('logInBy', { provider: name }));
+  const providerLink = (provider) => h('a', { class: 'provider', href: `${HOME}oidc/${provider.id}/start` },
+    picture(provider), t('logInBy', { provider: provider.name }));
+
+  /** The same to have an account by the invite, without a password. @param {import('./session.js').ByProvider} provider */
+  const providerButton = (provider) => h('button', {
+    type: 'button',
+    class: 'provider',
+    onclick: async () => {
+      const code = /** @type {HTMLInputElement} */ (card.querySelector('input[name=invite]')).value.trim();
+      fill(problem);
+      try {
+        // Whoever comes back is shown where the invite leads to.
+        shown.set('invited', path);
+        await goFor(provider.id, { invite: code });
+      } catch (error) {
+        fill(problem, explain(error));
+      }
+    },
+  }, picture(provider), t('takeUpBy', { provider: provider.name }));
 
   function draw() {
     const head = { forgot: t('forgot'), reset: t('reset'), register: t('register'), logIn: t('logIn'), guest: t('guest'), claim: t('claim') }[way];
@@ -117,6 +138,8 @@ export function entry(session, notice) {
       notice && h('p', { class: 'notice', role: 'status' }, notice),
       way === 'logIn' && greeting.providers.length > 0 && h('div', { class: 'providers' }, greeting.providers.map(providerLink)),
       way === 'logIn' && greeting.providers.length > 0 && h('p', { class: 'hint' }, t(greeting.passwords ? 'orPassword' : 'ownersPassword')),
+      way === 'register' && greeting.providers.length > 0 && h('div', { class: 'providers' }, greeting.providers.map(providerButton)),
+      way === 'register' && greeting.providers.length > 0 && h('p', { class: 'hint' }, t('orNewPassword')),
       h('form', { onsubmit: submit },
         way === 'claim' && field(t('claimCode'), { name: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false' }),
         way === 'register' && field(t('inviteCode'), {

@@ -46,7 +46,7 @@ export const forget = (path = []) => history.replaceState(null, '', channelLink(
 /** Under which name something is kept. All organizations of a server share what a browser keeps for its address. @param {string} name */
 const key = (name) => (TAG ? `parlour.+${TAG}.${name}` : `parlour.${name}`);
 
-/** @typedef {"token" | "name" | "settings" | "welcomed"} Kept */
+/** @typedef {"token" | "name" | "settings" | "welcomed" | "invited"} Kept */
 
 /** What is kept in this browser, of this organization alone. */
 export class Keep {

@@ -9,6 +9,8 @@ export const text = {
   logInLead: 'Sprich mit den Leuten auf diesem Server, gleich hier.',
   logInBy: 'Anmelden über {provider}',
   orPassword: 'Oder mit Name und Passwort:',
+  takeUpBy: 'Die Einladung annehmen über {provider}',
+  orNewPassword: 'Oder wähle einen Namen und ein Passwort:',
   ownersPassword: 'Mit einem Passwort melden sich nur Eigentümer an:',
   linked: 'Anmeldungen bei anderen Servern',
   linkedLead: 'Auch über diese kommst du in dieses Konto. Deine Stimme hier endet, während du dort bist.',

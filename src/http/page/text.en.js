@@ -9,6 +9,8 @@ export const text = {
   logInLead: 'Talk with the people on this server, from right here.',
   logInBy: 'Log in with {provider}',
   orPassword: 'Or with a name and a password:',
+  takeUpBy: 'Take up the invite with {provider}',
+  orNewPassword: 'Or choose a name and a password:',
   ownersPassword: 'A password logs in owners alone:',
   linked: 'Log-ins at other servers',
   linkedLead: 'By these you come into this account, too. Your voice here ends while you are there.',

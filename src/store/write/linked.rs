@@ -6,12 +6,15 @@ use super::super::error::Stop;
 use super::super::open::Open;
 use super::super::record::{Author, LinkedLogIn, Session, User};
 use super::super::row::Record;
+use super::registration::invite_of;
 use super::rows::linked_log_ins_of;
 use super::session::{
     BeginSessionError, NewSession, check_new as check_session, find, put_new as put_session,
 };
+use super::token::take_valid;
 use super::user::{CreateUserError, NewUser, check_new, put_new};
 use super::{Write, refuse, taken};
+use crate::auth::TokenHash;
 use crate::bounds::MAX_LINKED_LOG_INS;
 use crate::id::{SessionId, UserId};
 
@@ -66,6 +69,9 @@ pub enum RegisterLinkedError {
     /// It leads to an account by now.
     #[error("this log-in leads to an account here already")]
     Taken,
+    /// The invite is wrong, used up or expired by now.
+    #[error("the invite is wrong, used up or expired")]
+    InviteInvalid,
     /// The account can't be created.
     #[error(transparent)]
     User(#[from] CreateUserError),
@@ -75,13 +81,20 @@ pub enum RegisterLinkedError {
 }
 
 /// An account is created to which a log-in at another server leads, which says truly whose the account's e-mail address is,
-/// and its first session begins. `session` says what session that is; asked again, it says the same.
+/// and its first session begins. Where an invite is taken up by that, a use of it goes; the account gets the roles that it is
+/// asked with. `session` says what session that is; asked again, it says the same.
 pub fn register_linked(
     new: NewUser,
     link: NewLink,
+    invite: Option<TokenHash>,
     session: impl Fn(UserId) -> NewSession + Send + 'static,
 ) -> Write<(User, Session), RegisterLinkedError> {
     Write::new(move |open| {
+        let invalid = RegisterLinkedError::InviteInvalid;
+        let invite = match &invite {
+            Some(code) => Some(invite_of(open, code, new.organization, invalid)?),
+            None => None,
+        };
         let user = check_new(open, new.clone()).map_err(refuse)?;
         let user = User { email_verified: user.email.is_some(), ..user };
         let link = row(open, user.id, &link);
@@ -90,6 +103,9 @@ pub fn register_linked(
         }
         let session = session(user.id);
         check_session(open, &user, &session).map_err(refuse)?;
+        if let Some(invite) = &invite {
+            take_valid(open, invite)?;
+        }
         put_new(open, &user)?;
         let author = std::mem::replace(&mut open.by.author, Author::User(user.id));
         // Nobody else has it: that was looked at.

@@ -3,13 +3,14 @@
 use thiserror::Error;
 
 use super::super::error::Stop;
-use super::super::record::{Author, Purpose, Session, User};
+use super::super::open::Open;
+use super::super::record::{Author, OneTimeToken, Purpose, Session, User};
 use super::session::{BeginSessionError, NewSession, check_new as check_session, put_new as put_session};
 use super::token::{take_valid, valid};
 use super::user::{CreateUserError, NewUser, check_new, put_new};
 use super::{Write, refuse};
 use crate::auth::TokenHash;
-use crate::id::UserId;
+use crate::id::{OrganizationId, UserId};
 
 /// By what somebody may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,24 @@ pub enum RegisterError {
     Session(#[from] BeginSessionError),
 }
 
+/// The invite of a code, if it is good: of this organization, and of a maker who is let in.
+pub(super) fn invite_of<E: Copy>(
+    open: &mut Open<'_>,
+    code: &TokenHash,
+    home: OrganizationId,
+    invalid: E,
+) -> Result<OneTimeToken, Stop<E>> {
+    let found = valid(open, Purpose::Invite, code)?.filter(|invite| invite.organization == home);
+    let invite = found.ok_or(Stop::Refused(invalid))?;
+    if let Some(maker) = invite.user {
+        let maker: User = open.require(maker.0, invalid)?;
+        if maker.disabled {
+            return Err(Stop::Refused(invalid));
+        }
+    }
+    Ok(invite)
+}
+
 /// The code is used, the account created and its first session begun. `session` says what session that is, once the
 /// account has its identifier, which its token contains; asked again, it says the same.
 pub fn register(
@@ -48,23 +67,15 @@ pub fn register(
     session: impl Fn(UserId) -> NewSession + Send + 'static,
 ) -> Write<(User, Session), RegisterError> {
     Write::new(move |open| {
-        let (code, invalid) = match entry {
-            Entry::Open => (None, RegisterError::InviteInvalid),
-            Entry::Invite(hash) => (Some((Purpose::Invite, hash)), RegisterError::InviteInvalid),
-            Entry::Claim(hash) => (Some((Purpose::Claim, hash)), RegisterError::ClaimInvalid),
-        };
-        let mut token = None;
-        if let Some((purpose, hash)) = code {
-            let found = valid(open, purpose, &hash)?;
-            let of_home = found.filter(|token| token.organization == user.organization);
-            token = Some(of_home.ok_or(Stop::Refused(invalid))?);
-        }
-        if let Some(maker) = token.as_ref().and_then(|token| token.user) {
-            let maker: User = open.require(maker.0, invalid)?;
-            if maker.disabled {
-                return Err(Stop::Refused(invalid));
+        let home = user.organization;
+        let token = match entry {
+            Entry::Open => None,
+            Entry::Invite(hash) => Some(invite_of(open, &hash, home, RegisterError::InviteInvalid)?),
+            Entry::Claim(hash) => {
+                let claim = valid(open, Purpose::Claim, &hash)?.filter(|claim| claim.organization == home);
+                Some(claim.ok_or(Stop::Refused(RegisterError::ClaimInvalid))?)
             }
-        }
+        };
         let user = check_new(open, user.clone()).map_err(refuse)?;
         let session = session(user.id);
         check_session(open, &user, &session).map_err(refuse)?;
