@@ -23,6 +23,17 @@ pub struct Policy {
     pub capacity: usize,
 }
 
+impl Policy {
+    /// Requests that cost something, of one address: a hundred at once, then five a second until it is quiet for ten.
+    pub const REQUESTS_OF_ADDRESS: Self = Self {
+        free: 100,
+        first: Duration::from_millis(200),
+        longest: Duration::from_millis(200),
+        forget: Duration::from_secs(10),
+        capacity: 16_384,
+    };
+}
+
 /// The prefix of an address that counts as one origin: all of IPv4, and the 64 bits that a
 /// household or a server has of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::Value;
@@ -22,16 +21,6 @@ use crate::auth::{AddressKey, Lockout, Policy};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
 
-/// What an address begins and ends: a hundred at once, then five a second until it is quiet for ten. Each end of one asks the
-/// provider something, by our secret.
-const ADDRESS: Policy = Policy {
-    free: 100,
-    first: Duration::from_millis(200),
-    longest: Duration::from_millis(200),
-    forget: Duration::from_secs(10),
-    capacity: 16_384,
-};
-
 /// A provider.
 #[derive(Debug)]
 pub struct Provider {
@@ -40,6 +29,7 @@ pub struct Provider {
     clock: Clock,
     known: Known,
     away: Mutex<AllAway>,
+    /// What each begins and ends: every end asks the provider something, by our secret.
     addresses: Mutex<Lockout<AddressKey>>,
     complaint: Mutex<Complaint>,
 }
@@ -59,7 +49,7 @@ impl Provider {
                 clock,
                 known: Known::default(),
                 away: Mutex::default(),
-                addresses: Mutex::new(Lockout::new(ADDRESS)),
+                addresses: Mutex::new(Lockout::new(Policy::REQUESTS_OF_ADDRESS)),
                 complaint: Mutex::default(),
             })
         };

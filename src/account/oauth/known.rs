@@ -11,15 +11,6 @@ use super::opened::Keys;
 use crate::auth::{AddressKey, Lockout, Policy};
 use crate::id::OAuthClientId;
 
-/// Requests of one address: a hundred at once, then five a second until it is quiet for ten.
-const ADDRESS: Policy = Policy {
-    free: 100,
-    first: Duration::from_millis(200),
-    longest: Duration::from_millis(200),
-    forget: Duration::from_secs(10),
-    capacity: 16_384,
-};
-
 /// Requests of one program: three hundred at once, then twenty a second until it is quiet for ten.
 const CLIENT: Policy = Policy {
     free: 300,
@@ -44,7 +35,7 @@ impl Default for OAuth {
             codes: Mutex::default(),
             devices: Mutex::default(),
             keys: ArcSwapOption::empty(),
-            addresses: Mutex::new(Lockout::new(ADDRESS)),
+            addresses: Mutex::new(Lockout::new(Policy::REQUESTS_OF_ADDRESS)),
             clients: Mutex::new(Lockout::new(CLIENT)),
         }
     }
