@@ -41,10 +41,9 @@ await perform(people, results, async () => {
   await bob.press('Mute');
   say('bob spoke');
   const played = native('demo', ['play', third, address('demo')]);
-  const [a, b] = await Promise.all([alice.hear(4), bob.hear(4)]);
+  const [a, b] = await Promise.all([alice.hearUntil(played), bob.hearUntil(played)]);
   writeWav(`${OUT}/alice-hears-native.wav`, a);
   writeWav(`${OUT}/bob-hears-native.wav`, b);
-  await played;
   await recording.end();
   say('the natives spoke');
 

@@ -53,7 +53,7 @@ await perform([fay], results, async () => {
   results.members = await page.locator('.member .name').allTextContents();
   await Promise.all([there.end(), hearing.end()]);
   await fay.press('Mute');
-  const [heard] = await Promise.all([fay.hear(4), native('boss', ['play', other, address('boss', '/+raid/Social')])]);
+  const heard = await fay.hearUntil(native('boss', ['play', other, address('boss', '/+raid/Social')]));
   writeWav(`${OUT}/fay-hears.wav`, heard);
   say('talked');
 

@@ -158,6 +158,16 @@ export class Person {
     return (await this.end('heard')).sound;
   }
 
+  /**
+   * What is heard of somebody from when they can be heard until they have ended. Coming in takes them as long as the machine
+   * is busy, which is no part of it.
+   * @param {Promise<void>} ended @returns {Promise<Float32Array>}
+   */
+  async hearUntil(ended) {
+    await Promise.all([ended, this.becomes('loud').then(() => this.begin('heard'))]);
+    return (await this.end('heard')).sound;
+  }
+
   /** How loud it is: the root of the mean square of what is heard in so many seconds. @returns {Promise<number>} */
   async loudness(seconds) {
     await this.begin('heard');
