@@ -110,6 +110,9 @@ pub const MAX_AWAY_OF_ADDRESS: usize = 100;
 /// What one of them is asked at once.
 pub const MAX_PROVIDER_QUESTIONS: usize = 16;
 
+/// Names of other people's servers that one [client](crate::dial::Client) looks up at once. The next one waits.
+pub const MAX_LOOK_UPS: usize = 64;
+
 /// Log-ins at other servers that lead to one account.
 pub const MAX_LINKED_LOG_INS: usize = 16;
 

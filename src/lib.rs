@@ -15,6 +15,7 @@ pub mod clock;
 pub mod complaint;
 pub mod config;
 pub mod control;
+pub mod dial;
 pub mod discovery;
 pub mod endpoint;
 pub mod feed;

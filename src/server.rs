@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
+use crate::dial::Client;
 use crate::discovery::Announcer;
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
@@ -145,7 +146,8 @@ impl Server {
         directory::prepare(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let post = Post::new(config)?;
-        let providers = providers::all(config, &clock)?;
+        let client = Client::new();
+        let providers = providers::all(config, &clock, &client)?;
         let store = Arc::new(open_store(config, listen, clock.wall()).await?);
         let identity = Identity::load_or_create(&directory)?;
         let secrets = Secrets::load_or_create(&directory)?;

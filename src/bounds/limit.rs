@@ -46,6 +46,8 @@ limits! {
     MAX_PREFERENCE = 4096;
     /// Names under which something follows an account, at most.
     MAX_PREFERENCES = 64;
+    /// Bytes of an address that somebody has this server ask, at most.
+    MAX_HOOK_ADDRESS = 1024;
     /// Bits a second that Opus can be told to use, at most (RFC 6716, section 2.1.1).
     MAX_BITRATE = 510_000;
     /// Speakers of a channel that are passed on at once, at most.

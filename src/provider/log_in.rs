@@ -20,6 +20,7 @@ use crate::auth::oidc::{
 use crate::auth::{AddressKey, Lockout, Policy};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
+use crate::dial::Client;
 
 /// A provider.
 #[derive(Debug)]
@@ -36,13 +37,9 @@ pub struct Provider {
 
 impl Provider {
     /// Those of the settings, which share what asks them.
-    pub fn all(settings: Vec<Settings>, clock: &Clock) -> Result<Vec<Arc<Self>>, rustls::Error> {
-        if settings.is_empty() {
-            return Ok(Vec::new());
-        }
-        let fetch = Fetch::new()?;
+    pub fn all(settings: Vec<Settings>, clock: &Clock, client: &Client) -> Vec<Arc<Self>> {
         let one = |settings| {
-            let (fetch, clock) = (fetch.beside(), clock.clone());
+            let (fetch, clock) = (Fetch::new(client.clone()), clock.clone());
             Arc::new(Self {
                 settings,
                 fetch,
@@ -53,7 +50,7 @@ impl Provider {
                 complaint: Mutex::default(),
             })
         };
-        Ok(settings.into_iter().map(one).collect())
+        settings.into_iter().map(one).collect()
     }
 
     /// How it is described.

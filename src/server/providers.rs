@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::config::{Config, ProviderSetting};
+use crate::dial::Client;
 use crate::provider::{self, Provider};
 
 /// Bytes of a file that holds a secret, at most.
@@ -61,14 +62,15 @@ pub enum ProviderStartError {
         "log_in.passwords = \"owners\" leaves nobody else a way in: describe a provider below [[log_in.providers]] first"
     )]
     NoOtherWay,
-    /// TLS can't be set up.
-    #[error("log_in.providers: TLS can't be set up: {0}")]
-    Tls(#[from] rustls::Error),
 }
 
 /// The providers of the settings.
-pub(super) fn all(config: &Config, clock: &Clock) -> Result<Vec<Arc<Provider>>, ProviderStartError> {
-    Ok(Provider::all(provider_settings(config)?, clock)?)
+pub(super) fn all(
+    config: &Config,
+    clock: &Clock,
+    client: &Client,
+) -> Result<Vec<Arc<Provider>>, ProviderStartError> {
+    Ok(Provider::all(provider_settings(config)?, clock, client))
 }
 
 /// What the settings say of the providers, with what the files hold that they name.

@@ -3,6 +3,7 @@
 use super::report::Report;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dial::Client;
 use crate::provider::Provider;
 use crate::server::provider_settings;
 
@@ -15,13 +16,7 @@ pub(super) async fn examine(config: &Config, report: &mut Report) {
             return report.bad(WHAT, error.to_string(), "mend it: until then the server doesn't start");
         }
     };
-    let all = match Provider::all(described, &Clock::system()) {
-        Ok(all) => all,
-        Err(error) => {
-            return report.bad(WHAT, error.to_string(), "mend the certificates that this machine trusts");
-        }
-    };
-    for provider in all {
+    for provider in Provider::all(described, &Clock::system(), &Client::new()) {
         let name = &provider.settings().name;
         match provider.examine().await {
             Ok(()) => report.good(WHAT, format!("{name} answers, and shows its keys")),
