@@ -11,6 +11,7 @@ mod sealed;
 mod session_token;
 mod token;
 mod totp;
+pub mod webhook;
 
 pub use api_key::{API_KEY, API_KEY_MARK, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};

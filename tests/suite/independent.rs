@@ -4,8 +4,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use crate::support::{self, PASSWORD, Process, TestServer, hear};
+use parlour::auth::webhook::{Secret, headers};
 use parlour::client::{Address, Trust, connect, probe_page};
 use parlour::protocol::wire::{self, request};
 
@@ -86,5 +88,63 @@ async fn the_dashboard_s_metrics_exist() {
             let known = told.contains(&format!("=\"{label}\"")) || label == "$instance";
             assert!(known, "{label} in {asked}: {told}");
         }
+    }
+}
+
+/// What a program that receives webhooks says of each of these messages: a line of its standard output.
+fn received(mut program: Command, messages: &[serde_json::Value]) -> Vec<String> {
+    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for message in messages {
+        writeln!(input, "{message}").unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The receivers by the packages of the specification, in Python and in JavaScript.
+fn receivers() -> [Command; 2] {
+    let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent");
+    let mut python = Command::new(target.join("python/bin/python"));
+    python.arg(scripts.join("webhook.py"));
+    let mut node = Command::new("node");
+    node.arg(scripts.join("webhook.mjs")).arg(target.join("browser"));
+    [python, node]
+}
+
+#[test]
+fn what_webhooks_are_signed_with_is_verified_by_the_specification_s_packages() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let secret = |byte: u8, length: usize| Secret::of(&vec![byte; length]).unwrap();
+    let (old, new) = (secret(0xff, 24), secret(0x3e, Secret::LEN));
+    let both = [new.clone(), old.clone()];
+    let message = |theirs: &Secret, ours: &[Secret], at: u64, signed: &str, body: &str| {
+        let headers = headers(ours, "msg_1", at, signed.as_bytes())
+            .map(|(name, value)| (name.to_owned(), value.into()));
+        let headers = serde_json::Map::from_iter(headers);
+        serde_json::json!({ "secret": theirs.shown(), "headers": headers, "body": body })
+    };
+    let body = r#"{"type":"text","data":{"text":"Grüße, 世界. \u0000"}}"#;
+    let messages = [
+        message(&new, std::slice::from_ref(&new), now, body, body),
+        // While one secret takes the place of another, either is good.
+        message(&old, &both, now, body, body),
+        message(&new, &both, now, body, body),
+        message(&secret(1, 64), &[secret(1, 64)], now, "[]", "[]"),
+        // Not by another secret, with another body, or when it is old.
+        message(&secret(2, 32), &both, now, body, body),
+        message(&new, &both, now, body, &body.replace("text", "test")),
+        message(&new, &both, now - 3_600, body, body),
+    ];
+    for receiver in receivers() {
+        let program = format!("{receiver:?}");
+        let said = received(receiver, &messages);
+        let verified: Vec<_> = said.iter().map(|line| line.starts_with("verified ")).collect();
+        assert_eq!(verified, [true, true, true, true, false, false, false], "{program}: {said:?}");
+        assert!(said[4..].iter().all(|line| line.starts_with("refused ")), "{program}: {said:?}");
+        assert!(said[0].contains("Grüße, 世界"), "{program}: {said:?}");
     }
 }
