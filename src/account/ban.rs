@@ -32,6 +32,11 @@ impl Accounts {
         }
     }
 
+    /// Who is kept out, and was.
+    pub fn kept_out(&self) -> Arc<Bans> {
+        self.0.bans.load_full()
+    }
+
     /// The bans that hold.
     pub fn bans(&self) -> Result<wire::Bans, AccountError> {
         let kept = self.0.bans.load();

@@ -12,7 +12,7 @@ use crate::store::{Ban, BanSubject, ReadError, Store, ban_on};
 
 /// Who is kept out, as the store has it.
 #[derive(Debug, Default)]
-pub(super) struct Bans {
+pub struct Bans {
     all: Vec<Ban>,
     /// When those end that began since the start, in monotonic time: setting the clock lifts none of them.
     ends: HashMap<BanId, Duration>,
@@ -76,6 +76,27 @@ impl Bans {
     /// The bans that hold.
     pub(super) fn holding(&self, now: Moment) -> impl Iterator<Item = &Ban> {
         self.all.iter().filter(move |ban| ban.until.is_none_or(|until| self.time_of(ban, now) < until))
+    }
+
+    /// Who isn't kept out any more of those that were, as it is now.
+    pub fn lifted(&self, now: &Self) -> impl Iterator<Item = BanSubject> {
+        let is_there = |ban: &Ban| now.all.iter().any(|one| one.id == ban.id);
+        self.all.iter().filter(move |ban| !is_there(ban)).map(|ban| ban.subject)
+    }
+
+    /// When the last ban ended that kept somebody out who isn't kept out now.
+    pub fn last_end(&self, user: UserId, from: Option<IpAddr>, now: Moment) -> Timestamp {
+        // Those that are over, too.
+        let was_on =
+            |ban: &&Ban| ban_on(slice::from_ref(*ban), Some(user), from, None, Timestamp(0)).is_some();
+        let end = |ban: &Ban| match self.ends.get(&ban.id) {
+            Some(end) => {
+                let since = u64::try_from(now.monotonic.saturating_sub(*end).as_millis()).unwrap_or(u64::MAX);
+                Timestamp(now.wall.0.saturating_sub(since))
+            }
+            None => ban.until.map_or(now.wall, |until| until.min(now.wall)),
+        };
+        self.all.iter().filter(was_on).map(end).max().unwrap_or_default()
     }
 
     /// What time it is for a ban: before its end or after it where that goes by the monotonic clock.

@@ -32,6 +32,7 @@ mod studio;
 pub use ban::network_of;
 pub use bearer::{Bearer, is_signed};
 pub use error::AccountError;
+pub use kept_out::Bans as KeptOut;
 pub use log_in::Shown;
 pub use oauth::{Allowed, Consent, DeviceConsent, Shows};
 pub use proven::{Proven, Visitor};

@@ -3,15 +3,15 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::command::Command;
+use super::command::{Command, Followed};
 use super::given::NewPassword;
 use super::live::Control;
 use super::load;
 use super::pending::Pending;
 use super::refused::Refused;
-use crate::feed::Doer;
+use crate::feed::{Doer, Filter, Subscription};
 use crate::protocol::CloseCode;
-use crate::state::{Change, Event, State};
+use crate::state::{Actor, Change, Event, State};
 use crate::store::write::{self, Deleted};
 use crate::store::{By, Failed, ReadError};
 use crate::voice::Peer;
@@ -22,13 +22,28 @@ pub(super) enum Last {
     Delete { by: By, reply: oneshot::Sender<Result<Deleted, Refused>> },
 }
 
+/// What is answered behind the batch, by all that is in it: before it is committed, the state is ahead of what is known.
+enum Behind {
+    Follow {
+        what: Followed,
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
+    Subscribe {
+        actor: Actor,
+        from: Option<u64>,
+        filter: Filter,
+        reply: oneshot::Sender<Result<Subscription, Refused>>,
+    },
+}
+
 impl<P: Peer> Control<P> {
     /// Does a batch. Answers with what is to be done last, if anything is.
     pub(super) fn handle_batch(&mut self, batch: &mut Vec<Command<P>>) -> Option<Last> {
         let mut pending =
             Pending { events: self.state.advance(self.shared.clock.now()), ..Pending::default() };
         let mut before: Option<State> = None;
-        let (mut last, mut followers, mut logins_end) = (None, Vec::new(), false);
+        self.note_opened();
+        let (mut last, mut behind, mut logins_end) = (None, Vec::new(), false);
         for command in batch.drain(..) {
             match command {
                 Command::Arrive { proven, newcomer, reply } => {
@@ -41,7 +56,7 @@ impl<P: Peer> Control<P> {
                 }
                 Command::Look(look) => look(self),
                 Command::Subscribe { actor, from, filter, reply } => {
-                    let _ = reply.send(self.subscribe(actor, from, filter));
+                    behind.push(Behind::Subscribe { actor, from, filter, reply });
                 }
                 Command::Attach(attachment) => self.attached.push(attachment),
                 Command::Tick => {
@@ -57,7 +72,7 @@ impl<P: Peer> Control<P> {
                     self.recorder.forget_broken();
                     logins_end = true;
                 }
-                Command::Follow { what, reply } => followers.push((what, reply)),
+                Command::Follow { what, reply } => behind.push(Behind::Follow { what, reply }),
                 Command::Stop { reply } => last = Some(Last::Stop { reply }),
                 Command::Delete { by, reply } => last = Some(Last::Delete { by, reply }),
             }
@@ -70,9 +85,15 @@ impl<P: Peer> Control<P> {
             self.end_logins();
         }
         self.set_due();
-        // What is read has the whole batch in it.
-        for (what, reply) in followers {
-            let _ = reply.send(self.follow(what));
+        for one in behind {
+            match one {
+                Behind::Follow { what, reply } => {
+                    let _ = reply.send(self.follow(what));
+                }
+                Behind::Subscribe { actor, from, filter, reply } => {
+                    let _ = reply.send(self.subscribe(actor, from, filter));
+                }
+            }
         }
         last
     }
@@ -129,6 +150,6 @@ impl<P: Peer> Control<P> {
     fn reload(&mut self) -> Result<Vec<Event>, ReadError> {
         let stored =
             load::stored(&self.shared.store, self.shared.organization, self.shared.settings.server_limits())?;
-        Ok(self.state.refresh(stored))
+        Ok(self.take_anew(stored))
     }
 }

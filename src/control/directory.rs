@@ -1,7 +1,7 @@
 //! Other people's accounts, and what was done: for those who look after them.
 
 use super::{Actor, Handle, Refused};
-use crate::account::AccountError;
+use crate::account::{AccountError, Changed};
 use crate::bounds::page;
 use crate::id::{SessionId, Timestamp};
 use crate::protocol::ErrorCode;
@@ -25,6 +25,7 @@ impl<P: Peer> Handle<P> {
                 let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &asked);
                 let ((name, role), by) = self.permit(actor, operation, on, rule).await?;
                 let user = accounts.create_user(name, &create.password, role, by).await?;
+                self.follow(Changed::User(user)).await?;
                 Ok(response::Body::Created(wire::Created { id: user.0 }))
             }
             Directory::ListUsers(list) => {

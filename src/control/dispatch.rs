@@ -59,7 +59,8 @@ impl<P: Peer> Handle<P> {
 
     /// Does what a visitor asks for who isn't logged in.
     pub async fn enter(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
-        self.timed(entry.operation(), self.admit(entry, visitor)).await
+        // What it takes to make an account would be in every connection's future.
+        self.timed(entry.operation(), Box::pin(self.admit(entry, visitor))).await
     }
 
     async fn admit(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
@@ -108,7 +109,8 @@ impl<P: Peer> Handle<P> {
             }
             Entry::AskByKey(ask) => return self.by_key(ask, visitor.from).await.map(Entered::Answer),
         };
-        if let Some(user) = proven.user.filter(|_| proven.displaced) {
+        let is_new = matches!(entry, Entry::Register(_) | Entry::RedeemClaim(_));
+        if let Some(user) = proven.user.filter(|_| is_new || proven.displaced) {
             self.follow(Changed::User(user)).await?;
         }
         Ok(Entered::Proven(Box::new(proven)))

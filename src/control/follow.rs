@@ -96,7 +96,7 @@ impl<P: Peer> Control<P> {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
                 let standing = |member: &Member| Ok((member.session, self.standing(&bans, member, now)?));
                 let stand = self.state.members().map(standing).collect::<Result<Vec<_>, ReadError>>()?;
-                let events = self.state.refresh(stored);
+                let events = self.take_anew(stored);
                 self.publish(&events, &[]);
                 self.stand(stand);
             }

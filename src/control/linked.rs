@@ -40,7 +40,9 @@ impl<P: Peer> Handle<P> {
                 return Err(AccountError::NotLinked.into());
             }
             let roles = together(accounts.roles_named([DEFAULT_ROLE])?, given);
-            return Ok(accounts.register_linked(identity, None, roles, device, visitor).await?);
+            let proven = accounts.register_linked(identity, None, roles, device, visitor).await?;
+            self.have_known(&proven).await?;
+            return Ok(proven);
         };
         let managed = accounts.roles_named(rules.roles.iter().map(|(_, role)| role.as_str()))?;
         self.give_roles(&user, &managed, &given).await?;
@@ -76,7 +78,17 @@ impl<P: Peer> Handle<P> {
         }
         let invite = accounts.invite_by(code)?;
         let roles = together(self.still_given(&invite).await?, self.given_by(identity, rules)?);
-        Ok(accounts.register_linked(identity, Some(&invite), roles, device, visitor).await?)
+        let proven = accounts.register_linked(identity, Some(&invite), roles, device, visitor).await?;
+        self.have_known(&proven).await?;
+        Ok(proven)
+    }
+
+    /// Has it known that somebody has an account from now on.
+    async fn have_known(&self, proven: &Proven) -> Result<(), Refused> {
+        match proven.user {
+            Some(user) => self.follow(Changed::User(user)).await,
+            None => Ok(()),
+        }
     }
 
     /// The roles that somebody's groups give.

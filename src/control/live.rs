@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attachment::Attachment;
 use super::connection::Connection;
+use super::past::Past;
 use super::recorder::Recorder;
 use super::refused::Refused;
 use super::restrained::Restrained;
@@ -39,6 +40,8 @@ pub(super) struct Control<P> {
     pub(super) recorder: Recorder,
     /// What happened, for those who follow it.
     pub(super) feed: Feed,
+    /// What it saw last of what the feed isn't told of.
+    pub(super) past: Past,
     /// What belongs to an event on disk, and is written in its transaction.
     pub(super) attached: Vec<Attachment>,
     pub(super) restrained: Restrained,
@@ -53,6 +56,7 @@ impl<P: Peer> Control<P> {
             last_attachment: 0,
             selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
+            past: Past::new(&shared),
             shared,
             feed,
             attached: Vec::new(),

@@ -1,7 +1,6 @@
 //! The feed of the organization: what happened is numbered before its transaction and published after it.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 
 use tokio::sync::oneshot;
 
@@ -11,7 +10,7 @@ use super::handle::Handle;
 use super::live::Control;
 use super::refused::Refused;
 use crate::account::Changed;
-use crate::feed::{Doer, Event, Filter, Happened, SubscribeError, Subscription, withheld};
+use crate::feed::{Doer, Event, Filter, Happened, Opened, Since, SubscribeError, Subscription, Whom};
 use crate::id::Timestamp;
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
@@ -20,8 +19,7 @@ use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
     /// Follows what happens, as far as `actor` may know of it at the moment at which it happens: from the event of a
-    /// number on, or from now on. What was missed is told as far as they may know it now, but no text of a channel into
-    /// which they may have been let only since.
+    /// number on, or from now on. What was missed is told as far as they would have been told it had they followed all along.
     pub async fn subscribe(
         &self,
         actor: Actor,
@@ -42,35 +40,48 @@ impl<P: Peer> Handle<P> {
 impl<P: Peer> Control<P> {
     /// Numbers what a change is for others, before it is made.
     pub(super) fn note(&mut self, change: &Change, at: Timestamp, by: Doer) -> Option<Happened> {
+        if let Some(opened) = Opened::by(change, &self.state) {
+            self.feed.open(opened);
+        }
         let event = Event::of(change, &self.state)?;
-        Some(self.feed.number(at, by, event))
+        // By the time that the state has, which says what has ended by then.
+        Some(self.feed.number(at.min(self.state.time()), by, event))
     }
 
     /// Makes known what was committed.
     pub(super) fn make_known(&mut self, happened: Vec<Happened>) {
-        if happened.is_empty() {
-            return;
-        }
+        let Some(first) = happened.first().map(|first| first.number) else { return };
         let Self { feed, state, shared, .. } = self;
+        // Among what happened may be something by which somebody may know more: not what was before it.
+        let opened = feed.opened_after(first);
+        let shown = |one: &Happened, viewer: Option<&Member>| match viewer {
+            Some(viewer) if !opened.is_empty() => {
+                opened.since(viewer, Timestamp(0)).shown(one, state, Some(viewer))
+            }
+            viewer => one.event.shown(state, viewer),
+        };
         // Many may follow by one key: who that is now is looked up once for all of them.
         let known: RefCell<Vec<(Actor, Option<Box<Member>>)>> = RefCell::default();
-        feed.publish(happened, |actor, event| {
+        feed.publish(happened, |actor, one| {
             if !matches!(actor, Actor::Account { .. }) {
-                return event.shown(state, viewer(state, actor, None)?);
+                return shown(one, viewer(state, actor, None)?);
             }
             let mut known = known.borrow_mut();
             let place = known.iter().position(|(known, _)| *known == actor).unwrap_or_else(|| {
                 known.push((actor, shared.unconnected(state, actor).ok().flatten()));
                 known.len() - 1
             });
-            event.shown(state, viewer(state, actor, known[place].1.as_deref())?)
+            shown(one, viewer(state, actor, known[place].1.as_deref())?)
         });
     }
 
     /// The same for what a use case of `account` committed by itself.
     pub(super) fn make_account_known(&mut self, changed: Changed) {
         let event = match changed {
-            Changed::User(user) => Event::AccountChanged { user },
+            Changed::User(user) => {
+                self.feed.open(Opened { to: Whom::Account(user), channel: None });
+                Event::AccountChanged { user }
+            }
             Changed::Bans => Event::BansChanged,
         };
         let one = self.feed.number(self.shared.clock.wall(), Doer::Server, event);
@@ -85,20 +96,17 @@ impl<P: Peer> Control<P> {
     ) -> Result<Subscription, Refused> {
         // Whoever may not ask may not follow.
         let asker = self.shared.unconnected(&self.state, actor)?;
-        let Self { feed, state, .. } = self;
-        let member = viewer(state, actor, asker.as_deref()).ok_or(Denied::SessionEnded)?;
+        self.note_opened();
+        let member = viewer(&self.state, actor, asker.as_deref()).ok_or(Denied::SessionEnded)?;
         if let Some(member) = member {
             member.was_given(Permissions::VIEW)?;
         }
-        let withheld = match (from, member) {
-            (Some(from), Some(member)) => withheld(feed.kept_from(from), state, member),
-            _ => HashSet::new(),
+        let since = match member.filter(|_| from.is_some()) {
+            Some(member) => self.feed.since(member, self.not_before(actor, member)?),
+            None => Since::default(),
         };
-        let shown = |one: &Happened| {
-            let is_told = !withheld.contains(&one.number);
-            is_told.then(|| one.event.shown(state, member)).flatten()
-        };
-        Ok(feed.subscribe(actor, from, filter, shown)?)
+        let shown = |one: &Happened| since.shown(one, &self.state, member);
+        Ok(self.feed.subscribe(actor, from, filter, shown)?)
     }
 }
 

@@ -229,23 +229,34 @@ impl Event {
     /// The event as a viewer may know it, if at all: what they may not see is left out of it. The machine's owner, given
     /// as `None`, may know everything.
     pub fn shown(&self, state: &State, viewer: Option<&Member>) -> Option<Self> {
+        self.shown_of(state, viewer, |_| true)
+    }
+
+    /// The same where something may be known only of channels of which `known` says so.
+    pub(super) fn shown_of(
+        &self,
+        state: &State,
+        viewer: Option<&Member>,
+        known: impl Fn(ChannelId) -> bool,
+    ) -> Option<Self> {
         let Some(viewer) = viewer else { return Some(self.clone()) };
         // What is for everybody, or about the viewer themself, is for no program that wasn't made to see.
         viewer.was_given(Permissions::VIEW).ok()?;
         let on = |channel: Option<ChannelId>, needed: Permissions| {
-            state.permissions_on(viewer, channel).contains(needed)
+            // Who saw a channel that is gone can't be said any more.
+            channel.is_none_or(|channel| state.channel(channel).is_some() && known(channel))
+                && state.permissions_on(viewer, channel).contains(needed)
         };
         let everywhere = |needed: Permissions| on(None, needed);
         let sees = |channel: ChannelId| on(Some(channel), Permissions::VIEW);
         let is_own = |user: &Option<UserId>| user.is_some() && *user == viewer.user;
-        let known = match self {
+        let is_shown = match self {
             Self::ChannelCreated { channel, .. }
             | Self::ChannelChanged { channel }
             | Self::RecordingBegan { channel }
             | Self::RecordingEnded { channel }
             | Self::ElementChanged { on: ElementPlace::Channel(channel), .. } => sees(*channel),
             Self::ChannelsLinked { channel, other, .. } => sees(*channel) && sees(*other),
-            // Who saw them can't be said any more.
             Self::ChannelsRemoved { .. } => everywhere(Permissions::MANAGE_ORGANIZATION),
             Self::OrganizationChanged
             | Self::RoleCreated { .. }
@@ -288,9 +299,10 @@ impl Event {
                 viewer.was_given(Permissions::TEXT).is_ok() && (is_own(to) || is_own(author))
             }
             Self::ElementChanged { on: ElementPlace::Recording(_), recorded, .. } => {
-                recorded.is_some_and(|channel| state.hears_recordings(viewer, channel))
+                let hears = |channel| known(channel) && state.hears_recordings(viewer, channel);
+                recorded.is_some_and(hears)
             }
         };
-        known.then(|| self.clone())
+        is_shown.then(|| self.clone())
     }
 }

@@ -2,8 +2,10 @@
 
 mod event;
 mod missed;
+mod opened;
 mod ring;
 
 pub use event::{Doer, Event, Happened, Kind, To};
-pub use missed::withheld;
+pub use missed::{OPENINGS, Openings, Since};
+pub use opened::{Opened, Whom};
 pub use ring::{Feed, Filter, KEPT, SUBSCRIBERS, SubscribeError, Subscription, WAITING};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{Doer, Event, Happened, Kind};
+use super::{Doer, Event, Happened, Kind, Opened, Openings, Since};
 use crate::id::{OrganizationId, Timestamp};
-use crate::state::Actor;
+use crate::state::{Actor, Member};
 
 /// Events that are kept for those who come back; the oldest goes.
 pub const KEPT: usize = 4_096;
@@ -124,6 +124,7 @@ pub struct Feed {
     organization: OrganizationId,
     next: u64,
     kept: VecDeque<Arc<Happened>>,
+    openings: Openings,
     subscribers: Vec<Subscriber>,
 }
 
@@ -131,7 +132,8 @@ impl Feed {
     /// A feed in which nothing has happened since `start`, the time of the server's start.
     pub fn new(organization: OrganizationId, start: Timestamp) -> Self {
         let next = start.0.saturating_mul(PER_MILLISECOND);
-        Self { organization, next, kept: VecDeque::new(), subscribers: Vec::new() }
+        let (kept, openings) = (VecDeque::new(), Openings::default());
+        Self { organization, next, kept, openings, subscribers: Vec::new() }
     }
 
     /// The number that the next event gets.
@@ -153,21 +155,32 @@ impl Feed {
         self.next = number.max(published);
     }
 
+    /// Somebody may know more from now on. What isn't committed after all opens nothing more than it, so that stays noted.
+    pub fn open(&mut self, opened: Opened) {
+        self.openings.note(self.next, opened);
+    }
+
+    /// By what somebody may know more that came after an event.
+    pub fn opened_after(&self, number: u64) -> Openings {
+        self.openings.after(number)
+    }
+
+    /// Since when a viewer may know what they may know now. What happened before a `time` they may not.
+    pub fn since(&self, viewer: &Member, time: Timestamp) -> Since {
+        self.openings.since(viewer, time)
+    }
+
     /// Makes known what was committed. `shown` says what an actor may know of an event, if anything.
-    pub fn publish(&mut self, happened: Vec<Happened>, shown: impl Fn(Actor, &Event) -> Option<Event>) {
+    pub fn publish(&mut self, happened: Vec<Happened>, shown: impl Fn(Actor, &Happened) -> Option<Event>) {
         for one in happened {
             let one = Arc::new(one);
-            self.subscribers.retain(|subscriber| subscriber.offer(&one, |actor| shown(actor, &one.event)));
+            self.subscribers.retain(|subscriber| subscriber.offer(&one, |actor| shown(actor, &one)));
             if self.kept.len() == KEPT {
                 self.kept.pop_front();
             }
             self.kept.push_back(one);
         }
-    }
-
-    /// What is kept from a number on, the oldest first.
-    pub fn kept_from(&self, number: u64) -> impl DoubleEndedIterator<Item = &Happened> {
-        self.kept.iter().map(|one| &**one).filter(move |one| one.number >= number)
+        self.openings.forget(self.kept.front().map_or(self.next, |first| first.number));
     }
 
     /// Follows what happens: from the event of a number on, as far as it is kept, or from now on. `shown` says what the actor
@@ -238,8 +251,8 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the form that the feed asks for")]
-    fn everything(_: Actor, event: &Event) -> Option<Event> {
-        Some(event.clone())
+    fn everything(_: Actor, one: &Happened) -> Option<Event> {
+        Some(one.event.clone())
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the form that the feed asks for")]
@@ -313,7 +326,7 @@ mod tests {
     #[test]
     fn filters_and_what_may_be_seen_leave_no_trace() {
         let mut feed = feed();
-        let hides = |actor: Actor, event: &Event| match (actor, event) {
+        let hides = |actor: Actor, one: &Happened| match (actor, &one.event) {
             (Actor::Session(_), Event::ChannelChanged { .. }) => None,
             (_, event) => Some(event.clone()),
         };

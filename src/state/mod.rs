@@ -43,7 +43,7 @@ use std::time::Duration;
 use looks::{Folded, Looks, Names};
 
 use crate::bounds::EntryPolicy;
-use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, UserId};
+use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions};
 
 /// Levels of channels at most; a channel at the top is on level 1.
@@ -276,6 +276,11 @@ impl State {
             next_role: next_role.0,
             limits,
         }
+    }
+
+    /// The wall time that it goes by.
+    pub fn time(&self) -> Timestamp {
+        self.now.wall
     }
 
     /// The organization whose state this is.

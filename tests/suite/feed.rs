@@ -1,5 +1,8 @@
 //! The feed: what happened in an organization, for those who follow it, as far as they may know.
 
+mod missed;
+mod rule;
+
 use crate::support::{TestServer, channel_id};
 use parlour::client::{ChannelEdit, NewOverwrite, OverwriteFor};
 use parlour::control::{Actor, Origin, Way};

@@ -391,7 +391,7 @@ mod tests {
             let event = Event::RoleChanged { role: RoleId(1) };
             let one = self.0.number(Timestamp(1_001), Doer::Server, event);
             let number = one.number;
-            self.0.publish(vec![one], |_, event| Some(event.clone()));
+            self.0.publish(vec![one], |_, one| Some(one.event.clone()));
             number
         }
 
