@@ -33,8 +33,8 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Invite(shown.unwrap_or_else(hidden)))
             }
             Admission::ListInvites(_) => {
-                self.permit(actor, operation, on, nothing_more).await?;
-                let invites = self.without_hidden(actor, self.invites(actor).await?.invites).await?;
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
+                let invites = self.without_hidden(actor, self.invites(actor, by).await?.invites).await?;
                 Ok(response::Body::Invites(wire::Invites { invites }))
             }
             Admission::RevokeInvite(revoke) => {
@@ -70,8 +70,8 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Bans(accounts.bans()?))
             }
             Admission::LiftBan(lift) => {
-                self.permit(actor, operation, on, nothing_more).await?;
-                let maker = self.author_of_ban(BanId(lift.id)).await?;
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
+                let maker = self.author_of_ban(BanId(lift.id), by).await?;
                 let by = self.permit_to_take_back(actor, operation, maker).await?;
                 self.follow(accounts.lift_ban(BanId(lift.id), by).await?).await?;
                 Ok(response::Body::Done(wire::Done {}))
@@ -122,7 +122,7 @@ impl<P: Peer> Handle<P> {
     }
 
     /// The invites that are good, as an actor may see them.
-    async fn invites(&self, actor: Actor) -> Result<wire::Invites, Refused> {
+    async fn invites(&self, actor: Actor, by: By) -> Result<wire::Invites, Refused> {
         let invites = self.shared.accounts.good_invites()?;
         let invites = self
             .look(move |control| {
@@ -136,7 +136,7 @@ impl<P: Peer> Handle<P> {
             })
             .await?;
         let accounts = self.shared.accounts.clone();
-        self.elsewhere(move || accounts.list_invites(&invites)).await
+        self.elsewhere(by, move || accounts.list_invites(&invites)).await
     }
 
     /// The roles that an invite still gives: those that its maker may give now. One whose maker may give none of them any
@@ -164,10 +164,10 @@ impl<P: Peer> Handle<P> {
 
     /// Who made a ban; nobody where the audit trail doesn't go back so far. The trail is looked through elsewhere, since it
     /// may be long.
-    async fn author_of_ban(&self, id: BanId) -> Result<Option<Author>, Refused> {
+    async fn author_of_ban(&self, id: BanId, by: By) -> Result<Option<Author>, Refused> {
         let store = Arc::clone(&self.shared.store);
         let home = self.shared.organization;
-        self.elsewhere(move || {
+        self.elsewhere(by, move || {
             let ban = store.ban(id)?.filter(|ban| ban.organization == home);
             ban.map_or(Ok(None), |ban| store.author_of_ban(&ban))
         })

@@ -29,11 +29,11 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Created(wire::Created { id: user.0 }))
             }
             Directory::ListUsers(list) => {
-                self.permit(actor, operation, on, nothing_more).await?;
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
                 // Of a prefix, all accounts are looked at.
                 let accounts = accounts.clone();
                 let read = move || accounts.users(&list, page(list.limit));
-                Ok(response::Body::Users(self.elsewhere(read).await?))
+                Ok(response::Body::Users(self.elsewhere(by, read).await?))
             }
             Directory::ShowUser(show) => {
                 let whose = |_: &State, asker: Asker<'_>| Ok(asker.user());
@@ -75,9 +75,9 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::SessionsEnded(wire::SessionsEnded { count }))
             }
             Directory::ReadAudit(read) => {
-                self.permit(actor, operation, on, nothing_more).await?;
+                let ((), by) = self.permit(actor, operation, on, nothing_more).await?;
                 let handle = self.clone();
-                let trail = self.elsewhere(move || handle.audit_trail(&read)).await?;
+                let trail = self.elsewhere(by, move || handle.audit_trail(&read)).await?;
                 Ok(response::Body::AuditTrail(trail))
             }
             Directory::GetUsage(_) => {

@@ -55,6 +55,7 @@ mod since;
 mod slow;
 mod tenants;
 mod thread;
+mod turns;
 
 pub use crate::account::{Comer, NoRoom, Proven, Room, Unseated, Visitor, Who};
 pub use crate::id::Way;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 
 use super::alarm::Alarm;
 use super::counts::Counts;
 use super::rates::Rates;
 use super::settings::Settings;
+use super::turns::Turns;
 use crate::account::Accounts;
 use crate::auth::AddressKey;
 use crate::clock::Clock;
@@ -17,9 +18,6 @@ use crate::id::{OrganizationId, Timestamp, UserId};
 use crate::recording::Recordings;
 use crate::store::Store;
 use crate::voice::{self, ForwardTable};
-
-/// Reads of an organization that may be long, at once; the next one waits.
-const READING: usize = 1;
 
 /// Whose changes are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +51,7 @@ pub(super) struct Shared<P> {
     /// Who changes what the store alone has under a condition, one after the other.
     pub(super) conditional: Mutex<()>,
     /// Whose turn it is to read what may be long.
-    pub(super) reading: Arc<Semaphore>,
+    pub(super) reading: Turns,
 }
 
 impl<P> Shared<P> {
@@ -78,7 +76,7 @@ impl<P> Shared<P> {
             clock,
             deleted: AtomicBool::new(false),
             conditional: Mutex::new(()),
-            reading: Arc::new(Semaphore::new(READING)),
+            reading: Turns::default(),
         }
     }
 }
