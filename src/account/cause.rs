@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::AccountError;
 use crate::store::write::{
-    BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
+    AskedError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
     EditUserError, EndSessionError, MAX_API_KEYS, RefreshSessionError, RegisterDeviceKeyError, RegisterError,
     RequestResetError, ResetPasswordError, SecondFactorError, SetEmailError, SetPasswordError,
     TakeTokenError, VerifyEmailError,
@@ -16,6 +16,15 @@ impl<E: Into<AccountError>> From<Failed<E>> for AccountError {
         match failed {
             Failed::Refused(error) => error.into(),
             Failed::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<AccountError>> From<AskedError<E>> for AccountError {
+    fn from(error: AskedError<E>) -> Self {
+        match error {
+            AskedError::Ended => Self::TokenInvalid,
+            AskedError::Refused(error) => error.into(),
         }
     }
 }

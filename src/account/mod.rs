@@ -253,7 +253,7 @@ impl Accounts {
         T: Send + 'static,
         E: Into<AccountError> + Send + 'static,
     {
-        Ok(self.0.store.commit(by, write).await?)
+        Ok(self.0.store.commit(by, write.while_asked()).await?)
     }
 }
 

@@ -71,15 +71,21 @@ impl<P: Peer> Control<P> {
             Actor::Operator => By::new(Author::Operator, None, at),
             Actor::Account { user, origin, .. } => {
                 // Whoever shows a token of their own session does it themselves.
-                let way = Some(origin.way).filter(|way| !matches!(way, Way::Session(_)));
-                By::new(Author::User(user), origin.address, at).by_way_of(way)
+                let (way, session) = match origin.way {
+                    Way::Session(session) => (None, Some(session)),
+                    way => (Some(way), None),
+                };
+                By::new(Author::User(user), origin.address, at).by_way_of(way).in_session(session)
             }
             Actor::Session(session) => {
                 let member = self.state.member(session);
                 let author = member.and_then(|member| member.user).map_or(Author::Guest, Author::User);
                 let way = member.and_then(|member| member.key).map(Way::Key);
+                // Of guests, and of programs that are connected by a key, no session is kept.
+                let kept = Some(session).filter(|_| way.is_none() && author != Author::Guest);
                 By::new(author, self.connections.get(&session).map(|connection| connection.address), at)
                     .by_way_of(way)
+                    .in_session(kept)
             }
         }
     }

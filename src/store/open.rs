@@ -13,7 +13,7 @@ use super::record::{AuditEntry, Author, Counted, Ledger, SERVER, SubjectKind, Ve
 use super::row::Record;
 use super::table::{Listed, WriteTables, range_of};
 use crate::auth::TokenHash;
-use crate::id::{OrganizationId, Timestamp, Way};
+use crate::id::{OrganizationId, SessionId, Timestamp, Way};
 
 /// On whose behalf something is written; the audit trail says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,14 @@ pub struct By {
     pub at: Timestamp,
     /// What acted for them; nothing where they did it themselves.
     pub way: Option<Way>,
+    /// The session by which they ask, connected or by its access token; nothing where they have none.
+    pub session: Option<SessionId>,
 }
 
 impl By {
     /// Somebody, from an address, by themselves.
     pub fn new(author: Author, from: Option<IpAddr>, at: Timestamp) -> Self {
-        Self { author, from, at, way: None }
+        Self { author, from, at, way: None, session: None }
     }
 
     /// The server itself.
@@ -43,6 +45,12 @@ impl By {
     #[must_use]
     pub fn by_way_of(self, way: Option<Way>) -> Self {
         Self { way, ..self }
+    }
+
+    /// The same, asked by a session.
+    #[must_use]
+    pub fn in_session(self, session: Option<SessionId>) -> Self {
+        Self { session, ..self }
     }
 }
 
@@ -201,7 +209,7 @@ impl<'t> Open<'t> {
         before: String,
         after: String,
     ) -> Result<(), ReadError> {
-        let By { author, from, at, way } = self.by;
+        let By { author, from, at, way, .. } = self.by;
         let after = match way {
             Some(way) => with_way(&after, way),
             None => after,

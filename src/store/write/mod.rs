@@ -2,6 +2,7 @@
 //! [`Write`] for [`Store::run`](super::Store::run); its error says why it may be refused.
 
 mod acting;
+mod asked;
 mod audit;
 mod channel;
 mod close;
@@ -28,6 +29,7 @@ mod session;
 mod token;
 mod user;
 
+pub use asked::AskedError;
 pub use audit::*;
 pub use channel::*;
 pub use close::*;
