@@ -11,6 +11,7 @@ use crate::protocol::call::{Admission, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
 use crate::state::{Asker, Denied, Facts, State};
+use crate::store::write::LiftBanError;
 use crate::store::{Author, By, OneTimeToken};
 use crate::voice::Peer;
 
@@ -162,16 +163,16 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// Who made a ban; nobody where the audit trail doesn't go back so far. The trail is looked through elsewhere, since it
-    /// may be long.
+    /// Who made a ban; nobody where the audit trail doesn't go back so far. It is refused where there is no such ban. The trail
+    /// is looked through elsewhere, since it may be long.
     async fn author_of_ban(&self, id: BanId, by: By) -> Result<Option<Author>, Refused> {
         let store = Arc::clone(&self.shared.store);
         let home = self.shared.organization;
-        self.elsewhere(by, move || {
+        let read = move || -> Result<_, AccountError> {
             let ban = store.ban(id)?.filter(|ban| ban.organization == home);
-            ban.map_or(Ok(None), |ban| store.author_of_ban(&ban))
-        })
-        .await
+            Ok(store.author_of_ban(&ban.ok_or(LiftBanError::NoSuchBan)?)?)
+        };
+        self.elsewhere(by, read).await
     }
 
     /// Whether an actor may take back what somebody did, who was permitted to do such a thing at all.
@@ -189,7 +190,8 @@ impl<P: Peer> Handle<P> {
             let facts = Facts { named, asker: control.unconnected(actor)?, ..Facts::default() };
             let asker = control.state.asker(actor, &facts)?;
             control.state.permit(asker, operation, On::Organization)?;
-            control.state.may_take_back(asker, maker == Some(Author::Operator), &facts)?;
+            let by_owners = matches!(maker, Some(Author::Operator) | None);
+            control.state.may_take_back(asker, by_owners, &facts)?;
             Ok(control.by(actor))
         })
         .await

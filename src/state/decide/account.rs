@@ -113,10 +113,10 @@ impl State {
     }
 
     /// Whether an asker may take back what somebody else did: their own, or that of an account of a lower rank, which is
-    /// named. What the machine's owner did is taken back by owners alone.
-    pub fn may_take_back(&self, asker: Asker<'_>, is_operator_s: bool, facts: &Facts) -> Result<(), Denied> {
+    /// named. What the machine's owner did is taken back by owners alone, and so is what nobody knows who did.
+    pub fn may_take_back(&self, asker: Asker<'_>, by_owners: bool, facts: &Facts) -> Result<(), Denied> {
         match &facts.named {
-            _ if is_operator_s => self.authorize(asker, Permissions::ADMINISTER, None),
+            _ if by_owners => self.authorize(asker, Permissions::ADMINISTER, None),
             Some(named) if !asker.owns(named.user) => self.outranks(asker, self.rank_of(&named.roles)),
             Some(_) | None => Ok(()),
         }
