@@ -239,7 +239,7 @@ impl Accounts {
     }
 
     /// Whether the key of a session's device is kept out.
-    pub(super) fn check_device(&self, user: UserId, session: SessionId) -> Result<(), AccountError> {
+    pub fn check_device(&self, user: UserId, session: SessionId) -> Result<(), AccountError> {
         self.check_bans(None, None, self.0.store.device(user, session)?.and_then(|device| device.key))
     }
 

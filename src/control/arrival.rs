@@ -25,18 +25,23 @@ use crate::voice::{Activity, Peer};
 /// is disconnected, and gets a fresh snapshot when it comes back.
 const EVENTS: usize = 1_024;
 
+/// Somebody who has proven who they are, and waits to be brought in.
+pub(super) struct Arrival<P> {
+    pub(super) proven: Box<Proven>,
+    pub(super) newcomer: Newcomer<P>,
+    pub(super) reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
+}
+
 impl<P: Peer> Control<P> {
-    /// Brings in whoever has proven who they are.
-    pub(super) fn arrive(
-        &mut self,
-        proven: Proven,
-        newcomer: Newcomer<P>,
-        reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
-        pending: &mut Pending,
-    ) {
+    /// Brings in whoever has proven who they are, and still waits for it.
+    pub(super) fn arrive(&mut self, arrival: Arrival<P>, pending: &mut Pending) {
+        let Arrival { proven, newcomer, reply } = arrival;
+        if reply.is_closed() {
+            return;
+        }
         let Newcomer { peer, address, kind, client, wants } = newcomer;
         let brief = proven.brief;
-        let member = self.member(proven, kind, client, address);
+        let member = self.member(*proven, kind, client, address);
         let change = member.and_then(|(member, until)| Ok((self.state.decide_arrival(member)?, until)));
         let (member, until) = match change {
             Ok((Change::Arrive(member), until)) => (member, until),
@@ -88,7 +93,8 @@ impl<P: Peer> Control<P> {
         if let Some((key, scopes)) = proven.key {
             (member.key, member.ceiling) = (Some(key), scopes);
         }
-        self.shared.accounts.check_bans(proven.user, Some(address), None)?;
+        let accounts = &self.shared.accounts;
+        accounts.check_bans(proven.user, Some(address), None)?;
         let Some(id) = proven.user else {
             member.roles = vec![Held { role: self.state.guest_role(), until: None }];
             member.kind = wire::MemberKind::Guest;
@@ -101,9 +107,10 @@ impl<P: Peer> Control<P> {
             let row = store.session(id, proven.session, now)?.ok_or(AccountError::TokenInvalid)?;
             Some(row.expires)
         };
+        accounts.check_device(id, proven.session)?;
         member.brief = proven.brief.is_some();
         let user = store.user(id)?.filter(|user| !user.disabled).ok_or(AccountError::TokenInvalid)?;
-        member.roles = load::held(&user, now);
+        (member.roles, member.name) = (load::held(&user, now), user.name);
         member.second_factor = load::has_second_factor(store, id)?;
         member.kind = if proven.key.is_some() { wire::MemberKind::Bot } else { kind };
         (member.muted, member.deafened) = load::restraint(store, user.organization, id)?;
@@ -130,12 +137,27 @@ impl<P: Peer> Control<P> {
     pub(super) fn depart(&mut self, session: SessionId, attachment: u64, pending: &mut Pending) {
         if self.connections.get(&session).is_some_and(|connection| connection.attachment == attachment) {
             self.connections.remove(&session);
-            if let Some(member) = self.state.member(session) {
-                self.touch(member);
-            }
-            let (departure, doer) = (Change::Depart(session), self.doer(Actor::Session(session)));
-            pending.happened.extend(self.note(&departure, self.shared.clock.wall(), doer));
-            pending.events.extend(self.state.apply(departure));
+            self.take_out(session, pending);
+        }
+    }
+
+    /// Takes somebody out whose connection is there no more.
+    pub(super) fn take_out(&mut self, session: SessionId, pending: &mut Pending) {
+        if let Some(member) = self.state.member(session) {
+            self.touch(member);
+        }
+        let (departure, doer) = (Change::Depart(session), self.doer(Actor::Session(session)));
+        pending.happened.extend(self.note(&departure, self.shared.clock.wall(), doer));
+        pending.events.extend(self.state.apply(departure));
+    }
+
+    /// Takes out those whose events nobody reads any more, though nobody says so: whoever waited for an arrival went before
+    /// it was answered.
+    pub(super) fn depart_unnoticed(&mut self, pending: &mut Pending) {
+        let left = self.connections.iter().filter(|(_, connection)| connection.is_let_go());
+        let left: Vec<_> = left.map(|(session, connection)| (*session, connection.attachment)).collect();
+        for (session, attachment) in left {
+            self.depart(session, attachment, pending);
         }
     }
 

@@ -3,17 +3,16 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
+use super::arrival::Arrival;
 use super::command::{Command, Followed};
 use super::given::NewPassword;
 use super::live::Control;
-use super::load;
 use super::pending::Pending;
 use super::refused::Refused;
 use crate::feed::{Doer, Filter, Subscription};
-use crate::protocol::CloseCode;
-use crate::state::{Actor, Change, Event, State};
+use crate::state::{Actor, State};
 use crate::store::write::{self, Deleted};
-use crate::store::{By, Failed, ReadError};
+use crate::store::{By, Failed};
 use crate::voice::Peer;
 
 /// What ends the thread.
@@ -44,11 +43,15 @@ impl<P: Peer> Control<P> {
         let mut before: Option<State> = None;
         self.note_opened();
         let (mut last, mut behind, mut logins_end) = (None, Vec::new(), false);
+        let (mut arrivals, brings_in) = (Vec::new(), batch.iter().any(Command::brings_in));
+        if brings_in {
+            self.depart_unnoticed(&mut pending);
+        }
         for command in batch.drain(..) {
             match command {
-                Command::Arrive { proven, newcomer, reply } => {
-                    self.arrive(*proven, newcomer, reply, &mut pending);
-                }
+                // Whoever comes in is what the store says they are, and it doesn't have yet what is about to be written.
+                Command::Arrive(arrival) if before.is_some() => arrivals.push(arrival),
+                Command::Arrive(arrival) => self.arrive(arrival, &mut pending),
                 Command::Depart { session, attachment } => self.depart(session, attachment, &mut pending),
                 Command::Change { actor, asked, given, span, reply } => {
                     let _entered = span.enter();
@@ -81,6 +84,9 @@ impl<P: Peer> Control<P> {
             Some(before) => self.commit(pending, before),
             None => self.publish_pending(pending),
         }
+        if brings_in {
+            self.bring_in(arrivals);
+        }
         if logins_end {
             self.end_logins();
         }
@@ -95,7 +101,26 @@ impl<P: Peer> Control<P> {
                 }
             }
         }
+        debug_assert!(self.is_whole(), "a member without a connection, or a connection without a member");
         last
+    }
+
+    /// Brings in those who came after the first change that had to be written, and lets go of whoever left meanwhile.
+    fn bring_in(&mut self, arrivals: Vec<Arrival<P>>) {
+        let mut pending = Pending::default();
+        for arrival in arrivals {
+            self.arrive(arrival, &mut pending);
+        }
+        self.publish_pending(pending);
+        let mut pending = Pending::default();
+        self.depart_unnoticed(&mut pending);
+        self.publish_pending(pending);
+    }
+
+    /// Whether every member has a connection, and every connection a member.
+    fn is_whole(&self) -> bool {
+        self.connections.len() == self.state.members().len()
+            && self.state.members().all(|member| self.connections.contains_key(&member.session))
     }
 
     /// Commits what is pending, then publishes it. If that fails, everyone in it gets the error and the
@@ -117,20 +142,6 @@ impl<P: Peer> Control<P> {
             self.feed.take_back(first.number);
         }
         self.state = before;
-        if matches!(failure, Refused::ReadOnly) {
-            // Nothing of it is on disk, so the state before is right.
-        } else {
-            // What of it came to be, all the same, is told.
-            match self.reload() {
-                Ok(events) => self.publish(&events, &[]),
-                Err(error) => tracing::error!(%error, "the state can't be read anew"),
-            }
-        }
-        for session in pending.arrived {
-            if let Some(connection) = self.connections.remove(&session) {
-                connection.send_away(CloseCode::Internal);
-            }
-        }
         // Who left in the batch is gone all the same.
         let connections = &self.connections;
         let gone: Vec<_> = self
@@ -139,17 +150,20 @@ impl<P: Peer> Control<P> {
             .map(|member| member.session)
             .filter(|id| !connections.contains_key(id))
             .collect();
-        let events: Vec<_> = gone.into_iter().flat_map(|id| self.state.apply(Change::Depart(id))).collect();
-        self.publish(&events, &[]);
+        let mut left = Pending::default();
+        for session in gone {
+            self.take_out(session, &mut left);
+        }
+        self.publish_pending(left);
+        // Where nothing of it is on disk, the state before is right. Else what of it came to be is told, and whoever was ended
+        // by it goes.
+        if !matches!(failure, Refused::ReadOnly)
+            && let Err(error) = self.follow(Followed::Everything)
+        {
+            tracing::error!(%error, "the state can't be read anew");
+        }
         for reply in pending.replies {
             reply(Err(failure.clone()));
         }
-    }
-
-    /// The channels as the store has them, with everybody where they were, if that is still there.
-    fn reload(&mut self) -> Result<Vec<Event>, ReadError> {
-        let stored =
-            load::stored(&self.shared.store, self.shared.organization, self.shared.settings.server_limits())?;
-        Ok(self.take_anew(stored))
     }
 }

@@ -56,12 +56,12 @@ impl<P: Peer> Control<P> {
         };
         let by = (self.by(actor), self.doer(actor));
         let ended = match &change {
-            Change::End { session, .. } if actor != Actor::Session(*session) => Some(*session),
+            Change::End { session, .. } if actor == Actor::Session(*session) => Some((*session, None)),
+            Change::End { session, .. } => Some((*session, Some(CloseCode::LoggedOut.into()))),
             _ => None,
         };
         self.make(by, change, &given.password, pending, before);
-        // Whoever asks on the session's own connection closes it once it has the answer.
-        pending.dismissed.extend(ended.map(|session| (session, CloseCode::LoggedOut.into())));
+        pending.dismissed.extend(ended);
         pending.replies.push(Box::new(move |outcome| answered(outcome.map(|()| answer))));
     }
 
@@ -93,11 +93,12 @@ impl<P: Peer> Control<P> {
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
                 let ended = self.state.sessions_of(*user);
-                let dismissed = |session| (session, CloseCode::Disabled.into());
+                let dismissed = |session| (session, Some(CloseCode::Disabled.into()));
                 pending.dismissed.extend(ended.into_iter().map(dismissed));
             }
             Change::Kick { session, reason } => {
-                pending.dismissed.push((*session, Farewell::with(CloseCode::Kicked, reason.clone())));
+                let farewell = Farewell::with(CloseCode::Kicked, reason.clone());
+                pending.dismissed.push((*session, Some(farewell)));
             }
             Change::Moderate { session, muted, deafened, .. } => {
                 self.note_restraint(*session, (*muted, *deafened));

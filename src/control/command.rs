@@ -1,15 +1,14 @@
 //! What the control thread is told, and what it answers.
 
-use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::Span;
 
+use super::arrival::Arrival;
 use super::attachment::Attachment;
 use super::given::Given;
 use super::live::Control;
-use super::newcomer::{Attached, Newcomer};
 use super::refused::Refused;
-use crate::account::{Changed, Proven};
+use crate::account::Changed;
 use crate::feed::{Doer, Filter, Subscription};
 use crate::id::{ChannelId, ElementPlace, SessionId, UserId};
 use crate::protocol::wire::response;
@@ -19,11 +18,7 @@ use crate::store::write::Deleted;
 
 /// Something for the control thread.
 pub(super) enum Command<P> {
-    Arrive {
-        proven: Box<Proven>,
-        newcomer: Newcomer<P>,
-        reply: oneshot::Sender<Result<(Attached, mpsc::Receiver<Bytes>), Refused>>,
-    },
+    Arrive(Arrival<P>),
     Depart {
         session: SessionId,
         attachment: u64,
@@ -63,6 +58,13 @@ pub(super) enum Command<P> {
         by: By,
         reply: oneshot::Sender<Result<Deleted, Refused>>,
     },
+}
+
+impl<P> Command<P> {
+    /// Whether somebody comes in by it.
+    pub(super) fn brings_in(&self) -> bool {
+        matches!(self, Self::Arrive(_))
+    }
 }
 
 /// What the control thread does with a look at its state; it sends the answer itself.

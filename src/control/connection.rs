@@ -93,6 +93,11 @@ impl<P: Peer> Connection<P> {
         all.is_empty() || self.events.try_send(all.freeze()).is_ok()
     }
 
+    /// Whether nobody has the other end of its events any more: the connection is over.
+    pub(super) fn is_let_go(&self) -> bool {
+        self.events.is_closed()
+    }
+
     /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read
     /// them, or after a moment; nothing that it sends in that time comes to anything.
     pub(super) fn send_away(mut self, farewell: impl Into<Farewell>) {

@@ -7,6 +7,7 @@ use arc_swap::Guard;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::arrival::Arrival;
 use super::command::Command;
 use super::counts::Counts;
 use super::newcomer::{Attached, Newcomer};
@@ -86,7 +87,7 @@ impl<P: Peer> Handle<P> {
         newcomer: Newcomer<P>,
     ) -> Result<(Attached, mpsc::Receiver<Bytes>), Refused> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Command::Arrive { proven: Box::new(proven), newcomer, reply })?;
+        self.enqueue(Command::Arrive(Arrival { proven: Box::new(proven), newcomer, reply }))?;
         answer.await.map_err(|_| self.gone())?
     }
 

@@ -54,6 +54,8 @@ mod shared;
 mod since;
 mod slow;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod turns;
 

@@ -18,8 +18,9 @@ pub(super) struct Pending {
     pub(super) happened: Vec<Happened>,
     pub(super) events: Vec<Event>,
     pub(super) arrived: Vec<SessionId>,
-    /// Sessions that end for a reason of their own, to be dismissed when that is published.
-    pub(super) dismissed: Vec<(SessionId, Farewell)>,
+    /// Sessions that end for a reason of their own, to be dismissed when that is published. Whoever asked for it on the
+    /// session's own connection closes that once it has the answer, and is told nothing.
+    pub(super) dismissed: Vec<(SessionId, Option<Farewell>)>,
     pub(super) writes: Vec<(By, Write<(), Rejected>)>,
     /// The request that is the first to be written.
     pub(super) span: Option<Span>,
@@ -35,7 +36,9 @@ impl<P: Peer> Control<P> {
         self.publish(&events, &arrived);
         self.make_known(happened);
         for (session, farewell) in dismissed {
-            if let Some(connection) = self.connections.remove(&session) {
+            if let Some(connection) = self.connections.remove(&session)
+                && let Some(farewell) = farewell
+            {
                 connection.send_away(farewell);
             }
         }

@@ -120,7 +120,7 @@ async fn talk(link: Link, from: IpAddr, (place, deadline): (Place, Instant), sha
     let result = Box::pin(steps).await;
     drop((place, patience));
     match result {
-        Ok(session) => session.run().await,
+        Ok((session, reply, logged_in)) => session.run(reply, logged_in).await,
         Err(Some(code)) => {
             span.in_scope(|| tracing::debug!(reason = code.name(), "a connection ended in its handshake"));
             link.close(code);

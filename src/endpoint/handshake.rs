@@ -109,8 +109,9 @@ pub(super) struct ExpectLogIn {
 }
 
 impl ExpectLogIn {
-    /// Reads log-ins, and what may be asked before one, until one succeeds, [`TRIES`] at most.
-    pub(super) async fn log_in(self) -> Result<Session, Ended> {
+    /// Reads log-ins, and what may be asked before one, until one succeeds, [`TRIES`] at most. Whoever is in by it is still to
+    /// be told so.
+    pub(super) async fn log_in(self) -> Result<(Session, Reply, response::Body), Ended> {
         for number in 1..=TRIES {
             let (mut send, request) = next_request(&self.link, &self.shared).await?;
             // What a program asks for isn't cut off because it takes long.
@@ -119,10 +120,7 @@ impl ExpectLogIn {
                 Ok(_) | Err(_) => None,
             };
             let refused = match self.enter(request).await {
-                Ok(Welcomed::Session(session, answer)) => {
-                    exchange::answer(&mut send, Ok(answer)).await;
-                    return Ok(*session);
-                }
+                Ok(Welcomed::Session(session, answer)) => return Ok((*session, send, answer)),
                 Ok(Welcomed::Answer(answer)) => {
                     exchange::answer(&mut send, Ok(answer)).await;
                     if held.is_some() && self.patience.is_over() {

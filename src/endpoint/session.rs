@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::{LinkPeer, exchange};
 use crate::control::{Actor, Attached, Handle, Refused};
 use crate::id::FlowId;
-use crate::protocol::wire::request;
+use crate::protocol::wire::{request, response};
 use crate::protocol::{
     CloseCode, Echo, HeaderError, Notice, VoicePacket, read_extensions, without_position, write_echo,
     write_notice,
@@ -95,8 +95,12 @@ impl Session {
         self.home.clock().monotonic().saturating_sub(self.attached.arrived)
     }
 
-    /// Serves the session until its connection ends, then takes it out of the state.
-    pub(super) async fn run(mut self) {
+    /// Answers the log-in and serves the session until its connection ends, then takes it out of the state. Nothing that
+    /// ends a handshake interrupts this.
+    pub(super) async fn run(mut self, mut reply: Reply, logged_in: response::Body) {
+        // What is only needed now takes no room of what stays.
+        Box::pin(exchange::answer(&mut reply, Ok(logged_in))).await;
+        drop(reply);
         let Some(events) = self.events.take() else { return };
         self.link.trust();
         let session = Arc::new(self);
