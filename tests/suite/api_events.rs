@@ -257,6 +257,24 @@ async fn a_web_socket_that_pings_without_end_is_told_so_and_closed() {
     }
 }
 
+/// Whoever shows no good token is counted by their address, and nobody else.
+#[tokio::test]
+async fn strangers_at_the_same_address_lock_no_follower_out() {
+    let flags = [("limits.requests_per_second", "1"), ("limits.request_burst", "3")];
+    let (server, _clock) = TestServer::turned(&flags).await;
+    let address = server.server.addresses()[0];
+    let key = server.log_in("root").await.create_api_key("all", Permissions::ALL, None).await.unwrap().key;
+    for status in [401, 401, 401, 429] {
+        let answer = Following::ask(address, "nothing", "", None).await;
+        assert_eq!(answer.status().as_u16(), status);
+    }
+    let mut follower = Following::at(address, &key, "", None).await;
+    assert_eq!(follower.next().await.1, "ready");
+    let (_, mut socket) = Socket::open(address, &format!("https://{address}")).await;
+    socket.say(&json!({ "token": key }).to_string()).await;
+    assert_eq!(socket.hear().await.unwrap()["event"], "ready");
+}
+
 #[tokio::test]
 async fn whoever_reads_too_slowly_is_told_so_and_the_others_miss_nothing() {
     let server = TestServer::with(&[

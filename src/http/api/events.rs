@@ -108,18 +108,23 @@ async fn answered(
         return Ok(no_method(&head.method, &["GET"]));
     }
     let home = parts.organizations.find(tag_in(&head.uri)).await?;
-    limits.admit_address(from, parts.requests, home.clock().monotonic())?;
     if head.headers.contains_key("upgrade") {
         return web_socket(parts, home, limits, from, head).await;
     }
     let mut wish = of_query(head.uri.query().unwrap_or_default())?;
-    wish.token = bearer(&head.headers)?.to_owned();
+    wish.token = match bearer(&head.headers) {
+        Ok(token) => token.to_owned(),
+        Err(problem) => {
+            limits.admit_address(from, parts.requests, home.clock().monotonic())?;
+            return Err(problem);
+        }
+    };
     if let Some(last) = head.headers.get("last-event-id") {
         let last = last.to_str().ok().and_then(|last| last.parse::<u64>().ok());
         let last = last.ok_or_else(|| Problem::malformed("Last-Event-ID must be the number of an event"))?;
         wish.from = Some(last.saturating_add(1).to_string());
     }
-    let follower = Follower::begin(home, limits, from, wish).await?;
+    let follower = Follower::begin(home, limits, (from, parts.requests), wish).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(tell(follower, sender, until));
     // The connection is as good as used up.
@@ -143,10 +148,12 @@ impl Follower {
     async fn begin(
         home: Handle<LinkPeer>,
         limits: &Arc<Limits>,
-        from: IpAddr,
+        (from, rate): (IpAddr, (u32, u32)),
         wish: Wish,
     ) -> Result<Self, Problem> {
-        let actor = home.bearer(&wish.token, from)?;
+        let (token, now) = (wish.token.as_str(), home.clock().monotonic());
+        let look = || home.bearer(token, from);
+        let actor = limits.admit_bearer((token, from), rate, now, &mut None, look)?;
         let Actor::Account { user, .. } = actor else { return Err(Problem::nobody()) };
         let place = limits.follow(user)?;
         let first = wish.from.map(|from| from.parse::<u64>()).transpose();
@@ -272,8 +279,8 @@ async fn web_socket(
         Ok(upgrade) => upgrade,
         Err(refused) => return Ok(refused.into_response()),
     };
-    let limits = Arc::clone(limits);
-    Ok(web_socket::accept(upgrade, FIRST_FRAME, move |socket| follow(socket, stranger, home, limits, from)))
+    let (limits, asker) = (Arc::clone(limits), (from, parts.requests));
+    Ok(web_socket::accept(upgrade, FIRST_FRAME, move |socket| follow(socket, stranger, home, limits, asker)))
 }
 
 /// Serves a WebSocket: a stranger's until it has shown its token, then a follower's.
@@ -282,11 +289,11 @@ async fn follow(
     stranger: Place,
     home: Handle<LinkPeer>,
     limits: Arc<Limits>,
-    from: IpAddr,
+    asker: (IpAddr, (u32, u32)),
 ) {
     let begin = async {
         let wish = first(&mut socket).await?;
-        Follower::begin(home, &limits, from, wish).await
+        Follower::begin(home, &limits, asker, wish).await
     };
     let follower = tokio::select! {
         follower = timeout(PATIENCE, begin) => follower.unwrap_or_else(|_| Err(Problem::nobody())),

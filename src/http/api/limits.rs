@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
+use sha2::{Digest as _, Sha256};
 
+use crate::account::is_signed;
 use crate::auth::AddressKey;
-use crate::control::{Refused, Way};
+use crate::control::{Actor, Refused, Way};
 use crate::id::UserId;
 use crate::protocol::ErrorCode;
 
@@ -20,6 +22,9 @@ const REMEMBERED: usize = 16_384;
 /// How often one account follows what happens, at once.
 pub(super) const FOLLOWING: usize = 64;
 
+/// For how long a signed token that was good is looked at whatever else its address shows.
+const GOOD: Duration = Duration::from_secs(600);
+
 /// How much more an account may ask by all of its keys and sessions than by one of them.
 const ACCOUNT: u32 = 4;
 
@@ -29,6 +34,10 @@ enum Counted {
     Account(UserId),
     Way(UserId, Way),
     Address(AddressKey),
+    /// Tokens of an address that were signed by nobody whom the server knows, or ended.
+    Forged(AddressKey),
+    /// A signed token that was good lately, by its hash.
+    Good([u8; 32]),
 }
 
 /// Until when each of them is busy with what it asked, by the monotonic clock: a request takes the place of one of a
@@ -101,16 +110,58 @@ impl Limits {
         self.admit(Counted::Address(AddressKey::of(from)), rate, now)
     }
 
-    /// Whether an address that isn't logged in might ask now. Nothing is counted.
-    pub(super) fn look_at_address(
+    /// Who asks by a token that `look` looks at, within what they may ask at once. Whoever shows nothing good is counted by
+    /// their address, so that nobody tries one token after the other.
+    pub(super) fn admit_bearer(
         &self,
-        from: IpAddr,
+        (token, from): (&str, IpAddr),
         rate: (u32, u32),
         now: Duration,
-    ) -> Result<(), Refused> {
-        let all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = all.get(&Counted::Address(AddressKey::of(from)));
-        busy.map_or(Ok(()), |busy| Turn::after(*busy, rate, now).map(drop))
+        standing: &mut Option<Standing>,
+        look: impl FnOnce() -> Result<Actor, Refused>,
+    ) -> Result<Actor, Refused> {
+        let looked =
+            if is_signed(token) { self.look_at_signed((token, from), rate, now, look) } else { look() };
+        match looked {
+            Ok(Actor::Account { user, origin, .. }) => {
+                *standing = Some(self.admit_account(user, origin.way, rate, now)?);
+            }
+            Ok(Actor::Session(_) | Actor::Operator) => (),
+            Err(_) => *standing = Some(self.admit_address(from, rate, now)?),
+        }
+        looked
+    }
+
+    /// Looks at a token that is signed, which costs more than to send one. An address that has shown many that weren't good
+    /// is listened to no more for a while, but to one that was good lately: a neighbour at the address locks nobody's program
+    /// out that is at work.
+    fn look_at_signed(
+        &self,
+        (token, from): (&str, IpAddr),
+        rate: (u32, u32),
+        now: Duration,
+        look: impl FnOnce() -> Result<Actor, Refused>,
+    ) -> Result<Actor, Refused> {
+        let (this, forged) =
+            (Counted::Good(Sha256::digest(token).into()), Counted::Forged(AddressKey::of(from)));
+        {
+            let all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.get(&this).is_none_or(|until| *until <= now)
+                && let Some(busy) = all.get(&forged)
+            {
+                Turn::after(*busy, rate, now)?;
+            }
+        }
+        let looked = look();
+        let mut all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_err() {
+            all.remove(&this);
+            drop(all);
+            self.admit(forged, rate, now)?;
+        } else if all.len() < REMEMBERED / 2 || all.contains_key(&this) {
+            all.insert(this, now + GOOD);
+        }
+        looked
     }
 
     /// Counts a request of an account, and says how its key or its session stands.
@@ -171,7 +222,9 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Origin;
     use crate::id::{ApiKeyId, SessionId};
+    use crate::permission::Permissions;
 
     const RATE: (u32, u32) = (2, 4);
 
@@ -186,6 +239,45 @@ mod tests {
         let standing = limits.admit_address(from, RATE, now + wait).unwrap();
         assert_eq!(standing, Standing { limit: 4, remaining: 0, reset: 2 });
         limits.admit_address("192.0.2.2".parse().unwrap(), RATE, now).unwrap();
+    }
+
+    #[test]
+    fn a_neighbour_s_forged_tokens_lock_no_good_one_out() {
+        let (limits, now) = (Limits::default(), Duration::from_secs(9));
+        let (from, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let origin = Origin { way: Way::Key(ApiKeyId(1)), address: None };
+        let good = || -> Result<_, Refused> {
+            Ok(Actor::Account { user: UserId(1), ceiling: Permissions::ALL, origin })
+        };
+        let ask = |token: &str, from, now, look: &dyn Fn() -> Result<Actor, Refused>| {
+            limits.admit_bearer((token, from), RATE, now, &mut None, look)
+        };
+        let bad = || -> Result<Actor, _> { Err(Refused::Unexpected) };
+        ask("a.good.one", from, now, &good).unwrap();
+        for _ in 0..4 {
+            assert!(matches!(ask("a.bad.one", from, now, &bad), Err(Refused::Unexpected)));
+        }
+        let unlooked = || -> Result<Actor, Refused> { panic!("it isn't looked at any more") };
+        assert!(matches!(ask("a.bad.one", from, now, &unlooked), Err(Refused::RateLimited(_))));
+        // What isn't signed is its own proof, and was counted by the address alone.
+        ask("a.good.one", from, now, &good).unwrap();
+        ask("prl_key", from, now, &good).unwrap();
+        ask("another.good.one", other, now, &good).unwrap();
+        // One that isn't good any more is as any other.
+        let later = now + Duration::from_millis(500);
+        assert!(matches!(ask("a.good.one", from, later, &bad), Err(Refused::Unexpected)));
+        assert!(matches!(ask("a.good.one", from, later, &unlooked), Err(Refused::RateLimited(_))));
+        ask("another.good.one", from, later + Duration::from_secs(2), &good).unwrap();
+    }
+
+    #[test]
+    fn strangers_who_show_nothing_signed_lock_no_program_out() {
+        let (limits, now) = (Limits::default(), Duration::from_secs(9));
+        let from = "192.0.2.1".parse().unwrap();
+        while limits.admit_address(from, RATE, now).is_ok() {}
+        let origin = Origin { way: Way::Key(ApiKeyId(1)), address: None };
+        let good = || Ok(Actor::Account { user: UserId(1), ceiling: Permissions::ALL, origin });
+        limits.admit_bearer(("a.good.one", from), RATE, now, &mut None, good).unwrap();
     }
 
     #[test]

@@ -32,7 +32,6 @@ use axum::routing::{any, get};
 
 use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
-use crate::account::is_signed;
 use crate::bounds::is_unprintable;
 use crate::control::{Actor, Entered, Handle, Refused, Unseated, Visitor};
 use crate::endpoint::LinkPeer;
@@ -42,6 +41,7 @@ use crate::protocol::operation::Who;
 use crate::protocol::wire::{request::Body, response};
 use condition::Condition;
 use limits::{Limits, Standing};
+pub(super) use problem::{LATER, status};
 use problem::{Problem, no_method};
 use repeats::Repeats;
 use routes::{Found, Route};
@@ -209,24 +209,14 @@ fn admit(
         *standing = Some(limits.admit_address(from, rate, now)?);
         return Ok(None);
     }
-    let shown = bearer(headers).and_then(|token| {
-        // One that is signed costs more to look at than to send.
-        if is_signed(token) {
-            limits.look_at_address(from, rate, now)?;
-        }
-        Ok(home.bearer(token, from)?)
-    });
-    let actor = match shown {
-        Ok(actor) => actor,
-        // Whoever shows nothing good is counted by their address, so that nobody tries one token after the other.
+    let token = match bearer(headers) {
+        Ok(token) => token,
         Err(problem) => {
             *standing = Some(limits.admit_address(from, rate, now)?);
             return Err(problem);
         }
     };
-    if let Actor::Account { user, origin, .. } = actor {
-        *standing = Some(limits.admit_account(user, origin.way, rate, now)?);
-    }
+    let actor = limits.admit_bearer((token, from), rate, now, standing, || home.bearer(token, from))?;
     Ok(Some(actor))
 }
 

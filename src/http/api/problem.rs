@@ -11,7 +11,7 @@ use crate::id::Timestamp;
 use crate::protocol::{ErrorCode, wire};
 
 /// Seconds after which somebody may come again where there is no room, or nothing can be written: how long that lasts isn't known.
-const LATER: u64 = 10;
+pub(in crate::http) const LATER: u64 = 10;
 
 /// Why a request in HTTP was refused. Nothing was changed.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ pub(super) fn no_method(asked: &Method, methods: &[&'static str]) -> Response {
 }
 
 /// The status that says to HTTP what a code says (RFC 9110, section 15).
-pub(super) fn status(code: ErrorCode) -> StatusCode {
+pub(in crate::http) fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Malformed | ErrorCode::Version => StatusCode::BAD_REQUEST,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
