@@ -77,10 +77,15 @@ impl AllAway {
         }
     }
 
+    /// Whether somebody comes back by this who went by the same browser, and in time.
+    pub(super) fn expects(&self, state: [u8; 32], browser: [u8; 32], now: Duration) -> bool {
+        self.0.get(&state).is_some_and(|(away, since)| now < *since + LIFE && away.browser == browser)
+    }
+
     /// Somebody comes back, once: whoever shows the state uses it up, and is who went only by the same browser.
     pub(super) fn take(&mut self, state: [u8; 32], browser: [u8; 32], now: Duration) -> Option<Away> {
-        let (away, since) = self.0.remove(&state)?;
-        (now < since + LIFE && away.browser == browser).then_some(away)
+        let expected = self.expects(state, browser, now);
+        self.0.remove(&state).map(|(away, _)| away).filter(|_| expected)
     }
 }
 
@@ -114,6 +119,8 @@ mod tests {
         for number in 0..4 {
             all.put(state(number), away(7), now);
         }
+        assert!(all.expects(state(0), [1; 32], now) && !all.expects(state(0), [2; 32], now));
+        assert!(!all.expects(state(9), [1; 32], now) && !all.expects(state(0), [1; 32], now + LIFE));
         assert_eq!(all.take(state(0), [1; 32], now), Some(away(7)));
         assert_eq!(all.take(state(0), [1; 32], now), None);
         assert_eq!(all.take(state(1), [2; 32], now), None);

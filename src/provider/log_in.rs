@@ -108,11 +108,13 @@ impl Provider {
         browser: Option<&Browser>,
         from: IpAddr,
     ) -> Result<(Identity, Purpose), ProviderError> {
-        self.admit(from)?;
-        let state = form.get("state").unwrap_or_default();
-        let browser = browser.map_or([0; 32], Browser::hash);
-        let away = self.all_away().take(hash(state), browser, self.clock.monotonic());
-        let away = away.ok_or(ProviderError::Lost)?;
+        let state = hash(form.get("state").unwrap_or_default());
+        let (browser, now) = (browser.map_or([0; 32], Browser::hash), self.clock.monotonic());
+        // For whoever never went the provider is asked nothing, so they take nobody's turn. One who has to wait stays away.
+        if self.all_away().expects(state, browser, now) {
+            self.admit(from)?;
+        }
+        let away = self.all_away().take(state, browser, now).ok_or(ProviderError::Lost)?;
         let metadata = self.metadata().await?;
         // Of another server's answer nothing is believed, not even that it refuses (RFC 9207, section 2.4).
         match form.get("iss") {

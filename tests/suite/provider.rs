@@ -133,7 +133,18 @@ async fn whoever_has_no_account_gets_none_unless_the_settings_say_so_and_links_t
     let cookie = begun.header("set-cookie").unwrap();
     let away = Away::of(&lab, "lab", location["location"].as_str().unwrap(), &cookie);
     away.is(&lab, &server, "alice-there", told.clone());
-    lab.say(|says| says.claims["auth_time"] = says.claims["iat"].clone());
+    // Nor does one that doesn't say when she did.
+    lab.say(|says| {
+        says.claims.as_object_mut().unwrap().remove("auth_time");
+    });
+    let refused = away.come_back(&server, "").await;
+    assert!(refused.problem().contains("doesn't say when you logged in there"), "{refused:?}");
+    assert!(alice.linked_log_ins().await.unwrap().is_empty());
+    let begun = link("", token.clone()).await;
+    let location: Value = serde_json::from_str(&begun.body).unwrap();
+    let cookie = begun.header("set-cookie").unwrap();
+    let away = Away::of(&lab, "lab", location["location"].as_str().unwrap(), &cookie);
+    away.is(&lab, &server, "alice-there", told.clone());
     let linked = away.come_back(&server, "").await;
     assert_eq!((linked.status, linked.token()), (200, None), "{linked:?}");
     let list = alice.linked_log_ins().await.unwrap();
@@ -191,6 +202,11 @@ async fn an_address_begins_and_ends_so_many_log_ins() {
     let refused = send(&server, "GET", &path, &format!("Cookie: {}\r\n", wrong.cookie), "").await;
     assert!(refused.status == 403 && refused.problem().contains("doesn't know the code"), "{refused:?}");
     let asked = lab.asked("/token");
+    // Whoever never went takes nobody's turn.
+    for _ in 0..150 {
+        let path = "/oidc/lab/callback?code=guessed&state=guessed";
+        assert_eq!(send(&server, "GET", path, "", "").await.status, 403);
+    }
     let away = Away::go(&server, &lab, "lab").await;
     for _ in 3..100 {
         assert_eq!(send(&server, "GET", "/oidc/lab/start", "", "").await.status, 303);
@@ -199,6 +215,7 @@ async fn an_address_begins_and_ends_so_many_log_ins() {
     let often = away.come_back(&server, "").await;
     assert_eq!((often.status, often.token()), (429, None), "{often:?}");
     assert!(often.problem().contains("try again in 1 s"), "{often:?}");
+    assert_eq!(often.header("retry-after").as_deref(), Some("1"), "{often:?}");
     assert_eq!(lab.asked("/token"), asked);
     turned.advance(Duration::from_secs(10));
     away.come_back(&server, "").await.token().unwrap();

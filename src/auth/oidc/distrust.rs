@@ -56,6 +56,11 @@ pub enum Distrust {
     /// The person was to log in there anew, and didn't.
     #[error("it didn't have you log in anew, as it was asked to: log out there, and begin again")]
     NotAnew,
+    /// When the person logged in was asked for, and isn't said.
+    #[error(
+        "its token doesn't say when you logged in there (`auth_time`), which it has to where it is asked by `max_age` (OpenID Connect Core 1.0, section 3.1.2.1); without that no log-in is linked"
+    )]
+    NoTime,
     /// The access token isn't the one that the token was made with.
     #[error("its token came with another access token")]
     AccessToken,

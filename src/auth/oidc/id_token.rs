@@ -100,11 +100,13 @@ fn check_claims(claims: &Members, expected: Expected<'_>) -> Result<(), Distrust
     if made - skew > now || time("nbf")?.is_some_and(|from| from - skew > now) {
         return Err(Distrust::Early);
     }
-    // One that was asked by `max_age` says when that was, but not all of them know that (section 3.1.2.1).
-    if let (Some(anew), Some(was)) = (expected.anew, time("auth_time")?)
-        && was + skew < seconds(anew)
-    {
-        return Err(Distrust::NotAnew);
+    let logged_in = time("auth_time")?;
+    if let Some(anew) = expected.anew {
+        // Who is asked by `max_age` has to say when that was (section 3.1.2.1).
+        let was = logged_in.ok_or(Distrust::NoTime)?;
+        if was + skew < seconds(anew) {
+            return Err(Distrust::NotAnew);
+        }
     }
     let nonce = text("nonce").ok_or(Distrust::Nonce)?;
     if bool::from(nonce.as_bytes().ct_eq(expected.nonce.as_bytes())) { Ok(()) } else { Err(Distrust::Nonce) }
@@ -148,7 +150,9 @@ mod tests {
     }
 
     fn claims() -> Value {
-        json!({ "iss": ISSUER, "aud": "parlour", "sub": "7", "nonce": "n", "exp": NOW + 60, "iat": NOW })
+        json!({
+            "iss": ISSUER, "aud": "parlour", "sub": "7", "nonce": "n", "exp": NOW + 60, "iat": NOW, "auth_time": NOW,
+        })
     }
 
     fn expected() -> Expected<'static> {
@@ -174,6 +178,17 @@ mod tests {
             assert_eq!(check_id_token(&token, &keys(&[&other, &own]), expected()).unwrap()["sub"], "7");
             assert_eq!(check_id_token(&token, &keys(&[&other]), expected()), Err(Distrust::UnknownKey));
         }
+    }
+
+    #[test]
+    fn whoever_was_to_log_in_anew_is_believed_only_with_the_time_of_it() {
+        let own = key(oauth::Algorithm::Es256);
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove("auth_time");
+        let token = signed(&own, &claims);
+        assert_eq!(check_id_token(&token, &keys(&[&own]), expected()), Err(Distrust::NoTime));
+        let not_anew = Expected { anew: None, ..expected() };
+        assert_eq!(check_id_token(&token, &keys(&[&own]), not_anew).unwrap()["sub"], "7");
     }
 
     #[test]
@@ -215,6 +230,7 @@ mod tests {
             (vec![("nbf", json!(NOW + skew + 1))], Distrust::Early),
             (vec![("auth_time", json!(NOW - skew - 1))], Distrust::NotAnew),
             (vec![("auth_time", json!("lately"))], Distrust::Unreadable(WHAT)),
+            (vec![("auth_time", Value::Null)], Distrust::Unreadable(WHAT)),
             (vec![("nonce", json!("m"))], Distrust::Nonce),
             (vec![("nonce", Value::Null)], Distrust::Nonce),
         ] {

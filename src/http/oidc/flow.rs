@@ -20,11 +20,12 @@ use crate::auth::TokenHash;
 use crate::auth::oauth::Form;
 use crate::auth::oidc::Identity;
 use crate::control::{LinkedRules, Refused, Unseated, Visitor};
+use crate::http::api::{LATER, status};
 use crate::http::oauth::{Asked, Words, form, is_own_page, scripted};
 use crate::http::page::in_html;
 use crate::http::parts::{Asker, Parts};
 use crate::protocol::ErrorCode;
-use crate::provider::{Browser, Provider, ProviderError, Purpose};
+use crate::provider::{Browser, FetchError, Provider, ProviderError, Purpose};
 
 /// The cookie of those who are away. No other host and no page without TLS can set one of such a name (RFC 6265bis, section
 /// 4.1.3.2).
@@ -78,7 +79,7 @@ impl About {
     }
 
     /// Why somebody isn't logged in, on a page that leads back.
-    fn refused(&self, sentence: &str, status: StatusCode) -> Response {
+    fn refused(&self, sentence: &str, (status, wait): Told) -> Response {
         let title = format!("{} {}", self.texts.failed, self.provider.settings().name);
         let body = format!(
             "<h1>{}</h1><p class=\"problem\" role=\"alert\">{}</p>{}",
@@ -86,7 +87,7 @@ impl About {
             in_html(sentence),
             self.way_back()
         );
-        scripted("arrived.js", self.words, &title, &body, None, status)
+        with_wait(wait, scripted("arrived.js", self.words, &title, &body, None, status))
     }
 
     fn way_back(&self) -> String {
@@ -95,14 +96,8 @@ impl About {
     }
 
     fn refused_there(&self, error: &ProviderError) -> Response {
-        let status = match error {
-            ProviderError::Lost | ProviderError::Refused(_) | ProviderError::Code => StatusCode::FORBIDDEN,
-            ProviderError::Often(_) => StatusCode::TOO_MANY_REQUESTS,
-            ProviderError::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_GATEWAY,
-        };
         let name = &self.provider.settings().name;
-        self.refused(&format!("{name}: {}", (self.texts.there)(error)), status)
+        self.refused(&format!("{name}: {}", (self.texts.there)(error)), told_there(error))
     }
 
     /// Which account somebody is in who wants to link a log-in.
@@ -131,8 +126,44 @@ impl About {
     }
 
     fn refused_here(&self, error: &Refused) -> Response {
-        self.refused(&self.sentence(error), StatusCode::FORBIDDEN)
+        self.refused(&self.sentence(error), told_here(error))
     }
+}
+
+/// The status of a refusal, and the seconds after which one may come again; 0 where that isn't known.
+type Told = (StatusCode, u64);
+
+/// Why somebody doesn't come in by the provider, to HTTP.
+fn told_there(error: &ProviderError) -> Told {
+    match error {
+        ProviderError::Lost | ProviderError::Refused(_) | ProviderError::Code => (StatusCode::FORBIDDEN, 0),
+        ProviderError::Often(after) => (StatusCode::TOO_MANY_REQUESTS, after.as_secs().max(1)),
+        ProviderError::Fetch(FetchError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, LATER),
+        ProviderError::Failed => (StatusCode::INTERNAL_SERVER_ERROR, 0),
+        ProviderError::Fetch(_)
+        | ProviderError::Status(_)
+        | ProviderError::Exchange(_)
+        | ProviderError::Distrust(_) => (StatusCode::BAD_GATEWAY, 0),
+    }
+}
+
+/// Why this server lets nobody in whom the provider knows, to HTTP: not by what they showed, where it is no matter of time.
+fn told_here(error: &Refused) -> Told {
+    match status(error.code()) {
+        later @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+            let wait = error.to_wire().retry_after_ms.div_ceil(1_000);
+            (later, if wait == 0 { LATER } else { wait })
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => (StatusCode::INTERNAL_SERVER_ERROR, 0),
+        _ => (StatusCode::FORBIDDEN, 0),
+    }
+}
+
+fn with_wait(wait: u64, mut answer: Response) -> Response {
+    if wait > 0 {
+        answer.headers_mut().insert(RETRY_AFTER, wait.into());
+    }
+    answer
 }
 
 /// The browser that asks, if it went before.
@@ -202,7 +233,7 @@ pub(super) async fn want(
     };
     let purpose = match purpose {
         Ok(purpose) => purpose,
-        Err(error) => return problem(StatusCode::FORBIDDEN, &about.sentence(&error)),
+        Err(error) => return problem(told_here(&error), &about.sentence(&error)),
     };
     let begun = async {
         let browser = browser(&headers)?;
@@ -213,12 +244,13 @@ pub(super) async fn want(
             let told = [(SET_COOKIE, cookie(&browser)), (CACHE_CONTROL, "no-store".to_owned())];
             (told, Json(json!({ "location": to }))).into_response()
         }
-        Err(error) => problem(StatusCode::BAD_GATEWAY, &(about.texts.there)(&error)),
+        Err(error) => problem(told_there(&error), &(about.texts.there)(&error)),
     }
 }
 
-fn problem(status: StatusCode, sentence: &str) -> Response {
-    (status, [(CACHE_CONTROL, "no-store")], Json(json!({ "problem": sentence }))).into_response()
+fn problem((status, wait): Told, sentence: &str) -> Response {
+    let told = [(CACHE_CONTROL, "no-store")];
+    with_wait(wait, (status, told, Json(json!({ "problem": sentence }))).into_response())
 }
 
 /// Somebody comes back.
@@ -286,17 +318,7 @@ async fn log_in(
             );
             scripted("arrived.js", about.words, &settings.name, &body, None, StatusCode::OK)
         }
-        Err(error) => {
-            let after = match &error {
-                Refused::Account(error) => error.retry_after().as_secs(),
-                _ => 0,
-            };
-            let mut answer = about.refused_here(&error);
-            if after > 0 {
-                answer.headers_mut().insert(RETRY_AFTER, after.into());
-            }
-            answer
-        }
+        Err(error) => about.refused_here(&error),
     }
 }
 
@@ -323,5 +345,31 @@ pub(super) async fn icon(
             (told, bytes.clone()).into_response()
         }
         None => (StatusCode::NOT_FOUND, "it has no picture\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::account::AccountError;
+
+    #[test]
+    fn what_passes_says_so_and_when_to_come_again() {
+        let often = ProviderError::Often(Duration::from_millis(200));
+        assert_eq!(told_there(&often), (StatusCode::TOO_MANY_REQUESTS, 1));
+        assert_eq!(told_there(&FetchError::Busy.into()), (StatusCode::SERVICE_UNAVAILABLE, LATER));
+        assert_eq!(told_there(&ProviderError::Failed).0, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(told_there(&ProviderError::Status(500)).0, StatusCode::BAD_GATEWAY);
+        assert_eq!(told_there(&ProviderError::Lost), (StatusCode::FORBIDDEN, 0));
+        assert_eq!(told_here(&Refused::Busy), (StatusCode::SERVICE_UNAVAILABLE, 1));
+        assert_eq!(told_here(&Refused::ReadOnly), (StatusCode::SERVICE_UNAVAILABLE, LATER));
+        let tried = Refused::RateLimited(Duration::from_millis(2_500));
+        assert_eq!(told_here(&tried), (StatusCode::TOO_MANY_REQUESTS, 3));
+        assert_eq!(told_here(&AccountError::NotLinked.into()), (StatusCode::FORBIDDEN, 0));
+        assert_eq!(told_here(&AccountError::TokenInvalid.into()), (StatusCode::FORBIDDEN, 0));
+        let answer = problem(told_there(&often), "too many");
+        assert_eq!(answer.headers().get(RETRY_AFTER).unwrap(), "1");
     }
 }

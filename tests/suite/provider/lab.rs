@@ -250,7 +250,7 @@ impl Away {
     pub(super) fn claims(&self, lab: &Lab, server: &TestServer, subject: &str) -> Value {
         let now = server.server.handle().clock().wall().0 / 1_000;
         json!({
-            "iss": lab.issuer, "aud": CLIENT, "sub": subject, "nonce": self.nonce, "iat": now, "exp": now + 60,
+            "iss": lab.issuer, "aud": CLIENT, "sub": subject, "nonce": self.nonce, "iat": now, "exp": now + 60, "auth_time": now,
         })
     }
 
