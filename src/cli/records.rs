@@ -318,14 +318,14 @@ impl SessionCommand {
 /// Who changed what, the newest first.
 #[derive(Debug, Args)]
 pub(super) struct Audit {
-    /// By whom: a user, `operator` or `server`.
+    /// By whom: a user, `guest`, `operator` or `server`.
     #[arg(long, value_name = "USER")]
     by: Option<String>,
     /// What was done: create, change, delete, take, prune, migrate or restore.
     #[arg(long, value_name = "VERB", value_parser = word::<Verb>)]
     verb: Option<Verb>,
     /// To what kind of thing: user, channel, role, session ...
-    #[arg(long, value_name = "KIND", value_parser = word::<SubjectKind>)]
+    #[arg(long, value_name = "KIND")]
     subject: Option<SubjectKind>,
     /// Not before this time, as 2026-11-21 08:00 by this machine's clock.
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -389,7 +389,7 @@ impl Audit {
             let read = wire::ReadAudit {
                 by: self.by.clone().unwrap_or_default(),
                 verb: self.verb.map(|verb| verb.word().to_owned()).unwrap_or_default(),
-                subject: self.subject.map(spelled).unwrap_or_default(),
+                subject: self.subject.map(|kind| kind.word().to_owned()).unwrap_or_default(),
                 since_ms: self.since.map_or(0, |since| since.0),
                 until_ms: self.until.map_or(0, |until| until.0),
                 before,
@@ -408,11 +408,6 @@ impl Audit {
         }
         Ok(Answer { text: String::new(), rows })
     }
-}
-
-/// The word of a kind, as requests have it.
-fn spelled(kind: SubjectKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn entry_row(entry: wire::AuditEntry) -> Value {

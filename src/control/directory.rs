@@ -3,13 +3,13 @@
 use super::{Actor, Handle, Refused};
 use crate::account::{AccountError, Changed};
 use crate::bounds::page;
-use crate::id::{SessionId, Timestamp};
+use crate::id::{SessionId, Timestamp, UserId};
 use crate::protocol::ErrorCode;
 use crate::protocol::call::{Directory, On};
 use crate::protocol::operation::Operation;
 use crate::protocol::wire::{self, response};
 use crate::state::{Asker, Facts, Named, State};
-use crate::store::{AuditEntry, AuditFilter, Author, By, SubjectKind, Verb};
+use crate::store::{AuditEntry, AuditFilter, Author, By, NoSuchKind, SubjectKind, Verb};
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
@@ -114,16 +114,17 @@ impl<P: Peer> Handle<P> {
             "" => None,
             "operator" => Some(Author::Operator),
             "server" => Some(Author::Server),
-            name => {
-                let user = store.user_by_name(home, name)?.ok_or(AccountError::NoSuchUser)?;
-                Some(Author::User(user.id))
-            }
+            "guest" => Some(Author::Guest),
+            name => Some(Author::User(match store.user_by_name(home, name)? {
+                Some(user) => user.id,
+                None => gone(name).filter(|id| home.has(*id)).ok_or(AccountError::NoSuchUser)?,
+            })),
         };
         let time = |ms: u64| (ms > 0).then_some(Timestamp(ms));
         let filter = AuditFilter {
             author,
             verb: word::<Verb>("verb", &read.verb)?,
-            subject: word::<SubjectKind>("subject", &read.subject)?,
+            subject: kind(&read.subject)?,
             since: time(read.since_ms),
             until: time(read.until_ms),
         };
@@ -170,6 +171,17 @@ impl<P: Peer> Handle<P> {
             audit_days: limits.audit_days.into(),
         })
     }
+}
+
+/// The account that the trail calls by its number, since it is deleted.
+fn gone(name: &str) -> Option<UserId> {
+    name.strip_prefix("user ")?.parse().ok().map(UserId)
+}
+
+/// The kind of thing that a filter names; an empty word names none.
+fn kind(word: &str) -> Result<Option<SubjectKind>, Refused> {
+    let named = (!word.is_empty()).then(|| word.parse()).transpose();
+    named.map_err(|error: NoSuchKind| Refused::Rejected(ErrorCode::Malformed, format!("subject: {error}")))
 }
 
 /// What a word of a filter names; an empty one names nothing.

@@ -8,6 +8,7 @@ use parlour::id::UserId;
 use parlour::permission::Permissions;
 use parlour::protocol::wire::{self, request, response};
 use parlour::protocol::{CloseCode, ErrorCode};
+use parlour::store::SubjectKind;
 
 const ANOTHER: &str = "nine quiet green lamps";
 
@@ -189,4 +190,42 @@ async fn who_looks_after_accounts_makes_a_code_by_which_somebody_chooses_a_passw
     alice.set_user_password("robert", PASSWORD, false).await.unwrap();
     root.delete_user("robert").await.unwrap();
     assert_eq!(code(alice.user("robert").await), ErrorCode::NoSuchUser);
+}
+
+#[tokio::test]
+async fn whatever_the_trail_says_finds_it_again() {
+    let server = TestServer::start().await;
+    let (root, bob) = (server.log_in("root").await, server.log_in("bob").await);
+    let client = wire::CreateOauthClient {
+        name: "Forge".to_owned(),
+        redirect_uris: vec!["https://git.example.org/back".to_owned()],
+        ..Default::default()
+    };
+    root.request(request::Body::CreateOauthClient(client)).await.unwrap();
+    bob.change_password(PASSWORD, ANOTHER, false).await.unwrap();
+    root.delete_user("bob").await.unwrap();
+
+    let read = |by: &str, subject: &str| wire::ReadAudit {
+        by: by.to_owned(),
+        subject: subject.to_owned(),
+        ..wire::ReadAudit::default()
+    };
+    for word in SubjectKind::WORDS {
+        let found = root.audit_trail(read("", word)).await.unwrap();
+        assert!(found.iter().all(|entry| entry.subject == *word), "{word}: {found:?}");
+        assert_eq!(
+            *word == "oauth-client",
+            found.iter().any(|entry| entry.after.contains("Forge")),
+            "{word}"
+        );
+    }
+    for entry in root.audit_trail(read("", "")).await.unwrap() {
+        let found = root.audit_trail(read(&entry.by, &entry.subject)).await.unwrap();
+        assert!(found.contains(&entry), "{entry:?}");
+    }
+    let gone = root.audit_trail(read("user 3", "")).await.unwrap();
+    assert!(gone.iter().any(|entry| entry.by == "user 3"), "{gone:?}");
+    assert!(root.audit_trail(read("guest", "")).await.is_ok());
+    let refused = root.audit_trail(read("", "o-auth-client")).await.unwrap_err().to_string();
+    assert!(refused.contains("oauth-client") && !refused.contains(", o-auth"), "{refused}");
 }

@@ -25,7 +25,7 @@ pub(in crate::store) use element::{element_key, place_key};
 pub use job::*;
 pub(super) use ledger::*;
 pub use oauth::*;
-pub use subject::SubjectKind;
+pub use subject::{NoSuchKind, SubjectKind};
 
 use crate::id::{OrganizationId, RoleId};
 
