@@ -1,6 +1,7 @@
 //! Proof of identity: passwords, tokens, and how often one may try. Only arithmetic and CPU time: the
 //! clock and the random source are arguments.
 
+mod address;
 mod api_key;
 mod device;
 mod lockout;
@@ -13,9 +14,10 @@ mod token;
 mod totp;
 pub mod webhook;
 
+pub use address::{AddressKey, is_near};
 pub use api_key::{API_KEY, API_KEY_MARK, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
-pub use lockout::{AddressKey, Attempt, Lockout, Policy, is_near};
+pub use lockout::{Attempt, Lockout, Policy};
 pub use password::{
     HashError, MAX_PASSWORD, MIN_PASSWORD, PasswordError, Scheme, StoredPassword, check_guessing,
     check_password,
