@@ -3,8 +3,8 @@
 //!
 //! What waits for it stands in lines: for each organization one of those who want to come in, and one of those who are
 //! in. A thread takes the next one from each line in turn, so that nobody who logs in waits behind a crowd of other
-//! organizations, or behind passwords that are tried for channels. Within a line no account and no address has more than a
-//! part of the places.
+//! organizations, or behind passwords that are tried for channels. Within a line no account, no address and no network has more
+//! than a part of the places.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::AccountError;
-use crate::auth::{AddressKey, is_near};
+use crate::auth::{AddressKey, NetworkKey, is_near};
 use crate::id::{OrganizationId, UserId};
 use crate::store::{Author, By};
 
@@ -27,6 +27,9 @@ const OF_ONE: usize = 8;
 /// One in so many places of strangers is for one address. Loopback and private networks, where many people may be one
 /// address, have as many as there are.
 const OF_ADDRESS: usize = 8;
+
+/// One in so many is for all addresses of a /48 of IPv6 together.
+const OF_NETWORK: usize = 2;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -69,6 +72,14 @@ impl Asker {
         }
     }
 
+    /// The network of a stranger from the Internet, all of whose addresses have a part together.
+    fn network(self) -> Option<NetworkKey> {
+        match self {
+            Self::Stranger(from) if !is_near(from) => self.whose().network(),
+            Self::Stranger(_) | Self::Account(_) | Self::Guest(_) | Self::Owner => None,
+        }
+    }
+
     /// Its part of a line of strangers that has so many places.
     fn part(self, waiting: usize) -> usize {
         match self {
@@ -93,6 +104,15 @@ enum Whose {
     Account(UserId),
     Address(AddressKey),
     Owner,
+}
+
+impl Whose {
+    fn network(self) -> Option<NetworkKey> {
+        match self {
+            Self::Address(address) => Some(address.network()),
+            Self::Account(_) | Self::Owner => None,
+        }
+    }
 }
 
 /// Whose jobs a line has.
@@ -204,10 +224,16 @@ impl Lines {
             return Err(AccountError::Busy);
         }
         // An address is one, whichever organization it comes to.
-        let lines = self.all.iter().filter(|(other, _)| other.1 == line.1);
-        let own = lines.flat_map(|(_, jobs)| jobs).filter(|(other, _)| *other == whose).count();
+        let of_side = || self.all.iter().filter(|(other, _)| other.1 == line.1).flat_map(|(_, jobs)| jobs);
+        let own = of_side().filter(|(other, _)| *other == whose).count();
         if own >= asker.part(self.waiting) {
             return Err(AccountError::BusyWithYours(own));
+        }
+        if let Some(network) = asker.network() {
+            let own = of_side().filter(|(other, _)| other.network() == Some(network)).count();
+            if own >= (self.waiting / OF_NETWORK).max(1) {
+                return Err(AccountError::BusyWithYours(own));
+            }
         }
         match self.all.iter_mut().find(|(own, _)| *own == line) {
             Some((_, jobs)) => jobs.push_back((whose, job)),
@@ -303,6 +329,16 @@ mod tests {
             count += 1;
         }
         assert_eq!((count, lines.all.len()), (2 * INSIDE + 8, 0));
+    }
+
+    #[test]
+    fn all_addresses_of_a_site_leave_half_of_the_places() {
+        let (mut lines, done) = lines(64);
+        let site = |house: u8| Asker::Stranger(format!("2001:db8:2:{house:x}::1").parse().unwrap());
+        let taken =
+            (0..40).filter(|number| queue(&mut lines, (HERE, site(*number)), "", &done).is_ok()).count();
+        assert_eq!(taken, 32);
+        queue(&mut lines, (HERE, stranger(1)), "", &done).unwrap();
     }
 
     #[test]

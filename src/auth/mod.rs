@@ -14,7 +14,7 @@ mod token;
 mod totp;
 pub mod webhook;
 
-pub use address::{AddressKey, is_near};
+pub use address::{AddressKey, NetworkKey, is_near, makes_room};
 pub use api_key::{API_KEY, API_KEY_MARK, ApiKeySecret};
 pub use device::{DEVICE_KEY, EXPORTED, EXPORTER, device_challenge, device_fingerprint, verify_device};
 pub use lockout::{Attempt, Lockout, Policy};

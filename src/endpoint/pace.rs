@@ -1,12 +1,14 @@
-//! How often an address may do something. An address is one of IPv4 or a /64 of IPv6.
+//! How often an address may do something. An address is one of IPv4 or a /64 of IPv6; all of a /48 together may do it eight times
+//! as often.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::auth::{AddressKey, is_near};
+use crate::auth::{AddressKey, NetworkKey, is_near};
 use crate::voice::Bucket;
 
 /// What loopback and private networks get as a multiple of any other address: a club's network, an office and a proxy on the
@@ -16,7 +18,7 @@ const NEAR: usize = 8;
 /// What may come at once, as a multiple of what may come in a second.
 const BURST: u32 = 4;
 
-/// Addresses whose rate is remembered, at most.
+/// Addresses and networks whose rates are remembered, at most.
 const REMEMBERED: usize = 16_384;
 
 /// What an address gets of something of which others get `usual`.
@@ -24,10 +26,17 @@ pub(super) fn share(usual: usize, from: IpAddr) -> usize {
     if is_near(from) { usual.saturating_mul(NEAR) } else { usual }
 }
 
+/// Whose rate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Whose {
+    Address(AddressKey),
+    Network(NetworkKey),
+}
+
 /// What each address did lately.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    buckets: HashMap<AddressKey, Bucket>,
+    buckets: HashMap<Whose, Bucket>,
     began: Option<Instant>,
 }
 
@@ -36,14 +45,29 @@ impl Rates {
     pub(super) fn admits(&mut self, from: IpAddr, usual: u32, now: Instant) -> bool {
         let passed = now.saturating_duration_since(*self.began.get_or_insert(now));
         let address = AddressKey::of(from);
-        if self.buckets.len() >= REMEMBERED && !self.buckets.contains_key(&address) {
-            // Whoever comes by so many addresses is bounded by the places of all.
-            self.buckets.clear();
-        }
         let rate = u32::try_from(share(usual as usize, from)).unwrap_or(u32::MAX);
-        let bucket =
-            self.buckets.entry(address).or_insert_with(|| Bucket::new(rate, rate.saturating_mul(BURST)));
-        bucket.admit(passed)
+        let network = address.network();
+        let wide = network.rate(usual).filter(|_| !is_near(from)).map(|rate| (Whose::Network(network), rate));
+        // First, so that a network's many addresses aren't each remembered.
+        if wide.is_some_and(|(whose, rate)| self.bucket(whose, rate, passed).is_empty(passed)) {
+            return false;
+        }
+        let is_admitted = self.bucket(Whose::Address(address), rate, passed).admit(passed);
+        if let Some((whose, rate)) = wide.filter(|_| is_admitted) {
+            self.bucket(whose, rate, passed).admit(passed);
+        }
+        is_admitted
+    }
+
+    fn bucket(&mut self, whose: Whose, rate: u32, now: Duration) -> &mut Bucket {
+        if self.buckets.len() >= REMEMBERED && !self.buckets.contains_key(&whose) {
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            if self.buckets.len() >= REMEMBERED {
+                // Whoever comes by so many addresses is bounded by the places of all.
+                self.buckets.clear();
+            }
+        }
+        self.buckets.entry(whose).or_insert_with(|| Bucket::new(rate, rate.saturating_mul(BURST)))
     }
 }
 
@@ -75,8 +99,6 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -91,5 +113,24 @@ mod tests {
         assert_eq!(asked("127.66.6.6", now), 160);
         assert_eq!(asked("2001:db8::1", now), 20);
         assert_eq!(asked("2001:db8::2", now), 0, "the same /64");
+        // Of a /48 all houses together ask eight times as often as one, and nobody else less for it.
+        let houses = |site: &str| {
+            (0..100).map(|house| asked(&format!("2001:db8:{site}:{house:x}::1"), now)).sum::<usize>()
+        };
+        assert_eq!((houses("7"), houses("8")), (160, 160));
+        assert_eq!(
+            (0..100).map(|house| asked(&format!("fd00::{house:x}:0:0:0:1"), now)).sum::<usize>(),
+            16_000
+        );
+    }
+
+    #[test]
+    fn a_network_of_many_addresses_has_nobody_forgotten() {
+        let (mut rates, now) = (Rates::default(), Instant::now());
+        let of = |site: u8, house: u16| format!("2001:db8:{site:x}:{house:x}::1").parse().unwrap();
+        assert_eq!((0..50).filter(|_| rates.admits(of(1, 1), 5, now)).count(), 20);
+        let come = (0..u16::MAX).filter(|house| rates.admits(of(2, *house), 5, now)).count();
+        assert_eq!((come, rates.buckets.len()), (160, 2 + 1 + 160));
+        assert!(!rates.admits(of(1, 1), 5, now));
     }
 }

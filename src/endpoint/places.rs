@@ -1,5 +1,5 @@
 //! Places: how many connections there may be, of one address and in all, and who makes room at the bound. An address is one
-//! of IPv4 or a /64 of IPv6: whoever has one of those can't take the places of everybody.
+//! of IPv4 or a /64 of IPv6, and a network is a /48 of IPv6: whoever has one of those can't take the places of everybody.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pace::{Pace, Rates, share};
-use crate::auth::AddressKey;
+use crate::auth::{AddressKey, NetworkKey, is_near, makes_room};
 use crate::control::{Comer, NoRoom, Room, Who};
 use crate::id::{ApiKeyId, OrganizationId, SessionId, UserId};
 
@@ -34,7 +34,8 @@ fn reserve(most: usize) -> usize {
 /// Places of an organization from which on one is kept.
 const LEAST_RESERVED: usize = 4;
 
-/// How many connections there may be. What is said of an address holds eightfold for loopback and private networks.
+/// How many connections there may be. What is said of an address holds eightfold for loopback and private networks, and for all
+/// addresses of a /48 of IPv6 together.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Sessions at most.
@@ -80,8 +81,9 @@ impl Bounds {
 /// Strangers are let in by so many at once, however few sessions there may be.
 const LEAST_STRANGERS: usize = 256;
 
-/// Connections that haven't proven anything. At the bound of an address its oldest one goes; at the bound of all, the oldest of
-/// the address that has most; but none before its time, so that a newcomer is refused instead while all are new.
+/// Connections that haven't proven anything. At the bound of an address its oldest one goes; at the bound of a network, the
+/// oldest of that one of its addresses that has most; at the bound of all, the same of the network that has most; but none
+/// before its time, so that a newcomer is refused instead while all are new.
 #[derive(Clone, Debug)]
 pub struct Crowd(Arc<Inner>);
 
@@ -130,12 +132,21 @@ impl Crowd {
             return None;
         }
         let here = waiting.by_address.get(&address).map_or(0, VecDeque::len);
-        if here >= share(self.0.of_address, from) {
-            waiting.make_room(address, now)?;
+        let network = address.network();
+        let of_network = wide(network, from, self.0.of_address, self.0.all);
+        let going = if here >= share(self.0.of_address, from) {
+            Some(address)
+        } else if of_network
+            .is_some_and(|most| waiting.of(network).map(|(_, count, _)| count).sum::<usize>() >= most)
+        {
+            makes_room(waiting.of(network))
         } else if waiting.total >= self.0.all {
-            let most = waiting.by_address.iter().max_by_key(|(_, those)| those.len());
-            let most = most.map(|(address, _)| *address)?;
-            waiting.make_room(most, now)?;
+            makes_room(waiting.counts())
+        } else {
+            None
+        };
+        if let Some(going) = going {
+            waiting.make_room(going, now)?;
         }
         waiting.last += 1;
         waiting.total += 1;
@@ -156,7 +167,24 @@ impl Crowd {
     }
 }
 
+/// What a network has of something of which there are so many for each of its addresses and for all; nothing where it is one
+/// address, or isn't of the Internet.
+fn wide(network: NetworkKey, from: IpAddr, of_address: usize, all: usize) -> Option<usize> {
+    network.share(of_address, all).filter(|_| !is_near(from))
+}
+
 impl Waiting {
+    /// How many each address has, and since when its oldest one waits.
+    fn counts(&self) -> impl Iterator<Item = (AddressKey, usize, Instant)> {
+        let all = self.by_address.iter();
+        all.filter_map(|(address, those)| Some((*address, those.len(), those.front()?.since)))
+    }
+
+    /// The same of those of a network.
+    fn of(&self, network: NetworkKey) -> impl Iterator<Item = (AddressKey, usize, Instant)> {
+        self.counts().filter(move |(address, ..)| address.network() == network)
+    }
+
     /// Has the oldest one of an address leave, if its time has come.
     fn make_room(&mut self, address: AddressKey, now: Instant) -> Option<()> {
         let those = self.by_address.get_mut(&address)?;
@@ -222,6 +250,14 @@ pub(super) enum NoSeat {
         "there are {0} guests from your address already; log in with an account, or try again when one of them has left"
     )]
     Guests(usize),
+    /// Of the network.
+    #[error("there are {0} sessions from your network already; try again when one of them has ended")]
+    Network(usize),
+    /// Of guests in the network.
+    #[error(
+        "there are {0} guests from your network already; log in with an account, or try again when one of them has left"
+    )]
+    NetworkGuests(usize),
     /// Of the account.
     #[error("the account is connected {0} times already; end one of its sessions first")]
     Account(usize),
@@ -260,6 +296,8 @@ struct Taken {
 enum Share {
     Address(AddressKey),
     Guests(AddressKey),
+    Network(NetworkKey),
+    NetworkGuests(NetworkKey),
     Account(UserId),
     Key(ApiKeyId),
     Organization(OrganizationId),
@@ -271,6 +309,8 @@ impl Share {
         match self {
             Self::Address(_) => NoSeat::Address(most),
             Self::Guests(_) => NoSeat::Guests(most),
+            Self::Network(_) => NoSeat::Network(most),
+            Self::NetworkGuests(_) => NoSeat::NetworkGuests(most),
             Self::Account(_) => NoSeat::Account(most),
             Self::Key(_) => NoSeat::Key(most),
             Self::Organization(_) => NoSeat::Organization(most),
@@ -295,14 +335,20 @@ impl Seats {
     pub(super) fn take(&self, sitter: Sitter) -> Result<Seat, NoSeat> {
         let Sitter { comer: Comer { session, who, known, organization, most }, from } = sitter;
         let (bounds, address) = (&self.0.bounds, AddressKey::of(from));
+        let network = address.network();
+        let wide = |of_address| wide(network, from, of_address, bounds.sessions);
         let mut asked = vec![(Share::Address(address), share(bounds.address_sessions, from))];
-        asked.extend(match who {
-            Who::Guest => Some((Share::Guests(address), share(bounds.address_guests, from))),
-            Who::New => None,
-            Who::Account { user, .. } | Who::Program { user, .. } => {
-                Some((Share::Account(user), bounds.account_sessions))
+        asked.extend(wide(bounds.address_sessions).map(|most| (Share::Network(network), most)));
+        match who {
+            Who::Guest => {
+                asked.push((Share::Guests(address), share(bounds.address_guests, from)));
+                asked.extend(wide(bounds.address_guests).map(|most| (Share::NetworkGuests(network), most)));
             }
-        });
+            Who::New => (),
+            Who::Account { user, .. } | Who::Program { user, .. } => {
+                asked.push((Share::Account(user), bounds.account_sessions));
+            }
+        }
         if let Who::Program { key, .. } = who {
             asked.push((Share::Key(key), bounds.key_sessions));
         }

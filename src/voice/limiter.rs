@@ -70,6 +70,18 @@ impl Bucket {
         has
     }
 
+    /// Whether there is no token at `now`.
+    pub fn is_empty(&mut self, now: Duration) -> bool {
+        self.refill(now);
+        !self.has(1)
+    }
+
+    /// Whether all tokens are there at `now`, as if none had ever been taken.
+    pub fn is_full(&mut self, now: Duration) -> bool {
+        self.refill(now);
+        self.filled == self.room
+    }
+
     fn refill(&mut self, now: Duration) {
         let micros = now.saturating_sub(self.at).as_micros();
         let gained = u64::try_from(micros).unwrap_or(u64::MAX).saturating_mul(self.rate);

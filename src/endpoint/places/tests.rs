@@ -1,5 +1,7 @@
 use std::net::Ipv4Addr;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const BOUNDS: Bounds = Bounds {
@@ -15,6 +17,11 @@ const BOUNDS: Bounds = Bounds {
 
 fn public(number: u8) -> IpAddr {
     Ipv4Addr::new(203, 0, 113, number).into()
+}
+
+/// A house of a site: a /64 of a /48.
+fn house(site: u16, house: u16) -> IpAddr {
+    format!("2001:db8:{site:x}:{house:x}::1").parse().unwrap()
 }
 
 /// Whether a place was lost by now.
@@ -89,6 +96,69 @@ fn the_64_bits_of_a_household_are_one_address_and_networks_nearby_get_eight_time
         let taken: Vec<_> = (0..40).filter_map(|_| crowd.enter(near.parse().unwrap())).collect();
         assert_eq!(taken.len(), 32, "{near}");
     }
+}
+
+#[tokio::test]
+async fn a_network_of_many_addresses_leaves_half_of_the_places_and_makes_its_own_room() {
+    let (crowd, now) = (BOUNDS.crowd(64, 4), Instant::now());
+    let come = |houses: std::ops::Range<u16>, at| -> Vec<_> {
+        houses.filter_map(|number| crowd.enter_at(house(1, number), at)).collect()
+    };
+    let first = come(0..200, now);
+    assert_eq!(first.len(), 32, "as much as eight addresses have");
+    let others: Vec<_> = (0..32).filter_map(|number| crowd.enter_at(public(number), now)).collect();
+    assert_eq!(others.len(), 32);
+    let late = now + PATIENCE;
+    let second = come(200..210, late);
+    assert_eq!((second.len(), crowd.total()), (10, 64));
+    // Of all there are too many now, and whoever comes takes the place of the network that has most.
+    let newcomer = crowd.enter_at(public(200), late).unwrap();
+    let mut lost = 0;
+    for place in &first {
+        lost += usize::from(is_lost(place).await);
+    }
+    assert_eq!(lost, 11);
+    for place in others.iter().chain([&newcomer]) {
+        assert!(!is_lost(place).await);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_address_and_no_network_has_more_than_its_share_and_whoever_has_nothing_comes_in(
+        comers in proptest::collection::vec((0..4_u16, 0..12_u16, 0..1_500_u64), 1..120),
+    ) {
+        let (crowd, mut now, mut places) = (BOUNDS.crowd(40, 4), Instant::now(), Vec::new());
+        for (site, number, gap) in comers {
+            now += Duration::from_millis(gap);
+            places.extend(crowd.enter_at(house(site, number), now));
+            let waiting = crowd.lock();
+            let counts: Vec<_> = waiting.counts().collect();
+            prop_assert_eq!(counts.iter().map(|(_, count, _)| count).sum::<usize>(), waiting.total);
+            prop_assert!(waiting.total <= 40 && counts.iter().all(|(_, count, _)| (1..=4).contains(count)));
+            for site in 0..4 {
+                let network = AddressKey::of(house(site, 0)).network();
+                prop_assert!(waiting.of(network).map(|(_, count, _)| count).sum::<usize>() <= 20);
+            }
+        }
+        prop_assert!(crowd.enter_at(house(9, 0), now + PATIENCE).is_some());
+    }
+}
+
+#[test]
+fn sessions_and_guests_of_a_network_leave_half_of_the_seats() {
+    let seats = Seats::new(BOUNDS);
+    let mut guests: Vec<_> =
+        (0..24).map(|number| seats.take(sitter(number, house(1, number as u16))).unwrap()).collect();
+    assert_eq!(seats.take(sitter(90, house(1, 90))).unwrap_err(), NoSeat::NetworkGuests(24));
+    let of = |number: u64, from| come(number, from, account(number), 1_000);
+    guests.extend((30..38).map(|number| seats.take(of(number, house(1, number as u16))).unwrap()));
+    assert_eq!(seats.take(of(91, house(1, 91))).unwrap_err(), NoSeat::Network(32));
+    guests.push(seats.take(of(92, house(2, 1))).unwrap());
+    guests.push(seats.take(sitter(93, public(1))).unwrap());
+    guests.push(seats.take(of(30, house(1, 30))).unwrap());
+    drop(guests);
+    assert!(seats.lock().shares.is_empty());
 }
 
 #[test]
