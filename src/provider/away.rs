@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::auth::{AddressKey, TokenHash};
+use crate::auth::{AddressKey, TokenHash, makes_room};
 use crate::bounds::{MAX_AWAY, MAX_AWAY_OF_ADDRESS};
 use crate::id::{SessionId, Timestamp, UserId};
 
@@ -52,18 +52,15 @@ pub(super) struct AllAway(HashMap<[u8; 32], (Away, Duration)>);
 
 impl AllAway {
     /// Somebody goes. An address with too many loses its oldest; where there are too many of all, it is the oldest of the
-    /// address that has most.
+    /// address that has most, in the network that has most.
     pub(super) fn put(&mut self, state: [u8; 32], away: Away, now: Duration) {
         self.0.retain(|_, (_, since)| now < *since + LIFE);
         let own = self.0.values().filter(|(one, _)| one.address == away.address).count();
         if own >= MAX_AWAY_OF_ADDRESS {
             self.drop_oldest_of(away.address);
         } else if self.0.len() >= MAX_AWAY {
-            let mut counts: HashMap<AddressKey, usize> = HashMap::new();
-            for (one, _) in self.0.values() {
-                *counts.entry(one.address).or_default() += 1;
-            }
-            if let Some((most, _)) = counts.into_iter().max_by_key(|(_, count)| *count) {
+            let all = self.0.values().map(|(one, since)| (one.address, 1, *since));
+            if let Some(most) = makes_room(all) {
                 self.drop_oldest_of(most);
             }
         }

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::auth::AddressKey;
 use crate::auth::oauth::{Scopes, UserCode};
+use crate::auth::{AddressKey, makes_room};
 use crate::bounds::{MAX_OAUTH_DEVICES, MAX_OAUTH_DEVICES_OF_ADDRESS};
 use crate::id::{OAuthClientId, Timestamp, UserId};
 use crate::store::write::Proof;
@@ -89,28 +89,38 @@ pub(super) enum Polled {
 pub(super) struct Devices(HashMap<[u8; 32], Waiting>);
 
 impl Devices {
-    /// Lets a device wait, if there is room. An address with too many loses its oldest.
+    /// Lets a device wait, unless another one has its code. An address with too many loses its oldest; where there are too many
+    /// of all, it is the oldest of the address that has most, in the network that has most.
     pub(super) fn put(&mut self, hash: [u8; 32], device: Device, now: Duration) -> bool {
         self.0.retain(|_, waiting| now < waiting.at + LIFE);
         if self.find(device.code, now).is_some() {
             return false;
         }
-        let mut own: Vec<_> =
-            self.0.iter().filter(|(_, waiting)| waiting.device.from == device.from).collect();
-        own.sort_by_key(|(_, waiting)| waiting.at);
-        let surplus = (own.len() + 1).saturating_sub(MAX_OAUTH_DEVICES_OF_ADDRESS);
-        let going: Vec<_> = own.into_iter().take(surplus).map(|(hash, _)| *hash).collect();
-        for hash in going {
-            self.0.remove(&hash);
-        }
-        if self.0.len() >= MAX_OAUTH_DEVICES {
-            return false;
+        let addresses = || self.0.values().map(|waiting| (waiting.device.from, 1, waiting.at));
+        let going = if addresses().filter(|(from, ..)| *from == device.from).count()
+            >= MAX_OAUTH_DEVICES_OF_ADDRESS
+        {
+            Some(device.from)
+        } else if self.0.len() >= MAX_OAUTH_DEVICES {
+            makes_room(addresses())
+        } else {
+            None
+        };
+        if let Some(address) = going {
+            self.drop_oldest_of(address);
         }
         self.0.insert(
             hash,
             Waiting { device, at: now, asked: None, pause: PAUSE, decision: None, told: false },
         );
         true
+    }
+
+    fn drop_oldest_of(&mut self, address: AddressKey) {
+        let own = self.0.iter().filter(|(_, waiting)| waiting.device.from == address);
+        if let Some(oldest) = own.min_by_key(|(_, waiting)| waiting.at).map(|(hash, _)| *hash) {
+            self.0.remove(&oldest);
+        }
     }
 
     fn find(&mut self, code: UserCode, now: Duration) -> Option<&mut Waiting> {
@@ -170,6 +180,8 @@ impl Devices {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn device(number: u8, address: u8) -> Device {
@@ -238,14 +250,42 @@ mod tests {
         }
         assert_eq!(devices.0.len(), MAX_OAUTH_DEVICES_OF_ADDRESS);
         assert_eq!(devices.of(device(0, 0).code, now), None);
-        let all = (1..=255_u8)
-            .flat_map(|address| (0..MAX_OAUTH_DEVICES_OF_ADDRESS as u8).map(move |number| (number, address)));
-        let there = all
-            .filter(|(number, address)| devices.put(hash(*number, *address), device(*number, *address), now))
-            .count();
+        // Where there are too many of all, whoever comes finds room, and the address that has most has one less.
+        for number in 0..MAX_OAUTH_DEVICES_OF_ADDRESS as u8 {
+            for address in 2..=255_u8 {
+                assert!(devices.put(hash(number, address), device(number, address), now));
+            }
+        }
+        assert_eq!(devices.0.len(), MAX_OAUTH_DEVICES);
+        assert!(devices.put(hash(1, 1), device(1, 1), now));
         assert_eq!(
-            (there + MAX_OAUTH_DEVICES_OF_ADDRESS, devices.0.len()),
-            (MAX_OAUTH_DEVICES, MAX_OAUTH_DEVICES)
+            (devices.0.len(), devices.of(device(1, 1).code, now)),
+            (MAX_OAUTH_DEVICES, Some(device(1, 1)))
         );
+        for address in 0..=255_u8 {
+            let own = devices.0.values().filter(|waiting| waiting.device.from == device(0, address).from);
+            assert!(address == 1 || own.count() >= 3, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_many_addresses_keeps_no_device_of_others_from_waiting() {
+        let (mut devices, now) = (Devices::default(), Duration::from_secs(5));
+        let hash = |number: u64| Sha256::digest(number.to_be_bytes()).into();
+        let of_site = |number: u64| Device {
+            code: UserCode::from_random((1_u64 << 32 | number).to_be_bytes()),
+            from: AddressKey::of(format!("2001:db8:1:{number:x}::1").parse().unwrap()),
+            ..device(0, 0)
+        };
+        assert!(devices.put(hash(0), device(1, 1), now));
+        let late = now + Duration::from_secs(1);
+        for number in 1..=2 * MAX_OAUTH_DEVICES as u64 {
+            assert!(devices.put(hash(number), of_site(number), late));
+        }
+        assert!(devices.put(hash(9_999), device(2, 2), late));
+        assert_eq!(devices.0.len(), MAX_OAUTH_DEVICES);
+        for there in [device(1, 1), device(2, 2)] {
+            assert_eq!(devices.of(there.code, late), Some(there));
+        }
     }
 }
