@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::api::FOLLOWERS;
 use super::error::HttpError;
 use super::parts::Asker;
 use super::proxy;
@@ -73,7 +74,7 @@ pub(super) struct Room {
 impl Room {
     /// Files that are enough for all connections that there may be.
     pub(super) fn most_files(bounds: &Bounds) -> usize {
-        bounds.sessions + bounds.strangers() + asking(bounds)
+        bounds.sessions + bounds.strangers() + asking(bounds) + FOLLOWERS
     }
 }
 

@@ -26,7 +26,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, timeout, timeout_at};
 
 use super::cors;
-use super::limits::{Following, Limits};
+use super::followers::{Followers, Following};
+use super::limits::Limits;
 use super::problem::{Problem, no_method};
 use super::token::bearer;
 use super::told::{KINDS, told};
@@ -71,7 +72,7 @@ struct Follower {
     check: Box<dyn Fn() -> Result<(), Refused> + Send>,
     events: Subscription,
     beat: Interval,
-    _place: Following,
+    place: Following,
 }
 
 /// What there is for them.
@@ -88,11 +89,12 @@ pub(super) async fn serve(
     State(parts): State<Arc<Parts>>,
     Extension(asker): Extension<Asker>,
     Extension(limits): Extension<Arc<Limits>>,
+    Extension(followers): Extension<Arc<Followers>>,
     request: Request,
 ) -> Response {
     let from = parts.visitor(&asker, request.headers());
     let (mut head, _) = request.into_parts();
-    match answered(&parts, &limits, (from, asker.until), &mut head).await {
+    match answered(&parts, (&limits, &followers), (from, asker.until), &mut head).await {
         Ok(answer) => answer,
         Err(problem) => problem.into_response(),
     }
@@ -100,7 +102,7 @@ pub(super) async fn serve(
 
 async fn answered(
     parts: &Arc<Parts>,
-    limits: &Arc<Limits>,
+    (limits, followers): (&Arc<Limits>, &Arc<Followers>),
     (from, until): (IpAddr, Instant),
     head: &mut Head,
 ) -> Result<Response, Problem> {
@@ -109,7 +111,7 @@ async fn answered(
     }
     let home = parts.organizations.find(tag_in(&head.uri)).await?;
     if head.headers.contains_key("upgrade") {
-        return web_socket(parts, home, limits, from, head).await;
+        return web_socket(parts, home, (limits, followers), from, head).await;
     }
     let mut wish = of_query(head.uri.query().unwrap_or_default())?;
     wish.token = match bearer(&head.headers) {
@@ -124,7 +126,7 @@ async fn answered(
         let last = last.ok_or_else(|| Problem::malformed("Last-Event-ID must be the number of an event"))?;
         wish.from = Some(last.saturating_add(1).to_string());
     }
-    let follower = Follower::begin(home, limits, (from, parts.requests), wish).await?;
+    let follower = Follower::begin(home, (limits, followers), (from, parts.requests), wish).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(tell(follower, sender, until));
     // The connection is as good as used up.
@@ -147,7 +149,7 @@ fn of_query(query: &str) -> Result<Wish, Problem> {
 impl Follower {
     async fn begin(
         home: Handle<LinkPeer>,
-        limits: &Arc<Limits>,
+        (limits, followers): (&Limits, &Arc<Followers>),
         (from, rate): (IpAddr, (u32, u32)),
         wish: Wish,
     ) -> Result<Self, Problem> {
@@ -155,7 +157,7 @@ impl Follower {
         let look = || home.bearer(token, from);
         let actor = limits.admit_bearer((token, from), rate, now, &mut None, look)?;
         let Actor::Account { user, .. } = actor else { return Err(Problem::nobody()) };
-        let place = limits.follow(user)?;
+        let place = followers.follow(user)?;
         let first = wish.from.map(|from| from.parse::<u64>()).transpose();
         let first = first.map_err(|_| Problem::malformed("`from` must be the number of an event"))?;
         let kind = |word: &String| {
@@ -170,7 +172,7 @@ impl Follower {
         let mut beat = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let check = Box::new(move || home.bearer(&wish.token, from).map(drop));
-        Ok(Self { check, events, beat, _place: place })
+        Ok(Self { check, events, beat, place })
     }
 
     async fn next(&mut self) -> Next {
@@ -181,6 +183,7 @@ impl Follower {
                 Ok(()) => Next::Beat(self.events.resume()),
                 Err(refused) => Next::Over(refused.into()),
             },
+            () = self.place.lost() => Next::Over(crowded()),
             happened = self.events.next() => match happened {
                 Some(happened) => {
                     let (word, all) = told(&happened);
@@ -203,6 +206,13 @@ fn too_slow() -> Problem {
     Problem::of(StatusCode::GONE, ErrorCode::NotFound, words)
 }
 
+/// Its place is another one's.
+fn crowded() -> Problem {
+    let words =
+        "others who follow what happens less often need the place; come again later from where this ends";
+    Problem::of(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Full, words)
+}
+
 /// Writes Server-Sent Events until it is over, or until the connection has been there for long enough. Whoever follows comes
 /// again by itself, with the number of what it had last.
 async fn tell(mut follower: Follower, sender: mpsc::Sender<Bytes>, end: Instant) {
@@ -210,7 +220,11 @@ async fn tell(mut follower: Follower, sender: mpsc::Sender<Bytes>, end: Instant)
     let mut text = part(Some(last), "ready", &follower.ready());
     loop {
         // Behind whoever takes nothing it piles up in the feed, and the listener ends the connection.
-        if sender.send(text.into()).await.is_err() {
+        let is_sent = tokio::select! {
+            sent = sender.send(text.into()) => sent.is_ok(),
+            () = follower.place.lost() => false,
+        };
+        if !is_sent {
             return;
         }
         let next = tokio::select! {
@@ -266,7 +280,7 @@ impl hyper::body::Body for Stream {
 async fn web_socket(
     parts: &Parts,
     home: Handle<LinkPeer>,
-    limits: &Arc<Limits>,
+    (limits, followers): (&Arc<Limits>, &Arc<Followers>),
     from: IpAddr,
     head: &mut Head,
 ) -> Result<Response, Problem> {
@@ -279,8 +293,10 @@ async fn web_socket(
         Ok(upgrade) => upgrade,
         Err(refused) => return Ok(refused.into_response()),
     };
-    let (limits, asker) = (Arc::clone(limits), (from, parts.requests));
-    Ok(web_socket::accept(upgrade, FIRST_FRAME, move |socket| follow(socket, stranger, home, limits, asker)))
+    let (limits, followers, asker) = (Arc::clone(limits), Arc::clone(followers), (from, parts.requests));
+    Ok(web_socket::accept(upgrade, FIRST_FRAME, move |socket| {
+        follow(socket, stranger, home, (limits, followers), asker)
+    }))
 }
 
 /// Serves a WebSocket: a stranger's until it has shown its token, then a follower's.
@@ -288,12 +304,12 @@ async fn follow(
     mut socket: Bounded,
     stranger: Place,
     home: Handle<LinkPeer>,
-    limits: Arc<Limits>,
+    (limits, followers): (Arc<Limits>, Arc<Followers>),
     asker: (IpAddr, (u32, u32)),
 ) {
     let begin = async {
         let wish = first(&mut socket).await?;
-        Follower::begin(home, &limits, asker, wish).await
+        Follower::begin(home, (&limits, &followers), asker, wish).await
     };
     let follower = tokio::select! {
         follower = timeout(PATIENCE, begin) => follower.unwrap_or_else(|_| Err(Problem::nobody())),
@@ -336,7 +352,11 @@ async fn pump(mut socket: Bounded, mut follower: Follower) {
     let mut told = follower.events.first();
     let mut frame = Message::text(follower.ready().to_string());
     loop {
-        if !socket.send(frame, BEAT * 2).await {
+        let is_sent = tokio::select! {
+            is_sent = socket.send(frame, BEAT * 2) => is_sent,
+            () = follower.place.lost() => false,
+        };
+        if !is_sent {
             return;
         }
         frame = loop {
@@ -409,8 +429,8 @@ mod tests {
             let events = self.0.subscribe(Actor::Operator, None, filter, all).unwrap();
             let check = move || if is_good { Ok(()) } else { Err(Refused::Unexpected) };
             let beat = tokio::time::interval_at(first_beat, BEAT);
-            let place = Arc::new(Limits::default()).follow(UserId(1)).unwrap();
-            Follower { check: Box::new(check), events, beat, _place: place }
+            let place = Arc::new(Followers::new(usize::MAX)).follow(UserId(1)).unwrap();
+            Follower { check: Box::new(check), events, beat, place }
         }
     }
 
@@ -451,5 +471,20 @@ mod tests {
             drop(receiver);
             timeout(Duration::from_secs(5), telling).await.unwrap().unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_makes_room_for_another_is_told_so() {
+        let (mut feed, followers) = (Happening::new(), Arc::new(Followers::new(16)));
+        let mut those: Vec<_> = (0..4).map(|_| followers.follow(UserId(1)).unwrap()).collect();
+        let later = Instant::now() + Duration::from_secs(5_000);
+        let follower = Follower { place: those.remove(0), ..feed.follower(Vec::new(), true, later) };
+        let (sender, mut receiver) = mpsc::channel(WAITING);
+        let telling = tokio::spawn(tell(follower, sender, later));
+        assert!(text(&mut receiver).await.unwrap().contains("event: ready\n"));
+        let _newcomer = followers.follow(UserId(2)).unwrap();
+        let over = text(&mut receiver).await.unwrap();
+        assert!(over.starts_with("event: over\n") && over.contains("\"code\":\"full\""), "{over}");
+        timeout(Duration::from_secs(5), telling).await.unwrap().unwrap();
     }
 }

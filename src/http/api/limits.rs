@@ -1,26 +1,22 @@
 //! How often programs may ask: each key and each session as often as a connected session may, all of an account together
-//! four times as often, and whoever isn't logged in by their address.
+//! four times as often, and whoever isn't logged in by their address, all of a /48 of IPv6 together eight times as often.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::account::is_signed;
-use crate::auth::AddressKey;
+use crate::auth::{AddressKey, NetworkKey, is_near};
 use crate::control::{Actor, Refused, Way};
 use crate::id::UserId;
-use crate::protocol::ErrorCode;
 
 /// How many are remembered. When more ask, those that are quiet again are forgotten; where all have asked just now, a
 /// newcomer is answered that the server is busy.
 const REMEMBERED: usize = 16_384;
-
-/// How often one account follows what happens, at once.
-pub(super) const FOLLOWING: usize = 64;
 
 /// For how long a signed token that was good is looked at whatever else its address shows.
 const GOOD: Duration = Duration::from_secs(600);
@@ -34,6 +30,7 @@ enum Counted {
     Account(UserId),
     Way(UserId, Way),
     Address(AddressKey),
+    Network(NetworkKey),
     /// Tokens of an address that were signed by nobody whom the server knows, or ended.
     Forged(AddressKey),
     /// A signed token that was good lately, by its hash.
@@ -45,24 +42,6 @@ enum Counted {
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     busy: Mutex<HashMap<Counted, Duration>>,
-    /// How many follow what happens, of each account.
-    following: Mutex<HashMap<UserId, usize>>,
-}
-
-/// A follower's place among those of its account, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Following(Arc<Limits>, UserId);
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let mut all = self.0.following.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(&self.1);
-            }
-        }
-    }
 }
 
 /// How somebody stands with the limit: what they are told with each answer (draft-ietf-httpapi-ratelimit-headers-07).
@@ -88,18 +67,6 @@ impl Standing {
 }
 
 impl Limits {
-    /// Takes a place for another follower of an account.
-    pub(super) fn follow(self: &Arc<Self>, user: UserId) -> Result<Following, Refused> {
-        let mut all = self.following.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(user).or_default();
-        if *count >= FOLLOWING {
-            let words = format!("this account follows {FOLLOWING} times already; end one of them first");
-            return Err(Refused::Rejected(ErrorCode::TooMany, words));
-        }
-        *count += 1;
-        Ok(Following(Arc::clone(self), user))
-    }
-
     /// Counts a request of whoever isn't logged in.
     pub(super) fn admit_address(
         &self,
@@ -107,7 +74,16 @@ impl Limits {
         rate: (u32, u32),
         now: Duration,
     ) -> Result<Standing, Refused> {
-        self.admit(Counted::Address(AddressKey::of(from)), rate, now)
+        let network = network(from, rate);
+        // First, so that a network's many addresses aren't each remembered.
+        if let Some((network, rate)) = network {
+            self.look(network, rate, now)?;
+        }
+        let standing = self.admit(Counted::Address(AddressKey::of(from)), rate, now)?;
+        if let Some((network, rate)) = network {
+            self.admit(network, rate, now)?;
+        }
+        Ok(standing)
     }
 
     /// Who asks by a token that `look` looks at, within what they may ask at once. Whoever shows nothing good is counted by
@@ -164,6 +140,11 @@ impl Limits {
         looked
     }
 
+    fn look(&self, counted: Counted, rate: (u32, u32), now: Duration) -> Result<(), Refused> {
+        let all = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&counted).map_or(Ok(()), |busy| Turn::after(*busy, rate, now).map(drop))
+    }
+
     /// Counts a request of an account, and says how its key or its session stands.
     pub(super) fn admit_account(
         &self,
@@ -191,6 +172,13 @@ impl Limits {
         *busy = turn.busy;
         Ok(turn.standing)
     }
+}
+
+/// The network of an address of the Internet, and how often all of it may ask; nothing where it is one address.
+fn network(from: IpAddr, (rate, burst): (u32, u32)) -> Option<(Counted, (u32, u32))> {
+    let network = AddressKey::of(from).network();
+    let wide = network.rate(rate).zip(network.rate(burst)).filter(|_| !is_near(from));
+    wide.map(|rate| (Counted::Network(network), rate))
 }
 
 /// A request that may be made.
@@ -281,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_many_addresses_leaves_room_for_whoever_else_asks() {
+        let (limits, now) = (Limits::default(), Duration::from_secs(9));
+        let house = |site: u8, house: u16| format!("2001:db8:{site:x}:{house:x}::1").parse().unwrap();
+        let asked =
+            (0..u16::MAX).filter(|one| limits.admit_address(house(1, *one), RATE, now).is_ok()).count();
+        assert_eq!((asked, limits.busy.lock().unwrap().len()), (32, 33));
+        assert!(limits.admit_address(house(1, 40_000), RATE, now).is_err());
+        limits.admit_address(house(2, 1), RATE, now).unwrap();
+        limits.admit_account(UserId(1), Way::Session(SessionId(1)), RATE, now).unwrap();
+    }
+
+    #[test]
     fn many_keys_of_an_account_don_t_ask_without_end() {
         let (limits, now) = (Limits::default(), Duration::ZERO);
         let ask = |way| limits.admit_account(UserId(1), way, RATE, now);
@@ -292,18 +292,6 @@ mod tests {
         }
         assert!(ask(Way::Session(SessionId(1))).is_err(), "the account has all that it may have");
         limits.admit_account(UserId(2), Way::Session(SessionId(1)), RATE, now).unwrap();
-    }
-
-    #[test]
-    fn an_account_follows_so_often_and_whoever_ends_makes_room() {
-        let limits = Arc::new(Limits::default());
-        let mut all: Vec<_> = (0..FOLLOWING).map(|_| limits.follow(UserId(1)).unwrap()).collect();
-        assert!(limits.follow(UserId(1)).is_err());
-        limits.follow(UserId(2)).unwrap();
-        all.pop();
-        limits.follow(UserId(1)).unwrap();
-        drop(all);
-        assert!(limits.following.lock().unwrap().is_empty());
     }
 
     #[test]

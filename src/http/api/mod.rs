@@ -9,6 +9,7 @@ mod condition;
 mod cors;
 mod docs;
 mod events;
+mod followers;
 mod limits;
 mod paging;
 mod problem;
@@ -40,6 +41,8 @@ use crate::protocol::call::Call;
 use crate::protocol::operation::Who;
 use crate::protocol::wire::{request::Body, response};
 use condition::Condition;
+pub(super) use followers::FOLLOWERS;
+use followers::Followers;
 use limits::{Limits, Standing};
 pub(super) use problem::{LATER, status};
 use problem::{Problem, no_method};
@@ -68,6 +71,7 @@ pub(super) fn routes(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
     }
     router
         .layer(Extension(Arc::<Limits>::default()))
+        .layer(Extension(Arc::new(Followers::new(parts.files))))
         .layer(Extension(Arc::<Repeats>::default()))
         .layer(middleware::from_fn_with_state(Arc::clone(parts), cors::admit))
 }
