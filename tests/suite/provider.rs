@@ -99,7 +99,7 @@ async fn whoever_has_no_account_gets_none_unless_the_settings_say_so_and_links_t
     let told = json!({ "preferred_username": "alice", "email": "alice@example.org", "email_verified": true });
     let shown = log_in(&server, &lab, "alice-there", told.clone()).await;
     assert_eq!((shown.status, shown.token()), (403, None));
-    assert!(shown.problem().starts_with("no account here is linked with this log-in"), "{shown:?}");
+    assert!(shown.problem().starts_with("No account here is linked with this log-in"), "{shown:?}");
     assert_eq!(users(&server).await, before);
     // Whoever is logged in links it.
     let alice = server.log_in("alice").await;

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::{Asked, form};
 use super::given::{Given, is_own_page};
 use super::page::{More, Question, html};
-use super::words::Words;
+use super::words::{Words, whole};
 use crate::account::{Allowed, Consent};
 use crate::auth::oauth::{Form, OAuthError, Prompt, Refusal, form_target, with_parameters};
 use crate::http::page::in_html;
@@ -151,7 +151,7 @@ fn refused(words: &'static Words, issuer: &str, refusal: Refusal) -> Response {
             // What is the author's affair is quoted for them, in the language of the standard.
             let (whom, why) = match words.unanswered(&error) {
                 Some(why) => (String::new(), why.to_owned()),
-                None => (format!("<p>{}</p>", words.back), error.to_string()),
+                None => (format!("<p>{}</p>", words.back), whole(&error.to_string())),
             };
             let body = format!(
                 "<h1>{}</h1>{whom}<p class=\"problem\" role=\"alert\">{}</p>",

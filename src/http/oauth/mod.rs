@@ -14,7 +14,7 @@ mod words;
 pub(super) use answer::{Asked, form};
 pub(super) use given::is_own_page;
 pub(super) use page::scripted;
-pub(super) use words::Words;
+pub(super) use words::{Words, whole};
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! What people read who are asked by a program, in English and German.
 
+use std::fmt::Display;
+
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 
@@ -46,7 +48,12 @@ pub(in crate::http) struct Words {
     banned: &'static str,
     password_refused: &'static str,
     busy: &'static str,
+    full: &'static str,
     broken: &'static str,
+    session_ended: &'static str,
+    program_gone: &'static str,
+    /// Before a sentence that there is in English alone.
+    quotes: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -90,7 +97,11 @@ const ENGLISH: Words = Words {
     banned: "You are banned from this server.",
     password_refused: "Passwords log nobody in here but owners. Log in on this server's page in another way, and come back.",
     busy: "The server is busy. Try again in a moment.",
+    full: "There is no room on the server now. Try again when somebody has left.",
     broken: "The server can't do that now. Tell whoever runs it; its log says why.",
+    session_ended: "Your session has ended. Log in with your password.",
+    program_gone: "The program that asks isn't registered here any more.",
+    quotes: "",
 };
 
 const GERMAN: Words = Words {
@@ -128,13 +139,17 @@ const GERMAN: Words = Words {
     device_allowed: "Es ist erlaubt. Weiter geht es am Gerät.",
     device_denied: "Es ist nicht erlaubt. Du kannst diese Seite schließen.",
     failed: "Der Name oder das Passwort ist falsch, oder das Konto ist gesperrt.",
-    code_needed: "Dieses Konto braucht auch seinen Einmalcode: gib ihn neben dem Passwort ein.",
+    code_needed: "Dieses Konto braucht auch seinen Einmalcode: Gib ihn neben dem Passwort ein.",
     code_wrong: "Der Einmalcode ist falsch, zu alt oder schon benutzt; nimm den nächsten.",
     wait: "Das waren zu viele Versuche. Warte einen Moment, und versuch es noch einmal.",
     banned: "Du bist von diesem Server ausgeschlossen.",
     password_refused: "Mit einem Passwort melden sich hier nur Besitzer an. Melde dich auf der Seite dieses Servers anders an, und komm wieder.",
     busy: "Der Server ist beschäftigt. Versuch es gleich noch einmal.",
+    full: "Auf dem Server ist gerade kein Platz. Versuch es noch einmal, wenn jemand gegangen ist.",
     broken: "Der Server kann das gerade nicht. Sag es denen, die ihn betreiben; in seinem Protokoll steht, warum.",
+    session_ended: "Deine Sitzung ist beendet. Melde dich mit deinem Passwort an.",
+    program_gone: "Das Programm, das fragt, ist hier nicht mehr eingetragen.",
+    quotes: "Der Server lehnt das ab: ",
 };
 
 impl Words {
@@ -175,19 +190,42 @@ impl Words {
 
     /// Why somebody isn't let in.
     pub(in crate::http) fn refusal(&self, error: &AccountError) -> String {
-        let words = match error.code() {
+        match error {
+            AccountError::NoSuchProgram => self.program_gone.to_owned(),
+            other => self.said(other.code(), other),
+        }
+    }
+
+    /// The sentence of a code, or else what is said in English.
+    pub(in crate::http) fn said(&self, code: ErrorCode, otherwise: &dyn Display) -> String {
+        let words = match code {
             ErrorCode::LogInFailed => self.failed,
             ErrorCode::SecondFactorNeeded => self.code_needed,
             ErrorCode::SecondFactorWrong => self.code_wrong,
             ErrorCode::TooManyAttempts | ErrorCode::RateLimited => self.wait,
             ErrorCode::Banned => self.banned,
             ErrorCode::PasswordRefused => self.password_refused,
+            ErrorCode::TokenInvalid => self.session_ended,
             ErrorCode::Busy => self.busy,
+            ErrorCode::Full => self.full,
             ErrorCode::ReadOnly | ErrorCode::Internal => self.broken,
-            _ => return error.to_string(),
+            _ => return self.quoted(otherwise),
         };
         words.to_owned()
     }
+
+    /// What there is in English alone.
+    pub(in crate::http) fn quoted(&self, english: &dyn Display) -> String {
+        format!("{}{}", self.quotes, whole(&english.to_string()))
+    }
+}
+
+/// A refusal, which has no capital and no full stop, as a sentence that stands alone.
+pub(in crate::http) fn whole(refusal: &str) -> String {
+    let mut letters = refusal.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if refusal.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 #[cfg(test)]
@@ -220,10 +258,21 @@ mod tests {
             (AccountError::PasswordRefused, ["Passwords log", "Mit einem Passwort"]),
             (AccountError::BusyWithYours(8), ["The server is busy", "Der Server ist besch"]),
             (AccountError::ReadOnly, ["The server can't", "Der Server kann"]),
+            (AccountError::TokenInvalid, ["Your session", "Deine Sitzung"]),
+            (AccountError::NoSuchProgram, ["The program that", "Das Programm, das"]),
+            (AccountError::GuestsRefused, ["No guests are", "Der Server lehnt das ab: No guests are"]),
         ] {
             for (words, begins) in [english, german].into_iter().zip(begins) {
                 assert!(words.refusal(&error).starts_with(begins), "{error:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_alone_is_a_sentence() {
+        for said in ["too many requests; slow down", "Too many requests; slow down."] {
+            assert_eq!(whole(said), "Too many requests; slow down.");
+        }
+        assert_eq!((whole("über"), whole("")), ("Über.".to_owned(), ".".to_owned()));
     }
 }

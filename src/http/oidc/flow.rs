@@ -21,10 +21,9 @@ use crate::auth::oauth::Form;
 use crate::auth::oidc::Identity;
 use crate::control::{LinkedRules, Refused, Unseated, Visitor};
 use crate::http::api::{LATER, status};
-use crate::http::oauth::{Asked, Words, form, is_own_page, scripted};
+use crate::http::oauth::{Asked, Words, form, is_own_page, scripted, whole};
 use crate::http::page::in_html;
 use crate::http::parts::{Asker, Parts};
-use crate::protocol::ErrorCode;
 use crate::provider::{Browser, FetchError, Provider, ProviderError, Purpose};
 
 /// The cookie of those who are away. No other host and no page without TLS can set one of such a name (RFC 6265bis, section
@@ -107,21 +106,11 @@ impl About {
         Ok(Purpose::Link { user, session })
     }
 
-    /// By which invite somebody wants an account. Anybody may know a code and have a browser of somebody else send it, so a browser
-    /// has to say that its own page asks.
-    async fn take_up(&self, code: &str, headers: &HeaderMap) -> Result<Purpose, Refused> {
-        if !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site") {
-            let words = "an invite is taken up on the page; this browser doesn't say that the page asks";
-            return Err(Refused::Rejected(ErrorCode::Forbidden, words.to_owned()));
-        }
-        self.asked.handle.invited_by(code, self.asked.from).await.map(Purpose::TakeUp)
-    }
-
     /// Why something is refused, for a person.
     fn sentence(&self, error: &Refused) -> String {
         match error {
             Refused::Account(error) => self.texts.here(self.words, error),
-            other => other.to_string(),
+            other => self.words.said(other.code(), other),
         }
     }
 
@@ -228,7 +217,11 @@ pub(super) async fn want(
     }
     let shown = form(&headers, &body).ok();
     let purpose = match shown.as_ref().and_then(|form| form.get("invite")) {
-        Some(code) => about.take_up(code, &headers).await,
+        // Anybody may know a code and have a browser of somebody else send it, so a browser has to say that its own page asks.
+        Some(_) if !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site") => {
+            return problem((StatusCode::FORBIDDEN, 0), about.texts.elsewhere);
+        }
+        Some(code) => about.asked.handle.invited_by(code, about.asked.from).await.map(Purpose::TakeUp),
         None => about.link(shown.as_ref()),
     };
     let purpose = match purpose {
@@ -244,7 +237,7 @@ pub(super) async fn want(
             let told = [(SET_COOKIE, cookie(&browser)), (CACHE_CONTROL, "no-store".to_owned())];
             (told, Json(json!({ "location": to }))).into_response()
         }
-        Err(error) => problem(told_there(&error), &(about.texts.there)(&error)),
+        Err(error) => problem(told_there(&error), &whole(&(about.texts.there)(&error))),
     }
 }
 

@@ -15,7 +15,9 @@ pub(super) struct Texts {
     pub(super) go_on: &'static str,
     /// Why nobody comes in by the provider.
     pub(super) there: fn(&ProviderError) -> String,
-    here: fn(&AccountError) -> String,
+    here: fn(&Words, &AccountError) -> String,
+    /// To a browser that doesn't say that the page asks, where somebody wants an account by an invite.
+    pub(super) elsewhere: &'static str,
 }
 
 const ENGLISH: Texts = Texts {
@@ -24,7 +26,8 @@ const ENGLISH: Texts = Texts {
     logged_in: "You are logged in.",
     go_on: "Go on",
     there: ProviderError::to_string,
-    here: AccountError::to_string,
+    here: |words, error| words.quoted(error),
+    elsewhere: "An invite is taken up on the page; this browser doesn’t say that the page asks.",
 };
 
 const GERMAN: Texts = Texts {
@@ -34,6 +37,7 @@ const GERMAN: Texts = Texts {
     go_on: "Weiter",
     there: there_in_german,
     here: here_in_german,
+    elsewhere: "Eine Einladung nimmt man auf der Seite an; dieser Browser sagt nicht, dass die Seite fragt.",
 };
 
 impl Texts {
@@ -49,10 +53,11 @@ impl Texts {
             | ErrorCode::TooManyAttempts
             | ErrorCode::RateLimited
             | ErrorCode::Busy
+            | ErrorCode::Full
             | ErrorCode::ReadOnly
             | ErrorCode::Internal => words.refusal(error),
             // The same code stands for what is said of passwords elsewhere.
-            _ => (self.here)(error),
+            _ => (self.here)(words, error),
         }
     }
 }
@@ -80,7 +85,7 @@ fn there_in_german(error: &ProviderError) -> String {
             format!("Die Anmeldung wurde dort abgelehnt ({code}). Fang noch einmal an, oder wähle einen anderen Weg.")
         }
         ProviderError::Fetch(FetchError::Address(address)) => {
-            format!("{address} ist keine Adresse, die gefragt werden darf: sie beginnt mit https://. {OPERATOR}")
+            format!("{address} ist keine Adresse, die gefragt werden darf: Sie beginnt mit https://. {OPERATOR}")
         }
         ProviderError::Fetch(FetchError::Unreachable { host, why }) => {
             format!("{host} ist nicht zu erreichen ({why}). {LATER}")
@@ -98,7 +103,7 @@ fn there_in_german(error: &ProviderError) -> String {
     }
 }
 
-fn here_in_german(error: &AccountError) -> String {
+fn here_in_german(words: &Words, error: &AccountError) -> String {
     let sentence = match error {
         AccountError::NotLinked => {
             "Kein Konto hier ist mit dieser Anmeldung verknüpft. Melde dich an wie bisher, und verknüpfe sie in deinem Konto; \
@@ -126,7 +131,16 @@ fn here_in_german(error: &AccountError) -> String {
         AccountError::Linked(LinkError::Outdated) | AccountError::TokenInvalid => {
             "Die Sitzung, in der du das wolltest, ist beendet. Melde dich an, und verknüpfe noch einmal."
         }
-        other => return other.to_string(),
+        other => match other.code() {
+            ErrorCode::NameTaken => {
+                "Hier gibt es schon ein Konto, das so heißt wie du dort, oder fast so. Bitte die um ein Konto, die den Server \
+                 verwalten."
+            }
+            ErrorCode::TooMany => {
+                "Hier gibt es so viele Konten, wie es geben kann. Sag es denen, die den Server verwalten."
+            }
+            _ => return words.quoted(other),
+        },
     };
     sentence.to_owned()
 }

@@ -73,7 +73,7 @@ async fn whoever_is_invited_gets_an_account_by_a_provider_and_whoever_has_one_us
     // Once more, she is told that she has an account.
     let again = go(&server, (&lab, "lab"), &made.code, "dora").await.come_back(&server, "").await;
     assert_eq!((again.status, again.token()), (403, None));
-    assert!(again.problem().starts_with("this log-in leads to an account here already"), "{again:?}");
+    assert!(again.problem().starts_with("This log-in leads to an account here already"), "{again:?}");
     assert_eq!(invites(&server).await[0].uses, 1);
     let by_herself = log_in(&server, &lab, "dora", json!({})).await;
     let session = with(&server, by_token(by_herself.token().unwrap())).await.unwrap();
@@ -84,7 +84,7 @@ async fn whoever_is_invited_gets_an_account_by_a_provider_and_whoever_has_one_us
     assert!(invites(&server).await.is_empty());
     let refused = by_page(&server, "lab", &made.code).await;
     assert_eq!((refused.status, refused.header("set-cookie")), (403, None));
-    assert!(refused.body.contains("the invite is wrong, used up or expired"), "{refused:?}");
+    assert!(refused.body.contains("The invite is wrong, used up or expired"), "{refused:?}");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn an_invite_that_is_good_no_more_when_somebody_comes_back_makes_no_accoun
     let refused = async |away: Away| {
         let back = away.come_back(&server, "").await;
         assert_eq!((back.status, back.token()), (403, None), "{back:?}");
-        assert!(back.problem().starts_with("the invite is wrong, used up or expired"), "{back:?}");
+        assert!(back.problem().starts_with("The invite is wrong, used up or expired"), "{back:?}");
         assert_eq!(users(&server).await, before);
     };
     // It expires.
@@ -181,7 +181,7 @@ async fn of_two_who_come_back_at_once_by_an_invite_for_one_one_gets_an_account()
         let came = [&one, &two].into_iter().filter(|shown| shown.token().is_some()).count();
         assert_eq!(came, 1, "{one:?} {two:?}");
         let refused = [&one, &two].into_iter().find(|shown| shown.token().is_none()).unwrap();
-        assert!(refused.problem().starts_with("the invite is wrong, used up or expired"), "{refused:?}");
+        assert!(refused.problem().starts_with("The invite is wrong, used up or expired"), "{refused:?}");
         assert_eq!(users(&server).await.len(), before + round + 1);
         assert!(invites(&server).await.is_empty());
     }
