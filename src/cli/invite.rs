@@ -86,6 +86,11 @@ struct Place {
     notice: Option<String>,
 }
 
+/// The address of an organization's page, as far as it is known here.
+pub(super) async fn page_of(acting: &Acting, caller: &Caller) -> anyhow::Result<Option<String>> {
+    Ok(Place::of(acting, caller).await?.page)
+}
+
 impl Place {
     /// Where the server's owner says, else where whoever asks is logged in.
     async fn of(acting: &Acting, caller: &Caller) -> anyhow::Result<Self> {

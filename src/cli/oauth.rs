@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::caller::Caller;
 use super::connect::Acting;
+use super::invite::page_of;
 use super::output::{Output, paint, styled};
 use crate::client::RequestError;
 use crate::id::Timestamp;
@@ -96,16 +97,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
 impl Oauth {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let caller = Caller::of(&self.acting).await?;
-        let done = self.command.run(&caller, output).await;
+        let done = self.command.run(&self.acting, &caller, output).await;
         caller.close().await;
         done
     }
 }
 
 impl Command {
-    async fn run(self, caller: &Caller, output: Output) -> anyhow::Result<()> {
+    async fn run(self, acting: &Acting, caller: &Caller, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::Client(client) => client.run(caller, output).await,
+            Self::Client(client) => client.run(acting, caller, output).await,
             Self::Allowed => {
                 let list = request::Body::ListOauthGrants(wire::ListOauthGrants {});
                 let response::Body::OauthGrants(found) = caller.ask(list).await? else {
@@ -133,7 +134,7 @@ impl Command {
 }
 
 impl Client {
-    async fn run(self, caller: &Caller, output: Output) -> anyhow::Result<()> {
+    async fn run(self, acting: &Acting, caller: &Caller, output: Output) -> anyhow::Result<()> {
         match self {
             Self::Add { name, redirects, scope, public, device, resources, logouts, account, algorithm } => {
                 let create = wire::CreateOauthClient {
@@ -158,8 +159,15 @@ impl Client {
                     output.line(format!("  client_secret  {}", shown(&made.secret)));
                     output.line("The secret is shown once.");
                 }
-                output
-                    .line("The rest it reads at .well-known/openid-configuration below the page's address.");
+                let page = page_of(acting, caller).await?;
+                let page = page.as_deref().map(|page| page.trim_end_matches('/'));
+                output.line(page.map_or_else(
+                    || {
+                        "The rest it reads at .well-known/openid-configuration below the page's address."
+                            .to_owned()
+                    },
+                    |page| format!("The rest it reads at {page}/.well-known/openid-configuration."),
+                ));
                 output.object(&json!({ "client": made.id, "secret": made.secret }));
                 Ok(())
             }

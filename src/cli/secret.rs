@@ -31,7 +31,7 @@ pub(super) fn code(given: Option<&str>, question: &str, output: Output) -> anyho
     }
 }
 
-/// The code and the address of a command that takes both, and either by itself: a lone argument is an address unless it is
+/// The code and the address of a command that takes both in either order, and either by itself: a lone argument is an address unless it is
 /// a code, or a link with one.
 pub(super) fn code_and_address(
     first: Option<String>,
@@ -39,6 +39,7 @@ pub(super) fn code_and_address(
 ) -> (Option<String>, Option<String>) {
     let is_code = |text: &str| text == ASKED || text.contains("/i/") || OneTimeCode::parse(text).is_some();
     match (first, second) {
+        (Some(address), Some(code)) if !is_code(&address) && is_code(&code) => (Some(code), Some(address)),
         // An address in the environment gives way to one that is written.
         (Some(address), second)
             if !is_code(&address) && (second.is_none() || address.contains(['@', ':'])) =>
@@ -147,6 +148,8 @@ mod tests {
         // The second one may come from the environment.
         assert_eq!(both(Some("anna@host"), Some("other")), (None, some("anna@host")));
         assert_eq!(both(Some(code), Some("other")), (some(code), some("other")));
+        assert_eq!(both(Some("anna@host"), Some(code)), (some(code), some("anna@host")));
+        assert_eq!(both(Some("host"), Some("-")), (some("-"), some("host")));
         // Whoever mistypes a code is told so by the server.
         assert_eq!(both(Some("0123"), Some("host")), (some("0123"), some("host")));
         let link = "https://host:4848/i/0123-4567-89AB-CDEF-1010";
