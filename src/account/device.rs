@@ -96,7 +96,8 @@ impl Accounts {
         Ok(Changed::User(user))
     }
 
-    /// Ends every session of an account but one, and removes the keys that other devices would come back with.
+    /// Ends every session of an account but one, removes the keys that other devices would come back with, and takes back what
+    /// programs were allowed and the invites that the account made.
     pub async fn end_others(
         &self,
         user: UserId,

@@ -28,7 +28,8 @@ enum Command {
         /// Its number in the list.
         device: u64,
     },
-    /// Log all out but this one, and remove the keys of the others.
+    /// Log all out but this one, and remove the keys of the others. What you allowed programs and the invites that you made end,
+    /// too; API keys, programs that act for you by themselves and log-ins by other servers stay.
     EndOthers,
     /// A device may come back by its own key no more; it is logged out.
     RemoveKey {
@@ -74,7 +75,10 @@ impl Device {
             }
             Command::EndOthers => {
                 session.end_other_devices().await?;
-                output.line("Every other device is logged out.");
+                output.line(
+                    "Every other device is logged out. What you allowed programs and the invites that you made ended with it; \
+                     API keys stay.",
+                );
                 output.object(&json!({ "ended": "others" }));
             }
             Command::RemoveKey { fingerprint: given } => {

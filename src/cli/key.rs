@@ -35,7 +35,7 @@ enum Command {
     },
     /// Show your keys.
     List,
-    /// A key is good no more.
+    /// A key is good no more. What was made by it stays, invites among it.
     Revoke {
         /// Its number in the list.
         key: u64,
@@ -76,8 +76,14 @@ impl Key {
                 output.records(COLUMNS, &rows);
             }
             Command::Revoke { key } => {
+                let known = session.api_keys().await?.into_iter().find(|one| one.id == key);
                 session.revoke_api_key(key).await?;
                 output.line(format!("Key {key} is good no more."));
+                if known
+                    .is_some_and(|known| Permissions::from_bits(known.scopes).contains(Permissions::INVITE))
+                {
+                    output.line("Invites that it made stay good; `parlour invite list` shows them.");
+                }
                 output.object(&json!({ "revoked": key }));
             }
         }

@@ -70,7 +70,8 @@ impl Session {
         self.done(request::Body::EndDevice(wire::EndDevice { session: session.0 })).await
     }
 
-    /// Ends all of them but this one, and removes the keys of other devices.
+    /// Ends all of them but this one, and removes the keys of other devices. What programs were allowed and the invites that the
+    /// account made end, too; API keys stay.
     pub async fn end_other_devices(&self) -> Result<(), RequestError> {
         self.done(request::Body::EndOtherDevices(wire::EndOtherDevices {})).await
     }

@@ -235,7 +235,8 @@ export async function account(session) {
     h('fieldset', {}, h('legend', {}, t('yourDevices')), devices, button(t('endOthers'), async () => {
       await session.request('endOtherDevices', {});
       await showDevices();
-    })),
+      await programs.show();
+    }), h('p', { class: 'hint' }, t('endOthersAbout'))),
     h('fieldset', {}, h('legend', {}, t('secondFactor')), factor),
     h('fieldset', {}, h('legend', {}, t('password')), change),
     providers.length > 0 && h('fieldset', {}, h('legend', {}, t('linked')), linked),

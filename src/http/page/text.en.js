@@ -163,6 +163,7 @@ export const text = {
   thisDevice: 'this one',
   endDevice: 'Log {device} out',
   endOthers: 'Log all others out',
+  endOthersAbout: 'What you allowed programs and the invites that you made end with it. Your API keys stay, and so do programs that act for you by themselves.',
   secondFactor: 'Second factor',
   factorOn: 'A log-in with your password asks for a one-time code. Recovery codes left: {codes}.',
   factorOff: 'Ask for a one-time code of your phone beside the password, so that the password alone opens nothing.',

@@ -139,7 +139,8 @@ pub fn end_device(user: UserId, session: SessionId) -> Write<Ended, EndSessionEr
     })
 }
 
-/// Every device of a user is logged out but that of one session. API keys are good as before.
+/// Every device of a user is logged out but that of one session. By what was done on a device that is lost somebody could come
+/// back, so what programs were allowed and the invites that the user made end, too. API keys are good as before.
 pub fn end_other_devices(user: UserId, session: SessionId) -> Write<Ended, std::convert::Infallible> {
     Write::new(move |open| {
         let kept = Kept::device(open, user, Some(session))?;

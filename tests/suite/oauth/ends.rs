@@ -1,5 +1,9 @@
 //! When what a program was given ends, and that nothing of it stays.
 
+use parlour::client::Ended;
+use parlour::permission::Permissions;
+use parlour::protocol::CloseCode;
+
 use super::*;
 
 #[tokio::test]
@@ -44,6 +48,15 @@ async fn what_was_given_ends_with_its_time_with_the_person_s_word_and_with_their
     assert_eq!(told.programs, 1);
     assert!(!program.is_active(&server, &given.text("access_token")).await);
     assert_eq!(program.refresh(&server, &given.text("refresh_token")).await.text("error"), "invalid_grant");
+    // The log-out of all other devices, which leaves keys, and ends what somebody could have made on one that is lost.
+    let (given, other) = (program.tokens(&server, "bob").await, server.log_in("bob").await);
+    let bob = server.log_in("bob").await;
+    let key = bob.create_api_key("backup", Permissions::VIEW, None).await.unwrap().key;
+    bob.end_other_devices().await.unwrap();
+    assert_eq!(other.closed().await, Ended::ByServer(CloseCode::LoggedOut));
+    assert!(!program.is_active(&server, &given.text("access_token")).await);
+    assert_eq!(program.refresh(&server, &given.text("refresh_token")).await.text("error"), "invalid_grant");
+    assert!(server.server.handle().bearer(&key, "127.0.0.1".parse().unwrap()).is_ok());
     // A disabled account, and a program that is registered no more.
     let given = program.tokens(&server, "bob").await;
     server.log_in("root").await.set_user_disabled("bob", true).await.unwrap();
