@@ -120,7 +120,12 @@ impl Member {
     /// key and a program were made for some, and everybody else has what their roles grant.
     pub fn was_given(&self, needed: Permissions) -> Result<(), Denied> {
         let lacking = needed.without(self.ceiling);
-        if lacking.is_empty() { Ok(()) } else { Err(Denied::Forbidden(lacking)) }
+        if lacking.is_empty() { Ok(()) } else { Err(Denied::NotGiven(lacking)) }
+    }
+
+    /// Why it may not, for want of these.
+    fn lacks(&self, lacking: Permissions) -> Denied {
+        self.was_given(lacking).err().unwrap_or(Denied::Forbidden(lacking))
     }
 }
 
@@ -152,7 +157,7 @@ impl State {
         if on.is_some() && !has.contains(Permissions::VIEW) {
             return Err(Denied::NoSuchChannel);
         }
-        if has.contains(needed) { Ok(()) } else { Err(Denied::Forbidden(needed.without(has))) }
+        if has.contains(needed) { Ok(()) } else { Err(member.lacks(needed.without(has))) }
     }
 
     /// Whether the asker may do an operation at all, as far as the table of operations says it: who may, whether it

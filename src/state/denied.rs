@@ -35,6 +35,12 @@ pub enum Denied {
     /// Permissions are lacking.
     #[error("you lack the permission to {0} here; ask an administrator for it")]
     Forbidden(Permissions),
+    /// Permissions are lacking that the key or the program wasn't given, whatever its person may.
+    #[error(
+        "the key or the program that asks wasn't given the permission to {0}; make a key that has it, or have the program ask \
+         for it"
+    )]
+    NotGiven(Permissions),
     /// Below the channel are some that the asker may not edit.
     #[error("below this channel are some that you may not edit, or don't see; ask whoever looks after them")]
     NotAllBelow,
@@ -197,6 +203,7 @@ impl Denied {
             Self::NotRecorded => ErrorCode::NotFound,
             Self::NoRecording => ErrorCode::Unsupported,
             Self::Forbidden(_)
+            | Self::NotGiven(_)
             | Self::NotAllowed(_)
             | Self::NotAllBelow
             | Self::LacksBelow(_)

@@ -102,6 +102,9 @@ async fn a_program_may_no_more_than_its_key_and_its_account_now() {
     let manages = Permissions::VIEW.union(Permissions::MANAGE_USERS);
     let made = key_of(&root, manages, None).await;
     assert_eq!(code(ask(&at, &made.key, channel("no")).await), ErrorCode::Forbidden, "the key hasn't it");
+    let said = async |key: &str, body| ask(&at, key, body).await.unwrap_err().to_string();
+    let refused = said(&made.key, channel("no")).await;
+    assert!(refused.contains("make a key that has it"), "{refused}");
 
     // What its account loses is lost to it.
     let helper = root.create_role("Helper", 20, 0, manages).await.unwrap();
@@ -111,6 +114,8 @@ async fn a_program_may_no_more_than_its_key_and_its_account_now() {
     ask(&at, &of_alice.key, users()).await.unwrap();
     root.revoke_role("alice", helper).await.unwrap();
     assert_eq!(code(ask(&at, &of_alice.key, users()).await), ErrorCode::Forbidden, "the account hasn't it");
+    let refused = said(&of_alice.key, users()).await;
+    assert!(refused.contains("ask an administrator"), "{refused}");
 
     // Nobody acts on a higher rank by a key, either.
     root.grant_role("alice", helper, None).await.unwrap();
