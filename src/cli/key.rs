@@ -35,7 +35,7 @@ enum Command {
     },
     /// Show your keys.
     List,
-    /// A key is good no more. What was made by it stays, invites among it.
+    /// A key is good no more, nor are the invites that it made.
     Revoke {
         /// Its number in the list.
         key: u64,
@@ -76,14 +76,8 @@ impl Key {
                 output.records(COLUMNS, &rows);
             }
             Command::Revoke { key } => {
-                let known = session.api_keys().await?.into_iter().find(|one| one.id == key);
                 session.revoke_api_key(key).await?;
-                output.line(format!("Key {key} is good no more."));
-                if known
-                    .is_some_and(|known| Permissions::from_bits(known.scopes).contains(Permissions::INVITE))
-                {
-                    output.line("Invites that it made stay good; `parlour invite list` shows them.");
-                }
+                output.line(format!("Key {key} is good no more, nor are invites that it made."));
                 output.object(&json!({ "revoked": key }));
             }
         }

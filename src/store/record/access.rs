@@ -9,8 +9,8 @@ use super::declare::stored;
 use super::layout::As;
 use crate::auth::TokenHash;
 use crate::id::{
-    ApiKeyId, BanId, ChannelId, Fingerprint, OneTimeTokenId, OrganizationId, RoleId, SessionId, Timestamp,
-    UserId,
+    ApiKeyId, BanId, ChannelId, Fingerprint, OAuthClientId, OneTimeTokenId, OrganizationId, RoleId,
+    SessionId, Timestamp, UserId,
 };
 use crate::permission::Permissions;
 use crate::store::index::IndexKey;
@@ -130,6 +130,31 @@ stored! {
     index: |t| vec![IndexKey::token(&t.hash.0)];
 }
 
+/// An invite that a key or a program made for its owner, and by which: it ends with that.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct InviteWay {
+    /// Who made it.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// The invite, which may be used up.
+    #[rkyv(with = As<u64>)]
+    pub invite: OneTimeTokenId,
+    /// The API key that did it for them.
+    #[rkyv(with = Map<As<u64>>)]
+    pub key: Option<ApiKeyId>,
+    /// The program that did.
+    #[rkyv(with = Map<As<u64>>)]
+    pub client: Option<OAuthClientId>,
+}
+
+stored! {
+    InviteWay, 1, "InviteWay/1(user, invite, key, client)";
+    key: (u64, u64) = |w| (w.user.0, w.invite.0);
+    of: User, |w| (OrganizationId::of(w.user.0), w.user.0);
+}
+
 /// The right to become the first administrator: a [`OneTimeToken`] as its maker sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -245,6 +270,15 @@ stored! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::golden_tests::golden;
+
+    #[test]
+    fn the_bytes_of_what_made_an_invite_are_these() {
+        golden(
+            &InviteWay { user: UserId(5), invite: OneTimeTokenId(9), key: Some(ApiKeyId(7)), client: None },
+            "019014190d05000000000000000900000000000000010700000000000000000000000000000000",
+        );
+    }
 
     #[test]
     fn a_range_of_addresses_covers_what_begins_alike() {

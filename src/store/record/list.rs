@@ -55,6 +55,8 @@ macro_rules! every_record {
         outbox: Email = "outbox/3", Mail, 17 "mail";
         /// Token id to its row.
         tokens: OneTimeToken = "tokens/2", Token, 8 "token";
+        /// (user id, token id) to what made the invite for the user.
+        invite_ways: InviteWay = "invite_ways/6", InviteWay;
         /// Key id to its row.
         api_keys: ApiKey = "api_keys/2", ApiKey, 9 "api-key";
         /// Ban id to its row.

@@ -15,7 +15,7 @@ pub(super) mod list;
 mod oauth;
 mod subject;
 
-pub use access::{ApiKey, Ban, BanSubject, Claim, OneTimeToken, Purpose, Session};
+pub use access::{ApiKey, Ban, BanSubject, Claim, InviteWay, OneTimeToken, Purpose, Session};
 pub use account::*;
 pub use audit::*;
 pub use channel::*;

@@ -9,7 +9,7 @@ use super::acting::end_acting_for;
 use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
 use super::session::{end, sessions_of};
-use super::token::end_invites_of;
+use super::token::{end_invites_by, end_invites_of};
 use crate::id::{ApiKeyId, Fingerprint, OAuthClientId, OneTimeTokenId, SessionId, UserId};
 
 /// What was closed of the ways into an account.
@@ -103,8 +103,9 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
     Ok(ended)
 }
 
-/// An API key is good no more.
+/// An API key is good no more, nor are the invites that it made: whoever had it may have made one to come back by.
 pub(super) fn revoke_key(open: &mut Open<'_>, key: &ApiKey) -> Result<(), ReadError> {
+    end_invites_by(open, (key.user.0, 0)..=(key.user.0, u64::MAX), |way| way.key == Some(key.id))?;
     let _ = open.put(Some(key), None)?;
     open.tables.seen.remove(Seen::ApiKey(key.user, key.id).key())?;
     Ok(())

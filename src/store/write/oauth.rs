@@ -12,6 +12,7 @@ use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::acting::end_acting;
 use super::session::{BeginSessionError, check_proof, find, use_up};
+use super::token::end_invites_by;
 use super::{Proof, Write};
 use crate::auth::TokenHash;
 use crate::bounds::{MAX_OAUTH_CLIENTS, MAX_OAUTH_FAMILIES, MAX_OAUTH_GRANTS};
@@ -58,7 +59,7 @@ pub enum RevokeOAuthClientError {
     NoSuchClient,
 }
 
-/// A program is registered no more, and what people allowed it is gone. Looks at what every account of the organization
+/// A program is registered no more, and what people allowed it and the invites that it made are gone. Looks at what every account of the organization
 /// allowed.
 pub fn revoke_oauth_client(
     organization: OrganizationId,
@@ -72,7 +73,7 @@ pub fn revoke_oauth_client(
         let all = (*ids.start(), 0)..=(*ids.end(), u64::MAX);
         open.tables.oauth_grants.retain_in(all.clone(), |key, _| key.1 != id.0)?;
         let mut going = Vec::new();
-        for row in open.tables.oauth_families.range(all)? {
+        for row in open.tables.oauth_families.range(all.clone())? {
             let family = OAuthFamily::decode(row?.1.value())?;
             if family.client == id {
                 going.push(family);
@@ -81,6 +82,7 @@ pub fn revoke_oauth_client(
         for family in &going {
             let _ = open.put_unaudited(Some(family), None)?;
         }
+        end_invites_by(open, all, |way| way.client == Some(id))?;
         let _ = open.put(Some(&client), None)?;
         Ok(client)
     })
@@ -171,12 +173,12 @@ fn families_of(open: &Open<'_>, user: UserId) -> Result<Vec<OAuthFamily>, ReadEr
     rows.map(|row| OAuthFamily::decode(row?.1.value())).collect()
 }
 
-/// What a program was given for somebody ends.
+/// What a program was given for somebody ends, and the invites that it made for them.
 fn end_families(open: &mut Open<'_>, user: UserId, client: OAuthClientId) -> Result<(), ReadError> {
     for family in families_of(open, user)?.iter().filter(|family| family.client == client) {
         let _ = open.put_unaudited(Some(family), None)?;
     }
-    Ok(())
+    end_invites_by(open, (user.0, 0)..=(user.0, u64::MAX), |way| way.client == Some(client))
 }
 
 /// What somebody allowed a program ends, with what the program was given.

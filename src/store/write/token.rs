@@ -1,6 +1,7 @@
 //! One-time tokens: claims, invites, resets and verifications.
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
@@ -8,14 +9,14 @@ use super::super::error::{ReadError, Stop};
 use super::super::index::IndexKey;
 use super::super::open::Open;
 use super::super::record::{
-    Claim, Counted, OneTimeToken, Organization, Purpose, Role, SERVER, SubjectKind, User, Verb,
+    Claim, Counted, InviteWay, OneTimeToken, Organization, Purpose, Role, SERVER, SubjectKind, User, Verb,
 };
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::Write;
 use super::rows::is_channel_of;
 use crate::auth::TokenHash;
-use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, Timestamp, UserId};
+use crate::id::{ChannelId, OneTimeTokenId, OrganizationId, RoleId, Timestamp, UserId, Way};
 
 /// A token to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +92,47 @@ pub fn create_invite(
                 return Err(Stop::Refused(CreateTokenError::TooMany));
             }
         }
-        Ok(put_new(open, new)?)
+        let invite = put_new(open, new)?;
+        remember_way(open, &invite)?;
+        Ok(invite)
     })
+}
+
+/// Remembers which key or program made an invite, where one did, and forgets those of invites that aren't there any more.
+fn remember_way(open: &mut Open<'_>, invite: &OneTimeToken) -> Result<(), ReadError> {
+    let (key, client) = match open.by.way {
+        Some(Way::Key(key)) => (Some(key), None),
+        Some(Way::Program { client, .. }) => (None, Some(client)),
+        Some(Way::Session(_) | Way::Invite(_)) | None => return Ok(()),
+    };
+    let Some(user) = invite.user else { return Ok(()) };
+    for way in ways_in(open, (user.0, 0)..=(user.0, u64::MAX))? {
+        if open.get::<OneTimeToken>(way.invite.0)?.is_none() {
+            let _ = open.put_unaudited(Some(&way), None)?;
+        }
+    }
+    let _ = open.put_unaudited(None, Some(&InviteWay { user, invite: invite.id, key, client }))?;
+    Ok(())
+}
+
+fn ways_in(open: &Open<'_>, makers: RangeInclusive<(u64, u64)>) -> Result<Vec<InviteWay>, ReadError> {
+    let rows = open.tables.invite_ways.range(makers)?;
+    rows.map(|row| InviteWay::decode(row?.1.value())).collect()
+}
+
+/// The invites are good no more that something made for accounts.
+pub(super) fn end_invites_by(
+    open: &mut Open<'_>,
+    makers: RangeInclusive<(u64, u64)>,
+    made: impl Fn(&InviteWay) -> bool,
+) -> Result<(), ReadError> {
+    for way in ways_in(open, makers)?.iter().filter(|way| made(way)) {
+        if let Some(invite) = open.get::<OneTimeToken>(way.invite.0)? {
+            let _ = open.put(Some(&invite), None)?;
+        }
+        let _ = open.put_unaudited(Some(way), None)?;
+    }
+    Ok(())
 }
 
 /// The invites that an account made and that are there, those that have expired among them.

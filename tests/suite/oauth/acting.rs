@@ -1,5 +1,6 @@
 //! Programs that act for an account by themselves: who registers one, where its person sees it, and what ends it.
 
+use parlour::permission::Permissions;
 use serde_json::json;
 
 use super::*;
@@ -36,7 +37,7 @@ async fn a_program_that_acts_by_itself_is_registered_by_a_person_and_outlasts_no
         asked.map(drop).map_err(|refused| refused.code())
     };
     // By a key, by another program that somebody allowed to look after the organization, and by one that acts by itself.
-    let key = root.create_api_key("all", parlour::permission::Permissions::ALL, None).await.unwrap().key;
+    let key = root.create_api_key("all", Permissions::ALL, None).await.unwrap().key;
     let scope = "openid view manage-organization".to_owned();
     let redirect_uris = vec![REDIRECT.to_owned()];
     let asks =
@@ -143,4 +144,55 @@ async fn what_acts_by_itself_ends_by_its_person_s_word_and_with_the_account() {
     let response::Body::OauthClients(left) = root.request(list).await.unwrap() else { panic!("clients") };
     let names: Vec<_> = left.clients.iter().map(|one| (one.name.as_str(), one.account.as_str())).collect();
     assert_eq!(names, [("Forge", "")]);
+}
+
+#[tokio::test]
+async fn invites_that_a_key_or_a_program_made_end_with_it_and_others_stay() {
+    // Whoever shows so many invites would have to wait.
+    let server = TestServer::with(&[("limits.address_tries", "100"), ("limits.account_tries", "100")]).await;
+    let (handle, root) = (server.server.handle(), server.log_in("root").await);
+    let create = || wire::CreateInvite { uses: 9, ..wire::CreateInvite::default() };
+    let make = async |token: &str| {
+        let actor = handle.bearer(token, "127.0.0.1".parse().unwrap()).unwrap();
+        let made = handle.request(actor, request::Body::CreateInvite(create())).await.unwrap();
+        let response::Body::Invite(invite) = made else { panic!("{made:?}") };
+        invite.code
+    };
+    let opens = async |code: &str| {
+        let credentials =
+            parlour::client::Credentials::register(code, "root", "a new one, quite long", "test");
+        // The name is taken, so a good one isn't used up.
+        crate::support::code(crate::support::with(&server, credentials).await) == ErrorCode::NameTaken
+    };
+    // Whoever invites gives a role, and has all that it has.
+    let scopes = Permissions::ALL.without(Permissions::ADMINISTER);
+    let words = Permissions::NAMED.iter().filter(|(one, _)| scopes.contains(*one));
+    let scope = words.map(|(_, word)| word.replace(' ', "-")).collect::<Vec<_>>().join(" ");
+    let key = root.create_api_key("inviter", scopes, None).await.unwrap();
+    let of = |name: &str| wire::CreateOauthClient {
+        name: name.to_owned(),
+        scope: scope.clone(),
+        account: "root".to_owned(),
+        ..Default::default()
+    };
+    let own = root.create_invite(create()).await.unwrap().code;
+    let by_key = [make(&key.key).await, make(&key.key).await];
+    let mut by_program = Vec::new();
+    for name in ["Forgotten", "Revoked"] {
+        let program = register_as(&server, of(name), "127.0.0.1").await;
+        let token = own_token(&server, &program).await.text("access_token");
+        by_program.push((program.id.parse().unwrap(), make(&token).await));
+    }
+    let (forgotten, revoked) = (&by_program[0], &by_program[1]);
+    for code in [&own, &by_key[0], &by_key[1], &forgotten.1, &revoked.1] {
+        assert!(opens(code).await, "{code}");
+    }
+    root.revoke_api_key(key.id).await.unwrap();
+    assert!(!opens(&by_key[0]).await && !opens(&by_key[1]).await && opens(&forgotten.1).await);
+    let forget = wire::RevokeOauthGrant { id: forgotten.0 };
+    root.request(request::Body::RevokeOauthGrant(forget)).await.unwrap();
+    assert!(!opens(&forgotten.1).await && opens(&revoked.1).await);
+    let revoke = wire::RevokeOauthClient { id: revoked.0 };
+    root.request(request::Body::RevokeOauthClient(revoke)).await.unwrap();
+    assert!(!opens(&revoked.1).await && opens(&own).await);
 }
