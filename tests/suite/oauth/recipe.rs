@@ -1,6 +1,7 @@
 //! Other services that log people in by the server, as docs/oauth.md says: they are run with the lines of that page, and
 //! somebody goes through them as a browser does.
 
+mod application;
 mod jupyter_hub;
 
 use std::collections::BTreeMap;
