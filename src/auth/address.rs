@@ -16,9 +16,7 @@ impl AddressKey {
             IpAddr::V6(address) => Self((u128::from(address) >> 64) as u64, true),
         }
     }
-}
 
-impl AddressKey {
     /// The network that it is of.
     pub fn network(self) -> NetworkKey {
         let Self(bits, is_v6) = self;

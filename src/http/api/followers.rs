@@ -14,8 +14,8 @@ use crate::protocol::ErrorCode;
 /// How often one account follows what happens, at once.
 pub(super) const OF_ACCOUNT: usize = 64;
 
-/// Followers of all organizations; fewer where the process may open few files. Each organization's feed takes a few more, so that those who make room are gone by the time
-/// that it counts who comes.
+/// Followers of all organizations; fewer where the process may open few files. Each organization's feed takes a few more, so
+/// that those who make room are gone by the time that it counts who comes.
 pub(in crate::http) const FOLLOWERS: usize = SUBSCRIBERS - 24;
 
 /// Those who follow. Where all places are taken, the oldest follower makes room of the account that has most, in the organization
