@@ -406,6 +406,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Days for which its refresh token is good; each use makes another one.",
     },
     Key {
+        name: "hooks.networks",
+        default: "[]",
+        kind: Kind::Networks,
+        meaning: "Networks of your own, and servers on this machine, that people may have this server ask (\"192.168.1.0/24\", \"127.0.0.1\"), there by http://, too. Elsewhere only public addresses are asked, by https://.",
+    },
+    Key {
         name: "mail.server",
         default: "\"\"",
         kind: Kind::Text(0..=255),

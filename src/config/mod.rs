@@ -140,6 +140,8 @@ getters! {
     guests -> bool = "sessions.guests", Switch;
     /// Who may make an account: `invite`, `open` or `closed`.
     registration -> String = "accounts.registration", Text;
+    /// Networks beside what is public that people may have the server ask.
+    hook_networks -> Vec<Network> = "hooks.networks", Networks;
     /// `HOST[:PORT]` of the SMTP server; empty for none.
     mail_server -> String = "mail.server", Text;
     /// `starttls`, `tls` or `none`.

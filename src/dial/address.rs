@@ -23,7 +23,7 @@ pub fn read_address(text: &str, reach: &Reach) -> Result<Url, DialError> {
     let host = host(&url)?;
     if is_plain(&url) && !reach.lists_any() {
         return Err(DialError::Address(
-            "an address begins with https://; http:// is for networks that the machine's owner lists",
+            "an address begins with https://; http:// is for networks that the machine's owner lists (hooks.networks)",
         ));
     }
     if let Some(address) = number(&host) {
@@ -129,7 +129,8 @@ mod tests {
         }
         assert_eq!(
             read("https://2130706433/").unwrap_err().to_string(),
-            "127.0.0.1 is a loopback address; such addresses are asked only in networks that the machine's owner lists"
+            "127.0.0.1 is a loopback address; such addresses are asked only in networks that the machine's owner lists \
+             (hooks.networks)"
         );
     }
 

@@ -12,7 +12,7 @@ pub enum DialError {
     Address(&'static str),
     /// It leads where only the machine's owner has it lead. Nothing was dialled.
     #[error(
-        "{who}{what}; such addresses are asked only in networks that the machine's owner lists{more}",
+        "{who}{what}; such addresses are asked only in networks that the machine's owner lists (hooks.networks){more}",
         who = leads_to(host, *address),
         more = one_is_enough(*of)
     )]
@@ -27,7 +27,9 @@ pub enum DialError {
         of: usize,
     },
     /// It would be asked without encryption outside of such networks. Nothing was dialled.
-    #[error("{host} is in no network that the machine's owner lists, so it is asked by https:// only")]
+    #[error(
+        "{host} is in no network that the machine's owner lists (hooks.networks), so it is asked by https:// only"
+    )]
     Plain {
         /// Who.
         host: String,

@@ -150,7 +150,7 @@ async fn a_name_that_changes_after_it_was_looked_up_is_dialled_where_it_was_judg
     assert_eq!(
         refused.to_string(),
         "hooks.test leads to 127.0.0.2, a loopback address; such addresses are asked only in networks that the machine's \
-         owner lists"
+         owner lists (hooks.networks)"
     );
     assert_eq!((names.asked().len(), other.connections(), trap.connections()), (2, 1, 0));
 }
