@@ -31,10 +31,15 @@ const TALK: Duration = Duration::from_secs(10);
 const FRAME: Duration = Duration::from_millis(20);
 const HAPPENS: Duration = Duration::from_millis(100);
 
+/// The nice value of a process that gets what the others leave (`nice(1)`).
+const GIVES_WAY: i32 = 15;
+
 const PASSWORD: &str = "parlour-demo";
 
-/// Follows with as many connections as there are to be, and reads all that comes.
+/// Follows with as many connections as there are to be, and reads all that comes. Those who follow are on other machines where
+/// there are so many, so their process gives way to those whose voice is measured here.
 async fn follow(address: SocketAddr, keys: &[String]) {
+    rustix::process::setpriority_process(None, GIVES_WAY).unwrap();
     let mut streams = Vec::new();
     for number in 0..FOLLOWERS {
         let mut stream = https(Ipv4Addr::LOCALHOST, address).await.unwrap();
