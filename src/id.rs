@@ -82,6 +82,10 @@ id! {
     OAuthFamilyId(u64)
 }
 id! {
+    /// An address to which somebody is sent what happens (a webhook), counted for each account from 1.
+    HookId(u64)
+}
+id! {
     /// A ban of a user, an address range or a certificate.
     BanId(u64)
 }
@@ -288,7 +292,8 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// What acts for an account that doesn't do something itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// One of its API keys.
     Key(ApiKeyId),
@@ -303,6 +308,8 @@ pub enum Way {
     },
     /// An invite that it made, which lets somebody in.
     Invite(OneTimeTokenId),
+    /// A webhook of its own, by which it is told what happens.
+    Hook(HookId),
 }
 
 impl fmt::Display for Way {
@@ -312,6 +319,7 @@ impl fmt::Display for Way {
             Self::Session(session) => write!(f, "session {session}"),
             Self::Program { client, .. } => write!(f, "program {client}"),
             Self::Invite(invite) => write!(f, "invite {invite}"),
+            Self::Hook(hook) => write!(f, "webhook {hook}"),
         }
     }
 }

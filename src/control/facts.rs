@@ -74,13 +74,25 @@ impl<P> Shared<P> {
     /// An account that asks without a connection, as the member that it would be, or that its session is. One that can't log in
     /// can't ask.
     pub(super) fn unconnected(&self, state: &State, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
+        self.unconnected_with(state, actor, |_| ())
+    }
+
+    /// The same of an account with what `given` makes of it, which isn't on disk yet.
+    pub(super) fn unconnected_with(
+        &self,
+        state: &State,
+        actor: Actor,
+        given: impl FnOnce(&mut Named),
+    ) -> Result<Option<Box<Member>>, Refused> {
         let Actor::Account { user, ceiling, origin } = actor else { return Ok(None) };
         let (store, now) = (&self.store, self.clock.wall());
         let home = state.organization();
         let user = store.user(user)?.filter(|user| !user.disabled && user.organization == home);
         let user = user.ok_or(AccountError::TokenInvalid)?;
         self.accounts.check_bans(Some(user.id), origin.address, None)?;
-        let mut member = state.as_member(&describe(store, &user, false, now)?);
+        let mut named = describe(store, &user, false, now)?;
+        given(&mut named);
+        let mut member = state.as_member(&named);
         member.ceiling = ceiling;
         match origin.way {
             Way::Key(key) => {
@@ -108,7 +120,7 @@ impl<P> Shared<P> {
                     .ok_or(AccountError::TokenInvalid)?;
             }
             // It was looked at by whoever acts by it.
-            Way::Invite(_) => (),
+            Way::Invite(_) | Way::Hook(_) => (),
         }
         Ok(Some(Box::new(member)))
     }

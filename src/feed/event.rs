@@ -1,11 +1,14 @@
 //! What can happen, and who may know of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{ChannelId, ElementPlace, OrganizationId, RoleId, SessionId, Timestamp, UserId, Way};
 use crate::permission::{Permissions, Subject};
 use crate::state::{Change, Member, State};
 
 /// Something that happened, after it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Happened {
     /// Where.
     pub organization: OrganizationId,
@@ -20,7 +23,8 @@ pub struct Happened {
 }
 
 /// By whom something was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Doer {
     /// The server by itself, because of the time.
     Server,
@@ -45,7 +49,8 @@ pub enum Doer {
 }
 
 /// To whom a text was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum To {
     /// Those in a channel.
     Channel(ChannelId),
@@ -54,7 +59,8 @@ pub enum To {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are named as those of what they are about")]
 pub enum Event {
     /// A channel was made.

@@ -32,7 +32,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits(&self, event: &Event) -> bool {
+    /// Whether it is one of them.
+    pub fn admits(&self, event: &Event) -> bool {
         self.kinds.is_empty() || self.kinds.contains(&event.kind())
     }
 }

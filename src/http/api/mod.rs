@@ -17,7 +17,6 @@ mod repeats;
 mod request;
 mod routes;
 mod token;
-mod told;
 
 use std::net::IpAddr;
 use std::sync::Arc;

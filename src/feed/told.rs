@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::feed::{Doer, Event, Happened, Kind, To};
+use super::{Doer, Event, Happened, Kind, To};
 use crate::id::{ChannelId, ElementPlace, UserId};
 use crate::permission::Subject;
 
 /// The kinds of things by their words, as a follower names them.
-pub(super) const KINDS: [(Kind, &str); 8] = [
+pub const KINDS: [(Kind, &str); 8] = [
     (Kind::Channels, "channels"),
     (Kind::Rights, "rights"),
     (Kind::Accounts, "accounts"),
@@ -19,7 +19,7 @@ pub(super) const KINDS: [(Kind, &str); 8] = [
 ];
 
 /// What happened, by its word, and all that there is to say of it. Identifiers are strings, as in every answer.
-pub(super) fn told(happened: &Happened) -> (&'static str, Value) {
+pub fn told(happened: &Happened) -> (&'static str, Value) {
     let (word, about) = event(&happened.event);
     let kind = KINDS.iter().find(|(kind, _)| *kind == happened.event.kind()).map(|(_, word)| *word);
     let mut all = Map::new();
