@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod element;
+mod hook;
 mod linked;
 mod oauth;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Dice;
-use super::{account, oauth, organization};
+use super::{account, hook, oauth, organization};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
@@ -39,6 +39,8 @@ pub(super) enum Fact {
     Account(u64),
     /// All that there is to a program of others (see `oauth`).
     Program(u64),
+    /// All that there is to a webhook (see `hook`).
+    Hook(u64),
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -89,6 +91,7 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         }
         Fact::Account(number) => account::look(store, number),
         Fact::Program(number) => oauth::look(store, number),
+        Fact::Hook(number) => hook::look(store, number),
     }
 }
 
@@ -108,7 +111,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(20) {
+    match dice.roll(23) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -123,6 +126,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         12 | 13 => organization::step(store, dice, number % 3, serial),
         15 => on_element(store, number, serial),
         17..20 => oauth::step(store, dice, number % 3, serial),
+        20..23 => hook::step(store, dice, number % 2, serial),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }

@@ -55,6 +55,24 @@ impl Numbered for (u64, u64) {
     }
 }
 
+impl Numbered for (u64, u64, u64) {
+    fn first(self) -> u64 {
+        self.0
+    }
+
+    fn second(self) -> Option<u64> {
+        None
+    }
+
+    fn beginning(first: RangeInclusive<u64>) -> RangeInclusive<Self> {
+        (*first.start(), 0, 0)..=(*first.end(), u64::MAX, u64::MAX)
+    }
+
+    fn beginning_with_both(_: u64, _: u64) -> Option<RangeInclusive<Self>> {
+        None
+    }
+}
+
 impl Numbered for (u64, u8, u64) {
     fn first(self) -> u64 {
         self.0

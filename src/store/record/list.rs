@@ -69,6 +69,12 @@ macro_rules! every_record {
         oauth_families: OAuthFamily = "oauth_families/6", OAuthFamily;
         /// (organization, algorithm, since when it signs) to the key.
         oauth_keys: OAuthKey = "oauth_keys/6", OAuthKey;
+        /// (user id, number) to the webhook.
+        hooks: Hook = "hooks/6", Hook, 33 "webhook";
+        /// (user id, the webhook's number) to how far it is.
+        hook_progress: HookProgress = "hook_progress/6", HookProgress;
+        /// (user id, the webhook's number, number) to the message.
+        hook_deliveries: HookDelivery = "hook_deliveries/6", HookDelivery;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

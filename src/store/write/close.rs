@@ -1,11 +1,13 @@
 //! The ways into an account, closed: its sessions end, and its devices' keys, its API keys, the invites that it made and what
-//! programs were allowed are good no more, nor do programs act for it by themselves or log-ins at other servers lead to it.
+//! programs were allowed are good no more, nor do programs act for it by themselves or log-ins at other servers lead to it;
+//! and its webhooks are off.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
 use super::acting::end_acting_for;
+use super::hook::close_hooks;
 use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
 use super::session::{end, sessions_of};
@@ -27,6 +29,8 @@ pub struct Ended {
     pub programs: Vec<OAuthClientId>,
     /// How many log-ins at other servers lead to the account no more.
     pub linked: usize,
+    /// How many webhooks are off from now on: they tell what the account may know.
+    pub hooks: usize,
 }
 
 impl Ended {
@@ -38,6 +42,7 @@ impl Ended {
             && self.invites.is_empty()
             && self.programs.is_empty()
             && self.linked == 0
+            && self.hooks == 0
     }
 }
 
@@ -48,7 +53,7 @@ pub(super) struct Kept {
     pub(super) session: Option<SessionId>,
     /// The key of that session's device.
     pub(super) device_key: Option<Fingerprint>,
-    /// Every API key, every program that acts by itself, and every log-in at another server.
+    /// Every API key, every program that acts by itself, every log-in at another server, and every webhook.
     pub(super) api_keys: bool,
 }
 
@@ -90,6 +95,7 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
             let _ = open.put(Some(&link), None)?;
             ended.linked += 1;
         }
+        ended.hooks = close_hooks(open, user)?;
     }
     ended.invites = end_invites_of(open, user)?;
     ended.programs = end_grants_of(open, user)?;

@@ -9,6 +9,7 @@ mod close;
 mod device;
 mod element;
 mod email;
+mod hook;
 mod job;
 mod key;
 mod linked;
@@ -39,6 +40,7 @@ pub use element::{
 };
 pub(super) use element::{keys_of as element_keys, on_recordings};
 pub use email::*;
+pub use hook::*;
 pub use job::*;
 pub use key::*;
 pub use linked::*;
