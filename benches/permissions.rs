@@ -16,7 +16,10 @@ use bytes::Bytes;
 use parlour::account::{self, Secret, Secrets, Visitor};
 use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
-use parlour::control::{Actor, Attached, Entered, Handle, Newcomer, Settings, Unseated, Wants, start};
+use parlour::control::{
+    Actor, Attached, Entered, Handle, HookWork, Newcomer, Settings, Unseated, Wants, start,
+};
+use parlour::dial::Reach as Dialled;
 use parlour::id::{
     ChannelId, Fingerprint, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId,
 };
@@ -135,6 +138,8 @@ fn settings() -> Settings {
         fingerprint: Fingerprint([0; 32]),
         recordings: None,
         addresses: Vec::new(),
+        reach: Dialled::public_and(Vec::new()),
+        hook_work: HookWork::default(),
     }
 }
 

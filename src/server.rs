@@ -24,12 +24,13 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
-use crate::dial::Client;
+use crate::dial::{Client, Reach};
 use crate::discovery::Announcer;
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket, raise_files,
 };
+use crate::hook::Deliverer;
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
@@ -122,6 +123,8 @@ pub struct Server {
     maintenance: JoinHandle<()>,
     certificates: JoinHandle<()>,
     post: Option<JoinHandle<()>>,
+    hooks: JoinHandle<()>,
+    stop_hooks: oneshot::Sender<()>,
     announcer: Option<Announcer>,
 }
 
@@ -158,8 +161,10 @@ impl Server {
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let recordings = Some(recordings(config)?);
+        let reach = Reach::public_and(config.hook_networks());
         let settings = Settings { recordings, ..settings(config, &identity, &secrets, &addresses) };
         let organizations = Organizations::start(store, settings, clock)?;
+        let deliverer = Deliverer::new(organizations.clone(), client, reach, beside::draw).begin().await;
         let handle = organizations.first().clone();
         let claim = first_claim(&handle).await?;
         let now = handle.clock().now();
@@ -188,6 +193,7 @@ impl Server {
         let watched = Arc::clone(&certificates);
         let certificates = tokio::spawn(look_after(certificates));
         let post = post.map(|post| tokio::spawn(deliver(handle.clone(), post)));
+        let (hooks, stop_hooks) = beside::run(deliverer);
         let announcer = announce(config, &addresses, fingerprint);
         Ok(Self {
             addresses,
@@ -204,6 +210,8 @@ impl Server {
             maintenance,
             certificates,
             post,
+            hooks,
+            stop_hooks,
             announcer,
         })
     }
@@ -256,6 +264,9 @@ impl Server {
         if let Some(announcer) = self.announcer {
             announcer.stop().await;
         }
+        // What is on its way to a webhook is sent again when the server is back.
+        let _ = self.stop_hooks.send(());
+        let _ = self.hooks.await;
         let organizations = self.organizations.clone();
         let mut stopping = std::pin::pin!(organizations.stop());
         let in_time = tokio::time::timeout(Duration::from_secs(1), &mut stopping).await.is_ok();

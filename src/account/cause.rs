@@ -4,10 +4,10 @@ use std::convert::Infallible;
 
 use super::AccountError;
 use crate::store::write::{
-    AskedError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateTokenError, CreateUserError,
-    EditUserError, EndSessionError, MAX_API_KEYS, RefreshSessionError, RegisterDeviceKeyError, RegisterError,
-    RequestResetError, ResetPasswordError, SecondFactorError, SetEmailError, SetPasswordError,
-    TakeTokenError, VerifyEmailError,
+    AskedError, BeginSessionError, ChangePasswordError, CreateApiKeyError, CreateHookError, CreateTokenError,
+    CreateUserError, EditUserError, EndSessionError, MAX_API_KEYS, RefreshSessionError,
+    RegisterDeviceKeyError, RegisterError, RequestResetError, ResetPasswordError, SecondFactorError,
+    SetEmailError, SetPasswordError, TakeTokenError, VerifyEmailError,
 };
 use crate::store::{CommitError, Failed, ReadError};
 
@@ -206,6 +206,15 @@ impl From<CreateApiKeyError> for AccountError {
             CreateApiKeyError::NoSuchUser => Self::NoSuchUser,
             CreateApiKeyError::PrefixTaken => Self::Busy,
             CreateApiKeyError::TooMany => Self::TooManyKeys(MAX_API_KEYS),
+        }
+    }
+}
+
+impl From<CreateHookError> for AccountError {
+    fn from(error: CreateHookError) -> Self {
+        match error {
+            CreateHookError::NoSuchUser => Self::NoSuchUser,
+            error @ (CreateHookError::TooMany | CreateHookError::TooManyInAll) => Self::CreateHook(error),
         }
     }
 }

@@ -13,9 +13,10 @@ use crate::name::NameError;
 use crate::picture::PictureError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
-    BanError, CreateTokenError, CreateUserError, DeleteUserError, EditProfileError, EditUserError,
-    FavouriteError, LiftBanError, LinkError, PutPreferenceError, RegisterDeviceKeyError,
-    RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError, SettingError, UnlinkError,
+    BanError, CreateHookError, CreateTokenError, CreateUserError, DeleteUserError, EditProfileError,
+    EditUserError, FavouriteError, HookError, LiftBanError, LinkError, PutPreferenceError,
+    RegisterDeviceKeyError, RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError,
+    SettingError, UnlinkError,
 };
 
 /// A refusal. Nothing was changed.
@@ -184,6 +185,12 @@ pub enum AccountError {
     /// There is no such key.
     #[error(transparent)]
     RevokeApiKey(#[from] RevokeApiKeyError),
+    /// The webhook can't be made.
+    #[error(transparent)]
+    CreateHook(CreateHookError),
+    /// There is no such webhook or message, or it is off.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// There is no such device key.
     #[error(transparent)]
     RemoveDeviceKey(#[from] RemoveDeviceKeyError),
@@ -264,9 +271,9 @@ impl AccountError {
             Self::NoSuchRole => ErrorCode::NoSuchRole,
             Self::NoSuchChannel => ErrorCode::NoSuchChannel,
             Self::EditUser(EditUserError::LastOwner)
-            | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner)
-            | Self::Ban(BanError::LastOwner) => ErrorCode::LastOwner,
-            Self::Ban(BanError::OwnerInside) => ErrorCode::Outranked,
+            | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner) => ErrorCode::LastOwner,
+            Self::Ban(error) => code_of_ban(*error),
+            Self::Hook(error) => code_of_hook(*error),
             Self::CreateUser(error) => code_of_new_account(*error),
             Self::EditProfile(error) => code_of_profile(error),
             Self::Picture(error) => code_of_picture(*error),
@@ -274,6 +281,7 @@ impl AccountError {
             Self::TooManyKeys(_)
             | Self::Favourite(_)
             | Self::TooManyPrograms
+            | Self::CreateHook(_)
             | Self::Linked(LinkError::TooMany)
             | Self::RegisterDeviceKey(_)
             | Self::CreateToken(CreateTokenError::TooMany) => ErrorCode::TooMany,
@@ -286,8 +294,7 @@ impl AccountError {
             | Self::BansOneself
             | Self::BansOwnNetwork
             | Self::Unfit(_)
-            | Self::Unlinked(UnlinkError::OnlyWay)
-            | Self::Ban(_) => ErrorCode::Malformed,
+            | Self::Unlinked(UnlinkError::OnlyWay) => ErrorCode::Malformed,
             Self::NoRoom(_) => ErrorCode::Full,
             Self::CreateToken(_)
             | Self::NoSuchDevice
@@ -330,6 +337,21 @@ fn code_of_new_account(error: CreateUserError) -> ErrorCode {
         CreateUserError::NoSuchOrganization => ErrorCode::NotFound,
         CreateUserError::Full(_) => ErrorCode::TooMany,
         _ => ErrorCode::NameTaken,
+    }
+}
+
+fn code_of_ban(error: BanError) -> ErrorCode {
+    match error {
+        BanError::LastOwner => ErrorCode::LastOwner,
+        BanError::OwnerInside => ErrorCode::Outranked,
+        _ => ErrorCode::Malformed,
+    }
+}
+
+fn code_of_hook(error: HookError) -> ErrorCode {
+    match error {
+        HookError::NoSuchHook | HookError::NoSuchMessage => ErrorCode::NotFound,
+        HookError::Off => ErrorCode::Malformed,
     }
 }
 

@@ -13,6 +13,7 @@ mod directory;
 mod email;
 mod error;
 mod hashing;
+mod hook;
 mod invite;
 mod kept_out;
 mod letters;

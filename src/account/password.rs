@@ -165,6 +165,7 @@ pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
         invites: count(ended.invites.len()),
         programs: count(ended.programs.len()),
         linked_log_ins: count(ended.linked),
+        hooks: count(ended.hooks),
         ..wire::PasswordChanged::default()
     }
 }

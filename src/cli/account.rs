@@ -164,6 +164,7 @@ pub(super) fn ended_with(ended: &wire::PasswordChanged) -> String {
         (ended.invites, "invite"),
         (ended.programs, "program"),
         (ended.linked_log_ins, "linked log-in"),
+        (ended.hooks, "webhook"),
     ];
     let words: Vec<String> = counts
         .into_iter()
@@ -182,7 +183,7 @@ pub(super) fn ended_as_json(ended: &wire::PasswordChanged) -> serde_json::Value 
     json!({
         "changed": true, "sessions": ended.sessions, "device_keys": ended.device_keys,
         "api_keys": ended.api_keys, "invites": ended.invites,
-        "programs": ended.programs, "linked_log_ins": ended.linked_log_ins,
+        "programs": ended.programs, "linked_log_ins": ended.linked_log_ins, "hooks": ended.hooks,
     })
 }
 

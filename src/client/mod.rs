@@ -29,6 +29,7 @@ mod device;
 mod directory;
 mod element;
 mod error;
+mod hook;
 mod keeper;
 mod known;
 mod moderation;

@@ -126,6 +126,11 @@ impl<P: Peer> Control<P> {
     /// Commits what is pending, then publishes it. If that fails, everyone in it gets the error and the
     /// state is what it was before.
     fn commit(&mut self, mut pending: Pending, before: State) {
+        let for_hooks = self.write_for_hooks(&pending.happened);
+        let messages = for_hooks.map(|(messages, write)| {
+            pending.writes.push((By::server(self.shared.clock.wall()), write));
+            messages
+        });
         let writes = write::all(std::mem::take(&mut pending.writes));
         let span = pending.span.take().unwrap_or_else(Span::none);
         let outcome = span.in_scope(|| self.shared.store.run(By::server(self.shared.clock.wall()), writes));
@@ -137,9 +142,16 @@ impl<P: Peer> Control<P> {
             }),
             Err(error) => Some(error.into()),
         };
-        let Some(failure) = failure else { return self.publish_pending(pending) };
-        if let Some(first) = pending.happened.first() {
-            self.feed.take_back(first.number);
+        let first = pending.happened.first().map(|first| first.number);
+        if let Some(messages) = messages {
+            self.hooks_are_written(messages, first, failure.is_none());
+        }
+        let Some(failure) = failure else {
+            pending.is_written = true;
+            return self.publish_pending(pending);
+        };
+        if let Some(first) = first {
+            self.feed.take_back(first);
         }
         self.state = before;
         // Who left in the batch is gone all the same.

@@ -100,6 +100,8 @@ pub(super) enum Followed {
     Element(ElementChange),
     /// What somebody shows of themselves, or what follows them.
     Personal(PersonalChange),
+    /// Which webhooks are on.
+    Hooks,
     /// All that the store holds, of which it isn't known what is different.
     Everything,
 }

@@ -50,6 +50,7 @@ impl<P: Peer> Handle<P> {
             Call::Directory(directory) => self.directory(actor, directory).await,
             Call::Element(element) => self.element(actor, element).await,
             Call::Profile(profile) => self.profile(actor, profile).await,
+            Call::Hook(hook) => self.hook(actor, hook).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
             // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.

@@ -174,8 +174,7 @@ impl<P: Peer> Control<P> {
         let ElementChange { by, on, recorded, name, version } = change;
         let told = wire::ElementChanged { on: Some(place(on)), name: name.clone(), version };
         let event = Event::ElementChanged { on, recorded, name, version };
-        let one = self.feed.number(self.shared.clock.wall(), by, event.clone());
-        self.make_known(vec![one]);
+        self.make_one_known(by, event.clone());
         let mut slow = Vec::new();
         for (session, connection) in self.connections.iter_mut().filter(|(_, one)| one.wants.elements) {
             let Some(viewer) = self.state.member(*session) else { continue };

@@ -74,6 +74,7 @@ impl<P: Peer> Control<P> {
                 let stand = stand.map(|member| Ok((member.session, standing(member)?)));
                 let stand = stand.collect::<Result<Vec<_>, ReadError>>()?;
                 self.stand(stand);
+                self.read_hooks();
             }
             Followed::Account(Changed::Bans) => {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
@@ -87,6 +88,7 @@ impl<P: Peer> Control<P> {
             }
             Followed::Element(change) => self.make_element_known(change),
             Followed::Personal(change) => self.make_personal_known(change),
+            Followed::Hooks => self.read_hooks(),
             Followed::Everything => {
                 let stored = load::stored(
                     &self.shared.store,
@@ -99,6 +101,7 @@ impl<P: Peer> Control<P> {
                 let events = self.take_anew(stored);
                 self.publish(&events, &[]);
                 self.stand(stand);
+                self.read_hooks();
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attachment::Attachment;
 use super::connection::Connection;
+use super::hook_work::Watched;
 use super::past::Past;
 use super::recorder::Recorder;
 use super::refused::Refused;
@@ -19,7 +20,7 @@ use crate::store::{Author, By};
 use crate::voice::{Peer, SpeakerSelection};
 
 /// Operations that end something of one's own, as often as it is there.
-const CLOSING: [&str; 7] = [
+const CLOSING: [&str; 8] = [
     "log_out",
     "end_device",
     "end_other_devices",
@@ -27,6 +28,7 @@ const CLOSING: [&str; 7] = [
     "revoke_api_key",
     "revoke_oauth_client",
     "revoke_oauth_grant",
+    "remove_hook",
 ];
 
 /// What the control thread owns.
@@ -44,6 +46,8 @@ pub(super) struct Control<P> {
     pub(super) past: Past,
     /// What belongs to an event on disk, and is written in its transaction.
     pub(super) attached: Vec<Attachment>,
+    /// The webhooks that are on, those of an account together.
+    pub(super) hooks: Vec<Watched>,
     pub(super) restrained: Restrained,
 }
 
@@ -60,6 +64,7 @@ impl<P: Peer> Control<P> {
             shared,
             feed,
             attached: Vec::new(),
+            hooks: Vec::new(),
             restrained: Restrained::default(),
         }
     }

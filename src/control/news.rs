@@ -10,7 +10,9 @@ use super::handle::Handle;
 use super::live::Control;
 use super::refused::Refused;
 use crate::account::Changed;
-use crate::feed::{Doer, Event, Filter, Happened, Opened, Since, SubscribeError, Subscription, Whom};
+use crate::feed::{
+    Doer, Event, Filter, Happened, Opened, Openings, Since, SubscribeError, Subscription, Whom,
+};
 use crate::id::Timestamp;
 use crate::permission::Permissions;
 use crate::protocol::ErrorCode;
@@ -52,14 +54,8 @@ impl<P: Peer> Control<P> {
     pub(super) fn make_known(&mut self, happened: Vec<Happened>) {
         let Some(first) = happened.first().map(|first| first.number) else { return };
         let Self { feed, state, shared, .. } = self;
-        // Among what happened may be something by which somebody may know more: not what was before it.
         let opened = feed.opened_after(first);
-        let shown = |one: &Happened, viewer: Option<&Member>| match viewer {
-            Some(viewer) if !opened.is_empty() => {
-                opened.since(viewer, Timestamp(0)).shown(one, state, Some(viewer))
-            }
-            viewer => one.event.shown(state, viewer),
-        };
+        let shown = |one: &Happened, viewer: Option<&Member>| shown_of_batch(one, &opened, state, viewer);
         // Many may follow by one key: who that is now is looked up once for all of them.
         let known: RefCell<Vec<(Actor, Option<Box<Member>>)>> = RefCell::default();
         feed.publish(happened, |actor, one| {
@@ -84,8 +80,14 @@ impl<P: Peer> Control<P> {
             }
             Changed::Bans => Event::BansChanged,
         };
-        let one = self.feed.number(self.shared.clock.wall(), Doer::Server, event);
-        self.make_known(vec![one]);
+        self.make_one_known(Doer::Server, event);
+    }
+
+    /// The same for one thing that somebody did, which nobody asked the control thread for.
+    pub(super) fn make_one_known(&mut self, by: Doer, event: Event) {
+        let one = vec![self.feed.number(self.shared.clock.wall(), by, event)];
+        self.note_for_hooks(&one);
+        self.make_known(one);
     }
 
     pub(super) fn subscribe(
@@ -107,6 +109,22 @@ impl<P: Peer> Control<P> {
         };
         let shown = |one: &Happened| since.shown(one, &self.state, member);
         Ok(self.feed.subscribe(actor, from, filter, shown)?)
+    }
+}
+
+/// What a viewer may know of something of a batch. Among what happened in that may be something by which somebody may know more
+/// (`opened`): not what was before it.
+pub(super) fn shown_of_batch(
+    one: &Happened,
+    opened: &Openings,
+    state: &State,
+    viewer: Option<&Member>,
+) -> Option<Event> {
+    match viewer {
+        Some(viewer) if !opened.is_empty() => {
+            opened.since(viewer, Timestamp(0)).shown(one, state, Some(viewer))
+        }
+        viewer => one.event.shown(state, viewer),
     }
 }
 

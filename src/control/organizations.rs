@@ -101,6 +101,19 @@ impl<P: Peer> Organizations<P> {
         self.open(row).await
     }
 
+    /// An organization by its number. One to which nobody came yet is started.
+    pub async fn numbered(&self, id: OrganizationId) -> Result<Handle<P>, Refused> {
+        if id == OrganizationId::FIRST {
+            return Ok(self.0.first.clone());
+        }
+        let row = self.0.first.shared.store.organization(id)?.ok_or(Refused::NoSuchOrganization)?;
+        let served = self.0.served.load().get(&folded(&row.tag)).cloned();
+        match served {
+            Some(handle) => Ok(handle),
+            None => self.open(row).await,
+        }
+    }
+
     /// Where an organization is found, and what it is called, without being started for that. `None` where there is none
     /// of that tag.
     pub fn site(&self, tag: &str) -> Result<Option<Site>, Refused> {

@@ -16,6 +16,8 @@ use crate::voice::Peer;
 pub(super) struct Pending {
     /// What happened, numbered, and what it means to those who are connected.
     pub(super) happened: Vec<Happened>,
+    /// Whether the messages to webhooks of it are written.
+    pub(super) is_written: bool,
     pub(super) events: Vec<Event>,
     pub(super) arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published. Whoever asked for it on the
@@ -32,8 +34,11 @@ pub(super) type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
 impl<P: Peer> Control<P> {
     /// Makes known what is pending, and answers those who asked for it.
     pub(super) fn publish_pending(&mut self, pending: Pending) {
-        let Pending { happened, events, arrived, dismissed, replies, .. } = pending;
+        let Pending { happened, is_written, events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
+        if !is_written {
+            self.note_for_hooks(&happened);
+        }
         self.make_known(happened);
         for (session, farewell) in dismissed {
             if let Some(connection) = self.connections.remove(&session)

@@ -162,8 +162,7 @@ impl<P: Peer> Control<P> {
             PersonalChange::Profile { user, by } => {
                 let connected = !self.state.sessions_of(user).is_empty();
                 let event = Event::ProfileChanged { user, connected };
-                let one = self.feed.number(self.shared.clock.wall(), by, event.clone());
-                self.make_known(vec![one]);
+                self.make_one_known(by, event.clone());
                 let told = event::Body::ProfileChanged(wire::ProfileChanged { user: user.0 });
                 self.tell_those_who_want(&told, |state, viewer| event.shown(state, Some(viewer)).is_some());
             }

@@ -1,7 +1,9 @@
 //! What control is told at start.
 
+use super::hook_work::HookWork;
 use crate::account;
 use crate::bounds::EntryPolicy;
+use crate::dial::Reach;
 use crate::id::Fingerprint;
 use crate::recording::Recordings;
 
@@ -24,6 +26,10 @@ pub struct Settings {
     pub recordings: Option<Recordings>,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
+    /// Where webhooks may lead.
+    pub reach: Reach,
+    /// Where it is told what there is to do for webhooks.
+    pub hook_work: HookWork,
 }
 
 impl Settings {

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::alarm::Alarm;
 use super::counts::Counts;
+use super::hook_work::Unwritten;
 use super::rates::Rates;
 use super::settings::Settings;
 use super::turns::Turns;
@@ -50,6 +51,8 @@ pub(super) struct Shared<P> {
     pub(super) deleted: AtomicBool,
     /// Who changes what the store alone has under a condition, one after the other.
     pub(super) conditional: Mutex<()>,
+    /// Messages to webhooks that wait to be written.
+    pub(super) unwritten: Unwritten,
     /// Whose turn it is to read what may be long.
     pub(super) reading: Turns,
 }
@@ -77,6 +80,7 @@ impl<P> Shared<P> {
             deleted: AtomicBool::new(false),
             conditional: Mutex::new(()),
             reading: Turns::default(),
+            unwritten: Unwritten::default(),
         }
     }
 }

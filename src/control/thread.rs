@@ -106,6 +106,7 @@ impl<P: Peer> Control<P> {
     /// Runs until it is told to stop, or nobody is left who could tell it anything.
     fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
         self.sweep_elements();
+        self.read_hooks();
         let mut batch = Vec::new();
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.handle_batch(&mut batch) {
@@ -114,6 +115,7 @@ impl<P: Peer> Control<P> {
                         connection.say_goodbye(CloseCode::ShuttingDown);
                     }
                     self.recorder.stop(self.shared.clock.wall());
+                    self.write_last_for_hooks();
                     let _ = reply.send(());
                     return;
                 }

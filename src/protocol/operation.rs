@@ -83,6 +83,8 @@ pub enum Group {
     Element,
     /// What people show of themselves, and what follows them from device to device.
     Profile,
+    /// Where what happens is sent to, of one's own.
+    Hook,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

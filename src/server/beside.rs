@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
 use crate::config::Config;
 use crate::control::Handle;
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{Certificates, LinkPeer};
+use crate::hook::Deliverer;
 use crate::id::{Fingerprint, Moment, Timestamp};
 use crate::mail::Post;
 use crate::protocol::wire;
@@ -107,4 +111,20 @@ pub(super) async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
         next = handle.clock().monotonic() + MAINTENANCE.0;
         handle.maintain(backup_hours).await;
     }
+}
+
+/// Delivers messages to webhooks until it is told to stop, or until nobody could tell it so any more.
+pub(super) fn run(deliverer: Deliverer<LinkPeer>) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(deliverer.run(async {
+        let _ = stopped.await;
+    }));
+    (running, stop)
+}
+
+/// A number that nobody foresees, or none where the operating system gives no random bytes: then nothing is spread over time.
+pub(super) fn draw() -> u64 {
+    let mut bytes = [0; 8];
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::account::{self, Secret};
 use crate::bounds::{EntryPolicy, Registration};
 use crate::config::Config;
-use crate::control::Settings;
+use crate::control::{HookWork, Settings};
+use crate::dial::Reach;
 use crate::endpoint::{Bounds, Identity, Limits};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT, wire};
 use crate::secrets::Secrets;
@@ -85,6 +86,8 @@ pub(super) fn settings(
         texts: (config.channel_texts_per_second(), config.channel_text_burst()),
         fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
+        reach: Reach::public_and(config.hook_networks()),
+        hook_work: HookWork::default(),
     }
 }
 

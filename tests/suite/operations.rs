@@ -154,6 +154,16 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "revoke_oauth_grant" => Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: 1 }),
         "list_linked_log_ins" => Body::ListLinkedLogIns(wire::ListLinkedLogIns {}),
         "remove_linked_log_in" => Body::RemoveLinkedLogIn(wire::RemoveLinkedLogIn { id: 1 }),
+        "create_hook" => Body::CreateHook(wire::CreateHook::default()),
+        "list_hooks" => Body::ListHooks(wire::ListHooks {}),
+        "edit_hook" => Body::EditHook(wire::EditHook { id: 1, ..Default::default() }),
+        "remove_hook" => Body::RemoveHook(wire::RemoveHook { id: 1 }),
+        "rotate_hook_secret" => Body::RotateHookSecret(wire::RotateHookSecret { id: 1 }),
+        "test_hook" => Body::TestHook(wire::TestHook { id: 1 }),
+        "list_hook_deliveries" => {
+            Body::ListHookDeliveries(wire::ListHookDeliveries { id: 1, ..Default::default() })
+        }
+        "replay_hook" => Body::ReplayHook(wire::ReplayHook { id: 1, delivery: 1, onwards: false }),
         "create_invite" => Body::CreateInvite(wire::CreateInvite::default()),
         "list_invites" => Body::ListInvites(wire::ListInvites {}),
         "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),

@@ -21,6 +21,7 @@ use crate::account::{self, Accounts, Secret, Secrets};
 use crate::auth::{TokenHash, TokenKey};
 use crate::bounds::EntryPolicy;
 use crate::clock::Clock;
+use crate::dial::Reach;
 use crate::id::{Fingerprint, OrganizationId, SessionId, Timestamp, UserId};
 use crate::name::DEFAULT_ROLE;
 use crate::permission::Permissions;
@@ -80,6 +81,8 @@ pub(super) fn settings() -> Settings {
         fingerprint: Fingerprint([0; 32]),
         recordings: None,
         addresses: Vec::new(),
+        reach: Reach::public_and(Vec::new()),
+        hook_work: HookWork::default(),
     }
 }
 

@@ -90,6 +90,22 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
             "CreateOauthClient.resources",
             Body::CreateOauthClient(wire::CreateOauthClient { resources: uris, ..program }),
         ),
+        (
+            "CreateHook.kinds",
+            Body::CreateHook(wire::CreateHook {
+                url: "https://example.org/".to_owned(),
+                kinds: vec!["texts".to_owned(); 1_000],
+                ..Default::default()
+            }),
+        ),
+        (
+            "HookKinds.kinds",
+            Body::EditHook(wire::EditHook {
+                id: 1,
+                filter: Some(wire::HookKinds { kinds: vec!["texts".to_owned(); 1_000] }),
+                ..Default::default()
+            }),
+        ),
         ("CreateInvite.uses", Body::CreateInvite(wire::CreateInvite { uses: largest, ..Default::default() })),
         (
             "CreateInvite.life_ms",
@@ -143,6 +159,7 @@ const NO_AMOUNT: &[&str] = &[
     "FetchRecording.offset",
     "ListUsers.limit",
     "ListOrganizations.limit",
+    "ListHookDeliveries.limit",
     "ReadAudit.limit",
     "ReadAudit.since_ms",
     "ReadAudit.until_ms",
@@ -164,6 +181,7 @@ const IDENTIFIERS: &[&str] = &[
     "default_channel",
     "afk_channel",
     "recording",
+    "delivery",
 ];
 
 /// The numbers and the lists in what is asked for, `Message.field`, as protocol.proto has them.

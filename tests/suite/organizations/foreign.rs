@@ -115,6 +115,16 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         "revoke_api_key" => vec![Body::RevokeApiKey(wire::RevokeApiKey { id: number })],
         "revoke_oauth_client" => vec![Body::RevokeOauthClient(wire::RevokeOauthClient { id: number })],
         "revoke_oauth_grant" => vec![Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: number })],
+        "edit_hook" => vec![Body::EditHook(wire::EditHook { id: number, ..Default::default() })],
+        "remove_hook" => vec![Body::RemoveHook(wire::RemoveHook { id: number })],
+        "rotate_hook_secret" => vec![Body::RotateHookSecret(wire::RotateHookSecret { id: number })],
+        "test_hook" => vec![Body::TestHook(wire::TestHook { id: number })],
+        "list_hook_deliveries" => {
+            vec![Body::ListHookDeliveries(wire::ListHookDeliveries { id: number, ..Default::default() })]
+        }
+        "replay_hook" => {
+            vec![Body::ReplayHook(wire::ReplayHook { id: number, delivery: 1, onwards: true })]
+        }
         "create_invite" => {
             let create = wire::CreateInvite { channel, ..Default::default() };
             vec![Body::CreateInvite(create)]
@@ -183,6 +193,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
         | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
+        | "create_hook" | "list_hooks"
         | "set_profile" | "set_picture" | "get_preferences" | "set_preference"
         // Sessions that aren't there are passed over.
         | "list_profiles"
