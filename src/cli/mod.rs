@@ -19,6 +19,7 @@ mod discover;
 mod doctor;
 mod element;
 mod form;
+mod hook;
 mod invite;
 mod key;
 mod kick;
@@ -100,6 +101,8 @@ enum Command {
     Key(key::Key),
     /// Programs of others: which may ask people to act for them, and which act for you.
     Oauth(oauth::Oauth),
+    /// Webhooks: addresses to which the server sends what happens.
+    Hook(hook::Hook),
     /// The devices that are logged in to your account.
     Device(device::Device),
     /// Show where you are logged in and how good the connection is.
@@ -223,6 +226,7 @@ impl Command {
             Self::Ban(command) => command.run(output).await,
             Self::Key(command) => command.run(output).await,
             Self::Oauth(command) => command.run(output).await,
+            Self::Hook(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,

@@ -26,7 +26,7 @@ async fn outbox(server: &TestServer) -> Vec<serde_json::Value> {
 }
 
 /// The code in an e-mail: five groups of four.
-fn code_in(text: &str) -> String {
+pub(crate) fn code_in(text: &str) -> String {
     let is_code = |word: &&str| word.len() == 24 && word.split('-').all(|group| group.len() == 4);
     text.split_whitespace().find(is_code).unwrap().to_owned()
 }
@@ -36,7 +36,7 @@ async fn visitor(server: &TestServer) -> Connected {
 }
 
 /// The reset's e-mail is written behind the answer.
-async fn mails(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
+pub(crate) async fn mails(server: &TestServer, count: usize) -> Vec<serde_json::Value> {
     let all = async || Some(outbox(server).await).filter(|all| all.len() >= count);
     eventually("an e-mail comes", all).await
 }

@@ -23,6 +23,7 @@ mod emails;
 mod equal;
 mod feed;
 mod hidden;
+mod hook;
 mod independent;
 mod link;
 mod log;

@@ -1,0 +1,557 @@
+//! Webhooks, from end to end: a real server, and a real receiver on this machine.
+
+mod receiver;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::emails::{code_in, mails};
+use crate::rest::Program;
+use crate::support::{
+    PASSWORD, Process, TestServer, as_profile, channel_id, code, eventually, eventually_within, log_in,
+    parlour, with,
+};
+use hyper::{Method, StatusCode};
+use parlour::client::{Credentials, NewOverwrite, OverwriteFor, Session};
+use parlour::clock::TurnedClock;
+use parlour::permission::Permissions;
+use parlour::protocol::ErrorCode;
+use parlour::protocol::wire::{self, HookDeliveryState, HookOff, request};
+use parlour::state::Actor;
+use receiver::{Answer, Receiver};
+use serde_json::json;
+
+/// Receivers on this machine may be reached.
+const LOOPBACK: &[(&str, &str)] = &[("hooks.networks", "127.0.0.0/8")];
+
+/// What happens, to see that all of it arrives.
+const COUNT: usize = 1_000;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn hook(session: &Session, receiver: &Receiver, kinds: &[&str]) -> wire::HookMade {
+    let kinds = kinds.iter().map(ToString::to_string).collect();
+    let create = wire::CreateHook { url: receiver.url(), description: "a test".to_owned(), kinds };
+    session.create_hook(create).await.unwrap()
+}
+
+/// The one webhook of somebody.
+async fn only(session: &Session) -> wire::Hook {
+    let mut all = session.hooks().await.unwrap();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+async fn is_off(session: &Session, why: HookOff) {
+    eventually(&format!("it is off: {why:?}"), async || (only(session).await.off() == why).then_some(()))
+        .await;
+}
+
+/// The first of the messages of a webhook that has this state, once there is one.
+async fn with_state(session: &Session, state: HookDeliveryState) -> wire::HookDelivery {
+    let id = only(session).await.id;
+    eventually(&format!("a message is {state:?}"), async || {
+        let found = session.hook_deliveries(id, 0, 0).await.unwrap();
+        found.into_iter().rfind(|one| one.state() == state)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_receiver_is_told_what_happens_in_order_and_signed() {
+    let server = TestServer::with(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    let made = hook(&root, &receiver, &["channels", "texts"]).await;
+    assert!(made.secret.starts_with("whsec_") && made.id == 1, "{made:?}");
+
+    let tea = root.create_channel(None, "Tea").await.unwrap();
+    root.join(tea).await.unwrap();
+    root.text_channel(tea, "Earl Grey?").await.unwrap();
+    root.edit_channel(tea, None, Some("hot"), None).await.unwrap();
+    let all = receiver.wait(3).await;
+    let words: Vec<_> = all.iter().map(receiver::Received::word).collect();
+    assert_eq!(words, ["channel-created", "text-sent", "channel-changed"], "nothing of other kinds");
+    assert!(all.iter().all(|one| one.is_signed_by(&made.secret)));
+    let text = &all[1].body;
+    assert_eq!(
+        (&text["data"]["text"], &text["data"]["channel"]),
+        (&json!("Earl Grey?"), &json!(tea.to_string()))
+    );
+    assert_eq!((&text["data"]["event"], &text["data"]["kind"]), (&json!("text-sent"), &json!("texts")));
+    assert_eq!(text["timestamp"], text["data"]["at"]);
+    assert_eq!(all[1].headers["content-type"], "application/json");
+    let ids: std::collections::HashSet<_> = all.iter().map(receiver::Received::id).collect();
+    assert_eq!(ids.len(), 3);
+
+    // What became of them is kept; the secret isn't shown.
+    let taken = eventually("all are taken", async || {
+        let found = root.hook_deliveries(1, 0, 0).await.unwrap();
+        found.iter().all(|one| one.state() == HookDeliveryState::Delivered).then_some(found)
+    })
+    .await;
+    assert_eq!(taken.iter().map(|one| one.number).collect::<Vec<_>>(), [3, 2, 1], "the latest first");
+    assert_eq!((taken[1].message_id.as_str(), taken[1].r#type.as_str()), (all[1].id(), "text-sent"));
+    assert_eq!(taken[1].tries.iter().map(|one| one.status).collect::<Vec<_>>(), [204]);
+    let shown = only(&root).await;
+    assert_eq!((shown.url.as_str(), shown.waiting, shown.off()), (&*receiver.url(), 0, HookOff::On));
+    let audit = root.audit_trail(wire::ReadAudit::default()).await.unwrap();
+    let made_one = audit.iter().find(|entry| entry.subject == "webhook").unwrap();
+    assert!(made_one.after.contains("(not shown)") && made_one.after.contains("/in"), "{made_one:?}");
+
+    // Another secret: for a day both are good.
+    let rotated = root.rotate_hook_secret(1).await.unwrap();
+    assert_ne!(rotated.secret, made.secret);
+    assert_eq!(root.test_hook(1).await.unwrap(), 4);
+    let test = receiver.wait(4).await.pop().unwrap();
+    assert_eq!((test.word(), &test.body["data"]), ("test", &json!({})));
+    assert!(test.is_signed_by(&made.secret) && test.is_signed_by(&rotated.secret));
+    assert!(only(&root).await.former_until_ms > 0);
+
+    // The same again, by the same identifier.
+    assert_eq!(root.replay_hook(1, 2, false).await.unwrap(), 1);
+    assert_eq!(receiver.wait(5).await[4].id(), all[1].id());
+    with_state(&root, HookDeliveryState::Delivered).await;
+    eventually("it is taken", async || (only(&root).await.waiting == 0).then_some(())).await;
+    assert_eq!(root.replay_hook(1, 1, true).await.unwrap(), 4);
+    let again = receiver.wait(9).await;
+    let ids = |all: &[receiver::Received]| all.iter().map(|one| one.id().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(&again[5..]), ids(&again[..4]), "in their order");
+
+    // Of a channel that is gone nobody may know any more but that it is.
+    root.remove_channel(tea).await.unwrap();
+    assert_eq!(receiver.wait(10).await[9].word(), "channels-removed");
+    eventually("it is taken", async || (only(&root).await.waiting == 0).then_some(())).await;
+    root.replay_hook(1, 2, false).await.unwrap();
+    with_state(&root, HookDeliveryState::Withheld).await;
+
+    root.remove_hook(1).await.unwrap();
+    assert_eq!(root.hooks().await.unwrap(), []);
+    assert_eq!(code(root.test_hook(1).await), ErrorCode::NotFound);
+    root.create_channel(None, "Later").await.unwrap();
+    assert_eq!(receiver.all().len(), 10);
+}
+
+#[tokio::test]
+async fn a_webhook_tells_no_more_than_its_owner_may_know() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let (root, alice, receiver) =
+        (server.log_in("root").await, server.log_in("alice").await, Receiver::start().await);
+    hook(&alice, &receiver, &["channels", "texts", "accounts"]).await;
+    let (open, closing) = (
+        root.create_channel(None, "Open").await.unwrap(),
+        root.create_channel(None, "Closing").await.unwrap(),
+    );
+    assert_eq!(receiver.wait(2).await.len(), 2);
+    let hidden = |deny| NewOverwrite {
+        channel: closing,
+        subject: OverwriteFor::User("alice".to_owned()),
+        allow: Permissions::NONE,
+        deny,
+        reach: parlour::permission::Reach::Both,
+    };
+    // What waits when she loses sight of it is judged again when it is sent.
+    receiver.answer(Answer::Status(500, "not now"));
+    root.join(closing).await.unwrap();
+    let write = async |channel, text: &str| {
+        root.join(channel).await.unwrap();
+        root.text_channel(channel, text).await.unwrap();
+    };
+    write(open, "in the open").await;
+    write(closing, "before she was shut out").await;
+    receiver.wait(3).await;
+    root.set_overwrite(hidden(Permissions::VIEW)).await.unwrap();
+    write(closing, "after she was shut out").await;
+    write(open, "in the open again").await;
+    root.edit_channel(closing, None, Some("tea"), None).await.unwrap();
+    receiver.answer(Answer::Status(200, ""));
+    eventually("the first one is tried again", async || {
+        clock.advance(Duration::from_secs(1));
+        (receiver.all().len() > 3).then_some(())
+    })
+    .await;
+    eventually("nothing waits", async || (only(&alice).await.waiting == 0).then_some(())).await;
+    let texts: Vec<_> = receiver
+        .all()
+        .iter()
+        .filter(|one| one.word() == "text-sent")
+        .map(|one| one.body["data"]["text"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(texts, ["in the open", "in the open", "in the open again"], "the first one was sent twice");
+    let withheld = with_state(&alice, HookDeliveryState::Withheld).await;
+    assert_eq!((withheld.r#type.as_str(), withheld.tries.len()), ("text-sent", 0));
+    assert!(!receiver.words().contains(&"channel-changed".to_owned()));
+    // She sees it again.
+    root.set_overwrite(hidden(Permissions::NONE)).await.unwrap();
+    write(closing, "she is back").await;
+    eventually("it comes", async || {
+        receiver.all().iter().any(|one| one.body["data"]["text"] == "she is back").then_some(())
+    })
+    .await;
+}
+
+/// Turns the clock until so many messages came.
+async fn turn(clock: &TurnedClock, receiver: &Receiver, count: usize, by: Duration) {
+    eventually(&format!("{count} messages come in time"), async || {
+        clock.advance(by);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        (receiver.all().len() >= count).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_isn_t_taken_is_tried_again_ever_later_and_then_given_up() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    hook(&root, &receiver, &["channels"]).await;
+    receiver.answer(Answer::Redirect("http://127.0.0.1:9/".to_owned()));
+    for name in ["One", "Two"] {
+        root.create_channel(None, name).await.unwrap();
+    }
+    let pauses = [Duration::from_secs(5), 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR];
+    for (tried, pause) in (1..).zip(pauses) {
+        receiver.wait(tried).await;
+        // It is known what came of it, before time goes on.
+        eventually("the try is noted", async || {
+            let found = root.hook_deliveries(1, 0, 0).await.unwrap();
+            (found.last().unwrap().tries.len() == tried).then_some(())
+        })
+        .await;
+        clock.advance(pause.saturating_sub(Duration::from_millis(1)));
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(receiver.all().len(), tried, "not before {pause:?}");
+        clock.advance(pause / 5 + Duration::from_millis(1));
+    }
+    let given_up = with_state(&root, HookDeliveryState::GivenUp).await;
+    assert_eq!((given_up.number, given_up.tries.len()), (1, 8));
+    assert!(given_up.tries.iter().all(|one| one.status == 307), "{given_up:?}");
+    let all = receiver.wait(9).await;
+    assert!(all[..8].iter().all(|one| one.id() == all[0].id()));
+    assert_ne!(all[8].id(), all[0].id(), "the next one goes on");
+    assert_eq!(all[8].body["data"]["name"], "Two");
+    assert!(only(&root).await.failing_ms > 0);
+
+    // Its receiver says that it is gone.
+    receiver.answer(Answer::Status(410, "gone for good"));
+    turn(&clock, &receiver, 10, Duration::from_secs(1)).await;
+    is_off(&root, HookOff::Gone).await;
+    let last = root.hook_deliveries(1, 0, 0).await.unwrap().remove(0);
+    assert_eq!(
+        (last.state(), last.tries.last().unwrap().answer.as_str()),
+        (HookDeliveryState::Waiting, "gone for good")
+    );
+    root.create_channel(None, "Unheard").await.unwrap();
+    assert_eq!(code(root.test_hook(1).await), ErrorCode::Malformed);
+    assert_eq!(code(root.replay_hook(1, 1, false).await), ErrorCode::Malformed);
+
+    // Turned on it goes on where it was, and says that something is missing.
+    receiver.answer(Answer::Status(200, ""));
+    root.edit_hook(wire::EditHook { id: 1, on: Some(true), ..Default::default() }).await.unwrap();
+    let all = receiver.wait(12).await;
+    assert_eq!((all[10].id(), all[11].word()), (all[8].id(), "missed"));
+    assert_eq!(all[11].body["data"]["why"], "off");
+    root.create_channel(None, "Heard").await.unwrap();
+    assert_eq!(receiver.wait(13).await[12].body["data"]["name"], "Heard");
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_for_five_days_is_off_and_its_owner_is_written_to() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let (root, alice, receiver) =
+        (server.log_in("root").await, server.log_in("alice").await, Receiver::start().await);
+    alice.set_email("a@example.org", PASSWORD).await.unwrap();
+    let proof = code_in(mails(&server, 1).await[0]["text"].as_str().unwrap());
+    alice.verify_email(&proof).await.unwrap();
+    hook(&alice, &receiver, &["channels"]).await;
+    receiver.answer(Answer::Status(503, "tea break"));
+    for number in 0..8 {
+        root.create_channel(None, &format!("Channel {number}")).await.unwrap();
+    }
+    receiver.wait(1).await;
+    let mut days = 0;
+    while only(&alice).await.off() == HookOff::On {
+        let before = receiver.all().len();
+        clock.advance(12 * HOUR);
+        days += 1;
+        eventually("it is tried again, or is off", async || {
+            (receiver.all().len() > before || only(&alice).await.off() != HookOff::On).then_some(())
+        })
+        .await;
+        assert!(days < 14, "it is never off");
+    }
+    assert!(days >= 10, "after {days} halves of a day");
+    is_off(&alice, HookOff::Failing).await;
+    let audit = root.audit_trail(wire::ReadAudit::default()).await.unwrap();
+    let off = audit.iter().find(|entry| entry.subject == "webhook" && entry.verb == "change").unwrap();
+    assert!(off.after.contains("failing"), "{off:?}");
+    let handle = server.server.handle();
+    assert!(handle.clock().wall().since(handle.started()) >= 5 * DAY);
+    let is_about_it = |mail: &serde_json::Value| mail["subject"].as_str().unwrap().contains("webhook");
+    let letter =
+        eventually("a letter comes", async || mails(&server, 1).await.into_iter().find(is_about_it)).await;
+    assert_eq!(letter["to"], "a@example.org");
+    let text = letter["text"].as_str().unwrap();
+    assert!(text.contains("status 503") && text.contains("parlour hook on 1"), "{text}");
+}
+
+#[tokio::test]
+async fn whoever_can_t_come_in_is_told_nothing_more() {
+    let server = TestServer::with(LOOPBACK).await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let receiver = Receiver::start().await;
+    hook(&alice, &receiver, &["channels"]).await;
+    root.set_user_disabled("alice", true).await.unwrap();
+    root.create_channel(None, "Unheard").await.unwrap();
+    root.set_user_disabled("alice", false).await.unwrap();
+    let alice = server.log_in("alice").await;
+    is_off(&alice, HookOff::NotLetIn).await;
+    assert_eq!(receiver.words(), [""; 0]);
+    alice.edit_hook(wire::EditHook { id: 1, on: Some(true), ..Default::default() }).await.unwrap();
+    assert_eq!(receiver.wait(1).await[0].word(), "missed");
+
+    // Somebody else may have made it, who knew the password.
+    let change = wire::ChangePassword {
+        old: PASSWORD.to_owned(),
+        new: "seven small red boats".to_owned(),
+        ..Default::default()
+    };
+    let answer = alice.request(request::Body::ChangePassword(change)).await.unwrap();
+    let wire::response::Body::PasswordChanged(ended) = answer else { panic!("{answer:?}") };
+    assert_eq!((ended.hooks, only(&alice).await.off()), (1, HookOff::Closed));
+    root.create_channel(None, "Unheard, too").await.unwrap();
+
+    // Deleted with the account.
+    alice.close().await;
+    root.delete_user("alice").await.unwrap();
+    root.create_channel(None, "By nobody").await.unwrap();
+    assert_eq!(receiver.words(), ["missed"]);
+}
+
+#[tokio::test]
+async fn who_makes_a_webhook_is_a_person_who_has_just_shown_who_they_are() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let address = server.server.addresses()[0];
+    let receiver = Receiver::start().await;
+    let (mut program, _) = Program::log_in(address, "alice").await;
+    let new = json!({ "url": receiver.url(), "kinds": ["presence"], "description": "doorbell" });
+    let made = program.post("/hooks", new.clone()).await;
+    assert_eq!((made.status, &made.body["id"]), (StatusCode::OK, &json!("1")), "{made:?}");
+    assert!(made.body["secret"].as_str().unwrap().starts_with("whsec_"));
+    let listed = program.get("/hooks").await.body;
+    assert_eq!(listed["hooks"][0]["kinds"], json!(["presence"]));
+    assert_eq!((&listed["hooks"][0]["off"], &listed["hooks"][0]["waiting"]), (&json!("on"), &json!("0")));
+    let tested = program.post("/hooks/1/test", json!({})).await;
+    assert_eq!((tested.status, &tested.body["id"]), (StatusCode::CREATED, &json!("1")));
+    receiver.wait(1).await;
+    let path = "/hooks/1/deliveries?limit=1";
+    let told = eventually("it is taken", async || {
+        let told = program.get(path).await.body["deliveries"][0].clone();
+        (told["state"] == "delivered").then_some(told)
+    })
+    .await;
+    assert_eq!((&told["type"], &told["tries"][0]["status"]), (&json!("test"), &json!(204)));
+    let again = program.post("/hooks/1/replay", json!({ "delivery": "1" })).await;
+    assert_eq!((again.status, &again.body["messages"]), (StatusCode::OK, &json!("1")));
+    let off = program.ask(Method::PATCH, "/hooks/1", Some(&json!({ "on": false }))).await;
+    assert_eq!(off.status, StatusCode::NO_CONTENT);
+
+    // What can't be sent to, and what there isn't.
+    for (wrong, because) in [
+        (json!({ "url": "http://10.0.0.1/" }), "private"),
+        (json!({ "url": "ftp://example.org/" }), "http"),
+        (json!({ "url": "https://2130706433:1/" , "kinds": ["tea"] }), "kinds"),
+        (json!({ "url": "" }), "address"),
+    ] {
+        let refused = program.post("/hooks", wrong.clone()).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wrong}: {refused:?}");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains(because), "{wrong}: {detail}");
+    }
+    for missing in ["/hooks/2/test", "/hooks/2/secret"] {
+        assert_eq!(program.post(missing, json!({})).await.status, StatusCode::NOT_FOUND);
+    }
+    for _ in 1..parlour::bounds::MAX_HOOKS {
+        assert_eq!(program.post("/hooks", new.clone()).await.status, StatusCode::OK);
+    }
+    let refused = program.post("/hooks", new.clone()).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "too-many"));
+
+    // An access token that isn't fresh makes nothing that lasts, and a key nothing at all.
+    clock.advance(6 * MINUTE);
+    for (method, path) in
+        [(Method::POST, "/hooks"), (Method::PATCH, "/hooks/1"), (Method::POST, "/hooks/1/secret")]
+    {
+        let body = if path == "/hooks" { new.clone() } else { json!({}) };
+        let refused = program.ask(method, path, Some(&body)).await;
+        assert_eq!(refused.code(), "log-in-anew", "{path}");
+    }
+    let alice = server.log_in("alice").await;
+    let key = alice.create_api_key("all", Permissions::VIEW, None).await.unwrap().key;
+    let mut by_key = Program::at(address, &key).await;
+    assert_eq!(by_key.post("/hooks", new).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(by_key.get("/hooks").await.status, StatusCode::FORBIDDEN);
+}
+
+/// The server is killed while a message is on its way, and while others wait: none is lost, and the one comes again by its
+/// identifier.
+#[tokio::test]
+async fn a_kill_during_a_delivery_loses_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start().await;
+    receiver.answer(Answer::Silence);
+    let serve = || {
+        let mut command = parlour(home.path());
+        command.env("PARLOUR_HOOKS_NETWORKS", "127.0.0.0/8");
+        Process::serve_with(command, "127.0.0.1:0", &[])
+    };
+    let process = serve();
+    let claim = process.claim.clone().unwrap();
+    let address = process.address.to_string().parse().unwrap();
+    let connected =
+        parlour::client::connect(&address, parlour::client::Trust::FirstUse, "test/1").await.unwrap();
+    let root = connected.log_in(Credentials::claim(&claim, "root", PASSWORD, "test")).await.unwrap();
+    hook(&root, &receiver, &["channels"]).await;
+    for number in 0..10 {
+        root.create_channel(None, &format!("Channel {number}")).await.unwrap();
+    }
+    let under_way = receiver.wait(1).await.remove(0);
+    process.kill();
+    receiver.answer(Answer::Status(200, ""));
+    let process = serve();
+    let all = receiver.wait(12).await;
+    assert_eq!((all[1].id(), &all[1].body), (under_way.id(), &under_way.body), "the same again");
+    let names: Vec<_> = all[1..11].iter().map(|one| one.body["data"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, (0..10).map(|number| format!("Channel {number}")).collect::<Vec<_>>());
+    assert_eq!((all[11].word(), &all[11].body["data"]["why"]), ("missed", &json!("restart")));
+    let ids: std::collections::HashSet<_> = all[1..].iter().map(receiver::Received::id).collect();
+    assert_eq!(ids.len(), 11);
+    let address = process.address.to_string().parse().unwrap();
+    let root = log_in(&address, "root", PASSWORD).await.unwrap();
+    eventually("all are taken", async || (only(&root).await.waiting == 0).then_some(())).await;
+    process.kill();
+}
+
+#[tokio::test]
+async fn a_thousand_events_arrive_in_their_order() {
+    let server = TestServer::with(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    let general = channel_id(&root, "General");
+    hook(&root, &receiver, &["channels"]).await;
+    for hundred in 0..COUNT / 100 {
+        let mut asking = tokio::task::JoinSet::new();
+        for number in 0..100 {
+            let (handle, name) =
+                (server.server.handle().clone(), Some(format!("General {hundred} {number}")));
+            let edit = wire::EditChannel { channel: general.0, name, ..Default::default() };
+            asking.spawn(async move {
+                handle.request(Actor::Operator, request::Body::EditChannel(edit)).await.unwrap();
+            });
+        }
+        asking.join_all().await;
+    }
+    eventually_within(Duration::from_secs(60), "all come", async || {
+        (receiver.all().len() == COUNT).then_some(())
+    })
+    .await;
+    let numbers: Vec<u64> = receiver
+        .all()
+        .iter()
+        .map(|one| one.body["data"]["number"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "each once, without a gap");
+    eventually("nothing waits", async || (only(&root).await.waiting == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn the_command_makes_tries_and_takes_away_webhooks() {
+    let server = TestServer::with(LOOPBACK).await;
+    let receiver = Receiver::start().await;
+    with(&server, Credentials::password("alice", PASSWORD, "test")).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let at = format!("parlour://alice@{}", server.server.addresses()[0]);
+    let run = async |args: &[&str], input: &str| {
+        let (home, input) = (home.path().to_owned(), input.to_owned());
+        let args: Vec<_> = args.iter().map(ToString::to_string).collect();
+        let work = move || {
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            as_profile(&home, "alice", &args, &input)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    };
+    run(&["login", &at, "--password-stdin"], PASSWORD).await;
+    let added = run(&["hook", "add", &receiver.url(), "--events", "presence, texts"], "").await;
+    assert!(added[0]["secret"].as_str().unwrap().starts_with("whsec_"), "{added:?}");
+    let listed = run(&["hook", "list"], "").await;
+    assert_eq!((&listed[0]["id"], &listed[0]["events"]), (&json!(1), &json!("presence, texts")));
+    let tested = run(&["hook", "test", "1"], "").await;
+    assert_eq!(tested[0]["status"], json!(204), "{tested:?}");
+    receiver.answer(Answer::Status(500, "no tea"));
+    let failed = run(&["hook", "test", "1"], "").await;
+    assert_eq!((&failed[0]["status"], &failed[0]["answer"]), (&json!(500), &json!("no tea")));
+    assert!(failed[1]["error"]["message"].as_str().unwrap().contains("status 500"), "{failed:?}");
+    let messages = run(&["hook", "deliveries", "1"], "").await;
+    assert!(messages.iter().any(|one| one["type"] == "test" && one["state"] == "waiting"), "{messages:?}");
+    let tries = run(&["hook", "deliveries", "1", "--message", "1"], "").await;
+    assert_eq!(tries[0]["status"], json!(204));
+    for (args, answer) in [
+        (vec!["hook", "off", "1"], json!({ "off": 1 })),
+        (vec!["hook", "on", "1"], json!({ "on": 1 })),
+        (vec!["hook", "remove", "1"], json!({ "removed": 1 })),
+    ] {
+        assert_eq!(run(&args, "").await, [answer]);
+    }
+    let refused = run(&["hook", "test", "1"], "").await;
+    assert!(refused[0]["error"]["message"].as_str().unwrap().contains("no such webhook"), "{refused:?}");
+}
+
+/// A program of the documentation, run as a newcomer would run it.
+struct Script(Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_receiver_of_the_documentation_prints_what_is_signed_and_refuses_the_rest() {
+    let server = TestServer::with(LOOPBACK).await;
+    let root = server.log_in("root").await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}/");
+    let create =
+        || wire::CreateHook { url: url.clone(), kinds: vec!["texts".to_owned()], ..Default::default() };
+    let (made, another) =
+        (root.create_hook(create()).await.unwrap(), root.create_hook(create()).await.unwrap());
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/webhooks.md"));
+    let source = page.split_once("```python\n").unwrap().1.split_once("```").unwrap().0;
+    let source = source.replace("8000", &free.port().to_string());
+    let mut script = Command::new("python3")
+        .args(["-c", &source])
+        .env("SECRET", &made.secret)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printed = BufReader::new(script.stdout.take().unwrap()).lines();
+    let _script = Script(script);
+    eventually("it listens", async || tokio::net::TcpStream::connect(free).await.ok()).await;
+    let tried = async |id: u64| {
+        eventually("it is tried", async || {
+            let found = root.hook_deliveries(id, 0, 1).await.unwrap();
+            found[0].tries.last().map(|last| last.status)
+        })
+        .await
+    };
+    root.test_hook(another.id).await.unwrap();
+    assert_eq!(tried(another.id).await, 401, "it is signed by another secret");
+    root.test_hook(made.id).await.unwrap();
+    assert_eq!(tried(made.id).await, 204);
+    let line = tokio::task::spawn_blocking(move || printed.next().unwrap().unwrap()).await.unwrap();
+    assert_eq!(line, "test {}");
+}
