@@ -145,12 +145,23 @@ impl Server {
         optional: bool,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::start_among(config, listen, optional, clock, Client::new()).await
+    }
+
+    /// The same, delivering to webhooks by a client of the caller's making, which may go by other names than this machine knows.
+    /// It asks for people, so it shares no room for look-ups with what asks for the machine's owner.
+    pub async fn start_among(
+        config: &Config,
+        listen: &[SocketAddr],
+        optional: bool,
+        clock: Clock,
+        to_hooks: Client,
+    ) -> Result<Self, StartError> {
         let directory = config.data_dir();
         directory::prepare(&directory)
             .map_err(|source| StartError::Directory { path: directory.clone(), source })?;
         let post = Post::new(config)?;
-        let client = Client::new();
-        let providers = providers::all(config, &clock, &client)?;
+        let providers = providers::all(config, &clock, &Client::new())?;
         let store = Arc::new(open_store(config, listen, clock.wall()).await?);
         let identity = Identity::load_or_create(&directory)?;
         let secrets = Secrets::load_or_create(&directory)?;
@@ -164,7 +175,7 @@ impl Server {
         let reach = Reach::public_and(config.hook_networks());
         let settings = Settings { recordings, ..settings(config, &identity, &secrets, &addresses) };
         let organizations = Organizations::start(store, settings, clock)?;
-        let deliverer = Deliverer::new(organizations.clone(), client, reach, beside::draw).begin().await;
+        let deliverer = Deliverer::new(organizations.clone(), to_hooks, reach, beside::draw).begin().await;
         let handle = organizations.first().clone();
         let claim = first_claim(&handle).await?;
         let now = handle.clock().now();

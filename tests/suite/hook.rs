@@ -1,5 +1,6 @@
 //! Webhooks, from end to end: a real server, and a real receiver on this machine.
 
+mod hostile;
 mod receiver;
 
 use std::io::{BufRead as _, BufReader};

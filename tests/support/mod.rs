@@ -13,6 +13,7 @@ use std::time::Duration;
 use parlour::client::{Address, Credentials, Heard, RequestError, Session, Trust, VoiceIn, connect};
 use parlour::clock::{Clock, TurnedClock};
 use parlour::config::{Config, Sources};
+use parlour::dial;
 use parlour::id::ChannelId;
 use parlour::server::Server;
 use tempfile::TempDir;
@@ -31,13 +32,18 @@ impl TestServer {
     }
 
     pub async fn with(flags: &[(&'static str, &str)]) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), flags, Clock::system()).await
+        Self::again_with(tempfile::tempdir().unwrap(), flags).await
+    }
+
+    /// The same, delivering to webhooks by a client that goes by names of the test's making.
+    pub async fn among(flags: &[(&'static str, &str)], client: dial::Client) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), flags, Clock::system(), client).await
     }
 
     /// The same by a clock that stands still until it is turned.
     pub async fn turned(flags: &[(&'static str, &str)]) -> (Self, TurnedClock) {
         let (clock, turned) = Clock::turned(Clock::system().wall());
-        (Self::on(tempfile::tempdir().unwrap(), flags, clock).await, turned)
+        (Self::on(tempfile::tempdir().unwrap(), flags, clock, dial::Client::new()).await, turned)
     }
 
     /// Two of them that show the same time, so that what is done to both makes the same of both.
@@ -45,14 +51,19 @@ impl TestServer {
         let now = Clock::system().wall();
         let one = || async {
             let (clock, turned) = Clock::turned(now);
-            (Self::on(tempfile::tempdir().unwrap(), flags, clock).await, turned)
+            (Self::on(tempfile::tempdir().unwrap(), flags, clock, dial::Client::new()).await, turned)
         };
         [one().await, one().await]
     }
 
     /// The same on what another one left.
     pub async fn again(directory: TempDir) -> Self {
-        Self::on(directory, &[], Clock::system()).await
+        Self::again_with(directory, &[]).await
+    }
+
+    /// The same with other settings.
+    pub async fn again_with(directory: TempDir, flags: &[(&'static str, &str)]) -> Self {
+        Self::on(directory, flags, Clock::system(), dial::Client::new()).await
     }
 
     /// Stops it, and leaves what it has on disk.
@@ -61,12 +72,17 @@ impl TestServer {
         self.directory
     }
 
-    async fn on(directory: TempDir, flags: &[(&'static str, &str)], clock: Clock) -> Self {
+    async fn on(
+        directory: TempDir,
+        flags: &[(&'static str, &str)],
+        clock: Clock,
+        to_hooks: dial::Client,
+    ) -> Self {
         let mut flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         flags.push(("data_dir", directory.path().display().to_string()));
         let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
         let listen = ["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
-        let server = Server::start_by(&config, &listen, true, clock).await.unwrap();
+        let server = Server::start_among(&config, &listen, true, clock, to_hooks).await.unwrap();
         server.ensure_user("root", PASSWORD, "Owner").await.unwrap();
         for name in ["alice", "bob", "carol"] {
             server.ensure_user(name, PASSWORD, "Member").await.unwrap();

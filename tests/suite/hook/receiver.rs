@@ -69,7 +69,11 @@ impl Drop for Receiver {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(Mutex::new(Answer::Status(204, "")));
@@ -94,16 +98,18 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
+    /// How many came.
+    pub(crate) fn count(&self) -> usize {
+        self.received.lock().unwrap().len()
+    }
+
     pub(crate) fn words(&self) -> Vec<String> {
         self.all().iter().map(|one| one.word().to_owned()).collect()
     }
 
     /// Waits for so many, and answers with all that came.
     pub(crate) async fn wait(&self, count: usize) -> Vec<Received> {
-        eventually(&format!("{count} messages come"), async || {
-            (self.received.lock().unwrap().len() >= count).then_some(())
-        })
-        .await;
+        eventually(&format!("{count} messages come"), async || (self.count() >= count).then_some(())).await;
         self.all()
     }
 }
