@@ -1,11 +1,11 @@
 //! The deliveries of all webhooks: which are at work, and what else there is to do for them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::delivery::{Delivery, Key, PAUSE, Parts};
 use crate::bounds::MAX_HOOKS_UNDER_WAY;
@@ -27,8 +27,10 @@ pub struct Deliverer<P> {
     /// The webhooks at which something is done, each with what tells it that something is new.
     running: HashMap<Key, Running>,
     tasks: JoinSet<Key>,
-    /// Organizations of which messages are being written.
+    /// What is written.
     writing: JoinSet<()>,
+    /// Organizations whose messages gather, to be written together.
+    gathering: Arc<Mutex<HashSet<OrganizationId>>>,
 }
 
 /// A webhook at which something is done.
@@ -39,6 +41,8 @@ struct Running {
     room: Arc<Semaphore>,
     /// Something was new since its task looked last, perhaps.
     again: bool,
+    /// Its task.
+    task: Id,
 }
 
 impl<P: Peer> Deliverer<P> {
@@ -48,7 +52,7 @@ impl<P: Peer> Deliverer<P> {
         let room = Semaphore::new(MAX_HOOKS_UNDER_WAY.0);
         let parts = Arc::new(Parts { client, reach, draw, room });
         let (running, tasks, writing) = (HashMap::new(), JoinSet::new(), JoinSet::new());
-        Self { organizations, work, parts, running, tasks, writing }
+        Self { organizations, work, parts, running, tasks, writing, gathering: Arc::default() }
     }
 
     /// Has the receivers told that the server begins anew, before anything happens in it.
@@ -68,7 +72,10 @@ impl<P: Peer> Deliverer<P> {
                 due = self.work.next() => self.do_due(due),
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(key) => self.end(key),
-                    Err(error) => tracing::error!(%error, "a webhook's deliveries ended early"),
+                    Err(error) => {
+                        tracing::error!(%error, "a webhook's deliveries ended early; they go on with the next message");
+                        self.running.retain(|_, running| running.task != error.id());
+                    }
                 },
                 Some(_) = self.writing.join_next() => (),
             }
@@ -88,11 +95,17 @@ impl<P: Peer> Deliverer<P> {
         }
     }
 
-    /// Has the messages written that wait for it. Where that fails, it is tried again.
+    /// Has the messages written that wait for it, together with those that come in a moment. Where that fails, it is tried again.
     fn write(&mut self, organization: OrganizationId) {
+        if !self.gathering.lock().unwrap_or_else(PoisonError::into_inner).insert(organization) {
+            return;
+        }
         let (organizations, work) = (self.organizations.clone(), self.work.clone());
+        let gathering = Arc::clone(&self.gathering);
         self.writing.spawn(async move {
             tokio::time::sleep(GATHERING).await;
+            // What comes from now on may come too late for this time.
+            gathering.lock().unwrap_or_else(PoisonError::into_inner).remove(&organization);
             let written = match organizations.numbered(organization).await {
                 Ok(handle) => handle.write_hook_messages().await,
                 Err(error) => Err(error),
@@ -145,11 +158,11 @@ impl<P: Peer> Deliverer<P> {
             news: Arc::clone(&news),
             room: Arc::clone(&room),
         };
-        self.running.insert(key, Running { news, room, again: false });
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             delivery.run().await;
             key
         });
+        self.running.insert(key, Running { news, room, again: false, task: task.id() });
     }
 
     fn end(&mut self, key: Key) {
