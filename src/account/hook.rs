@@ -8,7 +8,7 @@ use crate::auth::webhook::Secret;
 use crate::bounds;
 use crate::id::{HookId, Timestamp, UserId};
 use crate::protocol::wire::{self, HookDeliveryState};
-use crate::store::write::{self, AfterTry, HookEdit, NewEmail, NewHook, Tried};
+use crate::store::write::{self, AfterTry, Cut, HookEdit, NewEmail, NewHook, Tried};
 use crate::store::{By, DeliveryState, Hook, HookDelivery, HookOff, HookTry};
 
 /// For how long messages are signed with the secret before the newest one, too.
@@ -59,16 +59,17 @@ impl Accounts {
         Ok(wire::Hooks { hooks })
     }
 
-    /// A webhook is another one.
+    /// A webhook is another one. `cut` is for the case that too many messages wait.
     pub async fn edit_hook(
         &self,
         user: UserId,
         id: u64,
         mut edit: HookEdit,
+        cut: Cut,
         by: By,
     ) -> Result<(), AccountError> {
         edit.description = edit.description.map(|text| sentence(&text));
-        self.run(by, write::edit_hook(user, HookId(id), edit)).await?;
+        self.run(by, write::edit_hook(user, HookId(id), edit, cut)).await?;
         Ok(())
     }
 
@@ -91,15 +92,17 @@ impl Accounts {
         Ok(wire::HookMade { id, secret })
     }
 
-    /// A message to a webhook, which waits behind the others. Answers with its number.
+    /// A message to a webhook, which waits behind the others; where those are too many, `cut` says that two are missing. Answers
+    /// with its number.
     pub async fn add_hook_message(
         &self,
         user: UserId,
         id: u64,
         message: String,
+        cut: Cut,
         by: By,
     ) -> Result<u64, AccountError> {
-        self.run(by, write::add_hook_message(user, HookId(id), message)).await
+        self.run(by, write::add_hook_message(user, HookId(id), message, cut)).await
     }
 
     /// Messages that are kept are sent again. Answers with how many.

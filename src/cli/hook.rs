@@ -55,7 +55,7 @@ enum Command {
         #[arg(long, value_name = "NUMBER")]
         message: Option<u64>,
     },
-    /// Send a message again that was sent or given up.
+    /// Send a message again that was sent or given up, or try one at once that failed.
     Replay {
         /// The webhook's number in the list.
         hook: u64,
@@ -152,7 +152,7 @@ impl Command {
             Self::Replay { hook, message, onwards } => {
                 let count = session.replay_hook(hook, message, onwards).await?;
                 let words = match count {
-                    0 => "It waits to be sent already.".to_owned(),
+                    0 => "It is about to be sent already.".to_owned(),
                     1 => "One message is sent again.".to_owned(),
                     count => format!("{count} messages are sent again."),
                 };

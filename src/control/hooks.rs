@@ -152,7 +152,7 @@ impl<P: Peer> Handle<P> {
                 let missed = Message::Missed(Missing::Off { until: now }).to_text();
                 let (url, description) = (url.map(|url| url.to_string()), edit.description);
                 let change = HookEdit { url, description, kinds, on: edit.on, missed };
-                accounts.edit_hook(user, edit.id, change, by).await?;
+                accounts.edit_hook(user, edit.id, change, Message::cut, by).await?;
                 (response::Body::Done(wire::Done {}), edit.id)
             }
             call::Hook::RemoveHook(remove) => {
@@ -165,7 +165,7 @@ impl<P: Peer> Handle<P> {
             }
             call::Hook::TestHook(test) => {
                 let message = Message::Test { at: now }.to_text();
-                let id = accounts.add_hook_message(user, test.id, message, by).await?;
+                let id = accounts.add_hook_message(user, test.id, message, Message::cut, by).await?;
                 (response::Body::Created(wire::Created { id }), test.id)
             }
             call::Hook::ReplayHook(replay) => {

@@ -1,6 +1,7 @@
 //! Webhooks, from end to end: a real server, and a real receiver on this machine.
 
 mod hostile;
+mod killed;
 mod receiver;
 
 use std::io::{BufRead as _, BufReader};
@@ -14,8 +15,10 @@ use crate::support::{
     parlour, with,
 };
 use hyper::{Method, StatusCode};
+use parlour::bounds::MAX_HOOK_WAITING;
 use parlour::client::{Credentials, NewOverwrite, OverwriteFor, Session};
 use parlour::clock::TurnedClock;
+use parlour::id::ChannelId;
 use parlour::permission::Permissions;
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, HookDeliveryState, HookOff, request};
@@ -27,7 +30,7 @@ use serde_json::json;
 const LOOPBACK: &[(&str, &str)] = &[("hooks.networks", "127.0.0.0/8")];
 
 /// What happens, to see that all of it arrives.
-const COUNT: usize = 1_000;
+const COUNT: usize = 10_000;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -435,35 +438,66 @@ async fn a_kill_during_a_delivery_loses_nothing() {
     process.kill();
 }
 
-#[tokio::test]
-async fn a_thousand_events_arrive_in_their_order() {
-    let server = TestServer::with(LOOPBACK).await;
-    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
-    let general = channel_id(&root, "General");
-    hook(&root, &receiver, &["channels"]).await;
-    for hundred in 0..COUNT / 100 {
+/// Something happens so many times, a hundred at once.
+async fn happen(server: &TestServer, channel: ChannelId, times: usize) {
+    for first in (0..times).step_by(100) {
         let mut asking = tokio::task::JoinSet::new();
-        for number in 0..100 {
-            let (handle, name) =
-                (server.server.handle().clone(), Some(format!("General {hundred} {number}")));
-            let edit = wire::EditChannel { channel: general.0, name, ..Default::default() };
+        for number in first..times.min(first + 100) {
+            let (handle, name) = (server.server.handle().clone(), Some(format!("General {number}")));
+            let edit = wire::EditChannel { channel: channel.0, name, ..Default::default() };
             asking.spawn(async move {
                 handle.request(Actor::Operator, request::Body::EditChannel(edit)).await.unwrap();
             });
         }
         asking.join_all().await;
     }
-    eventually_within(Duration::from_secs(60), "all come", async || {
-        (receiver.all().len() == COUNT).then_some(())
+}
+
+/// The number of what a message tells of.
+fn number(one: &receiver::Received) -> u64 {
+    one.body["data"]["number"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn ten_thousand_events_arrive_in_their_order() {
+    let server = TestServer::with(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    let general = channel_id(&root, "General");
+    hook(&root, &receiver, &["channels"]).await;
+    happen(&server, general, COUNT).await;
+    eventually_within(Duration::from_secs(300), "all come", async || {
+        (receiver.count() == COUNT).then_some(())
     })
     .await;
-    let numbers: Vec<u64> = receiver
-        .all()
-        .iter()
-        .map(|one| one.body["data"]["number"].as_str().unwrap().parse().unwrap())
-        .collect();
+    let numbers: Vec<u64> = receiver.all().iter().map(number).collect();
     assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "each once, without a gap");
     eventually("nothing waits", async || (only(&root).await.waiting == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn where_too_many_wait_the_receiver_is_told_how_many_are_missing() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    let general = channel_id(&root, "General");
+    hook(&root, &receiver, &["channels"]).await;
+    receiver.answer(Answer::Status(500, "not now"));
+    happen(&server, general, MAX_HOOK_WAITING as usize + 100).await;
+    let waiting = only(&root).await.waiting;
+    assert_eq!(
+        (waiting, receiver.count()),
+        (MAX_HOOK_WAITING, 1),
+        "what failed is left in peace until it is due"
+    );
+    receiver.answer(Answer::Status(200, ""));
+    turn(&clock, &receiver, 2, Duration::from_secs(1)).await;
+    let all = receiver.wait(5).await;
+    assert_eq!(all[1].id(), all[0].id(), "the one that was tried is the first one still");
+    let missed = &all[2].body["data"];
+    assert_eq!(
+        (all[2].word(), &missed["why"], &missed["count"]),
+        ("missed", &json!("not-kept"), &json!("101"))
+    );
+    assert_eq!((number(&all[3]), number(&all[4])), (number(&all[0]) + 102, number(&all[0]) + 103));
 }
 
 #[tokio::test]

@@ -62,7 +62,8 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         hook.off = None;
         after.messages.insert(0, waiting(user, "missed"));
         let edit = HookEdit { on: Some(true), missed: "missed".to_owned(), ..HookEdit::default() };
-        return made("edit_hook (on)", write::edit_hook(user, HOOK, edit).or_nothing(), fact, words(&after));
+        let write = write::edit_hook(user, HOOK, edit, cut).or_nothing();
+        return made("edit_hook (on)", write, fact, words(&after));
     }
     match dice.roll(12) {
         0 => {
@@ -88,11 +89,14 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
             }
             let new =
                 |text: &String| NewMessage { user, hook: HOOK, at: Timestamp(1), message: text.clone() };
-            let cut = |one: &str, other: &str| format!("{one}{other}");
             let write = write::add_hook_messages(texts.iter().map(new).collect(), cut).or_nothing();
             made("add_hook_messages", write, fact, words(&after))
         }
     }
+}
+
+fn cut(one: &str, other: &str) -> String {
+    format!("{one}{other}")
 }
 
 /// The first message that waits is tried.

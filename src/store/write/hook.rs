@@ -107,8 +107,12 @@ pub struct HookEdit {
     pub missed: String,
 }
 
-/// A webhook is another one.
-pub fn edit_hook(user: UserId, id: HookId, edit: HookEdit) -> Write<Hook, HookError> {
+/// What is made of two messages of which there is no room for both: the one that says that they are missing.
+pub type Cut = fn(&str, &str) -> String;
+
+/// A webhook is another one. Where it leads elsewhere or is turned on, the message that comes next isn't kept waiting for what
+/// failed before.
+pub fn edit_hook(user: UserId, id: HookId, edit: HookEdit, cut: Cut) -> Write<Hook, HookError> {
     Write::new(move |open| {
         let old: Hook = open.require((user.0, id.0), HookError::NoSuchHook)?;
         let edit = edit.clone();
@@ -125,10 +129,14 @@ pub fn edit_hook(user: UserId, id: HookId, edit: HookEdit) -> Write<Hook, HookEr
             ..old.clone()
         };
         let _ = open.put(Some(&old), Some(&new))?;
-        if old.off.is_some() && new.off.is_none() {
-            let mut progress = progress_of(open, &new)?;
+        let mut progress = progress_of(open, &new)?;
+        let is_turned_on = old.off.is_some() && new.off.is_none();
+        if is_turned_on || old.url != new.url {
+            hurry(open, &progress)?;
+        }
+        if is_turned_on {
             progress.failing = None;
-            add(open, &mut progress, open.by.at, edit.missed)?;
+            add(open, &mut progress, (open.by.at, edit.missed), cut)?;
             put_progress(open, &progress)?;
         }
         Ok(new)
@@ -206,8 +214,9 @@ pub struct NewMessage {
 }
 
 /// Messages wait from now on, each webhook's behind those that wait already. What is for a webhook that is off, or gone, is
-/// for nobody. Where too many wait, the two oldest become the one that `cut` makes of them, which says that they are missing.
-pub fn add_hook_messages(new: Vec<NewMessage>, cut: fn(&str, &str) -> String) -> Write<(), Infallible> {
+/// for nobody. Where too many wait, the two oldest behind the first one, which may be on its way, become the one that `cut` makes of
+/// them, which says that they are missing.
+pub fn add_hook_messages(new: Vec<NewMessage>, cut: Cut) -> Write<(), Infallible> {
     Write::new(move |open| {
         let mut at = 0;
         while let Some(first) = new.get(at) {
@@ -219,10 +228,7 @@ pub fn add_hook_messages(new: Vec<NewMessage>, cut: fn(&str, &str) -> String) ->
             let Some(hook) = hook.filter(|hook| hook.off.is_none()) else { continue };
             let mut progress = progress_of(open, &hook)?;
             for one in group {
-                add(open, &mut progress, one.at, one.message.clone())?;
-                if progress.waiting > MAX_HOOK_WAITING {
-                    cut_off(open, &mut progress, cut)?;
-                }
+                add(open, &mut progress, (one.at, one.message.clone()), cut)?;
             }
             put_progress(open, &progress)?;
         }
@@ -240,11 +246,12 @@ fn put_progress(open: &mut Open<'_>, progress: &HookProgress) -> Result<(), Read
     Ok(())
 }
 
+/// A message waits behind the others, within their bound.
 fn add(
     open: &mut Open<'_>,
     progress: &mut HookProgress,
-    at: Timestamp,
-    message: String,
+    (at, message): (Timestamp, String),
+    cut: Cut,
 ) -> Result<(), ReadError> {
     let delivery = HookDelivery {
         user: progress.user,
@@ -262,7 +269,8 @@ fn add(
     }
     progress.next += 1;
     progress.waiting += 1;
-    put_delivery(open, &delivery)
+    put_delivery(open, &delivery)?;
+    if progress.waiting > MAX_HOOK_WAITING { cut_off(open, progress, cut) } else { Ok(()) }
 }
 
 fn put_delivery(open: &mut Open<'_>, delivery: &HookDelivery) -> Result<(), ReadError> {
@@ -270,12 +278,9 @@ fn put_delivery(open: &mut Open<'_>, delivery: &HookDelivery) -> Result<(), Read
     Ok(())
 }
 
-/// The oldest two that wait become one that says that they are missing.
-fn cut_off(
-    open: &mut Open<'_>,
-    progress: &mut HookProgress,
-    cut: fn(&str, &str) -> String,
-) -> Result<(), ReadError> {
+/// The oldest two that wait behind the first one become one that says that they are missing. The first one may be on its way, or
+/// its time may not have come, so it stays what it is.
+fn cut_off(open: &mut Open<'_>, progress: &mut HookProgress, cut: Cut) -> Result<(), ReadError> {
     let all =
         (progress.user.0, progress.hook.0, progress.first)..=(progress.user.0, progress.hook.0, u64::MAX);
     let mut oldest = Vec::new();
@@ -283,16 +288,15 @@ fn cut_off(
         let delivery = HookDelivery::decode(row?.1.value())?;
         if delivery.state == DeliveryState::Waiting {
             oldest.push(delivery);
-            if oldest.len() == 2 {
+            if oldest.len() == 3 {
                 break;
             }
         }
     }
-    let [first, second] = &oldest[..] else { return Ok(()) };
+    let [_, first, second] = &oldest[..] else { return Ok(()) };
     let message = cut(&first.message, &second.message);
     let _ = open.put_unaudited(Some(first), None)?;
     put_delivery(open, &HookDelivery { message, ..second.clone() })?;
-    progress.first = second.number;
     progress.waiting -= 1;
     Ok(())
 }
@@ -362,7 +366,7 @@ pub fn note_hook_try(
         if state != DeliveryState::Waiting {
             progress.waiting = progress.waiting.saturating_sub(1);
             progress.kept += 1;
-            progress.first = first_waiting(open, &progress)?;
+            progress.first = first_waiting(open, &progress)?.map_or(progress.next, |first| first.number);
             forget_oldest(open, &mut progress)?;
         }
         put_progress(open, &progress)?;
@@ -379,16 +383,24 @@ pub fn note_hook_try(
     })
 }
 
-/// The number of the first message that waits; of the next one, where none does.
-fn first_waiting(open: &Open<'_>, progress: &HookProgress) -> Result<u64, ReadError> {
+/// The first message that waits, if any does.
+fn first_waiting(open: &Open<'_>, progress: &HookProgress) -> Result<Option<HookDelivery>, ReadError> {
     let (user, hook) = (progress.user.0, progress.hook.0);
     for row in open.tables.hook_deliveries.range((user, hook, progress.first)..=(user, hook, u64::MAX))? {
         let delivery = HookDelivery::decode(row?.1.value())?;
         if delivery.state == DeliveryState::Waiting {
-            return Ok(delivery.number);
+            return Ok(Some(delivery));
         }
     }
-    Ok(progress.next)
+    Ok(None)
+}
+
+/// The first message that waits is tried at once, as if it had never failed.
+fn hurry(open: &mut Open<'_>, progress: &HookProgress) -> Result<(), ReadError> {
+    match first_waiting(open, progress)? {
+        Some(first) => put_delivery(open, &HookDelivery { attempts: 0, due: Timestamp(0), ..first }),
+        None => Ok(()),
+    }
 }
 
 fn note(row: &mut HookDelivery, one: &HookTry) {
@@ -418,7 +430,8 @@ fn forget_oldest(open: &mut Open<'_>, progress: &mut HookProgress) -> Result<(),
     Ok(())
 }
 
-/// A message that is kept waits again, or all from it on do that don't wait. Answers with how many those are.
+/// A message that is kept is sent again, or all from it on are; one that waits for its next try is tried at once. Answers with how
+/// many those are.
 pub fn replay_hook_messages(user: UserId, id: HookId, from: u64, onwards: bool) -> Write<u64, HookError> {
     Write::new(move |open| {
         let hook: Hook = open.require((user.0, id.0), HookError::NoSuchHook)?;
@@ -431,7 +444,7 @@ pub fn replay_hook_messages(user: UserId, id: HookId, from: u64, onwards: bool) 
         for row in open.tables.hook_deliveries.range((user.0, id.0, from)..=(user.0, id.0, last))? {
             let delivery = HookDelivery::decode(row?.1.value())?;
             is_there = true;
-            if delivery.state != DeliveryState::Waiting {
+            if delivery.state != DeliveryState::Waiting || open.by.at < delivery.due {
                 again.push(delivery);
             }
         }
@@ -444,20 +457,20 @@ pub fn replay_hook_messages(user: UserId, id: HookId, from: u64, onwards: bool) 
             let (state, attempts, due) = (waiting, 0, Timestamp(0));
             put_delivery(open, &HookDelivery { state, attempts, due, ..delivery.clone() })?;
         }
-        let count = again.len() as u64;
         if let Some(first) = again.first() {
             progress.first =
                 if progress.waiting == 0 { first.number } else { progress.first.min(first.number) };
-            progress.waiting += count;
-            progress.kept = progress.kept.saturating_sub(count);
         }
+        let kept = again.iter().filter(|one| one.state != DeliveryState::Waiting).count() as u64;
+        progress.waiting += kept;
+        progress.kept = progress.kept.saturating_sub(kept);
         put_progress(open, &progress)?;
-        Ok(count)
+        Ok(again.len() as u64)
     })
 }
 
 /// A message to one webhook waits from now on, if the webhook is on. Answers with its number.
-pub fn add_hook_message(user: UserId, id: HookId, message: String) -> Write<u64, HookError> {
+pub fn add_hook_message(user: UserId, id: HookId, message: String, cut: Cut) -> Write<u64, HookError> {
     Write::new(move |open| {
         let hook: Hook = open.require((user.0, id.0), HookError::NoSuchHook)?;
         if hook.off.is_some() {
@@ -466,7 +479,7 @@ pub fn add_hook_message(user: UserId, id: HookId, message: String) -> Write<u64,
         let mut progress = progress_of(open, &hook)?;
         let number = progress.next;
         let at = open.by.at;
-        add(open, &mut progress, at, message.clone())?;
+        add(open, &mut progress, (at, message.clone()), cut)?;
         put_progress(open, &progress)?;
         Ok(number)
     })

@@ -29,12 +29,13 @@ fn message(user: UserId, text: u64) -> NewMessage {
 
 fn add(store: &Store, user: UserId, texts: impl Iterator<Item = u64>) {
     let all = texts.map(|text| message(user, text)).collect();
-    // What is missing is shown as a sum here.
-    let cut = |one: &str, other: &str| {
-        let count = |text: &str| text.strip_prefix('-').map_or(1, |text| text.parse::<u64>().unwrap());
-        format!("-{}", count(one) + count(other))
-    };
     store.run(By::server(NOW), add_hook_messages(all, cut)).unwrap();
+}
+
+/// What is missing is shown as a sum here.
+fn cut(one: &str, other: &str) -> String {
+    let count = |text: &str| text.strip_prefix('-').map_or(1, |text| text.parse::<u64>().unwrap());
+    format!("-{}", count(one) + count(other))
 }
 
 fn tried(status: u16, at: Timestamp) -> HookTry {
@@ -79,10 +80,14 @@ fn where_too_many_wait_the_oldest_go_and_are_counted() {
     add(&store, user, MAX_HOOK_WAITING..MAX_HOOK_WAITING + 5);
     let progress = store.hook_progress(user, HOOK).unwrap().unwrap();
     assert_eq!(progress.waiting, MAX_HOOK_WAITING);
+    // The first one may be on its way.
+    let on_its_way = first(&store, user).unwrap();
+    assert_eq!((on_its_way.message.as_str(), on_its_way.number), ("0", 1));
+    note(&store, user, 1, Tried::Delivered(tried(200, NOW)), NOW);
     let cut = first(&store, user).unwrap();
-    assert_eq!((cut.message.as_str(), cut.number), ("-6", 6));
-    note(&store, user, 6, Tried::Delivered(tried(200, NOW)), NOW);
-    assert_eq!(first(&store, user).unwrap().message, "6");
+    assert_eq!((cut.message.as_str(), cut.number), ("-6", 7));
+    note(&store, user, 7, Tried::Delivered(tried(200, NOW)), NOW);
+    assert_eq!(first(&store, user).unwrap().message, "7");
 }
 
 #[test]
@@ -95,6 +100,19 @@ fn a_message_that_is_not_taken_waits_and_is_given_up() {
     let next = first(&store, user).unwrap();
     assert_eq!((next.number, next.attempts, next.due, next.tries.len()), (1, 1, again, 1));
     assert_eq!(store.hook_progress(user, HOOK).unwrap().unwrap().failing, Some(NOW));
+    // Whoever asks for it has it tried at once, and so has another address.
+    let replay =
+        |from, onwards| store.run(By::server(later), replay_hook_messages(user, HOOK, from, onwards));
+    let fail = |due| note(&store, user, 1, Tried::Failed(tried(500, NOW), Some(due)), NOW);
+    fail(Timestamp(9_000));
+    assert_eq!((replay(1, true).unwrap(), first(&store, user).unwrap().due), (1, Timestamp(0)));
+    assert_eq!(replay(1, true).unwrap(), 0, "it waits for nothing");
+    fail(Timestamp(9_000));
+    let edit = HookEdit { url: Some("https://b.example/".to_owned()), ..HookEdit::default() };
+    store.run(By::server(later), edit_hook(user, HOOK, edit, cut)).unwrap();
+    let next = first(&store, user).unwrap();
+    assert_eq!((next.attempts, next.due, next.tries.len()), (0, Timestamp(0), 3));
+    assert_eq!(store.hook_progress(user, HOOK).unwrap().unwrap().waiting, 2);
     for _ in 0..20 {
         note(&store, user, 1, Tried::Failed(tried(500, later), Some(later)), later);
     }
@@ -110,8 +128,6 @@ fn a_message_that_is_not_taken_waits_and_is_given_up() {
     assert_eq!(store.hook_progress(user, HOOK).unwrap().unwrap().failing, None);
 
     // One is sent again, then all.
-    let replay =
-        |from, onwards| store.run(By::server(later), replay_hook_messages(user, HOOK, from, onwards));
     assert_eq!(replay(2, false).unwrap(), 1);
     assert_eq!(first(&store, user).unwrap().number, 2);
     assert_eq!(replay(1, true).unwrap(), 1, "the other one waits already");
@@ -143,8 +159,8 @@ fn after_five_days_of_failures_it_is_off_and_a_letter_is_written() {
     add(&store, user, 3..5);
     assert_eq!(store.hook_progress(user, HOOK).unwrap().unwrap().waiting, 3);
     let on = HookEdit { on: Some(true), missed: "missed".to_owned(), ..HookEdit::default() };
-    store.run(By::server(end), edit_hook(user, HOOK, on.clone())).unwrap();
-    store.run(By::server(end), edit_hook(user, HOOK, on)).unwrap();
+    store.run(By::server(end), edit_hook(user, HOOK, on.clone(), cut)).unwrap();
+    store.run(By::server(end), edit_hook(user, HOOK, on, cut)).unwrap();
     let kept = store.hook_messages(user, HOOK, None, 9).unwrap();
     assert_eq!(kept.iter().map(|one| one.message.as_str()).collect::<Vec<_>>(), ["missed", "2", "1", "0"]);
     assert!(!fail(end).turned_off, "its time begins anew");
