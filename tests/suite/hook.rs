@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::emails::{code_in, mails};
+use crate::independent::{received, receivers};
 use crate::rest::Program;
 use crate::support::{
     PASSWORD, Process, TestServer, as_profile, channel_id, code, eventually, eventually_within, log_in,
@@ -136,6 +137,34 @@ async fn a_receiver_is_told_what_happens_in_order_and_signed() {
     assert_eq!(code(root.test_hook(1).await), ErrorCode::NotFound);
     root.create_channel(None, "Later").await.unwrap();
     assert_eq!(receiver.all().len(), 10);
+}
+
+#[tokio::test]
+async fn what_arrives_is_verified_by_the_specification_s_packages() {
+    let server = TestServer::with(LOOPBACK).await;
+    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
+    let made = hook(&root, &receiver, &["channels", "texts"]).await;
+    let tea = root.create_channel(None, "Tee & Kuchen").await.unwrap();
+    root.join(tea).await.unwrap();
+    root.text_channel(tea, "Grüße,\n\t世界 \"\\ 🍰").await.unwrap();
+    receiver.wait(2).await;
+    let rotated = root.rotate_hook_secret(1).await.unwrap();
+    root.test_hook(1).await.unwrap();
+    let all = receiver.wait(3).await;
+    let message = |secret: &str, one: &receiver::Received| {
+        let body = std::str::from_utf8(&one.raw).unwrap();
+        json!({ "secret": secret, "headers": one.headers, "body": body })
+    };
+    // By the first secret all of it, by the second one what was sent since.
+    let secrets = [&made.secret, &rotated.secret];
+    let messages: Vec<_> =
+        secrets.iter().flat_map(|secret| all.iter().map(|one| message(secret, one))).collect();
+    for program in receivers() {
+        let said = received(program, &messages);
+        let verified: Vec<_> = said.iter().map(|line| line.starts_with("verified ")).collect();
+        assert_eq!(verified, [true, true, true, false, false, true], "{said:?}");
+        assert!(said[1].contains("世界") && said[5].contains("\"test\""), "{said:?}");
+    }
 }
 
 #[tokio::test]

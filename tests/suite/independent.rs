@@ -92,7 +92,7 @@ async fn the_dashboard_s_metrics_exist() {
 }
 
 /// What a program that receives webhooks says of each of these messages: a line of its standard output.
-fn received(mut program: Command, messages: &[serde_json::Value]) -> Vec<String> {
+pub(crate) fn received(mut program: Command, messages: &[serde_json::Value]) -> Vec<String> {
     let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     for message in messages {
@@ -105,7 +105,7 @@ fn received(mut program: Command, messages: &[serde_json::Value]) -> Vec<String>
 }
 
 /// The receivers by the packages of the specification, in Python and in JavaScript.
-fn receivers() -> [Command; 2] {
+pub(crate) fn receivers() -> [Command; 2] {
     let target = Path::new(env!("CARGO_BIN_EXE_parlour")).ancestors().nth(2).unwrap();
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent");
     let mut python = Command::new(target.join("python/bin/python"));
