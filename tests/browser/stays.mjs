@@ -147,6 +147,12 @@ await perform(people, results, async () => {
       await dialog.getByRole('button', { name: /^Why may/ }).click();
       await dialog.locator('.inspector').waitFor();
     }],
+    ['the webhooks', async () => {
+      await press('Your account');
+      await dialog.getByRole('button', { name: 'Webhooks …' }).click();
+      await dialog.locator('summary', { hasText: 'Add a webhook' }).click();
+      await dialog.getByLabel('What it is for').fill('the door');
+    }],
     ['the account', () => press('Your account')],
     ['the settings', () => press('Settings')],
   ];

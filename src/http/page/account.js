@@ -4,6 +4,7 @@ import { goFor } from './away.js';
 import { Bound } from './bounds.js';
 import { h, fill } from './dom.js';
 import { grants } from './grants.js';
+import { hooks } from './hooks.js';
 import { Rows, arrange, mark, write } from './keep.js';
 import { bytes, characters } from './limit.js';
 import { setOf } from './permission.js';
@@ -243,6 +244,7 @@ export async function account(session) {
     h('fieldset', {}, h('legend', {}, t('email')), email),
     h('fieldset', {}, h('legend', {}, t('keys')), keys),
     h('fieldset', {}, h('legend', {}, t('grants')), programs.element),
+    h('fieldset', {}, h('legend', {}, t('hooks')), h('p', { class: 'hint' }, t('hooksLead')), h('button', { type: 'button', onclick: () => { dialog.close(); hooks(session); } }, t('hooksOpen'))),
     h('form', { method: 'dialog' }, h('button', { class: 'primary' }, t('close'))));
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);
