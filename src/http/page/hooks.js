@@ -155,7 +155,7 @@ async function deliveries(session, id, url) {
         refresh(said, facts([when(delivery.atMs), become(delivery)]));
         refresh(tries, delivery.tries.map(line));
         opened.hidden = delivery.tries.length === 0;
-        again.hidden = delivery.state === HookDeliveryState.waiting;
+        again.hidden = delivery.state === HookDeliveryState.waiting && delivery.nextMs === 0;
         mark(again, 'aria-label', t('deliveryAgainOf', { number }));
       },
     };
