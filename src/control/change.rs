@@ -5,6 +5,7 @@ use tracing::Span;
 
 use super::connection::Farewell;
 use super::given::{Given, NewPassword};
+use super::hook_sight::unsettles;
 use super::live::Control;
 use super::load;
 use super::pending::Pending;
@@ -90,6 +91,7 @@ impl<P: Peer> Control<P> {
             }
             pending.happened.push(happened);
         }
+        pending.unsettles |= unsettles(&change, &self.state);
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
                 let ended = self.state.sessions_of(*user);

@@ -1,5 +1,6 @@
 //! What a decision depends on besides the state: the account that a request names.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::given::Given;
@@ -74,39 +75,43 @@ impl<P> Shared<P> {
     /// An account that asks without a connection, as the member that it would be, or that its session is. One that can't log in
     /// can't ask.
     pub(super) fn unconnected(&self, state: &State, actor: Actor) -> Result<Option<Box<Member>>, Refused> {
-        self.unconnected_with(state, actor, |_| ())
+        let Actor::Account { user, origin, .. } = actor else { return Ok(None) };
+        self.unconnected_as(state, actor, &self.let_in(user, origin.address)?)
     }
 
-    /// The same of an account with what `given` makes of it, which isn't on disk yet.
-    pub(super) fn unconnected_with(
+    /// What the store says of an account of this organization that may come in, from an address where there is one.
+    pub(super) fn let_in(&self, user: UserId, from: Option<IpAddr>) -> Result<Named, Refused> {
+        let home = self.organization;
+        let user = self.store.user(user)?.filter(|user| !user.disabled && user.organization == home);
+        let user = user.ok_or(AccountError::TokenInvalid)?;
+        self.accounts.check_bans(Some(user.id), from, None)?;
+        Ok(describe(&self.store, &user, false, self.clock.wall())?)
+    }
+
+    /// The member that an account would be which may come in, and of which the store says this.
+    pub(super) fn unconnected_as(
         &self,
         state: &State,
         actor: Actor,
-        given: impl FnOnce(&mut Named),
+        user: &Named,
     ) -> Result<Option<Box<Member>>, Refused> {
-        let Actor::Account { user, ceiling, origin } = actor else { return Ok(None) };
+        let Actor::Account { ceiling, origin, .. } = actor else { return Ok(None) };
         let (store, now) = (&self.store, self.clock.wall());
-        let home = state.organization();
-        let user = store.user(user)?.filter(|user| !user.disabled && user.organization == home);
-        let user = user.ok_or(AccountError::TokenInvalid)?;
-        self.accounts.check_bans(Some(user.id), origin.address, None)?;
-        let mut named = describe(store, &user, false, now)?;
-        given(&mut named);
-        let mut member = state.as_member(&named);
+        let mut member = state.as_member(user);
         member.ceiling = ceiling;
         match origin.way {
             Way::Key(key) => {
                 store
                     .api_key_by_id(key, now)?
-                    .filter(|key| key.user == user.id)
+                    .filter(|key| key.user == user.user)
                     .ok_or(AccountError::TokenInvalid)?;
                 member.key = Some(key);
             }
             Way::Session(session) => {
-                let row = store.session(user.id, session, now)?.ok_or(AccountError::TokenInvalid)?;
+                let row = store.session(user.user, session, now)?.ok_or(AccountError::TokenInvalid)?;
                 // While the session is connected, whoever shows its access token is that session: they are where it is, and
                 // are let in where it was.
-                if let Some(connected) = state.member(session).filter(|one| one.user == Some(user.id)) {
+                if let Some(connected) = state.member(session).filter(|one| one.user == Some(user.user)) {
                     member = connected.clone();
                 }
                 // Whoever has just logged in is as good as one who is connected.
@@ -115,7 +120,7 @@ impl<P> Shared<P> {
             }
             Way::Program { client, family } => {
                 store
-                    .oauth_family(user.id, family)?
+                    .oauth_family(user.user, family)?
                     .filter(|family| family.client == client && now < family.expires)
                     .ok_or(AccountError::TokenInvalid)?;
             }

@@ -62,6 +62,9 @@ impl<P: Peer> Control<P> {
     /// Brings what is live to what the store holds by now, as far as `what` says. Where the store can't be read, nothing
     /// changes: nobody is sent away for what isn't known.
     pub(super) fn follow(&mut self, what: Followed) -> Result<(), Refused> {
+        if !matches!(what, Followed::Element(_) | Followed::Personal(_)) {
+            self.settle_anew();
+        }
         if let Followed::Account(changed) = what {
             self.make_account_known(changed);
         }
@@ -99,6 +102,7 @@ impl<P: Peer> Control<P> {
                 let standing = |member: &Member| Ok((member.session, self.standing(&bans, member, now)?));
                 let stand = self.state.members().map(standing).collect::<Result<Vec<_>, ReadError>>()?;
                 let events = self.take_anew(stored);
+                self.settle_anew();
                 self.publish(&events, &[]);
                 self.stand(stand);
                 self.read_hooks();

@@ -1,6 +1,7 @@
 //! Webhooks: what happens becomes messages to them, each of which its owner may know of, and the control thread has them
 //! written: those of a batch that is committed in its transaction, and those of what is kept nowhere soon after it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -75,13 +76,19 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// What the owner of a webhook may know now of a message to it.
+    /// What the owner of a webhook may know now of a message to it. Where nothing has changed since it happened that is what it
+    /// says, and the control thread isn't asked.
     pub async fn judge_for_hook(
         &self,
         user: UserId,
         hook: HookId,
         message: Message,
     ) -> Result<Judged, Refused> {
+        if let Message::Happened(happened) = &message
+            && self.shared.settled.holds(happened.number, self.shared.clock.wall())
+        {
+            return Ok(Judged::Told(Box::new(message)));
+        }
         self.look(move |control| {
             let Some(owner) = control.owner_of_hook(user, hook, &[])? else { return Ok(Judged::NotLetIn) };
             let Message::Happened(happened) = message else { return Ok(Judged::Told(Box::new(message))) };
@@ -274,7 +281,11 @@ impl<P: Peer> Control<P> {
     /// it for those who follow the feed ([`Event::shown`]).
     fn messages_of(&self, happened: &[Happened]) -> Vec<NewMessage> {
         let Some(first) = happened.first().filter(|_| !self.hooks.is_empty()) else { return Vec::new() };
+        if self.shared.settled.is_over(self.shared.clock.wall()) {
+            self.settle_anew();
+        }
         let (mut messages, opened) = (Vec::new(), self.feed.opened_after(first.number));
+        let mut texts = Texts::default();
         let mut owner: Option<(UserId, Result<Option<Member>, Refused>)> = None;
         for Watched { user, hook, filter } in &self.hooks {
             let wanted: Vec<_> = happened.iter().filter(|one| filter.admits(&one.event)).collect();
@@ -283,16 +294,11 @@ impl<P: Peer> Control<P> {
             if owner.as_ref().is_none_or(|(of, _)| of != user) {
                 owner = Some((*user, self.owner_of_hook(*user, *hook, happened)));
             }
-            let new = |at, message: Message| NewMessage {
-                user: *user,
-                hook: *hook,
-                at,
-                message: message.to_text(),
-            };
+            let new = |at, message| NewMessage { user: *user, hook: *hook, at, message };
             match owner.as_ref().map(|(_, owner)| owner) {
                 Some(Ok(Some(owner))) => messages.extend(wanted.into_iter().filter_map(|one| {
                     let event = shown_of_batch(one, &opened, &self.state, Some(owner))?;
-                    Some(new(one.at, Message::Happened(Happened { event, ..one.clone() })))
+                    Some(new(one.at, texts.of(one, event)))
                 })),
                 Some(Ok(None)) => {
                     let stopped = (*user, *hook);
@@ -304,7 +310,7 @@ impl<P: Peer> Control<P> {
                 Some(Err(_)) | None => {
                     let (count, since) = (wanted.len() as u64, wanted[0].at);
                     let missing = Missing::NotKept { count, since, until: last.at };
-                    messages.push(new(last.at, Message::Missed(missing)));
+                    messages.push(new(last.at, Message::Missed(missing).to_text()));
                 }
             }
         }
@@ -321,24 +327,58 @@ impl<P: Peer> Control<P> {
     ) -> Result<Option<Member>, Refused> {
         let origin = Origin { way: Way::Hook(hook), address: None };
         let actor = Actor::Account { user, ceiling: Permissions::ALL, origin };
-        let given = |named: &mut Named| {
-            for one in happened {
-                match &one.event {
-                    Event::RoleGranted { user: to, role, until } if *to == user => {
-                        named.roles.retain(|held| held.role != *role);
-                        named.roles.push(Held { role: *role, until: *until });
-                    }
-                    Event::RoleRevoked { user: from, role } if *from == user => {
-                        named.roles.retain(|held| held.role != *role);
-                    }
-                    _ => (),
-                }
-            }
-        };
-        match self.shared.unconnected_with(&self.state, actor, given) {
+        let shared = &self.shared;
+        let known = self.owners.borrow_mut().get(user, || shared.let_in(user, None));
+        let known = known.map(|mut named| {
+            give(&mut named, happened);
+            shared.settled.note(&named);
+            named
+        });
+        match known.and_then(|named| shared.unconnected_as(&self.state, actor, &named)) {
             Ok(owner) => Ok(owner.map(|owner| *owner)),
             Err(Refused::Account(AccountError::TokenInvalid | AccountError::Banned { .. })) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Somebody may know less, or be another one: what was judged before is judged anew, and what is known of owners is read anew.
+    pub(super) fn settle_anew(&self) {
+        self.owners.borrow_mut().forget();
+        self.shared.settled.begin(self.feed.next_number());
+    }
+}
+
+/// The messages about what happened, as text: most owners may know the same of it.
+#[derive(Default)]
+struct Texts(HashMap<u64, (Event, String)>);
+
+impl Texts {
+    /// The message about one, of which so much is shown.
+    fn of(&mut self, one: &Happened, shown: Event) -> String {
+        match self.0.get(&one.number) {
+            Some((event, text)) if *event == shown => text.clone(),
+            _ => {
+                let happened = Happened { event: shown.clone(), by: one.by.clone(), ..*one };
+                let text = Message::Happened(happened).to_text();
+                self.0.insert(one.number, (shown, text.clone()));
+                text
+            }
+        }
+    }
+}
+
+/// What happened gave an account, and took from it.
+fn give(named: &mut Named, happened: &[Happened]) {
+    for one in happened {
+        match &one.event {
+            Event::RoleGranted { user: to, role, until } if *to == named.user => {
+                named.roles.retain(|held| held.role != *role);
+                named.roles.push(Held { role: *role, until: *until });
+            }
+            Event::RoleRevoked { user: from, role } if *from == named.user => {
+                named.roles.retain(|held| held.role != *role);
+            }
+            _ => (),
         }
     }
 }

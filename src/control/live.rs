@@ -1,10 +1,12 @@
 //! What is live in an organization, and belongs to its control thread alone.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attachment::Attachment;
 use super::connection::Connection;
+use super::hook_sight::Owners;
 use super::hook_work::Watched;
 use super::past::Past;
 use super::recorder::Recorder;
@@ -48,6 +50,8 @@ pub(super) struct Control<P> {
     pub(super) attached: Vec<Attachment>,
     /// The webhooks that are on, those of an account together.
     pub(super) hooks: Vec<Watched>,
+    /// What is known of their owners.
+    pub(super) owners: RefCell<Owners>,
     pub(super) restrained: Restrained,
 }
 
@@ -65,6 +69,7 @@ impl<P: Peer> Control<P> {
             feed,
             attached: Vec::new(),
             hooks: Vec::new(),
+            owners: RefCell::default(),
             restrained: Restrained::default(),
         }
     }

@@ -31,6 +31,7 @@ mod facts;
 mod follow;
 mod given;
 mod handle;
+mod hook_sight;
 mod hook_work;
 mod hooks;
 mod linked;

@@ -18,6 +18,8 @@ pub(super) struct Pending {
     pub(super) happened: Vec<Happened>,
     /// Whether the messages to webhooks of it are written.
     pub(super) is_written: bool,
+    /// Whether somebody may know less by it, or be another one.
+    pub(super) unsettles: bool,
     pub(super) events: Vec<Event>,
     pub(super) arrived: Vec<SessionId>,
     /// Sessions that end for a reason of their own, to be dismissed when that is published. Whoever asked for it on the
@@ -34,12 +36,15 @@ pub(super) type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
 impl<P: Peer> Control<P> {
     /// Makes known what is pending, and answers those who asked for it.
     pub(super) fn publish_pending(&mut self, pending: Pending) {
-        let Pending { happened, is_written, events, arrived, dismissed, replies, .. } = pending;
+        let Pending { happened, is_written, unsettles, events, arrived, dismissed, replies, .. } = pending;
         self.publish(&events, &arrived);
         if !is_written {
             self.note_for_hooks(&happened);
         }
         self.make_known(happened);
+        if unsettles {
+            self.settle_anew();
+        }
         for (session, farewell) in dismissed {
             if let Some(connection) = self.connections.remove(&session)
                 && let Some(farewell) = farewell

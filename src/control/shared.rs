@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::alarm::Alarm;
 use super::counts::Counts;
+use super::hook_sight::Settled;
 use super::hook_work::Unwritten;
 use super::rates::Rates;
 use super::settings::Settings;
@@ -53,6 +54,8 @@ pub(super) struct Shared<P> {
     pub(super) conditional: Mutex<()>,
     /// Messages to webhooks that wait to be written.
     pub(super) unwritten: Unwritten,
+    /// Which messages to webhooks needn't be judged again.
+    pub(super) settled: Settled,
     /// Whose turn it is to read what may be long.
     pub(super) reading: Turns,
 }
@@ -81,6 +84,7 @@ impl<P> Shared<P> {
             conditional: Mutex::new(()),
             reading: Turns::default(),
             unwritten: Unwritten::default(),
+            settled: Settled::default(),
         }
     }
 }

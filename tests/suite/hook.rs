@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::element::hide;
 use crate::emails::{code_in, mails};
 use crate::independent::{received, receivers};
 use crate::rest::Program;
@@ -223,6 +224,60 @@ async fn a_webhook_tells_no_more_than_its_owner_may_know() {
         receiver.all().iter().any(|one| one.body["data"]["text"] == "she is back").then_some(())
     })
     .await;
+}
+
+/// What was judged when it happened is judged again where a role has ended since, or another channel hides it.
+#[tokio::test]
+async fn what_waits_is_withheld_once_a_role_has_ended_or_its_channel_is_hidden() {
+    let (server, clock) = TestServer::turned(LOOPBACK).await;
+    let (root, alice, receiver) =
+        (server.log_in("root").await, server.log_in("alice").await, Receiver::start().await);
+    let secret = root.create_channel(None, "Secret").await.unwrap();
+    let open = root.create_channel(None, "Open").await.unwrap();
+    hide(&root, secret).await;
+    let seeing = root.create_role("Seeing", 500, 0, Permissions::NONE).await.unwrap();
+    let shown = NewOverwrite {
+        channel: secret,
+        subject: OverwriteFor::Role(seeing),
+        allow: Permissions::VIEW,
+        deny: Permissions::NONE,
+        reach: parlour::permission::Reach::Both,
+    };
+    root.set_overwrite(shown).await.unwrap();
+    root.grant_role("alice", seeing, Some(HOUR)).await.unwrap();
+    hook(&alice, &receiver, &["texts"]).await;
+    let write = async |channel, text: &str| {
+        root.join(channel).await.unwrap();
+        root.text_channel(channel, text).await.unwrap();
+    };
+    write(secret, "for an hour").await;
+    assert_eq!(receiver.wait(1).await[0].body["data"]["text"], "for an hour");
+    receiver.answer(Answer::Status(500, "not now"));
+    write(secret, "tried within the hour").await;
+    write(secret, "waits behind it").await;
+    write(open, "in the open").await;
+    receiver.wait(2).await;
+    receiver.answer(Answer::Status(200, ""));
+    clock.advance(2 * HOUR);
+    assert_eq!(receiver.wait(3).await[2].body["data"]["text"], "in the open", "her role has ended");
+    let states = async || {
+        let found = alice.hook_deliveries(1, 0, 0).await.unwrap();
+        found.iter().rev().map(wire::HookDelivery::state).collect::<Vec<_>>()
+    };
+    let (delivered, withheld) = (HookDeliveryState::Delivered, HookDeliveryState::Withheld);
+    eventually("nothing waits", async || (only(&alice).await.waiting == 0).then_some(())).await;
+    assert_eq!(states().await, [delivered, withheld, withheld, delivered]);
+
+    // The channel goes where she sees nothing.
+    receiver.answer(Answer::Status(500, "not now"));
+    write(open, "before it was moved").await;
+    receiver.wait(4).await;
+    root.move_channel(open, Some(secret), 0).await.unwrap();
+    receiver.answer(Answer::Status(200, ""));
+    clock.advance(HOUR);
+    eventually("nothing waits", async || (only(&alice).await.waiting == 0).then_some(())).await;
+    assert_eq!(states().await, [delivered, withheld, withheld, delivered, withheld]);
+    assert_eq!(receiver.count(), 4);
 }
 
 /// Turns the clock until so many messages came.
