@@ -16,6 +16,7 @@ mod page;
 #[expect(dead_code, unreachable_pub, reason = "the program's own table, of which the page gets a part")]
 mod permission;
 mod schema;
+mod tools;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     operations::write(&operations, &out)?;
     schema::write(&pool, &out)?;
     openapi::write(&pool, &operations, &out)?;
+    tools::write(&pool, &operations, &out)?;
     let files = compiler.file_descriptor_set();
     page::write(&pool, &operations, &out)?;
     let mut config = prost_build::Config::new();

@@ -25,6 +25,9 @@ const TAGS: [(&str, &str); 9] = [
     ("Element", "What programs keep on channels, accounts and recordings."),
 ];
 
+/// What the word of a permission is called among the schemas.
+pub(super) const PERMISSION: &str = "Permission";
+
 const ABOUT: &str = "\
 The operations of a Parlour server for other programs. What a program may do is what the account may whose token it shows, at \
 that moment, and no more than the token was made for.\n\n\
@@ -93,8 +96,7 @@ fn reference(name: &str) -> Value {
 
 impl Document<'_> {
     fn message(&self, name: &str) -> Result<MessageDescriptor, Box<dyn Error>> {
-        let full = format!("{PACKAGE}.{name}");
-        Ok(self.pool.get_message_by_name(&full).ok_or_else(|| format!("there is no message {name}"))?)
+        message(self.pool, name)
     }
 
     fn operation(&mut self, one: &Operation, method: &str, path: &str) -> Result<Value, Box<dyn Error>> {
@@ -226,77 +228,17 @@ impl Document<'_> {
         asked: bool,
         is_left_out: impl Fn(&str) -> bool,
     ) -> Result<Value, Box<dyn Error>> {
-        let (mut fields, mut always) = (Map::new(), Vec::new());
-        for field in message.fields() {
-            let name = schema::name_of(self.pool, &field)?;
-            if is_left_out(&name) {
-                continue;
-            }
-            fields.insert(name.clone(), self.field(&field, asked)?);
-            if !asked && !field.supports_presence() {
-                always.push(name);
-            }
-        }
-        let mut of = json!({ "type": "object", "properties": fields });
-        if !always.is_empty() {
-            of["required"] = always.into();
-        }
-        if asked {
-            of["additionalProperties"] = false.into();
-        }
-        let about = operations::comment(message);
-        if !about.is_empty() {
-            of["description"] = about.into();
-        }
-        let mut choices = Vec::new();
-        for choice in message.oneofs().filter(|choice| !choice.is_synthetic()) {
-            let mut ways = Vec::new();
-            for field in choice.fields() {
-                ways.push(json!({ "required": [schema::name_of(self.pool, &field)?] }));
-            }
-            choices.push(json!({ "oneOf": ways }));
-        }
-        if !choices.is_empty() {
-            of["allOf"] = choices.into();
-        }
-        Ok(of)
+        of_message(self.pool, message, asked, is_left_out, &|name| self.reference(name, asked))
     }
 
     fn field(&self, field: &FieldDescriptor, asked: bool) -> Result<Value, Box<dyn Error>> {
-        let one = match schema::held(self.pool, field)? {
-            Held::Text => json!({ "type": "string" }),
-            Held::Bytes => {
-                json!({ "type": "string", "contentEncoding": "base64url", "pattern": "^[A-Za-z0-9_-]*$" })
-            }
-            Held::Bool => json!({ "type": "boolean" }),
-            Held::Number32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            Held::Number64 => {
-                json!({ "type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$", "examples": ["42"] })
-            }
-            Held::Signed32 => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
-            // What is none is left out of a request.
-            Held::Time if asked => {
-                json!({ "type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"] })
-            }
-            Held::Time => {
-                json!({ "type": ["string", "null"], "format": "date-time", "examples": ["2026-01-31T12:00:00Z"] })
-            }
-            Held::Permissions => {
-                json!({ "type": "array", "items": reference("Permission"), "examples": [["view", "join"]] })
-            }
-            Held::Word(of) => {
-                let words: Vec<_> = schema::words(&of).into_iter().map(|(_, word)| word).collect();
-                json!({ "type": "string", "enum": words })
-            }
-            Held::Message(name) if asked => reference(&self.name_asked(&name)),
-            Held::Message(name) => reference(&name),
-        };
-        let mut of = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
-        let about = operations::comment_of_field(field);
-        if !about.is_empty() {
-            of["description"] = about.into();
-        }
-        Ok(of)
+        of_field(self.pool, field, asked, &|name| self.reference(name, asked))
+    }
+
+    /// Where the schema is of what a field holds.
+    fn reference(&self, name: &str, asked: bool) -> Value {
+        let is_message = name != PERMISSION;
+        if asked && is_message { reference(&self.name_asked(name)) } else { reference(name) }
     }
 
     /// What a message that is sent is called: one that is answered, too, is another there, since it has all of its fields.
@@ -325,11 +267,114 @@ impl Document<'_> {
         for name in &self.asked {
             all.insert(self.name_asked(name), self.of_message(&self.message(name)?, true, |_| false)?);
         }
-        let words: Vec<_> = Permissions::NAMED.iter().map(|(_, word)| *word).collect();
-        all.insert("Permission".to_owned(), json!({ "type": "string", "enum": words }));
+        all.insert(PERMISSION.to_owned(), json!({ "type": "string", "enum": permission_words() }));
         all.insert("Problem".to_owned(), problem());
         Ok(all)
     }
+}
+
+/// A message of the protocol.
+pub(super) fn message(pool: &DescriptorPool, name: &str) -> Result<MessageDescriptor, Box<dyn Error>> {
+    let full = format!("{PACKAGE}.{name}");
+    Ok(pool.get_message_by_name(&full).ok_or_else(|| format!("there is no message {name}"))?)
+}
+
+/// The schema of a message that is `asked` for, or else one that answers. `refer` says where that of what a field holds is.
+pub(super) fn of_message(
+    pool: &DescriptorPool,
+    message: &MessageDescriptor,
+    asked: bool,
+    is_left_out: impl Fn(&str) -> bool,
+    refer: &dyn Fn(&str) -> Value,
+) -> Result<Value, Box<dyn Error>> {
+    let (mut fields, mut always) = (Map::new(), Vec::new());
+    for field in message.fields() {
+        let name = schema::name_of(pool, &field)?;
+        if is_left_out(&name) {
+            continue;
+        }
+        fields.insert(name.clone(), of_field(pool, &field, asked, refer)?);
+        if !asked && !field.supports_presence() {
+            always.push(name);
+        }
+    }
+    let mut of = json!({ "type": "object", "properties": fields });
+    if !always.is_empty() {
+        of["required"] = always.into();
+    }
+    if asked {
+        of["additionalProperties"] = false.into();
+    }
+    let about = operations::comment(message);
+    if !about.is_empty() {
+        of["description"] = about.into();
+    }
+    let mut choices = Vec::new();
+    for choice in message.oneofs().filter(|choice| !choice.is_synthetic()) {
+        let mut ways = Vec::new();
+        for field in choice.fields() {
+            ways.push(json!({ "required": [schema::name_of(pool, &field)?] }));
+        }
+        choices.push(json!({ "oneOf": ways }));
+    }
+    if !choices.is_empty() {
+        of["allOf"] = choices.into();
+    }
+    Ok(of)
+}
+
+/// The schema of a field.
+fn of_field(
+    pool: &DescriptorPool,
+    field: &FieldDescriptor,
+    asked: bool,
+    refer: &dyn Fn(&str) -> Value,
+) -> Result<Value, Box<dyn Error>> {
+    let one = match schema::held(pool, field)? {
+        Held::Text => json!({ "type": "string" }),
+        Held::Bytes => {
+            json!({ "type": "string", "contentEncoding": "base64url", "pattern": "^[A-Za-z0-9_-]*$" })
+        }
+        Held::Bool => json!({ "type": "boolean" }),
+        Held::Number32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+        Held::Number64 => {
+            json!({ "type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$", "examples": ["42"] })
+        }
+        Held::Signed32 => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
+        // What is none is left out of a request.
+        Held::Time if asked => {
+            json!({ "type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"] })
+        }
+        Held::Time => {
+            json!({ "type": ["string", "null"], "format": "date-time", "examples": ["2026-01-31T12:00:00Z"] })
+        }
+        Held::Permissions => {
+            json!({ "type": "array", "items": refer(PERMISSION), "examples": [["view", "join"]] })
+        }
+        Held::Word(of) => {
+            let words: Vec<_> = schema::words(&of).into_iter().map(|(_, word)| word).collect();
+            json!({ "type": "string", "enum": words })
+        }
+        Held::Message(name) => refer(&name),
+    };
+    let one = if asked && schema::is_secret(pool, field)? { secret(one) } else { one };
+    let mut of = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
+    let about = operations::comment_of_field(field);
+    if !about.is_empty() {
+        of["description"] = about.into();
+    }
+    Ok(of)
+}
+
+/// What a form shows to nobody.
+fn secret(mut of: Value) -> Value {
+    of["format"] = "password".into();
+    of
+}
+
+/// The words of permissions.
+pub(super) fn permission_words() -> Vec<&'static str> {
+    Permissions::NAMED.iter().map(|(_, word)| *word).collect()
 }
 
 /// What a refusal is (RFC 9457).
@@ -357,7 +402,7 @@ fn problem() -> Value {
 }
 
 /// The comment, and what the table says beside it.
-fn about(one: &Operation) -> String {
+pub(super) fn about(one: &Operation) -> String {
     let mut parts = vec![one.documentation.clone()];
     if !one.needs.is_empty() {
         let not_always = if one.conditional { ", but not always" } else { "" };
@@ -370,7 +415,7 @@ fn about(one: &Operation) -> String {
 }
 
 /// The first sentence, without its full stop.
-fn summary(comment: &str) -> String {
+pub(super) fn summary(comment: &str) -> String {
     let end = comment.find(". ").unwrap_or(comment.len());
     comment[..end].trim_end_matches('.').to_owned()
 }

@@ -47,6 +47,8 @@ pub(super) struct Operation {
     pub(super) conditional: bool,
     /// The method and the path of its address over HTTP, or why it has none.
     pub(super) rest: Result<(String, String), String>,
+    /// What it does as a tool of an assistant's: `Reads`, `Adds` or `Changes`; `Never` where it is none.
+    pub(super) tool: &'static str,
     /// What it is for.
     pub(super) documentation: String,
     /// Its number in `Request.body`.
@@ -100,8 +102,10 @@ fn operation(
     else {
         return Err(format!("the operation {name} is answered by \"{answer}\", which is no answer").into());
     };
+    let rest = rest(pool, option, &name, &message)?;
     Ok(Operation {
-        rest: rest(pool, option, &name, &message)?,
+        tool: tool(option, &name, rest.as_ref().ok())?,
+        rest,
         number: field.number(),
         answer_message: answered.name().to_owned(),
         group: choice(option, "group", &name)?,
@@ -160,6 +164,33 @@ fn rest(
         }
     }
     Ok(Ok((method, path)))
+}
+
+/// What an operation does as a tool of an assistant's. What its address is asked by says it: questions are read, what is made anew
+/// is posted, and what is there is changed or taken away by the other methods.
+fn tool(
+    option: &DynamicMessage,
+    operation: &str,
+    rest: Option<&(String, String)>,
+) -> Result<&'static str, Box<dyn Error>> {
+    let (never, destructive) = (text(option, "no_tool")?, flag(option, "destructive")?);
+    let is_for_programs = choice(option, "who", operation)? == "Anybody" && !flag(option, "connected")?;
+    let Some((method, _)) = rest.filter(|_| is_for_programs) else {
+        if !never.is_empty() || destructive {
+            return Err(format!("the operation {operation} is no tool, and needn't say of which kind").into());
+        }
+        return Ok("Never");
+    };
+    if method != "POST" && destructive {
+        return Err(format!("the operation {operation} is destructive by its method {method} already").into());
+    }
+    let is_question = method == "GET" || choice(option, "group", operation)? == "View";
+    Ok(match method.as_str() {
+        _ if !never.is_empty() => "Never",
+        _ if is_question => "Reads",
+        "POST" if !destructive => "Adds",
+        _ => "Changes",
+    })
 }
 
 fn is_request(field: &FieldDescriptor) -> bool {
@@ -232,11 +263,12 @@ fn table(operations: &[Operation]) -> Result<String, Box<dyn Error>> {
             "/// {doc}\npub const {constant}: Operation = Operation {{ name: {name:?}, group: Group::{group}, who: Who::{who}, \
              needs: Permissions::from_bits({bits}), on: {on:?}, answer: {answer:?}, writes: {writes}, \
              connected: {connected}, conditional: {conditional}, documentation: {said:?}, rest: Rest::{rest}, \
-             number: {number}, request: &schema::{request}, response: &schema::{response} }};",
+             tool: Tool::{tool}, number: {number}, request: &schema::{request}, response: &schema::{response} }};",
             rest = match &one.rest {
                 Ok((method, path)) => format!("At {{ method: {method:?}, path: {path:?} }}"),
                 Err(why) => format!("Never {{ why: {why:?} }}"),
             },
+            tool = one.tool,
             number = one.number,
             request = schema::constant(&one.message),
             response = schema::constant(&one.answer_message),

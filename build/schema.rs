@@ -8,9 +8,10 @@ use protox::prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kin
 
 use crate::page::PROTOCOL;
 
-/// The option of fields that hold a set of permissions, and that of durations.
+/// The option of fields that hold a set of permissions, that of durations, and that of secrets.
 const PERMISSIONS: &str = "parlour.options.permissions";
 const DURATION: &str = "parlour.options.duration";
+const SECRET: &str = "parlour.options.secret";
 
 /// What the name of a field ends in that holds milliseconds.
 const MILLISECONDS: &str = "_ms";
@@ -44,12 +45,13 @@ pub(super) fn write(pool: &DescriptorPool, out: &Path) -> Result<(), Box<dyn Err
             let choice = field.containing_oneof().filter(|choice| !choice.is_synthetic());
             writeln!(
                 text,
-                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, choice: {:?} }},",
+                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, is_secret: {}, choice: {:?} }},",
                 field.number(),
                 name_of(pool, &field)?,
                 kind(&held(pool, &field)?),
                 field.is_list(),
                 field.supports_presence(),
+                is_secret(pool, &field)?,
                 choice.as_ref().map_or("", |choice| choice.name()),
             )?;
         }
@@ -80,13 +82,21 @@ pub(super) fn name_of(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<
     })
 }
 
+/// Whether a field has an option that is either set or not.
+fn is_marked(pool: &DescriptorPool, field: &FieldDescriptor, option: &str) -> Result<bool, Box<dyn Error>> {
+    let extension = pool.get_extension_by_name(option);
+    let extension = extension.ok_or_else(|| format!("options.proto lacks {option}"))?;
+    Ok(field.options().get_extension(&extension).as_bool() == Some(true))
+}
+
+/// Whether nobody else is to see what a field of a request holds.
+pub(super) fn is_secret(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<bool, Box<dyn Error>> {
+    is_marked(pool, field, SECRET)
+}
+
 /// What a field holds. Milliseconds are a time, unless they are said to be a duration.
 pub(super) fn held(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<Held, Box<dyn Error>> {
-    let marked = |option: &str| {
-        let extension = pool.get_extension_by_name(option);
-        let extension = extension.ok_or_else(|| format!("options.proto lacks {option}"))?;
-        Ok::<_, Box<dyn Error>>(field.options().get_extension(&extension).as_bool() == Some(true))
-    };
+    let marked = |option| is_marked(pool, field, option);
     Ok(match field.kind() {
         Kind::Uint64 if marked(PERMISSIONS)? => Held::Permissions,
         Kind::Uint64 if field.name().ends_with(MILLISECONDS) && !marked(DURATION)? => Held::Time,

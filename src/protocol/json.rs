@@ -51,6 +51,8 @@ pub struct Field {
     pub is_list: bool,
     /// Whether it may be absent.
     pub is_optional: bool,
+    /// Whether nobody is to see what it holds but whom it is sent to.
+    pub is_secret: bool,
     /// The choice of which it is one; empty for none.
     pub choice: &'static str,
 }
@@ -210,6 +212,30 @@ pub fn read(message: &'static Message, value: &Value) -> Result<Vec<u8>, JsonErr
         }
     }
     Ok(bytes)
+}
+
+/// What stands for a value that nobody is to see, or that can't be read.
+const HIDDEN: &str = "(hidden)";
+
+/// A message that is given as JSON, as others may see it. Of a field that isn't known nobody knows whether it is secret.
+pub fn without_secrets(message: &'static Message, value: &Value) -> Value {
+    let Value::Object(object) = value else { return HIDDEN.into() };
+    let shown = |(name, value): (&String, &Value)| {
+        let field = message.fields.iter().find(|field| field.name == name)?;
+        let one = |value: &Value| match (field.kind, value) {
+            _ if field.is_secret => HIDDEN.into(),
+            (Kind::Message(message), value) => without_secrets(message, value),
+            (Kind::Permissions, Value::Array(words)) if words.iter().all(Value::is_string) => value.clone(),
+            (_, Value::Object(_) | Value::Array(_)) => HIDDEN.into(),
+            (_, value) => value.clone(),
+        };
+        let value = match value {
+            Value::Array(values) if field.is_list => values.iter().map(one).collect(),
+            value => one(value),
+        };
+        Some((name.clone(), value))
+    };
+    Value::Object(object.iter().filter_map(shown).collect())
 }
 
 fn unknown(message: &Message, field: &str) -> JsonError {

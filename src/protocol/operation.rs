@@ -31,6 +31,8 @@ pub struct Operation {
     pub documentation: &'static str,
     /// Where programs ask for it over HTTP.
     pub rest: Rest,
+    /// What it does as a tool of an assistant's.
+    pub tool: Tool,
     /// Its number in `Request.body`.
     pub number: u32,
     /// Its message, ...
@@ -54,6 +56,19 @@ pub enum Rest {
         /// The reason, as the end of a sentence.
         why: &'static str,
     },
+}
+
+/// What an operation does as a tool of an assistant's (docs/assistant.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// It is none.
+    Never,
+    /// It only reads.
+    Reads,
+    /// It makes something anew, and leaves alone what is there.
+    Adds,
+    /// It changes or takes away what is there, or keeps somebody out.
+    Changes,
 }
 
 /// Which part of the program does an operation.

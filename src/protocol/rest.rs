@@ -19,6 +19,11 @@ pub fn read_request(operation: &Operation, fields: &Value) -> Result<request::Bo
     wire::Request::decode(&bytes[..])?.body.ok_or(JsonError::Broken)
 }
 
+/// What an operation was asked with, as others may see it: without what is secret, and without what isn't known.
+pub fn without_secrets(operation: &Operation, fields: &Value) -> Value {
+    json::without_secrets(operation.request, fields)
+}
+
 /// An answer to an operation as JSON.
 pub fn write_answer(operation: &Operation, answer: &response::Body) -> Result<Value, JsonError> {
     let mut bytes = Vec::with_capacity(answer.encoded_len());
