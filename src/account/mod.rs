@@ -35,7 +35,7 @@ pub use bearer::{Bearer, is_signed};
 pub use error::AccountError;
 pub use kept_out::Bans as KeptOut;
 pub use log_in::Shown;
-pub use oauth::{Allowed, Consent, DeviceConsent, Shows};
+pub use oauth::{Allowed, Assistant, Consent, DeviceConsent, Shows};
 pub use proven::{Proven, Visitor};
 pub use registration::Applicant;
 pub use reseal::ResealError;

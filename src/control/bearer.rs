@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Actor, Handle, Origin, Refused};
-use crate::account::Bearer;
+use crate::account::{Assistant, Bearer};
 use crate::voice::Peer;
 
 impl<P: Peer> Handle<P> {
@@ -12,5 +12,12 @@ impl<P: Peer> Handle<P> {
     pub fn bearer(&self, token: &str, from: IpAddr) -> Result<Actor, Refused> {
         let Bearer { user, ceiling, way } = self.shared.accounts.check_bearer(token, from)?;
         Ok(Actor::Account { user, ceiling, origin: Origin { way, address: Some(from) } })
+    }
+
+    /// The same of an assistant, that knows the server as this issuer.
+    pub fn assistant(&self, token: &str, issuer: &str, from: IpAddr) -> Result<(Actor, Assistant), Refused> {
+        let assistant = self.shared.accounts.check_assistant(token, issuer, from)?;
+        let Bearer { user, ceiling, way } = assistant.bearer;
+        Ok((Actor::Account { user, ceiling, origin: Origin { way, address: Some(from) } }, assistant))
     }
 }

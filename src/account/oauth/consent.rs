@@ -8,10 +8,10 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 
 use super::codes::Code;
-use super::held::{allowed, granted};
+use super::held::{allowed, granted, rules_of};
 use super::random;
 use crate::account::{AccountError, Accounts};
-use crate::auth::oauth::{Authorization, ClientRules, Form, Prompt, Refusal, Scopes};
+use crate::auth::oauth::{Authorization, Form, Prompt, Refusal, Scopes, assistant_at};
 use crate::id::{OAuthClientId, Timestamp, UserId};
 use crate::name::folded;
 use crate::protocol::wire;
@@ -52,19 +52,15 @@ pub enum Allowed {
 }
 
 impl Accounts {
-    /// What a program asks of whoever comes with this request.
-    pub fn read_consent(&self, form: &Form, from: IpAddr) -> Result<Consent, Refusal> {
+    /// What a program, which knows the server as this issuer, asks of whoever comes with this request.
+    pub fn read_consent(&self, form: &Form, issuer: &str, from: IpAddr) -> Result<Consent, Refusal> {
         let read = || {
             self.admit_program(from)?;
             self.oauth_client(Authorization::client_of(form)?)
         };
         let client = read().map_err(Refusal::Person)?;
-        let rules = ClientRules {
-            redirect_uris: &client.redirect_uris,
-            resources: &client.resources,
-            scopes: allowed(&client),
-            code: !client.redirect_uris.is_empty(),
-        };
+        let assistant = assistant_at(issuer);
+        let rules = rules_of(&client, allowed(&client), &assistant);
         let asked = Authorization::read(form, client.id, rules)?;
         let is_proven = client.secret.is_some() || asked.redirect_uri.starts_with("https://");
         let silent = is_proven && asked.prompt == Prompt::Needed;

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::consent::Shows;
 use super::devices::{Decision, Device, LIFE, PAUSE, Polled, Wish};
-use super::held::allowed;
+use super::held::{allowed, rules_of};
 use super::random;
 use crate::account::begin::device_name;
 use crate::account::{AccountError, Accounts, Proven, Visitor};
 use crate::auth::AddressKey;
-use crate::auth::oauth::{Form, OAuthError, Scopes, UserCode};
+use crate::auth::oauth::{Form, OAuthError, Scopes, UserCode, assistant_at};
 use crate::id::OAuthClientId;
 use crate::protocol::wire;
 
@@ -74,15 +74,12 @@ impl Accounts {
         if !client.device {
             return Err(OAuthError::Unauthorized);
         }
-        let scopes = form.get("scope").map(Scopes::parse).transpose()?.unwrap_or_default();
-        if let Some(name) = scopes.beyond(allowed(&client)) {
-            return Err(OAuthError::Scope(name));
-        }
-        let resource = form.get("resource").unwrap_or_default();
-        if !resource.is_empty() && !client.resources.iter().any(|one| one == resource) {
-            return Err(OAuthError::Target);
-        }
-        let wish = Wish::Tokens { client: client.id, scopes, resource: resource.to_owned() };
+        let asked = form.get("scope").map(Scopes::parse).transpose()?.unwrap_or_default();
+        let assistant = assistant_at(issuer);
+        let rules = rules_of(&client, allowed(&client), &assistant);
+        let resource = rules.resource(form.get("resource").filter(|asked| !asked.is_empty()))?;
+        let scopes = rules.given(asked, resource.as_deref())?;
+        let wish = Wish::Tokens { client: client.id, scopes, resource: resource.unwrap_or_default() };
         let (secret, code) = self.let_wait(wish, from)?;
         let page = format!("{issuer}/oauth/device");
         Ok(json!({

@@ -1,6 +1,6 @@
 //! What programs hold: what they are registered for, what people allowed them, what they were given.
 
-use crate::auth::oauth::{Claims, Scopes};
+use crate::auth::oauth::{Claims, ClientRules, Scopes};
 use crate::store::{OAuthClient, OAuthFamily, OAuthGrant};
 
 /// What a program may be given at most.
@@ -8,9 +8,21 @@ pub(super) fn allowed(client: &OAuthClient) -> Scopes {
     Scopes { claims: Claims::from_bits(client.claims), permissions: client.scopes }
 }
 
+/// What a program may ask for; `assistant` is the resource that assistants ask.
+pub(super) fn rules_of<'a>(client: &'a OAuthClient, scopes: Scopes, assistant: &'a str) -> ClientRules<'a> {
+    ClientRules {
+        redirect_uris: &client.redirect_uris,
+        resources: &client.resources,
+        scopes,
+        code: !client.redirect_uris.is_empty(),
+        assistant,
+    }
+}
+
 /// What a program may do by itself.
 pub(super) fn by_itself(client: &OAuthClient) -> Scopes {
-    Scopes { claims: Claims::NONE, permissions: client.scopes }
+    let claims = Claims::from_bits(client.claims).intersection(Claims::DESTRUCTIVE);
+    Scopes { claims, permissions: client.scopes }
 }
 
 /// What somebody allowed.

@@ -14,6 +14,7 @@ mod known;
 mod opened;
 mod token;
 
+pub use bearer::Assistant;
 pub use consent::{Allowed, Consent, Shows};
 pub use device::DeviceConsent;
 pub(super) use known::OAuth;

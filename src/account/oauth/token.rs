@@ -13,7 +13,7 @@ use super::devices::{Decision, Device, Polled, Wish};
 use super::held::{self, given_to, userinfo_at};
 use super::random;
 use crate::account::Accounts;
-use crate::auth::oauth::{Algorithm, Claims, Form, OAuthError, Scopes, Type, sign};
+use crate::auth::oauth::{Algorithm, Claims, Form, OAuthError, Scopes, Type, assistant_at, sign};
 use crate::auth::{Given, SessionToken, TokenHash};
 use crate::id::{OAuthClientId, OAuthFamilyId, Timestamp, UserId};
 use crate::store::write::{self, BeginOAuthFamilyError, OAuthExchange, OAuthExchanged};
@@ -196,17 +196,14 @@ impl Accounts {
     ) -> Result<Value, OAuthError> {
         let account = client.account.filter(|_| client.secret.is_some()).ok_or(OAuthError::Unauthorized)?;
         let most = held::by_itself(client);
-        let scopes = form.get("scope").map(Scopes::parse).transpose()?.unwrap_or(most);
-        if let Some(name) = scopes.beyond(most) {
-            return Err(OAuthError::Scope(name));
-        }
-        let resource = form.get("resource").unwrap_or_default();
-        if !resource.is_empty() && !client.resources.iter().any(|one| one == resource) {
-            return Err(OAuthError::Target);
-        }
+        let asked = form.get("scope").map(Scopes::parse).transpose()?.unwrap_or(most);
+        let assistant = assistant_at(issuer);
+        let rules = held::rules_of(client, most, &assistant);
+        let resource = rules.resource(form.get("resource").filter(|asked| !asked.is_empty()))?;
+        let scopes = rules.given(asked, resource.as_deref())?;
         self.enabled(account).map_err(|_| OAuthError::Unauthorized)?;
         let now = self.0.clock.wall();
-        let begun = self.family(client, account, new_family()?, scopes, resource.to_owned(), now);
+        let begun = self.family(client, account, new_family()?, scopes, resource.unwrap_or_default(), now);
         let by = By::new(Author::User(account), Some(from), now);
         let family = self.0.store.commit(by, write::begin_oauth_family(begun, true)).await;
         let family = family.map_err(OAuthError::from)?;

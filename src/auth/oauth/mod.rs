@@ -23,7 +23,7 @@ pub use redirect::{
     MAX_URI, RedirectError, check_redirect, check_resource, form_target, is_origin_of, is_same_redirect,
     with_parameters,
 };
-pub use request::{Authorization, ClientRules, Prompt, Refusal};
+pub use request::{Authorization, ClientRules, Prompt, Refusal, assistant_at};
 pub use rotation::{AHEAD, KEPT, LIFE, Span, is_gone, next_span, signing};
 pub use scope::{Claims, Scopes};
 pub use user_code::UserCode;

@@ -7,6 +7,11 @@ use crate::id::OAuthClientId;
 /// Bytes of `state` and of `nonce` at most.
 const OPAQUE: usize = 2_048;
 
+/// What an organization's assistants ask (docs/assistant.md): where they do, and for what their tokens are (RFC 8707, section 2).
+pub fn assistant_at(issuer: &str) -> String {
+    format!("{issuer}/mcp")
+}
+
 /// What a client may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientRules<'a> {
@@ -18,6 +23,34 @@ pub struct ClientRules<'a> {
     pub scopes: Scopes,
     /// Whether it may get codes by the way of people's browsers.
     pub code: bool,
+    /// The resource that assistants ask.
+    pub assistant: &'a str,
+}
+
+impl ClientRules<'_> {
+    /// For what a token is to be; nothing for this server. One for the assistant's resource alone is for that although its program
+    /// doesn't say so, as older ones don't.
+    pub fn resource(&self, asked: Option<&str>) -> Result<Option<String>, OAuthError> {
+        let resource = match (asked, self.resources) {
+            (None, [only]) if only == self.assistant => Some(only.as_str()),
+            (asked, _) => asked,
+        };
+        if resource.is_some_and(|asked| !self.resources.iter().any(|one| one == asked)) {
+            return Err(OAuthError::Target);
+        }
+        Ok(resource.map(ToOwned::to_owned))
+    }
+
+    /// What a program is given of what it asks for: all of it, or it is refused. Assistants ask for all that the server lists, and
+    /// are given what of that they are registered for (RFC 6749, section 3.3).
+    pub fn given(&self, asked: Scopes, resource: Option<&str>) -> Result<Scopes, OAuthError> {
+        let Some(beyond) = asked.beyond(self.scopes) else { return Ok(asked) };
+        let given = asked.intersection(self.scopes);
+        if resource == Some(self.assistant) && !given.is_empty() {
+            return Ok(given);
+        }
+        Err(OAuthError::Scope(beyond))
+    }
 }
 
 /// Whether somebody has to be asked anew.
@@ -118,14 +151,10 @@ impl Authorization {
         if !rules.code {
             return Err(OAuthError::Unauthorized);
         }
-        let scopes = Scopes::parse(form.need("scope")?)?;
-        if let Some(name) = scopes.beyond(rules.scopes) {
-            return Err(OAuthError::Scope(name));
-        }
-        let resource = form.get("resource");
-        if resource.is_some_and(|asked| !rules.resources.iter().any(|one| one == asked)) {
-            return Err(OAuthError::Target);
-        }
+        let asked = Scopes::parse(form.need("scope")?)?;
+        let resource = rules.resource(form.get("resource"));
+        let scopes = rules.given(asked, resource.as_ref().ok().and_then(Option::as_deref))?;
+        let resource = resource?;
         let nonce = form.short("nonce", OPAQUE)?.map(ToOwned::to_owned);
         let max_age = form.get("max_age").map(str::parse).transpose();
         Ok(Self {
@@ -135,7 +164,7 @@ impl Authorization {
             state,
             nonce,
             challenge: Challenge::of(form)?,
-            resource: resource.map(ToOwned::to_owned),
+            resource,
             prompt: prompt(form)?,
             max_age: max_age.map_err(|_| OAuthError::Unreadable("max_age"))?,
             login_hint: form.get("login_hint").unwrap_or_default().chars().take(64).collect(),
@@ -177,8 +206,32 @@ mod tests {
         let client = Authorization::client_of(&form).map_err(Refusal::Person)?;
         let (uris, resources) = (["https://a.example/cb".to_owned()], ["https://api.example".to_owned()]);
         let scopes = Scopes::parse("openid email view").unwrap();
-        let rules = ClientRules { redirect_uris: &uris, resources: &resources, scopes, code: true };
+        let rules = ClientRules {
+            redirect_uris: &uris,
+            resources: &resources,
+            scopes,
+            code: true,
+            assistant: "https://s.example/mcp",
+        };
         Authorization::read(&form, client, rules)
+    }
+
+    #[test]
+    fn an_assistant_is_given_what_it_is_registered_for() {
+        let both = ["https://s.example/mcp".to_owned(), "https://api.example".to_owned()];
+        let scopes = Scopes::parse("view kick").unwrap();
+        let assistant = "https://s.example/mcp";
+        let of = |resources| ClientRules { redirect_uris: &[], resources, scopes, code: true, assistant };
+        let (alone, other) = (of(&both[..1]), of(&both));
+        assert_eq!(alone.resource(None), Ok(Some(assistant.to_owned())));
+        assert_eq!((other.resource(None), of(&[]).resource(None)), (Ok(None), Ok(None)));
+        assert_eq!(alone.resource(Some("https://api.example")), Err(OAuthError::Target));
+        let all = Scopes::parse("view ban destructive").unwrap();
+        assert_eq!(alone.given(all, Some(assistant)), Scopes::parse("view"));
+        assert!(other.given(all, Some("https://api.example")).is_err());
+        assert!(other.given(all, None).is_err());
+        let nothing = Scopes::parse("ban destructive").unwrap();
+        assert!(alone.given(nothing, Some(assistant)).is_err());
     }
 
     #[test]

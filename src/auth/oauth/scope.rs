@@ -23,14 +23,17 @@ impl Claims {
     pub const GROUPS: Self = Self(8);
     /// Nothing more, for longer: a refresh token (OpenID Connect Core 1.0, section 11).
     pub const OFFLINE: Self = Self(16);
+    /// Nothing of the person: an assistant may change and take away what is there, as far as its permissions go (docs/assistant.md).
+    pub const DESTRUCTIVE: Self = Self(32);
 
     /// Each with its name.
-    pub const NAMED: [(Self, &'static str); 5] = [
+    pub const NAMED: [(Self, &'static str); 6] = [
         (Self::OPENID, "openid"),
         (Self::PROFILE, "profile"),
         (Self::EMAIL, "email"),
         (Self::GROUPS, "groups"),
         (Self::OFFLINE, "offline_access"),
+        (Self::DESTRUCTIVE, "destructive"),
     ];
 
     /// From stored bits.
@@ -170,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_scopes_read_back(claims in 0..32_u8, bits: u64) {
+        fn any_scopes_read_back(claims in 0..64_u8, bits: u64) {
             let known = Permissions::NAMED.iter().fold(Permissions::NONE, |all, (one, _)| all.union(*one));
             let permissions = Permissions::from_bits(bits).intersection(known);
             let scopes = Scopes { claims: Claims::from_bits(claims), permissions };

@@ -50,7 +50,7 @@ pub(super) async fn ask(
 fn show(asked: &Asked, headers: &HeaderMap, query: &str) -> Response {
     let words = Words::of(headers);
     let read = Form::parse(query.as_bytes()).map_err(Refusal::Person);
-    match read.and_then(|form| asked.accounts.read_consent(&form, asked.from)) {
+    match read.and_then(|form| asked.accounts.read_consent(&form, &asked.issuer, asked.from)) {
         Ok(consent) => {
             let session = consent.asked.prompt != Prompt::LogIn;
             let silently = consent.silent;
@@ -86,7 +86,7 @@ pub(super) async fn decide(
     }
     let query = given.get("query").unwrap_or_default();
     let read = Form::parse(query.as_bytes()).map_err(Refusal::Person);
-    let consent = match read.and_then(|form| asked.accounts.read_consent(&form, asked.from)) {
+    let consent = match read.and_then(|form| asked.accounts.read_consent(&form, &asked.issuer, asked.from)) {
         Ok(consent) => consent,
         Err(refusal) => return refused(words, &asked.issuer, refusal),
     };

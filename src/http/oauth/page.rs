@@ -104,7 +104,7 @@ fn body(question: &Question<'_>, more: &More<'_>) -> String {
         may = if question.log_in {
             format!("<p>{}</p>", words.log_in_may)
         } else {
-            list(words.may, &Words::permissions(scopes))
+            list(words.may, &words.permissions(scopes))
         },
         problem = in_html(&more.problem),
         session = yes(more.session),

@@ -22,6 +22,7 @@ pub(in crate::http) struct Words {
     pub(super) learns: &'static str,
     pub(super) may: &'static str,
     claims: [&'static str; 5],
+    destructive: &'static str,
     pub(super) comes_back: &'static str,
     pub(super) as_you: &'static str,
     pub(super) other: &'static str,
@@ -71,6 +72,7 @@ const ENGLISH: Words = Words {
         "your roles",
         "the same while you are away, until you take it back",
     ],
+    destructive: "change, overwrite and take away what is there, where an assistant of yours asks it to",
     comes_back: "The answer goes to",
     as_you: "You are logged in here as",
     other: "Use another account",
@@ -119,6 +121,7 @@ const GERMAN: Words = Words {
         "deine Rollen",
         "dasselbe auch, während du weg bist, bis du es zurücknimmst",
     ],
+    destructive: "ändern, überschreiben und wegnehmen, was da ist, wenn ein Assistent von dir es verlangt",
     comes_back: "Die Antwort geht an",
     as_you: "Du bist hier angemeldet als",
     other: "Ein anderes Konto verwenden",
@@ -173,9 +176,10 @@ impl Words {
     }
 
     /// What it may do by them.
-    pub(super) fn permissions(scopes: Scopes) -> Vec<&'static str> {
+    pub(super) fn permissions(&self, scopes: Scopes) -> Vec<&'static str> {
         let named = Permissions::NAMED.iter().filter(|(one, _)| scopes.permissions.contains(*one));
-        named.map(|(_, word)| *word).collect()
+        let destructive = scopes.claims.contains(Claims::DESTRUCTIVE).then_some(self.destructive);
+        named.map(|(_, word)| *word).chain(destructive).collect()
     }
 
     /// Why a program's request isn't answered, where that isn't its author's affair.

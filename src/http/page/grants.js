@@ -25,7 +25,8 @@ export const scopeOf = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.t
 export function lines(scope, told, may) {
   const all = scope.split(' ');
   const what = TOLD.filter((one) => all.includes(one)).map(toldName).join(', ');
-  const does = PERMISSIONS.filter((name) => all.includes(scopeOf(name))).map(permissionName).join(', ');
+  const permitted = PERMISSIONS.filter((name) => all.includes(scopeOf(name))).map(permissionName);
+  const does = [...permitted, ...(all.includes('destructive') ? [t('scopeDestructive')] : [])].join(', ');
   return [what && t(told, { what }), does && t(may, { what: does })].filter(Boolean);
 }
 

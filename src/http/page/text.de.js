@@ -244,6 +244,7 @@ export const text = {
   scopeProfile: 'Namen und Bild',
   scopeEmail: 'die E-Mail-Adresse',
   scopeGroups: 'die Rollen',
+  scopeDestructive: 'als Assistent ändern und wegnehmen, was da ist',
   scopeOffline: 'all das auch, während man weg ist',
   hooks: 'Webhooks',
   hooksOpen: 'Webhooks …',

@@ -244,6 +244,7 @@ export const text = {
   scopeProfile: 'name and picture',
   scopeEmail: 'the e-mail address',
   scopeGroups: 'the roles',
+  scopeDestructive: 'change and take away what is there, as an assistant',
   scopeOffline: 'all of it also while one is away',
   hooks: 'Webhooks',
   hooksOpen: 'Webhooks …',
