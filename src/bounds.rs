@@ -77,6 +77,12 @@ pub const MAX_HOOKS_UNDER_WAY: (usize, usize) = (32, 8);
 /// Kinds that a webhook's filter names at most.
 pub const MAX_HOOK_KINDS: usize = 16;
 
+/// Calls of an organization's assistants that are kept; at the bound the oldest goes.
+pub const MAX_ASSISTANT_CALLS: u64 = 10_000;
+
+/// Bytes of a call's arguments that are kept.
+pub const MAX_ASSISTANT_ARGUMENTS: usize = 2_048;
+
 /// Accounts that one invite makes at most.
 pub const MAX_INVITE_USES: u32 = 10_000;
 

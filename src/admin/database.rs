@@ -115,9 +115,9 @@ impl Desk<'_> {
         Ok(Answer::row(text, json!({ "backup": to, "bytes": bytes })))
     }
 
-    /// Removes what has expired: sessions, tokens, what programs were given, audit entries past their days, old jobs.
+    /// Removes what has expired: sessions, tokens, what programs were given, audit entries and calls of assistants past their days, old jobs.
     fn sweep(&self) -> Result<Answer, AdminError> {
-        let (sessions, tokens, given, entries) = self.as_job(JobKind::Sweep, |desk, steps| {
+        let (sessions, tokens, given, entries, calls) = self.as_job(JobKind::Sweep, |desk, steps| {
             let (mut place, mut sessions) = (None, 0);
             loop {
                 let (count, next) = desk.write(write::sweep_sessions(place, CHUNK))?;
@@ -143,7 +143,7 @@ impl Desk<'_> {
             steps.push(format!("{given} times what a program was given"));
             let mut trails = vec![OrganizationId(0)];
             trails.extend(desk.store.organizations(None, usize::MAX)?.iter().map(|one| one.id));
-            let mut entries = 0;
+            let (mut entries, mut calls) = (0, 0);
             for trail in trails {
                 loop {
                     match desk.write(write::prune_audit(trail, CHUNK))? {
@@ -151,15 +151,22 @@ impl Desk<'_> {
                         count => entries += count,
                     }
                 }
+                loop {
+                    match desk.write(write::prune_assistant_calls(trail, CHUNK))? {
+                        0 => break,
+                        count => calls += count,
+                    }
+                }
             }
             steps.push(format!("{entries} audit entries"));
+            steps.push(format!("{calls} calls of assistants"));
             desk.write(write::sweep_jobs())?;
-            Ok((sessions, tokens, given, entries))
+            Ok((sessions, tokens, given, entries, calls))
         })?;
         let text = format!(
-            "{sessions} sessions, {tokens} tokens, {given} times what a program was given, and {entries} audit entries were removed."
+            "{sessions} sessions, {tokens} tokens, {given} times what a program was given, {entries} audit entries, and {calls} calls of assistants were removed."
         );
-        let row = json!({ "sessions": sessions, "tokens": tokens, "given": given, "audit_entries": entries });
+        let row = json!({ "sessions": sessions, "tokens": tokens, "given": given, "audit_entries": entries, "assistant_calls": calls });
         Ok(Answer::row(text, row))
     }
 

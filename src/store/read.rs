@@ -2,6 +2,7 @@
 //! after the last one of the page before.
 
 mod access;
+mod assistant;
 mod audit;
 mod element;
 mod hook;

@@ -75,6 +75,8 @@ macro_rules! every_record {
         hook_progress: HookProgress = "hook_progress/6", HookProgress;
         /// (user id, the webhook's number, number) to the message.
         hook_deliveries: HookDelivery = "hook_deliveries/6", HookDelivery;
+        /// (organization, number) to what an assistant asked for.
+        assistant_calls: AssistantCall = "assistant_calls/6", AssistantCall;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

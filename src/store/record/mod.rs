@@ -3,6 +3,7 @@
 
 mod access;
 mod account;
+mod assistant;
 mod audit;
 mod channel;
 pub(super) mod declare;
@@ -18,6 +19,7 @@ mod subject;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, InviteWay, OneTimeToken, Purpose, Session};
 pub use account::*;
+pub use assistant::AssistantCall;
 pub use audit::*;
 pub use channel::*;
 pub use device::*;

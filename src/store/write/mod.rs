@@ -3,6 +3,7 @@
 
 mod acting;
 mod asked;
+mod assistant;
 mod audit;
 mod channel;
 mod close;
@@ -31,6 +32,7 @@ mod token;
 mod user;
 
 pub use asked::AskedError;
+pub use assistant::*;
 pub use audit::*;
 pub use channel::*;
 pub use close::*;
