@@ -422,6 +422,7 @@ fn parts(
         sends_emails: sends_emails(config),
         providers: Vec::new(),
         api_origins: config.api_origins(),
+        assistant: config.assistant(),
         requests: (limits.requests_per_second, limits.request_burst),
         bounds: limits.places,
         files,

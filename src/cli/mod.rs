@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod assistant;
 mod ban;
 mod bench;
 mod caller;
@@ -101,6 +102,8 @@ enum Command {
     Key(key::Key),
     /// Programs of others: which may ask people to act for them, and which act for you.
     Oauth(oauth::Oauth),
+    /// Assistants: programs that ask the server for somebody, by the Model Context Protocol.
+    Assistant(assistant::Assistant),
     /// Webhooks: addresses to which the server sends what happens.
     Hook(hook::Hook),
     /// The devices that are logged in to your account.
@@ -226,6 +229,7 @@ impl Command {
             Self::Ban(command) => command.run(output).await,
             Self::Key(command) => command.run(output).await,
             Self::Oauth(command) => command.run(output).await,
+            Self::Assistant(command) => command.run(output).await,
             Self::Hook(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,

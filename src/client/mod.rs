@@ -22,6 +22,7 @@
 
 mod account;
 mod address;
+mod assistant;
 mod channel;
 mod connect;
 mod credential_store;

@@ -412,6 +412,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Networks of your own, and servers on this machine, that people may have this server ask (\"192.168.1.0/24\", \"127.0.0.1\"), there by http://, too. Elsewhere only public addresses are asked, by https://.",
     },
     Key {
+        name: "assistant.enabled",
+        default: "false",
+        kind: Kind::Switch,
+        meaning: "Whether assistants may ask this server by the Model Context Protocol, at /mcp below the page's address, for whoever allowed them. Needs web.enabled.",
+    },
+    Key {
         name: "mail.server",
         default: "\"\"",
         kind: Kind::Text(0..=255),

@@ -142,6 +142,8 @@ getters! {
     registration -> String = "accounts.registration", Text;
     /// Networks beside what is public that people may have the server ask.
     hook_networks -> Vec<Network> = "hooks.networks", Networks;
+    /// Whether assistants may ask.
+    assistant -> bool = "assistant.enabled", Switch;
     /// `HOST[:PORT]` of the SMTP server; empty for none.
     mail_server -> String = "mail.server", Text;
     /// `starttls`, `tls` or `none`.

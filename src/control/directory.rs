@@ -80,6 +80,7 @@ impl<P: Peer> Handle<P> {
                 let trail = self.elsewhere(by, move || handle.audit_trail(&read)).await?;
                 Ok(response::Body::AuditTrail(trail))
             }
+            Directory::ListAssistantCalls(list) => self.list_assistant_calls(actor, operation, list).await,
             Directory::GetUsage(_) => {
                 self.permit(actor, operation, on, nothing_more).await?;
                 Ok(response::Body::Usage(self.usage()?))

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::account::AccountError;
 use crate::name::NameError;
+use crate::permission::Permissions;
 use crate::protocol::{ErrorCode, FrameError, wire};
 use crate::state::Denied;
 use crate::store::write::{
@@ -124,6 +125,14 @@ impl Refused {
             Self::Rejected(code, _) => *code,
             Self::ReadOnly => ErrorCode::ReadOnly,
             Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// What whoever asks came by something that doesn't let them have, whatever their roles grant; nothing where it is another refusal.
+    pub fn not_given(&self) -> Option<Permissions> {
+        match self {
+            Self::Denied(Denied::NotGiven(lacking)) => Some(*lacking),
+            _ => None,
         }
     }
 

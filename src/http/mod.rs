@@ -2,6 +2,7 @@
 //! goes over QUIC; only where UDP doesn't come through does a WebSocket here carry the same.
 
 mod api;
+mod assistant;
 mod error;
 mod headers;
 mod health;
@@ -97,8 +98,10 @@ pub async fn wait(listen: &[SocketAddr], certificates: &Arc<Certificates>, told:
 }
 
 fn router(parts: Arc<Parts>) -> Router {
+    let limits = Arc::<api::Limits>::default();
     home::routes()
-        .merge(api::routes(&parts))
+        .merge(api::routes(&parts, &limits))
+        .merge(assistant::routes(&parts, &limits))
         .merge(oauth::routes(&parts))
         .merge(oidc::routes())
         .route("/healthz", get(health::alive))

@@ -35,6 +35,8 @@ pub struct Parts {
     pub sends_emails: bool,
     /// Origins whose pages may ask for what programs ask for.
     pub api_origins: Vec<String>,
+    /// Whether assistants may ask.
+    pub assistant: bool,
     /// Requests of a program: a second, and at once.
     pub requests: (u32, u32),
     /// How many connections there may be.

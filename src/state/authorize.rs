@@ -210,6 +210,24 @@ impl State {
         if self.channels.keys().any(on) { Ok(()) } else { by_roles }
     }
 
+    /// Which of some operations the asker may ask for at all: by who may, and by what they may do by their roles, or on a channel at
+    /// least. On whom and where it is decided when it is asked.
+    pub fn askable(
+        &self,
+        asker: Asker<'_>,
+        operations: impl Iterator<Item = &'static Operation>,
+    ) -> Vec<&'static Operation> {
+        let has = asker.member.map_or(Permissions::ALL, |member| {
+            let by_roles = self.permissions_on(member, None);
+            self.channels.keys().fold(by_roles, |all, channel| all.union(self.permissions(member, *channel)))
+        });
+        let may = |operation: &&'static Operation| {
+            let is_enough = operation.conditional || has.contains(operation.needs);
+            is_enough && self.permit(asker, operation, On::Other).is_ok()
+        };
+        operations.filter(may).collect()
+    }
+
     /// What the member may do on a channel.
     pub fn permissions(&self, member: &Member, channel: ChannelId) -> Permissions {
         member.ceiling.intersection(self.evaluated(&member.class, channel))

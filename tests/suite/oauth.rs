@@ -2,6 +2,7 @@
 //! they were given.
 
 mod acting;
+mod assistant;
 mod consent;
 mod device;
 mod ends;

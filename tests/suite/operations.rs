@@ -218,6 +218,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "set_note" => Body::SetNote(wire::SetNote { name: whom(), text: new() }),
         "list_user_sessions" => Body::ListUserSessions(wire::ListUserSessions { name: whom() }),
         "end_user_session" => Body::EndUserSession(wire::EndUserSession { name: whom(), session: 0 }),
+        "list_assistant_calls" => Body::ListAssistantCalls(wire::ListAssistantCalls::default()),
         "read_audit" => Body::ReadAudit(wire::ReadAudit::default()),
         "get_usage" => Body::GetUsage(wire::GetUsage {}),
         "new_claim_code" => Body::NewClaimCode(wire::NewClaimCode {}),

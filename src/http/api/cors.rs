@@ -17,7 +17,7 @@ use crate::http::headers;
 use crate::http::parts::Parts;
 
 /// What a page may send beside the rest.
-const SENT: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id";
+const SENT: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, mcp-protocol-version, mcp-method, mcp-name";
 
 /// What a page may read beside the rest.
 const READ: &str =
@@ -27,7 +27,11 @@ const READ: &str =
 const KNOWN: &str = "600";
 
 /// Tells a browser what a page of another origin may have.
-pub(super) async fn admit(State(parts): State<Arc<Parts>>, request: Request, next: Next) -> Response {
+pub(in crate::http) async fn admit(
+    State(parts): State<Arc<Parts>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let origin = request.headers().get(ORIGIN).filter(|origin| is_allowed(origin, &parts)).cloned();
     let asks_first =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -49,7 +53,7 @@ pub(super) async fn admit(State(parts): State<Arc<Parts>>, request: Request, nex
     answer
 }
 
-fn is_allowed(origin: &HeaderValue, parts: &Parts) -> bool {
+pub(in crate::http) fn is_allowed(origin: &HeaderValue, parts: &Parts) -> bool {
     parts.api_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
 }
 

@@ -40,13 +40,13 @@ enum Counted {
 /// Until when each of them is busy with what it asked, by the monotonic clock: a request takes the place of one of a
 /// steady sequence, and as many as may come at once may be taken before their time ("GCRA").
 #[derive(Debug, Default)]
-pub(super) struct Limits {
+pub(in crate::http) struct Limits {
     busy: Mutex<HashMap<Counted, Duration>>,
 }
 
 /// How somebody stands with the limit: what they are told with each answer (draft-ietf-httpapi-ratelimit-headers-07).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(in crate::http) struct Standing {
     limit: u32,
     remaining: u32,
     /// Until all are there again, in seconds.
@@ -54,7 +54,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn tell(self, headers: &mut HeaderMap) {
+    pub(in crate::http) fn tell(self, headers: &mut HeaderMap) {
         let told = [
             ("ratelimit-limit", self.limit.into()),
             ("ratelimit-remaining", self.remaining.into()),
@@ -68,7 +68,7 @@ impl Standing {
 
 impl Limits {
     /// Counts a request of whoever isn't logged in.
-    pub(super) fn admit_address(
+    pub(in crate::http) fn admit_address(
         &self,
         from: IpAddr,
         rate: (u32, u32),
@@ -88,7 +88,7 @@ impl Limits {
 
     /// Who asks by a token that `look` looks at, within what they may ask at once. Whoever shows nothing good is counted by
     /// their address, so that nobody tries one token after the other.
-    pub(super) fn admit_bearer(
+    pub(in crate::http) fn admit_bearer(
         &self,
         (token, from): (&str, IpAddr),
         rate: (u32, u32),

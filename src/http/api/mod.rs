@@ -40,14 +40,15 @@ use crate::protocol::call::Call;
 use crate::protocol::operation::Who;
 use crate::protocol::wire::{request::Body, response};
 use condition::Condition;
+pub(super) use cors::{admit as admit_pages, is_allowed};
 pub(super) use followers::FOLLOWERS;
 use followers::Followers;
-use limits::{Limits, Standing};
+pub(super) use limits::{Limits, Standing};
 pub(super) use problem::{LATER, status};
-use problem::{Problem, no_method};
+pub(super) use problem::{Problem, no_method};
 use repeats::Repeats;
 use routes::{Found, Route};
-use token::bearer;
+pub(super) use token::bearer;
 
 /// The header by which a request may come twice.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -58,8 +59,8 @@ const LONGEST_ADDRESS: usize = 8 * 1_024;
 /// Characters of a program's name that are kept.
 const CLIENT_NAME: usize = 64;
 
-/// All of it.
-pub(super) fn routes(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
+/// All of it, within what is asked at once.
+pub(super) fn routes(parts: &Arc<Parts>, limits: &Arc<Limits>) -> Router<Arc<Parts>> {
     let mut router = Router::new();
     for home in ["", TAGGED] {
         router = router
@@ -69,7 +70,7 @@ pub(super) fn routes(parts: &Arc<Parts>) -> Router<Arc<Parts>> {
             .route(&format!("{home}/api/{{*path}}"), any(serve));
     }
     router
-        .layer(Extension(Arc::<Limits>::default()))
+        .layer(Extension(Arc::clone(limits)))
         .layer(Extension(Arc::new(Followers::new(parts.files))))
         .layer(Extension(Arc::<Repeats>::default()))
         .layer(middleware::from_fn_with_state(Arc::clone(parts), cors::admit))

@@ -15,7 +15,7 @@ pub(in crate::http) const LATER: u64 = 10;
 
 /// Why a request in HTTP was refused. Nothing was changed.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(in crate::http) struct Problem {
     status: StatusCode,
     code: ErrorCode,
     detail: String,
@@ -25,16 +25,16 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn of(status: StatusCode, code: ErrorCode, detail: &str) -> Self {
+    pub(in crate::http) fn of(status: StatusCode, code: ErrorCode, detail: &str) -> Self {
         Self { status, code, detail: detail.to_owned(), retry_after_ms: 0, kept_out: None }
     }
 
-    pub(super) fn malformed(detail: &str) -> Self {
+    pub(in crate::http) fn malformed(detail: &str) -> Self {
         Self::of(StatusCode::BAD_REQUEST, ErrorCode::Malformed, detail)
     }
 
     /// Nobody asks: no token was shown.
-    pub(super) fn nobody() -> Self {
+    pub(in crate::http) fn nobody() -> Self {
         let words = "show who asks: `Authorization: Bearer` with an API key, or with an access token from /api/auth/login";
         Self::of(StatusCode::UNAUTHORIZED, ErrorCode::Unexpected, words)
     }
@@ -50,12 +50,12 @@ impl From<Refused> for Problem {
 }
 
 impl Problem {
-    pub(super) fn code(&self) -> ErrorCode {
+    pub(in crate::http) fn code(&self) -> ErrorCode {
         self.code
     }
 
     /// As the body of an answer has it.
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::http) fn to_json(&self) -> Value {
         let mut body = json!({
             "type": format!("urn:parlour:error:{}", self.code.name()),
             "title": self.code.sentence(),
@@ -98,7 +98,7 @@ impl IntoResponse for Problem {
 }
 
 /// The answer to a method that an address doesn't take; to `OPTIONS`, what it takes.
-pub(super) fn no_method(asked: &Method, methods: &[&'static str]) -> Response {
+pub(in crate::http) fn no_method(asked: &Method, methods: &[&'static str]) -> Response {
     let allowed = methods.join(", ");
     if *asked == Method::OPTIONS {
         return (StatusCode::NO_CONTENT, [(ALLOW, allowed)]).into_response();

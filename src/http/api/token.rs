@@ -11,7 +11,7 @@ const LONGEST_TOKEN: usize = 4 * 1_024;
 
 /// The token of a request (RFC 6750, section 2.1). It stands in no address and in no cookie, so no other page can have a
 /// browser send it.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+pub(in crate::http) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let shown = match (all.next(), all.next()) {
         (Some(shown), None) => shown.to_str().ok(),

@@ -160,6 +160,7 @@ const NO_AMOUNT: &[&str] = &[
     "ListUsers.limit",
     "ListOrganizations.limit",
     "ListHookDeliveries.limit",
+    "ListAssistantCalls.limit",
     "ReadAudit.limit",
     "ReadAudit.since_ms",
     "ReadAudit.until_ms",

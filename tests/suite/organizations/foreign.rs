@@ -193,7 +193,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
         | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
-        | "create_hook" | "list_hooks"
+        | "create_hook" | "list_hooks" | "list_assistant_calls"
         | "set_profile" | "set_picture" | "get_preferences" | "set_preference"
         // Sessions that aren't there are passed over.
         | "list_profiles"
