@@ -220,7 +220,7 @@ export const text = {
   errorCodeInvalid: 'Der Code ist falsch, benutzt oder älter als 30 Minuten. Bitte um eine neue E-Mail.',
   errorEmailInvalid: 'Das ist keine E-Mail-Adresse. Schreibe sie als name@example.org.',
   keys: 'Schlüssel für Programme',
-  keysLead: 'Ein Programm mit einem Schlüssel kommt als du herein: Es sieht, betritt, spricht und schreibt, und tut deinem Konto nichts.',
+  keysLead: 'Ein Programm mit einem Schlüssel kommt als du herein: Es sieht, betritt, spricht und schreibt, und tut deinem Konto nichts. Einladungen, die damit gemacht wurden, enden mit dem Schlüssel.',
   keyName: 'Wofür er ist',
   keyCreate: 'Einen Schlüssel machen',
   keyMade: 'Kopiere ihn jetzt, er wird nicht wieder gezeigt:',

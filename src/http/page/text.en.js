@@ -220,7 +220,7 @@ export const text = {
   errorCodeInvalid: 'The code is wrong, used or older than 30 minutes. Ask for another e-mail.',
   errorEmailInvalid: 'This is no e-mail address. Write it as name@example.org.',
   keys: 'Keys for programs',
-  keysLead: 'A program that has a key comes in as you: it sees, joins, speaks and writes, and does nothing to your account.',
+  keysLead: 'A program that has a key comes in as you: it sees, joins, speaks and writes, and does nothing to your account. The invites that it made end with it.',
   keyName: 'What it is for',
   keyCreate: 'Make a key',
   keyMade: 'Copy it now, it isn’t shown again:',
