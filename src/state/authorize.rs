@@ -11,7 +11,8 @@ use crate::protocol::operation::{Operation, Who};
 /// Operations that make a way in which lasts, or take one from its owner: keys, programs, invites, accounts, their passwords,
 /// and what is asked for beside a password. Whoever has an access token for an hour has none of these for longer, but for the
 /// first minutes after a log-in, in which it is as good as that. What asks for the password itself, such as another one, is
-/// proven by that. Nor has it a webhook told for longer what the account may know. What people may do who are in already, such as their roles, isn't among these: it lets nobody in, and is
+/// proven by that. Nor may it make a webhook, which tells what the account may know for longer than the hour. What people may do
+/// who are in already, such as their roles, isn't among these: it lets nobody in, and is
 /// taken back as it was given.
 const LASTING: [&str; 11] = [
     "register_key",
