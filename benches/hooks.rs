@@ -14,6 +14,7 @@
 #[path = "../tests/support/outside.rs"]
 mod outside;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -127,7 +128,8 @@ struct Case {
 #[derive(Default)]
 struct Measured {
     delays: Vec<f64>,
-    events: u64,
+    /// How long it took until whoever had something happen was answered, in milliseconds.
+    answers: Vec<f64>,
     /// Milliseconds of the server's processor time, and of its control thread's.
     server: f64,
     control: f64,
@@ -188,7 +190,7 @@ impl Case {
 
     /// One speaks to another while something happens.
     async fn talk(&mut self, what: What, seconds: Duration, receiver: SocketAddr) {
-        let (came, events) = (received(receiver).await, std::cell::Cell::new(0));
+        let (came, answers) = (received(receiver).await, RefCell::new(Vec::new()));
         let (server, control) = (processor_time(&self.server.0), self.control_time());
         let (began, [_, speaker, listener]) = (Instant::now(), &self.people);
         let speaking = async {
@@ -212,10 +214,11 @@ impl Case {
         };
         let happening = async {
             let mut tick = tokio::time::interval(HAPPENS);
-            loop {
+            for number in 0.. {
                 tick.tick().await;
-                self.happen(what, events.get()).await;
-                events.set(events.get() + 1);
+                let asked = Instant::now();
+                self.happen(what, number).await;
+                answers.borrow_mut().push(asked.elapsed().as_secs_f64() * 1e3);
             }
         };
         let delays = tokio::select! {
@@ -224,12 +227,13 @@ impl Case {
             () = happening => Vec::new(),
         };
         // What one may have asked for isn't counted, but its messages may come.
-        wait_for(receiver, came + events.get() * self.hooks as u64).await;
+        let answers = answers.into_inner();
+        wait_for(receiver, came + (answers.len() * self.hooks) as u64).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (server, control) = (processor_time(&self.server.0) - server, self.control_time() - control);
         let measured = &mut self.measured[usize::from(what == What::Changed)];
         measured.delays.extend(delays);
-        measured.events += events.get();
+        measured.answers.extend(answers);
         measured.server += server;
         measured.control += control;
     }
@@ -282,22 +286,24 @@ async fn main() {
     }
     println!("an event every {HAPPENS:?}, one speaks to another; of the server what an event costs in all");
     println!(
-        "{:>8} {:>5} {:>8} {:>10} {:>8} {:>10} {:>11}",
-        "event", "hooks", "frames", "median us", "p99 us", "server ms", "control ms"
+        "{:>8} {:>5} {:>8} {:>10} {:>8} {:>10} {:>11} {:>12}",
+        "event", "hooks", "frames", "median us", "p99 us", "server ms", "control ms", "answered ms"
     );
     for (kind, word) in ["muted", "changed"].into_iter().enumerate() {
         for case in &mut cases {
-            let Measured { delays, events, server, control } = &mut case.measured[kind];
+            let Measured { delays, answers, server, control } = &mut case.measured[kind];
             delays.sort_by(f64::total_cmp);
+            answers.sort_by(f64::total_cmp);
             let (median, p99) = (delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
-            let (server, control) = (*server / *events as f64, *control / *events as f64);
+            let (events, answered) = (answers.len() as f64, answers[answers.len() / 2]);
+            let (server, control) = (*server / events, *control / events);
             let hooks = case.hooks;
             println!(
-                "{word:>8} {hooks:>5} {:>8} {median:>10.0} {p99:>8.0} {server:>10.2} {control:>11.3}",
+                "{word:>8} {hooks:>5} {:>8} {median:>10.0} {p99:>8.0} {server:>10.2} {control:>11.3} {answered:>12.2}",
                 delays.len()
             );
             println!(
-                "{{\"bench\":\"hooks\",\"event\":\"{word}\",\"hooks\":{hooks},\"median_us\":{median:.1},\"p99_us\":{p99:.1},\"server_ms\":{server:.3},\"control_ms\":{control:.4}}}"
+                "{{\"bench\":\"hooks\",\"event\":\"{word}\",\"hooks\":{hooks},\"median_us\":{median:.1},\"p99_us\":{p99:.1},\"server_ms\":{server:.3},\"control_ms\":{control:.4},\"answered_ms\":{answered:.3}}}"
             );
         }
     }
