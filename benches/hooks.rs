@@ -34,10 +34,14 @@ const CASES: [usize; 3] = [0, 10, 100];
 const BURST: usize = 5_000;
 const FRAME: Duration = Duration::from_millis(20);
 const HAPPENS: Duration = Duration::from_millis(100);
+/// The nice value of a process that gets what the others leave (`nice(1)`).
+const GIVES_WAY: i32 = 15;
 const PASSWORD: &str = "parlour-demo";
 
-/// Takes messages and counts them; `GET` asks how many came, and for their bytes.
+/// Takes messages and counts them; `GET` asks how many came, and for their bytes. Receivers are on other machines, so this process
+/// gives way to those whose voice is measured here.
 async fn receive() {
+    rustix::process::setpriority_process(None, GIVES_WAY).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{{\"addresses\":[\"{}\"]}}", listener.local_addr().unwrap());
     let count = Arc::new(AtomicU64::new(0));
