@@ -1,9 +1,11 @@
 //! What may be said of a channel or a role beside its name, how many there may be, and who may come in by themselves. Pure.
 
 mod element;
+mod flow;
 mod limit;
 
 pub use element::*;
+pub use flow::*;
 pub use limit::*;
 
 use thiserror::Error;

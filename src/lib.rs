@@ -20,6 +20,7 @@ pub mod discovery;
 pub mod endpoint;
 pub mod feed;
 pub mod files;
+pub mod flow;
 pub mod hook;
 pub mod http;
 pub mod id;
