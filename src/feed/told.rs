@@ -18,6 +18,38 @@ pub const KINDS: [(Kind, &str); 8] = [
     (Kind::Elements, "elements"),
 ];
 
+/// What every event has.
+pub const COMMON: [&str; 5] = ["number", "at", "by", "event", "kind"];
+
+/// The words of events, and what each has besides. What an element is on is in one of its fields.
+pub const WORDS: [(&str, &[&str]); 25] = [
+    ("channel-created", &["channel", "parent", "name"]),
+    ("channel-changed", &["channel"]),
+    ("channels-removed", &["channels"]),
+    ("channels-linked", &["channel", "other", "linked"]),
+    ("organization-changed", &[]),
+    ("role-created", &["role", "name"]),
+    ("role-changed", &["role"]),
+    ("role-removed", &["role"]),
+    ("role-granted", &["user", "role", "until"]),
+    ("role-revoked", &["user", "role"]),
+    ("overwrite-set", &["channel", "role", "user"]),
+    ("overwrite-removed", &["channel", "role", "user"]),
+    ("account-changed", &["user"]),
+    ("profile-changed", &["user"]),
+    ("bans-changed", &[]),
+    ("arrived", &["session", "user", "name"]),
+    ("departed", &["session", "user", "name"]),
+    ("moved", &["session", "from", "to"]),
+    ("presence", &["session", "channel"]),
+    ("moderated", &["session", "channel"]),
+    ("kicked", &["session", "name", "reason"]),
+    ("text-sent", &["from", "author", "name", "channel", "session", "text"]),
+    ("recording-began", &["channel"]),
+    ("recording-ended", &["channel"]),
+    ("element-changed", &["channel", "user", "recording", "name", "version"]),
+];
+
 /// What happened, by its word, and all that there is to say of it. Identifiers are strings, as in every answer.
 pub fn told(happened: &Happened) -> (&'static str, Value) {
     let (word, about) = event(&happened.event);
@@ -145,4 +177,79 @@ fn overwrite(channel: ChannelId, subject: Subject) -> Value {
         Subject::User(user) => (Value::Null, number(user.0)),
     };
     json!({ "channel": number(channel.0), "role": role, "user": user })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::id::{OrganizationId, RecordingId, RoleId, SessionId, Timestamp};
+
+    /// One event of each kind.
+    fn one_of_each() -> Vec<Event> {
+        let (channel, role, user, session) = (ChannelId(1), RoleId(2), UserId(3), SessionId(4));
+        let (name, subject) = ("a".to_owned(), Subject::Role(role));
+        let element = |on| Event::ElementChanged { on, recorded: None, name: "a".to_owned(), version: 1 };
+        vec![
+            Event::ChannelCreated { channel, parent: None, name: name.clone() },
+            Event::ChannelChanged { channel },
+            Event::ChannelsRemoved { channels: vec![channel] },
+            Event::ChannelsLinked { channel, other: channel, linked: true },
+            Event::OrganizationChanged,
+            Event::RoleCreated { role, name: name.clone() },
+            Event::RoleChanged { role },
+            Event::RoleRemoved { role },
+            Event::RoleGranted { user, role, until: None },
+            Event::RoleRevoked { user, role },
+            Event::OverwriteSet { channel, subject },
+            Event::OverwriteRemoved { channel, subject },
+            Event::AccountChanged { user },
+            Event::ProfileChanged { user, connected: true },
+            Event::BansChanged,
+            Event::Arrived { session, user: None, name: name.clone() },
+            Event::Departed { session, user: None, name: name.clone() },
+            Event::Moved { session, from: None, to: None },
+            Event::Presence { session, channel: None },
+            Event::Moderated { session, channel: None },
+            Event::Kicked { session, name: name.clone(), reason: name.clone() },
+            Event::TextSent {
+                from: session,
+                author: None,
+                name: name.clone(),
+                to: To::Channel(channel),
+                text: name,
+            },
+            Event::RecordingBegan { channel },
+            Event::RecordingEnded { channel },
+            element(ElementPlace::Channel(channel)),
+            element(ElementPlace::User(user)),
+            element(ElementPlace::Recording(RecordingId(5))),
+        ]
+    }
+
+    #[test]
+    fn the_words_are_those_that_are_told_with_the_fields_that_they_have() {
+        let mut told_of = BTreeSet::new();
+        for event in one_of_each() {
+            let happened = Happened {
+                organization: OrganizationId::FIRST,
+                number: 1,
+                at: Timestamp(1),
+                by: Doer::Server,
+                event,
+            };
+            let (word, all) = told(&happened);
+            let (_, fields) = WORDS.iter().find(|(known, _)| *known == word).expect(word);
+            let mut has: BTreeSet<&str> = all.as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(COMMON.iter().all(|common| has.remove(common)), "{word}");
+            if word == "element-changed" {
+                assert!(has.iter().all(|field| fields.contains(field)), "{word}: {has:?}");
+            } else {
+                assert_eq!(has, fields.iter().copied().collect(), "{word}");
+            }
+            told_of.insert(word);
+        }
+        assert_eq!(told_of, WORDS.iter().map(|(word, _)| *word).collect());
+    }
 }

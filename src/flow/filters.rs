@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use minijinja::value::{Kwargs, Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, filters, tests};
 
+use super::json::to_json;
 use super::span;
 use crate::bounds::MAX_FLOW_VALUE;
 use crate::id::Timestamp;
@@ -182,7 +183,7 @@ fn add_values(environment: &mut Environment<'static>) {
         _ => Ok(Value::from(float(value)? * float(by)?)),
     });
     environment.add_filter("tojson", |value: &Value| {
-        let json = super::template::to_json(value).map_err(|error| refused(&error))?;
+        let json = to_json(value).map_err(|error| refused(&error))?;
         Ok::<_, Error>(json.to_string())
     });
     environment.add_filter("fromjson", |state: &State<'_, '_>, value: &Value| {

@@ -1,20 +1,30 @@
 //! Flows: what is done by itself. This room has their language: what a file says, what is wrong with it, what its templates come to,
 //! and when its schedules are due. It does nothing itself. Pure.
 
+mod call;
 mod definition;
+mod fields;
 mod filters;
+mod json;
+mod link;
 mod parameter;
 mod problem;
+mod read;
 mod scan;
 mod schedule;
 pub mod span;
+mod table;
 mod tally;
 mod template;
 
+pub use call::{Call, Letter, StepError, WebhookCall, enter, render};
 pub use definition::*;
+pub use fields::is_for_flows;
 pub use filters::{FILTERS, FUNCTIONS, TESTS};
+pub use link::check_links;
 pub use parameter::{AnyName, InputError, Kind, Names, Parameter, bind, hide, of_words, secrets};
 pub use problem::Problem;
+pub use read::read;
 pub use schedule::{MOST_MISSED, MissedTimes, Schedule, ScheduleError};
 pub use tally::Tally;
 pub use template::{Expression, Scope, Template, TemplateError};

@@ -1,19 +1,19 @@
 //! Templates and expressions: what they see, and what becomes of them, within bounds.
 //!
 //! Their language is that of minijinja with strict undefined values. What is worked out costs as much fuel as it takes time and memory
-//! ([`FLOW_FUEL`]), and makes as much as [`MAX_FLOW_VALUE`]; there are no other files, macros and variables of a template's own.
+//! ([`FLOW_FUEL`]), and makes as much as [`MAX_FLOW_VALUE`](crate::bounds::MAX_FLOW_VALUE); there are no other files, macros and variables of a template's own.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::io;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::json::{Bounded, TOO_MUCH, to_json};
 use super::{filters, scan};
-use crate::bounds::{FLOW_FUEL, MAX_FLOW_ITEMS, MAX_FLOW_TEMPLATE, MAX_FLOW_VALUE};
+use crate::bounds::{FLOW_FUEL, MAX_FLOW_ITEMS, MAX_FLOW_TEMPLATE};
 
 /// A value that is worked out for each step anew.
 #[derive(Clone, Debug)]
@@ -73,8 +73,6 @@ impl TemplateError {
         Self::new(source, problem)
     }
 }
-
-const TOO_MUCH: &str = "it makes more than 64 KiB";
 
 /// What templates see: values by their names.
 #[derive(Clone, Debug, Default)]
@@ -261,35 +259,7 @@ fn text(source: &str, scope: &Scope) -> Result<String, TemplateError> {
     let template = ENGINE.template_from_str(source).map_err(wrong)?;
     let mut made = Bounded::default();
     template.render_captured_to(scope.root(), &mut made).map_err(wrong)?;
-    String::from_utf8(made.0).map_err(|_| TemplateError::new(source, "it isn't UTF-8"))
-}
-
-/// A value of a template as JSON; what is wrong with it, where it is too large or no JSON.
-pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, String> {
-    let mut made = Bounded::default();
-    match serde_json::to_writer(&mut made, value) {
-        Ok(()) => serde_json::from_slice(&made.0).map_err(|error| format!("it isn't JSON: {error}")),
-        Err(error) if error.is_io() => Err(TOO_MUCH.to_owned()),
-        Err(error) => Err(format!("it isn't JSON: {error}")),
-    }
-}
-
-/// Where a template writes, up to the bound.
-#[derive(Default)]
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_FLOW_VALUE {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    String::from_utf8(made.into_bytes()).map_err(|_| TemplateError::new(source, "it isn't UTF-8"))
 }
 
 /// What the library says of a text that it can't read.
