@@ -19,6 +19,7 @@ mod device;
 mod discover;
 mod doctor;
 mod element;
+mod flow;
 mod form;
 mod hook;
 mod invite;
@@ -106,6 +107,8 @@ enum Command {
     Assistant(assistant::Assistant),
     /// Webhooks: addresses to which the server sends what happens.
     Hook(hook::Hook),
+    /// Flows: what the server does by itself when something happens.
+    Flow(flow::Flows),
     /// The devices that are logged in to your account.
     Device(device::Device),
     /// Show where you are logged in and how good the connection is.
@@ -231,6 +234,7 @@ impl Command {
             Self::Oauth(command) => command.run(output).await,
             Self::Assistant(command) => command.run(output).await,
             Self::Hook(command) => command.run(output).await,
+            Self::Flow(command) => command.run(output),
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,

@@ -12,6 +12,7 @@ mod problem;
 mod read;
 mod scan;
 mod schedule;
+mod schema;
 pub mod span;
 mod table;
 mod tally;
@@ -26,5 +27,6 @@ pub use parameter::{AnyName, InputError, Kind, Names, Parameter, bind, hide, of_
 pub use problem::Problem;
 pub use read::read;
 pub use schedule::{MOST_MISSED, MissedTimes, Schedule, ScheduleError};
+pub use schema::schema;
 pub use tally::Tally;
 pub use template::{Expression, Scope, Template, TemplateError};

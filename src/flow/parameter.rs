@@ -64,7 +64,7 @@ pub enum Kind {
     Time,
     /// A channel: its value is its identifier.
     Channel,
-    /// An account: its value is its identifier.
+    /// An account: its value is its name, by which operations know it.
     User,
     /// A role: its value is its identifier.
     Role,
@@ -90,7 +90,7 @@ pub(super) const KINDS: [&str; 13] = [
 ];
 
 /// Who knows which channels, accounts, roles and sessions there are. Each function is given a name or an identifier, and answers with
-/// the identifier in digits.
+/// the identifier in digits; of an account with its name, by which operations know it.
 pub trait Names {
     /// A channel, by its name, or by names from the top with `/` between them.
     fn channel(&self, said: &str) -> Option<String>;

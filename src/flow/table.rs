@@ -1,6 +1,6 @@
 //! What a file may say: its sections and their keys. The reader, the JSON Schema and the documentation's list are made of it.
 
-use crate::bounds::{MAX_FLOW_PACE, MAX_FLOW_TAGS, MAX_FLOW_TEXT, MAX_FLOW_TIMES};
+use crate::bounds::{MAX_FLOW_TAGS, MAX_FLOW_TEXT, MAX_FLOW_TIMES};
 
 /// A key of a section.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub(super) enum Shape {
     Boolean,
     /// A number within these bounds.
     Integer(i64, i64),
-    /// A length of time, of so many milliseconds at most.
-    Duration(u64),
+    /// A length of time.
+    Duration,
     /// The word of a permission.
     Permission,
     /// A cron expression.
@@ -198,11 +198,11 @@ pub(super) const TRIGGER: &[Key] = &[
         Shape::Integer(2, MAX_FLOW_TIMES as i64),
         "How often it has to happen within `within`.",
     ),
-    only(&["event", "command", "webhook"], "within", Shape::Duration(MAX_FLOW_PACE), "Within which time."),
+    only(&["event", "command", "webhook"], "within", Shape::Duration, "Within which time."),
     only(
         &["event", "command", "webhook"],
         "pause",
-        Shape::Duration(MAX_FLOW_PACE),
+        Shape::Duration,
         "How long nothing is begun after that.",
     ),
     key("with", Shape::With, "Parameters that are different when this begins it."),
