@@ -335,3 +335,141 @@ static ARGUMENTS: LazyLock<[Vec<Parameter>; 6]> = LazyLock::new(|| {
 fn argument(name: &str, kind: Kind, required: bool, about: &str) -> Parameter {
     Parameter { name: name.to_owned(), kind, required, default: Value::Null, description: about.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::operation;
+    use crate::protocol::wire;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn call(name: &str, input: Value) -> Result<Call, String> {
+        let built_in = BuiltIn::ALL.into_iter().find(|one| one.name() == name).map(Action::BuiltIn);
+        let action = built_in.unwrap_or_else(|| Action::Operation(operation::named(name).unwrap()));
+        let Value::Object(input) = input else { panic!("no table") };
+        Call::of(&action, &input, NOW).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_people_write_is_what_an_operation_takes() {
+        let made = call(
+            "create_channel",
+            json!({ "parent": 7, "name": 5, "position": "-3", "temporaryMs": "1h30m", "userLimit": "4", "password": null }),
+        );
+        let wanted = wire::CreateChannel {
+            parent: 7,
+            name: "5".to_owned(),
+            position: -3,
+            temporary_ms: Some(5_400_000),
+            user_limit: 4,
+            ..Default::default()
+        };
+        let Ok(Call::Operation(_, body)) = made else { panic!("{made:?}") };
+        assert_eq!(*body, request::Body::CreateChannel(wanted));
+        let made = call("set_element", json!({ "user": "bob", "name": "a.b", "value": { "x": [1, 2] } }));
+        let Ok(Call::Operation(_, body)) = made else { panic!("{made:?}") };
+        assert!(matches!(*body, request::Body::SetElement(set) if set.value == "{\"x\":[1,2]}"));
+        let made = call("create_role", json!({ "name": "R", "allow": "view, join" }));
+        let Ok(Call::Operation(_, body)) = made else { panic!("{made:?}") };
+        assert!(matches!(*body, request::Body::CreateRole(set) if set.allow == 3));
+        let made = call("moderate", json!({ "session": "8", "mute": "true" }));
+        let Ok(Call::Operation(_, body)) = made else { panic!("{made:?}") };
+        assert!(
+            matches!(*body, request::Body::Moderate(set) if set.session == 8 && set.mute == Some(true) && set.deaf.is_none())
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_words() {
+        for (name, input, wanted) in [
+            ("move_session", json!({ "channel": 7 }), "`session` has to be given"),
+            ("move_session", json!({ "session": "bob", "channel": 7 }), "`session` must be a number"),
+            ("move_session", json!({ "session": -1, "channel": 7 }), "`session` must be a number"),
+            ("move_session", json!({ "session": 1, "chanel": 7 }), "did you mean `channel`?"),
+            ("send_text", json!({ "channel": 1, "session": 2, "text": "a" }), "only one of"),
+            ("create_role", json!({ "name": "R", "allow": ["viw"] }), "did you mean `view`?"),
+            ("create_channel", json!({ "name": "x", "voice": { "bitrat": 1 } }), "did you mean `bitrate`?"),
+            ("wait", json!({}), "one of both"),
+            ("wait", json!({ "until": "2099-01-01T00:00:00Z" }), "more than 30 days"),
+            ("call-webhook", json!({ "url": "x" }), "`url` must be a text of 8 to 1024 characters"),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "method": "HEAD" }),
+                "`method` must be one of",
+            ),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "headers": { "Host": "b" } }),
+                "the server says itself",
+            ),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "headers": { "webhook-id": "b" } }),
+                "the server says itself",
+            ),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "headers": { "a b": "b" } }),
+                "no header has",
+            ),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "headers": { "a": "b\r\nc: d" } }),
+                "isn't one line",
+            ),
+            (
+                "call-webhook",
+                json!({ "url": "https://a.example", "method": "GET", "body": "a" }),
+                "isn't sent with `GET`",
+            ),
+            ("letter", json!({ "subject": "a\nb", "text": "c" }), "must be one line"),
+            ("letter", json!({ "subject": "a" }), "`text` has to be given"),
+        ] {
+            let error = call(name, input.clone()).unwrap_err();
+            assert!(error.contains(wanted), "{name} {input}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_only_flows_have_is_asked_for() {
+        assert_eq!(call("wait", json!({ "for": "10m" })), Ok(Call::Wait(Timestamp(NOW.0 + 600_000))));
+        // What is past is now.
+        assert_eq!(
+            call("wait", json!({ "until": "2020-01-01T00:00:00Z" })),
+            Ok(Call::Wait(Timestamp(1_577_836_800_000)))
+        );
+        let letter = Letter { to: None, subject: "S".to_owned(), text: "a\nb".to_owned() };
+        assert_eq!(call("letter", json!({ "subject": "S", "text": "a\nb" })), Ok(Call::Letter(letter)));
+        assert_eq!(call("value", json!({ "value": [1] })), Ok(Call::Value(json!([1]))));
+        assert_eq!(call("stop", json!({})), Ok(Call::Stop(String::new())));
+        let asked = call(
+            "call-webhook",
+            json!({ "url": "https://a.example/", "body": { "a": 1 }, "headers": { "Title": "x" } }),
+        );
+        let Ok(Call::Webhook(asked)) = asked else { panic!("{asked:?}") };
+        assert_eq!((asked.method, asked.body.as_slice(), asked.is_json), ("POST", &b"{\"a\":1}"[..], true));
+        assert_eq!(asked.headers, [("title".to_owned(), "x".to_owned())]);
+    }
+
+    #[test]
+    fn a_skill_sees_what_it_is_given_and_nothing_around_it() {
+        let source = "[skill]\nname = \"s\"\n[parameters.text]\ntype = \"string\"\nrequired = true\n[step]\ndo = \"value\"\n[step.with]\nvalue = \"{{ input.text }} {{ owner.name }}\"\n";
+        let Ok(crate::flow::Flow::Skill(skill)) = crate::flow::read(source) else { panic!("no skill") };
+        let around = Scope::new()
+            .with("input", &json!({ "text": "outer" }))
+            .with("owner", &json!({ "name": "zoe" }))
+            .with("event", &json!({}));
+        let given = json!({ "text": "inner" });
+        let inside = enter(&skill, given.as_object().unwrap(), &around, &AnyName).unwrap();
+        assert_eq!(render(&skill.step.with, &inside).unwrap()["value"], json!("inner zoe"));
+        assert!(
+            enter(&skill, &Map::new(), &around, &AnyName)
+                .unwrap_err()
+                .to_string()
+                .contains("`text` has to be given")
+        );
+    }
+}

@@ -144,3 +144,56 @@ pub fn check_links(flow: &Flow, find: &dyn Fn(&str) -> Option<Arc<Skill>>) -> Ve
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::read;
+
+    fn skill(name: &str, uses: Option<&str>) -> Arc<Skill> {
+        let does = uses.map_or("list".to_owned(), |uses| format!("skill.{uses}"));
+        let source = format!(
+            "[skill]\nname = \"{name}\"\n[parameters.text]\ntype = \"string\"\n{}[step]\ndo = \"{does}\"\n",
+            if uses.is_none() { "required = true\n" } else { "" }
+        );
+        match read(&source) {
+            Ok(Flow::Skill(skill)) => Arc::new(skill),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn skills_are_there_and_are_given_what_they_need_and_use_each_other_in_no_circle() {
+        let find = |name: &str| match name {
+            "plain" => Some(skill("plain", None)),
+            "round" => Some(skill("round", Some("about"))),
+            "about" => Some(skill("about", Some("round"))),
+            "a" | "b" | "c" | "d" => {
+                let next = match name {
+                    "a" => "b",
+                    "b" => "c",
+                    "c" => "d",
+                    _ => "plain",
+                };
+                Some(skill(name, Some(next)))
+            }
+            _ => None,
+        };
+        let told = |does: &str, with: &str| {
+            let head = "[workflow]\nname = \"w\"\n[[triggers]]\non = \"hand\"\n[[steps]]\n";
+            let flow = read(&format!("{head}do = \"skill.{does}\"\nwith = {{ {with} }}\n")).unwrap();
+            let problems = check_links(&flow, &find);
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told("plain", "text = \"a\""), "");
+        assert_eq!(
+            told("plain", ""),
+            "line 5, column 1, `steps[0].with.text`: has to be given to the skill `plain`: a text"
+        );
+        assert!(told("plain", "txt = 1, text = \"a\"").contains("did you mean `text`?"));
+        assert!(told("nothing", "").contains("uses the skill `nothing`, which isn't there"));
+        assert!(told("round", "").contains("in a circle"));
+        assert!(told("a", "").contains("more than 4 deep"));
+        assert_eq!(told("b", ""), "");
+    }
+}

@@ -410,3 +410,97 @@ fn whole(number: f64) -> Option<i64> {
     // Beyond 2^53 not every whole number has a place.
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parameter(name: &str, kind: Kind, required: bool, default: Value) -> Parameter {
+        Parameter { name: name.to_owned(), kind, required, default, description: String::new() }
+    }
+
+    struct Known;
+
+    impl Names for Known {
+        fn channel(&self, said: &str) -> Option<String> {
+            (said == "Lobby" || said == "7").then(|| "7".to_owned())
+        }
+
+        fn user(&self, said: &str) -> Option<String> {
+            (said == "zoe").then(|| "zoe".to_owned())
+        }
+
+        fn role(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn session(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn texts_are_what_parameters_take_and_all_that_is_wrong_is_told() {
+        let list = Kind::List { of: Box::new(Kind::Integer { min: 0, max: 9 }), min: 0, max: 3 };
+        let parameters = [
+            parameter("where", Kind::Channel, true, Value::Null),
+            parameter("count", Kind::Integer { min: 1, max: 5 }, false, json!(2)),
+            parameter("long", Kind::Duration { min: 1_000, max: 60_000 }, false, Value::Null),
+            parameter("some", list, false, json!([])),
+            parameter("on", Kind::Boolean, false, json!(false)),
+        ];
+        let bound = |given: Value| bind(&parameters, given.as_object().unwrap(), &Known);
+        assert_eq!(
+            bound(json!({ "where": "Lobby", "count": "4", "long": "60s", "some": "1, 2", "on": "yes" }))
+                .unwrap(),
+            *json!({ "where": "7", "count": 4, "long": "1m", "some": [1, 2], "on": true })
+                .as_object()
+                .unwrap()
+        );
+        assert_eq!(bound(json!({ "where": 7 })).unwrap()["count"], json!(2));
+        let wrong = bound(json!({ "count": 9, "long": "2m", "some": [1, 10], "onn": true })).unwrap_err();
+        let words: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            words,
+            [
+                "there is no parameter `onn`; did you mean `on`?",
+                "`where` has to be given: a channel, by its name or identifier",
+                "`count` must be a whole number from 1 to 5",
+                "`long` must be a length of time like \"10m\" from 1s to 1m",
+                "`some` must be a whole number from 0 to 9",
+            ]
+        );
+        let wrong = bound(json!({ "where": "Nowhere" })).unwrap_err();
+        assert_eq!(wrong[0].to_string(), "`where` names a channel that isn't there: \"Nowhere\"");
+    }
+
+    #[test]
+    fn a_command_s_words_are_for_parameters_in_order() {
+        let names = ["who", "length", "reason"].map(str::to_owned);
+        let given = of_words(&names, "  bob 10m  because of the  noise ");
+        assert_eq!(
+            Value::from(given),
+            json!({ "who": "bob", "length": "10m", "reason": "because of the  noise" })
+        );
+        assert_eq!(Value::from(of_words(&names, "bob")), json!({ "who": "bob" }));
+        assert!(of_words(&[], "bob").is_empty() && of_words(&names, "").is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_shown_nowhere() {
+        let secrets_of = Kind::List { of: Box::new(Kind::Secret), min: 0, max: 9 };
+        let parameters = [
+            parameter("url", Kind::Secret, true, Value::Null),
+            parameter("more", secrets_of, false, json!([])),
+            parameter("open", Kind::Any, false, Value::Null),
+        ];
+        let input = json!({ "url": "https://x/abc", "more": ["abc", ""], "open": "open" });
+        let hidden = secrets(&parameters, input.as_object().unwrap());
+        assert_eq!(hidden, ["https://x/abc", "abc"]);
+        let mut shown = json!({ "a": ["to https://x/abc!", { "b": "abcabc" }], "open": "open", "n": 3 });
+        hide(&mut shown, &hidden);
+        assert_eq!(shown, json!({ "a": ["to ***!", { "b": "******" }], "open": "open", "n": 3 }));
+    }
+}

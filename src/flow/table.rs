@@ -199,12 +199,7 @@ pub(super) const TRIGGER: &[Key] = &[
         "How often it has to happen within `within`.",
     ),
     only(&["event", "command", "webhook"], "within", Shape::Duration, "Within which time."),
-    only(
-        &["event", "command", "webhook"],
-        "pause",
-        Shape::Duration,
-        "How long nothing is begun after that.",
-    ),
+    only(&["event", "command", "webhook"], "pause", Shape::Duration, "How long nothing is begun after that."),
     key("with", Shape::With, "Parameters that are different when this begins it."),
 ];
 

@@ -105,7 +105,7 @@ impl Scope {
     }
 
     fn root(&self) -> minijinja::Value {
-        minijinja::Value::from_iter(self.0.iter().map(|(name, value)| (name.clone(), value.clone())))
+        minijinja::Value::from_pairs(self.0.iter().map(|(name, value)| (name.clone(), value.clone())))
     }
 }
 
@@ -268,5 +268,181 @@ fn said(error: &minijinja::Error) -> String {
     match error.line() {
         Some(line) if line > 1 => format!("{detail} (in its line {line})"),
         _ => detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn scope() -> Scope {
+        let mut scope = Scope::new();
+        scope.set("event", &json!({ "name": "Zoë", "to": "7", "from": null, "text": "a".repeat(4_000) }));
+        scope.set(
+            "input",
+            &json!({ "words": ["Darn", "heck"], "count": 3, "ratio": 1.5, "on": true, "after": "1h30m" }),
+        );
+        scope.set("now", &json!("2026-10-25T00:30:00Z"));
+        scope.set("big", &json!(vec![json!({ "text": "x".repeat(200), "number": 3 }); 1_000]));
+        scope
+    }
+
+    fn made(source: &str) -> Result<Value, String> {
+        let template = Template::of_text(source).map_err(|wrong| wrong.join("; "))?;
+        template.render(&scope()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_expression_keeps_its_kind_and_a_text_is_a_text() {
+        for (source, wanted) in [
+            ("{{ input.count }}", json!(3)),
+            ("{{ input.count + 1 }}", json!(4)),
+            ("  {{ input.words }}\n", json!(["Darn", "heck"])),
+            ("{{ {'a': [1, none, input.on]} }}", json!({ "a": [1, null, true] })),
+            ("{{ event.from }}", Value::Null),
+            ("{{ input.count }} ", json!(3)),
+            ("a{{ input.count }}", json!("a3")),
+            ("{{ input.count }}{{ input.count }}", json!("33")),
+            ("{{ event.name }} and {{ event.to }}", json!("Zoë and 7")),
+            ("{{ '}}' }}", json!("}}")),
+            ("plain", json!("plain")),
+            ("{% if input.on %}yes{% endif %}", json!("yes")),
+            ("{{ input.words | map('lower') | select('in', 'what the heck') | list }}", json!(["heck"])),
+            ("{{ '3' | int + 1 }}", json!(4)),
+            ("{{ 'x' | int(default=7) }}", json!(7)),
+            ("{{ 2 | times(60) }}", json!(120)),
+            ("{{ '2.5' | float | times(2) }}", json!(5.0)),
+            ("{{ input.after | seconds }}", json!(5_400)),
+            ("{{ now | later('90m') }}", json!("2026-10-25T02:00:00Z")),
+            ("{{ now | earlier(60) }}", json!("2026-10-25T00:29:00Z")),
+            ("{{ (now | local('Europe/Berlin')).time }}", json!("02:30")),
+            ("{{ (now | later('1h') | local('Europe/Berlin')).time }}", json!("02:30")),
+            ("{{ (now | local('Europe/Berlin')).weekday }}", json!("sunday")),
+            ("{{ now is after('2026-01-01T00:00:00Z') }}", json!(true)),
+            ("{{ ('{\"a\": [1]}' | fromjson).a[0] }}", json!(1)),
+            ("{{ {'a': 1} | tojson }}", json!("{\"a\":1}")),
+            ("{{ range(2, 8, 2) }}", json!([2, 4, 6])),
+            ("{{ event.missing is defined }}", json!(false)),
+            ("{{ event.missing | default('x') }}", json!("x")),
+            ("{{ input.words | join(', ') }}", json!("Darn, heck")),
+            ("{{ 'a b' | split | length }}", json!(2)),
+            ("{{ 9007199254740993 }}", json!(9_007_199_254_740_993_u64)),
+        ] {
+            assert_eq!(made(source), Ok(wanted), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_that_says_what_helps() {
+        for source in [
+            "{{ event.missing }}",
+            "{{ missing }}",
+            "a {{ event.missing }}",
+            "{{ event.missing.more }}",
+            "{% for a in missing %}{% endfor %}",
+        ] {
+            let error = made(source).unwrap_err();
+            assert!(error.contains("isn't there") && error.contains("default"), "{source}: {error}");
+        }
+        for source in [
+            "{{ 'a' | fromjson }}",
+            "{{ 'a' | later('1h') }}",
+            "{{ now | local('Nowhere') }}",
+            "{{ input.words | upper }}",
+            "{{ 1 / 0 }}",
+        ] {
+            assert!(made(source).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn an_expression_is_true_or_a_list() {
+        let of = |source: &str| Expression::new(source).unwrap();
+        for (source, wanted) in [
+            ("event.to == '7'", true),
+            ("{{ event.to == '8' }}", false),
+            ("input.words", true),
+            ("[]", false),
+            ("''", false),
+            ("0", false),
+            ("none", false),
+        ] {
+            assert_eq!(of(source).holds(&scope()), Ok(wanted), "{source}");
+        }
+        assert_eq!(of("input.words").items(&scope()).unwrap().len(), 2);
+        assert!(of("input.count").items(&scope()).unwrap_err().to_string().contains("isn't a list"));
+        assert!(of("range(1000)").items(&scope()).is_ok());
+        assert!(of("range(1000) + [1]").items(&scope()).unwrap_err().to_string().contains("more than 1000"));
+    }
+
+    /// What is hostile costs its bound: it ends soon, with an error.
+    #[test]
+    fn hostile_templates_cost_their_bound() {
+        let nested = format!("{}x{}", "{% for a in range(1000) %}".repeat(5), "{% endfor %}".repeat(5));
+        let many = "{{ big }}".repeat(400);
+        let doubled = format!("{{{{ {} }}}}", ["big"; 90].join(" + "));
+        let listed = format!("{{{{ [{}] | tojson }}}}", ["big"; 90].join(","));
+        let joined = format!(
+            "{{{{ ({}) | map(attribute='text') | join('{}') }}}}",
+            ["big"; 50].join(" + "),
+            "y".repeat(2_000)
+        );
+        let deep = format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500));
+        let hostile = [
+            nested.as_str(),
+            &many,
+            &doubled,
+            &listed,
+            &joined,
+            &deep,
+            "{% for a in big %}{% for b in big %}{{ a.text }}{% endfor %}{% endfor %}",
+            "{{ event.text | replace('a', event.text) }}",
+            "{{ event.text | replace('', event.text) }}",
+            "{% for a in range(1000) %}{{ big | tojson | length }}{% endfor %}",
+            "{% for a in range(1000) %}{{ big | sort(attribute='text') | length }}{% endfor %}",
+            "{{ range(-9223372036854775807, 9223372036854775807) }}",
+            "{{ range(0, 9223372036854775807, 9223372036854775806) | length + range(1001) | length }}",
+            "{{ 9223372036854775807 | times(2) }}",
+        ];
+        for source in hostile {
+            let began = Instant::now();
+            let made = made(source);
+            let took = began.elapsed();
+            let short: String = source.chars().take(80).collect();
+            assert!(made.is_err(), "{short}");
+            assert!(took < Duration::from_secs(10), "{short} took {took:?}");
+        }
+        // As much as there may be is made.
+        assert_eq!(
+            made("{% for a in range(600) %}{{ big[0].text }}{% endfor %}")
+                .map_err(|error| error.contains("64 KiB")),
+            Err(true)
+        );
+        assert!(made("{% for a in range(300) %}{{ big[0].text }}{% endfor %}").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_template_is_too_odd(source in "([a-z.|()\\[\\]\"' +<=-]{0,30}|\\{\\{|\\}\\}|\\{%|%\\}|for a in|if|endif|endfor|event|input|\\| list){0,12}") {
+            let _ = made(&source);
+            if let Ok(expression) = Expression::new(&source) {
+                let _ = expression.value(&scope());
+                let _ = expression.variables();
+            }
+        }
+
+        /// A text without templates is what it is, and a value that is put into one is what it was.
+        #[test]
+        fn values_come_out_as_they_went_in(text in "[^{}]{0,50}", number: i64, on: bool) {
+            prop_assert_eq!(made(&text), Ok(json!(text)));
+            let value = json!({ "text": text, "number": number, "on": on, "list": [number, null] });
+            let scope = Scope::new().with("input", &value);
+            prop_assert_eq!(Template::of_text("{{ input }}").unwrap().render(&scope), Ok(value));
+        }
     }
 }

@@ -6,6 +6,8 @@ mod plain;
 mod reader;
 mod seen;
 mod step;
+#[cfg(test)]
+mod tests;
 mod trigger;
 
 use toml::de::DeTable;
