@@ -301,25 +301,25 @@ impl Kind {
                 }
             }
             (Self::Any, value) => Ok(value.clone()),
-            (Self::List { of, min, max }, value) => {
-                let split: Vec<Value>;
-                let values = match value {
-                    Value::Array(values) => values,
-                    Value::String(text) => {
-                        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                        split = parts.map(Value::from).collect();
-                        &split
-                    }
-                    _ => return Err(wrong()),
-                };
-                if !(*min..=*max).contains(&values.len()) {
-                    return Err(wrong());
-                }
-                let values = values.iter().map(|value| of.fit(value, names));
-                values.collect::<Result<Vec<_>, _>>().map(Value::from)
-            }
+            (Self::List { .. }, value) => self.fit_list(value, names),
             _ => Err(wrong()),
         }
+    }
+
+    /// The same of a list. A text stands for what is between its commas.
+    fn fit_list(&self, value: &Value, names: &dyn Names) -> Result<Value, String> {
+        let Self::List { of, min, max } = self else { return self.fit(value, names) };
+        let values: Vec<Value> = match value {
+            Value::Array(values) => values.clone(),
+            Value::String(text) => {
+                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect()
+            }
+            _ => return Err(format!("must be {}", self.wanted())),
+        };
+        if !(*min..=*max).contains(&values.len()) {
+            return Err(format!("must be {}", self.wanted()));
+        }
+        values.iter().map(|value| of.fit(value, names)).collect::<Result<Vec<_>, _>>().map(Value::from)
     }
 
     /// What it may be, for people.
@@ -346,7 +346,7 @@ impl Kind {
                 format!("a whole number{}", within(min.to_string(), max.to_string(), bounded))
             }
             Self::Number { min, max } => {
-                let bounded = (*min != f64::MIN, *max != f64::MAX);
+                let bounded = (*min > f64::MIN, *max < f64::MAX);
                 format!("a number{}", within(min.to_string(), max.to_string(), bounded))
             }
             Self::Boolean => "true or false".to_owned(),

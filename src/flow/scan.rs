@@ -150,13 +150,12 @@ fn judge(tokens: &[Token<'_>], wrong: &mut Vec<String>) {
                     named_in_a_call(word, &tokens[at + 2..], wrong);
                 }
             }
+            Token::Word("not") if before(1) == Some(&Token::Word("is")) => (),
             Token::Word(word)
                 if before(1) == Some(&Token::Word("is"))
                     || (before(1) == Some(&Token::Word("not")) && before(2) == Some(&Token::Word("is"))) =>
             {
-                if *word != "not" {
-                    known(word, "test", &TESTS, wrong);
-                }
+                known(word, "test", &TESTS, wrong);
             }
             Token::Word(word) if is_called && !OPERATORS.contains(word) => match before(1) {
                 Some(Token::Sign('.')) => {
@@ -178,13 +177,14 @@ fn named_in_a_call(filter: &str, call: &[Token<'_>], wrong: &mut Vec<String>) {
         _ => None,
     };
     let is_second = call.get(1) == Some(&Token::Sign(','));
-    match filter {
-        "map" => text(0).into_iter().for_each(|name| known(name, "filter", &FILTERS, wrong)),
-        "select" | "reject" => text(0).into_iter().for_each(|name| known(name, "test", &TESTS, wrong)),
-        "selectattr" | "rejectattr" if is_second => {
-            text(2).into_iter().for_each(|name| known(name, "test", &TESTS, wrong));
-        }
-        _ => (),
+    let (name, what, all) = match filter {
+        "map" => (text(0), "filter", FILTERS.as_slice()),
+        "select" | "reject" => (text(0), "test", TESTS.as_slice()),
+        "selectattr" | "rejectattr" if is_second => (text(2), "test", TESTS.as_slice()),
+        _ => return,
+    };
+    if let Some(name) = name {
+        known(name, what, all, wrong);
     }
 }
 

@@ -237,6 +237,7 @@ fn field(field: &'static Field, depth: usize) -> Value {
 }
 
 /// The same, or a template that comes to it; words with commas between stand for a list, too.
-fn worked_out(schema: Value) -> Value {
+fn worked_out(schema: impl Into<Value>) -> Value {
+    let schema = schema.into();
     json!({ "anyOf": [schema, { "type": "string", "pattern": "\\{\\{|\\{%|," }] })
 }

@@ -1,5 +1,7 @@
 //! Lengths of time as people write them in a flow: `500ms`, `90s`, `1h30m`, `7d`.
 
+use std::fmt::Write;
+
 /// Milliseconds of a text; nothing for what is no length of time. Several parts are added: each is a whole number and one of `w`, `d`,
 /// `h`, `m`, `s`, `ms`, from the largest to the smallest.
 pub fn milliseconds(text: &str) -> Option<u64> {
@@ -32,7 +34,8 @@ pub fn text(milliseconds: u64) -> String {
     let mut text = String::new();
     for (word, unit) in UNITS {
         if rest >= unit {
-            text.push_str(&format!("{}{word}", rest / unit));
+            // Writing to a String can't fail.
+            let _ = write!(text, "{}{word}", rest / unit);
             rest %= unit;
         }
     }

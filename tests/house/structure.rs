@@ -12,7 +12,7 @@ const LONGEST_MAIN: usize = 30;
 const LONGEST_OF_PAGE: usize = 500;
 const BANNED_NAMES: &[&str] = &["utils", "common", "helpers", "manager", "core", "types"];
 /// Rooms without clock, randomness and async runtime, and what would give them one.
-const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state", "voice", "auth"];
+const PURE: &[&str] = &["id", "name", "bounds", "permission", "protocol", "state", "voice", "auth", "flow"];
 const IMPURE_WORDS: &[&str] =
     &["tokio", "getrandom", "Instant::now", "SystemTime::now", "std::net::UdpSocket", "std::fs"];
 /// Rooms that go by the clock they are given, and what would read another.
@@ -24,6 +24,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("quinn", &["endpoint", "client", "transport"]),
     ("quinn_proto", &["transport"]),
     ("redb", &["store"]),
+    ("minijinja", &["flow"]),
+    ("cronexpr", &["flow"]),
     ("web_transport_quinn", &["endpoint", "client"]),
     ("rkyv", &["store"]),
     ("opus", &["audio"]),

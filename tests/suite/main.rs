@@ -22,6 +22,7 @@ mod element;
 mod emails;
 mod equal;
 mod feed;
+mod flow;
 mod hidden;
 mod hook;
 mod independent;

@@ -203,13 +203,11 @@ fn counts<'a>(
     let mut count = |at: Option<&At<'a>>, other: usize| {
         let Some(at) = at else { return other };
         let Some(number) = plain::integer(reader, at) else { return other };
-        match usize::try_from(number).ok().filter(|number| *number <= most) {
-            Some(number) => number,
-            None => {
-                reader.tell(at, format!("must be a number from 0 to {most}"));
-                other
-            }
+        if let Some(number) = usize::try_from(number).ok().filter(|number| *number <= most) {
+            return number;
         }
+        reader.tell(at, format!("must be a number from 0 to {most}"));
+        other
     };
     (count(min, 0), count(max, most))
 }

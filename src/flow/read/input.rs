@@ -54,7 +54,9 @@ pub(super) fn expression<'a>(reader: &mut Reader<'a>, at: &At<'a>, seen: &Seen) 
             Some(expression)
         }
         Err(wrong) => {
-            wrong.iter().for_each(|wrong| reader.tell(at, wrong.as_str()));
+            for wrong in wrong {
+                reader.tell(at, wrong);
+            }
             None
         }
     }
@@ -72,7 +74,7 @@ pub(super) fn with<'a>(
         return BTreeMap::new();
     };
     let mut all = BTreeMap::new();
-    for (name, value) in table.iter() {
+    for (name, value) in table {
         let word: &str = name.get_ref();
         let inner = at.inner(word, value);
         match taker(takes, word) {
@@ -127,7 +129,9 @@ fn template<'a>(
                 Some(template)
             }
             Err(wrong) => {
-                wrong.iter().for_each(|wrong| reader.tell(at, wrong.as_str()));
+                for wrong in wrong {
+                    reader.tell(at, wrong);
+                }
                 None
             }
         },
@@ -219,18 +223,18 @@ fn table<'a>(
         }
     };
     let mut all = BTreeMap::new();
-    for (name, value) in entries.iter() {
+    for (name, value) in entries {
         let word: &str = name.get_ref();
         let inner = at.inner(word, value);
         let of = match message {
             None => Taker::Anything,
-            Some(message) => match message.fields.iter().find(|field| field.name == word) {
-                Some(field) => Taker::Field(field),
-                None => {
+            Some(message) => {
+                let Some(field) = message.fields.iter().find(|field| field.name == word) else {
                     reader.problems.tell(&name.span(), &inner.key, fields::unknown(message, word));
                     continue;
-                }
-            },
+                };
+                Taker::Field(field)
+            }
         };
         if let Some(template) = template(reader, &inner, of, seen, depth + 1) {
             all.insert(word.to_owned(), template);

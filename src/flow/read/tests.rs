@@ -104,135 +104,130 @@ fn told(from: &str, to: &str) -> Vec<String> {
     problems.iter().map(|one| format!("{}:{} {}: {}", one.line, one.column, one.key, one.message)).collect()
 }
 
+/// What is put in another one's place, and what is told of it.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("overlap =", "overlapp =", "4:1 workflow.overlapp: isn't known here; did you mean `overlap`?"),
+    (
+        "\"queue\"",
+        "\"wait\"",
+        "4:11 workflow.overlap: has the word \"wait\", which isn't known; there is `parallel`",
+    ),
+    ("name = \"greeter\"", "", "workflow.name: has to be said"),
+    ("\"greeter\"", "\"Greeter\"", "3:8 workflow.name: must be a name"),
+    (
+        "[parameters.channel]",
+        "[parametres.channel]",
+        "8:2 parametres: isn't known here; did you mean `parameters`?",
+    ),
+    (
+        "type = \"channel\"",
+        "type = \"chanel\"",
+        "9:8 parameters.channel.type: has the word \"chanel\", which isn't known; did you mean",
+    ),
+    ("required = true", "required = \"yes\"", "10:12 parameters.channel.required: must be true or false"),
+    ("required = true", "min = 1", "10:1 parameters.channel.min: is for \"string\", \"integer\""),
+    ("[1, 2]", "[1, \"b\"]", "15:11 parameters.words.default: must be a whole number"),
+    (
+        "\"arrived\"",
+        "\"arived\"",
+        "19:10 triggers[0].event[0]: has the word \"arived\", which isn't known; did you mean `arrived`?",
+    ),
+    (
+        "event.name ==",
+        "event.nam ==",
+        "20:8 triggers[0].when: asks for `event.nam`, which isn't there; did you mean `name`?",
+    ),
+    (
+        "event.name ==",
+        "evnt.name ==",
+        "triggers[0].when: asks for `evnt`, which isn't there; did you mean `event`?",
+    ),
+    ("event.name ==", "event.name =", "triggers[0].when: is no expression"),
+    (
+        "event.name ==",
+        "steps.a ==",
+        "triggers[0].when: asks for `steps`, which a skill and a trigger don't see",
+    ),
+    ("within = \"10s\"", "", "22:9 triggers[0].times: needs `within`"),
+    ("times = 3", "times = 1", "triggers[0].times: must be a number from 2 to 100"),
+    ("event = \"moved\"", "cron = \"* * * * *\"", "27:1 triggers[1].cron: is for \"cron\" only"),
+    ("event = \"moved\"", "", "triggers[1].event: has to be said"),
+    (
+        "command = \"!greet\"",
+        "command = \"greet\"",
+        "triggers[2].command: must be one word of 2 to 32 characters that begins with a sign",
+    ),
+    (
+        "arguments = [\"channel\"]",
+        "arguments = [\"chanel\"]",
+        "triggers[2].arguments[0]: names a parameter that isn't there; did you mean `channel`?",
+    ),
+    (
+        "\"move others\"",
+        "\"move other\"",
+        "triggers[2].permission: has the word \"move other\", which isn't known; did you mean `move others`?",
+    ),
+    ("30 2 * * *", "30 2 * *", "triggers[3].cron: is no cron expression"),
+    ("Europe/Berlin", "Berlin", "triggers[3].zone: is no time zone"),
+    ("words = [3]", "words = [\"x\"]", "triggers[3].with.words[0]: must be a whole number"),
+    ("words = [3]", "word = [3]", "39:10 triggers[3].with.word: isn't known; did you mean `words`?"),
+    (
+        "\"send_text\"",
+        "\"send-text\"",
+        "42:6 steps[0].do: is \"send-text\", which isn't known; did you mean `send_text`?",
+    ),
+    (
+        "\"send_text\"",
+        "\"join\"",
+        "steps[0].do: is an operation that is about the voice of a connected session, which a flow hasn't",
+    ),
+    (
+        "\"send_text\"",
+        "\"change_password\"",
+        "steps[0].do: is an operation that is for a person who comes themselves",
+    ),
+    (
+        "\"send_text\"",
+        "\"log_in_password\"",
+        "steps[0].do: is an operation that is for those who aren't logged in yet",
+    ),
+    ("text = \"Hello\"", "txt = \"Hello\"", "steps[0].with.txt: isn't known; did you mean `text`?"),
+    (
+        "text = \"Hello\"",
+        "text = \"{{ input.chanel }}\"",
+        "steps[0].with.text: asks for `input.chanel`, which isn't there; did you mean `channel`?",
+    ),
+    (
+        "text = \"Hello\"",
+        "text = \"{{ steps.all.output }}\"",
+        "steps[0].with.text: asks for `steps.all`, which isn't done yet",
+    ),
+    (
+        "text = \"Hello\"",
+        "text = \"{{ item }}\"",
+        "steps[0].with.text: asks for `item`, which is there with `each` only",
+    ),
+    (
+        "text = \"Hello\"",
+        "text = \"{{ 1 | lowr }}\"",
+        "steps[0].with.text: has the filter `lowr`, which flows don't have; did you mean `lower`?",
+    ),
+    ("text = \"Hello\"", "text = \"{% set a = 1 %}\"", "steps[0].with.text: has the tag `{% set %}`"),
+    ("channel = 0", "channel = \"Lobby\"", "steps[1].with.channel: must be a number, such as an identifier"),
+    ("session = \"{{ item }}\", channel = 0", "channel = 0", "45:1 steps[1].with.session: has to be given"),
+    ("rank = 3", "rank = \"high\"", "steps[2].with.rank: must be a whole number from 0 on"),
+    (
+        "\"join\"]",
+        "\"jion\"]",
+        "steps[2].with.allow[1]: has \"jion\", which is no permission; did you mean `join`?",
+    ),
+    ("plugin.greeter.greet", "plugin.greeter", "steps[3].do: must name a plugin's function"),
+    ("at = 2026-01-31T12:00:00Z", "at = 2026-01-31", "steps[3].with.at: must be a whole time"),
+];
+
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_with_what_to_do() {
-    for (from, to, wanted) in [
-        ("overlap =", "overlapp =", "4:1 workflow.overlapp: isn't known here; did you mean `overlap`?"),
-        (
-            "\"queue\"",
-            "\"wait\"",
-            "4:11 workflow.overlap: has the word \"wait\", which isn't known; there is `parallel`",
-        ),
-        ("name = \"greeter\"", "", "workflow.name: has to be said"),
-        ("\"greeter\"", "\"Greeter\"", "3:8 workflow.name: must be a name"),
-        (
-            "[parameters.channel]",
-            "[parametres.channel]",
-            "8:2 parametres: isn't known here; did you mean `parameters`?",
-        ),
-        (
-            "type = \"channel\"",
-            "type = \"chanel\"",
-            "9:8 parameters.channel.type: has the word \"chanel\", which isn't known; did you mean",
-        ),
-        ("required = true", "required = \"yes\"", "10:12 parameters.channel.required: must be true or false"),
-        ("required = true", "min = 1", "10:1 parameters.channel.min: is for \"string\", \"integer\""),
-        ("[1, 2]", "[1, \"b\"]", "15:11 parameters.words.default: must be a whole number"),
-        (
-            "\"arrived\"",
-            "\"arived\"",
-            "19:10 triggers[0].event[0]: has the word \"arived\", which isn't known; did you mean `arrived`?",
-        ),
-        (
-            "event.name ==",
-            "event.nam ==",
-            "20:8 triggers[0].when: asks for `event.nam`, which isn't there; did you mean `name`?",
-        ),
-        (
-            "event.name ==",
-            "evnt.name ==",
-            "triggers[0].when: asks for `evnt`, which isn't there; did you mean `event`?",
-        ),
-        ("event.name ==", "event.name =", "triggers[0].when: is no expression"),
-        (
-            "event.name ==",
-            "steps.a ==",
-            "triggers[0].when: asks for `steps`, which a skill and a trigger don't see",
-        ),
-        ("within = \"10s\"", "", "22:9 triggers[0].times: needs `within`"),
-        ("times = 3", "times = 1", "triggers[0].times: must be a number from 2 to 100"),
-        ("event = \"moved\"", "cron = \"* * * * *\"", "27:1 triggers[1].cron: is for \"cron\" only"),
-        ("event = \"moved\"", "", "triggers[1].event: has to be said"),
-        (
-            "command = \"!greet\"",
-            "command = \"greet\"",
-            "triggers[2].command: must be one word of 2 to 32 characters that begins with a sign",
-        ),
-        (
-            "arguments = [\"channel\"]",
-            "arguments = [\"chanel\"]",
-            "triggers[2].arguments[0]: names a parameter that isn't there; did you mean `channel`?",
-        ),
-        (
-            "\"move others\"",
-            "\"move other\"",
-            "triggers[2].permission: has the word \"move other\", which isn't known; did you mean `move others`?",
-        ),
-        ("30 2 * * *", "30 2 * *", "triggers[3].cron: is no cron expression"),
-        ("Europe/Berlin", "Berlin", "triggers[3].zone: is no time zone"),
-        ("words = [3]", "words = [\"x\"]", "triggers[3].with.words[0]: must be a whole number"),
-        ("words = [3]", "word = [3]", "39:10 triggers[3].with.word: isn't known; did you mean `words`?"),
-        (
-            "\"send_text\"",
-            "\"send-text\"",
-            "42:6 steps[0].do: is \"send-text\", which isn't known; did you mean `send_text`?",
-        ),
-        (
-            "\"send_text\"",
-            "\"join\"",
-            "steps[0].do: is an operation that is about the voice of a connected session, which a flow hasn't",
-        ),
-        (
-            "\"send_text\"",
-            "\"change_password\"",
-            "steps[0].do: is an operation that is for a person who comes themselves",
-        ),
-        (
-            "\"send_text\"",
-            "\"log_in_password\"",
-            "steps[0].do: is an operation that is for those who aren't logged in yet",
-        ),
-        ("text = \"Hello\"", "txt = \"Hello\"", "steps[0].with.txt: isn't known; did you mean `text`?"),
-        (
-            "text = \"Hello\"",
-            "text = \"{{ input.chanel }}\"",
-            "steps[0].with.text: asks for `input.chanel`, which isn't there; did you mean `channel`?",
-        ),
-        (
-            "text = \"Hello\"",
-            "text = \"{{ steps.all.output }}\"",
-            "steps[0].with.text: asks for `steps.all`, which isn't done yet",
-        ),
-        (
-            "text = \"Hello\"",
-            "text = \"{{ item }}\"",
-            "steps[0].with.text: asks for `item`, which is there with `each` only",
-        ),
-        (
-            "text = \"Hello\"",
-            "text = \"{{ 1 | lowr }}\"",
-            "steps[0].with.text: has the filter `lowr`, which flows don't have; did you mean `lower`?",
-        ),
-        ("text = \"Hello\"", "text = \"{% set a = 1 %}\"", "steps[0].with.text: has the tag `{% set %}`"),
-        (
-            "channel = 0",
-            "channel = \"Lobby\"",
-            "steps[1].with.channel: must be a number, such as an identifier",
-        ),
-        (
-            "session = \"{{ item }}\", channel = 0",
-            "channel = 0",
-            "45:1 steps[1].with.session: has to be given",
-        ),
-        ("rank = 3", "rank = \"high\"", "steps[2].with.rank: must be a whole number from 0 on"),
-        (
-            "\"join\"]",
-            "\"jion\"]",
-            "steps[2].with.allow[1]: has \"jion\", which is no permission; did you mean `join`?",
-        ),
-        ("plugin.greeter.greet", "plugin.greeter", "steps[3].do: must name a plugin's function"),
-        ("at = 2026-01-31T12:00:00Z", "at = 2026-01-31", "steps[3].with.at: must be a whole time"),
-    ] {
+    for (from, to, wanted) in WRONG {
         let told = told(from, to);
         assert!(told.iter().any(|one| one.contains(wanted)), "{from} -> {to}:\n{told:#?}");
     }
@@ -293,9 +288,9 @@ fn a_file_has_as_much_as_it_may_have_and_no_more() {
     assert!(read(&deep(15)).is_ok());
     assert!(read(&deep(16)).unwrap_err()[0].message.contains("nested deeper than 16"));
     assert!(read(&deep(2_000)).is_err());
-    let wrong = "[[steps]]\nx = 1\n".repeat(30) + &"y = 2\n".repeat(0);
-    let many: String = (0..200).map(|number| format!("k{number} = 1\n")).collect();
-    let problems = read(&format!("{head}{wrong}{many}")).unwrap_err();
+    let wrong = "[[steps]]\nx = 1\n".repeat(30);
+    let many: Vec<String> = (0..200).map(|number| format!("k{number} = 1\n")).collect();
+    let problems = read(&format!("{head}{wrong}{}", many.concat())).unwrap_err();
     assert_eq!(problems.len(), MAX_FLOW_PROBLEMS);
 }
 

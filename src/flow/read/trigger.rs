@@ -63,16 +63,13 @@ fn trigger<'a>(reader: &mut Reader<'a>, at: &At<'a>, parameters: &[Parameter]) -
     }
     let word = word?;
     let name = section.get("name").map_or(Some(word.to_owned()), |at| reader.name(&at));
-    let on = on(reader, &section, word, parameters);
-    // The rest is looked at all the same, with what can be known of the event.
-    let seen = Seen::of_trigger(parameters, on.as_ref().unwrap_or(&On::Hand));
-    if on.is_none() {
-        return None;
-    }
+    // What an event has isn't known where its word isn't, so the rest isn't held against it.
+    let on = on(reader, &section, word, parameters)?;
+    let seen = Seen::of_trigger(parameters, &on);
     let when = section.get("when").map(|at| expression(reader, &at, &seen));
     let pace = pace(reader, &section, &seen);
     let with = section.get("with").map(|at| with(reader, &at, Takes::Parameters(parameters), &seen));
-    Some(Trigger { name: name?, on: on?, when: when.flatten(), pace, with: with.unwrap_or_default() })
+    Some(Trigger { name: name?, on, when: when.flatten(), pace, with: with.unwrap_or_default() })
 }
 
 fn on<'a>(
