@@ -58,6 +58,12 @@ fn names<'a>(reader: &mut Reader<'a>, at: &At<'a>, most: usize) -> Vec<String> {
     names
 }
 
+/// The names of all parameters that are written, also of those that aren't right.
+pub(super) fn written(file: &Section<'_>) -> Vec<String> {
+    let table = file.get("parameters").and_then(|at| at.value.as_table());
+    table.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
+}
+
 /// `[parameters]`
 pub(super) fn parameters<'a>(reader: &mut Reader<'a>, file: &Section<'a>) -> Vec<Parameter> {
     let Some(at) = file.get("parameters") else { return Vec::new() };

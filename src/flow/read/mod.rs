@@ -102,10 +102,11 @@ fn workflow<'a>(reader: &mut Reader<'a>, file: &Section<'a>) -> Option<Flow> {
         Some("once") => Missed::Once,
         _ => Missed::Skip,
     };
-    let triggers = trigger::triggers(reader, file, &parameters);
+    let written = about::written(file);
+    let (triggers, are_all) = trigger::triggers(reader, file, &parameters, &written);
     let named = step::named(reader, file);
     let names = named.iter().map(|(name, _)| name.clone()).collect();
-    let mut seen = Seen::of_workflow(&parameters, triggers.iter().map(|trigger| &trigger.on), names);
+    let mut seen = Seen::of_workflow(&written, are_all.then_some(triggers.as_slice()), names);
     let mut steps = Vec::new();
     for (name, at) in &named {
         steps.extend(step::step(reader, name, at, &seen, false));
@@ -121,6 +122,6 @@ fn skill<'a>(reader: &mut Reader<'a>, file: &Section<'a>) -> Option<Flow> {
         reader.problems.tell(&file.span, "step", "has to be there: [step] says what the skill does");
         return None;
     };
-    let step = step::step(reader, "step", &at, &Seen::of_skill(&parameters), true);
+    let step = step::step(reader, "step", &at, &Seen::of_skill(&about::written(file)), true);
     Some(Flow::Skill(Skill { about: about?, parameters, step: step? }))
 }

@@ -193,12 +193,13 @@ impl<'a> Reader<'a> {
     pub(super) fn words(&mut self, at: &At<'a>, words: &[&'static str]) -> Option<Vec<&'static str>> {
         let Some(items) = at.items() else { return self.word(at, words).map(|word| vec![word]) };
         let mut found: Vec<_> = items.iter().filter_map(|item| self.word(item, words)).collect();
+        let are_all = found.len() == items.len();
         found.sort_unstable();
         found.dedup();
         if items.is_empty() {
             self.tell(at, "must have one word at least");
         }
-        (!found.is_empty()).then_some(found)
+        (are_all && !found.is_empty()).then_some(found)
     }
 }
 

@@ -4,9 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::reader::{At, Reader};
 use crate::feed;
-use crate::flow::definition::On;
+use crate::flow::definition::{On, Trigger};
 use crate::flow::filters::FUNCTIONS;
-use crate::flow::parameter::Parameter;
 use crate::flow::problem::meant;
 
 /// What is there for a template.
@@ -14,8 +13,8 @@ use crate::flow::problem::meant;
 pub(super) struct Seen {
     /// Names of parameters.
     input: Vec<String>,
-    /// Fields of events; nothing where there is no event.
-    event: Option<BTreeSet<&'static str>>,
+    /// What an event has.
+    event: Event,
     /// Names of the steps before, and of all; nothing where there are none to be seen.
     steps: Option<(Vec<String>, Vec<String>)>,
     /// `item` and `index`.
@@ -24,6 +23,18 @@ pub(super) struct Seen {
     output: bool,
     /// `run`.
     run: bool,
+}
+
+/// What an event has.
+#[derive(Clone, Debug, Default)]
+enum Event {
+    /// There is none.
+    #[default]
+    None,
+    /// Anything, for all that is known.
+    Unknown,
+    /// These fields.
+    Has(BTreeSet<&'static str>),
 }
 
 const STEP: [&str; 4] = ["output", "skipped", "error", "input"];
@@ -47,19 +58,19 @@ fn fields(on: &On) -> BTreeSet<&'static str> {
 
 impl Seen {
     /// What a trigger sees.
-    pub(super) fn of_trigger(parameters: &[Parameter], on: &On) -> Self {
-        Self { event: Some(fields(on)), ..Self::of_parameters(parameters) }
+    pub(super) fn of_trigger(parameters: &[String], on: &On) -> Self {
+        Self { event: Event::Has(fields(on)), ..Self::of_parameters(parameters) }
     }
 
-    /// What the steps of a workflow see, each with those before it.
-    pub(super) fn of_workflow<'t>(
-        parameters: &[Parameter],
-        ons: impl Iterator<Item = &'t On>,
+    /// What the steps of a workflow see, each with those before it. Without what begins it, an event may have anything.
+    pub(super) fn of_workflow(
+        parameters: &[String],
+        triggers: Option<&[Trigger]>,
         steps: Vec<String>,
     ) -> Self {
-        let event = ons.flat_map(fields).collect();
+        let has = triggers.map(|all| all.iter().flat_map(|trigger| fields(&trigger.on)).collect());
         Self {
-            event: Some(event),
+            event: has.map_or(Event::Unknown, Event::Has),
             steps: Some((Vec::new(), steps)),
             run: true,
             ..Self::of_parameters(parameters)
@@ -67,13 +78,12 @@ impl Seen {
     }
 
     /// What a skill sees.
-    pub(super) fn of_skill(parameters: &[Parameter]) -> Self {
+    pub(super) fn of_skill(parameters: &[String]) -> Self {
         Self { run: true, ..Self::of_parameters(parameters) }
     }
 
-    fn of_parameters(parameters: &[Parameter]) -> Self {
-        let input = parameters.iter().map(|parameter| parameter.name.clone()).collect();
-        Self { input, ..Self::default() }
+    fn of_parameters(parameters: &[String]) -> Self {
+        Self { input: parameters.to_vec(), ..Self::default() }
     }
 
     /// After one more step.
@@ -95,7 +105,7 @@ impl Seen {
 
     fn roots(&self) -> Vec<&'static str> {
         let mut roots = vec!["input", "owner", "now"];
-        roots.extend(self.event.as_ref().map(|_| "event"));
+        roots.extend((!matches!(self.event, Event::None)).then_some("event"));
         roots.extend(self.steps.as_ref().map(|_| "steps"));
         roots.extend(self.run.then_some("run"));
         roots.extend(self.output.then_some("output"));
@@ -151,7 +161,7 @@ impl Seen {
                 none(self.input.iter().map(String::as_str).collect())
             }
             "event" => {
-                let known = self.event.as_ref()?;
+                let Event::Has(known) = &self.event else { return None };
                 if known.contains(second) { None } else { none(known.iter().copied().collect()) }
             }
             "run" if !RUN.contains(&second) => none(RUN.to_vec()),

@@ -249,6 +249,17 @@ fn all_that_is_wrong_is_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn what_follows_from_something_wrong_is_not_told_as_well() {
+    // What an event has isn't known where its word isn't, nor is a parameter missing that isn't right.
+    let source = GOOD
+        .replacen("\"arrived\"", "\"arived\"", 1)
+        .replace("text = \"Hello\"", "text = \"{{ event.what }}\"");
+    assert_eq!(read(&source).unwrap_err().len(), 1);
+    let problems = read(&GOOD.replace("type = \"channel\"", "type = \"chanel\"")).unwrap_err();
+    assert!(problems.iter().all(|problem| !problem.message.contains("input.channel")), "{problems:#?}");
+}
+
+#[test]
 fn what_is_no_flow_is_told_so() {
     for (source, wanted) in [
         ("", "has to begin with [workflow] or [skill]"),

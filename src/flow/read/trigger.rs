@@ -15,46 +15,51 @@ use crate::flow::schedule::{Schedule, ScheduleError};
 use crate::flow::table::{ENDED, ONS, TRIGGER};
 use crate::permission::Permissions;
 
-/// All of them; one at least.
+/// All of them; one at least. And whether all that are written are right.
 pub(super) fn triggers<'a>(
     reader: &mut Reader<'a>,
     file: &Section<'a>,
     parameters: &[Parameter],
-) -> Vec<Trigger> {
+    written: &[String],
+) -> (Vec<Trigger>, bool) {
     let Some(at) = file.get("triggers") else {
         let message = "has to be there, once at least: [[triggers]] says when the workflow runs; `on = \"hand\"` is when somebody says so";
         reader.problems.tell(&file.span, "triggers", message);
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let items = at.items().filter(|items| (1..=MAX_FLOW_TRIGGERS).contains(&items.len()));
     let Some(items) = items else {
-        reader.tell(
-            &at,
-            format!("must be 1 to {MAX_FLOW_TRIGGERS} tables, each of which begins with [[triggers]]"),
-        );
-        return Vec::new();
+        let message =
+            format!("must be 1 to {MAX_FLOW_TRIGGERS} tables, each of which begins with [[triggers]]");
+        reader.tell(&at, message);
+        return (Vec::new(), false);
     };
     let mut found: Vec<Trigger> = Vec::new();
-    for item in items {
-        if let Some(mut trigger) = trigger(reader, &item, parameters) {
-            let is_named = item.value.get("name").is_some();
-            let is_taken = |name: &str| found.iter().any(|other| other.name == name);
-            if is_named && is_taken(&trigger.name) {
-                reader.tell(&item, format!("has the name `{}`, which another trigger has", trigger.name));
-            }
-            let word = trigger.name.clone();
-            let mut count = 2;
-            while !is_named && is_taken(&trigger.name) {
-                trigger.name = format!("{word}-{count}");
-                count += 1;
-            }
-            found.push(trigger);
+    for item in &items {
+        let Some(mut trigger) = trigger(reader, item, parameters, written) else { continue };
+        let is_named = item.value.get("name").is_some();
+        let is_taken = |name: &str| found.iter().any(|other| other.name == name);
+        if is_named && is_taken(&trigger.name) {
+            reader.tell(item, format!("has the name `{}`, which another trigger has", trigger.name));
         }
+        let word = trigger.name.clone();
+        let mut count = 2;
+        while !is_named && is_taken(&trigger.name) {
+            trigger.name = format!("{word}-{count}");
+            count += 1;
+        }
+        found.push(trigger);
     }
-    found
+    let are_all = found.len() == items.len();
+    (found, are_all)
 }
 
-fn trigger<'a>(reader: &mut Reader<'a>, at: &At<'a>, parameters: &[Parameter]) -> Option<Trigger> {
+fn trigger<'a>(
+    reader: &mut Reader<'a>,
+    at: &At<'a>,
+    parameters: &[Parameter],
+    written: &[String],
+) -> Option<Trigger> {
     let said = at.value.get("on").and_then(|on| on.get_ref().as_str());
     let word = ONS.into_iter().find(|on| Some(*on) == said);
     let section = reader.section(at, &[TRIGGER], word)?;
@@ -65,7 +70,7 @@ fn trigger<'a>(reader: &mut Reader<'a>, at: &At<'a>, parameters: &[Parameter]) -
     let name = section.get("name").map_or(Some(word.to_owned()), |at| reader.name(&at));
     // What an event has isn't known where its word isn't, so the rest isn't held against it.
     let on = on(reader, &section, word, parameters)?;
-    let seen = Seen::of_trigger(parameters, &on);
+    let seen = Seen::of_trigger(written, &on);
     let when = section.get("when").map(|at| expression(reader, &at, &seen));
     let pace = pace(reader, &section, &seen);
     let with = section.get("with").map(|at| with(reader, &at, Takes::Parameters(parameters), &seen));

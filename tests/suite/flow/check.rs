@@ -42,6 +42,9 @@ fn shipped() -> Vec<String> {
 fn a_flow_is_checked_without_a_server() {
     let files = shipped();
     let args: Vec<&str> = files.iter().map(String::as_str).collect();
+    let names: Vec<_> =
+        args.iter().map(|file| Path::new(file).file_stem().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, parlour::flow::SHIPPED.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     let checked = check(&args, "");
     assert!(checked.status.success(), "{}", said(&checked));
     let text = said(&checked);
