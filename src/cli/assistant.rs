@@ -113,6 +113,10 @@ impl Command {
                     output.line(format!("  client_secret  {}", shown(&made.secret)));
                     output.line("The secret is shown once.");
                 }
+                if acting.at()?.is_none() && !acting.local.config()?.assistant() {
+                    output
+                        .line("The door is shut: set assistant.enabled = true, and start the server again.");
+                }
                 output
                     .line("`parlour oauth client list` shows it, and `parlour oauth client revoke` ends it.");
                 output.object(&json!({ "client": made.id, "secret": made.secret, "address": address }));

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -26,6 +26,7 @@ use super::home::TAGGED;
 use super::oauth::Asked;
 use super::parts::{Asker, Parts};
 use crate::account::Assistant;
+use crate::auth::oauth::Scopes;
 use crate::control::Actor;
 use crate::protocol::{ErrorCode, MAX_REQUEST};
 use message::{BEFORE, Era, Fault, Message, NO_REQUEST, REVISION};
@@ -77,7 +78,7 @@ enum Refusal {
     /// Of the message in it.
     Fault(Fault),
     /// The token lacks something.
-    Lacks(crate::auth::oauth::Scopes),
+    Lacks(Scopes),
 }
 
 impl From<Problem> for Refusal {
@@ -94,27 +95,27 @@ impl From<Fault> for Refusal {
 
 impl Refusal {
     fn into_response(self, issuer: &str) -> Response {
-        let (mut answer, said) = match self {
-            Self::Fault(fault) => return fault.into_response(),
+        match self {
+            Self::Fault(fault) => fault.into_response(),
             Self::Problem(problem) => {
                 let error = (problem.code() == ErrorCode::TokenInvalid).then_some("invalid_token");
-                (problem.into_response(), challenge(issuer, error, None))
+                let answer = problem.into_response();
+                match answer.status() {
+                    StatusCode::UNAUTHORIZED => with_challenge(answer, challenge(issuer, error, None)),
+                    _ => answer,
+                }
             }
             Self::Lacks(scopes) => {
                 let words = "the assistant's token doesn't allow this; its person has to allow more";
                 let problem = Problem::of(StatusCode::FORBIDDEN, ErrorCode::Forbidden, words);
                 let said = challenge(issuer, Some("insufficient_scope"), Some(scopes));
-                return with_challenge(problem.into_response(), said);
+                with_challenge(problem.into_response(), said)
             }
-        };
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            answer = with_challenge(answer, said);
         }
-        answer
     }
 }
 
-fn with_challenge(mut answer: Response, said: Option<axum::http::HeaderValue>) -> Response {
+fn with_challenge(mut answer: Response, said: Option<HeaderValue>) -> Response {
     if let Some(said) = said {
         answer.headers_mut().insert(WWW_AUTHENTICATE, said);
     }

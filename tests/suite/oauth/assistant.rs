@@ -451,3 +451,83 @@ async fn a_call_during_which_the_server_is_killed_was_noted_and_never_ended() {
     }
     process.kill();
 }
+
+#[tokio::test]
+async fn each_organization_has_a_door_of_its_own() {
+    let server = TestServer::with(ON).await;
+    let create = wire::CreateOrganization { tag: "raid".to_owned(), name: "The Raid".to_owned() };
+    let create = request::Body::CreateOrganization(create);
+    server.server.organizations().operate(create.into()).await.unwrap();
+    let port = server.server.addresses()[0].port();
+    let issuer = format!("https://127.0.0.1:{port}/+raid");
+    let about = get(&server, "/.well-known/oauth-protected-resource/+raid/mcp").await.json();
+    assert_eq!(about["resource"], format!("{issuer}/mcp"));
+    assert_eq!(about["authorization_servers"], json!([issuer]));
+    let nobody = send(&server, "POST", "/+raid/mcp", JSON, "{}").await;
+    let metadata = "/.well-known/oauth-protected-resource/+raid/mcp\"";
+    assert!(nobody.status == 401 && nobody.head.contains(metadata), "{nobody:?}");
+    // What is for one door opens no other.
+    let held = Held::of(&server, "root", ALL, "view").await;
+    let list = request("tools/list", json!({})).to_string();
+    let headers = format!("Authorization: Bearer {}\r\n{JSON}", held.token);
+    for (path, status) in [("/mcp", 200), ("/+raid/mcp", 401), ("/+nobody/mcp", 404)] {
+        assert_eq!(send(&server, "POST", path, &headers, &list).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_assistant_asks_as_often_as_other_programs_may() {
+    let flags = [ON[0], ("limits.request_burst", "5"), ("limits.requests_per_second", "1")];
+    let (server, turned) = TestServer::turned(&flags).await;
+    let held = Held::of(&server, "root", ALL, "view").await;
+    let ping = request("ping", json!({}));
+    let list = || held.post("", &ping);
+    for _ in 0..5 {
+        assert_eq!(list().await.status, 200);
+    }
+    let refused = list().await;
+    assert_eq!((refused.status, refused.text("code").as_str()), (429, "rate-limited"));
+    assert!(refused.head.contains("retry-after: 1"), "{refused:?}");
+    turned.advance(Duration::from_secs(1));
+    assert_eq!(list().await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_ends_at_once() {
+    let server = TestServer::with(ON).await;
+    let held = Held::of(&server, "alice", ALL, "view").await;
+    assert_eq!(held.call("list", json!({})).await.status, 200);
+    let alice = server.log_in("alice").await;
+    let list = request::Body::ListOauthGrants(wire::ListOauthGrants {});
+    let response::Body::OauthGrants(grants) = alice.request(list).await.unwrap() else { panic!("grants") };
+    let revoke = wire::RevokeOauthGrant { id: grants.grants[0].id };
+    alice.request(request::Body::RevokeOauthGrant(revoke)).await.unwrap();
+    assert_eq!(held.call("list", json!({})).await.status, 401);
+}
+
+#[tokio::test]
+async fn what_an_assistant_is_registered_for_is_all_that_its_person_is_asked_for() {
+    let server = TestServer::with(ON).await;
+    let program = register_as(&server, assistant(&server, "view kick"), "127.0.0.1").await;
+    let shown = async |scope: &str, language: &str| {
+        let query = program.query(&[("scope", scope)]);
+        let headers = format!("Accept-Language: {language}\r\n");
+        send(&server, "GET", &format!("/oauth/authorize?{query}"), &headers, "").await.body
+    };
+    let asked = shown("view kick ban destructive offline_access", "en").await;
+    assert!(asked.contains("<li>kick</li>") && !asked.contains("<li>ban</li>"), "{asked}");
+    assert!(!asked.contains("take away what is there"), "{asked}");
+    // Without a resource it is given tokens for the door all the same.
+    let token = token_of(&server, &program, "root", &[("scope", "view kick ban destructive")]).await;
+    let said = claims(&token);
+    assert!(said["aud"].as_str().unwrap().ends_with("/mcp") && said["scope"] == "view kick", "{said}");
+    let bold = register_as(&server, assistant(&server, "view destructive"), "127.0.0.1").await;
+    let query = bold.query(&[("scope", "view destructive")]);
+    for (language, words) in
+        [("en", "change, overwrite and take away what is there"), ("de", "wegnehmen, was da ist")]
+    {
+        let headers = format!("Accept-Language: {language}\r\n");
+        let page = send(&server, "GET", &format!("/oauth/authorize?{query}"), &headers, "").await.body;
+        assert!(page.contains(words), "{language}: {page}");
+    }
+}
