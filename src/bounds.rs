@@ -2,10 +2,12 @@
 
 mod element;
 mod flow;
+mod flow_run;
 mod limit;
 
 pub use element::*;
 pub use flow::*;
+pub use flow_run::*;
 pub use limit::*;
 
 use thiserror::Error;

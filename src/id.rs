@@ -86,6 +86,14 @@ id! {
     HookId(u64)
 }
 id! {
+    /// A flow: what is done by itself for somebody, counted for each account from 1.
+    FlowNumber(u64)
+}
+id! {
+    /// A run of a flow, counted for each account from 1.
+    FlowRunId(u64)
+}
+id! {
     /// A ban of a user, an address range or a certificate.
     BanId(u64)
 }
@@ -310,6 +318,15 @@ pub enum Way {
     Invite(OneTimeTokenId),
     /// A webhook of its own, by which it is told what happens.
     Hook(HookId),
+    /// A flow of its own.
+    Flow {
+        /// Which.
+        flow: FlowNumber,
+        /// In which run of it.
+        run: FlowRunId,
+        /// The number of what is done among what that run does, from 1; 0 for a look at what it may do.
+        step: u32,
+    },
 }
 
 impl fmt::Display for Way {
@@ -320,6 +337,7 @@ impl fmt::Display for Way {
             Self::Program { client, .. } => write!(f, "program {client}"),
             Self::Invite(invite) => write!(f, "invite {invite}"),
             Self::Hook(hook) => write!(f, "webhook {hook}"),
+            Self::Flow { flow, run, step } => write!(f, "flow {flow}, run {run}, step {step}"),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::state::Denied;
 use crate::store::write::{
     CreateOrganizationError, CreateRoleError, DeleteChannelError, DeleteOrganizationError, DeleteRoleError,
     EditOrganizationError, GrantError, PutChannelError, PutOrganizationSettingsError, PutRestraintError,
-    PutRoleError,
+    PutRoleError, StepDone,
 };
 use crate::store::{CommitError, Failed, ReadError, Rejected};
 
@@ -213,6 +213,7 @@ impl From<Rejected> for Refused {
             Rejected::Grant(error @ GrantError::LastOwner) => {
                 Self::Rejected(ErrorCode::LastOwner, error.to_string())
             }
+            Rejected::StepDone(error) => error.into(),
             Rejected::EndSession(_) => Self::Denied(Denied::NoSuchSession),
             Rejected::BeginSession(error) => AccountError::from(error).into(),
             Rejected::Register(error) => AccountError::from(error).into(),
@@ -262,10 +263,19 @@ impl From<FrameError> for Refused {
     }
 }
 
+impl From<StepDone> for Refused {
+    fn from(error: StepDone) -> Self {
+        Self::Rejected(ErrorCode::Unexpected, error.to_string())
+    }
+}
+
 impl From<CommitError> for Refused {
-    fn from(_: CommitError) -> Self {
-        // The writer has logged the cause; a client learns nothing of the disk.
-        Self::ReadOnly
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::StepDone => StepDone.into(),
+            // The writer has logged the cause; a client learns nothing of the disk.
+            CommitError::Failed(_) | CommitError::Stopped => Self::ReadOnly,
+        }
     }
 }
 

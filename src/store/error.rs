@@ -210,6 +210,9 @@ pub enum CommitError {
     /// An earlier group met one a moment ago, or the store is closing.
     #[error("the database can't be written since a moment ago; nothing was changed")]
     Stopped,
+    /// A step of a flow asks for it that is done already.
+    #[error("this step of the flow is done already; nothing was changed")]
+    StepDone,
 }
 
 /// Why one write isn't done.

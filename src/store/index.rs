@@ -29,6 +29,8 @@ pub(super) enum Unique {
     KeyPrefix = 7,
     /// Who somebody is at another server, among the accounts of an organization.
     Subject = 8,
+    /// The name of a flow in its organization.
+    FlowName = 9,
 }
 
 /// A key of the index.
@@ -67,6 +69,10 @@ impl IndexKey {
 
     pub(super) fn email(organization: OrganizationId, email: &str) -> Self {
         Self::of(Unique::Email, &[organization.0], folded(email).as_bytes())
+    }
+
+    pub(super) fn flow_name(organization: OrganizationId, name: &str) -> Self {
+        Self::of(Unique::FlowName, &[organization.0], name.as_bytes())
     }
 
     pub(super) fn role_name(organization: OrganizationId, name: &str) -> Self {

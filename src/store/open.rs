@@ -63,12 +63,14 @@ pub(super) struct Taken(pub(super) IndexKey);
 pub(super) struct Open<'t> {
     pub(super) tables: WriteTables<'t>,
     pub(super) by: By,
+    /// The identifier of what the write under way made first, as the audit trail has it.
+    pub(super) made: Option<u64>,
     ledgers: HashMap<OrganizationId, Ledger>,
 }
 
 impl<'t> Open<'t> {
     pub(super) fn new(transaction: &'t WriteTransaction, by: By) -> Self {
-        Self { tables: WriteTables::new(transaction), by, ledgers: HashMap::new() }
+        Self { tables: WriteTables::new(transaction), by, made: None, ledgers: HashMap::new() }
     }
 
     /// Writes what was kept in memory for the group. Without it, nothing of the group may be committed.
@@ -209,6 +211,9 @@ impl<'t> Open<'t> {
         before: String,
         after: String,
     ) -> Result<(), ReadError> {
+        if verb == Verb::Create {
+            self.made.get_or_insert(subject_id);
+        }
         let By { author, from, at, way, .. } = self.by;
         let after = match way {
             Some(way) => with_way(&after, way),

@@ -5,6 +5,7 @@ mod access;
 mod assistant;
 mod audit;
 mod element;
+mod flow;
 mod hook;
 mod linked;
 mod oauth;

@@ -17,7 +17,7 @@ use super::error::{CommitError, Failed, OpenError, ReadError, Stop};
 use super::open::{By, Open};
 use super::seen::Touches;
 use super::table::Tables;
-use super::write::Write;
+use super::write::{Write, on_behalf};
 
 /// Calls that wait at most; further callers block.
 const QUEUE: usize = 1_024;
@@ -58,15 +58,17 @@ struct Pending<T, E, F> {
     by: By,
     write: Write<T, E>,
     outcome: Option<Result<T, E>>,
+    /// A step of a flow asks for it that is done already.
+    is_again: bool,
     span: Span,
     reply: F,
 }
 
 impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<T, E, F> {
     fn run(&mut self, open: &mut Open<'_>) -> Result<(), ReadError> {
-        open.by = self.by;
-        match (self.write.0)(open) {
-            Ok(done) => self.outcome = Some(Ok(done)),
+        match on_behalf(open, self.by, &self.write) {
+            Ok(Some(done)) => self.outcome = Some(Ok(done)),
+            Ok(None) => self.is_again = true,
             Err(Stop::Refused(error)) => self.outcome = Some(Err(error)),
             Err(Stop::Broken(error)) => return Err(error),
         }
@@ -76,6 +78,7 @@ impl<T: Send, E: Send, F: FnOnce(Result<T, Failed<E>>) + Send> Task for Pending<
     fn answer(self: Box<Self>, group: Result<(), CommitError>) {
         let answer = match (group, self.outcome) {
             (Ok(()), Some(outcome)) => outcome.map_err(Failed::Refused),
+            (Ok(()), None) if self.is_again => Err(CommitError::StepDone.into()),
             (Ok(()), None) => Err(CommitError::Stopped.into()),
             (Err(error), _) => Err(error.into()),
         };
@@ -126,7 +129,8 @@ impl Writer {
         E: Send + 'static,
     {
         let queue = self.queue.as_ref().ok_or(CommitError::Stopped)?;
-        let task = Box::new(Pending { by, write, outcome: None, span: Span::current(), reply });
+        let task =
+            Box::new(Pending { by, write, outcome: None, is_again: false, span: Span::current(), reply });
         queue.send(task).map_err(|_| CommitError::Stopped)
     }
 }

@@ -5,6 +5,7 @@ mod again;
 mod damage;
 mod disk;
 mod every_write;
+mod flow;
 mod hook;
 mod model;
 mod oauth;

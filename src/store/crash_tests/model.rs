@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Dice;
-use super::{account, hook, oauth, organization};
+use super::{account, flow, hook, oauth, organization};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
@@ -41,6 +41,8 @@ pub(super) enum Fact {
     Program(u64),
     /// All that there is to a webhook (see `hook`).
     Hook(u64),
+    /// All that there is to a flow (see `flow`).
+    Flow(u64),
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -92,6 +94,7 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         Fact::Account(number) => account::look(store, number),
         Fact::Program(number) => oauth::look(store, number),
         Fact::Hook(number) => hook::look(store, number),
+        Fact::Flow(number) => flow::look(store, number),
     }
 }
 
@@ -111,7 +114,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(23) {
+    match dice.roll(26) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -127,6 +130,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         15 => on_element(store, number, serial),
         17..20 => oauth::step(store, dice, number % 3, serial),
         20..23 => hook::step(store, dice, number % 2, serial),
+        23..26 => flow::step(store, dice, number % 2, serial),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }

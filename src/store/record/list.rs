@@ -77,6 +77,22 @@ macro_rules! every_record {
         hook_deliveries: HookDelivery = "hook_deliveries/6", HookDelivery;
         /// (organization, number) to what an assistant asked for.
         assistant_calls: AssistantCall = "assistant_calls/6", AssistantCall;
+        /// (user id, number) to the flow.
+        flows: Flow = "flows/6", Flow, 34 "flow";
+        /// (user id, the flow's number, version) to what it does.
+        flow_versions: FlowVersion = "flow_versions/6", FlowVersion;
+        /// (user id, the flow's number) to what is counted of it.
+        flow_stats: FlowStats = "flow_stats/6", FlowStats;
+        /// User id to what is counted of the account's flows.
+        flow_uses: FlowUse = "flow_uses/6", FlowUse;
+        /// (user id, number) to the run.
+        flow_runs: FlowRun = "flow_runs/6", FlowRun;
+        /// (user id, the run's number) of the runs that haven't ended.
+        runs_at_work: RunAtWork = "runs_at_work/6", RunAtWork;
+        /// (user id, the run's number, number) to the step.
+        flow_steps: FlowStep = "flow_steps/6", FlowStep;
+        /// (user id, user id of the flow's owner, its number) to what the first thinks of it.
+        flow_opinions: FlowOpinion = "flow_opinions/6", FlowOpinion;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

@@ -50,7 +50,8 @@ fn is_asked(open: &mut Open<'_>) -> Result<bool, ReadError> {
         Some(Way::Program { family, .. }) => {
             open.get::<OAuthFamily>((user.0, family.0))?.is_some_and(|family| now < family.expires)
         }
-        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_)) | None => true,
+        // Of a step it is looked at by whoever begins the write (`step`).
+        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_) | Way::Flow { .. }) | None => true,
     })
 }
 

@@ -1,12 +1,13 @@
 //! The ways into an account, closed: its sessions end, and its devices' keys, its API keys, the invites that it made and what
 //! programs were allowed are good no more, nor do programs act for it by themselves or log-ins at other servers lead to it;
-//! and its webhooks are off.
+//! and its webhooks and flows are off.
 
 use super::super::error::ReadError;
 use super::super::open::Open;
 use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
 use super::acting::end_acting_for;
+use super::flow::close_flows;
 use super::hook::close_hooks;
 use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
@@ -31,6 +32,8 @@ pub struct Ended {
     pub linked: usize,
     /// How many webhooks are off from now on: they tell what the account may know.
     pub hooks: usize,
+    /// How many flows are off from now on: they act with the account's rights.
+    pub flows: usize,
 }
 
 impl Ended {
@@ -43,6 +46,7 @@ impl Ended {
             && self.programs.is_empty()
             && self.linked == 0
             && self.hooks == 0
+            && self.flows == 0
     }
 }
 
@@ -53,7 +57,7 @@ pub(super) struct Kept {
     pub(super) session: Option<SessionId>,
     /// The key of that session's device.
     pub(super) device_key: Option<Fingerprint>,
-    /// Every API key, every program that acts by itself, every log-in at another server, and every webhook.
+    /// Every API key, every program that acts by itself, every log-in at another server, every webhook and every flow.
     pub(super) api_keys: bool,
 }
 
@@ -96,6 +100,7 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
             ended.linked += 1;
         }
         ended.hooks = close_hooks(open, user)?;
+        ended.flows = close_flows(open, user)?;
     }
     ended.invites = end_invites_of(open, user)?;
     ended.programs = end_grants_of(open, user)?;

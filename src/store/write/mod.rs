@@ -10,6 +10,8 @@ mod close;
 mod device;
 mod element;
 mod email;
+mod flow;
+mod flow_run;
 mod hook;
 mod job;
 mod key;
@@ -28,6 +30,7 @@ mod role;
 mod rows;
 mod second_factor;
 mod session;
+mod step;
 mod token;
 mod user;
 
@@ -42,6 +45,8 @@ pub use element::{
 };
 pub(super) use element::{keys_of as element_keys, on_recordings};
 pub use email::*;
+pub use flow::*;
+pub use flow_run::*;
 pub use hook::*;
 pub use job::*;
 pub use key::*;
@@ -58,13 +63,13 @@ pub use rejected::*;
 pub use role::*;
 pub use second_factor::*;
 pub use session::*;
+pub(super) use step::on_behalf;
+pub use step::{StepDone, all};
 pub use token::*;
 pub use user::*;
 
-use std::convert::Infallible;
-
 use super::error::{ReadError, Stop};
-use super::open::{By, Open, Taken};
+use super::open::{Open, Taken};
 use super::record::declare::Stored;
 
 type Work<T, E> = Box<dyn Fn(&mut Open<'_>) -> Result<T, Stop<E>> + Send>;
@@ -125,20 +130,4 @@ fn taken<R: Stored>(open: &Open<'_>, old: Option<&R>, new: &R) -> Result<Option<
         }
     }
     Ok(None)
-}
-
-/// All of them in order, each done or refused by itself, each on behalf of its own author.
-pub fn all<E: 'static>(writes: Vec<(By, Write<(), E>)>) -> Write<Vec<Result<(), E>>, Infallible> {
-    Write::new(move |open| {
-        let mut outcomes = Vec::with_capacity(writes.len());
-        for (by, write) in &writes {
-            open.by = *by;
-            outcomes.push(match (write.0)(open) {
-                Ok(()) => Ok(()),
-                Err(Stop::Refused(error)) => Err(error),
-                Err(Stop::Broken(error)) => return Err(Stop::Broken(error)),
-            });
-        }
-        Ok(outcomes)
-    })
 }

@@ -41,6 +41,14 @@ pub(super) fn queue(open: &mut Open<'_>, new: &NewEmail) -> Result<u64, ReadErro
     Ok(number)
 }
 
+/// An e-mail waits to be sent.
+pub fn put_email(new: NewEmail) -> Write<(), std::convert::Infallible> {
+    Write::new(move |open| {
+        queue(open, &new)?;
+        Ok(())
+    })
+}
+
 /// An e-mail was sent, or is of no use any more.
 pub fn remove_email(number: u64) -> Write<bool, std::convert::Infallible> {
     Write::new(move |open| Ok(open.tables.outbox.remove(number)?.is_some()))

@@ -11,6 +11,7 @@ use super::preference::{PutOrganizationSettingsError, PutRestraintError, Setting
 use super::registration::RegisterError;
 use super::role::{CreateRoleError, DeleteRoleError, GrantError, PutRoleError};
 use super::session::{BeginSessionError, EndSessionError};
+use super::step::StepDone;
 use super::token::TakeTokenError;
 use super::user::{CreateUserError, EditUserError};
 
@@ -71,6 +72,9 @@ pub enum Rejected {
     /// A one-time token.
     #[error(transparent)]
     TakeToken(#[from] TakeTokenError),
+    /// What a step of a flow asks for that is done already.
+    #[error(transparent)]
+    StepDone(#[from] StepDone),
 }
 
 impl From<Infallible> for Rejected {
