@@ -17,7 +17,7 @@ use parlour::account::{self, Secret, Secrets, Visitor};
 use parlour::bounds::EntryPolicy;
 use parlour::clock::Clock;
 use parlour::control::{
-    Actor, Attached, Entered, Handle, HookWork, Newcomer, Settings, Unseated, Wants, start,
+    Actor, Attached, Entered, FlowWork, Handle, HookWork, Newcomer, Settings, Unseated, Wants, start,
 };
 use parlour::dial::Reach as Dialled;
 use parlour::id::{
@@ -140,6 +140,7 @@ fn settings() -> Settings {
         addresses: Vec::new(),
         reach: Dialled::public_and(Vec::new()),
         hook_work: HookWork::default(),
+        flow_work: FlowWork::default(),
     }
 }
 

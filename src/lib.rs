@@ -32,6 +32,7 @@ pub mod picture;
 pub mod protocol;
 pub mod provider;
 pub mod recording;
+pub mod runs;
 pub mod secrets;
 pub mod server;
 pub mod state;

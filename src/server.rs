@@ -24,13 +24,12 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Actor, Handle, Nobody, Organizations, Refused, Settings};
-use crate::dial::{Client, Reach};
+use crate::dial::Client;
 use crate::discovery::Announcer;
 use crate::endpoint::{
     BindError, CertificateError, Certificates, Endpoint, Identity, IdentityError, Intake, Limits, LinkPeer,
     LocalSocket, raise_files,
 };
-use crate::hook::Deliverer;
 use crate::http::{self, Http, HttpError, Parts};
 use crate::id::{Fingerprint, Timestamp};
 use crate::mail::{MailError, Post};
@@ -125,6 +124,8 @@ pub struct Server {
     post: Option<JoinHandle<()>>,
     hooks: JoinHandle<()>,
     stop_hooks: oneshot::Sender<()>,
+    flows: JoinHandle<()>,
+    stop_flows: oneshot::Sender<()>,
     announcer: Option<Announcer>,
 }
 
@@ -172,10 +173,9 @@ impl Server {
         let intake = endpoint.intake();
         let (addresses, fingerprint) = (endpoint.addresses(), identity.fingerprint());
         let recordings = Some(recordings(config)?);
-        let reach = Reach::public_and(config.hook_networks());
         let settings = Settings { recordings, ..settings(config, &identity, &secrets, &addresses) };
         let organizations = Organizations::start(store, settings, clock)?;
-        let deliverer = Deliverer::new(organizations.clone(), to_hooks, reach, beside::draw).begin().await;
+        let (deliverer, runner) = beside::doers(&organizations, to_hooks, config).await;
         let handle = organizations.first().clone();
         let claim = first_claim(&handle).await?;
         let now = handle.clock().now();
@@ -204,7 +204,7 @@ impl Server {
         let watched = Arc::clone(&certificates);
         let certificates = tokio::spawn(look_after(certificates));
         let post = post.map(|post| tokio::spawn(deliver(handle.clone(), post)));
-        let (hooks, stop_hooks) = beside::run(deliverer);
+        let ((hooks, stop_hooks), (flows, stop_flows)) = beside::run(deliverer, runner);
         let announcer = announce(config, &addresses, fingerprint);
         Ok(Self {
             addresses,
@@ -223,6 +223,8 @@ impl Server {
             post,
             hooks,
             stop_hooks,
+            flows,
+            stop_flows,
             announcer,
         })
     }
@@ -278,6 +280,9 @@ impl Server {
         // What is on its way to a webhook is sent again when the server is back.
         let _ = self.stop_hooks.send(());
         let _ = self.hooks.await;
+        // A run that is under way goes on where it is when the server is back.
+        let _ = self.stop_flows.send(());
+        let _ = self.flows.await;
         let organizations = self.organizations.clone();
         let mut stopping = std::pin::pin!(organizations.stop());
         let in_time = tokio::time::timeout(Duration::from_secs(1), &mut stopping).await.is_ok();

@@ -14,7 +14,7 @@ use crate::picture::PictureError;
 use crate::protocol::ErrorCode;
 use crate::store::write::{
     BanError, CreateHookError, CreateTokenError, CreateUserError, DeleteUserError, EditProfileError,
-    EditUserError, FavouriteError, HookError, LiftBanError, LinkError, PutPreferenceError,
+    EditUserError, FavouriteError, FlowError, HookError, LiftBanError, LinkError, PutPreferenceError,
     RegisterDeviceKeyError, RemoveDeviceKeyError, RevokeApiKeyError, RevokeTokenError, SecondFactorError,
     SettingError, UnlinkError,
 };
@@ -191,6 +191,9 @@ pub enum AccountError {
     /// There is no such webhook or message, or it is off.
     #[error(transparent)]
     Hook(#[from] HookError),
+    /// There is no such flow or run, or nothing can be done with it now.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
     /// There is no such device key.
     #[error(transparent)]
     RemoveDeviceKey(#[from] RemoveDeviceKeyError),
@@ -243,6 +246,7 @@ fn reason_words(reason: &str) -> String {
 
 impl AccountError {
     /// The code that says the same to a program.
+    #[expect(clippy::too_many_lines, reason = "one list")]
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::LogInFailed | Self::OwnPasswordWrong | Self::NotLinked | Self::LinkedDisabled => {
@@ -274,6 +278,7 @@ impl AccountError {
             | Self::DeleteUser(DeleteUserError::LastOwner | DeleteUserError::Owner) => ErrorCode::LastOwner,
             Self::Ban(error) => code_of_ban(*error),
             Self::Hook(error) => code_of_hook(*error),
+            Self::Flow(error) => code_of_flow(*error),
             Self::CreateUser(error) => code_of_new_account(*error),
             Self::EditProfile(error) => code_of_profile(error),
             Self::Picture(error) => code_of_picture(*error),
@@ -352,6 +357,17 @@ fn code_of_hook(error: HookError) -> ErrorCode {
     match error {
         HookError::NoSuchHook | HookError::NoSuchMessage => ErrorCode::NotFound,
         HookError::Off => ErrorCode::Malformed,
+    }
+}
+
+fn code_of_flow(error: FlowError) -> ErrorCode {
+    match error {
+        FlowError::NoSuchUser => ErrorCode::NoSuchUser,
+        FlowError::NoSuchFlow | FlowError::NoSuchVersion | FlowError::NoSuchRun => ErrorCode::NotFound,
+        FlowError::Unproven => ErrorCode::TokenInvalid,
+        FlowError::NameTaken => ErrorCode::NameTaken,
+        FlowError::TooMany | FlowError::TooManyInAll | FlowError::TooManyRuns => ErrorCode::TooMany,
+        FlowError::Off | FlowError::Ended | FlowError::GoesOn | FlowError::Undone => ErrorCode::Malformed,
     }
 }
 

@@ -216,7 +216,7 @@ impl Accounts {
     }
 
     /// A secret for messages, as it is shown and as it is kept.
-    fn new_hook_secret(&self, user: UserId) -> Result<(String, Vec<u8>), AccountError> {
+    pub(super) fn new_hook_secret(&self, user: UserId) -> Result<(String, Vec<u8>), AccountError> {
         let secret = random::<{ Secret::LEN }>()?;
         let sealed = self.0.seal.seal(user.0, &secret, random::<SEALING>()?).ok_or(AccountError::Internal)?;
         let secret = Secret::of(&secret).ok_or(AccountError::Internal)?;

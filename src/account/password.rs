@@ -166,6 +166,7 @@ pub(super) fn told(ended: &Ended) -> wire::PasswordChanged {
         programs: count(ended.programs.len()),
         linked_log_ins: count(ended.linked),
         hooks: count(ended.hooks),
+        flows: count(ended.flows),
         ..wire::PasswordChanged::default()
     }
 }

@@ -130,6 +130,7 @@ impl Desk<'_> {
             steps.push(format!("{sessions} sessions"));
             let tokens = desk.write(write::sweep_tokens())?;
             desk.write(write::sweep_emails())?;
+            desk.write(write::sweep_runs())?;
             steps.push(format!("{tokens} tokens"));
             let (mut place, mut given) = (None, 0);
             loop {

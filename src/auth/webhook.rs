@@ -11,6 +11,9 @@ const MARK: &str = "whsec_";
 /// How long a secret may be, in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// Signatures of a message that are looked at: a sender has two while one secret takes the place of another.
+const MOST_SIGNATURES: usize = 8;
+
 /// What a receiver and this server have in common.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
@@ -54,6 +57,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether a message is signed by a secret: one of its signatures, which have spaces between them, is enough. Takes as long whatever is
+/// wrong with one.
+pub fn is_signed(secret: &Secret, id: &str, at: u64, body: &[u8], signatures: &str) -> bool {
+    let signed = [format!("{id}.{at}.").as_bytes(), body].concat();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
+    let is_one = |text: &str| {
+        let signature = text.strip_prefix("v1,").and_then(|text| BASE64.decode(text.as_bytes()).ok());
+        signature.is_some_and(|signature| hmac::verify(&key, &signed, &signature).is_ok())
+    };
+    signatures.split(' ').take(MOST_SIGNATURES).any(is_one)
+}
+
 /// The headers of a delivery: the message's identifier, which has no full stop; when it is sent, in seconds since 1970; and a
 /// signature by each of the secrets, of which a receiver needs one. There are two for as long as one takes the place of the other.
 pub fn headers(secrets: &[Secret], id: &str, at: u64, body: &[u8]) -> [(&'static str, String); 3] {
@@ -90,6 +105,11 @@ mod tests {
         let [.., (_, own)] = headers(&[next], id, at, body);
         assert_eq!(both, format!("{own} {signature}"));
         assert_ne!(own, signature);
+        let secret = Secret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert!(is_signed(&secret, id, at, body, &both) && is_signed(&secret, id, at, body, signature));
+        assert!(!is_signed(&secret, id, at, body, &own) && !is_signed(&secret, id, at, b"{}", &both));
+        assert!(!is_signed(&secret, id, at + 1, body, &both) && !is_signed(&secret, "x", at, body, &both));
+        assert!(!is_signed(&secret, id, at, body, "") && !is_signed(&secret, id, at, body, "v1,?"));
     }
 
     #[test]

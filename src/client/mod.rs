@@ -30,6 +30,7 @@ mod device;
 mod directory;
 mod element;
 mod error;
+mod flow;
 mod hook;
 mod keeper;
 mod known;

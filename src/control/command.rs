@@ -102,6 +102,8 @@ pub(super) enum Followed {
     Personal(PersonalChange),
     /// Which webhooks are on.
     Hooks,
+    /// Which flows are on.
+    Flows,
     /// All that the store holds, of which it isn't known what is different.
     Everything,
 }

@@ -22,6 +22,7 @@ use crate::voice::Peer;
 
 /// What a request before the log-in comes to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it comes from")]
 pub enum Entered {
     /// An answer; whoever asks is nobody yet.
     Answer(response::Body),
@@ -51,6 +52,7 @@ impl<P: Peer> Handle<P> {
             Call::Element(element) => self.element(actor, element).await,
             Call::Profile(profile) => self.profile(actor, profile).await,
             Call::Hook(hook) => self.hook(actor, hook).await,
+            Call::Flow(flow) => self.do_flow(actor, flow).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
             // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.

@@ -78,6 +78,7 @@ impl<P: Peer> Control<P> {
                 let stand = stand.collect::<Result<Vec<_>, ReadError>>()?;
                 self.stand(stand);
                 self.read_hooks();
+                self.read_flows();
             }
             Followed::Account(Changed::Bans) => {
                 let (bans, now) = (self.bans()?, self.shared.clock.wall());
@@ -92,6 +93,7 @@ impl<P: Peer> Control<P> {
             Followed::Element(change) => self.make_element_known(change),
             Followed::Personal(change) => self.make_personal_known(change),
             Followed::Hooks => self.read_hooks(),
+            Followed::Flows => self.read_flows(),
             Followed::Everything => {
                 let stored = load::stored(
                     &self.shared.store,
@@ -106,6 +108,7 @@ impl<P: Peer> Control<P> {
                 self.publish(&events, &[]);
                 self.stand(stand);
                 self.read_hooks();
+                self.read_flows();
             }
         }
         Ok(())

@@ -8,7 +8,16 @@ use tokio::sync::Notify;
 use crate::bounds::MAX_HOOK_UNWRITTEN;
 use crate::feed::{Filter, Message};
 use crate::id::{HookId, OrganizationId, UserId};
-use crate::store::write::NewMessage;
+use crate::store::write::{NewMessage, NewRun};
+
+/// A row that belongs to something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// A message to a webhook.
+    Message(NewMessage),
+    /// A run of a flow, which the event of this number begins.
+    Run(u64, NewRun),
+}
 
 /// A webhook that is on.
 #[derive(Debug)]
@@ -18,45 +27,63 @@ pub(super) struct Watched {
     pub(super) filter: Filter,
 }
 
-/// Messages to webhooks of an organization that wait to be written, in the order in which what they tell of happened.
+/// The messages and the runs among rows, each in their order.
+pub(super) fn split(rows: Vec<Row>) -> (Vec<NewMessage>, Vec<NewRun>) {
+    let (mut messages, mut runs) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Row::Message(message) => messages.push(message),
+            Row::Run(_, run) => runs.push(run),
+        }
+    }
+    (messages, runs)
+}
+
+/// Messages to webhooks and runs of flows of an organization that wait to be written, in the order in which what they come of
+/// happened.
 #[derive(Debug, Default)]
-pub(super) struct Unwritten(Mutex<VecDeque<NewMessage>>);
+pub(super) struct Unwritten(Mutex<VecDeque<Row>>);
 
 impl Unwritten {
-    pub(super) fn lock(&self) -> MutexGuard<'_, VecDeque<NewMessage>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, VecDeque<Row>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put_behind(&self, messages: Vec<NewMessage>) {
+    pub(super) fn put_behind(&self, rows: Vec<Row>) {
         let mut all = self.lock();
-        all.extend(messages);
+        all.extend(rows);
         cut_off(&mut all);
     }
 
     /// What couldn't be written waits again, before what came meanwhile.
-    pub(super) fn put_back(&self, messages: Vec<NewMessage>) {
+    pub(super) fn put_back(&self, rows: Vec<Row>) {
         let mut all = self.lock();
         let later = std::mem::take(&mut *all);
-        all.extend(messages);
+        all.extend(rows);
         all.extend(later);
         cut_off(&mut all);
     }
 
-    pub(super) fn take(&self) -> Vec<NewMessage> {
+    pub(super) fn take(&self) -> Vec<Row> {
         self.lock().drain(..).collect()
     }
 }
 
-/// At the bound the oldest goes, and the next one of the same webhook says so. The only one of a webhook stays: of those there
+/// At the bound the oldest goes, and of messages the next one of the same webhook says so. The only one of a webhook stays: of those there
 /// are few.
-fn cut_off(all: &mut VecDeque<NewMessage>) {
+fn cut_off(all: &mut VecDeque<Row>) {
     let mut only = Vec::new();
     while all.len() + only.len() > MAX_HOOK_UNWRITTEN {
         let Some(oldest) = all.pop_front() else { break };
-        let is_same = |one: &&mut NewMessage| (one.user, one.hook) == (oldest.user, oldest.hook);
-        match all.iter_mut().find(is_same) {
+        // A run that nobody can queue is begun by nobody.
+        let Row::Message(oldest) = oldest else { continue };
+        let next = all.iter_mut().find_map(|row| match row {
+            Row::Message(next) if (next.user, next.hook) == (oldest.user, oldest.hook) => Some(next),
+            _ => None,
+        });
+        match next {
             Some(next) => next.message = Message::cut(&oldest.message, &next.message),
-            None => only.push(oldest),
+            None => only.push(Row::Message(oldest)),
         }
     }
     only.into_iter().rev().for_each(|one| all.push_front(one));
@@ -112,8 +139,12 @@ impl HookWork {
         self.0.told.notify_one();
     }
 
-    pub(super) fn note_messages(&self, messages: &[NewMessage]) {
-        self.note(|due| due.changed.extend(messages.iter().map(|one| (one.user, one.hook))));
+    pub(super) fn note_messages(&self, rows: &[Row]) {
+        let key = |row: &Row| match row {
+            Row::Message(one) => Some((one.user, one.hook)),
+            Row::Run(..) => None,
+        };
+        self.note(|due| due.changed.extend(rows.iter().filter_map(key)));
     }
 }
 
@@ -123,9 +154,13 @@ mod tests {
     use crate::feed::Missing;
     use crate::id::Timestamp;
 
-    fn message(hook: u64, at: u64) -> NewMessage {
+    fn message(hook: u64, at: u64) -> Row {
         let (user, at) = (UserId(1), Timestamp(at));
-        NewMessage { user, hook: HookId(hook), at, message: Message::Test { at }.to_text() }
+        Row::Message(NewMessage { user, hook: HookId(hook), at, message: Message::Test { at }.to_text() })
+    }
+
+    fn messages(rows: Vec<Row>) -> Vec<NewMessage> {
+        split(rows).0
     }
 
     #[test]
@@ -133,7 +168,7 @@ mod tests {
         let unwritten = Unwritten::default();
         unwritten.put_behind(vec![message(2, 1)]);
         unwritten.put_behind((0..MAX_HOOK_UNWRITTEN as u64 + 9).map(|at| message(1, at + 10)).collect());
-        let all = unwritten.take();
+        let all = messages(unwritten.take());
         assert_eq!(all.len(), MAX_HOOK_UNWRITTEN);
         let of = |hook| all.iter().filter(move |one| one.hook == HookId(hook)).collect::<Vec<_>>();
         assert_eq!(of(2).len(), 1, "the only one of a webhook stays");
@@ -143,6 +178,6 @@ mod tests {
         assert!(of(1).windows(2).all(|two| two[0].at <= two[1].at));
         unwritten.put_behind(vec![message(1, 9)]);
         unwritten.put_back(vec![message(1, 7), message(1, 8)]);
-        assert_eq!(unwritten.take().iter().map(|one| one.at.0).collect::<Vec<_>>(), [7, 8, 9]);
+        assert_eq!(messages(unwritten.take()).iter().map(|one| one.at.0).collect::<Vec<_>>(), [7, 8, 9]);
     }
 }

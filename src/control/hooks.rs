@@ -1,17 +1,19 @@
 //! Webhooks: what happens becomes messages to them, each of which its owner may know of, and the control thread has them
-//! written: those of a batch that is committed in its transaction, and those of what is kept nowhere soon after it.
+//! written, with the runs of flows that it begins: those of a batch that is committed in its transaction, and those of what is kept nowhere soon after it.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::command::Followed;
 use super::handle::Handle;
-use super::hook_work::{HookWork, Watched};
+use super::hook_work::{HookWork, Row, Watched, split};
 use super::live::Control;
 use super::news::shown_of_batch;
 use super::refused::Refused;
+use super::shared::Shared;
 use crate::account::AccountError;
 use crate::bounds::MAX_HOOK_KINDS;
 use crate::dial::read_address;
@@ -42,7 +44,8 @@ impl<P: Peer> Handle<P> {
         &self.shared.settings.hook_work
     }
 
-    /// Writes the messages that wait for it, and answers when they are on disk. What can't be written goes on waiting.
+    /// Writes the messages and the runs of flows that wait for it, and answers when they are on disk. What can't be written goes on
+    /// waiting.
     pub async fn write_hook_messages(&self) -> Result<(), Refused> {
         let (reply, written) = oneshot::channel();
         let messages = {
@@ -52,7 +55,7 @@ impl<P: Peer> Handle<P> {
                 return Ok(());
             }
             let messages: Vec<_> = waiting.drain(..).collect();
-            let write = write::add_hook_messages(messages.clone(), Message::cut);
+            let write = write_of(messages.clone());
             let by = By::server(self.shared.clock.wall());
             let submitted = self.shared.store.submit(by, write, move |outcome| {
                 // Whoever asked may be gone; what is written stays.
@@ -66,7 +69,7 @@ impl<P: Peer> Handle<P> {
         };
         match written.await.map_err(|_| self.gone())?.map_err(Failed::into_commit_error) {
             Ok(()) => {
-                self.hook_work().note_messages(&messages);
+                self.shared.note_rows(&messages);
                 Ok(())
             }
             Err(error) => {
@@ -90,7 +93,9 @@ impl<P: Peer> Handle<P> {
             return Ok(Judged::Told(Box::new(message)));
         }
         self.look(move |control| {
-            let Some(owner) = control.owner_of_hook(user, hook, &[])? else { return Ok(Judged::NotLetIn) };
+            let Some(owner) = control.owner_of(user, Way::Hook(hook), &[])? else {
+                return Ok(Judged::NotLetIn);
+            };
             let Message::Happened(happened) = message else { return Ok(Judged::Told(Box::new(message))) };
             Ok(match happened.event.shown(&control.state, Some(&owner)) {
                 Some(event) => Judged::Told(Box::new(Message::Happened(Happened { event, ..happened }))),
@@ -188,6 +193,24 @@ impl<P: Peer> Handle<P> {
     }
 }
 
+/// The write that writes rows.
+fn write_of(rows: Vec<Row>) -> Write<(), Infallible> {
+    let (messages, runs) = split(rows);
+    write::add_event_rows(messages, Message::cut, runs)
+}
+
+impl<P> Shared<P> {
+    /// Rows were written, and there is something to do.
+    fn note_rows(&self, rows: &[Row]) {
+        self.settings.hook_work.note_messages(rows);
+        for row in rows {
+            if let Row::Run(_, run) = row {
+                self.settings.flow_work.note_queued(run.user);
+            }
+        }
+    }
+}
+
 /// By what a message is known again, and the word for what it tells of.
 fn known_by(row: &HookDelivery) -> (String, String) {
     let message = Message::from_text(&row.message);
@@ -228,41 +251,48 @@ impl<P: Peer> Control<P> {
         }
     }
 
-    /// The messages of a batch that is about to be committed, those before them that wait to be written, and the write that
+    /// The rows of a batch that is about to be committed, those before them that wait to be written, and the write that
     /// writes both; nothing where there are none.
-    pub(super) fn write_for_hooks(
-        &self,
-        happened: &[Happened],
-    ) -> Option<(Vec<NewMessage>, Write<(), Rejected>)> {
-        let mut messages = self.shared.unwritten.take();
-        messages.extend(self.messages_of(happened));
-        if messages.is_empty() {
+    pub(super) fn write_for_hooks(&self, happened: &[Happened]) -> Option<(Vec<Row>, Write<(), Rejected>)> {
+        let mut rows = self.shared.unwritten.take();
+        rows.extend(self.rows_of(happened));
+        if rows.is_empty() {
             return None;
         }
-        let write = write::add_hook_messages(messages.clone(), Message::cut).or_nothing();
-        Some((messages, write))
+        let write = write_of(rows.clone()).or_nothing();
+        Some((rows, write))
     }
 
-    /// A commit with these messages is over. Where it failed, what happened didn't, but those before it did, and wait again.
-    pub(super) fn hooks_are_written(&self, messages: Vec<NewMessage>, first: Option<u64>, is_done: bool) {
+    /// A commit with these rows is over. Where it failed, what happened didn't, but those before it did, and wait again.
+    pub(super) fn hooks_are_written(&self, rows: Vec<Row>, first: Option<u64>, is_done: bool) {
         if is_done {
-            return self.shared.settings.hook_work.note_messages(&messages);
+            return self.shared.note_rows(&rows);
         }
-        let is_earlier = |one: &NewMessage| match Message::from_text(&one.message) {
-            Some(Message::Happened(happened)) => first.is_none_or(|first| happened.number < first),
-            _ => true,
+        let is_before = |number: u64| first.is_none_or(|first| number < first);
+        let is_earlier = |row: &Row| match row {
+            Row::Run(number, _) => is_before(*number),
+            Row::Message(one) => match Message::from_text(&one.message) {
+                Some(Message::Happened(happened)) => is_before(happened.number),
+                _ => true,
+            },
         };
-        self.wait_for_hooks(messages.into_iter().filter(is_earlier).collect());
+        self.wait_for_hooks(rows.into_iter().filter(is_earlier).collect());
     }
 
     /// What happened and is written by nobody else waits to be written.
     pub(super) fn note_for_hooks(&self, happened: &[Happened]) {
-        self.wait_for_hooks(self.messages_of(happened));
+        self.wait_for_hooks(self.rows_of(happened));
     }
 
-    fn wait_for_hooks(&self, messages: Vec<NewMessage>) {
-        if !messages.is_empty() {
-            self.shared.unwritten.put_behind(messages);
+    fn rows_of(&self, happened: &[Happened]) -> Vec<Row> {
+        let mut rows: Vec<_> = self.messages_of(happened).into_iter().map(Row::Message).collect();
+        rows.extend(self.runs_of(happened));
+        rows
+    }
+
+    fn wait_for_hooks(&self, rows: Vec<Row>) {
+        if !rows.is_empty() {
+            self.shared.unwritten.put_behind(rows);
             self.shared.settings.hook_work.note_unwritten(self.shared.organization);
         }
     }
@@ -292,7 +322,7 @@ impl<P: Peer> Control<P> {
             let Some(last) = wanted.last() else { continue };
             // Those of one account are together.
             if owner.as_ref().is_none_or(|(of, _)| of != user) {
-                owner = Some((*user, self.owner_of_hook(*user, *hook, happened)));
+                owner = Some((*user, self.owner_of(*user, Way::Hook(*hook), happened)));
             }
             let new = |at, message| NewMessage { user: *user, hook: *hook, at, message };
             match owner.as_ref().map(|(_, owner)| owner) {
@@ -317,15 +347,15 @@ impl<P: Peer> Control<P> {
         messages
     }
 
-    /// The member that the owner of a webhook would be, if they may come in. What `happened` gives or takes them isn't on disk
-    /// yet.
-    fn owner_of_hook(
+    /// The member that an account would be of which something acts by itself, if they may come in. What `happened` gives or takes
+    /// them isn't on disk yet.
+    pub(super) fn owner_of(
         &self,
         user: UserId,
-        hook: HookId,
+        way: Way,
         happened: &[Happened],
     ) -> Result<Option<Member>, Refused> {
-        let origin = Origin { way: Way::Hook(hook), address: None };
+        let origin = Origin { way, address: None };
         let actor = Actor::Account { user, ceiling: Permissions::ALL, origin };
         let shared = &self.shared;
         let known = self.owners.borrow_mut().get(user, || shared.let_in(user, None));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::attachment::Attachment;
 use super::connection::Connection;
+use super::flow_work::WatchedFlow;
 use super::hook_sight::Owners;
 use super::hook_work::Watched;
 use super::past::Past;
@@ -52,6 +53,8 @@ pub(super) struct Control<P> {
     pub(super) hooks: Vec<Watched>,
     /// What is known of their owners.
     pub(super) owners: RefCell<Owners>,
+    /// The flows that are on, by account.
+    pub(super) flows: Vec<WatchedFlow>,
     pub(super) restrained: Restrained,
 }
 
@@ -70,6 +73,7 @@ impl<P: Peer> Control<P> {
             attached: Vec::new(),
             hooks: Vec::new(),
             owners: RefCell::default(),
+            flows: Vec::new(),
             restrained: Restrained::default(),
         }
     }

@@ -10,7 +10,11 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
+use crate::bounds::RUNS_A_MINUTE;
 use crate::clock::Clock;
+use crate::id::{FlowNumber, UserId};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -65,6 +69,31 @@ impl<K: Hash + Eq + Clone> Rates<K> {
             self.limiter.retain_recent();
         }
         self.limiter.check_key(&id.into()).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+}
+
+/// How often flows run: each, those of an account, and all of the organization.
+pub(super) struct RunRates {
+    flow: Rates<(UserId, FlowNumber)>,
+    account: Rates<UserId>,
+    all: Rates<()>,
+}
+
+impl RunRates {
+    pub(super) fn new(clock: &Clock) -> Self {
+        let (flow, account, all) = RUNS_A_MINUTE;
+        Self {
+            flow: Rates::slow(flow, MINUTE / flow.max(1), clock.clone()),
+            account: Rates::slow(account, MINUTE / account.max(1), clock.clone()),
+            all: Rates::slow(all, MINUTE / all.max(1), clock.clone()),
+        }
+    }
+
+    /// Counts a run, or says how long to wait with it.
+    pub(super) fn admit(&self, user: UserId, flow: FlowNumber) -> Result<(), Duration> {
+        self.flow.admit((user, flow))?;
+        self.account.admit(user)?;
+        self.all.admit(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What control is told at start.
 
+use super::flow_work::FlowWork;
 use super::hook_work::HookWork;
 use crate::account;
 use crate::bounds::EntryPolicy;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub reach: Reach,
     /// Where it is told what there is to do for webhooks.
     pub hook_work: HookWork,
+    /// Where it is told what there is to do for flows.
+    pub flow_work: FlowWork,
 }
 
 impl Settings {

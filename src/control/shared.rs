@@ -10,7 +10,7 @@ use super::alarm::Alarm;
 use super::counts::Counts;
 use super::hook_sight::Settled;
 use super::hook_work::Unwritten;
-use super::rates::Rates;
+use super::rates::{Rates, RunRates};
 use super::settings::Settings;
 use super::turns::Turns;
 use crate::account::Accounts;
@@ -56,6 +56,8 @@ pub(super) struct Shared<P> {
     pub(super) unwritten: Unwritten,
     /// Which messages to webhooks needn't be judged again.
     pub(super) settled: Settled,
+    /// How often flows run.
+    pub(super) runs: RunRates,
     /// Whose turn it is to read what may be long.
     pub(super) reading: Turns,
 }
@@ -64,6 +66,7 @@ impl<P> Shared<P> {
     /// What those have whose accounts these are, before anybody is connected.
     pub(super) fn new(store: Arc<Store>, accounts: Accounts, settings: Settings) -> Self {
         let (organization, clock) = (accounts.organization(), accounts.clock().clone());
+        let runs = RunRates::new(&clock);
         Self {
             organization,
             table: ArcSwap::from_pointee(ForwardTable::default()),
@@ -85,6 +88,7 @@ impl<P> Shared<P> {
             reading: Turns::default(),
             unwritten: Unwritten::default(),
             settled: Settled::default(),
+            runs,
         }
     }
 }

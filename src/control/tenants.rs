@@ -58,6 +58,7 @@ impl<P: Peer> Organizations<P> {
             | Call::Element(_)
             | Call::Profile(_)
             | Call::Hook(_)
+            | Call::Flow(_)
             | Call::Operator(_)) => {
                 let found = self.find(&organization).await;
                 let home = found.map_err(|error| unknown(error, &organization))?;

@@ -107,6 +107,7 @@ impl<P: Peer> Control<P> {
     fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
         self.sweep_elements();
         self.read_hooks();
+        self.read_flows();
         let mut batch = Vec::new();
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.handle_batch(&mut batch) {

@@ -100,6 +100,8 @@ pub enum Group {
     Profile,
     /// Where what happens is sent to, of one's own.
     Hook,
+    /// What is done by itself, of one's own, and the catalogue of it.
+    Flow,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

@@ -9,13 +9,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::control::Handle;
+use crate::control::{Handle, Organizations};
+use crate::dial::{Client, Reach};
 use crate::discovery::{Announcer, Card};
 use crate::endpoint::{Certificates, LinkPeer};
 use crate::hook::Deliverer;
 use crate::id::{Fingerprint, Moment, Timestamp};
 use crate::mail::Post;
 use crate::protocol::wire;
+use crate::runs::Runner;
 
 /// How often it is looked whether maintenance is due, and how long after the start for the first time.
 const MAINTENANCE: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(60));
@@ -113,13 +115,31 @@ pub(super) async fn maintain(handle: Handle<LinkPeer>, backup_hours: u32) {
     }
 }
 
-/// Delivers messages to webhooks until it is told to stop, or until nobody could tell it so any more.
-pub(super) fn run(deliverer: Deliverer<LinkPeer>) -> (JoinHandle<()>, oneshot::Sender<()>) {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(deliverer.run(async {
-        let _ = stopped.await;
-    }));
-    (running, stop)
+/// Who delivers messages to webhooks, which are told that the server begins anew, and who does runs of flows.
+pub(super) async fn doers(
+    organizations: &Organizations<LinkPeer>,
+    client: Client,
+    config: &Config,
+) -> (Deliverer<LinkPeer>, Runner<LinkPeer>) {
+    let reach = Reach::public_and(config.hook_networks());
+    let deliverer = Deliverer::new(organizations.clone(), client.clone(), reach.clone(), draw);
+    (deliverer.begin().await, Runner::new(organizations.clone(), client, reach))
+}
+
+/// Until somebody tells it to stop, or nobody could any more.
+async fn until(stopped: oneshot::Receiver<()>) {
+    let _ = stopped.await;
+}
+
+/// What runs until it is told to stop.
+type Running = (JoinHandle<()>, oneshot::Sender<()>);
+
+/// Delivers messages to webhooks and does runs of flows until they are told to stop, or until nobody could tell them so any more.
+pub(super) fn run(deliverer: Deliverer<LinkPeer>, runner: Runner<LinkPeer>) -> (Running, Running) {
+    let ((stop_hooks, hooks_stopped), (stop_flows, flows_stopped)) = (oneshot::channel(), oneshot::channel());
+    let hooks = tokio::spawn(deliverer.run(until(hooks_stopped)));
+    let flows = tokio::spawn(runner.run(until(flows_stopped)));
+    ((hooks, stop_hooks), (flows, stop_flows))
 }
 
 /// A number that nobody foresees, or none where the operating system gives no random bytes: then nothing is spread over time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::account::{self, Secret};
 use crate::bounds::{EntryPolicy, Registration};
 use crate::config::Config;
-use crate::control::{HookWork, Settings};
+use crate::control::{FlowWork, HookWork, Settings};
 use crate::dial::Reach;
 use crate::endpoint::{Bounds, Identity, Limits};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT, wire};
@@ -88,6 +88,7 @@ pub(super) fn settings(
         addresses: addresses.iter().map(ToString::to_string).collect(),
         reach: Reach::public_and(config.hook_networks()),
         hook_work: HookWork::default(),
+        flow_work: FlowWork::default(),
     }
 }
 

@@ -11,10 +11,10 @@ use crate::protocol::operation::{Operation, Who};
 /// Operations that make a way in which lasts, or take one from its owner: keys, programs, invites, accounts, their passwords,
 /// and what is asked for beside a password. Whoever has an access token for an hour has none of these for longer, but for the
 /// first minutes after a log-in, in which it is as good as that. What asks for the password itself, such as another one, is
-/// proven by that. Nor may it make a webhook, which tells what the account may know for longer than the hour. What people may do
-/// who are in already, such as their roles, isn't among these: it lets nobody in, and is
+/// proven by that. Nor may it make a webhook or a flow, which tells what the account may know, or acts for it, for longer than the
+/// hour. What people may do who are in already, such as their roles, isn't among these: it lets nobody in, and is
 /// taken back as it was given.
-const LASTING: [&str; 11] = [
+const LASTING: [&str; 14] = [
     "register_key",
     "create_api_key",
     "create_oauth_client",
@@ -26,6 +26,9 @@ const LASTING: [&str; 11] = [
     "create_hook",
     "edit_hook",
     "rotate_hook_secret",
+    "add_flow",
+    "edit_flow",
+    "make_flow_secret",
 ];
 
 /// Who asks.
@@ -103,8 +106,10 @@ impl<'a> Asker<'a> {
 
     /// Whether it isn't the person who asks but a program: by an API key, or one of others that acts for the account.
     pub(super) fn is_program(self) -> bool {
-        let is_of_others =
-            matches!(self.actor, Actor::Account { origin: Origin { way: Way::Program { .. }, .. }, .. });
+        let is_of_others = matches!(
+            self.actor,
+            Actor::Account { origin: Origin { way: Way::Program { .. } | Way::Flow { .. }, .. }, .. }
+        );
         is_of_others || self.member.is_some_and(|member| member.key.is_some())
     }
 

@@ -83,6 +83,7 @@ pub(super) fn settings() -> Settings {
         addresses: Vec::new(),
         reach: Reach::public_and(Vec::new()),
         hook_work: HookWork::default(),
+        flow_work: FlowWork::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! by the account that a bearer token speaks for, and its answer becomes JSON (`answer`).
 
 mod answer;
+mod begin;
 mod condition;
 mod cors;
 mod docs;
@@ -28,7 +29,7 @@ use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use super::home::{TAGGED, tag_in};
 use super::parts::{Asker, Parts};
@@ -67,6 +68,7 @@ pub(super) fn routes(parts: &Arc<Parts>, limits: &Arc<Limits>) -> Router<Arc<Par
             .route(&format!("{home}/api/openapi.json"), get(docs::description))
             .route(&format!("{home}/api/docs"), get(docs::page))
             .route(&format!("{home}/api/events"), any(events::serve))
+            .route(&format!("{home}/api/flows/{{name}}/hook"), post(begin::serve))
             .route(&format!("{home}/api/{{*path}}"), any(serve));
     }
     router
