@@ -165,6 +165,7 @@ pub(super) fn ended_with(ended: &wire::PasswordChanged) -> String {
         (ended.programs, "program"),
         (ended.linked_log_ins, "linked log-in"),
         (ended.hooks, "webhook"),
+        (ended.flows, "flow"),
     ];
     let words: Vec<String> = counts
         .into_iter()
@@ -184,6 +185,7 @@ pub(super) fn ended_as_json(ended: &wire::PasswordChanged) -> serde_json::Value 
         "changed": true, "sessions": ended.sessions, "device_keys": ended.device_keys,
         "api_keys": ended.api_keys, "invites": ended.invites,
         "programs": ended.programs, "linked_log_ins": ended.linked_log_ins, "hooks": ended.hooks,
+        "flows": ended.flows,
     })
 }
 

@@ -1,5 +1,7 @@
 //! `parlour flow`.
 
+mod on_server;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,15 +11,20 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::connect::Server;
 use super::output::{DoesNotHold, Output, counted, paint, styled};
 use crate::bounds::MAX_FLOW_SOURCE;
 use crate::flow::{self, Flow, On, Problem, Skill};
 
 /// Flows: what the server does by itself when something happens.
+///
+/// A flow acts for you, with what you may do at that moment.
 #[derive(Debug, Args)]
 pub(super) struct Flows {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    server: Server,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,11 +39,14 @@ enum Command {
     },
     /// Print the JSON Schema of such a file, for an editor.
     Schema,
+    #[command(flatten)]
+    OnServer(on_server::OnServer),
 }
 
 impl Flows {
-    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         match self.command {
+            Command::OnServer(command) => command.run(self.server, output).await,
             Command::Check { files } => check(&files, output),
             Command::Schema => {
                 let schema = flow::schema();

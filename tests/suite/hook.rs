@@ -2,7 +2,7 @@
 
 mod hostile;
 mod killed;
-mod receiver;
+pub(crate) mod receiver;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

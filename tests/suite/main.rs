@@ -23,6 +23,7 @@ mod emails;
 mod equal;
 mod feed;
 mod flow;
+mod flow_run;
 mod hidden;
 mod hook;
 mod independent;

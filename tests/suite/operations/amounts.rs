@@ -22,6 +22,10 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
     let limit = || wire::LimitOrganization { tag: "home".to_owned(), ..Default::default() };
     let ban = Some(wire::create_ban::Subject::User("alice".to_owned()));
     let uris = vec!["https://example.org/".to_owned(); 1_000];
+    let value = |number| wire::FlowValue { name: format!("a{number}"), value: String::new() };
+    let values = || (0..1_000).map(value).collect::<Vec<_>>();
+    let source =
+        "[workflow]\nname = \"a\"\n[[triggers]]\non = \"hand\"\n[[steps]]\ndo = \"stop\"\n".to_owned();
     let program = wire::CreateOauthClient { name: "enormous".to_owned(), device: true, ..Default::default() };
     vec![
         (
@@ -90,6 +94,16 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
             "CreateOauthClient.resources",
             Body::CreateOauthClient(wire::CreateOauthClient { resources: uris, ..program }),
         ),
+        ("AddFlow.settings", Body::AddFlow(wire::AddFlow { source, settings: values(), shared: false })),
+        (
+            "FlowValues.values",
+            Body::EditFlow(wire::EditFlow {
+                settings: Some(wire::FlowValues { values: values() }),
+                ..Default::default()
+            }),
+        ),
+        ("RunFlow.input", Body::RunFlow(wire::RunFlow { input: values(), ..Default::default() })),
+        ("RateFlow.stars", Body::RateFlow(wire::RateFlow { stars: Some(largest), ..Default::default() })),
         (
             "CreateHook.kinds",
             Body::CreateHook(wire::CreateHook {
@@ -161,9 +175,11 @@ const NO_AMOUNT: &[&str] = &[
     "ListOrganizations.limit",
     "ListHookDeliveries.limit",
     "ListAssistantCalls.limit",
+    "ListRuns.limit",
     "ReadAudit.limit",
     "ReadAudit.since_ms",
     "ReadAudit.until_ms",
+    "ShowFlow.version",
     "SetElement.version",
     "RemoveElement.version",
 ];
@@ -183,6 +199,7 @@ const IDENTIFIERS: &[&str] = &[
     "afk_channel",
     "recording",
     "delivery",
+    "run",
 ];
 
 /// The numbers and the lists in what is asked for, `Message.field`, as protocol.proto has them.

@@ -115,6 +115,17 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         "revoke_api_key" => vec![Body::RevokeApiKey(wire::RevokeApiKey { id: number })],
         "revoke_oauth_client" => vec![Body::RevokeOauthClient(wire::RevokeOauthClient { id: number })],
         "revoke_oauth_grant" => vec![Body::RevokeOauthGrant(wire::RevokeOauthGrant { id: number })],
+        "show_flow" => vec![Body::ShowFlow(wire::ShowFlow { name: user(), ..Default::default() })],
+        "edit_flow" => vec![Body::EditFlow(wire::EditFlow { name: user(), ..Default::default() })],
+        "make_flow_secret" => vec![Body::MakeFlowSecret(wire::MakeFlowSecret { name: user() })],
+        "remove_flow" => vec![Body::RemoveFlow(wire::RemoveFlow { name: user() })],
+        "rate_flow" => vec![Body::RateFlow(wire::RateFlow { name: user(), ..Default::default() })],
+        "run_flow" => vec![Body::RunFlow(wire::RunFlow { name: user(), ..Default::default() })],
+        "list_runs" => vec![Body::ListRuns(wire::ListRuns { flow: user(), ..Default::default() })],
+        "show_run" => vec![Body::ShowRun(wire::ShowRun { run: number })],
+        "cancel_run" => vec![Body::CancelRun(wire::CancelRun { run: number })],
+        "roll_back_run" => vec![Body::RollBackRun(wire::RollBackRun { run: number })],
+        "run_again" => vec![Body::RunAgain(wire::RunAgain { run: number })],
         "edit_hook" => vec![Body::EditHook(wire::EditHook { id: number, ..Default::default() })],
         "remove_hook" => vec![Body::RemoveHook(wire::RemoveHook { id: number })],
         "rotate_hook_secret" => vec![Body::RotateHookSecret(wire::RotateHookSecret { id: number })],
@@ -193,7 +204,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
         | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
-        | "create_hook" | "list_hooks" | "list_assistant_calls"
+        | "create_hook" | "list_hooks" | "list_assistant_calls" | "add_flow" | "list_flows"
         | "set_profile" | "set_picture" | "get_preferences" | "set_preference"
         // Sessions that aren't there are passed over.
         | "list_profiles"
