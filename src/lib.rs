@@ -29,6 +29,7 @@ pub mod mail;
 pub mod name;
 pub mod permission;
 pub mod picture;
+pub mod plugin;
 pub mod protocol;
 pub mod provider;
 pub mod recording;

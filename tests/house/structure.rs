@@ -30,6 +30,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
     ("symphonia", &["audio"]),
+    ("wasmi", &["plugin"]),
     // A client's text is bounded there before it is normalized.
     ("unicode_normalization", &["name"]),
     ("unicode_security", &["name"]),

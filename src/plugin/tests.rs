@@ -1,0 +1,426 @@
+//! Plugins as they are meant, and as whoever means harm would write them: each call ends within its bounds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::kernel::{ENV, TYPES};
+use super::*;
+use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES};
+
+/// No call here takes longer, whatever it does: this machine may be busy.
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// What a plugin keeps, and what it asked of the network.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Keeps>>);
+
+/// The variables, and what was asked.
+type Keeps = (BTreeMap<String, Vec<u8>>, Vec<HttpAsked>);
+
+impl Host for Kept {
+    fn value(&mut self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.lock().unwrap().0.get(name).cloned())
+    }
+
+    fn keep(&mut self, values: Vec<(String, Option<Vec<u8>>)>) -> Result<(), String> {
+        let kept = &mut self.0.lock().unwrap().0;
+        for (name, value) in values {
+            match value {
+                Some(value) => kept.insert(name, value),
+                None => kept.remove(&name),
+            };
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, function: &'static str, asked: &[u8], _: Duration) -> Result<Vec<u8>, String> {
+        Ok([function.as_bytes(), b": ", asked].concat())
+    }
+
+    fn http(&mut self, asked: HttpAsked, _: Duration) -> Result<Answered, String> {
+        self.0.lock().unwrap().1.push(asked);
+        Ok(Answered { status: 201, body: b"made".to_vec() })
+    }
+}
+
+/// What every module here imports, so that a body may call it.
+fn imports() -> String {
+    let words = |name: &str, types: &[wasmi::ValType]| {
+        let types: Vec<_> = types.iter().map(|ty| format!("{ty:?}").to_lowercase()).collect();
+        if types.is_empty() { String::new() } else { format!(" ({name} {})", types.join(" ")) }
+    };
+    let one = |(name, params, results): &(&str, &[wasmi::ValType], &[wasmi::ValType])| {
+        format!(
+            "(import \"{ENV}\" \"{name}\" (func ${name}{}{}))\n",
+            words("param", params),
+            words("result", results)
+        )
+    };
+    TYPES.iter().map(one).collect()
+}
+
+fn manifest(more: &str) -> Manifest {
+    Manifest::read(&format!(
+        "name = \"test\"\nfunctions = [\"run\"]\ngrants = [\"kv\", \"http:a.example\"]\n{more}"
+    ))
+    .unwrap()
+}
+
+fn module(body: &str, more: &str) -> Module {
+    let text = format!("(module {}{body})", imports());
+    let code = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Module::load(&code, &manifest(more)).unwrap()
+}
+
+/// Calls `run` of a module with this body, with all that its manifest asks for.
+fn call(body: &str, input: &[u8]) -> Outcome {
+    call_with(&module(body, ""), input, &Kept::default())
+}
+
+fn call_with(module: &Module, input: &[u8], kept: &Kept) -> Outcome {
+    let grants = manifest("").grants.into();
+    let started = Instant::now();
+    let outcome = module.call("run", input, grants, Box::new(kept.clone()), None);
+    assert!(started.elapsed() < LONGEST, "{:?}: {outcome:?}", started.elapsed());
+    outcome
+}
+
+/// Why a function of these instructions comes to nothing.
+fn refused(instructions: &str) -> CallError {
+    let body = format!("(memory 1) (func (export \"run\") (result i32) {instructions})");
+    call(&body, b"input").result.unwrap_err()
+}
+
+/// Text in the shared memory: leaves where it lies on the stack. Eight bytes at most.
+fn text(words: &str) -> String {
+    let stores = words.bytes().enumerate().map(|(at, byte)| {
+        format!("(call $store_u8 (i64.add (local.get $at) (i64.const {at})) (i32.const {byte}))")
+    });
+    let stores: String = stores.collect();
+    format!("(local.set $at (call $alloc (i64.const {}))) {stores} (local.get $at)", words.len())
+}
+
+#[test]
+fn a_plugin_is_given_something_and_gives_something() {
+    let echo = "(func (export \"run\") (result i32)
+        (call $output_set (call $input_offset) (call $input_length)) (i32.const 0))";
+    let outcome = call(echo, b"hello");
+    assert_eq!(outcome.result, Ok(b"hello".to_vec()));
+    assert!(outcome.fuel > 0 && outcome.fuel < 10_000, "{outcome:?}");
+    assert_eq!(call(echo, b"").result, Ok(vec![]));
+    // Byte by byte, and eight at once.
+    let copy = "(func (export \"run\") (local $at i64) (local $to i64)
+        (local.set $to (call $alloc (call $input_length)))
+        (call $store_u64 (local.get $to) (call $input_load_u64 (i64.const 0)))
+        (call $store_u8 (i64.add (local.get $to) (i64.const 8)) (call $input_load_u8 (i64.const 8)))
+        (call $output_set (local.get $to) (call $length (local.get $to))))";
+    assert_eq!(call(copy, b"ninebytes").result, Ok(b"ninebytes".to_vec()));
+}
+
+#[test]
+fn what_a_plugin_says_itself_is_its_answer_and_no_failure() {
+    let body = format!(
+        "(func (export \"run\") (result i32) (local $at i64) (call $error_set {}) (i32.const 1))",
+        text("no name")
+    );
+    let error = call(&body, b"").result.unwrap_err();
+    assert_eq!((error.is_failure(), error), (false, CallError::Said("no name".to_owned())));
+}
+
+#[test]
+fn a_variable_outlasts_the_call_only_where_that_was_granted_and_the_call_came_to_its_end() {
+    // Adds a byte to a variable, and gives what it has.
+    let body = format!(
+        "(func (export \"run\") (result i32) (local $at i64) (local $name i64) (local $old i64) (local $new i64)
+        (local.set $name (block (result i64) {}))
+        (local.set $old (call $var_get (local.get $name)))
+        (local.set $new (call $alloc (i64.add (call $length (local.get $old)) (i64.const 1))))
+        (call $var_set (local.get $name) (local.get $new))
+        (call $output_set (local.get $new) (call $length (local.get $new)))
+        (i32.wrap_i64 (call $input_length)))",
+        text("count")
+    );
+    let (module, kept) = (module(&body, ""), Kept::default());
+    let length = |outcome: Outcome| outcome.result.unwrap().len();
+    assert_eq!((0..3).map(|_| length(call_with(&module, b"", &kept))).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(call_with(&module, b"fails", &kept).result.is_err());
+    assert_eq!(length(call_with(&module, b"", &kept)), 4);
+    let without = |_| module.call("run", b"", Arc::from([]), Box::new(kept.clone()), None);
+    assert_eq!((0..2).map(without).map(length).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_plugin_reads_its_configuration_and_has_lines_written_down() {
+    let body = format!(
+        "(func (export \"run\") (result i32) (local $at i64) (local $value i64)
+        (local.set $value (call $config_get (block (result i64) {})))
+        (call $log_warn (local.get $value)) (call $log_debug (local.get $value))
+        (call $output_set (local.get $value) (call $length (local.get $value)))
+        (i32.wrap_i64 (call $config_get (call $input_offset))))",
+        text("word")
+    );
+    let outcome = call_with(&module(&body, "[config]\nword = \"hel\\nlo\""), b"other", &Kept::default());
+    assert_eq!(outcome.result, Ok(b"hel\nlo".to_vec()));
+    assert_eq!(outcome.lines, [Line { level: "warn", text: "hel lo".to_owned() }]);
+}
+
+#[test]
+fn a_plugin_asks_the_hosts_that_it_was_granted() {
+    let body = "(func (export \"run\") (result i32) (local $at i64)
+        (local.set $at (call $http_request (call $input_offset) (call $input_offset)))
+        (call $output_set (local.get $at) (call $length (local.get $at)))
+        (i32.sub (call $http_status_code) (i32.const 201)))";
+    let (module, kept) = (module(body, ""), Kept::default());
+    let request = br#"{"url": "https://a.example/x", "method": "POST", "headers": {"a": "b"}}"#;
+    assert_eq!(call_with(&module, request, &kept).result, Ok(b"made".to_vec()));
+    let asked = kept.0.lock().unwrap().1.clone();
+    assert_eq!((asked.len(), asked[0].url.as_str()), (1, "https://a.example/x"));
+    assert_eq!((asked[0].method.as_str(), asked[0].body.as_slice()), ("POST", &request[..]));
+    for (asks, words) in [
+        (r#"{"url": "https://b.example/x"}"#, "needs the grant `http:b.example`"),
+        (r#"{"url": "https://a.example.evil/"}"#, "needs the grant `http:a.example.evil`"),
+        (r#"{"url": "https://a.example@b.example/"}"#, "needs the grant `http:b.example`"),
+        (r#"{"url": "no"}"#, "which failed"),
+        ("not JSON", "can't be read"),
+    ] {
+        let error = call_with(&module, asks.as_bytes(), &kept).result.unwrap_err();
+        assert!(error.is_failure() && error.to_string().contains(words), "{asks}: {error}");
+    }
+    assert_eq!(kept.0.lock().unwrap().1.len(), 1);
+}
+
+#[test]
+fn a_plugin_asks_the_server_for_what_it_was_granted() {
+    let text = |name: &str| {
+        format!(
+            "(module {} (import \"extism:host/user\" \"{name}\" (func $ask (param i64) (result i64)))
+            (func (export \"run\") (local $answer i64) (local.set $answer (call $ask (call $input_offset)))
+            (call $output_set (local.get $answer) (call $length (local.get $answer)))))",
+            imports()
+        )
+    };
+    for (name, grant) in super::grant::ASKS {
+        let code = wat::parse_str(text(name)).unwrap();
+        let asks = format!("name = \"a\"\nfunctions = [\"run\"]\ngrants = [\"http:a\", \"{grant}\"]");
+        let manifest = Manifest::read(&asks).unwrap();
+        let module = Module::load(&code, &manifest).unwrap();
+        let run = |grants: Vec<Grant>| {
+            module.call("run", b"{}", grants.into(), Box::new(Kept::default()), None).result
+        };
+        assert_eq!(run(vec![grant.clone()]), Ok(format!("{name}: {{}}").into_bytes()));
+        let error = run(vec![Grant::Kv]).unwrap_err();
+        assert!(error.is_failure() && error.to_string().contains(&grant.to_string()), "{error}");
+        let without = Manifest::read("name = \"a\"\nfunctions = [\"run\"]\ngrants = [\"http:a\"]").unwrap();
+        let error = Module::load(&code, &without).unwrap_err();
+        assert!(error.to_string().contains(&format!("ask for the grant `{grant}`")), "{error}");
+    }
+    let unknown = wat::parse_str(text("db_drop")).unwrap();
+    let error = Module::load(&unknown, &manifest("")).unwrap_err();
+    assert!(error.to_string().contains("extism:host/user.db_drop, which isn't there"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_never_ends_is_ended_by_its_fuel_or_by_the_time() {
+    let error = refused("(loop $on (br $on)) (unreachable)");
+    assert!(matches!(error, CallError::Fuel(_) | CallError::Slow(_)), "{error}");
+    let forever = "(func (export \"run\") (loop $on (br $on)))";
+    let slow = module(forever, "[quotas]\nms = 50\nfuel = 1000000000");
+    let outcome = call_with(&slow, b"", &Kept::default());
+    assert_eq!(outcome.result, Err(CallError::Slow(50)));
+    let little = module(forever, "[quotas]\nms = 10000\nfuel = 1000");
+    assert_eq!(call_with(&little, b"", &Kept::default()).result, Err(CallError::Fuel(1000)));
+    // What runs before anything is called.
+    let start =
+        module("(func $s (loop $on (br $on))) (start $s) (func (export \"run\"))", "[quotas]\nms = 10000");
+    let error = call_with(&start, b"", &Kept::default()).result.unwrap_err();
+    assert!(matches!(error, CallError::Fuel(_)), "{error}");
+    let first = module("(func (export \"_initialize\") (loop $on (br $on))) (func (export \"run\"))", "");
+    let error = call_with(&first, b"", &Kept::default()).result.unwrap_err();
+    assert!(matches!(error, CallError::Fuel(_) | CallError::Slow(_)), "{error}");
+}
+
+#[test]
+fn a_caller_may_wait_less_long_than_a_plugin_may_take() {
+    let slow = module("(func (export \"run\") (loop $on (br $on)))", "[quotas]\nfuel = 1000000000");
+    let grants = Arc::from([]);
+    let longest = Some(Duration::from_millis(20));
+    let outcome = slow.call("run", b"", grants, Box::new(Kept::default()), longest);
+    assert_eq!(outcome.result, Err(CallError::Slow(20)));
+}
+
+#[test]
+fn memory_grows_to_its_quota_and_no_further() {
+    // Grows until it can't, and gives how many pages there are.
+    let body = "(memory 1) (func (export \"run\") (result i32)
+        (block $full (loop $on (br_if $full (i32.lt_s (memory.grow (i32.const 1)) (i32.const 0))) (br $on)))
+        (memory.size))";
+    let error = call(body, b"").result.unwrap_err();
+    assert_eq!(error, CallError::Said("status 256".to_owned()));
+    let small = module(body, "[quotas]\nmemory_kib = 128");
+    let error = call_with(&small, b"", &Kept::default()).result.unwrap_err();
+    assert_eq!(error, CallError::Said("status 2".to_owned()));
+    let much = module("(memory 300) (func (export \"run\"))", "");
+    let error = call_with(&much, b"", &Kept::default()).result.unwrap_err();
+    assert!(error.is_failure(), "{error}");
+    let filled = refused(
+        "(loop $on (memory.fill (i32.const 0) (i32.const 7) (i32.const 65536)) (br $on)) (unreachable)",
+    );
+    assert!(matches!(filled, CallError::Fuel(_) | CallError::Slow(_)), "{filled}");
+    let table = "(table $t 1 funcref) (func (export \"run\") (result i32)
+        (table.grow $t (ref.null func) (i32.const 100000000)))";
+    assert_eq!(call(table, b"").result, Err(CallError::Said("status -1".to_owned())));
+}
+
+#[test]
+fn recursion_ends_at_its_depth() {
+    let body = "(func $f (param i64) (result i64) (i64.add (i64.const 1) (call $f (local.get 0))))
+        (func (export \"run\") (drop (call $f (i64.const 0))))";
+    let error = call(body, b"").result.unwrap_err();
+    assert!(matches!(&error, CallError::Trap(_)), "{error}");
+}
+
+#[test]
+fn what_it_gives_and_shares_is_bounded() {
+    let much = "(call $output_set (i64.const 64) (i64.const 1048577)) (i32.const 0)";
+    assert_eq!(refused(much), CallError::Output);
+    let huge = "(call $output_set (i64.const 64) (i64.const -1)) (i32.const 0)";
+    assert_eq!(refused(huge), CallError::Output);
+    let outside = "(call $output_set (i64.const 1000000) (i64.const 1000)) (i32.const 0)";
+    assert!(matches!(refused(outside), CallError::Trap(_)));
+    assert_eq!(refused("(drop (call $alloc (i64.const -1))) (i32.const 0)"), CallError::Arena);
+    let fills = "(loop $on (drop (call $alloc (i64.const 65536))) (br $on)) (unreachable)";
+    assert_eq!(refused(fills), CallError::Arena);
+    for reach in [
+        "(drop (call $load_u8 (i64.const -1)))",
+        "(drop (call $load_u64 (i64.const 9000000)))",
+        "(call $store_u64 (i64.const -4) (i64.const 1))",
+        "(drop (call $input_load_u64 (i64.const 0)))",
+        "(drop (call $input_load_u8 (i64.const -1)))",
+    ] {
+        let error = refused(&format!("{reach} (i32.const 0)"));
+        assert!(error.to_string().contains("outside"), "{reach}: {error}");
+    }
+    // Nothing begins there.
+    for nothing in ["(call $free (i64.const 12345))", "(drop (call $length (i64.const -1)))"] {
+        let body = format!("(func (export \"run\") {nothing})");
+        assert_eq!(call(&body, b"").result, Ok(vec![]));
+    }
+}
+
+#[test]
+fn whoever_calls_the_server_in_a_loop_pays_for_it() {
+    for (turns, instructions) in [
+        ("alloc", "(call $free (call $alloc (i64.const 1000000)))"),
+        ("length", "(drop (call $length (i64.const 64)))"),
+        ("var_get", "(drop (call $var_get (call $input_offset)))"),
+        ("var_set", "(call $var_set (call $input_offset) (call $input_offset))"),
+        ("log", "(call $log_info (call $input_offset))"),
+        ("config", "(drop (call $config_get (call $input_offset)))"),
+        ("output", "(call $output_set (call $input_offset) (call $input_length))"),
+    ] {
+        let error = refused(&format!("(loop $on {instructions} (br $on)) (unreachable)"));
+        assert!(matches!(error, CallError::Fuel(_) | CallError::Slow(_)), "{turns}: {error}");
+    }
+    let body = "(func (export \"run\") (loop $on
+        (drop (call $http_request (call $input_offset) (i64.const 0))) (br $on)))";
+    let kept = Kept::default();
+    let outcome = call_with(&module(body, ""), br#"{"url": "https://a.example/"}"#, &kept);
+    assert_eq!(outcome.result, Err(CallError::Asks));
+    assert_eq!(kept.0.lock().unwrap().1.len(), MAX_PLUGIN_ASKS as usize);
+    let log = "(func (export \"run\") (local $i i32) (loop $on (call $log_info (call $input_offset))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $on (i32.lt_u (local.get $i) (i32.const 1000)))))";
+    let outcome = call(log, &vec![b'x'; 2_000]);
+    assert_eq!((outcome.lines.len(), outcome.lines[0].text.len()), (MAX_PLUGIN_LINES.2, MAX_PLUGIN_LINES.1));
+}
+
+#[test]
+fn what_a_plugin_keeps_is_bounded() {
+    let body = format!(
+        "(func (export \"run\") (result i32) (local $at i64)
+        (call $var_set (block (result i64) {}) (call $input_offset))
+        (call $var_set (block (result i64) {}) (call $input_offset)) (i32.const 0))",
+        text("a"),
+        text("b")
+    );
+    let (module, kept) = (module(&body, ""), Kept::default());
+    assert_eq!(call_with(&module, &vec![1; 400 << 10], &kept).result, Ok(vec![]));
+    let error = call_with(&module, &vec![1; 600 << 10], &kept).result.unwrap_err();
+    assert!(error.to_string().contains("1024 KiB together"), "{error}");
+    assert_eq!(kept.0.lock().unwrap().0["b"].len(), 400 << 10);
+    let unnamed = "(func (export \"run\") (call $var_set (i64.const 0) (call $input_offset)))";
+    assert!(call(unnamed, b"x").result.unwrap_err().to_string().contains("name has 1 to"));
+}
+
+#[test]
+fn a_trap_is_told_in_words() {
+    for (instructions, words) in [
+        ("(unreachable)", "unreachable"),
+        ("(i32.div_s (i32.const 1) (i32.const 0))", "zero"),
+        ("(i32.load (i32.const -8))", "out of bounds"),
+    ] {
+        let error = refused(instructions);
+        assert!(error.is_failure() && error.to_string().contains(words), "{instructions}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_in_words() {
+    let said = |code: &[u8]| Module::load(code, &manifest("")).unwrap_err().to_string();
+    let text = |text: &str| wat::parse_str(text).unwrap();
+    assert!(said(b"").contains("isn't valid WebAssembly"));
+    assert!(said(b"\0asm\x01\0\0\0").contains("doesn't export"));
+    assert!(said(&vec![0; MAX_PLUGIN_BYTES + 1]).contains("4 MiB"));
+    let wasi = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)) (func (export "run")))"#;
+    assert!(said(&text(wasi)).contains("without WASI"));
+    let abort = r#"(module (import "env" "abort" (func)) (func (export "run")))"#;
+    assert!(said(&text(abort)).contains("--use abort="));
+    let typed = format!(r#"(module (import "{ENV}" "alloc" (func)) (func (export "run")))"#);
+    assert!(said(&text(&typed)).contains("another type"));
+    let memory = format!(r#"(module (import "{ENV}" "alloc" (memory 1)) (func (export "run")))"#);
+    assert!(said(&text(&memory)).contains("another type"));
+    let takes = r#"(module (func (export "run") (param i32)))"#;
+    assert!(said(&text(takes)).contains("takes or gives something"));
+    let asks = format!("(module {} (func (export \"run\")))", imports());
+    let none = Manifest::read("name = \"test\"\nfunctions = [\"run\"]").unwrap();
+    let error = Module::load(&text(&asks), &none).unwrap_err().to_string();
+    assert!(error.contains("ask for the grant `http:HOST`"), "{error}");
+}
+
+#[test]
+fn every_function_that_is_told_of_is_there() {
+    assert_eq!(call("(func (export \"run\"))", b"").result, Ok(vec![]));
+    assert!(TYPES.is_sorted_by_key(|(name, ..)| *name));
+}
+
+#[test]
+fn a_module_with_bytes_changed_is_refused_or_ends() {
+    let code = wat::parse_str(format!(
+        "(module {} (memory 1) (table 2 funcref) (global $g (mut i32) (i32.const 5)) (elem (i32.const 0) $f)
+        (data (i32.const 0) \"hello\")
+        (func $f (result i32) (i32.add (global.get $g) (i32.load (i32.const 0))))
+        (func (export \"run\") (result i32)
+            (call $output_set (call $input_offset) (call $input_length))
+            (call_indirect (result i32) (i32.const 0))))",
+        imports()
+    ));
+    let (code, manifest) = (code.unwrap(), manifest("[quotas]\nms = 100\nfuel = 100000"));
+    let (mut loaded, mut seed) = (0, 0x2545_f491_4f6c_dd1d_u64);
+    for _ in 0..5_000 {
+        let mut changed = code.clone();
+        for _ in 0..=(seed % 3) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let at = usize::try_from(seed % code.len() as u64).unwrap();
+            changed[at] = seed.to_le_bytes()[7];
+        }
+        if let Ok(module) = Module::load(&changed, &manifest) {
+            loaded += 1;
+            let outcome = module.call("run", b"x", Arc::from([]), Box::new(Kept::default()), None);
+            assert!(outcome.took < LONGEST, "{outcome:?}");
+        }
+    }
+    assert!(loaded > 100, "{loaded}");
+}
