@@ -94,6 +94,10 @@ id! {
     FlowRunId(u64)
 }
 id! {
+    /// A plugin, counted for each organization from 1.
+    PluginId(u64)
+}
+id! {
     /// A ban of a user, an address range or a certificate.
     BanId(u64)
 }
@@ -327,6 +331,8 @@ pub enum Way {
         /// The number of what is done among what that run does, from 1; 0 for a look at what it may do.
         step: u32,
     },
+    /// A plugin, which does what the server lets it.
+    Plugin(PluginId),
 }
 
 impl fmt::Display for Way {
@@ -338,6 +344,7 @@ impl fmt::Display for Way {
             Self::Invite(invite) => write!(f, "invite {invite}"),
             Self::Hook(hook) => write!(f, "webhook {hook}"),
             Self::Flow { flow, run, step } => write!(f, "flow {flow}, run {run}, step {step}"),
+            Self::Plugin(plugin) => write!(f, "plugin {plugin}"),
         }
     }
 }

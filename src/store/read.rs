@@ -9,6 +9,7 @@ mod flow;
 mod hook;
 mod linked;
 mod oauth;
+mod plugin;
 
 pub use access::ban_on;
 pub use audit::AuditFilter;

@@ -93,6 +93,12 @@ macro_rules! every_record {
         flow_steps: FlowStep = "flow_steps/6", FlowStep;
         /// (user id, user id of the flow's owner, its number) to what the first thinks of it.
         flow_opinions: FlowOpinion = "flow_opinions/6", FlowOpinion;
+        /// (organization, number) to the plugin.
+        plugins: Plugin = "plugins/6", Plugin, 40 "plugin";
+        /// (organization, the plugin's number) to its code.
+        plugin_codes: PluginCode = "plugin_codes/6", PluginCode;
+        /// (organization, the plugin's number, the first eight bytes of the name's hash) to a variable that it keeps.
+        plugin_values: PluginValue = "plugin_values/6", PluginValue;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

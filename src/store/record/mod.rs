@@ -16,6 +16,7 @@ mod layout;
 mod ledger;
 pub(super) mod list;
 mod oauth;
+mod plugin;
 mod subject;
 
 pub use access::{ApiKey, Ban, BanSubject, Claim, InviteWay, OneTimeToken, Purpose, Session};
@@ -31,6 +32,7 @@ pub use hook::*;
 pub use job::*;
 pub(super) use ledger::*;
 pub use oauth::*;
+pub use plugin::*;
 pub use subject::{NoSuchKind, SubjectKind};
 
 use crate::id::{OrganizationId, RoleId};

@@ -51,7 +51,9 @@ fn is_asked(open: &mut Open<'_>) -> Result<bool, ReadError> {
             open.get::<OAuthFamily>((user.0, family.0))?.is_some_and(|family| now < family.expires)
         }
         // Of a step it is looked at by whoever begins the write (`step`).
-        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_) | Way::Flow { .. }) | None => true,
+        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_) | Way::Flow { .. } | Way::Plugin(_)) | None => {
+            true
+        }
     })
 }
 

@@ -103,7 +103,9 @@ fn remember_way(open: &mut Open<'_>, invite: &OneTimeToken) -> Result<(), ReadEr
     let (key, client) = match open.by.way {
         Some(Way::Key(key)) => (Some(key), None),
         Some(Way::Program { client, .. }) => (None, Some(client)),
-        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_) | Way::Flow { .. }) | None => return Ok(()),
+        Some(Way::Session(_) | Way::Invite(_) | Way::Hook(_) | Way::Flow { .. } | Way::Plugin(_)) | None => {
+            return Ok(());
+        }
     };
     let Some(user) = invite.user else { return Ok(()) };
     for way in ways_in(open, (user.0, 0)..=(user.0, u64::MAX))? {
