@@ -19,7 +19,7 @@ use parlour::clock::Clock;
 use parlour::control::{
     Actor, Attached, Entered, FlowWork, Handle, HookWork, Newcomer, Settings, Unseated, Wants, start,
 };
-use parlour::dial::Reach as Dialled;
+use parlour::dial::{Client, Reach as Dialled};
 use parlour::id::{
     ChannelId, Fingerprint, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId,
 };
@@ -139,6 +139,7 @@ fn settings() -> Settings {
         recordings: None,
         addresses: Vec::new(),
         reach: Dialled::public_and(Vec::new()),
+        client: Client::new(),
         hook_work: HookWork::default(),
         flow_work: FlowWork::default(),
     }

@@ -25,6 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         Call::Profile(it) => (Group::Profile, it.on()),
         Call::Hook(it) => (Group::Hook, it.on()),
         Call::Flow(it) => (Group::Flow, it.on()),
+        Call::Plugin(it) => (Group::Plugin, it.on()),
         Call::Directory(it) => (Group::Directory, it.on()),
         Call::Recording(it) => (Group::Recording, it.on()),
         Call::Account(it) => (Group::Account, it.on()),

@@ -41,6 +41,11 @@ impl Accounts {
         Ok(())
     }
 
+    /// Whether something has the form of an address, or is none at all.
+    pub fn check_email_form(&self, email: &str) -> Result<(), AccountError> {
+        if email.is_empty() || is_address(email.trim()) { Ok(()) } else { Err(AccountError::EmailInvalid) }
+    }
+
     /// The address that waits for its code, for as long as that is good. Looks at the codes that were made since it may have
     /// been.
     pub(super) fn pending_email(&self, user: UserId) -> Result<String, AccountError> {

@@ -51,6 +51,17 @@ impl Accounts {
         proven
     }
 
+    /// Whose account a name and a password open, with a one-time code where there is a second factor. It is counted as a log-in
+    /// is, and nobody comes in by it.
+    pub async fn prove(&self, proof: &wire::LogInPassword, from: IpAddr) -> Result<UserId, AccountError> {
+        self.check_address(from)?;
+        let account = folded(&proof.name.chars().take(256).collect::<String>());
+        let counted = self.0.attempts.admit(Some(&account), from)?;
+        let shown = self.shown_password(&account, proof, from).await;
+        self.settle(&counted, &shown);
+        shown.map(|(user, _)| user.id)
+    }
+
     /// The same of a folded name, when the try is counted.
     async fn by_name(
         &self,

@@ -30,7 +30,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "what-if", "kick", "mute", "move", "priority", "ban",
         ],
     ),
-    ("Programs", &["key", "oauth", "assistant", "hook", "flow", "element"]),
+    ("Programs", &["key", "oauth", "assistant", "hook", "flow", "plugin", "element"]),
     ("Server", &["serve", "claim", "admin", "config", "org", "session", "audit", "db"]),
     ("Diagnose", &["doctor", "demo", "bench", "completions"]),
 ];

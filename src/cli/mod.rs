@@ -35,6 +35,7 @@ mod operate;
 mod output;
 mod person;
 mod play;
+mod plugin;
 mod priority;
 mod profile;
 mod record;
@@ -109,6 +110,8 @@ enum Command {
     Hook(hook::Hook),
     /// Flows: what the server does by itself when something happens.
     Flow(flow::Flows),
+    /// Plugins: programs of others (WebAssembly) that the server runs within bounds.
+    Plugin(plugin::Plugin),
     /// The devices that are logged in to your account.
     Device(device::Device),
     /// Show where you are logged in and how good the connection is.
@@ -235,6 +238,7 @@ impl Command {
             Self::Assistant(command) => command.run(output).await,
             Self::Flow(command) => command.run(output).await,
             Self::Hook(command) => command.run(output).await,
+            Self::Plugin(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,

@@ -8,6 +8,7 @@ use tracing::Span;
 use super::command::Command;
 use super::given::{Condition, Given};
 use super::live::Control;
+use super::plugin_gate::way_of;
 use super::{Actor, Handle, Proven, Refused, Visitor};
 use crate::account::{AccountError, Changed, Shown};
 use crate::id::Way;
@@ -53,6 +54,7 @@ impl<P: Peer> Handle<P> {
             Call::Profile(profile) => self.profile(actor, profile).await,
             Call::Hook(hook) => self.hook(actor, hook).await,
             Call::Flow(flow) => self.do_flow(actor, flow).await,
+            Call::Plugin(plugin) => self.plugin(actor, plugin).await,
             Call::Recording(recording) => self.recording(actor, recording).await,
             Call::Operator(operator) => self.operator(actor, operator).await,
             // They are about all of them, so `Organizations::operate` does them, for the machine's owner alone.
@@ -77,6 +79,8 @@ impl<P: Peer> Handle<P> {
             Entry::LogInApiKey(proof) => accounts.by_api_key(&proof.key, visitor)?,
             Entry::RedeemClaim(proof) => accounts.redeem_claim(proof, visitor).await?,
             Entry::Register(register) => {
+                // Before the account is made: nothing is left of whoever is refused.
+                self.ask_plugins(register.name.trim(), None, way_of(entry), visitor.from).await?;
                 let applicant = accounts.apply(register, visitor)?;
                 let invited = match applicant.invite() {
                     Some(invite) => self.still_given(invite).await?,
@@ -116,6 +120,10 @@ impl<P: Peer> Handle<P> {
         if let Some(user) = proven.user.filter(|_| is_new || proven.displaced) {
             self.follow(Changed::User(user)).await?;
         }
+        if is_new {
+            return Ok(Entered::Proven(Box::new(proven)));
+        }
+        let proven = self.ask_about(proven, way_of(entry), visitor.from).await?;
         Ok(Entered::Proven(Box::new(proven)))
     }
 

@@ -125,7 +125,7 @@ impl<P> Shared<P> {
                     .ok_or(AccountError::TokenInvalid)?;
             }
             // It was looked at by whoever acts by it.
-            Way::Invite(_) | Way::Hook(_) | Way::Flow { .. } => (),
+            Way::Invite(_) | Way::Hook(_) | Way::Flow { .. } | Way::Plugin(_) => (),
         }
         Ok(Some(Box::new(member)))
     }

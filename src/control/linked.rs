@@ -14,6 +14,9 @@ use crate::protocol::wire;
 use crate::store::User;
 use crate::voice::Peer;
 
+/// The word by which plugins are told of such a log-in.
+const PROVIDER: &str = "provider";
+
 /// What the machine's owner says of those who come by a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkedRules<'a> {
@@ -42,7 +45,7 @@ impl<P: Peer> Handle<P> {
             let roles = together(accounts.roles_named([DEFAULT_ROLE])?, given);
             let proven = accounts.register_linked(identity, None, roles, device, visitor).await?;
             self.have_known(&proven).await?;
-            return Ok(proven);
+            return self.ask_about(proven, PROVIDER, visitor.from).await;
         };
         let managed = accounts.roles_named(rules.roles.iter().map(|(_, role)| role.as_str()))?;
         self.give_roles(&user, &managed, &given).await?;
@@ -50,7 +53,7 @@ impl<P: Peer> Handle<P> {
         if proven.displaced {
             self.follow(Changed::User(user.id)).await?;
         }
-        Ok(proven)
+        self.ask_about(proven, PROVIDER, visitor.from).await
     }
 
     /// Whether the invite of a code can be taken up now: what is kept of it while somebody is away at another server.
@@ -80,7 +83,7 @@ impl<P: Peer> Handle<P> {
         let roles = together(self.still_given(&invite).await?, self.given_by(identity, rules)?);
         let proven = accounts.register_linked(identity, Some(&invite), roles, device, visitor).await?;
         self.have_known(&proven).await?;
-        Ok(proven)
+        self.ask_about(proven, PROVIDER, visitor.from).await
     }
 
     /// Has it known that somebody has an account from now on.

@@ -4,7 +4,7 @@ use super::flow_work::FlowWork;
 use super::hook_work::HookWork;
 use crate::account;
 use crate::bounds::EntryPolicy;
-use crate::dial::Reach;
+use crate::dial::{Client, Reach};
 use crate::id::Fingerprint;
 use crate::recording::Recordings;
 
@@ -27,8 +27,10 @@ pub struct Settings {
     pub recordings: Option<Recordings>,
     /// What is listened on, for its status.
     pub addresses: Vec<String>,
-    /// Where webhooks may lead.
+    /// Where webhooks and plugins may lead.
     pub reach: Reach,
+    /// By what plugins ask hosts on the network.
+    pub client: Client,
     /// Where it is told what there is to do for webhooks.
     pub hook_work: HookWork,
     /// Where it is told what there is to do for flows.

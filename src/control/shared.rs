@@ -10,6 +10,7 @@ use super::alarm::Alarm;
 use super::counts::Counts;
 use super::hook_sight::Settled;
 use super::hook_work::Unwritten;
+use super::plugin_work::Plugins;
 use super::rates::{Rates, RunRates};
 use super::settings::Settings;
 use super::turns::Turns;
@@ -58,6 +59,8 @@ pub(super) struct Shared<P> {
     pub(super) settled: Settled,
     /// How often flows run.
     pub(super) runs: RunRates,
+    /// The plugins that are loaded, and the thread on which they are called.
+    pub(super) plugins: Plugins,
     /// Whose turn it is to read what may be long.
     pub(super) reading: Turns,
 }
@@ -89,6 +92,7 @@ impl<P> Shared<P> {
             unwritten: Unwritten::default(),
             settled: Settled::default(),
             runs,
+            plugins: Plugins::default(),
         }
     }
 }

@@ -59,6 +59,7 @@ impl<P: Peer> Organizations<P> {
             | Call::Profile(_)
             | Call::Hook(_)
             | Call::Flow(_)
+            | Call::Plugin(_)
             | Call::Operator(_)) => {
                 let found = self.find(&organization).await;
                 let home = found.map_err(|error| unknown(error, &organization))?;

@@ -8,8 +8,8 @@ use super::call::Running;
 use super::error::CallError;
 use super::manifest::Quotas;
 
-/// Instructions between two looks at the time: a few milliseconds.
-const SLICE: u64 = 2_000_000;
+/// Instructions between two looks at the time: a few milliseconds at most, whatever is done.
+const SLICE: u64 = 500_000;
 
 /// Fuel of a call.
 pub(super) struct Tank {

@@ -59,7 +59,7 @@ pub(super) const TYPES: &[(&str, &[ValType], &[ValType])] = &[
 
 /// What a call of the server's takes of the fuel: at least, for each eight bytes that are moved, and for what is looked up in
 /// the database or asked of others.
-const COST: (u64, u64, u64) = (10, 1, 5_000);
+const COST: (u64, u64, u64) = (20, 1, 5_000);
 
 /// The level from which lines are written down, in Extism's numbers: what is said for those who seek errors isn't.
 const LEVEL: i32 = 2;
@@ -96,6 +96,13 @@ fn outside(caller: &mut Asking<'_>) -> Error {
 fn put(caller: &mut Asking<'_>, bytes: &[u8]) -> Result<u64, Error> {
     charge_bytes(caller, bytes.len() as u64);
     caller.data_mut().arena.put(bytes).map_err(|_| stop(caller, CallError::Arena))
+}
+
+/// Reads a block as text.
+fn read_text(caller: &mut Asking<'_>, at: u64) -> String {
+    let len = caller.data().arena.len(at);
+    charge_bytes(caller, len);
+    caller.data().text(at)
 }
 
 /// Has the linker know all of them.
@@ -213,7 +220,7 @@ fn in_input(caller: &mut Asking<'_>, at: u64, len: u64) -> Result<u64, Error> {
 
 fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     linker.func_wrap(ENV, "config_get", |mut caller: Asking<'_>, key: u64| {
-        let key = caller.data().text(key);
+        let key = read_text(&mut caller, key);
         match caller.data().config.get(&key).cloned() {
             Some(value) => put(&mut caller, value.as_bytes()),
             None => Ok(0),
@@ -221,7 +228,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_get", |mut caller: Asking<'_>, name: u64| {
         charge(&mut caller, COST.2);
-        let name = caller.data().text(name);
+        let name = read_text(&mut caller, name);
         match caller.data_mut().value(&name).map_err(|why| stop(&mut caller, why))? {
             Some(value) => put(&mut caller, &value),
             None => Ok(0),
@@ -229,7 +236,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_set", |mut caller: Asking<'_>, name: u64, value: u64| {
         charge(&mut caller, COST.2);
-        let name = caller.data().text(name);
+        let name = read_text(&mut caller, name);
         let value = caller.data().arena.block(value).map(<[u8]>::to_vec);
         charge_bytes(&mut caller, value.as_ref().map_or(0, Vec::len) as u64);
         caller.data_mut().set_value(name, value).map_err(|why| stop(&mut caller, why))
@@ -240,9 +247,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
 fn link_lines(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     for (name, level) in [("log_info", "info"), ("log_warn", "warn"), ("log_error", "error")] {
         linker.func_wrap(ENV, name, move |mut caller: Asking<'_>, at: u64| {
-            let len = caller.data().arena.len(at);
-            charge_bytes(&mut caller, len);
-            let text = caller.data().text(at);
+            let text = read_text(&mut caller, at);
             caller.data_mut().write_down(level, &text);
         })?;
     }

@@ -9,7 +9,7 @@ use super::*;
 use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES};
 
 /// No call here takes longer, whatever it does: this machine may be busy.
-const LONGEST: Duration = Duration::from_secs(8);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// What a plugin keeps, and what it asked of the network.
 #[derive(Clone, Default)]

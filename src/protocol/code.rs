@@ -94,6 +94,7 @@ codes! {
         Changed = 44, "changed", "somebody else has changed this meanwhile; read it and try again";
         PasswordRefused = 45, "password-refused", "passwords log nobody in here but owners";
         Pending = 47, "pending", "nobody has allowed this log-in yet; ask again in a moment";
+        PluginFailed = 50, "plugin-failed", "the plugin failed, or is off; its log says why";
     }
 }
 

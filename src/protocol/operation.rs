@@ -102,6 +102,8 @@ pub enum Group {
     Hook,
     /// What is done by itself, of one's own, and the catalogue of it.
     Flow,
+    /// Code of others that the server runs.
+    Plugin,
 }
 
 /// Who may ask for an operation at all; its permission comes on top.

@@ -7,7 +7,7 @@ use crate::account::{self, Secret};
 use crate::bounds::{EntryPolicy, Registration};
 use crate::config::Config;
 use crate::control::{FlowWork, HookWork, Settings};
-use crate::dial::Reach;
+use crate::dial::{Client, Reach};
 use crate::endpoint::{Bounds, Identity, Limits};
 use crate::protocol::{MAX_PACKET, MAX_REQUEST, MAX_TEXT, wire};
 use crate::secrets::Secrets;
@@ -87,6 +87,7 @@ pub(super) fn settings(
         fingerprint: identity.fingerprint(),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         reach: Reach::public_and(config.hook_networks()),
+        client: Client::new(),
         hook_work: HookWork::default(),
         flow_work: FlowWork::default(),
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Denied, Facts, Member, State};
-use crate::id::{ChannelId, SessionId, UserId, Way};
+use crate::id::{ChannelId, OrganizationId, SessionId, UserId, Way};
 use crate::permission::{Permissions, effective};
 use crate::protocol::call::On;
 use crate::protocol::operation::{Operation, Who};
@@ -14,7 +14,7 @@ use crate::protocol::operation::{Operation, Who};
 /// proven by that. Nor may it make a webhook or a flow, which tells what the account may know, or acts for it, for longer than the
 /// hour. What people may do who are in already, such as their roles, isn't among these: it lets nobody in, and is
 /// taken back as it was given.
-const LASTING: [&str; 14] = [
+const LASTING: [&str; 16] = [
     "register_key",
     "create_api_key",
     "create_oauth_client",
@@ -29,6 +29,8 @@ const LASTING: [&str; 14] = [
     "add_flow",
     "edit_flow",
     "make_flow_secret",
+    "install_plugin",
+    "edit_plugin",
 ];
 
 /// Who asks.
@@ -205,6 +207,15 @@ impl State {
         // Last: nobody logs in anew for what they may not do then either.
         if asker.member.is_some_and(|member| member.brief) && LASTING.contains(&operation.name) {
             return Err(Denied::Brief);
+        }
+        Ok(())
+    }
+
+    /// Whether the asker may have the server run code that others wrote: whoever may administer the first organization, and in
+    /// another one the machine's owner alone, whose machine it is that computes.
+    pub fn may_have_code_run(&self, asker: Asker<'_>) -> Result<(), Denied> {
+        if asker.member.is_some() && self.organization() != OrganizationId::FIRST {
+            return Err(Denied::Forbidden(Permissions::ADMINISTER));
         }
         Ok(())
     }

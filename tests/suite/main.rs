@@ -37,6 +37,7 @@ mod operating;
 mod operations;
 mod organizations;
 mod places;
+mod plugin;
 mod profile;
 mod program;
 mod protocol;

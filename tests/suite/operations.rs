@@ -177,6 +177,18 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             Body::ListHookDeliveries(wire::ListHookDeliveries { id: 1, ..Default::default() })
         }
         "replay_hook" => Body::ReplayHook(wire::ReplayHook { id: 1, delivery: 1, onwards: false }),
+        "send_plugin_part" => Body::SendPluginPart(wire::SendPluginPart::default()),
+        "install_plugin" => Body::InstallPlugin(wire::InstallPlugin::default()),
+        "list_plugins" => Body::ListPlugins(wire::ListPlugins {}),
+        "get_plugin" => Body::GetPlugin(wire::GetPlugin { name: "greet".to_owned() }),
+        "edit_plugin" => {
+            Body::EditPlugin(wire::EditPlugin { name: "greet".to_owned(), ..Default::default() })
+        }
+        "remove_plugin" => Body::RemovePlugin(wire::RemovePlugin { name: "greet".to_owned() }),
+        "read_plugin_log" => Body::ReadPluginLog(wire::ReadPluginLog { name: "greet".to_owned() }),
+        "call_plugin" => {
+            Body::CallPlugin(wire::CallPlugin { name: "greet".to_owned(), ..Default::default() })
+        }
         "create_invite" => Body::CreateInvite(wire::CreateInvite::default()),
         "list_invites" => Body::ListInvites(wire::ListInvites {}),
         "revoke_invite" => Body::RevokeInvite(wire::RevokeInvite { id: 1 }),

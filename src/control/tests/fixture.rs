@@ -21,7 +21,7 @@ use crate::account::{self, Accounts, Secret, Secrets};
 use crate::auth::{TokenHash, TokenKey};
 use crate::bounds::EntryPolicy;
 use crate::clock::Clock;
-use crate::dial::Reach;
+use crate::dial::{Client, Reach};
 use crate::id::{Fingerprint, OrganizationId, SessionId, Timestamp, UserId};
 use crate::name::DEFAULT_ROLE;
 use crate::permission::Permissions;
@@ -82,6 +82,7 @@ pub(super) fn settings() -> Settings {
         recordings: None,
         addresses: Vec::new(),
         reach: Reach::public_and(Vec::new()),
+        client: Client::new(),
         hook_work: HookWork::default(),
         flow_work: FlowWork::default(),
     }

@@ -120,6 +120,7 @@ pub(in crate::http) fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::RateLimited | ErrorCode::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Busy | ErrorCode::Full | ErrorCode::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::PluginFailed => StatusCode::BAD_GATEWAY,
         ErrorCode::GuestsRefused
         | ErrorCode::PasswordRefused
         | ErrorCode::ClaimInvalid

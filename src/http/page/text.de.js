@@ -143,6 +143,7 @@ export const text = {
   errorTooManyAttempts: 'Zu viele vergebliche Anmeldungen.',
   errorGuestsRefused: 'Dieser Server lässt keine Gäste herein. Bitte den, der ihn betreibt, um ein Konto.',
   errorPasswordRefused: 'Mit einem Passwort melden sich hier nur Eigentümer an. Wähle einen anderen Weg.',
+  errorPluginFailed: 'Ein Plugin dieses Servers ist gescheitert oder ausgeschaltet. Sein Protokoll sagt, warum.',
   errorLogInAnew: 'Du bist mit etwas zurückgekommen, das nur eine Stunde gilt. Melde dich ab und mit dem Passwort wieder an, dann versuch es noch einmal.',
   errorNoSuchOrganization: 'Unter dieser Adresse gibt es keine Organisation. Sieh nach, ob sie richtig geschrieben ist, oder frag, von wem du sie hast.',
   errorClaimInvalid: 'Der Code ist falsch, benutzt oder abgelaufen. `parlour admin claim-code` auf dem Server macht einen neuen.',

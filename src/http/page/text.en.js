@@ -143,6 +143,7 @@ export const text = {
   errorTooManyAttempts: 'Too many failed log-ins.',
   errorGuestsRefused: 'This server lets no guests in. Ask whoever runs it for an account.',
   errorPasswordRefused: 'Here a password logs in owners alone. Choose another way to log in.',
+  errorPluginFailed: 'A plugin of this server failed, or is off. Its log says why.',
   errorLogInAnew: 'You came back by what lasts only an hour. Log out and in again with your password, then try once more.',
   errorNoSuchOrganization: 'There is no organization at this address. Check how it is spelled, or ask whoever gave it to you.',
   errorClaimInvalid: 'The claim code is wrong, used or expired. `parlour admin claim-code` on the server makes a new one.',

@@ -120,6 +120,21 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
                 ..Default::default()
             }),
         ),
+        (
+            "InstallPlugin.grants",
+            Body::InstallPlugin(wire::InstallPlugin {
+                manifest: "name = \"enormous\"\nfunctions = [\"run\"]\ngrants = [\"kv\"]".to_owned(),
+                grants: vec!["kv".to_owned(); 1_000],
+                ..Default::default()
+            }),
+        ),
+        (
+            "PluginGrants.grants",
+            Body::EditPlugin(wire::EditPlugin {
+                granted: Some(wire::PluginGrants { grants: vec!["kv".to_owned(); 1_000] }),
+                ..Default::default()
+            }),
+        ),
         ("CreateInvite.uses", Body::CreateInvite(wire::CreateInvite { uses: largest, ..Default::default() })),
         (
             "CreateInvite.life_ms",
@@ -171,6 +186,7 @@ const NO_AMOUNT: &[&str] = &[
     "CreateRole.rank",
     "EditRole.rank",
     "FetchRecording.offset",
+    "SendPluginPart.offset",
     "ListUsers.limit",
     "ListOrganizations.limit",
     "ListHookDeliveries.limit",

@@ -1,0 +1,75 @@
+//! What plugins ask the server for while they are called, on the thread on which that is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::runtime::Handle as Runtime;
+use tokio::time::timeout;
+use url::Url;
+
+use super::plugin_asks::Asking;
+use crate::bounds::MAX_PLUGIN_DATA;
+use crate::dial::{PATIENCE, Question};
+use crate::plugin::{Answered, Host, HttpAsked};
+use crate::store::{By, Failed, write};
+use crate::voice::Peer;
+
+/// Does what one call of a plugin asks for.
+pub(super) struct PluginHost<P> {
+    pub(super) asking: Asking<P>,
+    /// Where what it waits for goes on meanwhile.
+    pub(super) runtime: Runtime,
+}
+
+impl<P: Peer> Host for PluginHost<P> {
+    fn value(&mut self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        let Asking { handle, plugin, .. } = &self.asking;
+        let shared = &handle.shared;
+        shared.store.plugin_value(shared.organization, *plugin, name).map_err(|error| {
+            error.complain();
+            "the server can't read its database".to_owned()
+        })
+    }
+
+    fn keep(&mut self, values: Vec<(String, Option<Vec<u8>>)>) -> Result<(), String> {
+        let Asking { handle, plugin, .. } = &self.asking;
+        let shared = &handle.shared;
+        let write = write::keep_plugin_values(shared.organization, *plugin, values);
+        match shared.store.run(By::server(shared.clock.wall()), write) {
+            Ok(()) => Ok(()),
+            Err(Failed::Refused(error)) => Err(error.to_string()),
+            Err(Failed::Commit(_)) => Err("the server can't write to its disk".to_owned()),
+        }
+    }
+
+    fn ask(&mut self, function: &'static str, asked: &[u8], left: Duration) -> Result<Vec<u8>, String> {
+        let answer = self.asking.answer(function, asked);
+        match self.runtime.block_on(async { timeout(left, answer).await }) {
+            Ok(answer) => answer,
+            Err(_) => Err("the server didn't answer in time".to_owned()),
+        }
+    }
+
+    fn http(&mut self, asked: HttpAsked, left: Duration) -> Result<Answered, String> {
+        let url = Url::parse(&asked.url).map_err(|error| error.to_string())?;
+        let method = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
+        let headers: Vec<_> =
+            asked.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let question = Question {
+            method,
+            url: &url,
+            headers: &headers,
+            body: Bytes::from(asked.body),
+            patience: left.min(PATIENCE),
+            keep: MAX_PLUGIN_DATA,
+        };
+        let settings = &self.asking.handle.shared.settings;
+        let answer = self.runtime.block_on(settings.client.ask(question, &settings.reach));
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.cut {
+            return Err(format!("the answer has more than {} KiB", MAX_PLUGIN_DATA >> 10));
+        }
+        Ok(Answered { status: answer.status, body: answer.body.to_vec() })
+    }
+}
