@@ -43,7 +43,7 @@ pub(crate) fn zig(source: &str) -> Vec<u8> {
     std::fs::read(directory.path().join("plugin.wasm")).unwrap()
 }
 
-/// The same of one that is written in AssemblyScript.
+/// The same of one that is written in `AssemblyScript`.
 fn assembly_script(source: &str) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("plugin.ts"), source).unwrap();
