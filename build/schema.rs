@@ -8,10 +8,11 @@ use protox::prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kin
 
 use crate::page::PROTOCOL;
 
-/// The option of fields that hold a set of permissions, that of durations, and that of secrets.
+/// The option of fields that hold a set of permissions, that of durations, that of secrets, and that of what is for some people alone.
 const PERMISSIONS: &str = "parlour.options.permissions";
 const DURATION: &str = "parlour.options.duration";
 const SECRET: &str = "parlour.options.secret";
+const PRIVATE: &str = "parlour.options.private";
 
 /// What the name of a field ends in that holds milliseconds.
 const MILLISECONDS: &str = "_ms";
@@ -45,13 +46,13 @@ pub(super) fn write(pool: &DescriptorPool, out: &Path) -> Result<(), Box<dyn Err
             let choice = field.containing_oneof().filter(|choice| !choice.is_synthetic());
             writeln!(
                 text,
-                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, is_secret: {}, choice: {:?} }},",
+                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, is_hidden: {}, choice: {:?} }},",
                 field.number(),
                 name_of(pool, &field)?,
                 kind(&held(pool, &field)?),
                 field.is_list(),
                 field.supports_presence(),
-                is_secret(pool, &field)?,
+                is_hidden(pool, &field)?,
                 choice.as_ref().map_or("", |choice| choice.name()),
             )?;
         }
@@ -87,6 +88,11 @@ fn is_marked(pool: &DescriptorPool, field: &FieldDescriptor, option: &str) -> Re
     let extension = pool.get_extension_by_name(option);
     let extension = extension.ok_or_else(|| format!("options.proto lacks {option}"))?;
     Ok(field.options().get_extension(&extension).as_bool() == Some(true))
+}
+
+/// Whether no record of what was asked shows what a field of a request holds.
+fn is_hidden(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<bool, Box<dyn Error>> {
+    Ok(is_secret(pool, field)? || is_marked(pool, field, PRIVATE)?)
 }
 
 /// Whether nobody else is to see what a field of a request holds.

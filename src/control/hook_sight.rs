@@ -78,8 +78,9 @@ impl Settled {
 /// Whether somebody may know less, or be another one, by a change of the live state that is about to be made.
 pub(super) fn unsettles(change: &Change, state: &State) -> bool {
     match change {
-        Change::PutChannel(channel) => {
-            state.channel(channel.id).is_none_or(|before| before.parent != channel.parent)
+        // What lets somebody in, as where it is said who may know more (`feed::Opened`).
+        Change::PutChannel(is) => {
+            state.channel(is.id).is_none_or(|was| (was.parent, was.password) != (is.parent, is.password))
         }
         Change::PutSettings(_)
         | Change::CreateRole(_)

@@ -52,7 +52,7 @@ pub struct Field {
     /// Whether it may be absent.
     pub is_optional: bool,
     /// Whether nobody is to see what it holds but whom it is sent to.
-    pub is_secret: bool,
+    pub is_hidden: bool,
     /// The choice of which it is one; empty for none.
     pub choice: &'static str,
 }
@@ -223,7 +223,7 @@ pub fn without_secrets(message: &'static Message, value: &Value) -> Value {
     let shown = |(name, value): (&String, &Value)| {
         let field = message.fields.iter().find(|field| field.name == name)?;
         let one = |value: &Value| match (field.kind, value) {
-            _ if field.is_secret => HIDDEN.into(),
+            _ if field.is_hidden => HIDDEN.into(),
             (Kind::Message(message), value) => without_secrets(message, value),
             (Kind::Permissions, Value::Array(words)) if words.iter().all(Value::is_string) => value.clone(),
             (_, Value::Object(_) | Value::Array(_)) => HIDDEN.into(),

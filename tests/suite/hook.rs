@@ -18,7 +18,7 @@ use crate::support::{
 };
 use hyper::{Method, StatusCode};
 use parlour::bounds::MAX_HOOK_WAITING;
-use parlour::client::{Credentials, NewOverwrite, OverwriteFor, Session};
+use parlour::client::{ChannelEdit, Credentials, NewOverwrite, OverwriteFor, Session};
 use parlour::clock::TurnedClock;
 use parlour::id::ChannelId;
 use parlour::permission::Permissions;
@@ -277,7 +277,19 @@ async fn what_waits_is_withheld_once_a_role_has_ended_or_its_channel_is_hidden()
     clock.advance(HOUR);
     eventually("nothing waits", async || (only(&alice).await.waiting == 0).then_some(())).await;
     assert_eq!(states().await, [delivered, withheld, withheld, delivered, withheld]);
-    assert_eq!(receiver.count(), 4);
+
+    // A channel is shut by a password.
+    let shut = root.create_channel(None, "Shut").await.unwrap();
+    receiver.answer(Answer::Status(500, "not now"));
+    write(shut, "before it was shut").await;
+    receiver.wait(5).await;
+    let closed = ChannelEdit { password: Some("hush".to_owned()), ..ChannelEdit::default() };
+    root.edit_channel_with(shut, closed).await.unwrap();
+    receiver.answer(Answer::Status(200, ""));
+    clock.advance(HOUR);
+    eventually("nothing waits", async || (only(&alice).await.waiting == 0).then_some(())).await;
+    assert_eq!(states().await, [delivered, withheld, withheld, delivered, withheld, withheld]);
+    assert_eq!(receiver.count(), 5);
 }
 
 /// Turns the clock until so many messages came.

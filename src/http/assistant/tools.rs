@@ -143,7 +143,8 @@ fn told(outcome: Result<Value, Failure>, assistant: Assistant) -> Called {
     match outcome {
         Ok(answer) => {
             let told = result(&answer, false);
-            if told["content"][0]["text"].as_str().is_some_and(|text| text.len() > MAX_ANSWER) {
+            // It is in there twice.
+            if told.to_string().len() > MAX_ANSWER {
                 let words =
                     format!("the answer has more than {} KiB; ask for less at once", MAX_ANSWER >> 10);
                 return refused(ErrorCode::TooLarge, &words);
@@ -178,6 +179,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::protocol::json::Kind;
     use crate::protocol::operation::Who;
 
     #[test]
@@ -197,13 +199,36 @@ mod tests {
         let kind = |name: &str| operation::named(name).unwrap().tool;
         assert_eq!((kind("list"), kind("what_if")), (Tool::Reads, Tool::Reads));
         assert_eq!((kind("send_text"), kind("create_channel")), (Tool::Adds, Tool::Adds));
-        for name in ["kick", "create_ban", "edit_role", "delete_user", "set_overwrite"] {
+        for name in ["kick", "create_ban", "edit_role", "delete_user", "set_overwrite", "move_channel"] {
             assert_eq!(kind(name), Tool::Changes, "{name}");
         }
-        for name in
-            ["join", "fetch_recording", "create_api_key", "change_password", "log_in_password", "log_out"]
-        {
+        for name in [
+            "join",
+            "fetch_recording",
+            "create_api_key",
+            "change_password",
+            "log_in_password",
+            "list_invites",
+        ] {
             assert_eq!(kind(name), Tool::Never, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_tool_answers_with_what_lets_somebody_in() {
+        for (operation, _) in &*TOOLS {
+            let (mut messages, mut seen) = (vec![operation.response], BTreeSet::new());
+            while let Some(message) = messages.pop() {
+                if !seen.insert(message.name) {
+                    continue;
+                }
+                for field in message.fields {
+                    assert!(!["code", "secret", "token"].contains(&field.name), "{}", operation.name);
+                    if let Kind::Message(inner) = field.kind {
+                        messages.push(inner);
+                    }
+                }
+            }
         }
     }
 

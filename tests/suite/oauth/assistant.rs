@@ -360,12 +360,16 @@ async fn calls_are_noted_without_secrets_and_read_by_whoever_looks_after_the_org
     assert_eq!(held.result("create_user", create).await["structuredContent"]["code"], "malformed");
     let created = held.result("create_user", json!({ "name": "dave", "password": PASSWORD })).await;
     assert_eq!(created["isError"], false, "{created}");
-    let long = json!({ "name": "bob", "text": "t".repeat(3_000) });
-    held.result("set_note", long).await;
+    let long = json!({ "channel": "1", "description": "t".repeat(3_000) });
+    held.result("edit_channel", long).await;
+    held.result("set_note", json!({ "name": "bob", "text": "a note about bob" })).await;
+    held.result("send_text", json!({ "channel": "1", "text": "a note about bob" })).await;
     let noted = calls(&server).await;
     let shown: Vec<_> = noted.iter().rev().map(|call| call.arguments.as_str()).collect();
     let hidden = "{\"name\":\"dave\",\"password\":\"(hidden)\"}";
     assert_eq!(shown[..2], [hidden, hidden]);
+    assert_eq!(shown[3], "{\"name\":\"bob\",\"text\":\"(hidden)\"}");
+    assert!(noted.iter().all(|call| !call.arguments.contains("about bob")));
     assert!(shown[2].len() < 2_100 && shown[2].ends_with('\u{2026}'), "{}", shown[2]);
     assert!(noted.iter().all(|call| !call.arguments.contains(PASSWORD) && call.from == "127.0.0.1"));
     // What it changed says in the audit trail that it did.
@@ -379,7 +383,7 @@ async fn calls_are_noted_without_secrets_and_read_by_whoever_looks_after_the_org
     let told = person.get("/assistant/calls?limit=1").await.body;
     assert_eq!(
         (&told["calls"][0]["tool"], &told["calls"][0]["outcome"]),
-        (&json!("set_note"), &json!(noted[0].outcome))
+        (&json!("send_text"), &json!(noted[0].outcome))
     );
     let own = held.result("list_assistant_calls", json!({ "limit": 1 })).await;
     let own = &own["structuredContent"]["answer"]["calls"][0];
