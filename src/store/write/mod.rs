@@ -85,7 +85,7 @@ type Work<T, E> = Box<dyn Fn(&mut Open<'_>) -> Result<T, Stop<E>> + Send>;
 ///
 /// A write can be run again, in another transaction and on another copy of the database, and does the same on the same
 /// rows: whatever is random is an argument of the function that makes it, and the time is that of its author
-/// ([`By::at`]).
+/// ([`By::at`](super::By::at)).
 #[must_use = "nothing is written until a store runs it"]
 pub struct Write<T, E>(pub(super) Work<T, E>);
 
