@@ -225,7 +225,10 @@ impl<P: Peer> Work<P> {
             Call::Value(value) => Ok(Came::To(value)),
             Call::Stop(reason) => Ok(Came::Stop(reason.into())),
             Call::Fail(reason) => Ok(Came::Fail(reason)),
-            Call::Plugin { plugin, .. } => Ok(Came::Nothing(format!("there is no plugin `{plugin}`"))),
+            Call::Plugin { plugin, .. } => {
+                let words = format!("a flow can't use plugins in this version, so `{plugin}` isn't asked");
+                Ok(Came::Nothing(words))
+            }
             // Neither comes here.
             Call::Wait(_) | Call::Skill(_) => Ok(Came::To(Value::Null)),
         }
