@@ -129,6 +129,7 @@ async fn main() {
         ("limits.address_sessions", "1000".to_owned()),
         ("limits.address_guests", "1000".to_owned()),
         ("limits.address_tries", "10000".to_owned()),
+        ("sessions.guests", "true".to_owned()),
     ];
     let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
     let server = Server::start(&config, &["127.0.0.1:0".parse().unwrap()], true).await.unwrap();
