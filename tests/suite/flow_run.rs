@@ -2,6 +2,7 @@
 
 mod begun;
 mod killed;
+mod shipped;
 mod undone;
 
 use std::time::Duration;
