@@ -68,7 +68,13 @@ impl<P: Peer> Work<P> {
         given.extend(object(&self.run.input));
         let parameters = self.workflow.parameters.clone();
         // What has to be given may come from the trigger's own values, which see the others.
-        let before = bind(&parameters, &given, &AnyName).unwrap_or_else(|_| given.clone());
+        // Names are looked up by now, so that `event.to == input.channel` holds also where the setting is a name.
+        let named =
+            self.handle.bind_for_flow(self.run.user, self.run.flow, parameters.clone(), given.clone()).await;
+        let before = match named {
+            Ok(Ok(bound)) => bound,
+            _ => bind(&parameters, &given, &AnyName).unwrap_or_else(|_| given.clone()),
+        };
         let mut scope = of_run(&self.run, &self.row.name, &self.owner, &before);
         scope.set("now", &self.handle.clock().wall().to_string().into());
         if let Some(when) = &trigger.when {

@@ -9,15 +9,16 @@ fn shipped(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The newest run of a flow that something began, once it has ended.
+/// The newest run of a flow that something began, once it has ended, with its steps.
 async fn run_by(session: &Session, flow: &str, trigger: &str) -> wire::FlowRun {
-    eventually(&format!("{flow} runs by {trigger}"), async || {
+    let found = eventually(&format!("{flow} runs by {trigger}"), async || {
         let list = wire::ListRuns { flow: flow.to_owned(), ..Default::default() };
         let all = session.flow_runs(list).await.unwrap();
         let found = all.into_iter().find(|run| run.trigger == trigger)?;
-        (found.ended_ms > 0).then_some(found)
+        (found.ended_ms > 0).then_some(found.run)
     })
-    .await
+    .await;
+    session.flow_run(found).await.unwrap()
 }
 
 /// Somebody is in a channel, as another one sees it.
