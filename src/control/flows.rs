@@ -217,7 +217,8 @@ impl<P: Peer> Names for Known<'_, P> {
             Ok(id) => store.user(UserId(id)).ok()?.filter(|user| user.organization == home),
             Err(_) => store.user_by_name(home, said).ok()?,
         };
-        found.map(|user| user.id.to_string())
+        // By which operations know an account.
+        found.map(|user| user.name)
     }
 
     fn role(&self, said: &str) -> Option<String> {
