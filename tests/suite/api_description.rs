@@ -106,7 +106,15 @@ async fn the_server_does_what_its_description_says() {
         // The server runs beside it, on this thread.
         let args = args.map(str::to_owned);
         let (schemathesis, directory) = (schemathesis.clone(), directory.path().to_owned());
-        let checking = move || run(&schemathesis, &args.each_ref().map(String::as_str), &directory);
+        // An answer may come before all of its request was sent, as a refusal does, and ends the connection then. A client that has
+        // sent the next request on it already meets that end, and any client asks again.
+        let checking = move || {
+            let once = || run(&schemathesis, &args.each_ref().map(String::as_str), &directory);
+            let met =
+                |seen: &std::process::Output| said(seen).contains("EOF occurred in violation of protocol");
+            let first = once();
+            if met(&first) { once() } else { first }
+        };
         let seen = tokio::task::spawn_blocking(checking).await.unwrap();
         assert!(seen.status.success(), "{who}: {}", said(&seen));
     }
