@@ -1,96 +1,27 @@
-//! Flows of an account: added, changed, found in the catalogue, run; and what became of their runs.
+//! Flows of an account: added, changed, found in the catalogue, begun by others, turned off.
 
-use std::fmt::Write as _;
+mod runs;
+mod unfit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
 use super::{AccountError, Accounts, sentence};
 use crate::auth::webhook::{Secret, is_signed};
-use crate::bounds::{MAX_FLOW_PARAMETERS, MAX_FLOW_SETTINGS, MAX_RUN_INPUT, MAX_STARS, page};
-use crate::flow::{self, About, InputError, On, Parameter, Problem};
-use crate::id::{FlowNumber, FlowRunId, Timestamp, UserId};
+use crate::bounds::{MAX_FLOW_PARAMETERS, MAX_FLOW_SETTINGS, MAX_RUN_INPUT, MAX_STARS};
+use crate::flow::{self, About, InputError, On, Parameter};
+use crate::id::{FlowNumber, Timestamp, UserId};
 use crate::name::folded;
-use crate::protocol::wire::{self, FlowRunState, FlowStepState};
-use crate::store::write::{self, Advance, FlowEdit, FlowError, FlowText, NewEmail, NewRun};
-use crate::store::{
-    By, Flow, FlowOff, FlowOpinion, FlowRun, FlowStats, FlowStep, FlowVersion, RunAtWork, RunState, RunWish,
-    StepState,
-};
+use crate::protocol::wire;
+use crate::store::write::{self, FlowEdit, FlowError, FlowText, NewEmail, NewRun};
+use crate::store::{By, Flow, FlowOff, FlowOpinion, FlowStats, FlowVersion};
+
+pub use unfit::FlowUnfit;
 
 /// For how long a letter of a flow is of use.
 const LETTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Bytes of what runs were given and began them that a list has at most.
-const LIST: usize = 1 << 20;
-
-/// Bytes of inputs and outputs of steps that one run shows at most.
-const SHOWN: usize = 3 << 20;
-
-/// Why a flow isn't taken.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum FlowUnfit {
-    /// It isn't right.
-    #[error("this flow isn't right:{}", lines(.0))]
-    Problems(Vec<Problem>),
-    /// Values don't fit its parameters.
-    #[error("what the flow is given doesn't fit:{}", lines(.0))]
-    Input(Vec<InputError>),
-    /// More is given than any flow takes.
-    #[error("a flow has {MAX_FLOW_PARAMETERS} parameters at most, and more is given")]
-    TooMany,
-    /// The same parameter is given twice.
-    #[error("`{0}` is given twice")]
-    Twice(String),
-    /// Too much is given.
-    #[error("what a flow is given has {0} bytes at most")]
-    TooLong(usize),
-    /// A secret is given to a run.
-    #[error(
-        "`{0}` is secret: set it with the flow (`parlour flow edit NAME --set {0}=...`), since a run is kept"
-    )]
-    Secret(String),
-    /// It is no workflow.
-    #[error("this flow is a step for others (a skill): use it in a workflow, as `do = \"skill.NAME\"`")]
-    Skill,
-    /// It isn't begun by hand.
-    #[error("nobody begins this flow by hand: give it a trigger with `on = \"hand\"`")]
-    NotByHand,
-    /// It isn't begun over HTTP.
-    #[error("nobody begins this flow over HTTP: give it a trigger with `on = \"webhook\"`")]
-    NotByWebhook,
-    /// A state that there isn't.
-    #[error(
-        "there is no state {0:?}; there is queued, in-progress, completed, failed, rolled-back, cancelled"
-    )]
-    State(String),
-    /// An order that there isn't.
-    #[error("there is no order {0:?}; there is name, popularity, rating, changed")]
-    Order(String),
-    /// Nobody can write to an account.
-    #[error("the account {0} has no e-mail address that it has proven")]
-    NoAddress(String),
-    /// So many stars there aren't.
-    #[error("a flow is given 1 to {MAX_STARS} stars; 0 takes them back")]
-    Stars,
-}
-
-fn lines(all: &[impl std::fmt::Display]) -> String {
-    let mut text = String::new();
-    for one in all {
-        // Writing to a String can't fail.
-        let _ = write!(text, "\n  {one}");
-    }
-    text
-}
-
-impl From<FlowUnfit> for AccountError {
-    fn from(error: FlowUnfit) -> Self {
-        Self::Unfit(Arc::new(error))
-    }
-}
 
 /// What somebody else's server shows that begins a flow.
 #[derive(Clone, Copy)]
@@ -293,165 +224,6 @@ impl Accounts {
         })
     }
 
-    /// A run that somebody begins by hand is queued, where `admit` lets it be.
-    pub async fn run_flow(
-        &self,
-        user: UserId,
-        run: &wire::RunFlow,
-        admit: impl Fn(FlowNumber) -> Result<(), Duration>,
-        by: By,
-    ) -> Result<u64, AccountError> {
-        few(&run.input)?;
-        let row = self.own_flow(user, &run.name)?;
-        let flow::Flow::Workflow(workflow) = self.read_flow(&row, row.version)? else {
-            return Err(FlowUnfit::Skill.into());
-        };
-        let trigger = workflow.triggers.iter().find(|trigger| matches!(trigger.on, On::Hand));
-        let trigger = trigger.ok_or(FlowUnfit::NotByHand)?;
-        let given = given(&workflow.parameters, &run.input, MAX_RUN_INPUT)?;
-        no_secret(&workflow.parameters, &given)?;
-        admit(row.id).map_err(AccountError::RateLimited)?;
-        let event = serde_json::json!({ "at": by.at.to_string() }).to_string();
-        let new = NewRun {
-            user,
-            flow: row.id,
-            trigger: trigger.name.clone(),
-            event,
-            input: Value::Object(given).to_string(),
-            depth: 1,
-            again: 0,
-            due: None,
-            over: false,
-        };
-        Ok(self.run(by, write::queue_run(new)).await?.0)
-    }
-
-    /// The same flow is begun again, with what began a run and what it was given, where `admit` lets it be.
-    pub async fn run_again(
-        &self,
-        user: UserId,
-        run: u64,
-        admit: impl Fn(FlowNumber) -> Result<(), Duration>,
-        by: By,
-    ) -> Result<u64, AccountError> {
-        let old = self.flow_run(user, FlowRunId(run))?.ok_or(FlowError::NoSuchRun)?;
-        admit(old.flow).map_err(AccountError::RateLimited)?;
-        let new = NewRun {
-            user,
-            flow: old.flow,
-            trigger: old.trigger,
-            event: old.event,
-            input: old.input,
-            depth: 1,
-            again: run,
-            due: None,
-            over: false,
-        };
-        Ok(self.run(by, write::queue_run(new)).await?.0)
-    }
-
-    /// Somebody asks something of a run.
-    pub async fn ask_of_run(
-        &self,
-        user: UserId,
-        run: u64,
-        wish: RunWish,
-        by: By,
-    ) -> Result<(), AccountError> {
-        self.run(by, write::ask_of_run(user, FlowRunId(run), wish)).await?;
-        Ok(())
-    }
-
-    /// Runs of somebody's flows, the latest first.
-    pub fn flow_runs(&self, user: UserId, list: &wire::ListRuns) -> Result<wire::FlowRuns, AccountError> {
-        let names = self.flow_names(user)?;
-        let of = match list.flow.as_str() {
-            "" => None,
-            name => Some(self.own_flow(user, name)?.id),
-        };
-        let state = match list.state.as_str() {
-            "" => None,
-            word => Some(state_of(word).ok_or_else(|| FlowUnfit::State(word.chars().take(64).collect()))?),
-        };
-        let words: Vec<String> = list.query.split_whitespace().map(folded).collect();
-        let name_of =
-            |run: &FlowRun| names.iter().find(|(id, _)| *id == run.flow).map(|(_, name)| name.clone());
-        let fits = |run: &FlowRun| {
-            let text = || {
-                let name = name_of(run).unwrap_or_default();
-                folded(&format!("{name} {} {} {} {}", run.trigger, run.event, run.input, run.error))
-            };
-            of.is_none_or(|of| of == run.flow)
-                && state.is_none_or(|state| state == run.state)
-                && (words.is_empty() || words.iter().all(|word| text().contains(word.as_str())))
-        };
-        let before = (list.before > 0).then_some(list.before);
-        let mut room = LIST;
-        let found = self.0.store.flow_runs(user, before, page(list.limit), fits)?;
-        let runs = found.into_iter().map(|run| {
-            let name = name_of(&run).unwrap_or_default();
-            shown_run(run, name, Vec::new(), &mut room)
-        });
-        Ok(wire::FlowRuns { runs: runs.collect() })
-    }
-
-    /// One run with its steps.
-    pub fn show_run(&self, user: UserId, run: u64) -> Result<wire::FlowRun, AccountError> {
-        let row = self.flow_run(user, FlowRunId(run))?.ok_or(FlowError::NoSuchRun)?;
-        let name = self.0.store.flow(user, row.flow)?.map_or_else(String::new, |flow| flow.name);
-        let mut room = SHOWN;
-        let steps = self.0.store.flow_steps(user, row.id)?;
-        let steps = steps.into_iter().map(|step| shown_step(step, &mut room)).collect();
-        Ok(shown_run(row, name, steps, &mut SHOWN.clone()))
-    }
-
-    /// A run.
-    pub fn flow_run(&self, user: UserId, run: FlowRunId) -> Result<Option<FlowRun>, AccountError> {
-        Ok(self.0.store.flow_run(user, run)?)
-    }
-
-    /// A run goes on. Nothing is answered where it has ended meanwhile.
-    pub async fn advance_run(
-        &self,
-        user: UserId,
-        run: FlowRunId,
-        advance: Advance,
-    ) -> Result<Option<FlowRun>, AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::advance_run(user, run, advance)).await
-    }
-
-    /// A run that waits comes to nothing.
-    pub async fn discard_run(&self, user: UserId, run: FlowRunId, dropped: bool) -> Result<(), AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::discard_run(user, run, dropped)).await
-    }
-
-    /// Runs wait from now on.
-    pub async fn queue_runs(&self, new: Vec<NewRun>) -> Result<(), AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::queue_runs(new)).await?;
-        Ok(())
-    }
-
-    /// A schedule of a flow was seen to, up to a time; nothing begins by that.
-    pub async fn see_to_flow(
-        &self,
-        user: UserId,
-        id: FlowNumber,
-        trigger: String,
-        until: Timestamp,
-    ) -> Result<(), AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::see_to_flow(user, id, trigger, until)).await
-    }
-
-    /// The runs of all accounts of all organizations that haven't ended.
-    pub fn all_runs_at_work(&self) -> Result<Vec<RunAtWork>, AccountError> {
-        Ok(self.0.store.all_runs_at_work()?)
-    }
-
-    /// The runs of an account that haven't ended, the oldest first.
-    pub fn runs_at_work_of(&self, user: UserId) -> Result<Vec<RunAtWork>, AccountError> {
-        Ok(self.0.store.runs_at_work_of(user)?)
-    }
-
     /// The flows of all organizations that are on, with what is counted of each.
     pub fn all_flows_on(&self) -> Result<Vec<(Flow, FlowStats)>, AccountError> {
         let with_stats = |flow: Flow| {
@@ -469,21 +241,6 @@ impl Accounts {
     /// A flow.
     pub fn flow_row(&self, user: UserId, id: FlowNumber) -> Result<Option<Flow>, AccountError> {
         Ok(self.0.store.flow(user, id)?)
-    }
-
-    /// The steps of a run.
-    pub fn flow_steps(&self, user: UserId, run: FlowRunId) -> Result<Vec<FlowStep>, AccountError> {
-        Ok(self.0.store.flow_steps(user, run)?)
-    }
-
-    /// A step of a run.
-    pub fn flow_step(
-        &self,
-        user: UserId,
-        run: FlowRunId,
-        number: u32,
-    ) -> Result<Option<FlowStep>, AccountError> {
-        Ok(self.0.store.flow_step(user, run, number)?)
     }
 
     /// The name of an account; empty where it is there no more.
@@ -696,77 +453,4 @@ fn off(why: FlowOff) -> wire::FlowOff {
         FlowOff::NotLetIn => wire::FlowOff::NotLetIn,
         FlowOff::Closed => wire::FlowOff::Closed,
     }
-}
-
-/// The state of a word.
-fn state_of(word: &str) -> Option<RunState> {
-    Some(match word {
-        "queued" => RunState::Queued,
-        "in-progress" => RunState::InProgress,
-        "rolling-back" => RunState::RollingBack,
-        "completed" => RunState::Completed,
-        "failed" => RunState::Failed,
-        "rolled-back" => RunState::RolledBack,
-        "cancelled" => RunState::Cancelled,
-        _ => return None,
-    })
-}
-
-fn shown_run(run: FlowRun, flow: String, steps: Vec<wire::FlowStep>, room: &mut usize) -> wire::FlowRun {
-    let state = match run.state {
-        RunState::Queued => FlowRunState::Queued,
-        RunState::InProgress => FlowRunState::InProgress,
-        RunState::RollingBack => FlowRunState::RollingBack,
-        RunState::Completed => FlowRunState::Completed,
-        RunState::Failed => FlowRunState::Failed,
-        RunState::RolledBack => FlowRunState::RolledBack,
-        RunState::Cancelled => FlowRunState::Cancelled,
-    };
-    wire::FlowRun {
-        run: run.id.0,
-        flow,
-        version: run.version,
-        state: state.into(),
-        progress: run.progress.into(),
-        trigger: run.trigger,
-        event: within(run.event, room),
-        input: within(run.input, room),
-        depth: run.depth.into(),
-        again: run.again,
-        queued_ms: run.queued.0,
-        began_ms: run.began.map_or(0, |at| at.0),
-        ended_ms: run.ended.map_or(0, |at| at.0),
-        error: run.error,
-        steps,
-    }
-}
-
-fn shown_step(step: FlowStep, room: &mut usize) -> wire::FlowStep {
-    let state = match step.state {
-        StepState::Begun | StepState::Noted => FlowStepState::Begun,
-        StepState::Done => FlowStepState::Done,
-        StepState::Skipped => FlowStepState::Skipped,
-        StepState::Failed => FlowStepState::Failed,
-    };
-    wire::FlowStep {
-        number: step.number,
-        name: step.name,
-        index: step.index,
-        undoes: step.undoes,
-        state: state.into(),
-        attempts: step.attempts,
-        input: within(step.input, room),
-        output: within(step.output, room),
-        error: step.error,
-        began_ms: step.began.0,
-        until_ms: step.until.map_or(0, |at| at.0),
-        ended_ms: step.ended.map_or(0, |at| at.0),
-    }
-}
-
-/// A text, while there is room for it.
-fn within(text: String, room: &mut usize) -> String {
-    let left = room.checked_sub(text.len());
-    *room = left.unwrap_or(0);
-    if left.is_some() { text } else { String::new() }
 }
