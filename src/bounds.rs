@@ -3,11 +3,13 @@
 mod element;
 mod flow;
 mod flow_run;
+mod hook;
 mod limit;
 
 pub use element::*;
 pub use flow::*;
 pub use flow_run::*;
+pub use hook::*;
 pub use limit::*;
 
 use thiserror::Error;
@@ -53,33 +55,6 @@ pub const MAX_LIFE: u64 = 3_650 * DAY;
 
 /// Roles that one invite gives at most: each is looked up by its name.
 pub const MAX_INVITE_ROLES: usize = 32;
-
-/// Webhooks of one account at most.
-pub const MAX_HOOKS: usize = 16;
-
-/// Webhooks of an organization at most: each event is held against each of them.
-pub const MAX_HOOKS_OF_ORGANIZATION: usize = 128;
-
-/// Messages that wait for one webhook at most; at the bound the oldest goes, and its receiver is told so.
-pub const MAX_HOOK_WAITING: u64 = 16_384;
-
-/// Messages of one webhook that were delivered or given up, and are kept to be looked at and sent again.
-pub const MAX_HOOK_KEPT: u64 = 1_000;
-
-/// Tries of one message that are kept, the last ones.
-pub const MAX_HOOK_TRIES: usize = 8;
-
-/// Bytes of a receiver's answer that are kept of a try.
-pub const MAX_HOOK_ANSWER: usize = 4_096;
-
-/// Messages of an organization's webhooks that wait to be written; at the bound the oldest goes, and its receiver is told so.
-pub const MAX_HOOK_UNWRITTEN: usize = 16_384;
-
-/// Messages that are on their way to receivers at once, of all organizations; of one account.
-pub const MAX_HOOKS_UNDER_WAY: (usize, usize) = (32, 8);
-
-/// Kinds that a webhook's filter names at most.
-pub const MAX_HOOK_KINDS: usize = 16;
 
 /// Calls of an organization's assistants that are kept; at the bound the oldest goes.
 pub const MAX_ASSISTANT_CALLS: u64 = 10_000;

@@ -1,8 +1,10 @@
 //! Webhooks, from end to end: a real server, and a real receiver on this machine.
 
+mod asked;
 mod hostile;
 mod killed;
 pub(crate) mod receiver;
+mod tried;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -64,6 +66,16 @@ async fn with_state(session: &Session, state: HookDeliveryState) -> wire::HookDe
         found.into_iter().rfind(|one| one.state() == state)
     })
     .await
+}
+
+/// Turns the clock until so many messages came.
+async fn turn(clock: &TurnedClock, receiver: &Receiver, count: usize, by: Duration) {
+    eventually(&format!("{count} messages come in time"), async || {
+        clock.advance(by);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        (receiver.all().len() >= count).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -292,111 +304,6 @@ async fn what_waits_is_withheld_once_a_role_has_ended_or_its_channel_is_hidden()
     assert_eq!(receiver.count(), 5);
 }
 
-/// Turns the clock until so many messages came.
-async fn turn(clock: &TurnedClock, receiver: &Receiver, count: usize, by: Duration) {
-    eventually(&format!("{count} messages come in time"), async || {
-        clock.advance(by);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        (receiver.all().len() >= count).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_isn_t_taken_is_tried_again_ever_later_and_then_given_up() {
-    let (server, clock) = TestServer::turned(LOOPBACK).await;
-    let (root, receiver) = (server.log_in("root").await, Receiver::start().await);
-    hook(&root, &receiver, &["channels"]).await;
-    receiver.answer(Answer::Redirect("http://127.0.0.1:9/".to_owned()));
-    for name in ["One", "Two"] {
-        root.create_channel(None, name).await.unwrap();
-    }
-    let pauses = [Duration::from_secs(5), 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR];
-    for (tried, pause) in (1..).zip(pauses) {
-        receiver.wait(tried).await;
-        // It is known what came of it, before time goes on.
-        eventually("the try is noted", async || {
-            let found = root.hook_deliveries(1, 0, 0).await.unwrap();
-            (found.last().unwrap().tries.len() == tried).then_some(())
-        })
-        .await;
-        clock.advance(pause.saturating_sub(Duration::from_millis(1)));
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        assert_eq!(receiver.all().len(), tried, "not before {pause:?}");
-        clock.advance(pause / 5 + Duration::from_millis(1));
-    }
-    let given_up = with_state(&root, HookDeliveryState::GivenUp).await;
-    assert_eq!((given_up.number, given_up.tries.len()), (1, 8));
-    assert!(given_up.tries.iter().all(|one| one.status == 307), "{given_up:?}");
-    let all = receiver.wait(9).await;
-    assert!(all[..8].iter().all(|one| one.id() == all[0].id()));
-    assert_ne!(all[8].id(), all[0].id(), "the next one goes on");
-    assert_eq!(all[8].body["data"]["name"], "Two");
-    assert!(only(&root).await.failing_ms > 0);
-
-    // Its receiver says that it is gone.
-    receiver.answer(Answer::Status(410, "gone for good"));
-    turn(&clock, &receiver, 10, Duration::from_secs(1)).await;
-    is_off(&root, HookOff::Gone).await;
-    let last = root.hook_deliveries(1, 0, 0).await.unwrap().remove(0);
-    assert_eq!(
-        (last.state(), last.tries.last().unwrap().answer.as_str()),
-        (HookDeliveryState::Waiting, "gone for good")
-    );
-    root.create_channel(None, "Unheard").await.unwrap();
-    assert_eq!(code(root.test_hook(1).await), ErrorCode::Malformed);
-    assert_eq!(code(root.replay_hook(1, 1, false).await), ErrorCode::Malformed);
-
-    // Turned on it goes on where it was, and says that something is missing.
-    receiver.answer(Answer::Status(200, ""));
-    root.edit_hook(wire::EditHook { id: 1, on: Some(true), ..Default::default() }).await.unwrap();
-    let all = receiver.wait(12).await;
-    assert_eq!((all[10].id(), all[11].word()), (all[8].id(), "missed"));
-    assert_eq!(all[11].body["data"]["why"], "off");
-    root.create_channel(None, "Heard").await.unwrap();
-    assert_eq!(receiver.wait(13).await[12].body["data"]["name"], "Heard");
-}
-
-#[tokio::test]
-async fn a_webhook_that_fails_for_five_days_is_off_and_its_owner_is_written_to() {
-    let (server, clock) = TestServer::turned(LOOPBACK).await;
-    let (root, alice, receiver) =
-        (server.log_in("root").await, server.log_in("alice").await, Receiver::start().await);
-    alice.set_email("a@example.org", PASSWORD).await.unwrap();
-    let proof = code_in(mails(&server, 1).await[0]["text"].as_str().unwrap());
-    alice.verify_email(&proof).await.unwrap();
-    hook(&alice, &receiver, &["channels"]).await;
-    receiver.answer(Answer::Status(503, "tea break"));
-    for number in 0..8 {
-        root.create_channel(None, &format!("Channel {number}")).await.unwrap();
-    }
-    receiver.wait(1).await;
-    let mut days = 0;
-    while only(&alice).await.off() == HookOff::On {
-        let before = receiver.all().len();
-        clock.advance(12 * HOUR);
-        days += 1;
-        eventually("it is tried again, or is off", async || {
-            (receiver.all().len() > before || only(&alice).await.off() != HookOff::On).then_some(())
-        })
-        .await;
-        assert!(days < 14, "it is never off");
-    }
-    assert!(days >= 10, "after {days} halves of a day");
-    is_off(&alice, HookOff::Failing).await;
-    let audit = root.audit_trail(wire::ReadAudit::default()).await.unwrap();
-    let off = audit.iter().find(|entry| entry.subject == "webhook" && entry.verb == "change").unwrap();
-    assert!(off.after.contains("failing"), "{off:?}");
-    let handle = server.server.handle();
-    assert!(handle.clock().wall().since(handle.started()) >= 5 * DAY);
-    let is_about_it = |mail: &serde_json::Value| mail["subject"].as_str().unwrap().contains("webhook");
-    let letter =
-        eventually("a letter comes", async || mails(&server, 1).await.into_iter().find(is_about_it)).await;
-    assert_eq!(letter["to"], "a@example.org");
-    let text = letter["text"].as_str().unwrap();
-    assert!(text.contains("status 503") && text.contains("parlour hook on 1"), "{text}");
-}
-
 #[tokio::test]
 async fn whoever_can_t_come_in_is_told_nothing_more() {
     let server = TestServer::with(LOOPBACK).await;
@@ -428,71 +335,6 @@ async fn whoever_can_t_come_in_is_told_nothing_more() {
     root.delete_user("alice").await.unwrap();
     root.create_channel(None, "By nobody").await.unwrap();
     assert_eq!(receiver.words(), ["missed"]);
-}
-
-#[tokio::test]
-async fn who_makes_a_webhook_is_a_person_who_has_just_shown_who_they_are() {
-    let (server, clock) = TestServer::turned(LOOPBACK).await;
-    let address = server.server.addresses()[0];
-    let receiver = Receiver::start().await;
-    let (mut program, _) = Program::log_in(address, "alice").await;
-    let new = json!({ "url": receiver.url(), "kinds": ["presence"], "description": "doorbell" });
-    let made = program.post("/hooks", new.clone()).await;
-    assert_eq!((made.status, &made.body["id"]), (StatusCode::OK, &json!("1")), "{made:?}");
-    assert!(made.body["secret"].as_str().unwrap().starts_with("whsec_"));
-    let listed = program.get("/hooks").await.body;
-    assert_eq!(listed["hooks"][0]["kinds"], json!(["presence"]));
-    assert_eq!((&listed["hooks"][0]["off"], &listed["hooks"][0]["waiting"]), (&json!("on"), &json!("0")));
-    let tested = program.post("/hooks/1/test", json!({})).await;
-    assert_eq!((tested.status, &tested.body["id"]), (StatusCode::CREATED, &json!("1")));
-    receiver.wait(1).await;
-    let path = "/hooks/1/deliveries?limit=1";
-    let told = eventually("it is taken", async || {
-        let told = program.get(path).await.body["deliveries"][0].clone();
-        (told["state"] == "delivered").then_some(told)
-    })
-    .await;
-    assert_eq!((&told["type"], &told["tries"][0]["status"]), (&json!("test"), &json!(204)));
-    let again = program.post("/hooks/1/replay", json!({ "delivery": "1" })).await;
-    assert_eq!((again.status, &again.body["messages"]), (StatusCode::OK, &json!("1")));
-    let off = program.ask(Method::PATCH, "/hooks/1", Some(&json!({ "on": false }))).await;
-    assert_eq!(off.status, StatusCode::NO_CONTENT);
-
-    // What can't be sent to, and what there isn't.
-    for (wrong, because) in [
-        (json!({ "url": "http://10.0.0.1/" }), "private"),
-        (json!({ "url": "ftp://example.org/" }), "http"),
-        (json!({ "url": "https://2130706433:1/" , "kinds": ["tea"] }), "kinds"),
-        (json!({ "url": "" }), "address"),
-    ] {
-        let refused = program.post("/hooks", wrong.clone()).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wrong}: {refused:?}");
-        let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains(because), "{wrong}: {detail}");
-    }
-    for missing in ["/hooks/2/test", "/hooks/2/secret"] {
-        assert_eq!(program.post(missing, json!({})).await.status, StatusCode::NOT_FOUND);
-    }
-    for _ in 1..parlour::bounds::MAX_HOOKS {
-        assert_eq!(program.post("/hooks", new.clone()).await.status, StatusCode::OK);
-    }
-    let refused = program.post("/hooks", new.clone()).await;
-    assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "too-many"));
-
-    // An access token that isn't fresh makes nothing that lasts, and a key nothing at all.
-    clock.advance(6 * MINUTE);
-    for (method, path) in
-        [(Method::POST, "/hooks"), (Method::PATCH, "/hooks/1"), (Method::POST, "/hooks/1/secret")]
-    {
-        let body = if path == "/hooks" { new.clone() } else { json!({}) };
-        let refused = program.ask(method, path, Some(&body)).await;
-        assert_eq!(refused.code(), "log-in-anew", "{path}");
-    }
-    let alice = server.log_in("alice").await;
-    let key = alice.create_api_key("all", Permissions::VIEW, None).await.unwrap().key;
-    let mut by_key = Program::at(address, &key).await;
-    assert_eq!(by_key.post("/hooks", new).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(by_key.get("/hooks").await.status, StatusCode::FORBIDDEN);
 }
 
 /// The server is killed while a message is on its way, and while others wait: none is lost, and the one comes again by its
@@ -596,48 +438,6 @@ async fn where_too_many_wait_the_receiver_is_told_how_many_are_missing() {
     assert_eq!((number(&all[3]), number(&all[4])), (number(&all[0]) + 102, number(&all[0]) + 103));
 }
 
-#[tokio::test]
-async fn the_command_makes_tries_and_takes_away_webhooks() {
-    let server = TestServer::with(LOOPBACK).await;
-    let receiver = Receiver::start().await;
-    with(&server, Credentials::password("alice", PASSWORD, "test")).await.unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let at = format!("parlour://alice@{}", server.server.addresses()[0]);
-    let run = async |args: &[&str], input: &str| {
-        let (home, input) = (home.path().to_owned(), input.to_owned());
-        let args: Vec<_> = args.iter().map(ToString::to_string).collect();
-        let work = move || {
-            let args: Vec<_> = args.iter().map(String::as_str).collect();
-            as_profile(&home, "alice", &args, &input)
-        };
-        tokio::task::spawn_blocking(work).await.unwrap()
-    };
-    run(&["login", &at, "--password-stdin"], PASSWORD).await;
-    let added = run(&["hook", "add", &receiver.url(), "--events", "presence, texts"], "").await;
-    assert!(added[0]["secret"].as_str().unwrap().starts_with("whsec_"), "{added:?}");
-    let listed = run(&["hook", "list"], "").await;
-    assert_eq!((&listed[0]["id"], &listed[0]["events"]), (&json!(1), &json!("presence, texts")));
-    let tested = run(&["hook", "test", "1"], "").await;
-    assert_eq!(tested[0]["status"], json!(204), "{tested:?}");
-    receiver.answer(Answer::Status(500, "no tea"));
-    let failed = run(&["hook", "test", "1"], "").await;
-    assert_eq!((&failed[0]["status"], &failed[0]["answer"]), (&json!(500), &json!("no tea")));
-    assert!(failed[1]["error"]["message"].as_str().unwrap().contains("status 500"), "{failed:?}");
-    let messages = run(&["hook", "deliveries", "1"], "").await;
-    assert!(messages.iter().any(|one| one["type"] == "test" && one["state"] == "waiting"), "{messages:?}");
-    let tries = run(&["hook", "deliveries", "1", "--message", "1"], "").await;
-    assert_eq!(tries[0]["status"], json!(204));
-    for (args, answer) in [
-        (vec!["hook", "off", "1"], json!({ "off": 1 })),
-        (vec!["hook", "on", "1"], json!({ "on": 1 })),
-        (vec!["hook", "remove", "1"], json!({ "removed": 1 })),
-    ] {
-        assert_eq!(run(&args, "").await, [answer]);
-    }
-    let refused = run(&["hook", "test", "1"], "").await;
-    assert!(refused[0]["error"]["message"].as_str().unwrap().contains("no such webhook"), "{refused:?}");
-}
-
 /// A program of the documentation, run as a newcomer would run it.
 struct Script(Child);
 
@@ -646,43 +446,4 @@ impl Drop for Script {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-#[tokio::test]
-async fn the_receiver_of_the_documentation_prints_what_is_signed_and_refuses_the_rest() {
-    let server = TestServer::with(LOOPBACK).await;
-    let root = server.log_in("root").await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{free}/");
-    let create =
-        || wire::CreateHook { url: url.clone(), kinds: vec!["texts".to_owned()], ..Default::default() };
-    let (made, another) =
-        (root.create_hook(create()).await.unwrap(), root.create_hook(create()).await.unwrap());
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/webhooks.md"));
-    let source = page.split_once("```python\n").unwrap().1.split_once("```").unwrap().0;
-    let source = source.replace("8000", &free.port().to_string());
-    let mut script = Command::new("python3")
-        .args(["-c", &source])
-        .env("SECRET", &made.secret)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut printed = BufReader::new(script.stdout.take().unwrap()).lines();
-    let _script = Script(script);
-    eventually("it listens", async || tokio::net::TcpStream::connect(free).await.ok()).await;
-    let tried = async |id: u64| {
-        eventually("it is tried", async || {
-            let found = root.hook_deliveries(id, 0, 1).await.unwrap();
-            found[0].tries.last().map(|last| last.status)
-        })
-        .await
-    };
-    root.test_hook(another.id).await.unwrap();
-    assert_eq!(tried(another.id).await, 401, "it is signed by another secret");
-    root.test_hook(made.id).await.unwrap();
-    assert_eq!(tried(made.id).await, 204);
-    let line = tokio::task::spawn_blocking(move || printed.next().unwrap().unwrap()).await.unwrap();
-    assert_eq!(line, "test {}");
 }
