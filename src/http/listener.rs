@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Extension, Request};
-use axum::http::StatusCode;
-use axum::http::header::{HOST, LOCATION};
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{CONNECTION, HOST, HeaderName, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use super::api::FOLLOWERS;
 use super::error::HttpError;
 use super::parts::Asker;
-use super::proxy;
+use super::{proxy, unread};
 use crate::config::Network;
 use crate::endpoint::{Bounds, Certificates, Crowd};
 use crate::transport;
@@ -41,6 +42,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// For how long a connection may ask; a WebSocket isn't one any more. Whoever asks now and then, or takes an answer byte by
 /// byte, would keep a place for ever.
 const LIFE: Duration = Duration::from_secs(60);
+
+/// For how long a connection waits for the next request, in the words that many clients know: a little less than [`PATIENCE`].
+const KEEP_ALIVE: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("keep-alive"), HeaderValue::from_static("timeout=9"));
 
 /// Connections of all addresses that may ask for pages and figures, however few sessions there may be.
 const ROOM: usize = 256;
@@ -215,12 +220,32 @@ impl Door {
     }
 }
 
+/// Says in an answer how long its connection waits for the next request, or that there is none: a client that finds out by itself has
+/// sent one already, into a connection that ends (RFC 9112, section 9.6).
+async fn say_last(State(last): State<Instant>, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    if !headers.contains_key(CONNECTION) {
+        if Instant::now() < last {
+            headers.extend([KEEP_ALIVE]);
+        } else {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+    answer
+}
+
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     app: Router,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // Whoever asks nothing for so long is let go before the connection's time is over.
+    let last = Instant::now() + LIFE.saturating_sub(2 * PATIENCE);
     let mut connection = http1::Builder::new();
     connection.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
+    // Outermost, so that it is about what any of the others left.
+    let app =
+        app.layer(middleware::from_fn(unread::finish)).layer(middleware::from_fn_with_state(last, say_last));
     let connection = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     let mut connection = std::pin::pin!(connection.with_upgrades());
     if let Ok(ended) = timeout(LIFE, connection.as_mut()).await {

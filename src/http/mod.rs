@@ -18,6 +18,7 @@ mod parts;
 mod picture;
 pub mod proxy;
 mod socket;
+mod unread;
 mod web_socket;
 
 pub use error::HttpError;

@@ -387,3 +387,66 @@ async fn a_taken_tcp_port_is_said_and_the_page_can_be_left_out() {
     let process = Process::serve_with(command, &address.to_string(), &["--demo"]);
     assert_eq!(process.address, address);
 }
+
+/// The answers' heads to requests that are sent on one connection, each with its body a moment after its head.
+async fn on_one_connection(server: &TestServer, requests: &[(&str, &[u8])]) -> Vec<String> {
+    let (tls, _) = transport::tls_client(None, &[b"http/1.1"]).unwrap();
+    let stream = TcpStream::connect(server.server.addresses()[0]).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let mut stream = tokio::io::BufReader::new(stream);
+    let mut answers = Vec::new();
+    for (head, body) in requests {
+        stream.write_all(format!("{head}\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        // The server has looked at the head by then, and would have answered.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(body).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\n") {
+            let read = tokio::io::AsyncBufReadExt::read_line(&mut stream, &mut answer);
+            if tokio::time::timeout(Duration::from_secs(10), read).await.unwrap().unwrap_or(0) == 0 {
+                break;
+            }
+        }
+        let length = answer.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut rest = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        stream.read_exact(&mut rest).await.unwrap();
+        answers.push(answer);
+    }
+    answers
+}
+
+/// Clients that keep their connections, as the SDKs of other programs do, met its end with their next request.
+#[tokio::test]
+async fn who_is_refused_before_the_body_was_read_asks_again_on_the_same_connection() {
+    let server = TestServer::with(&[("assistant.enabled", "true")]).await;
+    let long = vec![b' '; 200_000];
+    let of = |path: &str, length: usize| {
+        format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {length}")
+    };
+    for path in ["/mcp", "/api/channels", "/oauth/token", "/nowhere", "/"] {
+        let (short, long_head) = (of(path, 2), of(path, long.len()));
+        let requests: [(&str, &[u8]); 4] =
+            [(&short, b"{}"), (&long_head, &long), (&short, b"{}"), ("GET /healthz HTTP/1.1", b"")];
+        let answers = on_one_connection(&server, &requests).await;
+        for answer in &answers[..3] {
+            assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answers:?}");
+        }
+        assert!(answers[3].starts_with("HTTP/1.1 200"), "{path}: {answers:?}");
+        assert!(answers.iter().all(|answer| answer.contains("keep-alive: timeout=9")), "{path}: {answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_leaves_a_body_unread_is_the_last_on_its_connection() {
+    let server = TestServer::start().await;
+    // A body that was asked about is never sent, and one of a gigabyte isn't worth waiting for.
+    for head in ["Content-Length: 2\r\nExpect: 100-continue", "Content-Length: 1073741824"] {
+        let head = format!("POST /api/channels HTTP/1.1\r\nContent-Type: application/json\r\n{head}");
+        let answers = on_one_connection(&server, &[(&head, b"")]).await;
+        assert!(answers[0].starts_with("HTTP/1.1 401"), "{answers:?}");
+        assert!(answers[0].contains("connection: close"), "{answers:?}");
+    }
+}
