@@ -8,6 +8,7 @@ import sys
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+from mcp.client import session as mcp_session
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -15,6 +16,10 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 
 issuer, client, redirect = (os.environ[name] for name in ("ISSUER", "CLIENT", "REDIRECT"))
 url = f"{issuer}/mcp"
+
+# Seconds for an answer, and for finding out the revision, in which the person logs in: a busy machine takes longer than both allow.
+patience = 120
+mcp_session.DISCOVER_TIMEOUT_SECONDS = patience
 
 
 class Kept:
@@ -48,7 +53,7 @@ class Person:
         query = urlsplit(address).query
         self.asked.append(parse_qs(query)["scope"][0])
         form = {"query": query, "name": os.environ["NAME"], "password": os.environ["PASSWORD"], "decision": "allow"}
-        async with httpx2.AsyncClient(verify=False) as browser:
+        async with httpx2.AsyncClient(verify=False, timeout=patience) as browser:
             answer = await browser.post(f"{issuer}/oauth/authorize", data=form)
         assert answer.status_code == 303, answer.text
         self.back = parse_qs(urlsplit(answer.headers["location"]).query)
@@ -62,7 +67,7 @@ async def ask(mode):
     kept, person = Kept(), Person()
     metadata = OAuthClientMetadata(client_name="Test", redirect_uris=[redirect], token_endpoint_auth_method="none")
     auth = OAuthClientProvider(url, metadata, kept, person.look, person.come_back)
-    async with httpx2.AsyncClient(verify=False, auth=auth) as http:
+    async with httpx2.AsyncClient(verify=False, auth=auth, timeout=patience) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=mode) as session:
             tools = {tool.name: tool for tool in (await session.list_tools()).tools}
             who = await session.call_tool("list", {})
