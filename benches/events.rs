@@ -1,6 +1,7 @@
-//! Does voice suffer from programs that follow what happens? One person speaks to another, while 500 follow over HTTP
+//! Does voice suffer from programs that follow what happens? Eight people speak, each to another, while 500 follow over HTTP
 //! (`/api/events`) and something happens ten times a second; beside the limit: the same with nobody who follows. Both in turns, and
-//! the server, the followers and the talk are processes of their own.
+//! the server, the followers and the talks are processes of their own. The talks don't begin together, so that their frames meet
+//! what happens at every moment of it, and there are enough of them that the slowest hundredth isn't a few frames.
 
 #![expect(
     clippy::print_stdout,
@@ -13,12 +14,13 @@ mod outside;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parlour::client::{Address, Credentials, Session, Trust, connect};
-use parlour::id::ChannelId;
 use parlour::permission::Permissions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
 
 use outside::{first_address, https, processor_time, start};
 
@@ -26,20 +28,16 @@ const FOLLOWERS: usize = 500;
 /// Of one account, which follows 64 times at most.
 const OF_ONE: usize = 63;
 const ROUNDS: usize = 4;
+const TALKS: usize = 8;
 /// How long one measurement takes.
 const TALK: Duration = Duration::from_secs(10);
 const FRAME: Duration = Duration::from_millis(20);
 const HAPPENS: Duration = Duration::from_millis(100);
 
-/// The nice value of a process that gets what the others leave (`nice(1)`).
-const GIVES_WAY: i32 = 15;
-
 const PASSWORD: &str = "parlour-demo";
 
-/// Follows with as many connections as there are to be, and reads all that comes. Those who follow are on other machines where
-/// there are so many, so their process gives way to those whose voice is measured here.
+/// Follows with as many connections as there are to be, and reads all that comes.
 async fn follow(address: SocketAddr, keys: &[String]) {
-    rustix::process::setpriority_process(None, GIVES_WAY).unwrap();
     let mut streams = Vec::new();
     for number in 0..FOLLOWERS {
         let mut stream = https(Ipv4Addr::LOCALHOST, address).await.unwrap();
@@ -54,7 +52,7 @@ async fn follow(address: SocketAddr, keys: &[String]) {
         streams.push(stream);
     }
     println!("{{\"following\":{FOLLOWERS}}}");
-    let mut reading = tokio::task::JoinSet::new();
+    let mut reading = JoinSet::new();
     for mut stream in streams {
         reading.spawn(async move {
             let mut bytes = vec![0; 16_384];
@@ -65,16 +63,38 @@ async fn follow(address: SocketAddr, keys: &[String]) {
     reading.join_next().await;
 }
 
+/// The process that follows. Those who follow are on other machines where there are so many: it runs when no other process wants to
+/// (sched(7), `SCHED_IDLE`), so that it takes no processor from those whose voice is measured here.
+fn followers(place: SocketAddr, keys: &[String]) -> Running {
+    let mut command = Command::new("chrt");
+    command.args(["--idle", "0"]).arg(std::env::current_exe().unwrap());
+    Running(start(command.arg("--follow").arg(place.to_string()).args(keys)).0)
+}
+
 async fn come_in(address: &Address, name: &str) -> Session {
     let connected = connect(address, Trust::FirstUse, "bench/1").await.unwrap();
-    let session = connected.log_in(Credentials::password(name, PASSWORD, "bench")).await.unwrap();
-    let general = session.view().find("General").unwrap().id;
-    session.join(ChannelId(general)).await.unwrap();
-    session
+    connected.log_in(Credentials::password(name, PASSWORD, "bench")).await.unwrap()
+}
+
+/// Somebody who speaks and somebody who listens, in a channel of their own.
+async fn pair(address: &Address, owner: &Session, number: usize) -> (Session, Session) {
+    let channel = owner.create_channel(None, &format!("Talk {number}")).await.unwrap();
+    let names = [format!("speaker{number}"), format!("listener{number}")];
+    let mut both = Vec::new();
+    for name in &names {
+        owner.create_user(name, PASSWORD, "").await.unwrap();
+        let session = come_in(address, name).await;
+        session.join(channel).await.unwrap();
+        both.push(session);
+    }
+    let listener = both.pop().unwrap();
+    (both.pop().unwrap(), listener)
 }
 
 /// How long the frames of one person took to another, in microseconds.
-async fn talk(speaker: &Session, listener: &Session, mover: &Session) -> Vec<f64> {
+async fn talk(pair: Arc<(Session, Session)>, begin: Duration) -> Vec<f64> {
+    let (speaker, listener) = &*pair;
+    tokio::time::sleep(begin).await;
     let began = Instant::now();
     let speaking = async {
         let (mut speaker, mut tick) = (speaker.speaker(), tokio::time::interval(FRAME));
@@ -95,6 +115,14 @@ async fn talk(speaker: &Session, listener: &Session, mover: &Session) -> Vec<f64
         }
         delays
     };
+    tokio::select! {
+        delays = hearing => delays,
+        () = speaking => Vec::new(),
+    }
+}
+
+/// The same of all who talk, while something happens.
+async fn talks(pairs: &[Arc<(Session, Session)>], mover: &Session) -> Vec<f64> {
     let happening = async {
         let mut tick = tokio::time::interval(HAPPENS);
         for number in 0_u64.. {
@@ -102,9 +130,11 @@ async fn talk(speaker: &Session, listener: &Session, mover: &Session) -> Vec<f64
             mover.set_self(Some(number % 2 == 0), None).await.unwrap();
         }
     };
+    let step = FRAME / u32::try_from(pairs.len()).unwrap();
+    let talking: JoinSet<_> =
+        pairs.iter().zip(0..).map(|(pair, number)| talk(Arc::clone(pair), step * number)).collect();
     tokio::select! {
-        delays = hearing => delays,
-        () = speaking => Vec::new(),
+        all = talking.join_all() => all.concat(),
         () = happening => Vec::new(),
     }
 }
@@ -154,22 +184,22 @@ async fn main() {
         keys.push(own.create_api_key("bench", Permissions::VIEW, None).await.unwrap().key);
         own.log_out().await.unwrap();
     }
-    let (alice, bob) = (come_in(&address, "alice").await, come_in(&address, "bob").await);
+    let mut pairs = Vec::new();
+    for number in 0..TALKS {
+        pairs.push(Arc::new(pair(&address, &owner, number).await));
+    }
     let (mut alone, mut followed) = ((Vec::new(), 0.0), (Vec::new(), 0.0));
     for round in 0..ROUNDS * 2 {
         let to = if round % 2 == 0 { &mut alone } else { &mut followed };
-        let mut followers = (round % 2 == 1).then(|| {
-            let mut command = Command::new(std::env::current_exe().unwrap());
-            Running(start(command.arg("--follow").arg(place.to_string()).args(&keys)).0)
-        });
+        let mut followers = (round % 2 == 1).then(|| followers(place, &keys));
         let before = processor_time(&server.0);
-        to.0.extend(talk(&alice, &bob, &owner).await);
+        to.0.extend(talks(&pairs, &owner).await);
         to.1 += processor_time(&server.0) - before;
         if let Some(followers) = &mut followers {
             assert!(followers.0.try_wait().unwrap().is_none(), "a follower was dropped");
         }
     }
-    println!("{FOLLOWERS} follow over HTTP, something happens every {HAPPENS:?}, one speaks to another");
+    println!("{FOLLOWERS} follow over HTTP, something happens every {HAPPENS:?}, {TALKS} speak to one each");
     println!("{:<16} {:>8} {:>10} {:>10} {:>14}", "case", "frames", "median us", "p99 us", "server, % core");
     let without = report("nobody follows", alone.0, alone.1);
     let with = report("500 follow", followed.0, followed.1);
