@@ -8,7 +8,7 @@ use super::super::record::{Flow, FlowRun, FlowStats, FlowStep, RunAtWork, RunSta
 use super::super::row::Record;
 use super::Write;
 use super::flow::{FlowError, flow_use_of, stats_of};
-use super::hook::{NewMessage, add_hook_messages};
+use super::hook_message::{NewMessage, add_hook_messages};
 use super::rows::remove_in;
 use crate::bounds::{MAX_RUN_BYTES, MAX_RUNS_KEPT, MAX_RUNS_WAITING, RUN_KEPT};
 use crate::id::{FlowNumber, FlowRunId, Timestamp, UserId};

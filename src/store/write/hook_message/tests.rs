@@ -2,7 +2,9 @@
 
 use redb::backends::InMemoryBackend;
 
+use super::super::hook::{CreateHookError, HookEdit, NewHook, create_hook, edit_hook, remove_hook};
 use super::*;
+use crate::bounds::{MAX_HOOK_KEPT, MAX_HOOK_WAITING, MAX_HOOKS};
 use crate::store::write::{NewUser, create_user, delete_user};
 use crate::store::{By, Failed, SEEDED_ORGANIZATION as HOME, Store};
 
