@@ -108,8 +108,8 @@ impl Accounts {
     }
 
     /// An e-mail was sent.
-    pub async fn sent(&self, number: u64) -> Result<(), AccountError> {
-        self.run(By::server(self.0.clock.wall()), write::remove_email(number)).await?;
+    pub async fn sent(&self, mail: Email) -> Result<(), AccountError> {
+        self.run(By::server(self.0.clock.wall()), write::remove_email(mail)).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::auth::webhook::Secret;
 use crate::bounds;
 use crate::id::{HookId, Timestamp, UserId};
 use crate::protocol::wire::{self, HookDeliveryState};
-use crate::store::write::{self, AfterTry, Cut, HookEdit, NewEmail, NewHook, Tried};
+use crate::store::write::{self, AfterTry, Cut, HookEdit, NewEmail, NewHook, Posted, Tried};
 use crate::store::{By, DeliveryState, Hook, HookDelivery, HookOff, HookTry};
 
 /// For how long messages are signed with the secret before the newest one, too.
@@ -165,19 +165,20 @@ impl Accounts {
         sealed.filter_map(|sealed| Secret::of(&self.0.seal.open(hook.user.0, sealed)?)).collect()
     }
 
-    /// A message to a webhook was tried. Whoever has an e-mail address is written to where the webhook is turned off by that.
+    /// A message to a webhook was tried, as it was when that began. Whoever has an e-mail address is written to where the webhook is turned off by that.
     pub async fn note_hook_try(
         &self,
         hook: &Hook,
         number: u64,
         tried: Tried,
     ) -> Result<AfterTry, AccountError> {
+        let posted = Posted { user: hook.user, hook: hook.id, number, url: hook.url.clone() };
         let now = self.0.clock.wall();
         let letter = match &tried {
             Tried::Failed(one, _) => self.letter_about(hook, one, now)?,
             Tried::Delivered(_) | Tried::Gone(_) | Tried::Withheld => None,
         };
-        let write = write::note_hook_try((hook.user, hook.id, number), tried, letter);
+        let write = write::note_hook_try(posted, tried, letter);
         let after = self.run(By::server(now), write).await?;
         if after.wrote {
             self.note_email();

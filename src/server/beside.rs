@@ -50,7 +50,7 @@ pub(super) async fn deliver(handle: Handle<LinkPeer>, post: Post) {
         let mut failed = false;
         for mail in handle.accounts().outbox(EMAILS).unwrap_or_default() {
             match post.send(&mail.to, &mail.subject, &mail.text).await {
-                Ok(()) => failed |= handle.accounts().sent(mail.number).await.is_err(),
+                Ok(()) => failed |= handle.accounts().sent(mail).await.is_err(),
                 Err(error) => {
                     tracing::warn!(%error, "an e-mail waits in the outbox");
                     failed = true;

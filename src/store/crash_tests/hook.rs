@@ -3,10 +3,10 @@
 use super::disk::Dice;
 use super::model::{Fact, Step, made};
 use crate::id::{HookId, Timestamp, UserId};
-use crate::store::write::{self, HookEdit, NewHook, NewMessage, NewUser, Tried};
+use crate::store::write::{self, HookEdit, NewHook, NewMessage, NewUser, Posted, Tried};
 use crate::store::{DeliveryState, Hook, HookDelivery, HookOff, HookTry, SEEDED_ORGANIZATION as HOME, Store};
 
-const HOOK: HookId = HookId(1);
+const URL: &str = "https://example.org/";
 
 fn name(number: u64) -> String {
     format!("hooks{number}")
@@ -21,8 +21,10 @@ struct Found {
 
 fn find(store: &Store, number: u64) -> Found {
     let user = store.user_by_name(HOME, &name(number)).unwrap().map(|user| user.id);
-    let hook = user.and_then(|user| store.hook(user, HOOK).unwrap());
-    let messages = user.map(|user| store.hook_messages(user, HOOK, None, usize::MAX).unwrap());
+    // Its number is the next one that the account never had, whatever was removed.
+    let hook = user.and_then(|user| store.hooks_of(user).unwrap().pop());
+    let messages =
+        hook.as_ref().map(|hook| store.hook_messages(hook.user, hook.id, None, usize::MAX).unwrap());
     Found { user, hook, messages: messages.unwrap_or_default() }
 }
 
@@ -48,47 +50,42 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         return made("create_user", write::create_user(new).erased(), fact, words(&after));
     };
     let Some(hook) = &mut after.hook else {
-        let new = NewHook {
-            user,
-            url: "https://example.org/".to_owned(),
-            description: String::new(),
-            kinds: vec![],
-            secret: vec![1],
-        };
+        let new =
+            NewHook { user, url: URL.to_owned(), description: String::new(), kinds: vec![], secret: vec![1] };
         let write = write::create_hook(new).or_nothing();
         return made("create_hook", write, fact, Some("Some(None), []".to_owned()));
     };
+    let id = hook.id;
     if hook.off.is_some() {
         hook.off = None;
         after.messages.insert(0, waiting(user, "missed"));
         let edit = HookEdit { on: Some(true), missed: "missed".to_owned(), ..HookEdit::default() };
-        let write = write::edit_hook(user, HOOK, edit, cut).or_nothing();
+        let write = write::edit_hook(user, id, edit, cut).or_nothing();
         return made("edit_hook (on)", write, fact, words(&after));
     }
     match dice.roll(12) {
         0 => {
             (after.hook, after.messages) = (None, Vec::new());
-            made("remove_hook", write::remove_hook(user, HOOK).or_nothing(), fact, words(&after))
+            made("remove_hook", write::remove_hook(user, id).or_nothing(), fact, words(&after))
         }
         1 => {
             hook.off = Some(HookOff::NotLetIn);
-            let write = write::turn_hook_off(user, HOOK, HookOff::NotLetIn).or_nothing();
+            let write = write::turn_hook_off(user, id, HookOff::NotLetIn).or_nothing();
             made("turn_hook_off", write, fact, words(&after))
         }
         2 if !after.messages.is_empty() => {
             let from = after.messages.last().map_or(0, |oldest| oldest.number);
             after.messages.iter_mut().for_each(|one| one.state = DeliveryState::Waiting);
-            let write = write::replay_hook_messages(user, HOOK, from, true).or_nothing();
+            let write = write::replay_hook_messages(user, id, from, true).or_nothing();
             made("replay_hook_messages", write, fact, words(&after))
         }
-        3..8 => try_first(after, dice, fact, user),
+        3..8 => try_first(after, dice, fact, (user, id)),
         _ => {
             let texts = [serial.to_string(), format!("{serial} more")];
             for text in &texts {
                 after.messages.insert(0, waiting(user, text));
             }
-            let new =
-                |text: &String| NewMessage { user, hook: HOOK, at: Timestamp(1), message: text.clone() };
+            let new = |text: &String| NewMessage { user, hook: id, at: Timestamp(1), message: text.clone() };
             let write = write::add_hook_messages(texts.iter().map(new).collect(), cut).or_nothing();
             made("add_hook_messages", write, fact, words(&after))
         }
@@ -100,7 +97,7 @@ fn cut(one: &str, other: &str) -> String {
 }
 
 /// The first message that waits is tried.
-fn try_first(mut after: Found, dice: &mut Dice, fact: Fact, user: UserId) -> Step {
+fn try_first(mut after: Found, dice: &mut Dice, fact: Fact, (user, hook): (UserId, HookId)) -> Step {
     let one =
         HookTry { at: Timestamp(1), took_ms: 1, status: 200, error: String::new(), answer: String::new() };
     let (what, tried, state) = match dice.roll(3) {
@@ -116,14 +113,15 @@ fn try_first(mut after: Found, dice: &mut Dice, fact: Fact, user: UserId) -> Ste
             hook.off = Some(HookOff::Gone);
         }
     }
-    let write = write::note_hook_try((user, HOOK, number), tried, None).or_nothing();
+    let posted = Posted { user, hook, number, url: URL.to_owned() };
+    let write = write::note_hook_try(posted, tried, None).or_nothing();
     made(what, write, fact, words(&after))
 }
 
 fn waiting(user: UserId, message: &str) -> HookDelivery {
     HookDelivery {
         user,
-        hook: HOOK,
+        hook: HookId(0),
         number: 0,
         at: Timestamp(1),
         message: message.to_owned(),

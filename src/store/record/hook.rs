@@ -94,6 +94,24 @@ stored! {
     of: User, |p| (OrganizationId::of(p.user.0), p.user.0);
 }
 
+/// What is counted of an account's webhooks.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub(in crate::store) struct HookUse {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub(in crate::store) user: UserId,
+    /// The highest number that a webhook had: it isn't given again, so what is known of one that was removed is said of no other.
+    pub(in crate::store) last: u64,
+}
+
+stored! {
+    HookUse, 1, "HookUse/1(user, last)";
+    key: u64 = |u| u.user.0;
+    of: User, |u| (OrganizationId::of(u.user.0), u.user.0);
+}
+
 /// What has become of a message.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
@@ -204,6 +222,11 @@ mod tests {
             },
             "01b2473bcd050000000000000002000000000000000900000000000000080000000000000001000000000000000700000000000000010403020100000000",
         );
+    }
+
+    #[test]
+    fn the_bytes_of_what_is_counted_of_an_account_are_these() {
+        golden(&HookUse { user: UserId(5), last: 9 }, "01c3fc5f2b05000000000000000900000000000000");
     }
 
     #[test]

@@ -71,6 +71,8 @@ macro_rules! every_record {
         oauth_keys: OAuthKey = "oauth_keys/6", OAuthKey;
         /// (user id, number) to the webhook.
         hooks: Hook = "hooks/6", Hook, 33 "webhook";
+        /// User id to what is counted of the account's webhooks.
+        hook_uses: HookUse = "hook_uses/6", HookUse;
         /// (user id, the webhook's number) to how far it is.
         hook_progress: HookProgress = "hook_progress/6", HookProgress;
         /// (user id, the webhook's number, number) to the message.
@@ -99,6 +101,8 @@ macro_rules! every_record {
         plugin_codes: PluginCode = "plugin_codes/6", PluginCode;
         /// (organization, the plugin's number, the first eight bytes of the name's hash) to a variable that it keeps.
         plugin_values: PluginValue = "plugin_values/6", PluginValue;
+        /// Organization id to the numbers of it that aren't given again.
+        numbers: Numbers = "numbers/6", Numbers;
         /// Job id to its row.
         jobs: Job = "jobs/2", Job;
         /// (organization, number) to the entry.

@@ -37,10 +37,15 @@ pub fn begin_assistant_call(call: AssistantCall) -> Write<u64, Infallible> {
     })
 }
 
-/// A call has ended, unless it is gone already: this came of it.
-pub fn end_assistant_call(home: OrganizationId, number: u64, outcome: String) -> Write<(), Infallible> {
+/// A call that began then has ended, unless it is gone already: this came of it.
+pub fn end_assistant_call(
+    (home, number, begun): (OrganizationId, u64, Timestamp),
+    outcome: String,
+) -> Write<(), Infallible> {
     Write::new(move |open| {
-        if let Some(old) = open.get::<AssistantCall>((home.0, number))? {
+        // Numbers begin anew once all are gone.
+        let old: Option<AssistantCall> = open.get((home.0, number))?;
+        if let Some(old) = old.filter(|old| old.begun == begun) {
             let (ended, outcome) = (Some(open.by.at), outcome.clone());
             let new = AssistantCall { ended, outcome, ..old.clone() };
             let _ = open.put_unaudited(Some(&old), Some(&new))?;
@@ -105,8 +110,9 @@ mod tests {
         let numbers: Vec<_> =
             (5..8).map(|at| store.run(by(at), begin_assistant_call(call(at))).unwrap()).collect();
         assert_eq!(numbers, [1, 2, 3]);
-        store.run(by(9), end_assistant_call(HOME, 2, "done".to_owned())).unwrap();
-        store.run(by(9), end_assistant_call(HOME, 99, "done".to_owned())).unwrap();
+        store.run(by(9), end_assistant_call((HOME, 2, Timestamp(6)), "done".to_owned())).unwrap();
+        store.run(by(9), end_assistant_call((HOME, 99, Timestamp(6)), "done".to_owned())).unwrap();
+        store.run(by(9), end_assistant_call((HOME, 1, Timestamp(4)), "done".to_owned())).unwrap();
         let found = store.assistant_calls(HOME, None, 2).unwrap();
         let told: Vec<_> = found.iter().map(|one| (one.number, one.ended, one.outcome.as_str())).collect();
         assert_eq!(told, [(3, None, ""), (2, Some(Timestamp(9)), "done")]);

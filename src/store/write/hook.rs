@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Hook, HookDelivery, HookOff, HookProgress, User};
+use super::super::record::{Hook, HookDelivery, HookOff, HookProgress, HookUse, User};
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::Write;
@@ -62,7 +62,10 @@ pub fn create_hook(new: NewHook) -> Write<Hook, CreateHookError> {
         {
             return Err(Stop::Refused(TooManyInAll));
         }
-        let id = HookId(theirs.last().map_or(0, |last| last.id.0) + 1);
+        let last: Option<HookUse> = open.get(user.0)?;
+        let last = last.map_or(0, |used| used.last).max(theirs.last().map_or(0, |last| last.id.0)) + 1;
+        let _ = open.put_unaudited(None, Some(&HookUse { user, last }))?;
+        let id = HookId(last);
         let (former, former_until, created) = (Vec::new(), Timestamp(0), open.by.at);
         let hook =
             Hook { user, id, url, description, kinds, secret, former, former_until, off: None, created };

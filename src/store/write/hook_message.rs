@@ -53,6 +53,19 @@ pub fn add_hook_messages(new: Vec<NewMessage>, cut: Cut) -> Write<(), Infallible
     })
 }
 
+/// Where a message went: what came of it is noted of this webhook alone, as long as it leads to that address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Whose.
+    pub user: UserId,
+    /// To which.
+    pub hook: HookId,
+    /// The number of the message.
+    pub number: u64,
+    /// The address.
+    pub url: String,
+}
+
 /// What came of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
@@ -75,19 +88,17 @@ pub struct AfterTry {
     pub wrote: bool,
 }
 
-/// A message was tried. A webhook to which nothing could be delivered for [`HOOK_PATIENCE`] is turned off, and the letter is
+/// A message was tried. What another address answered than the webhook's by now says nothing of that, so the message is sent there, too.
+/// A webhook to which nothing could be delivered for [`HOOK_PATIENCE`] is turned off, and the letter is
 /// put into the outbox.
-pub fn note_hook_try(
-    delivery: (UserId, HookId, u64),
-    tried: Tried,
-    letter: Option<NewEmail>,
-) -> Write<AfterTry, Infallible> {
+pub fn note_hook_try(posted: Posted, tried: Tried, letter: Option<NewEmail>) -> Write<AfterTry, Infallible> {
     Write::new(move |open| {
         let nothing = AfterTry { turned_off: false, wrote: false };
-        let (user, id, number) = delivery;
+        let (user, id) = (posted.user, posted.hook);
         let hook: Option<Hook> = open.get((user.0, id.0))?;
-        let row: Option<HookDelivery> = open.get((user.0, id.0, number))?;
-        // Removed meanwhile, or cut off.
+        let row: Option<HookDelivery> = open.get((user.0, id.0, posted.number))?;
+        // Removed or changed meanwhile, or cut off.
+        let hook = hook.filter(|hook| hook.url == posted.url);
         let (Some(hook), Some(mut row)) = (hook, row) else { return Ok(nothing) };
         if row.state != DeliveryState::Waiting {
             return Ok(nothing);

@@ -83,7 +83,10 @@ fn cut_off(open: &mut Open<'_>, progress: &mut HookProgress, cut: Cut) -> Result
 }
 
 /// The first message that waits, if any does.
-pub(super) fn first_waiting(open: &Open<'_>, progress: &HookProgress) -> Result<Option<HookDelivery>, ReadError> {
+pub(super) fn first_waiting(
+    open: &Open<'_>,
+    progress: &HookProgress,
+) -> Result<Option<HookDelivery>, ReadError> {
     let (user, hook) = (progress.user.0, progress.hook.0);
     for row in open.tables.hook_deliveries.range((user, hook, progress.first)..=(user, hook, u64::MAX))? {
         let delivery = HookDelivery::decode(row?.1.value())?;

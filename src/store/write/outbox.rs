@@ -49,9 +49,15 @@ pub fn put_email(new: NewEmail) -> Write<(), std::convert::Infallible> {
     })
 }
 
-/// An e-mail was sent, or is of no use any more.
-pub fn remove_email(number: u64) -> Write<bool, std::convert::Infallible> {
-    Write::new(move |open| Ok(open.tables.outbox.remove(number)?.is_some()))
+/// An e-mail was sent. Where another one has its number by now, which happens when the outbox was empty meanwhile, that one waits.
+pub fn remove_email(sent: Email) -> Write<bool, std::convert::Infallible> {
+    Write::new(move |open| {
+        let is_there = open.get::<Email>(sent.number)?.is_some_and(|there| there == sent);
+        if is_there {
+            open.tables.outbox.remove(sent.number)?;
+        }
+        Ok(is_there)
+    })
 }
 
 /// Removes e-mails that are of no use any more, and answers with how many.
@@ -70,4 +76,33 @@ pub fn sweep_emails() -> Write<u64, std::convert::Infallible> {
         }
         Ok(gone.len() as u64)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::store::{By, Store};
+
+    #[test]
+    fn an_email_that_was_sent_takes_no_other_with_it() {
+        let store = Store::open_on(InMemoryBackend::new(), Timestamp(1)).unwrap();
+        let by = |at| By::server(Timestamp(at));
+        let new = |text: &str| NewEmail {
+            to: "a@example.org".to_owned(),
+            subject: text.to_owned(),
+            text: text.to_owned(),
+            expires: Timestamp(10),
+        };
+        store.run(by(1), put_email(new("first"))).unwrap();
+        let first = store.outbox(0, 9).unwrap().pop().unwrap();
+        // While it is sent, its time is over, and the next one gets its number.
+        assert_eq!(store.run(by(10), sweep_emails()).unwrap(), 1);
+        store.run(by(11), put_email(new("second"))).unwrap();
+        assert!(!store.run(by(11), remove_email(first)).unwrap());
+        let second = store.outbox(0, 9).unwrap().pop().unwrap();
+        assert_eq!((second.number, second.text.as_str()), (1, "second"));
+        assert!(store.run(by(11), remove_email(second)).unwrap());
+    }
 }

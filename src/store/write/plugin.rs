@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Plugin, PluginCode, PluginOff, PluginValue};
+use super::super::record::{Numbers, Plugin, PluginCode, PluginOff, PluginValue};
 use super::super::row::Record;
 use super::Write;
 use super::rows::remove_in;
@@ -59,8 +59,10 @@ pub fn install_plugin(new: NewPlugin) -> Write<Plugin, PluginError> {
         if old.is_none() && there.len() >= MAX_PLUGINS {
             return Err(Stop::Refused(PluginError::TooMany));
         }
-        let next = there.last().map_or(0, |last| last.id.0) + 1;
-        let id = old.map_or(PluginId(next), |old| old.id);
+        let id = match old {
+            Some(old) => old.id,
+            None => next_number(open, organization, &there)?,
+        };
         let (off, failure, installed) = (None, String::new(), open.by.at);
         let plugin = Plugin { organization, id, name, manifest, sha256, grants, off, failure, installed };
         // It has nothing that must be unique beside its key: names were looked at.
@@ -162,6 +164,18 @@ fn plugins_of(open: &Open<'_>, organization: OrganizationId) -> Result<Vec<Plugi
     rows.map(|row| Plugin::decode(row?.1.value())).collect()
 }
 
+/// The number of a new plugin, which none had before: what a call of one that was removed comes to is said by its number.
+fn next_number(
+    open: &mut Open<'_>,
+    organization: OrganizationId,
+    there: &[Plugin],
+) -> Result<PluginId, ReadError> {
+    let mut numbers = open.get(organization.0)?.unwrap_or_else(|| Numbers::new(organization));
+    numbers.plugins = numbers.plugins.max(there.last().map_or(0, |last| last.id.0)) + 1;
+    let _ = open.put_unaudited(None, Some(&numbers))?;
+    Ok(PluginId(numbers.plugins))
+}
+
 fn named(open: &Open<'_>, organization: OrganizationId, name: &str) -> Result<Plugin, Stop<PluginError>> {
     let found = plugins_of(open, organization)?.into_iter().find(|plugin| plugin.name == name);
     found.ok_or(Stop::Refused(PluginError::NoSuchPlugin))
@@ -219,6 +233,11 @@ mod tests {
         assert_eq!(store.plugin_code(HOME, first.id).unwrap(), None);
         assert_eq!(store.plugin_value(HOME, first.id, "count").unwrap(), None);
         assert_eq!(store.plugins(HOME).unwrap(), []);
+        // What a call of it still keeps is kept by no other.
+        let third = store.run(by(), install_plugin(new("another", 3))).unwrap();
+        assert_eq!(third.id, PluginId(2));
+        let late = keep(&store, &[("count", Some(3))]);
+        assert!(matches!(late, Err(Failed::Refused(PluginError::NoSuchPlugin))), "{late:?}");
     }
 
     #[test]

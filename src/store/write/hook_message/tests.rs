@@ -45,7 +45,12 @@ fn tried(status: u16, at: Timestamp) -> HookTry {
 }
 
 fn note(store: &Store, user: UserId, number: u64, what: Tried, now: Timestamp) -> AfterTry {
-    store.run(By::server(now), note_hook_try((user, HOOK, number), what, None)).unwrap()
+    let url = store.hook(user, HOOK).unwrap().unwrap().url;
+    store.run(By::server(now), note_hook_try(Posted { url, ..posted(user, number) }, what, None)).unwrap()
+}
+
+fn posted(user: UserId, number: u64) -> Posted {
+    Posted { user, hook: HOOK, number, url: new_hook(user).url }
 }
 
 fn first(store: &Store, user: UserId) -> Option<HookDelivery> {
@@ -150,7 +155,7 @@ fn after_five_days_of_failures_it_is_off_and_a_letter_is_written() {
     };
     let fail = |at: Timestamp| {
         let failed = Tried::Failed(tried(500, at), Some(at));
-        store.run(By::server(at), note_hook_try((user, HOOK, 1), failed, Some(letter()))).unwrap()
+        store.run(By::server(at), note_hook_try(posted(user, 1), failed, Some(letter()))).unwrap()
     };
     let end = NOW.plus(HOOK_PATIENCE);
     assert!(!fail(NOW).turned_off && !fail(Timestamp(end.0 - 1)).turned_off);
@@ -187,5 +192,33 @@ fn there_is_room_for_so_many_and_one_that_is_removed_leaves_nothing() {
     assert_eq!(store.hook_messages(user, HOOK, None, 9).unwrap(), [], "there is no such webhook");
     let refused = store.run(By::server(NOW), remove_hook(user, HOOK)).unwrap_err();
     assert_eq!(refused, Failed::Refused(HookError::NoSuchHook));
+    assert_eq!(store.verify().unwrap(), []);
+}
+
+#[test]
+fn what_came_of_a_try_is_said_of_no_other_webhook() {
+    let (store, user) = store();
+    add(&store, user, 0..2);
+    let gone = |posted| {
+        let tried = Tried::Gone(tried(410, NOW));
+        store.run(By::server(NOW), note_hook_try(posted, tried, None)).unwrap()
+    };
+    // It leads elsewhere by now, where the message is sent, too.
+    let elsewhere = HookEdit { url: Some("https://b.example/".to_owned()), ..HookEdit::default() };
+    store.run(By::server(NOW), edit_hook(user, HOOK, elsewhere, cut)).unwrap();
+    assert!(!gone(posted(user, 1)).turned_off);
+    let taken = note_hook_try(posted(user, 1), Tried::Delivered(tried(200, NOW)), None);
+    store.run(By::server(NOW), taken).unwrap();
+    let next = first(&store, user).unwrap();
+    assert_eq!((next.number, next.tries.len()), (1, 0));
+    assert!(gone(Posted { url: "https://b.example/".to_owned(), ..posted(user, 1) }).turned_off);
+    // It was removed, and its number isn't given again.
+    store.run(By::server(NOW), remove_hook(user, HOOK)).unwrap();
+    let next = store.run(By::server(NOW), create_hook(new_hook(user))).unwrap().id;
+    assert_eq!(next, HookId(2));
+    let message = NewMessage { hook: next, ..message(user, 0) };
+    store.run(By::server(NOW), add_hook_messages(vec![message], cut)).unwrap();
+    assert!(!gone(posted(user, 1)).turned_off);
+    assert_eq!(store.hook(user, next).unwrap().unwrap().off, None);
     assert_eq!(store.verify().unwrap(), []);
 }
