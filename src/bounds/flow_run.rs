@@ -42,7 +42,7 @@ pub const RUN_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const RUNS_A_MINUTE: (u32, u32, u32) = (120, 600, 2_400);
 
 /// Runs that are under way at once, of all organizations; of one account. Those that let time pass aren't counted.
-pub const MAX_RUNS_AT_WORK: (usize, usize) = (32, 8);
+pub const MAX_RUNS_AT_WORK: (usize, usize) = (64, 8);
 
 /// How often a step is tried that can't be done now, such as while the server is busy.
 pub const MAX_STEP_TRIES: u32 = 5;

@@ -21,8 +21,8 @@ pub const MAX_HOOK_ANSWER: usize = 4_096;
 /// Messages of an organization's webhooks that wait to be written; at the bound the oldest goes, and its receiver is told so.
 pub const MAX_HOOK_UNWRITTEN: usize = 16_384;
 
-/// Messages that are on their way to receivers at once, of all organizations; of one account.
-pub const MAX_HOOKS_UNDER_WAY: (usize, usize) = (32, 8);
+/// Messages that are on their way to receivers at once, of all organizations, each of which has its share; of one account.
+pub const MAX_HOOKS_UNDER_WAY: (usize, usize) = (64, 8);
 
 /// Kinds that a webhook's filter names at most.
 pub const MAX_HOOK_KINDS: usize = 16;

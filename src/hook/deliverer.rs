@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 
 use super::delivery::{Delivery, Key, PAUSE, Parts};
 use crate::bounds::MAX_HOOKS_UNDER_WAY;
-use crate::control::{HookWork, HooksDue, Organizations, Refused};
+use crate::control::{HookWork, HooksDue, Organizations, Refused, Shares};
 use crate::dial::{Client, Reach};
 use crate::id::OrganizationId;
 use crate::store::HookOff;
@@ -37,8 +37,6 @@ pub struct Deliverer<P> {
 #[derive(Debug)]
 struct Running {
     news: Arc<Notify>,
-    /// What its account may have under way.
-    room: Arc<Semaphore>,
     /// Something was new since its task looked last, perhaps.
     again: bool,
     /// Its task.
@@ -49,8 +47,8 @@ impl<P: Peer> Deliverer<P> {
     /// Delivers by `client`, as far as `reach` goes. `draw` draws a number at random.
     pub fn new(organizations: Organizations<P>, client: Client, reach: Reach, draw: fn() -> u64) -> Self {
         let work = organizations.first().hook_work().clone();
-        let room = Semaphore::new(MAX_HOOKS_UNDER_WAY.0);
-        let parts = Arc::new(Parts { client, reach, draw, room });
+        let shares = Shares::new(MAX_HOOKS_UNDER_WAY.0, MAX_HOOKS_UNDER_WAY.1);
+        let parts = Arc::new(Parts { client, reach, draw, shares });
         let (running, tasks, writing) = (HashMap::new(), JoinSet::new(), JoinSet::new());
         Self { organizations, work, parts, running, tasks, writing, gathering: Arc::default() }
     }
@@ -145,24 +143,18 @@ impl<P: Peer> Deliverer<P> {
             running.news.notify_one();
             return;
         }
-        let of_account = self.running.iter().find(|(other, _)| other.0 == key.0);
-        let room = of_account.map_or_else(
-            || Arc::new(Semaphore::new(MAX_HOOKS_UNDER_WAY.1)),
-            |(_, running)| Arc::clone(&running.room),
-        );
         let news = Arc::new(Notify::new());
         let delivery = Delivery {
             organizations: self.organizations.clone(),
             parts: Arc::clone(&self.parts),
             key,
             news: Arc::clone(&news),
-            room: Arc::clone(&room),
         };
         let task = self.tasks.spawn(async move {
             delivery.run().await;
             key
         });
-        self.running.insert(key, Running { news, room, again: false, task: task.id() });
+        self.running.insert(key, Running { news, again: false, task: task.id() });
     }
 
     fn end(&mut self, key: Key) {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use url::Url;
 
 use super::schedule;
 use crate::auth::webhook::headers;
 use crate::bounds::MAX_HOOK_ANSWER;
-use crate::control::{Handle, Judged, Organizations, Refused};
+use crate::control::{Handle, Judged, Organizations, Refused, Shares};
 use crate::dial::{Answer, Client, Reach};
 use crate::feed::Message;
 use crate::id::{HookId, OrganizationId, Timestamp, UserId};
@@ -31,8 +31,8 @@ pub(super) struct Parts {
     pub(super) reach: Reach,
     /// Draws a number at random.
     pub(super) draw: fn() -> u64,
-    /// What may be under way, of all webhooks.
-    pub(super) room: Semaphore,
+    /// What may be under way.
+    pub(super) shares: Shares,
 }
 
 /// The deliveries of one webhook.
@@ -42,7 +42,6 @@ pub(super) struct Delivery<P> {
     pub(super) key: Key,
     /// Something is new: a message, or the webhook itself.
     pub(super) news: Arc<Notify>,
-    pub(super) room: Arc<Semaphore>,
 }
 
 /// What is next.
@@ -82,10 +81,7 @@ impl<P: Peer> Delivery<P> {
             }
             return Ok(Next::Look);
         }
-        // Neither is ever closed.
-        let (Ok(_own), Ok(_one)) = (self.room.acquire().await, self.parts.room.acquire().await) else {
-            return Ok(Next::Nothing);
-        };
+        let Some(_place) = self.parts.shares.take(user).await else { return Ok(Next::Nothing) };
         // It may have taken a while.
         let Some((hook, waiting)) = handle.accounts().hook_at_work(user, hook)? else {
             return Ok(Next::Nothing);

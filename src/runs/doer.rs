@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 
 use super::one::One;
@@ -11,7 +11,7 @@ use super::parts::{Key, PAUSE, Parts};
 use super::time::Times;
 use crate::bounds::MAX_RUNS_AT_WORK;
 use crate::clock::Clock;
-use crate::control::{FlowWork, FlowsDue, Organizations, Refused};
+use crate::control::{FlowWork, FlowsDue, Organizations, Refused, Shares};
 use crate::dial::{Client, Reach};
 use crate::id::{FlowNumber, OrganizationId, UserId};
 use crate::store::FlowOff;
@@ -38,8 +38,6 @@ pub struct Runner<P> {
 struct Running {
     /// Somebody asks something of it, or another run has ended.
     news: Arc<Notify>,
-    /// What its account may have at work.
-    room: Arc<Semaphore>,
 }
 
 impl<P: Peer> Runner<P> {
@@ -47,7 +45,7 @@ impl<P: Peer> Runner<P> {
     pub fn new(organizations: Organizations<P>, client: Client, reach: Reach) -> Self {
         let (work, clock) =
             (organizations.first().flow_work().clone(), organizations.first().clock().clone());
-        let parts = Arc::new(Parts::new(client, reach, MAX_RUNS_AT_WORK.0));
+        let parts = Arc::new(Parts::new(client, reach, Shares::new(MAX_RUNS_AT_WORK.0, MAX_RUNS_AT_WORK.1)));
         Self {
             organizations,
             work,
@@ -175,20 +173,14 @@ impl<P: Peer> Runner<P> {
         if self.running.contains_key(&key) {
             return;
         }
-        let of_account = self.running.iter().find(|(other, _)| other.0 == key.0);
-        let room = of_account.map_or_else(
-            || Arc::new(Semaphore::new(MAX_RUNS_AT_WORK.1)),
-            |(_, running)| Arc::clone(&running.room),
-        );
         let news = Arc::new(Notify::new());
         let one = One {
             organizations: self.organizations.clone(),
             parts: Arc::clone(&self.parts),
             key,
             news: Arc::clone(&news),
-            room: Arc::clone(&room),
         };
-        self.running.insert(key, Running { news, room });
+        self.running.insert(key, Running { news });
         let task = self.tasks.spawn(async move { one.run().await });
         self.keys.insert(task.id(), key);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 use super::parts::{Key, PAUSE, Parts};
 use super::scope::{at_item, at_step, object, of_run, restored, value};
@@ -23,7 +23,6 @@ pub(super) struct One<P> {
     pub(super) key: Key,
     /// Somebody asks something of it, or another run has ended.
     pub(super) news: Arc<Notify>,
-    pub(super) room: Arc<Semaphore>,
 }
 
 /// What is next.
@@ -91,9 +90,9 @@ impl<P: Peer> One<P> {
     async fn go_on(&self) -> Result<Next, Refused> {
         let Some(mut work) = self.look().await? else { return Ok(Next::Nothing) };
         loop {
-            let room = self.take_room().await;
+            let place = self.parts.shares.take(self.key.0).await;
             let next = work.go_on().await?;
-            drop(room);
+            drop(place);
             match next {
                 Next::GoOn => (),
                 Next::Nothing => return Ok(Next::Nothing),
@@ -111,12 +110,6 @@ impl<P: Peer> One<P> {
                 }
             }
         }
-    }
-
-    /// A place among those that are at work. Neither is ever closed.
-    async fn take_room(&self) -> (Option<OwnedSemaphorePermit>, Option<SemaphorePermit<'_>>) {
-        let own = Arc::clone(&self.room).acquire_owned().await.ok();
-        (own, self.parts.room.acquire().await.ok())
     }
 
     /// The run as it is kept; nothing where there is nothing to do for it.

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::account::{AccountError, Accounts};
 use crate::bounds::MAX_FLOWS_OF_ORGANIZATION;
+use crate::control::Shares;
 use crate::dial::{Client, Reach};
 use crate::flow::{Flow, Tally};
 use crate::id::{FlowNumber, FlowRunId, UserId};
@@ -27,8 +26,8 @@ type Version = (UserId, FlowNumber, u64);
 pub(super) struct Parts {
     pub(super) client: Client,
     pub(super) reach: Reach,
-    /// What may be at work, of all runs.
-    pub(super) room: Semaphore,
+    /// What may be at work.
+    pub(super) shares: Shares,
     /// How often what triggers wait for happened lately.
     pub(super) tally: Mutex<Tally>,
     /// Flows that were read, so that a run doesn't read them at each step.
@@ -36,9 +35,9 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(client: Client, reach: Reach, room: usize) -> Self {
+    pub(super) fn new(client: Client, reach: Reach, shares: Shares) -> Self {
         let (tally, read) = (Mutex::default(), Mutex::default());
-        Self { client, reach, room: Semaphore::new(room), tally, read }
+        Self { client, reach, shares, tally, read }
     }
 
     /// A flow by a version.
