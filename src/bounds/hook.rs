@@ -12,14 +12,17 @@ pub const MAX_HOOK_WAITING: u64 = 16_384;
 /// Messages of one webhook that were delivered or given up, and are kept to be looked at and sent again.
 pub const MAX_HOOK_KEPT: u64 = 1_000;
 
+/// Bytes of the messages that wait for one webhook, and of those that are kept; at the bounds the same happens.
+pub const MAX_HOOK_BYTES: (u64, u64) = (8 << 20, 4 << 20);
+
 /// Tries of one message that are kept, the last ones.
 pub const MAX_HOOK_TRIES: usize = 8;
 
 /// Bytes of a receiver's answer that are kept of a try.
 pub const MAX_HOOK_ANSWER: usize = 4_096;
 
-/// Messages of an organization's webhooks that wait to be written; at the bound the oldest goes, and its receiver is told so.
-pub const MAX_HOOK_UNWRITTEN: usize = 16_384;
+/// Messages of an organization's webhooks and runs of its flows that wait to be written, and bytes of these; at the bound the oldest goes, and its receiver is told so.
+pub const MAX_HOOK_UNWRITTEN: (usize, usize) = (16_384, 16 << 20);
 
 /// Messages that are on their way to receivers at once, of all organizations, each of which has its share; of one account.
 pub const MAX_HOOKS_UNDER_WAY: (usize, usize) = (64, 8);

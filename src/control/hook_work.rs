@@ -19,6 +19,16 @@ pub(super) enum Row {
     Run(u64, NewRun),
 }
 
+impl Row {
+    /// What it takes beside what every row does.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.message.len(),
+            Self::Run(_, run) => run.event.len() + run.input.len(),
+        }
+    }
+}
+
 /// A webhook that is on.
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -73,8 +83,10 @@ impl Unwritten {
 /// are few.
 fn cut_off(all: &mut VecDeque<Row>) {
     let mut only = Vec::new();
-    while all.len() + only.len() > MAX_HOOK_UNWRITTEN {
+    let mut bytes = all.iter().map(Row::bytes).sum::<usize>();
+    while all.len() + only.len() > MAX_HOOK_UNWRITTEN.0 || bytes > MAX_HOOK_UNWRITTEN.1 {
         let Some(oldest) = all.pop_front() else { break };
+        bytes -= oldest.bytes();
         // A run that nobody can queue is begun by nobody.
         let Row::Message(oldest) = oldest else { continue };
         let next = all.iter_mut().find_map(|row| match row {
@@ -82,7 +94,11 @@ fn cut_off(all: &mut VecDeque<Row>) {
             _ => None,
         });
         match next {
-            Some(next) => next.message = Message::cut(&oldest.message, &next.message),
+            Some(next) => {
+                let cut = Message::cut(&oldest.message, &next.message);
+                bytes = (bytes + cut.len()).saturating_sub(next.message.len());
+                next.message = cut;
+            }
             None => only.push(Row::Message(oldest)),
         }
     }
@@ -167,15 +183,29 @@ mod tests {
     fn what_can_t_be_written_is_counted_at_the_bound_and_keeps_its_order() {
         let unwritten = Unwritten::default();
         unwritten.put_behind(vec![message(2, 1)]);
-        unwritten.put_behind((0..MAX_HOOK_UNWRITTEN as u64 + 9).map(|at| message(1, at + 10)).collect());
+        unwritten.put_behind((0..MAX_HOOK_UNWRITTEN.0 as u64 + 9).map(|at| message(1, at + 10)).collect());
         let all = messages(unwritten.take());
-        assert_eq!(all.len(), MAX_HOOK_UNWRITTEN);
+        assert_eq!(all.len(), MAX_HOOK_UNWRITTEN.0);
         let of = |hook| all.iter().filter(move |one| one.hook == HookId(hook)).collect::<Vec<_>>();
         assert_eq!(of(2).len(), 1, "the only one of a webhook stays");
         let cut = Message::from_text(&of(1)[0].message).unwrap();
         let Message::Missed(Missing::NotKept { count, since, .. }) = cut else { panic!("{cut:?}") };
-        assert_eq!((count + of(1).len() as u64 - 1, since), (MAX_HOOK_UNWRITTEN as u64 + 9, Timestamp(10)));
+        assert_eq!((count + of(1).len() as u64 - 1, since), (MAX_HOOK_UNWRITTEN.0 as u64 + 9, Timestamp(10)));
         assert!(of(1).windows(2).all(|two| two[0].at <= two[1].at));
+        // Few that are long are as many.
+        let long = "x".repeat(1 << 20);
+        let test = |at| {
+            Row::Message(NewMessage {
+                user: UserId(1),
+                hook: HookId(1),
+                at: Timestamp(at),
+                message: long.clone(),
+            })
+        };
+        unwritten.put_behind((1..=20).map(test).collect());
+        let all = messages(unwritten.take());
+        assert_eq!(all.len(), 16, "fifteen, and one that says that the others are missing");
+        assert!(all[0].message.len() < 200 && all[1..].iter().all(|one| one.message == long));
         unwritten.put_behind(vec![message(1, 9)]);
         unwritten.put_back(vec![message(1, 7), message(1, 8)]);
         assert_eq!(messages(unwritten.take()).iter().map(|one| one.at.0).collect::<Vec<_>>(), [7, 8, 9]);

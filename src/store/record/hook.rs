@@ -112,6 +112,29 @@ stored! {
     of: User, |u| (OrganizationId::of(u.user.0), u.user.0);
 }
 
+/// What the messages of a webhook take. There is no row for one whose messages were all written before this was counted.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub(in crate::store) struct HookBytes {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub(in crate::store) user: UserId,
+    /// Of which.
+    #[rkyv(with = As<u64>)]
+    pub(in crate::store) hook: HookId,
+    /// Bytes of those that wait.
+    pub(in crate::store) waiting: u64,
+    /// Bytes of those that are kept beside them, with their tries.
+    pub(in crate::store) kept: u64,
+}
+
+stored! {
+    HookBytes, 1, "HookBytes/1(user, hook, waiting, kept)";
+    key: (u64, u64) = |b| (b.user.0, b.hook.0);
+    of: User, |b| (OrganizationId::of(b.user.0), b.user.0);
+}
+
 /// What has become of a message.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
@@ -227,6 +250,14 @@ mod tests {
     #[test]
     fn the_bytes_of_what_is_counted_of_an_account_are_these() {
         golden(&HookUse { user: UserId(5), last: 9 }, "01c3fc5f2b05000000000000000900000000000000");
+    }
+
+    #[test]
+    fn the_bytes_of_what_messages_take_are_these() {
+        golden(
+            &HookBytes { user: UserId(5), hook: HookId(2), waiting: 300, kept: 9 },
+            "0187114c03050000000000000002000000000000002c010000000000000900000000000000",
+        );
     }
 
     #[test]

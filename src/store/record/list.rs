@@ -75,6 +75,8 @@ macro_rules! every_record {
         hook_uses: HookUse = "hook_uses/6", HookUse;
         /// (user id, the webhook's number) to how far it is.
         hook_progress: HookProgress = "hook_progress/6", HookProgress;
+        /// (user id, the webhook's number) to what its messages take.
+        hook_bytes: HookBytes = "hook_bytes/6", HookBytes;
         /// (user id, the webhook's number, number) to the message.
         hook_deliveries: HookDelivery = "hook_deliveries/6", HookDelivery;
         /// (organization, number) to what an assistant asked for.

@@ -31,7 +31,7 @@ pub use element::{Element, ElementUse};
 pub(in crate::store) use element::{element_key, place_key};
 pub use flow::*;
 pub use flow_run::*;
-pub(super) use hook::HookUse;
+pub(super) use hook::{HookBytes, HookUse};
 pub use hook::{DeliveryState, Hook, HookDelivery, HookOff, HookProgress, HookTry};
 pub use job::*;
 pub(super) use ledger::*;

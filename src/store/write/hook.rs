@@ -6,11 +6,11 @@ use thiserror::Error;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Hook, HookDelivery, HookOff, HookProgress, HookUse, User};
+use super::super::record::{Hook, HookBytes, HookDelivery, HookOff, HookProgress, HookUse, User};
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::Write;
-use super::hook_queue::{Cut, add, hurry, progress_of, put_progress};
+use super::hook_queue::{Cut, Line};
 use super::rows::remove_in;
 use crate::bounds::{MAX_HOOKS, MAX_HOOKS_OF_ORGANIZATION};
 use crate::id::{HookId, Timestamp, UserId};
@@ -71,7 +71,7 @@ pub fn create_hook(new: NewHook) -> Write<Hook, CreateHookError> {
             Hook { user, id, url, description, kinds, secret, former, former_until, off: None, created };
         // It has nothing that must be unique but its number.
         let _ = open.put(None, Some(&hook))?;
-        let _ = open.put_unaudited(None, Some(&HookProgress::new(user, id)))?;
+        Line::new(user, id).save(open)?;
         Ok(hook)
     })
 }
@@ -124,16 +124,16 @@ pub fn edit_hook(user: UserId, id: HookId, edit: HookEdit, cut: Cut) -> Write<Ho
             ..old.clone()
         };
         let _ = open.put(Some(&old), Some(&new))?;
-        let mut progress = progress_of(open, &new)?;
+        let mut line = Line::of(open, &new)?;
         let is_turned_on = old.off.is_some() && new.off.is_none();
         if is_turned_on || old.url != new.url {
-            hurry(open, &progress)?;
+            line.hurry(open)?;
         }
         if is_turned_on {
-            progress.failing = None;
-            add(open, &mut progress, (open.by.at, edit.missed), cut)?;
-            put_progress(open, &progress)?;
+            line.progress.failing = None;
+            line.add(open, (open.by.at, edit.missed), cut)?;
         }
+        line.save(open)?;
         Ok(new)
     })
 }
@@ -144,6 +144,7 @@ pub fn remove_hook(user: UserId, id: HookId) -> Write<Hook, HookError> {
         let hook: Hook = open.require((user.0, id.0), HookError::NoSuchHook)?;
         remove_in::<HookDelivery>(open, (user.0, id.0, 0)..=(user.0, id.0, u64::MAX))?;
         remove_in::<HookProgress>(open, (user.0, id.0)..=(user.0, id.0))?;
+        remove_in::<HookBytes>(open, (user.0, id.0)..=(user.0, id.0))?;
         let _ = open.put(Some(&hook), None)?;
         Ok(hook)
     })

@@ -4,14 +4,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::super::error::Stop;
-use super::super::open::Open;
 use super::super::record::{DeliveryState, Hook, HookDelivery, HookOff, HookTry};
 use super::super::row::Record;
 use super::Write;
 use super::hook::{HookError, turn_off};
-use super::hook_queue::{Cut, add, first_waiting, forget_oldest, progress_of, put_delivery, put_progress};
+use super::hook_queue::{Cut, Line, note};
 use super::outbox::{NewEmail, queue};
-use crate::bounds::MAX_HOOK_TRIES;
 use crate::id::{HookId, Timestamp, UserId};
 
 /// For how long nothing can be delivered before a webhook is turned off.
@@ -43,11 +41,11 @@ pub fn add_hook_messages(new: Vec<NewMessage>, cut: Cut) -> Write<(), Infallible
             at += group.len();
             let hook: Option<Hook> = open.get((first.user.0, first.hook.0))?;
             let Some(hook) = hook.filter(|hook| hook.off.is_none()) else { continue };
-            let mut progress = progress_of(open, &hook)?;
+            let mut line = Line::of(open, &hook)?;
             for one in group {
-                add(open, &mut progress, (one.at, one.message.clone()), cut)?;
+                line.add(open, (one.at, one.message.clone()), cut)?;
             }
-            put_progress(open, &progress)?;
+            line.save(open)?;
         }
         Ok(())
     })
@@ -99,16 +97,16 @@ pub fn note_hook_try(posted: Posted, tried: Tried, letter: Option<NewEmail>) -> 
         let row: Option<HookDelivery> = open.get((user.0, id.0, posted.number))?;
         // Removed or changed meanwhile, or cut off.
         let hook = hook.filter(|hook| hook.url == posted.url);
-        let (Some(hook), Some(mut row)) = (hook, row) else { return Ok(nothing) };
-        if row.state != DeliveryState::Waiting {
+        let (Some(hook), Some(old)) = (hook, row) else { return Ok(nothing) };
+        if old.state != DeliveryState::Waiting {
             return Ok(nothing);
         }
-        let mut progress = progress_of(open, &hook)?;
+        let (mut line, mut row) = (Line::of(open, &hook)?, old.clone());
         let now = open.by.at;
         let (state, off) = match &tried {
             Tried::Delivered(one) => {
                 note(&mut row, one);
-                progress.failing = None;
+                line.progress.failing = None;
                 (DeliveryState::Delivered, None)
             }
             Tried::Withheld => (DeliveryState::Withheld, None),
@@ -118,21 +116,18 @@ pub fn note_hook_try(posted: Posted, tried: Tried, letter: Option<NewEmail>) -> 
             }
             Tried::Failed(one, again) => {
                 note(&mut row, one);
-                let since = *progress.failing.get_or_insert(one.at);
+                let since = *line.progress.failing.get_or_insert(one.at);
                 let off = (now.since(since) >= HOOK_PATIENCE).then_some(HookOff::Failing);
                 row.due = again.unwrap_or(row.due);
                 (if again.is_some() { DeliveryState::Waiting } else { DeliveryState::GivenUp }, off)
             }
         };
         row.state = state;
-        put_delivery(open, &row)?;
+        line.put(open, Some(&old), Some(&row))?;
         if state != DeliveryState::Waiting {
-            progress.waiting = progress.waiting.saturating_sub(1);
-            progress.kept += 1;
-            progress.first = first_waiting(open, &progress)?.map_or(progress.next, |first| first.number);
-            forget_oldest(open, &mut progress)?;
+            line.go_on(open)?;
         }
-        put_progress(open, &progress)?;
+        line.save(open)?;
         let turned_off = off.is_some() && hook.off.is_none();
         let mut wrote = false;
         if let Some(why) = off.filter(|_| turned_off) {
@@ -144,13 +139,6 @@ pub fn note_hook_try(posted: Posted, tried: Tried, letter: Option<NewEmail>) -> 
         }
         Ok(AfterTry { turned_off, wrote })
     })
-}
-
-fn note(row: &mut HookDelivery, one: &HookTry) {
-    row.attempts += 1;
-    row.tries.push(one.clone());
-    let surplus = row.tries.len().saturating_sub(MAX_HOOK_TRIES);
-    row.tries.drain(..surplus);
 }
 
 /// A message that is kept is sent again, or all from it on are; one that waits for its next try is tried at once. Answers with how
@@ -174,20 +162,18 @@ pub fn replay_hook_messages(user: UserId, id: HookId, from: u64, onwards: bool) 
         if !is_there {
             return Err(Stop::Refused(HookError::NoSuchMessage));
         }
-        let mut progress = progress_of(open, &hook)?;
-        for delivery in &again {
-            let waiting = DeliveryState::Waiting;
-            let (state, attempts, due) = (waiting, 0, Timestamp(0));
-            put_delivery(open, &HookDelivery { state, attempts, due, ..delivery.clone() })?;
-        }
+        let mut line = Line::of(open, &hook)?;
         if let Some(first) = again.first() {
+            let progress = &mut line.progress;
             progress.first =
                 if progress.waiting == 0 { first.number } else { progress.first.min(first.number) };
         }
-        let kept = again.iter().filter(|one| one.state != DeliveryState::Waiting).count() as u64;
-        progress.waiting += kept;
-        progress.kept = progress.kept.saturating_sub(kept);
-        put_progress(open, &progress)?;
+        for delivery in &again {
+            let (state, attempts, due) = (DeliveryState::Waiting, 0, Timestamp(0));
+            let waiting = HookDelivery { state, attempts, due, ..delivery.clone() };
+            line.put(open, Some(delivery), Some(&waiting))?;
+        }
+        line.save(open)?;
         Ok(again.len() as u64)
     })
 }
@@ -199,11 +185,10 @@ pub fn add_hook_message(user: UserId, id: HookId, message: String, cut: Cut) -> 
         if hook.off.is_some() {
             return Err(Stop::Refused(HookError::Off));
         }
-        let mut progress = progress_of(open, &hook)?;
-        let number = progress.next;
-        let at = open.by.at;
-        add(open, &mut progress, (at, message.clone()), cut)?;
-        put_progress(open, &progress)?;
+        let mut line = Line::of(open, &hook)?;
+        let (number, at) = (line.progress.next, open.by.at);
+        line.add(open, (at, message.clone()), cut)?;
+        line.save(open)?;
         Ok(number)
     })
 }

@@ -4,7 +4,7 @@ use redb::backends::InMemoryBackend;
 
 use super::super::hook::{CreateHookError, HookEdit, NewHook, create_hook, edit_hook, remove_hook};
 use super::*;
-use crate::bounds::{MAX_HOOK_KEPT, MAX_HOOK_WAITING, MAX_HOOKS};
+use crate::bounds::{MAX_HOOK_BYTES, MAX_HOOK_KEPT, MAX_HOOK_TRIES, MAX_HOOK_WAITING, MAX_HOOKS};
 use crate::store::write::{NewUser, create_user, delete_user};
 use crate::store::{By, Failed, SEEDED_ORGANIZATION as HOME, Store};
 
@@ -220,5 +220,44 @@ fn what_came_of_a_try_is_said_of_no_other_webhook() {
     store.run(By::server(NOW), add_hook_messages(vec![message], cut)).unwrap();
     assert!(!gone(posted(user, 1)).turned_off);
     assert_eq!(store.hook(user, next).unwrap().unwrap().off, None);
+    assert_eq!(store.verify().unwrap(), []);
+}
+
+/// What is missing is shown as its count, of texts that begin with an x.
+fn count_missing(one: &str, other: &str) -> String {
+    let count = |text: &str| if text.starts_with('x') { 1 } else { text.parse::<u64>().unwrap() };
+    (count(one) + count(other)).to_string()
+}
+
+#[test]
+fn messages_that_are_long_are_bounded_by_their_bytes() {
+    let (store, user) = store();
+    let (long, each) = ("x".repeat(1 << 16), (1 << 16) + 64);
+    let cut: Cut = count_missing;
+    let fits = MAX_HOOK_BYTES.0 / each;
+    let new = |_| NewMessage { user, hook: HOOK, at: NOW, message: long.clone() };
+    store.run(By::server(NOW), add_hook_messages((0..fits + 9).map(new).collect(), cut)).unwrap();
+    let waiting = |store: &Store| store.hook_progress(user, HOOK).unwrap().unwrap().waiting;
+    assert_eq!(waiting(&store), fits + 1, "the first one may be on its way, and one says what is missing");
+    let all = store.hook_messages(user, HOOK, None, usize::MAX).unwrap();
+    let gap = &all[all.len() - 2];
+    assert_eq!((gap.message.parse::<u64>(), gap.number), (Ok(9), 10));
+    // What is kept is bounded, too, with what was answered.
+    while let Some(next) = first(&store, user) {
+        note(&store, user, next.number, Tried::Delivered(tried(200, NOW)), NOW);
+    }
+    let kept = store.hook_messages(user, HOOK, None, usize::MAX).unwrap();
+    assert_eq!(kept.len() as u64, MAX_HOOK_BYTES.1 / (each + 64 + 1));
+    assert_eq!(kept[0].number, fits + 9);
+    // What was written before bytes were counted is counted then.
+    let forget: Write<(), std::convert::Infallible> = Write::new(move |open| {
+        open.tables.hook_bytes.remove((user.0, HOOK.0))?;
+        Ok(())
+    });
+    store.run(By::server(NOW), forget).unwrap();
+    store.run(By::server(NOW), add_hook_messages(vec![new(0)], cut)).unwrap();
+    note(&store, user, fits + 10, Tried::Delivered(tried(200, NOW)), NOW);
+    let again = store.hook_messages(user, HOOK, None, usize::MAX).unwrap();
+    assert_eq!((again.len(), again[0].number), (kept.len(), fits + 10));
     assert_eq!(store.verify().unwrap(), []);
 }
