@@ -56,8 +56,12 @@ pub const MAX_LIFE: u64 = 3_650 * DAY;
 /// Roles that one invite gives at most: each is looked up by its name.
 pub const MAX_INVITE_ROLES: usize = 32;
 
-/// Calls of an organization's assistants that are kept; at the bound the oldest goes.
-pub const MAX_ASSISTANT_CALLS: u64 = 10_000;
+/// Calls of an organization's assistants that are kept; those that were refused, which take no other's place. At the bounds the oldest
+/// [`ASSISTANT_CALLS_GOING`] go.
+pub const MAX_ASSISTANT_CALLS: (u64, u64) = (10_000, 1_000);
+
+/// Calls that make room at once for those that come: each time, all are looked at.
+pub const ASSISTANT_CALLS_GOING: u64 = 100;
 
 /// Bytes of a call's arguments that are kept.
 pub const MAX_ASSISTANT_ARGUMENTS: usize = 2_048;

@@ -19,6 +19,11 @@ pub struct Begun {
     by: By,
 }
 
+impl Begun {
+    /// What came of a call that was done.
+    pub const DONE: &str = AssistantCall::DONE;
+}
+
 impl<P: Peer> Handle<P> {
     /// Which of some operations the account may ask for at all for which an assistant acts, whatever its token allows.
     pub async fn askable(
@@ -70,7 +75,7 @@ impl<P: Peer> Handle<P> {
     /// Notes what came of it. What is done is done, so a disk that takes no more leaves it as one that never ended.
     pub async fn end_assistant_call(&self, begun: Begun, outcome: &str) {
         let (home, by) = (self.shared.organization, By { at: self.shared.clock.wall(), ..begun.by });
-        let ended = write::end_assistant_call((home, begun.number, begun.by.at), outcome.to_owned());
+        let ended = write::end_assistant_call(home, begun.number, outcome.to_owned());
         if let Err(error) = self.shared.store.commit(by, ended).await {
             let error = Refused::from(error);
             tracing::error!(%error, number = begun.number, "what came of an assistant's call isn't noted");

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::message::Request;
 use crate::account::Assistant;
 use crate::auth::oauth::{Claims, Scopes};
-use crate::control::{Actor, Handle, Refused};
+use crate::control::{Actor, Begun, Handle, Refused};
 use crate::endpoint::LinkPeer;
 use crate::permission::Permissions;
 use crate::protocol::operation::{self, Operation, Tool};
@@ -79,7 +79,7 @@ pub(super) async fn call(
         let begun = home.begin_assistant_call(actor, operation.name, &noted).await?;
         let outcome = done(&home, actor, assistant, operation, &arguments).await;
         let word = match &outcome {
-            Ok(_) => "done",
+            Ok(_) => Begun::DONE,
             Err(Failure::Malformed(_)) => ErrorCode::Malformed.name(),
             Err(Failure::Destructive) => ErrorCode::Forbidden.name(),
             Err(Failure::Refused(refused)) => refused.code().name(),

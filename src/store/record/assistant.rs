@@ -48,10 +48,50 @@ stored! {
     of: Organization, |c| (c.organization, c.number);
 }
 
+/// What is counted of an organization's assistants.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub(in crate::store) struct AssistantUse {
+    /// Whose.
+    #[rkyv(with = As<u64>)]
+    pub(in crate::store) organization: OrganizationId,
+    /// The highest number that a call had.
+    pub(in crate::store) last: u64,
+    /// Calls that are kept and weren't refused.
+    pub(in crate::store) done: u64,
+    /// Those that were.
+    pub(in crate::store) refused: u64,
+}
+
+stored! {
+    AssistantUse, 1, "AssistantUse/1(organization, last, done, refused)";
+    key: u64 = |u| u.organization.0;
+    of: Organization, |u| (u.organization, u.organization.0);
+}
+
+impl AssistantCall {
+    /// Whether it was refused: it has ended, and wasn't done.
+    pub(in crate::store) fn is_refused(&self) -> bool {
+        self.ended.is_some() && self.outcome != Self::DONE
+    }
+
+    /// What came of a call that was done.
+    pub const DONE: &str = "done";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::golden_tests::golden;
+
+    #[test]
+    fn the_bytes_of_what_is_counted_are_these() {
+        golden(
+            &AssistantUse { organization: OrganizationId(1), last: 9, done: 5, refused: 3 },
+            "01b82caa1a0100000000000000090000000000000005000000000000000300000000000000",
+        );
+    }
 
     #[test]
     fn the_bytes_of_a_call_are_these() {

@@ -81,6 +81,8 @@ macro_rules! every_record {
         hook_deliveries: HookDelivery = "hook_deliveries/6", HookDelivery;
         /// (organization, number) to what an assistant asked for.
         assistant_calls: AssistantCall = "assistant_calls/6", AssistantCall;
+        /// Organization id to what is counted of its assistants.
+        assistant_uses: AssistantUse = "assistant_uses/6", AssistantUse;
         /// (user id, number) to the flow.
         flows: Flow = "flows/6", Flow, 34 "flow";
         /// (user id, the flow's number, version) to what it does.
