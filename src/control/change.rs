@@ -5,7 +5,6 @@ use tracing::Span;
 
 use super::connection::Farewell;
 use super::given::{Given, NewPassword};
-use super::hook_sight::unsettles;
 use super::live::Control;
 use super::load;
 use super::pending::Pending;
@@ -84,6 +83,7 @@ impl<P: Peer> Control<P> {
         }
         let writes = load::writes(&change, password, &self.state, by.at).into_iter();
         pending.writes.extend(writes.map(|write| (by, write)));
+        pending.unsettles |= self.note_sight(&change);
         if let Some(happened) = self.note(&change, by.at, doer) {
             if change.is_durable() {
                 let rows = self.attached.iter().flat_map(|attachment| attachment(&happened));
@@ -91,7 +91,6 @@ impl<P: Peer> Control<P> {
             }
             pending.happened.push(happened);
         }
-        pending.unsettles |= unsettles(&change, &self.state);
         match &change {
             Change::SetUserDisabled { user, disabled: true } => {
                 let ended = self.state.sessions_of(*user);

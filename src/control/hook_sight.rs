@@ -1,14 +1,14 @@
-//! What the owners of webhooks may know, as long as nothing changes it: neither what the store says of them is read anew for each
-//! event, nor is a message judged again before it is sent.
+//! What the owners of webhooks and of flows may know, as long as nothing changes it: neither what the store says of them is read anew
+//! for each event, nor is a message judged again before it is sent.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::id::{Timestamp, UserId};
-use crate::state::{Change, Named, State};
+use crate::state::Named;
 
-/// What the store says of the owners of webhooks who may come in, of whom there are as many as webhooks at most. It is what it
-/// said until an account may be another one.
+/// What the store says of the owners of webhooks and of flows who may come in, of whom there are as many as those at most. It is what
+/// it said until an account may be another one.
 #[derive(Debug, Default)]
 pub(super) struct Owners(HashMap<UserId, Named>);
 
@@ -72,43 +72,6 @@ impl Settled {
         if let Some(ends) = ends {
             self.until.fetch_min(ends.0, Ordering::AcqRel);
         }
-    }
-}
-
-/// Whether somebody may know less, or be another one, by a change of the live state that is about to be made.
-pub(super) fn unsettles(change: &Change, state: &State) -> bool {
-    match change {
-        // What lets somebody in, as where it is said who may know more (`feed::Opened`).
-        Change::PutChannel(is) => {
-            state.channel(is.id).is_none_or(|was| (was.parent, was.password) != (is.parent, is.password))
-        }
-        Change::PutSettings(_)
-        | Change::CreateRole(_)
-        | Change::PutRole(_)
-        | Change::RemoveRole(_)
-        | Change::Grant { .. }
-        | Change::Revoke { .. }
-        | Change::PutOverwrite(_)
-        | Change::RemoveOverwrite { .. }
-        | Change::RemoveChannels(_)
-        | Change::SetUserDisabled { .. } => true,
-        Change::Nothing
-        | Change::Arrive(_)
-        | Change::Depart(_)
-        | Change::End { .. }
-        | Change::Move { .. }
-        | Change::SetSelf { .. }
-        | Change::Present { .. }
-        | Change::Listen { .. }
-        | Change::SetTarget { .. }
-        | Change::TextChannel { .. }
-        | Change::TextSession { .. }
-        | Change::CreateChannel(_)
-        | Change::Link { .. }
-        | Change::Record { .. }
-        | Change::StopRecording(_)
-        | Change::Moderate { .. }
-        | Change::Kick { .. } => false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::live::Control;
 use super::refused::Refused;
 use crate::account::Changed;
 use crate::feed::{
-    Doer, Event, Filter, Happened, Opened, Openings, Since, SubscribeError, Subscription, Whom,
+    Doer, Event, Filter, Happened, Opened, Openings, Sight, Since, SubscribeError, Subscription, Whom,
 };
 use crate::id::Timestamp;
 use crate::permission::Permissions;
@@ -40,11 +40,17 @@ impl<P: Peer> Handle<P> {
 }
 
 impl<P: Peer> Control<P> {
-    /// Numbers what a change is for others, before it is made.
-    pub(super) fn note(&mut self, change: &Change, at: Timestamp, by: Doer) -> Option<Happened> {
-        if let Some(opened) = Opened::by(change, &self.state) {
+    /// Notes who may know more by a change, before it is made and numbered. Answers with whether somebody may know less.
+    pub(super) fn note_sight(&mut self, change: &Change) -> bool {
+        let Sight { opens, unsettles } = Sight::of(change, &self.state);
+        if let Some(opened) = opens {
             self.feed.open(opened);
         }
+        unsettles
+    }
+
+    /// Numbers what a change is for others, before it is made.
+    pub(super) fn note(&mut self, change: &Change, at: Timestamp, by: Doer) -> Option<Happened> {
         let event = Event::of(change, &self.state)?;
         // By the time that the state has, which says what has ended by then.
         Some(self.feed.number(at.min(self.state.time()), by, event))

@@ -10,6 +10,6 @@ mod told;
 pub use event::{Doer, Event, Happened, Kind, To};
 pub use message::{Message, Missing};
 pub use missed::{OPENINGS, Openings, Since};
-pub use opened::{Opened, Whom};
+pub use opened::{Opened, Sight, Whom};
 pub use ring::{Feed, Filter, KEPT, SUBSCRIBERS, SubscribeError, Subscription, WAITING};
 pub use told::{COMMON, KINDS, WORDS, told};

@@ -38,24 +38,44 @@ impl Whom {
     }
 }
 
-impl Opened {
-    /// What a change that is about to be made to `state` may open; nothing for one by which nobody knows more.
-    pub fn by(change: &Change, state: &State) -> Option<Self> {
+/// What a change of the live state that is about to be made is for what others may know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// By what somebody may know more; nothing where nobody does.
+    pub opens: Option<Opened>,
+    /// Whether somebody may know less, or be another one: what they may know of what happened before has to be judged anew.
+    pub unsettles: bool,
+}
+
+impl Sight {
+    /// What a change is that is about to be made to `state`.
+    pub fn of(change: &Change, state: &State) -> Self {
+        let unsettling = |opens| Self { opens, unsettles: true };
         match change {
             // Whoever goes where they were let in already knows no more for being there.
             Change::Move { session, channel: Some(channel), .. }
             | Change::Listen { session, channel, shown: Some(_), .. } => {
-                on_entering(*session, *channel, state)
+                Self { opens: on_entering(*session, *channel, state), unsettles: false }
             }
             Change::Grant { user, .. }
             | Change::Revoke { user, .. }
-            | Change::SetUserDisabled { user, disabled: false } => Some(everything(Whom::Account(*user))),
-            Change::PutRole(role) => on_role(state.role(role.id), role),
+            | Change::SetUserDisabled { user, disabled: false } => {
+                unsettling(Some(everything(Whom::Account(*user))))
+            }
+            Change::PutRole(role) => unsettling(on_role(state.role(role.id), role)),
             // What it denied on channels is denied no more, and who had it can't be said afterwards.
-            Change::RemoveRole(_) => Some(everything(Whom::Everybody)),
-            Change::PutOverwrite(one) => Some(on_overwrite(one)),
-            Change::RemoveOverwrite { channel, subject } => Some(on_subject(*channel, *subject)),
-            Change::PutChannel(channel) => on_channel(state.channel(channel.id), channel),
+            Change::RemoveRole(_) => unsettling(Some(everything(Whom::Everybody))),
+            Change::PutOverwrite(one) => unsettling(Some(on_overwrite(one))),
+            Change::RemoveOverwrite { channel, subject } => unsettling(Some(on_subject(*channel, *subject))),
+            Change::PutChannel(channel) => {
+                // What lets somebody in may keep somebody else out.
+                let opens = on_channel(state.channel(channel.id), channel);
+                Self { opens, unsettles: opens.is_some() }
+            }
+            Change::RemoveChannels(_)
+            | Change::PutSettings(_)
+            | Change::CreateRole(_)
+            | Change::SetUserDisabled { disabled: true, .. } => unsettling(None),
             Change::Nothing
             | Change::Arrive(_)
             | Change::Depart(_)
@@ -72,15 +92,13 @@ impl Opened {
             | Change::TextChannel { .. }
             | Change::TextSession { .. }
             | Change::CreateChannel(_)
-            | Change::RemoveChannels(_)
-            | Change::Link { .. }
-            | Change::PutSettings(_)
-            | Change::CreateRole(_)
-            | Change::SetUserDisabled { disabled: true, .. } => None,
+            | Change::Link { .. } => Self::default(),
         }
     }
+}
 
-    /// The same of a state that was read anew: what is different in it.
+impl Opened {
+    /// What is different in a state that was read anew.
     pub fn between(before: &State, after: &State) -> Vec<Self> {
         let gone = before.roles().any(|role| after.role(role.id).is_none());
         let mut opened: Vec<_> = gone.then_some(everything(Whom::Everybody)).into_iter().collect();
