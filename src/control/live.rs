@@ -45,6 +45,8 @@ pub(super) struct Control<P> {
     pub(super) recorder: Recorder,
     /// What happened, for those who follow it.
     pub(super) feed: Feed,
+    /// Numbers from this one on aren't reserved for it.
+    pub(super) numbered_until: u64,
     /// What it saw last of what the feed isn't told of.
     pub(super) past: Past,
     /// What belongs to an event on disk, and is written in its transaction.
@@ -70,6 +72,7 @@ impl<P: Peer> Control<P> {
             past: Past::new(&shared),
             shared,
             feed,
+            numbered_until: u64::MAX,
             attached: Vec::new(),
             hooks: Vec::new(),
             owners: RefCell::default(),

@@ -43,6 +43,7 @@ mod load;
 mod newcomer;
 mod news;
 mod nobody;
+mod numbers;
 mod organizations;
 mod overview;
 mod own;

@@ -59,6 +59,7 @@ impl<P: Peer> Control<P> {
     /// Makes known what was committed.
     pub(super) fn make_known(&mut self, happened: Vec<Happened>) {
         let Some(first) = happened.first().map(|first| first.number) else { return };
+        self.renew_numbers();
         let Self { feed, state, shared, .. } = self;
         let opened = feed.opened_after(first);
         let shown = |one: &Happened, viewer: Option<&Member>| shown_of_batch(one, &opened, state, viewer);

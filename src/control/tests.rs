@@ -9,9 +9,11 @@ use proptest::prelude::*;
 use tokio::sync::mpsc::Receiver;
 
 use super::command::Command;
+use super::live::Control;
 use super::shared::Shared;
 use super::*;
 use crate::account::AccountError;
+use crate::feed::{Doer, Event, Feed};
 use crate::id::{BanId, Fingerprint, RoleId, Timestamp, UserId};
 use crate::protocol::call::{Live, Rights};
 use crate::protocol::wire::{self};
@@ -53,6 +55,25 @@ fn another(name: &str) -> &'static str {
         "bob" => "erin",
         _ => "frank",
     }
+}
+
+#[test]
+fn numbers_of_what_happens_go_on_though_the_clock_was_set_back_before_a_restart() {
+    let mut fixture = Fixture::new();
+    fixture.control.begin_numbers();
+    let happen = |control: &mut Control<Nowhere>| {
+        control.feed.number(Timestamp(1), Doer::Server, Event::BansChanged).number
+    };
+    let before = happen(&mut fixture.control);
+    let shared = Arc::clone(&fixture.control.shared);
+    let mut again = Control::<Nowhere>::new(fixture.control.state.clone(), shared);
+    again.feed = Feed::new(HOME, Timestamp(1_000));
+    again.begin_numbers();
+    // What happens now is known apart from what happened then, and what waits of that is judged anew.
+    again.settle_anew();
+    let (now, after) = (again.shared.clock.wall(), happen(&mut again));
+    assert!(after > before, "{before}, {after}");
+    assert!(!again.shared.settled.holds(before, now) && again.shared.settled.holds(after, now));
 }
 
 #[test]

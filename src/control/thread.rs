@@ -105,6 +105,7 @@ pub(super) fn begin<P: Peer>(
 impl<P: Peer> Control<P> {
     /// Runs until it is told to stop, or nobody is left who could tell it anything.
     fn run(mut self, mut commands: mpsc::Receiver<Command<P>>) {
+        self.begin_numbers();
         self.sweep_elements();
         self.read_hooks();
         self.read_flows();

@@ -21,7 +21,7 @@ pub const WAITING: usize = 1_024;
 pub const SUBSCRIBERS: usize = 1_024;
 
 /// Numbers of one millisecond: the first number after a start is above all that were given before it, as long as fewer
-/// than this many things happened a millisecond, and the clock wasn't set back.
+/// than this many things happened a millisecond and the clock wasn't set back, for which [`Feed::go_on_from`] is there.
 const PER_MILLISECOND: u64 = 1 << 10;
 
 /// What a subscriber wants to know of.
@@ -135,6 +135,11 @@ impl Feed {
         let next = start.0.saturating_mul(PER_MILLISECOND);
         let (kept, openings) = (VecDeque::new(), Openings::default());
         Self { organization, next, kept, openings, subscribers: Vec::new() }
+    }
+
+    /// Events have numbers from this one on, if the next one's wasn't above it anyway.
+    pub fn go_on_from(&mut self, number: u64) {
+        self.next = self.next.max(number);
     }
 
     /// The number that the next event gets.

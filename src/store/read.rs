@@ -8,6 +8,7 @@ mod element;
 mod flow;
 mod hook;
 mod linked;
+mod numbers;
 mod oauth;
 mod plugin;
 
