@@ -7,6 +7,7 @@ use crate::store::write::{self, HookEdit, NewHook, NewMessage, NewUser, Posted, 
 use crate::store::{DeliveryState, Hook, HookDelivery, HookOff, HookTry, SEEDED_ORGANIZATION as HOME, Store};
 
 const URL: &str = "https://example.org/";
+const OTHER: &str = "https://example.com/";
 
 fn name(number: u64) -> String {
     format!("hooks{number}")
@@ -63,7 +64,7 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         let write = write::edit_hook(user, id, edit, cut).or_nothing();
         return made("edit_hook (on)", write, fact, words(&after));
     }
-    match dice.roll(12) {
+    match dice.roll(14) {
         0 => {
             (after.hook, after.messages) = (None, Vec::new());
             made("remove_hook", write::remove_hook(user, id).or_nothing(), fact, words(&after))
@@ -78,6 +79,21 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
             after.messages.iter_mut().for_each(|one| one.state = DeliveryState::Waiting);
             let write = write::replay_hook_messages(user, id, from, true).or_nothing();
             made("replay_hook_messages", write, fact, words(&after))
+        }
+        12 => {
+            // Where it leads isn't known of it; what comes of a try says whether it is noted.
+            let url = if hook.url == URL { OTHER } else { URL };
+            let edit = HookEdit { url: Some(url.to_owned()), ..HookEdit::default() };
+            made(
+                "edit_hook (elsewhere)",
+                write::edit_hook(user, id, edit, cut).or_nothing(),
+                fact,
+                words(&after),
+            )
+        }
+        13 => {
+            let write = write::rotate_hook_secret(user, id, vec![2], Timestamp(9)).or_nothing();
+            made("rotate_hook_secret", write, fact, words(&after))
         }
         3..8 => try_first(after, dice, fact, (user, id)),
         _ => {
@@ -105,15 +121,22 @@ fn try_first(mut after: Found, dice: &mut Dice, fact: Fact, (user, hook): (UserI
         1 => ("note_hook_try (given up)", Tried::Failed(one, None), DeliveryState::GivenUp),
         _ => ("note_hook_try (gone)", Tried::Gone(one), DeliveryState::Waiting),
     };
+    let url = after.hook.as_ref().map_or(URL, |hook| hook.url.as_str()).to_owned();
     let first = after.messages.iter_mut().rev().find(|one| one.state == DeliveryState::Waiting);
     let number = first.as_ref().map_or(0, |first| first.number);
+    let posted = Posted { user, hook, number, url };
+    // What another address answered says nothing.
+    if dice.roll(4) == 0 {
+        let posted = Posted { url: "https://example.net/".to_owned(), ..posted };
+        let write = write::note_hook_try(posted, tried, None).or_nothing();
+        return made("note_hook_try (elsewhere)", write, fact, words(&after));
+    }
     if let Some(first) = first {
         first.state = state;
         if let (Tried::Gone(_), Some(hook)) = (&tried, &mut after.hook) {
             hook.off = Some(HookOff::Gone);
         }
     }
-    let posted = Posted { user, hook, number, url: URL.to_owned() };
     let write = write::note_hook_try(posted, tried, None).or_nothing();
     made(what, write, fact, words(&after))
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod again;
+mod assistant;
 mod damage;
 mod disk;
 mod every_write;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Dice;
-use super::{account, flow, hook, oauth, organization};
+use super::{account, assistant, flow, hook, oauth, organization};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
@@ -43,6 +43,10 @@ pub(super) enum Fact {
     Hook(u64),
     /// All that there is to a flow (see `flow`).
     Flow(u64),
+    /// All that assistants asked for in the first organization (see `assistant`).
+    Calls,
+    /// The numbers that are reserved for what happens in it.
+    Numbers,
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -95,6 +99,8 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         Fact::Program(number) => oauth::look(store, number),
         Fact::Hook(number) => hook::look(store, number),
         Fact::Flow(number) => flow::look(store, number),
+        Fact::Calls => assistant::look(store),
+        Fact::Numbers => assistant::look_at_numbers(store),
     }
 }
 
@@ -114,7 +120,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(26) {
+    match dice.roll(28) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -131,6 +137,8 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         17..20 => oauth::step(store, dice, number % 3, serial),
         20..23 => hook::step(store, dice, number % 2, serial),
         23..26 => flow::step(store, dice, number % 2, serial),
+        26 => assistant::step(store, dice),
+        27 => assistant::reserve(store),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }
