@@ -120,6 +120,7 @@ impl Accounts {
         few(&add.settings)?;
         let (flow, text) = self.checked(user, &add.source)?;
         let settings = settings_of(flow.parameters(), &add.settings)?;
+        all_set(&flow, &settings)?;
         let added = self.run(by, write::create_flow(user, text, settings)).await?;
         if add.shared {
             let edit = FlowEdit { shared: Some(true), ..FlowEdit::default() };
@@ -139,12 +140,15 @@ impl Accounts {
             text = Some(flow);
             change.text = Some(says);
         }
-        if let Some(settings) = edit.settings {
+        if text.is_some() || edit.settings.is_some() {
             let flow = match text {
                 Some(flow) => flow,
                 None => self.read_flow(&row, row.version)?,
             };
-            change.settings = Some(settings_of(flow.parameters(), &settings.values)?);
+            if let Some(settings) = edit.settings {
+                change.settings = Some(settings_of(flow.parameters(), &settings.values)?);
+            }
+            all_set(&flow, change.settings.as_ref().unwrap_or(&row.settings))?;
         }
         self.run(by, write::edit_flow(user, row.id, change)).await?;
         Ok(())
@@ -431,6 +435,26 @@ fn no_secret(parameters: &[Parameter], given: &Map<String, Value>) -> Result<(),
 
 fn settings_of(parameters: &[Parameter], values: &[wire::FlowValue]) -> Result<String, AccountError> {
     Ok(Value::Object(given(parameters, values, MAX_FLOW_SETTINGS)?).to_string())
+}
+
+/// Whether each parameter that has to be given is set, or given by every trigger. Whoever begins a run by hand gives it then.
+fn all_set(flow: &flow::Flow, settings: &str) -> Result<(), FlowUnfit> {
+    let flow::Flow::Workflow(workflow) = flow else { return Ok(()) };
+    let set = object(settings);
+    for trigger in &workflow.triggers {
+        let is_given = |name: &String| match &trigger.on {
+            On::Hand => true,
+            On::Command { arguments, .. } => arguments.contains(name) || trigger.with.contains_key(name),
+            On::Event(_) | On::Cron(_) | On::Webhook | On::Workflow { .. } => trigger.with.contains_key(name),
+        };
+        let is_missing =
+            |one: &&Parameter| one.required && !set.contains_key(&one.name) && !is_given(&one.name);
+        if let Some(missing) = workflow.parameters.iter().find(is_missing) {
+            let (name, what, trigger) = (missing.name.clone(), missing.kind.wanted(), trigger.name.clone());
+            return Err(FlowUnfit::Unset { name, what, trigger });
+        }
+    }
+    Ok(())
 }
 
 /// An object of JSON that was kept as text.

@@ -32,6 +32,19 @@ pub enum FlowUnfit {
         "`{0}` is secret: set it with the flow (`parlour flow edit NAME --set {0}=...`), since a run is kept"
     )]
     Secret(String),
+    /// Nothing gives a parameter that has to be given, so no run that this begins could come to anything.
+    #[error(
+        "`{name}` has to be set, {what}, since nothing gives it when the trigger `{trigger}` begins the flow: \
+         say all values together, as by --set {name}=..."
+    )]
+    Unset {
+        /// The parameter.
+        name: String,
+        /// What it takes.
+        what: String,
+        /// What begins the flow.
+        trigger: String,
+    },
     /// It is no workflow.
     #[error("this flow is a step for others (a skill): use it in a workflow, as `do = \"skill.NAME\"`")]
     Skill,

@@ -204,7 +204,16 @@ async fn somebody_who_waits_in_support_is_told_of_elsewhere() {
     add(&root, &shipped("notify"), &[]).await;
     let url = receiver.url();
     let settings = [("channel", "Support"), ("url", url.as_str()), ("kind", "matrix"), ("patience", "0s")];
-    add(&root, &shipped("support-waiting"), &settings).await;
+    // What could come to nothing isn't taken, and every value that is set is said again.
+    let source = shipped("support-waiting");
+    let half = wire::AddFlow { source: source.clone(), settings: values(&settings[..1]), shared: false };
+    let refused = root.add_flow(half).await.unwrap_err().to_string();
+    assert!(refused.contains("`url` has to be set, a text") && refused.contains("`event`"), "{refused}");
+    add(&root, &source, &settings).await;
+    let settings = Some(wire::FlowValues { values: values(&settings[1..]) });
+    let edit = wire::EditFlow { name: "support-waiting".to_owned(), settings, ..Default::default() };
+    let refused = root.edit_flow(edit).await.unwrap_err().to_string();
+    assert!(refused.contains("`channel` has to be set"), "{refused}");
     comes(&alice, "Support").await;
     alice.join(support).await.unwrap();
     let run = run_by(&root, "support-waiting", "event").await;
