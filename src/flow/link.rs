@@ -100,7 +100,9 @@ pub fn check_links(flow: &Flow, find: &dyn Fn(&str) -> Option<Arc<Skill>>) -> Ve
             problems.push(Problem { line: step.line, column: 1, key, message });
         };
         let Some(skill) = find(name) else {
-            tell(format!("{key}.do"), format!("uses the skill `{name}`, which isn't there"));
+            let first =
+                format!("add it first (`parlour flow add {name}.toml`), or check both files together");
+            tell(format!("{key}.do"), format!("uses the skill `{name}`, which isn't there; {first}"));
             continue;
         };
         for given in

@@ -1,13 +1,14 @@
-//! The transcripts of docs/operating.md: each command is run, and prints what stands there.
+//! The transcripts of the documentation: each command is run, and prints what stands there.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{self, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::hook::receiver::Receiver;
 use crate::support::{Process, parlour};
 
 const PASSWORD: &str = "seven small red boats";
@@ -106,7 +107,7 @@ impl<'a> Beside<'a> {
 }
 
 /// Reads what is printed, and tells when it says that it goes on.
-fn lines(from: impl Read + Send + 'static) -> (JoinHandle<String>, Receiver<()>) {
+fn lines(from: impl Read + Send + 'static) -> (JoinHandle<String>, mpsc::Receiver<()>) {
     let (tell, told) = channel();
     let read = std::thread::spawn(move || {
         let mut all = String::new();
@@ -132,12 +133,24 @@ fn otp(secret: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Runs the transcript below a heading against a server with these variables, and answers with the words that it made
-/// known.
+/// Runs the transcript of docs/operating.md below a heading against a server with these variables, and answers with the words that it
+/// made known.
 fn follow(heading: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, String> {
-    let document = include_str!("../../docs/operating.md").split(&format!("## {heading}\n")).nth(1).unwrap();
-    let transcript = document.split("```transcript\n").nth(1).unwrap().split("```").next().unwrap();
+    follow_in(include_str!("../../docs/operating.md"), heading, variables, &[])
+}
+
+/// The same of another page, with other addresses than it has.
+fn follow_in(
+    page: &str,
+    heading: &str,
+    variables: &[(&str, &str)],
+    addresses: &[(&str, &str)],
+) -> HashMap<&'static str, String> {
+    let below = page.split(&format!("## {heading}\n")).nth(1).unwrap();
+    let transcript = below.split("```transcript\n").nth(1).unwrap().split("```").next().unwrap();
     let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/config"), home.path().join("config"))
+        .unwrap();
     let mut serve = parlour(home.path());
     serve.envs(variables.iter().copied());
     let server = Process::serve_with(serve, "127.0.0.1:0", &[]);
@@ -146,6 +159,7 @@ fn follow(heading: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, St
     tone(&home.path().join("tone.wav"), 0.5);
     tone(&home.path().join("minutes.wav"), 3.0);
     tone(&home.path().join("noise.wav"), 30.0);
+    tone(&home.path().join("waits.wav"), 6.0);
     let is_code = |word: &&str| word.len() == 24 && word.split('-').all(|group| group.len() == 4);
     let mut beside: HashMap<&str, Beside<'_>> = HashMap::new();
     for step in steps(transcript) {
@@ -156,6 +170,7 @@ fn follow(heading: &str, variables: &[(&str, &str)]) -> HashMap<&'static str, St
         let goes_on = step.words.last().is_some_and(|word| word == "&");
         let words = step.words.iter().filter(|word| *word != "&").map(|word| {
             let word = word.replace("localhost", &here);
+            let word = addresses.iter().fold(word, |word, (written, real)| word.replace(written, real));
             known.get(word.as_str()).cloned().unwrap_or(word)
         });
         let mut words: Vec<_> = words.collect();
@@ -199,6 +214,21 @@ fn the_transcript_is_what_happens() {
 #[test]
 fn the_club_s_transcript_is_what_happens() {
     follow("A club: a transcript", &[("PARLOUR_SESSIONS_GUESTS", "true")]);
+}
+
+#[tokio::test]
+async fn the_transcript_of_whoever_waits_in_support_is_what_happens() {
+    const WRITTEN: &str = "http://127.0.0.1:9000/webhook/SECRET";
+    let room = Receiver::start().await;
+    let url = room.url();
+    let followed = tokio::task::spawn_blocking(move || {
+        let page = include_str!("../../docs/flows.md");
+        let networks = [("PARLOUR_HOOKS_NETWORKS", "127.0.0.1")];
+        follow_in(page, "Somebody waits in Support: a transcript", &networks, &[(WRITTEN, &url)])
+    });
+    followed.await.unwrap();
+    let came = room.wait(1).await;
+    assert_eq!(came[0].body["text"], "ben waits in Support.");
 }
 
 fn tone(path: &Path, seconds: f64) {
