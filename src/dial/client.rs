@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -55,7 +58,7 @@ pub struct Question<'a> {
     pub method: Method,
     /// Where, by `http` or `https`.
     pub url: &'a Url,
-    /// Headers beside `Host`, `User-Agent`, `Connection` and `Content-Length`.
+    /// Headers beside those that are the connection's, which are refused; one of `User-Agent` takes the place of our own.
     pub headers: &'a [(&'a str, &'a str)],
     /// What is sent.
     pub body: Bytes,
@@ -210,10 +213,18 @@ fn headers(question: &Question<'_>) -> Result<HeaderMap, DialError> {
         let name =
             HeaderName::try_from(name).map_err(|_| DialError::Header(name.chars().take(64).collect()))?;
         let value = HeaderValue::try_from(value).map_err(|_| DialError::Header(name.to_string()))?;
-        headers.insert(name, value);
+        let is_kept = |own: &(&str, &str)| name.as_str() == own.0 && own.0 != USER_AGENT.as_str();
+        let is_own = own.iter().any(is_kept) && headers.contains_key(&name);
+        if is_own || OF_CONNECTION.contains(&name) || headers.try_insert(name.clone(), value).is_err() {
+            return Err(DialError::Taken(name.as_str().chars().take(64).collect()));
+        }
     }
     Ok(headers)
 }
+
+/// What a request says that is the connection's, beside its own: whoever says it might have the server ask another host than
+/// the one that was judged, or put a second request into the first one's place.
+const OF_CONNECTION: [HeaderName; 6] = [CONTENT_LENGTH, TRANSFER_ENCODING, TE, TRAILER, UPGRADE, EXPECT];
 
 /// A task that ends with whoever waits for it.
 struct Driver(JoinHandle<()>);

@@ -55,6 +55,11 @@ pub enum DialError {
     /// No header is called so, or can hold that.
     #[error("no request can have this header: {0}")]
     Header(String),
+    /// A header is the connection's, or there are too many.
+    #[error(
+        "the header `{0}` isn't for others to say: it is the connection's, or there are too many headers"
+    )]
+    Taken(String),
 }
 
 fn leads_to(host: &str, address: IpAddr) -> String {

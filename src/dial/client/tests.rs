@@ -232,6 +232,19 @@ async fn headers_have_a_bound_and_what_is_no_http_is_said() {
             client.post(&other.url("hooks.test"), &headers, Bytes::new(), &reach(&["127.0.0.1"]), 1).await;
         assert!(matches!(wrong, Err(DialError::Header(_))), "{wrong:?}");
     }
+    // Whoever says who is asked might be answered by another than the one that was judged.
+    for name in
+        ["Host", "connection", "Content-Length", "transfer-encoding", "TE", "upgrade", "expect", "trailer"]
+    {
+        let headers = [(name, "x")];
+        let taken =
+            client.post(&other.url("hooks.test"), &headers, Bytes::new(), &reach(&["127.0.0.1"]), 1).await;
+        assert!(matches!(taken, Err(DialError::Taken(_))), "{name}: {taken:?}");
+    }
+    let names: Vec<_> = (0..40_000).map(|number| format!("a{number}")).collect();
+    let headers: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let many = client.post(&other.url("hooks.test"), &headers, Bytes::new(), &reach(&["127.0.0.1"]), 1).await;
+    assert!(matches!(many, Err(DialError::Taken(_))), "{many:?}");
     assert_eq!(other.connections(), 1);
 }
 
