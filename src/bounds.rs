@@ -114,6 +114,9 @@ pub const MAX_PLUGIN_DEPTH: usize = 1_000;
 /// How often a call asks the server for something.
 pub const MAX_PLUGIN_ASKS: u32 = 64;
 
+/// Bytes of a question that a plugin asks the server, or of what it says of a request over HTTP beside its body.
+pub const MAX_PLUGIN_QUESTION: usize = 64 << 10;
+
 /// Calls of an organization's plugins that wait; of one plugin's.
 pub const MAX_PLUGIN_CALLS: (usize, usize) = (64, 16);
 

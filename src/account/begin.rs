@@ -25,6 +25,7 @@ impl Accounts {
         let (accounts, random) = (self.clone(), random()?);
         let blank = self.session(device, Proof::None, visitor);
         self.take_room(blank.session.id, Who::New, false, visitor)?;
+        visitor.is_let_in(&user.name, None).await?;
         let session = move |user| accounts.of_user(&blank, user, random);
         let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall()).by_way_of(way);
         let (user, row) = self.run(by, write::register(entry, user, session)).await?;
@@ -44,6 +45,7 @@ impl Accounts {
         let blank = self.session(device, proof, visitor);
         self.take_room(blank.session.id, account_of(user), known, visitor)?;
         self.0.attempts.admit_session(user.id)?;
+        visitor.is_let_in(&user.name, Some(user.id)).await?;
         let random = random()?;
         let new = self.of_user(&blank, user.id, random);
         let by = By::new(Author::User(user.id), Some(visitor.from), new.session.created);

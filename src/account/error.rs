@@ -53,6 +53,9 @@ pub enum AccountError {
         /// Until when; `None` for good.
         until: Option<Timestamp>,
     },
+    /// Whoever is asked here about log-ins doesn't let somebody in, or can't say whether they may.
+    #[error("{1}")]
+    NotLetIn(ErrorCode, String),
     /// Nobody has allowed a log-in by the page yet.
     #[error("nobody has allowed this log-in yet; ask again in {} s", .0.as_secs().max(1))]
     Pending(Duration),
@@ -259,6 +262,7 @@ impl AccountError {
             Self::InviteInvalid => ErrorCode::InviteInvalid,
             Self::RegistrationClosed => ErrorCode::RegistrationClosed,
             Self::Banned { .. } => ErrorCode::Banned,
+            Self::NotLetIn(code, _) => *code,
             Self::CodeInvalid => ErrorCode::CodeInvalid,
             Self::Pending(_) => ErrorCode::Pending,
             Self::WebLogInDenied => ErrorCode::Forbidden,

@@ -76,10 +76,11 @@ impl Accounts {
             if self.0.store.has_name_like(organization, &name)? {
                 continue;
             }
-            let new =
-                NewUser { organization, name, email: email.clone(), password: None, roles: roles.clone() };
             let blank = self.session(device, Proof::None, visitor);
             self.take_room(blank.session.id, Who::New, false, visitor)?;
+            visitor.is_let_in(&name, None).await?;
+            let new =
+                NewUser { organization, name, email: email.clone(), password: None, roles: roles.clone() };
             let (accounts, random) = (self.clone(), random()?);
             let session = move |user| accounts.of_user(&blank, user, random);
             let by = By::new(Author::Guest, Some(visitor.from), self.0.clock.wall()).by_way_of(way);

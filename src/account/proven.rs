@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::gate::Gate;
 use super::room::Room;
 use crate::auth::{EXPORTED, SessionToken};
 use crate::id::{ApiKeyId, SessionId, Timestamp, UserId};
@@ -20,6 +21,8 @@ pub struct Visitor<'a> {
     pub exported: Option<[u8; EXPORTED]>,
     /// Where they find a place.
     pub room: &'a dyn Room,
+    /// Who is asked about them, once they have proven who they are.
+    pub gate: Option<&'a dyn Gate>,
 }
 
 /// Somebody who has proven who they are.

@@ -8,9 +8,9 @@ use tracing::Span;
 use super::command::Command;
 use super::given::{Condition, Given};
 use super::live::Control;
-use super::plugin_gate::way_of;
+use super::plugin_gate::{PluginGate, way_of};
 use super::{Actor, Handle, Proven, Refused, Visitor};
-use crate::account::{AccountError, Changed, Shown};
+use crate::account::{AccountError, Changed, Gate, Shown};
 use crate::id::Way;
 use crate::permission::Permissions;
 use crate::protocol::call::{Call, Entry, Live, On, Operator};
@@ -70,6 +70,10 @@ impl<P: Peer> Handle<P> {
 
     async fn admit(&self, entry: &Entry, visitor: Visitor<'_>) -> Result<Entered, Refused> {
         let accounts = &self.shared.accounts;
+        let gate = PluginGate { handle: self, way: way_of(entry), from: visitor.from };
+        // Whoever claims the server is to own it.
+        let gate = Some(&gate as &dyn Gate).filter(|_| !matches!(entry, Entry::RedeemClaim(_)));
+        let visitor = Visitor { gate, ..visitor };
         let proven = match entry {
             Entry::Hello(_) => return Err(Refused::Unexpected),
             Entry::LogInPassword(proof) => accounts.by_password(proof, visitor).await?,
@@ -79,8 +83,6 @@ impl<P: Peer> Handle<P> {
             Entry::LogInApiKey(proof) => accounts.by_api_key(&proof.key, visitor)?,
             Entry::RedeemClaim(proof) => accounts.redeem_claim(proof, visitor).await?,
             Entry::Register(register) => {
-                // Before the account is made: nothing is left of whoever is refused.
-                self.ask_plugins(register.name.trim(), None, way_of(entry), visitor.from).await?;
                 let applicant = accounts.apply(register, visitor)?;
                 let invited = match applicant.invite() {
                     Some(invite) => self.still_given(invite).await?,
@@ -123,7 +125,7 @@ impl<P: Peer> Handle<P> {
         if is_new {
             return Ok(Entered::Proven(Box::new(proven)));
         }
-        let proven = self.ask_about(proven, way_of(entry), visitor.from).await?;
+        self.ask_about(&proven, way_of(entry), visitor.from).await?;
         Ok(Entered::Proven(Box::new(proven)))
     }
 

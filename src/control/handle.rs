@@ -104,10 +104,13 @@ impl<P: Peer> Handle<P> {
 
     /// Tells everyone connected that the server stops, refuses what comes after, and ends the thread.
     pub async fn stop(&self) {
+        // What plugins compute is broken off: nobody waits for that.
+        self.shared.plugins.stop.set();
         let (reply, done) = oneshot::channel();
         if self.queue.send(Command::Stop { reply }).await.is_ok() {
             let _ = done.await;
         }
+        self.shared.plugins.end().await;
     }
 
     /// The clock that it goes by.

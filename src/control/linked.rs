@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::given::Given;
+use super::plugin_gate::PluginGate;
 use super::{Actor, Handle, Refused};
 use crate::account::{AccountError, Changed, Proven, Visitor};
 use crate::auth::TokenHash;
@@ -37,6 +38,8 @@ impl<P: Peer> Handle<P> {
         visitor: Visitor<'_>,
     ) -> Result<Proven, Refused> {
         let accounts = &self.shared.accounts;
+        let gate = PluginGate { handle: self, way: PROVIDER, from: visitor.from };
+        let visitor = Visitor { gate: Some(&gate), ..visitor };
         let given = self.given_by(identity, rules)?;
         let Some((user, link)) = accounts.linked_to(identity, visitor.from)? else {
             if !rules.creates {
@@ -45,7 +48,7 @@ impl<P: Peer> Handle<P> {
             let roles = together(accounts.roles_named([DEFAULT_ROLE])?, given);
             let proven = accounts.register_linked(identity, None, roles, device, visitor).await?;
             self.have_known(&proven).await?;
-            return self.ask_about(proven, PROVIDER, visitor.from).await;
+            return Ok(proven);
         };
         let managed = accounts.roles_named(rules.roles.iter().map(|(_, role)| role.as_str()))?;
         self.give_roles(&user, &managed, &given).await?;
@@ -53,7 +56,7 @@ impl<P: Peer> Handle<P> {
         if proven.displaced {
             self.follow(Changed::User(user.id)).await?;
         }
-        self.ask_about(proven, PROVIDER, visitor.from).await
+        Ok(proven)
     }
 
     /// Whether the invite of a code can be taken up now: what is kept of it while somebody is away at another server.
@@ -76,6 +79,8 @@ impl<P: Peer> Handle<P> {
         visitor: Visitor<'_>,
     ) -> Result<Proven, Refused> {
         let accounts = &self.shared.accounts;
+        let gate = PluginGate { handle: self, way: PROVIDER, from: visitor.from };
+        let visitor = Visitor { gate: Some(&gate), ..visitor };
         if accounts.linked_to(identity, visitor.from)?.is_some() {
             return Err(AccountError::LinkedAlready.into());
         }
@@ -83,7 +88,7 @@ impl<P: Peer> Handle<P> {
         let roles = together(self.still_given(&invite).await?, self.given_by(identity, rules)?);
         let proven = accounts.register_linked(identity, Some(&invite), roles, device, visitor).await?;
         self.have_known(&proven).await?;
-        self.ask_about(proven, PROVIDER, visitor.from).await
+        Ok(proven)
     }
 
     /// Has it known that somebody has an account from now on.

@@ -184,6 +184,7 @@ impl<P: Peer> Organizations<P> {
     }
 
     fn enroll(&self, handle: &Handle<P>, thread: Thread) {
+        handle.shared.plugins.run_on(&self.0.runtime);
         let keeper = handle.clone();
         let time = self.0.runtime.spawn(async move { keeper.keep_time().await });
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,6 +253,7 @@ impl<P: Peer> Organizations<P> {
             // It has answered, so this doesn't wait.
             thread.join();
         }
+        handle.shared.plugins.end().await;
         self.remove_recordings(row.id).await;
         Ok(deleted)
     }

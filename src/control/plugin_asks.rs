@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::dispatch::Entered;
 use super::handle::Handle;
+use super::plugin_work::Purpose;
 use super::refused::Refused;
 use crate::account::{AccountError, Changed, Unseated, Visitor};
 use crate::id::{PluginId, Way};
@@ -33,9 +34,9 @@ pub(super) struct Asking<P> {
     /// Where whoever called the plugin is.
     pub(super) from: IpAddr,
     /// Passwords that accounts are to have. Neither they nor their hashes are handed over again.
-    passwords: Vec<String>,
-    /// A log-in is being decided: nobody else's begins meanwhile.
-    for_log_in: bool,
+    passwords: Vec<Option<String>>,
+    /// What the plugin is called for.
+    purpose: Purpose,
 }
 
 #[derive(Deserialize)]
@@ -89,8 +90,8 @@ struct Reset {
 }
 
 impl<P: Peer> Asking<P> {
-    pub(super) fn new(handle: Handle<P>, plugin: PluginId, from: IpAddr, for_log_in: bool) -> Self {
-        Self { handle, plugin, from, passwords: Vec::new(), for_log_in }
+    pub(super) fn new(handle: Handle<P>, plugin: PluginId, from: IpAddr, purpose: Purpose) -> Self {
+        Self { handle, plugin, from, passwords: Vec::new(), purpose }
     }
 
     /// The answer to a question. A refusal is an answer: `{"error": {"code", "message"}}`. What can't be read is none.
@@ -144,16 +145,21 @@ impl<P: Peer> Asking<P> {
         if self.passwords.len() >= PASSWORDS {
             return Err(Refused::Malformed(format!("a call has {PASSWORDS} passwords hashed at most")));
         }
-        self.passwords.push(password);
+        self.passwords.push(Some(password));
         Ok(json!({ "hash": self.passwords.len().to_string() }))
     }
 
-    async fn create_user(&self, new: NewAccount) -> Result<Value, Refused> {
+    async fn create_user(&mut self, new: NewAccount) -> Result<Value, Refused> {
         let index = new.password_hash.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let password = index.and_then(|index| self.passwords.get(index));
-        let password = password.ok_or_else(|| {
-            Refused::Malformed("`password_hash` is what `password_hash` answered in this call".to_owned())
-        })?;
+        let password = match index {
+            Some(index) => self.passwords.get_mut(index),
+            None => None,
+        };
+        let Some((password, place)) = password.and_then(|place| Some((place.clone()?, place))) else {
+            let words =
+                "`password_hash` is what `password_hash` answered in this call, and makes one account";
+            return Err(Refused::Malformed(words.to_owned()));
+        };
         let (handle, accounts) = (&self.handle, self.handle.accounts());
         accounts.check_email_form(&new.email)?;
         let create = wire::CreateUser { name: new.name, ..Default::default() };
@@ -161,19 +167,21 @@ impl<P: Peer> Asking<P> {
         let operation = operation::named("create_user").ok_or(Refused::Unsupported)?;
         let ((name, role), by) = handle.permit(Actor::Operator, operation, On::Other, rule).await?;
         let by = By::server(by.at).by_way_of(Some(Way::Plugin(self.plugin)));
-        let id = accounts.create_user(name, password, role, by).await?;
+        let id = accounts.create_user(name, &password, role, by).await?;
+        *place = None;
         handle.follow(Changed::User(id)).await?;
         let user = handle.shared.store.user(id)?.ok_or(AccountError::NoSuchUser)?;
         let mut shown = show(Some(user.clone()));
         if !new.email.is_empty() {
             // It is theirs when they show the code that is sent there. The account is made, whether one can be sent or not.
-            let set = wire::SetEmail { email: new.email, password: password.clone() };
+            let set = wire::SetEmail { email: new.email, password };
             shown["code_sent"] = accounts.set_email(&user, &set, by).await.is_ok().into();
         }
         Ok(shown)
     }
 
     async fn verify(&self, proof: Proof) -> Result<Value, Refused> {
+        self.purpose.check_log_ins()?;
         let proven = self.handle.accounts().prove(&proof.into(), self.from).await;
         match proven {
             Ok(_) => Ok(json!({ "matches": true })),
@@ -188,10 +196,9 @@ impl<P: Peer> Asking<P> {
 
     /// Does what strangers may do, and their log-ins.
     async fn enter(&self, entry: Entry) -> Result<Value, Refused> {
-        if self.for_log_in {
-            return Err(Refused::Unexpected);
-        }
-        let visitor = Visitor { from: self.from, client: CLIENT, exported: None, room: &Unseated };
+        self.purpose.check_log_ins()?;
+        let visitor =
+            Visitor { from: self.from, client: CLIENT, exported: None, room: &Unseated, gate: None };
         let proven = match self.handle.enter(&entry, visitor).await? {
             Entered::Answer(_) => return Ok(json!({ "done": true })),
             Entered::Proven(proven) => proven.logged_in(),

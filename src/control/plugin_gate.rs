@@ -2,6 +2,7 @@
 //! otherwise. The organization's owners, the machine's owner and whoever comes back to a session aren't asked about, so that no
 //! plugin locks out who could turn it off.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::handle::Handle;
-use super::plugin_work::Watching;
+use super::plugin_work::{Purpose, Watching};
 use super::refused::Refused;
-use crate::account::Proven;
+use crate::account::{AccountError, Asked, Gate, Proven};
 use crate::id::UserId;
 use crate::plugin::Manifest;
 use crate::protocol::ErrorCode;
@@ -36,30 +37,43 @@ struct Decision {
     reason: String,
 }
 
+/// The plugins that are asked about whoever comes by one way.
+pub(super) struct PluginGate<'a, P> {
+    pub(super) handle: &'a Handle<P>,
+    pub(super) way: &'static str,
+    pub(super) from: IpAddr,
+}
+
+impl<P> fmt::Debug for PluginGate<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginGate").field("way", &self.way).finish_non_exhaustive()
+    }
+}
+
+impl<P: Peer> Gate for PluginGate<'_, P> {
+    fn ask<'a>(&'a self, name: &'a str, user: Option<UserId>) -> Asked<'a> {
+        Box::pin(self.handle.ask_plugins(name, user, self.way, self.from))
+    }
+}
+
 impl<P: Peer> Handle<P> {
-    /// Asks about somebody who has proven who they are, and takes back what was begun for them where they are refused.
-    pub(super) async fn ask_about(&self, proven: Proven, way: &str, from: IpAddr) -> Result<Proven, Refused> {
-        let comes_back = proven.begun().is_none() && proven.user.is_some() && proven.key.is_none();
-        if comes_back {
-            return Ok(proven);
+    /// Asks about whoever comes in without anything being written for them: guests, and programs by a key. The others were
+    /// asked about before that ([`PluginGate`]), but for whoever comes back.
+    pub(super) async fn ask_about(&self, proven: &Proven, way: &str, from: IpAddr) -> Result<(), Refused> {
+        if proven.user.is_none() || proven.key.is_some() {
+            self.ask_plugins(&proven.name, proven.user, way, from).await?;
         }
-        let asked = self.ask_plugins(&proven.name, proven.user, way, from).await;
-        if asked.is_err()
-            && let Some(begun) = proven.begun()
-        {
-            self.shared.accounts.withdraw(begun).await;
-        }
-        asked.map(|()| proven)
+        Ok(())
     }
 
     /// Asks about somebody who may come in by a name, and by which way.
-    pub(super) async fn ask_plugins(
+    async fn ask_plugins(
         &self,
         name: &str,
         user: Option<UserId>,
         way: &str,
         from: IpAddr,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AccountError> {
         let watching = self.watching()?;
         if watching.is_empty() || self.is_owner(user)? {
             return Ok(());
@@ -78,7 +92,7 @@ impl<P: Peer> Handle<P> {
                     let shown = |c: char| if c.is_control() { ' ' } else { c };
                     let reason: String = reason.chars().take(REASON).map(shown).collect();
                     let words = if reason.is_empty() { "you aren't let in here".to_owned() } else { reason };
-                    return Err(Refused::Rejected(ErrorCode::Forbidden, words));
+                    return Err(AccountError::NotLetIn(ErrorCode::Forbidden, words));
                 }
                 Err(why) if one.admits_when_broken => {
                     tracing::debug!(plugin = one.name, why, "a log-in isn't decided by a plugin");
@@ -93,7 +107,7 @@ impl<P: Peer> Handle<P> {
                         "the plugin {} decides here who comes in, and it fails; an owner of this place can turn it off",
                         one.name
                     );
-                    return Err(Refused::Rejected(ErrorCode::PluginFailed, words));
+                    return Err(AccountError::NotLetIn(ErrorCode::PluginFailed, words));
                 }
             }
         }
@@ -101,14 +115,14 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn decide_by(&self, one: &Watching, asked: Vec<u8>, from: IpAddr) -> Result<Decision, String> {
-        let called = self.run_for_log_in(&one.name, &one.function, asked, from, PATIENCE.0);
+        let called = self.run_plugin(&one.name, &one.function, asked, from, Purpose::LogIn(PATIENCE.0));
         let outcome = timeout(PATIENCE.1, called).await.map_err(|_| "it took too long".to_owned())?;
         let output =
             outcome.map_err(|refused| refused.to_string())?.result.map_err(|error| error.to_string())?;
         serde_json::from_slice(&output).map_err(|error| format!("its decision can't be read: {error}"))
     }
 
-    fn is_owner(&self, user: Option<UserId>) -> Result<bool, Refused> {
+    fn is_owner(&self, user: Option<UserId>) -> Result<bool, AccountError> {
         let user = user.map(|user| self.shared.store.user(user)).transpose()?.flatten();
         let owner = self.shared.organization.role(OWNER);
         Ok(user.is_some_and(|user| {
@@ -117,7 +131,7 @@ impl<P: Peer> Handle<P> {
     }
 
     /// The plugins that are asked about log-ins, of those that aren't turned off by somebody.
-    fn watching(&self) -> Result<Arc<[Watching]>, Refused> {
+    fn watching(&self) -> Result<Arc<[Watching]>, AccountError> {
         if let Some(watching) = self.shared.plugins.watching() {
             return Ok(watching);
         }

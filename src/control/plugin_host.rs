@@ -11,18 +11,54 @@ use url::Url;
 use super::plugin_asks::Asking;
 use crate::bounds::MAX_PLUGIN_DATA;
 use crate::dial::{PATIENCE, Question};
-use crate::plugin::{Answered, Host, HttpAsked};
+use crate::id::Timestamp;
+use crate::plugin::{Answered, Grant, Host, HttpAsked};
 use crate::store::{By, Failed, write};
 use crate::voice::Peer;
 
 /// Does what one call of a plugin asks for.
 pub(super) struct PluginHost<P> {
     pub(super) asking: Asking<P>,
+    /// The code that is called, and when it was installed: another one of the same number isn't this one.
+    pub(super) version: (String, Timestamp),
     /// Where what it waits for goes on meanwhile.
     pub(super) runtime: Runtime,
 }
 
+impl<P: Peer> PluginHost<P> {
+    /// Waits for something, but not once the server stops.
+    fn wait_for<T>(&self, waits: impl Future<Output = T>) -> Result<T, String> {
+        let stop = &self.asking.handle.shared.plugins.stop;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop.told() => Err("the server stops".to_owned()),
+                done = waits => Ok(done),
+            }
+        })
+    }
+}
+
 impl<P: Peer> Host for PluginHost<P> {
+    fn is_over(&self) -> bool {
+        self.asking.handle.shared.plugins.stop.is_set()
+    }
+
+    fn still_has(&self, grant: &Grant) -> bool {
+        let Asking { handle, plugin, .. } = &self.asking;
+        let shared = &handle.shared;
+        match shared.store.plugin_numbered(shared.organization, *plugin) {
+            Ok(Some(row)) => {
+                (row.sha256, row.installed) == self.version && row.grants.contains(&grant.to_string())
+            }
+            Ok(None) => false,
+            Err(error) => {
+                error.complain();
+                false
+            }
+        }
+    }
+
     fn value(&mut self, name: &str) -> Result<Option<Vec<u8>>, String> {
         let Asking { handle, plugin, .. } = &self.asking;
         let shared = &handle.shared;
@@ -35,7 +71,7 @@ impl<P: Peer> Host for PluginHost<P> {
     fn keep(&mut self, values: Vec<(String, Option<Vec<u8>>)>) -> Result<(), String> {
         let Asking { handle, plugin, .. } = &self.asking;
         let shared = &handle.shared;
-        let write = write::keep_plugin_values(shared.organization, *plugin, values);
+        let write = write::keep_plugin_values(shared.organization, *plugin, self.version.clone(), values);
         match shared.store.run(By::server(shared.clock.wall()), write) {
             Ok(()) => Ok(()),
             Err(Failed::Refused(error)) => Err(error.to_string()),
@@ -44,16 +80,25 @@ impl<P: Peer> Host for PluginHost<P> {
     }
 
     fn ask(&mut self, function: &'static str, asked: &[u8], left: Duration) -> Result<Vec<u8>, String> {
+        let stop = self.asking.handle.shared.plugins.stop.clone();
         let answer = self.asking.answer(function, asked);
-        match self.runtime.block_on(async { timeout(left, answer).await }) {
-            Ok(answer) => answer,
-            Err(_) => Err("the server didn't answer in time".to_owned()),
-        }
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop.told() => Err("the server stops".to_owned()),
+                answer = timeout(left, answer) => {
+                    answer.unwrap_or_else(|_| Err("the server didn't answer in time".to_owned()))
+                }
+            }
+        })
     }
 
     fn http(&mut self, asked: HttpAsked, left: Duration) -> Result<Answered, String> {
         let url = Url::parse(&asked.url).map_err(|error| error.to_string())?;
         let method = Method::from_bytes(asked.method.as_bytes()).map_err(|error| error.to_string())?;
+        if method == Method::CONNECT {
+            return Err("a plugin asks for no tunnel".to_owned());
+        }
         let headers: Vec<_> =
             asked.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let question = Question {
@@ -65,7 +110,7 @@ impl<P: Peer> Host for PluginHost<P> {
             keep: MAX_PLUGIN_DATA,
         };
         let settings = &self.asking.handle.shared.settings;
-        let answer = self.runtime.block_on(settings.client.ask(question, &settings.reach));
+        let answer = self.wait_for(settings.client.ask(question, &settings.reach))?;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.cut {
             return Err(format!("the answer has more than {} KiB", MAX_PLUGIN_DATA >> 10));

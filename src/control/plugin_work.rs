@@ -2,29 +2,77 @@
 //! a row, and code that is being sent.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle as Runtime;
 
 use super::refused::Refused;
 use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES, MAX_PLUGIN_PART, MAX_PLUGIN_UPLOADS};
 use crate::id::{PluginId, Timestamp};
-use crate::plugin::{Module, Worker};
+use crate::plugin::{Module, Stop, Worker};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{PluginLine, SendPluginPart};
 
 /// An organization's plugins.
 #[derive(Debug, Default)]
-pub(super) struct Plugins(Mutex<Inner>);
+pub(super) struct Plugins {
+    inner: Mutex<Inner>,
+    /// Set when the server stops, or when the organization is deleted.
+    pub(super) stop: Stop,
+    /// Where what calls wait for goes on meanwhile: none that carries voice.
+    runtime: OnceLock<Runtime>,
+}
+
+/// What a plugin is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody asks for it.
+    Call,
+    /// A log-in is being decided, within so long.
+    LogIn(Duration),
+}
+
+impl Purpose {
+    pub(super) fn line(self) -> Line {
+        match self {
+            Self::Call => Line::Calls,
+            Self::LogIn(_) => Line::LogIns,
+        }
+    }
+
+    /// How long it may take, where that is less than its own quota.
+    pub(super) fn longest(self) -> Option<Duration> {
+        match self {
+            Self::Call => None,
+            Self::LogIn(longest) => Some(longest),
+        }
+    }
+
+    /// Whether anybody is logged in meanwhile. While a log-in is decided no other one begins, and nobody's password is tried.
+    pub(super) fn check_log_ins(self) -> Result<(), Refused> {
+        match self {
+            Self::Call => Ok(()),
+            Self::LogIn(_) => Err(Refused::Unexpected),
+        }
+    }
+}
+
+/// Calls that wait for each other, and for no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Line {
+    /// Those that somebody asks for, or a flow.
+    Calls,
+    /// Those for log-ins.
+    LogIns,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// From the first call on.
-    worker: Option<Arc<Worker>>,
-    /// The same for log-ins, which wait for no other call.
-    for_log_ins: Option<Arc<Worker>>,
+    /// The threads, each from its first call on.
+    workers: HashMap<Line, Arc<Worker>>,
     /// Who is asked about log-ins, once that was looked at.
     watching: Option<Arc<[Watching]>>,
     known: HashMap<PluginId, Known>,
@@ -62,21 +110,45 @@ struct Upload {
 
 impl Plugins {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread on which plugins are called, or the one on which they are for log-ins.
-    pub(super) fn worker(&self, for_log_ins: bool) -> Result<Arc<Worker>, Refused> {
+    /// Has what calls wait for go on in a runtime that carries no voice. The first one counts.
+    pub(super) fn run_on(&self, runtime: &Runtime) {
+        let _ = self.runtime.set(runtime.clone());
+    }
+
+    pub(super) fn runtime(&self) -> Runtime {
+        self.runtime.get().cloned().unwrap_or_else(Runtime::current)
+    }
+
+    /// The thread on which plugins are called one after the other.
+    pub(super) fn worker(&self, line: Line) -> Result<Arc<Worker>, Refused> {
         let mut inner = self.lock();
-        let place = if for_log_ins { &mut inner.for_log_ins } else { &mut inner.worker };
-        if let Some(worker) = place {
+        if self.stop.is_set() {
+            return Err(Refused::Stopping);
+        }
+        if let Some(worker) = inner.workers.get(&line) {
             return Ok(Arc::clone(worker));
         }
-        let worker = Worker::start().map_err(|error| {
+        let worker = Arc::new(Worker::start(self.stop.clone()).map_err(|error| {
             tracing::error!(%error, "no thread can be started for plugins");
             Refused::Internal
-        })?;
-        Ok(Arc::clone(place.insert(Arc::new(worker))))
+        })?);
+        inner.workers.insert(line, Arc::clone(&worker));
+        Ok(worker)
+    }
+
+    /// Breaks off what is under way, and waits until it has let go of the store. Nothing is called any more.
+    pub(super) async fn end(&self) {
+        self.stop.set();
+        let workers = std::mem::take(&mut self.lock().workers);
+        if workers.is_empty() {
+            return;
+        }
+        let ended = tokio::task::spawn_blocking(move || workers.values().for_each(|worker| worker.end()));
+        // It fails where the threads panicked, and then they have ended.
+        let _ = ended.await;
     }
 
     /// Who is asked about log-ins; nothing where that has to be looked at.

@@ -2,14 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
 use super::handle::Handle;
 use super::plugin_asks::Asking;
 use super::plugin_host::PluginHost;
-use super::plugin_work::hash_of;
+use super::plugin_work::{Line, Purpose, hash_of};
 use super::refused::Refused;
 use super::shared::Shared;
 use crate::bounds::{MAX_PLUGIN_FAILURES, MAX_PLUGIN_GRANTS};
@@ -30,8 +29,9 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn plugin(&self, actor: Actor, call: call::Plugin) -> Result<response::Body, Refused> {
         let brings_code = match &call {
             call::Plugin::SendPluginPart(_) | call::Plugin::InstallPlugin(_) => true,
-            // Whoever takes something back needs no more than to administer; to give more is as to install it.
-            call::Plugin::EditPlugin(edit) => self.is_given_more(edit)?,
+            // Whoever takes something back needs no more than to administer; to give more, or to have it called again, is as
+            // to install it.
+            call::Plugin::EditPlugin(edit) => edit.on == Some(true) || self.is_given_more(edit)?,
             _ => false,
         };
         let rule = move |state: &State, asker: Asker<'_>| {
@@ -56,7 +56,7 @@ impl<P: Peer> Handle<P> {
                 let manifest = manifest_of(&self.plugin_named(&edit.name)?)?;
                 let grants =
                     edit.granted.map(|granted| granted_of(&manifest, &granted.grants)).transpose()?;
-                let write = write::edit_plugin(home, edit.name, grants, edit.on);
+                let write = write::edit_plugin(home, edit.name, grants, edit.on, brings_code);
                 let plugin = store.commit(by, write).await?;
                 self.shared.plugins.begin_anew(plugin.id);
                 Ok(response::Body::Plugin(show(plugin, true)))
@@ -73,7 +73,7 @@ impl<P: Peer> Handle<P> {
             call::Plugin::CallPlugin(call) => {
                 let from = by.from.unwrap_or(HERE);
                 let input = call.input.to_vec();
-                let outcome = self.run_plugin(&call.name, &call.function, input, from, None).await?;
+                let outcome = self.run_plugin(&call.name, &call.function, input, from, Purpose::Call).await?;
                 let took_us = u64::try_from(outcome.took.as_micros()).unwrap_or(u64::MAX);
                 let output = outcome.result.map_err(failed)?.into();
                 let called = wire::PluginCalled { output, fuel: outcome.fuel, took_us };
@@ -84,7 +84,7 @@ impl<P: Peer> Handle<P> {
 
     /// Calls a function of a plugin that is on, and answers with what it gives.
     pub async fn call_plugin(&self, name: &str, function: &str, input: Vec<u8>) -> Result<Vec<u8>, Refused> {
-        self.run_plugin(name, function, input, HERE, None).await?.result.map_err(failed)
+        self.run_plugin(name, function, input, HERE, Purpose::Call).await?.result.map_err(failed)
     }
 
     fn is_given_more(&self, edit: &wire::EditPlugin) -> Result<bool, Refused> {
@@ -105,12 +105,12 @@ impl<P: Peer> Handle<P> {
         let code = self.shared.plugins.take_sent(&install.sha256, self.shared.clock.wall())?;
         let name = manifest.name.clone();
         // A large one takes a while to be looked at, as a call does.
-        let worker = self.shared.plugins.worker(false)?;
+        let worker = self.shared.plugins.worker(Line::Calls)?;
         let looked = worker
             .run(0, move || Module::load(&code, &manifest).map(|_| code))
             .await
             .map_err(|_| Refused::Busy)?
-            .ok_or(Refused::Internal)?;
+            .ok_or_else(|| self.broken_off())?;
         let code = looked.map_err(|error| Refused::Malformed(error.to_string()))?;
         let organization = self.shared.organization;
         let (manifest, sha256) = (install.manifest, install.sha256);
@@ -120,27 +120,35 @@ impl<P: Peer> Handle<P> {
         Ok(response::Body::Plugin(show(plugin, true)))
     }
 
-    /// Calls a function of a plugin for a log-in, within `longest`.
-    pub(super) async fn run_for_log_in(
-        &self,
-        name: &str,
-        function: &str,
-        input: Vec<u8>,
-        from: IpAddr,
-        longest: Duration,
-    ) -> Result<Outcome, Refused> {
-        self.run_plugin(name, function, input, from, Some(longest)).await
+    /// Why a thread of plugins did nothing.
+    fn broken_off(&self) -> Refused {
+        if self.shared.plugins.stop.is_set() { self.gone() } else { Refused::Internal }
     }
 
-    /// Calls a function of a plugin that is on; with `longest` for a log-in, and within that.
-    async fn run_plugin(
+    /// Calls a function of a plugin that is on.
+    pub(super) async fn run_plugin(
         &self,
         name: &str,
         function: &str,
         input: Vec<u8>,
         from: IpAddr,
-        longest: Option<Duration>,
+        purpose: Purpose,
     ) -> Result<Outcome, Refused> {
+        let plugin = self.plugin_to_call(name)?;
+        let (handle, id) = (self.clone(), plugin.id);
+        let (name, function, runtime) = (plugin.name, function.to_owned(), self.shared.plugins.runtime());
+        let work = move || {
+            // It may have waited, and what it was granted may have been taken from it.
+            let plugin = handle.plugin_to_call(&name)?;
+            call(&handle, &plugin, (from, runtime), &function, &input, purpose)
+        };
+        let worker = self.shared.plugins.worker(purpose.line())?;
+        let called = worker.run(id.0, work).await;
+        called.map_err(|_| Refused::Busy)?.ok_or_else(|| self.broken_off())?
+    }
+
+    /// A plugin that is on.
+    fn plugin_to_call(&self, name: &str) -> Result<Plugin, Refused> {
         let plugin = self.plugin_named(name)?;
         if let Some(off) = plugin.off {
             let why = match off {
@@ -152,12 +160,7 @@ impl<P: Peer> Handle<P> {
             };
             return Err(Refused::Rejected(ErrorCode::PluginFailed, why));
         }
-        let (handle, runtime) = (self.clone(), Runtime::current());
-        let (id, function) = (plugin.id, function.to_owned());
-        let work = move || call(&handle, &plugin, from, &function, &input, longest, runtime);
-        let worker = self.shared.plugins.worker(longest.is_some())?;
-        let called = worker.run(id.0, work).await;
-        called.map_err(|_| Refused::Busy)?.ok_or(Refused::Internal)?
+        Ok(plugin)
     }
 }
 
@@ -165,18 +168,20 @@ impl<P: Peer> Handle<P> {
 fn call<P: Peer>(
     handle: &Handle<P>,
     plugin: &Plugin,
-    from: IpAddr,
+    (from, runtime): (IpAddr, Runtime),
     function: &str,
     input: &[u8],
-    longest: Option<Duration>,
-    runtime: Runtime,
+    purpose: Purpose,
 ) -> Result<Outcome, Refused> {
     let shared = &handle.shared;
     let module = load(shared, plugin)?;
     let grants: Arc<[Grant]> = plugin.grants.iter().filter_map(|word| Grant::from_word(word)).collect();
-    let host =
-        PluginHost { asking: Asking::new(handle.clone(), plugin.id, from, longest.is_some()), runtime };
-    let mut outcome = module.call(function, input, grants, Box::new(host), longest);
+    let host = PluginHost {
+        asking: Asking::new(handle.clone(), plugin.id, from, purpose),
+        version: (plugin.sha256.clone(), plugin.installed),
+        runtime,
+    };
+    let mut outcome = module.call(function, input, grants, Box::new(host), purpose.longest());
     let at_ms = shared.clock.wall().0;
     let line = |level: &str, text: String| PluginLine {
         at_ms,
@@ -306,6 +311,7 @@ impl From<PluginError> for Refused {
     fn from(error: PluginError) -> Self {
         let code = match error {
             PluginError::NoSuchPlugin => ErrorCode::NotFound,
+            PluginError::NotGranted => ErrorCode::PluginFailed,
             PluginError::TooMany | PluginError::Quota => ErrorCode::TooMany,
         };
         Self::Rejected(code, error.to_string())

@@ -139,6 +139,7 @@ impl<P: Peer> Control<P> {
         let deleted = self.shared.store.run(by, write::delete_organization(self.shared.organization))?;
         // Whoever finds the queue closed learns why.
         self.shared.deleted.store(true, Ordering::Release);
+        self.shared.plugins.stop.set();
         self.shared.table.store(Arc::default());
         self.shared.connected.store(0, Ordering::Relaxed);
         for connection in std::mem::take(&mut self.connections).into_values() {

@@ -149,7 +149,7 @@ impl ExpectLogIn {
         let Call::Entry(entry) = Call::from(request?) else { return Err(Refused::Unexpected) };
         let room = Seating::new(&self.shared.places.seats, self.from);
         let (from, client, exported) = (self.from, self.client.as_str(), self.link.exported());
-        let visitor = Visitor { from, client, exported, room: &room };
+        let visitor = Visitor { from, client, exported, room: &room, gate: None };
         let proven = match home.enter(&entry, visitor).await? {
             Entered::Answer(answer) => return Ok(Welcomed::Answer(answer)),
             Entered::Proven(proven) => *proven,

@@ -87,9 +87,15 @@ impl Running {
         }
     }
 
-    /// A block as text; what is none in it is shown as such.
-    pub(super) fn text(&self, at: u64) -> String {
-        String::from_utf8_lossy(self.arena.block(at).unwrap_or_default()).into_owned()
+    /// The first bytes of a block as text, `most` of them; what is none in it is shown as such.
+    pub(super) fn text(&self, at: u64, most: usize) -> String {
+        let block = self.arena.block(at).unwrap_or_default();
+        String::from_utf8_lossy(&block[..block.len().min(most)]).into_owned()
+    }
+
+    /// Whether it was granted something, and still has it.
+    pub(super) fn has(&self, grant: &Grant) -> bool {
+        self.grants.contains(grant) && self.host.still_has(grant)
     }
 
     /// How long it may still take.
@@ -116,7 +122,7 @@ impl Running {
         if let Some(set) = self.values.get(name) {
             return Ok(set.clone());
         }
-        if !self.grants.contains(&Grant::Kv) {
+        if !self.has(&Grant::Kv) {
             return Ok(None);
         }
         self.host.value(name).map_err(|why| CallError::Host { function: "var_get".to_owned(), why })

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DATA};
+use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DATA, MAX_PLUGIN_LINES};
 
 /// Why a module isn't loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -113,15 +113,32 @@ pub enum CallError {
         /// Why.
         why: String,
     },
+    /// The server stops, and waits for no plugin.
+    #[error("the plugin was broken off, since the server stops")]
+    Stopping,
     /// It can't be begun.
     #[error("the plugin can't be begun: {0}")]
     Begin(String),
 }
 
 impl CallError {
+    /// The same, with no more of what the plugin itself wrote than a log takes.
+    pub(super) fn bounded(self) -> Self {
+        let cut = |text: String| text.chars().take(MAX_PLUGIN_LINES.1).collect();
+        match self {
+            Self::Said(text) => Self::Said(cut(text)),
+            Self::NoFunction(name) => Self::NoFunction(cut(name)),
+            Self::Trap(text) => Self::Trap(cut(text)),
+            Self::NotGranted { function, grant } => Self::NotGranted { function, grant: cut(grant) },
+            Self::Host { function, why } => Self::Host { function, why: cut(why) },
+            Self::Begin(text) => Self::Begin(cut(text)),
+            other => other,
+        }
+    }
+
     /// Whether the plugin is to blame: what it says itself is an answer like another, and what it was asked for wrongly is
-    /// whoever asked.
+    /// whoever asked, and that the server stops is nobody.
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Self::Said(_) | Self::NoFunction(_) | Self::Input)
+        !matches!(self, Self::Said(_) | Self::NoFunction(_) | Self::Input | Self::Stopping)
     }
 }

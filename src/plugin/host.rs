@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::grant::Grant;
+
 /// What a plugin asks of a host on the network (Extism's `http_request`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAsked {
@@ -26,6 +28,16 @@ pub struct Answered {
 
 /// Does what a plugin asks the server for while it is called. It was granted that: the call has looked.
 pub trait Host: Send {
+    /// Whether it has to end now, since the server stops.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Whether the plugin still has what it was granted when the call began.
+    fn still_has(&self, _grant: &Grant) -> bool {
+        true
+    }
+
     /// A variable of the plugin's that outlasts calls.
     fn value(&mut self, name: &str) -> Result<Option<Vec<u8>>, String>;
 

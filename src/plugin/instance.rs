@@ -1,4 +1,4 @@
-//! A function of an instance, run in slices: after each it is looked whether it may go on.
+//! A function of an instance, run in slices: after each it is looked at whether it may go on.
 
 use std::time::Instant;
 
@@ -29,6 +29,9 @@ impl Tank {
         self.left = self.left.saturating_sub(debt);
         if Instant::now() >= store.data().deadline {
             return Err(CallError::Slow(self.quotas.ms));
+        }
+        if store.data().host.is_over() {
+            return Err(CallError::Stopping);
         }
         let there = store.get_fuel().unwrap_or(0);
         let more = needed.saturating_sub(there).max(SLICE).min(self.left);

@@ -11,7 +11,8 @@ use super::call::Running;
 use super::error::CallError;
 use super::grant::{ASKS, Grant, HTTP_REQUEST};
 use super::host::HttpAsked;
-use crate::bounds::MAX_PLUGIN_DATA;
+use super::manifest::CONFIG;
+use crate::bounds::{MAX_PLUGIN_DATA, MAX_PLUGIN_LINES, MAX_PLUGIN_QUESTION, MAX_PLUGIN_VALUES};
 
 /// The module that they are imported from.
 pub(super) const ENV: &str = "extism:host/env";
@@ -61,6 +62,9 @@ pub(super) const TYPES: &[(&str, &[ValType], &[ValType])] = &[
 /// the database or asked of others.
 const COST: (u64, u64, u64) = (20, 1, 5_000);
 
+/// Headers of a request at most.
+const HEADERS: usize = 32;
+
 /// The level from which lines are written down, in Extism's numbers: what is said for those who seek errors isn't.
 const LEVEL: i32 = 2;
 
@@ -69,7 +73,8 @@ type Asking<'a> = Caller<'a, Running>;
 /// Takes fuel for what the server does.
 fn charge(caller: &mut Asking<'_>, cost: u64) {
     let left = caller.get_fuel().unwrap_or(0);
-    caller.data_mut().debt += cost.saturating_sub(left);
+    let debt = &mut caller.data_mut().debt;
+    *debt = debt.saturating_add(cost.saturating_sub(left));
     // Fuel is always counted, so it can be set.
     let _ = caller.set_fuel(left.saturating_sub(cost));
 }
@@ -98,11 +103,20 @@ fn put(caller: &mut Asking<'_>, bytes: &[u8]) -> Result<u64, Error> {
     caller.data_mut().arena.put(bytes).map_err(|_| stop(caller, CallError::Arena))
 }
 
-/// Reads a block as text.
-fn read_text(caller: &mut Asking<'_>, at: u64) -> String {
-    let len = caller.data().arena.len(at);
+/// Reads the first bytes of a block as text.
+fn read_text(caller: &mut Asking<'_>, at: u64, most: usize) -> String {
+    let len = caller.data().arena.len(at).min(most as u64);
     charge_bytes(caller, len);
-    caller.data().text(at)
+    caller.data().text(at, most)
+}
+
+/// What a question is written as. What is longer than one may be is no question.
+fn question(running: &Running, at: u64) -> Result<&[u8], String> {
+    let asked = running.arena.block(at).unwrap_or_default();
+    if asked.len() > MAX_PLUGIN_QUESTION {
+        return Err(format!("a question has {} KiB at most", MAX_PLUGIN_QUESTION >> 10));
+    }
+    Ok(asked)
 }
 
 /// Has the linker know all of them.
@@ -220,7 +234,7 @@ fn in_input(caller: &mut Asking<'_>, at: u64, len: u64) -> Result<u64, Error> {
 
 fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     linker.func_wrap(ENV, "config_get", |mut caller: Asking<'_>, key: u64| {
-        let key = read_text(&mut caller, key);
+        let key = read_text(&mut caller, key, CONFIG.1 + 1);
         match caller.data().config.get(&key).cloned() {
             Some(value) => put(&mut caller, value.as_bytes()),
             None => Ok(0),
@@ -228,7 +242,8 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_get", |mut caller: Asking<'_>, name: u64| {
         charge(&mut caller, COST.2);
-        let name = read_text(&mut caller, name);
+        // One that is too long is no name, so what is cut off doesn't matter.
+        let name = read_text(&mut caller, name, MAX_PLUGIN_VALUES.2 + 1);
         match caller.data_mut().value(&name).map_err(|why| stop(&mut caller, why))? {
             Some(value) => put(&mut caller, &value),
             None => Ok(0),
@@ -236,7 +251,8 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_set", |mut caller: Asking<'_>, name: u64, value: u64| {
         charge(&mut caller, COST.2);
-        let name = read_text(&mut caller, name);
+        // One that is too long is no name, so what is cut off doesn't matter.
+        let name = read_text(&mut caller, name, MAX_PLUGIN_VALUES.2 + 1);
         let value = caller.data().arena.block(value).map(<[u8]>::to_vec);
         charge_bytes(&mut caller, value.as_ref().map_or(0, Vec::len) as u64);
         caller.data_mut().set_value(name, value).map_err(|why| stop(&mut caller, why))
@@ -247,7 +263,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
 fn link_lines(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     for (name, level) in [("log_info", "info"), ("log_warn", "warn"), ("log_error", "error")] {
         linker.func_wrap(ENV, name, move |mut caller: Asking<'_>, at: u64| {
-            let text = read_text(&mut caller, at);
+            let text = read_text(&mut caller, at, 4 * MAX_PLUGIN_LINES.1);
             caller.data_mut().write_down(level, &text);
         })?;
     }
@@ -265,13 +281,17 @@ fn ask(
     asked: u64,
 ) -> Result<Vec<u8>, CallError> {
     running.ask()?;
-    if !running.grants.contains(grant) {
+    if !running.has(grant) {
         return Err(CallError::NotGranted { function: function.to_owned(), grant: grant.to_string() });
     }
-    let asked = running.arena.block(asked).unwrap_or_default().to_vec();
+    let failed = |why| CallError::Host { function: function.to_owned(), why };
+    let asked = question(running, asked).map_err(failed)?.to_vec();
     let left = running.left();
     let answer = running.host.ask(function, &asked, left);
-    answer.map_err(|why| CallError::Host { function: function.to_owned(), why })
+    if running.host.is_over() {
+        return Err(CallError::Stopping);
+    }
+    answer.map_err(failed)
 }
 
 /// What a plugin asks of a host, as Extism's development kits write it.
@@ -295,21 +315,32 @@ fn http_request(mut caller: Asking<'_>, request: u64, body: u64) -> Result<u64, 
 fn ask_host(running: &mut Running, request: u64, body: u64) -> Result<Vec<u8>, CallError> {
     let failed = |why: String| CallError::Host { function: HTTP_REQUEST.to_owned(), why };
     running.ask()?;
-    let request: Request = serde_json::from_slice(running.arena.block(request).unwrap_or_default())
+    let request: Request = serde_json::from_slice(question(running, request).map_err(failed)?)
         .map_err(|error| failed(format!("its request can't be read: {error}")))?;
+    if request.headers.len() > HEADERS {
+        return Err(failed(format!("a request has {HEADERS} headers at most")));
+    }
     let url = url::Url::parse(&request.url).map_err(|error| failed(format!("{}: {error}", request.url)))?;
     let host = Grant::Http(url.host_str().unwrap_or_default().to_owned());
-    if !running.grants.contains(&host) {
+    if !running.has(&host) {
         return Err(CallError::NotGranted { function: HTTP_REQUEST.to_owned(), grant: host.to_string() });
+    }
+    let body = running.arena.block(body).unwrap_or_default();
+    if body.len() > MAX_PLUGIN_DATA {
+        return Err(failed(format!("a request has {} KiB at most", MAX_PLUGIN_DATA >> 10)));
     }
     let asked = HttpAsked {
         url: url.to_string(),
         method: request.method.unwrap_or_else(|| "GET".to_owned()),
         headers: request.headers.into_iter().collect(),
-        body: running.arena.block(body).unwrap_or_default().to_vec(),
+        body: body.to_vec(),
     };
     let left = running.left();
-    let answered = running.host.http(asked, left).map_err(failed)?;
+    let answered = running.host.http(asked, left);
+    if running.host.is_over() {
+        return Err(CallError::Stopping);
+    }
+    let answered = answered.map_err(failed)?;
     running.status = answered.status;
     Ok(answered.body)
 }

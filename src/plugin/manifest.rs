@@ -15,7 +15,7 @@ use crate::bounds::{
 const USUAL: Quotas = Quotas { fuel: 50_000_000, ms: 1_000, memory: MAX_PLUGIN_MEMORY };
 
 /// Names of configured values, and characters of each, at most.
-const CONFIG: (usize, usize) = (32, 1_024);
+pub(super) const CONFIG: (usize, usize) = (32, 1_024);
 
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

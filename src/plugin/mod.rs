@@ -14,6 +14,7 @@ mod instance;
 mod kernel;
 mod manifest;
 mod module;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -24,4 +25,5 @@ pub use grant::Grant;
 pub use host::{Answered, Host, HttpAsked};
 pub use manifest::{Hooks, Manifest, Quotas};
 pub use module::Module;
+pub use stop::Stop;
 pub use worker::{Busy, Worker};

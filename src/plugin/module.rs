@@ -14,7 +14,7 @@ use super::host::Host;
 use super::instance::{Tank, function, run};
 use super::kernel;
 use super::manifest::{Manifest, Quotas};
-use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_DATA, MAX_PLUGIN_DEPTH};
+use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_DATA, MAX_PLUGIN_DEPTH, MAX_PLUGIN_LINES};
 
 /// Instructions that the beginning of an instance may take: nothing looks at the time meanwhile.
 const BEGINNING: u64 = 10_000_000;
@@ -22,6 +22,9 @@ const BEGINNING: u64 = 10_000_000;
 /// Bytes of an instance's stack at most, and elements of its tables.
 const STACK: usize = 1 << 20;
 const TABLE: usize = 10_000;
+
+/// Bytes of what it says itself about why it failed.
+const SAID: usize = 4 * MAX_PLUGIN_LINES.1;
 
 /// What a development kit has run first in an instance.
 const FIRST: [&str; 2] = ["_initialize", "__wasm_call_ctors"];
@@ -135,7 +138,7 @@ impl Module {
         }
         let mut store = self.store(host, grants, started + Duration::from_millis(quotas.ms));
         let mut tank = Tank::new(quotas);
-        let result = self.do_call(&mut store, &mut tank, name, input);
+        let result = self.do_call(&mut store, &mut tank, name, input).map_err(CallError::bounded);
         let fuel = tank.used(&store);
         let lines = std::mem::take(&mut store.data_mut().lines);
         Outcome { result, lines, fuel, took: started.elapsed() }
@@ -174,15 +177,18 @@ impl Module {
         let failed = run(store, func, tank)?;
         let running = store.data_mut();
         if failed != 0 {
-            let said =
-                if running.error == 0 { format!("status {failed}") } else { running.text(running.error) };
-            return Err(CallError::Said(said.chars().take(1_000).collect()));
+            let said = if running.error == 0 {
+                format!("status {failed}")
+            } else {
+                running.text(running.error, SAID)
+            };
+            return Err(CallError::Said(said));
         }
         let (at, len) = running.output;
         let output =
             if len == 0 { Vec::new() } else { running.arena.range(at, len).unwrap_or_default().to_vec() };
         let values: Vec<_> = std::mem::take(&mut running.values).into_iter().collect();
-        if !values.is_empty() && running.grants.contains(&Grant::Kv) {
+        if !values.is_empty() && running.has(&Grant::Kv) {
             let failed = |why| CallError::Host { function: "var_set".to_owned(), why };
             running.host.keep(values).map_err(failed)?;
         }

@@ -1,6 +1,8 @@
 //! Plugins, from end to end: built from their sources as the documentation says, installed in a real server, and called.
 
 mod auth;
+pub(crate) mod code;
+mod hostile;
 mod log_in;
 
 use std::io::Write as _;
@@ -437,6 +439,9 @@ async fn in_another_organization_only_the_machine_s_owner_has_code_run() {
     assert_eq!(code(given), ErrorCode::Forbidden);
     let off = wire::EditPlugin { name: "loops".to_owned(), on: Some(false), ..Default::default() };
     assert_eq!(edit(&boss, off).await.unwrap().off(), PluginOff::Owner);
+    // To have it called again is as to install it: the machine's owner may have turned it off.
+    let on = wire::EditPlugin { name: "loops".to_owned(), on: Some(true), ..Default::default() };
+    assert_eq!(code(edit(&boss, on).await), ErrorCode::Forbidden);
     let remove = wire::RemovePlugin { name: "loops".to_owned() };
     boss.request(request::Body::RemovePlugin(remove)).await.unwrap();
 }

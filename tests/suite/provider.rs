@@ -16,6 +16,8 @@ use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, request, response};
 use serde_json::{Value, json};
 
+use crate::plugin::code::says;
+use crate::plugin::install;
 use crate::support::{PASSWORD, TestServer, log_in as by_password, with};
 use lab::{Away, Lab, log_in, send};
 
@@ -368,4 +370,26 @@ async fn people_log_in_by_a_provider_of_others() {
     assert_eq!(told["cancelled"]["token"], Value::Null);
     assert!(told["cancelled"]["problem"].as_str().unwrap().contains("access_denied"), "{told}");
     assert_eq!(user(&server, "anna").await.roles.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_a_plugin_refuses_gets_no_account_by_a_provider() {
+    let lab = Lab::start().await;
+    let server = server_of(&lab, CREATES).await;
+    let root = server.log_in("root").await;
+    let manifest = "name = \"gate\"\nfunctions = [\"run\"]\n[hooks]\nlog_in = \"run\"";
+    install(&root, &says(r#"{"allow": false, "reason": "closed today"}"#), manifest, &[]).await.unwrap();
+    let before = users(&server).await;
+    let told = json!({ "preferred_username": "dora" });
+    let shown = log_in(&server, &lab, "sub-1", told.clone()).await;
+    assert_eq!((shown.status, shown.token()), (403, None), "{shown:?}");
+    assert_eq!(users(&server).await, before);
+    // Nothing of it is left: they come in as a newcomer once nobody refuses them.
+    install(&root, &says(r#"{"allow": true}"#), manifest, &[]).await.unwrap();
+    let shown = log_in(&server, &lab, "sub-1", told.clone()).await;
+    assert_eq!(with(&server, by_token(shown.token().unwrap())).await.unwrap().logged_in().name, "dora");
+    // Whoever has one by then isn't let in either, and keeps what there is.
+    install(&root, &says(r#"{"allow": false, "reason": "closed today"}"#), manifest, &[]).await.unwrap();
+    assert_eq!(log_in(&server, &lab, "sub-1", told).await.token(), None);
+    assert_eq!(user(&server, "dora").await.name, "dora");
 }

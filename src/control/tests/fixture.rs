@@ -135,7 +135,7 @@ impl Fixture {
     }
 
     pub(super) fn enter(&self, entry: &Entry) -> Box<Proven> {
-        let visitor = Visitor { from: FROM, client: "test", exported: None, room: &Unseated };
+        let visitor = Visitor { from: FROM, client: "test", exported: None, room: &Unseated, gate: None };
         match self.runtime.block_on(self.handle.enter(entry, visitor)).unwrap() {
             Entered::Proven(proven) => proven,
             Entered::Answer(answer) => panic!("{answer:?}"),

@@ -237,7 +237,7 @@ async fn enter(
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let client: String = agent.chars().filter(|c| !is_unprintable(*c)).take(CLIENT_NAME).collect();
     let Call::Entry(entry) = Call::from(asked) else { return Err(Refused::Unexpected) };
-    let visitor = Visitor { from, client: &client, exported: None, room: &Unseated };
+    let visitor = Visitor { from, client: &client, exported: None, room: &Unseated, gate: None };
     Ok(match home.enter(&entry, visitor).await? {
         Entered::Answer(answer) => answer,
         Entered::Proven(proven) => response::Body::LoggedIn(proven.logged_in()),

@@ -291,7 +291,8 @@ async fn log_in(
 ) -> Response {
     let settings = about.provider.settings();
     let rules = LinkedRules { creates: settings.creates, roles: &settings.roles };
-    let visitor = Visitor { from: about.asked.from, client: CLIENT, exported: None, room: &Unseated };
+    let visitor =
+        Visitor { from: about.asked.from, client: CLIENT, exported: None, room: &Unseated, gate: None };
     let device = headers.get("sec-ch-ua-platform").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let device = Some(device.trim_matches('"')).filter(|device| !device.is_empty()).unwrap_or("browser");
     let handle = &about.asked.handle;

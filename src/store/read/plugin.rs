@@ -22,6 +22,15 @@ impl Store {
         Ok(self.plugins(organization)?.into_iter().find(|plugin| plugin.name == name))
     }
 
+    /// A plugin by its number.
+    pub fn plugin_numbered(
+        &self,
+        organization: OrganizationId,
+        id: PluginId,
+    ) -> Result<Option<Plugin>, ReadError> {
+        self.look(|tables| get(&tables.plugins, (organization.0, id.0)))
+    }
+
     /// A plugin's code.
     pub fn plugin_code(
         &self,

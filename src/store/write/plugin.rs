@@ -12,7 +12,7 @@ use super::super::row::Record;
 use super::Write;
 use super::rows::remove_in;
 use crate::bounds::{MAX_PLUGIN_VALUES, MAX_PLUGINS};
-use crate::id::{OrganizationId, PluginId};
+use crate::id::{OrganizationId, PluginId, Timestamp};
 
 /// A plugin to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub enum PluginError {
     /// There are as many as may be.
     #[error("there are {MAX_PLUGINS} plugins at most; remove one first")]
     TooMany,
+    /// It was taken from it meanwhile.
+    #[error("this was taken from the plugin meanwhile")]
+    NotGranted,
     /// It would keep more than it may.
     #[error(
         "a plugin keeps {} variables at most, of {} KiB together",
@@ -72,12 +75,14 @@ pub fn install_plugin(new: NewPlugin) -> Write<Plugin, PluginError> {
     })
 }
 
-/// A plugin is granted this and nothing else, where that is given, and is on or off.
+/// A plugin is granted this and nothing else, where that is given, and is on or off. Nothing is added to what it has unless
+/// `gives`: whoever may not give may ask for what somebody took meanwhile.
 pub fn edit_plugin(
     organization: OrganizationId,
     name: String,
     grants: Option<Vec<String>>,
     on: Option<bool>,
+    gives: bool,
 ) -> Write<Plugin, PluginError> {
     Write::new(move |open| {
         let old = named(open, organization, &name)?;
@@ -87,7 +92,8 @@ pub fn edit_plugin(
             None => old.off,
         };
         let failure = if on.is_some() { String::new() } else { old.failure.clone() };
-        let grants = grants.clone().unwrap_or_else(|| old.grants.clone());
+        let mut grants = grants.clone().unwrap_or_else(|| old.grants.clone());
+        grants.retain(|grant| gives || old.grants.contains(grant));
         let new = Plugin { grants, off, failure, ..old.clone() };
         let _ = open.put(Some(&old), Some(&new))?;
         Ok(new)
@@ -122,14 +128,22 @@ pub fn turn_plugin_off(
     })
 }
 
-/// A plugin keeps these variables from now on, and no more those without a value.
+/// A plugin keeps these variables from now on, and no more those without a value, unless another one has its number by now, or it
+/// isn't granted that any more. `version` is its code and when that was installed.
 pub fn keep_plugin_values(
     organization: OrganizationId,
     id: PluginId,
+    version: (String, Timestamp),
     values: Vec<(String, Option<Vec<u8>>)>,
 ) -> Write<(), PluginError> {
     Write::new(move |open| {
-        let _: Plugin = open.require((organization.0, id.0), PluginError::NoSuchPlugin)?;
+        let plugin: Plugin = open.require((organization.0, id.0), PluginError::NoSuchPlugin)?;
+        if (&plugin.sha256, plugin.installed) != (&version.0, version.1) {
+            return Err(Stop::Refused(PluginError::NoSuchPlugin));
+        }
+        if !plugin.grants.iter().any(|grant| grant == "kv") {
+            return Err(Stop::Refused(PluginError::NotGranted));
+        }
         let mut lengths = HashMap::new();
         let all = (organization.0, id.0, 0)..=(organization.0, id.0, u64::MAX);
         for row in open.tables.plugin_values.range(all)? {
@@ -209,8 +223,10 @@ mod tests {
     }
 
     fn keep(store: &Store, values: &[(&str, Option<usize>)]) -> Result<(), Failed<PluginError>> {
+        let plugin = store.plugin_numbered(HOME, PluginId(1)).unwrap();
+        let version = plugin.map(|plugin| (plugin.sha256, plugin.installed)).unwrap_or_default();
         let values = values.iter().map(|(name, len)| ((*name).to_owned(), len.map(|len| vec![7; len])));
-        store.run(by(), keep_plugin_values(HOME, PluginId(1), values.collect()))
+        store.run(by(), keep_plugin_values(HOME, PluginId(1), version, values.collect()))
     }
 
     #[test]
@@ -256,6 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_another_version_keeps_nothing_nor_does_one_that_was_granted_less_meanwhile() {
+        let store = store();
+        let first = store.run(by(), install_plugin(new("greet", 1))).unwrap();
+        store.run(by(), remove_plugin(HOME, "greet".to_owned())).unwrap();
+        let second = store.run(by(), install_plugin(new("other", 2))).unwrap();
+        assert_eq!(second.id, first.id);
+        let late = keep_plugin_values(
+            HOME,
+            first.id,
+            (first.sha256, first.installed),
+            vec![("a".to_owned(), Some(vec![1]))],
+        );
+        let late = store.run(by(), late);
+        assert!(matches!(late, Err(Failed::Refused(PluginError::NoSuchPlugin))), "{late:?}");
+        store.run(by(), edit_plugin(HOME, "other".to_owned(), Some(vec![]), None, false)).unwrap();
+        let taken = keep(&store, &[("a", Some(1))]);
+        assert!(matches!(taken, Err(Failed::Refused(PluginError::NotGranted))), "{taken:?}");
+        // Whoever may not give gives nothing back that somebody took.
+        let granted = Some(vec!["kv".to_owned()]);
+        let edited = store.run(by(), edit_plugin(HOME, "other".to_owned(), granted, None, false)).unwrap();
+        assert!(edited.grants.is_empty());
+    }
+
+    #[test]
     fn there_are_so_many_at_most() {
         let store = store();
         for number in 0..MAX_PLUGINS {
@@ -264,7 +304,7 @@ mod tests {
         let refused = store.run(by(), install_plugin(new("another", 1)));
         assert!(matches!(refused, Err(Failed::Refused(PluginError::TooMany))), "{refused:?}");
         store.run(by(), install_plugin(new("p0", 2))).unwrap();
-        let edit = |grants, on| edit_plugin(HOME, "p0".to_owned(), grants, on);
+        let edit = |grants, on| edit_plugin(HOME, "p0".to_owned(), grants, on, true);
         let off = store.run(by(), edit(Some(vec![]), Some(false))).unwrap();
         assert_eq!((off.off, off.grants.len()), (Some(PluginOff::Owner), 0));
         assert_eq!(store.run(by(), edit(None, Some(true))).unwrap().off, None);

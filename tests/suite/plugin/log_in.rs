@@ -1,5 +1,6 @@
 //! Plugins that are asked about log-ins: they refuse, they fail, and they lock no owner out.
 
+use super::code::says;
 use super::{call, documented, edit, install, log, loops, manifest, show, zig};
 use crate::support::{PASSWORD, TestServer, log_in, with};
 use parlour::client::{Credentials, RequestError};
@@ -84,23 +85,7 @@ async fn whoever_is_refused_leaves_nothing_behind_and_whoever_comes_back_isn_t_a
     let alice = server.log_in("alice").await;
     let token = alice.logged_in().token.clone();
     alice.close().await;
-    let no = br#"{"allow": false, "reason": "closed today"}"#;
-    let bytes = no.escape_ascii();
-    let code = wat::parse_str(format!(
-        "(module (import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))
-        (import \"extism:host/env\" \"store_u8\" (func $store (param i64 i32)))
-        (import \"extism:host/env\" \"output_set\" (func $set (param i64 i64)))
-        (memory 1) (data (i32.const 0) \"{bytes}\")
-        (func (export \"run\") (local $at i64) (local $i i32)
-            (local.set $at (call $alloc (i64.const {length})))
-            (loop $on
-                (call $store (i64.add (local.get $at) (i64.extend_i32_u (local.get $i))) (i32.load8_u (local.get $i)))
-                (local.set $i (i32.add (local.get $i) (i32.const 1)))
-                (br_if $on (i32.lt_u (local.get $i) (i32.const {length}))))
-            (call $set (local.get $at) (i64.const {length}))))",
-        length = no.len()
-    ))
-    .unwrap();
+    let code = says(r#"{"allow": false, "reason": "closed today"}"#);
     install(&root, &code, &gate(""), &[]).await.unwrap();
     let sessions = async || root.sessions_of("bob").await.unwrap().len();
     let before = sessions().await;
