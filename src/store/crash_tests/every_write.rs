@@ -46,6 +46,7 @@ const ALL: &[&str] = &[
     "edit_hook (elsewhere)",
     "edit_hook (on)",
     "edit_organization",
+    "edit_plugin",
     "edit_role",
     "edit_user (disabled)",
     "end_assistant_call",
@@ -57,6 +58,9 @@ const ALL: &[&str] = &[
     "exchange_oauth_token",
     "exchange_oauth_token (reused)",
     "grant",
+    "install_plugin",
+    "install_plugin (again)",
+    "keep_plugin_values",
     "lift_ban",
     "note_hook_try",
     "note_hook_try (elsewhere)",
@@ -72,6 +76,7 @@ const ALL: &[&str] = &[
     "remove_element",
     "remove_flow",
     "remove_hook",
+    "remove_plugin",
     "remove_second_factor",
     "replay_hook_messages",
     "request_reset",
@@ -85,6 +90,7 @@ const ALL: &[&str] = &[
     "set_password",
     "turn_flow_off",
     "turn_hook_off",
+    "turn_plugin_off",
     "verify_email",
 ];
 

@@ -11,6 +11,7 @@ mod hook;
 mod model;
 mod oauth;
 mod organization;
+mod plugin;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Dice;
-use super::{account, assistant, flow, hook, oauth, organization};
+use super::{account, assistant, flow, hook, oauth, organization, plugin};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
@@ -47,6 +47,8 @@ pub(super) enum Fact {
     Calls,
     /// The numbers that are reserved for what happens in it.
     Numbers,
+    /// All that there is to a plugin (see `plugin`).
+    Plugin(u64),
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -101,6 +103,7 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         Fact::Flow(number) => flow::look(store, number),
         Fact::Calls => assistant::look(store),
         Fact::Numbers => assistant::look_at_numbers(store),
+        Fact::Plugin(number) => plugin::look(store, number),
     }
 }
 
@@ -120,7 +123,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(28) {
+    match dice.roll(31) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -139,6 +142,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         23..26 => flow::step(store, dice, number % 2, serial),
         26 => assistant::step(store, dice),
         27 => assistant::reserve(store),
+        28..31 => plugin::step(store, dice, number % 2, serial),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }
