@@ -97,8 +97,8 @@ impl<P: Peer> Asking<P> {
     /// The answer to a question. A refusal is an answer: `{"error": {"code", "message"}}`. What can't be read is none.
     pub(super) async fn answer(&mut self, function: &str, asked: &[u8]) -> Result<Vec<u8>, String> {
         let answer = match function {
-            "db_get_user_by_email" => self.user_by_email(&read::<ByEmail>(asked)?.email),
-            "db_get_user" => self.user_by_name(&read::<ByName>(asked)?.name),
+            "db_get_user_by_email" => self.user_by_email(&read::<ByEmail>(asked)?.email).await,
+            "db_get_user" => self.user_by_name(&read::<ByName>(asked)?.name).await,
             "password_hash" => self.keep_password(read::<Password>(asked)?.password),
             "db_create_user" => self.create_user(read(asked)?).await,
             "password_verify" => self.verify(read(asked)?).await,
@@ -129,13 +129,30 @@ impl<P: Peer> Asking<P> {
         Ok(answer.to_string().into_bytes())
     }
 
-    fn user_by_email(&self, email: &str) -> Result<Value, Refused> {
+    /// Whom what is asked of accounts is decided for: the flow's owner in a step of a flow, else the server itself.
+    fn actor(&self) -> Actor {
+        match self.purpose {
+            Purpose::Step(actor) => actor,
+            Purpose::Call | Purpose::LogIn(_) => Actor::Operator,
+        }
+    }
+
+    /// Whether accounts may be looked up.
+    async fn check_look(&self) -> Result<(), Refused> {
+        let operation = operation::named("show_user").ok_or(Refused::Unsupported)?;
+        self.handle.permit(self.actor(), operation, On::Other, |_, _| Ok(())).await?;
+        Ok(())
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Value, Refused> {
+        self.check_look().await?;
         let shared = &self.handle.shared;
         // An address that isn't proven may be anybody's.
         Ok(show(shared.store.user_by_email(shared.organization, email)?))
     }
 
-    fn user_by_name(&self, name: &str) -> Result<Value, Refused> {
+    async fn user_by_name(&self, name: &str) -> Result<Value, Refused> {
+        self.check_look().await?;
         let shared = &self.handle.shared;
         Ok(show(shared.store.user_by_name(shared.organization, name)?))
     }
@@ -150,6 +167,7 @@ impl<P: Peer> Asking<P> {
     }
 
     async fn create_user(&mut self, new: NewAccount) -> Result<Value, Refused> {
+        let actor = self.actor();
         let index = new.password_hash.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let password = match index {
             Some(index) => self.passwords.get_mut(index),
@@ -165,8 +183,9 @@ impl<P: Peer> Asking<P> {
         let create = wire::CreateUser { name: new.name, ..Default::default() };
         let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &create);
         let operation = operation::named("create_user").ok_or(Refused::Unsupported)?;
-        let ((name, role), by) = handle.permit(Actor::Operator, operation, On::Other, rule).await?;
-        let by = By::server(by.at).by_way_of(Some(Way::Plugin(self.plugin)));
+        let ((name, role), by) = handle.permit(actor, operation, On::Other, rule).await?;
+        let by = if actor == Actor::Operator { By::server(by.at) } else { by };
+        let by = by.by_way_of(Some(Way::Plugin(self.plugin)));
         let id = accounts.create_user(name, &password, role, by).await?;
         *place = None;
         handle.follow(Changed::User(id)).await?;

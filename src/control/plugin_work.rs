@@ -15,6 +15,7 @@ use crate::id::{PluginId, Timestamp};
 use crate::plugin::{Module, Stop, Worker};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{PluginLine, SendPluginPart};
+use crate::state::Actor;
 
 /// An organization's plugins.
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ pub(super) struct Plugins {
 pub(super) enum Purpose {
     /// Somebody asks for it.
     Call,
+    /// A step of a flow, as which this actor asks.
+    Step(Actor),
     /// A log-in is being decided, within so long.
     LogIn(Duration),
 }
@@ -38,7 +41,7 @@ pub(super) enum Purpose {
 impl Purpose {
     pub(super) fn line(self) -> Line {
         match self {
-            Self::Call => Line::Calls,
+            Self::Call | Self::Step(_) => Line::Calls,
             Self::LogIn(_) => Line::LogIns,
         }
     }
@@ -46,17 +49,22 @@ impl Purpose {
     /// How long it may take, where that is less than its own quota.
     pub(super) fn longest(self) -> Option<Duration> {
         match self {
-            Self::Call => None,
+            Self::Call | Self::Step(_) => None,
             Self::LogIn(longest) => Some(longest),
         }
     }
 
-    /// Whether anybody is logged in meanwhile. While a log-in is decided no other one begins, and nobody's password is tried.
+    /// Whether anybody is logged in meanwhile. While a log-in is decided no other one begins, and nobody's password is tried; nor
+    /// is it by a flow, of which nobody knows from where.
     pub(super) fn check_log_ins(self) -> Result<(), Refused> {
-        match self {
-            Self::Call => Ok(()),
-            Self::LogIn(_) => Err(Refused::Unexpected),
-        }
+        let words = match self {
+            Self::Call => return Ok(()),
+            Self::Step(_) => "a step of a flow logs nobody in, and tries nobody's password",
+            Self::LogIn(_) => {
+                "while a log-in is decided nobody else is logged in, and nobody's password is tried"
+            }
+        };
+        Err(Refused::Rejected(ErrorCode::Forbidden, words.to_owned()))
     }
 }
 

@@ -82,9 +82,18 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// Calls a function of a plugin that is on, and answers with what it gives.
-    pub async fn call_plugin(&self, name: &str, function: &str, input: Vec<u8>) -> Result<Vec<u8>, Refused> {
-        self.run_plugin(name, function, input, HERE, Purpose::Call).await?.result.map_err(failed)
+    /// Calls a function of a plugin as a step of a flow, of which `actor` is the owner, and answers with what it gives. What the
+    /// plugin asks of the server is decided for them.
+    pub async fn call_plugin_for_step(
+        &self,
+        actor: Actor,
+        name: &str,
+        function: &str,
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>, Refused> {
+        // Whoever isn't let in has nothing called.
+        self.look(move |control| control.unconnected(actor).map(drop)).await?;
+        self.run_plugin(name, function, input, HERE, Purpose::Step(actor)).await?.result.map_err(failed)
     }
 
     fn is_given_more(&self, edit: &wire::EditPlugin) -> Result<bool, Refused> {
@@ -134,12 +143,12 @@ impl<P: Peer> Handle<P> {
         from: IpAddr,
         purpose: Purpose,
     ) -> Result<Outcome, Refused> {
-        let plugin = self.plugin_to_call(name)?;
+        let plugin = self.plugin_to_call(name, purpose)?;
         let (handle, id) = (self.clone(), plugin.id);
         let (name, function, runtime) = (plugin.name, function.to_owned(), self.shared.plugins.runtime());
         let work = move || {
             // It may have waited, and what it was granted may have been taken from it.
-            let plugin = handle.plugin_to_call(&name)?;
+            let plugin = handle.plugin_to_call(&name, purpose)?;
             call(&handle, &plugin, (from, runtime), &function, &input, purpose)
         };
         let worker = self.shared.plugins.worker(purpose.line())?;
@@ -147,9 +156,14 @@ impl<P: Peer> Handle<P> {
         called.map_err(|_| Refused::Busy)?.ok_or_else(|| self.broken_off())?
     }
 
-    /// A plugin that is on.
-    fn plugin_to_call(&self, name: &str) -> Result<Plugin, Refused> {
+    /// A plugin that is on, and may be called for this.
+    fn plugin_to_call(&self, name: &str, purpose: Purpose) -> Result<Plugin, Refused> {
         let plugin = self.plugin_named(name)?;
+        let grant = Grant::FlowStep.to_string();
+        if matches!(purpose, Purpose::Step(_)) && !plugin.grants.contains(&grant) {
+            let words = format!("flows may not call the plugin {name}: it wasn't granted `{grant}`");
+            return Err(Refused::Rejected(ErrorCode::Forbidden, words));
+        }
         if let Some(off) = plugin.off {
             let why = match off {
                 PluginOff::Owner => format!("the plugin {name} is off; turn it on: parlour plugin on {name}"),

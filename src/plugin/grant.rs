@@ -13,6 +13,8 @@ pub enum Grant {
     SessionsCreate,
     /// `kv`: its variables outlast the call.
     Kv,
+    /// `flow.step`: flows may call it, with the rights of their owners.
+    FlowStep,
     /// `http:HOST`: it may ask this host over HTTP.
     Http(String),
 }
@@ -44,6 +46,7 @@ impl Grant {
             "db.users.create" => Some(Self::UsersCreate),
             "db.sessions.create" => Some(Self::SessionsCreate),
             "kv" => Some(Self::Kv),
+            "flow.step" => Some(Self::FlowStep),
             _ => {
                 let host = word.strip_prefix("http:")?;
                 let is_host = !host.is_empty()
@@ -55,7 +58,8 @@ impl Grant {
     }
 
     /// Words of all kinds of grants, for whoever wrote one that there isn't.
-    pub(super) const WORDS: &str = "db.users.read, db.users.create, db.sessions.create, kv, http:HOST";
+    pub(super) const WORDS: &str =
+        "db.users.read, db.users.create, db.sessions.create, kv, flow.step, http:HOST";
 }
 
 impl fmt::Display for Grant {
@@ -65,6 +69,7 @@ impl fmt::Display for Grant {
             Self::UsersCreate => f.write_str("db.users.create"),
             Self::SessionsCreate => f.write_str("db.sessions.create"),
             Self::Kv => f.write_str("kv"),
+            Self::FlowStep => f.write_str("flow.step"),
             Self::Http(host) => write!(f, "http:{host}"),
         }
     }
@@ -81,6 +86,7 @@ mod tests {
             "db.users.create",
             "db.sessions.create",
             "kv",
+            "flow.step",
             "http:api.example.com",
             "http:[2001:db8::1]",
         ] {

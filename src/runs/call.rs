@@ -225,12 +225,37 @@ impl<P: Peer> Work<P> {
             Call::Value(value) => Ok(Came::To(value)),
             Call::Stop(reason) => Ok(Came::Stop(reason.into())),
             Call::Fail(reason) => Ok(Came::Fail(reason)),
-            Call::Plugin { plugin, .. } => {
-                let words = format!("a flow can't use plugins in this version, so `{plugin}` isn't asked");
-                Ok(Came::Nothing(words))
+            Call::Plugin { plugin, function, input } => {
+                self.call_plugin(row, (&plugin, &function), input).await
             }
             // Neither comes here.
             Call::Wait(_) | Call::Skill(_) => Ok(Came::To(Value::Null)),
+        }
+    }
+
+    /// Calls a function of a plugin, which is told the key by which it may ask others the same, however often it is called.
+    async fn call_plugin(
+        &self,
+        row: &FlowStep,
+        (plugin, function): (&str, &str),
+        with: Value,
+    ) -> Result<Came, Refused> {
+        let (user, flow) = (self.run.user, self.run.flow);
+        let asked = json!({
+            "with": with, "key": key_of(row), "owner": user.to_string(), "flow": flow.to_string(),
+            "run": row.run.to_string(), "step": row.number,
+        });
+        // What it asks for is several things perhaps, so none of it is the step's own effect.
+        let actor = actor_of_step(user, flow, row.run, 0);
+        let called =
+            self.handle.call_plugin_for_step(actor, plugin, function, asked.to_string().into_bytes()).await;
+        match called {
+            Ok(output) if output.is_empty() => Ok(Came::To(Value::Null)),
+            Ok(output) => Ok(Came::To(
+                serde_json::from_slice(&output)
+                    .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&output).into_owned())),
+            )),
+            Err(refused) => self.refused(refused).await,
         }
     }
 
@@ -276,7 +301,7 @@ impl<P: Peer> Work<P> {
             Err(error) => return Came::Nothing(error.to_string()),
         };
         let body = Bytes::from(call.body);
-        let id = format!("flow_{}_{}_{}", row.user, row.run, row.number);
+        let id = key_of(row);
         let at = self.handle.clock().wall();
         let mut sent: Vec<(String, String)> = call.headers;
         if call.is_json {
@@ -331,6 +356,11 @@ impl<P: Peer> Work<P> {
             }
         }
     }
+}
+
+/// By what somebody else's server knows a step again, however often it is done.
+fn key_of(row: &FlowStep) -> String {
+    format!("flow_{}_{}_{}", row.user, row.run, row.number)
 }
 
 /// An answer as the output of a step.

@@ -2,6 +2,7 @@
 
 mod begun;
 mod killed;
+mod plugin;
 mod shipped;
 mod undone;
 

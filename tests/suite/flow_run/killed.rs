@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::hook::receiver::Answer;
+use crate::plugin::{install, zig};
 use crate::support::{PASSWORD, Process, log_in, parlour};
 use parlour::client::{Address, Credentials, Trust, connect};
 
@@ -127,5 +128,70 @@ async fn kills_while_it_is_undone_leave_nothing_of_it() {
     let ids: BTreeSet<_> =
         receiver.all().iter().map(|one| (one.word().to_owned(), one.id().to_owned())).collect();
     assert_eq!(ids.len(), 2 * BANS, "each was asked by one key, there and back");
+    process.kill();
+}
+
+/// Tells somebody else's server, by the key of its step.
+const TELLS: &str = r#"
+const std = @import("std");
+extern "extism:host/env" fn input_length() u64;
+extern "extism:host/env" fn input_load_u8(at: u64) u8;
+extern "extism:host/env" fn alloc(length: u64) u64;
+extern "extism:host/env" fn store_u8(at: u64, byte: u8) void;
+extern "extism:host/env" fn http_request(request: u64, body: u64) u64;
+
+var memory: [64 * 1024]u8 = undefined;
+var arena = std.heap.FixedBufferAllocator.init(&memory);
+
+const Input = struct { key: []const u8, with: struct { url: []const u8, type: []const u8 } };
+
+fn put(value: anytype) u64 {
+    const text = std.json.Stringify.valueAlloc(arena.allocator(), value, .{}) catch return 0;
+    const at = alloc(text.len);
+    for (text, 0..) |byte, index| store_u8(at + index, byte);
+    return at;
+}
+
+export fn tell() i32 {
+    const bytes = arena.allocator().alloc(u8, @intCast(input_length())) catch return 1;
+    for (bytes, 0..) |*byte, index| byte.* = input_load_u8(index);
+    const options = std.json.ParseOptions{ .ignore_unknown_fields = true };
+    const asked = std.json.parseFromSliceLeaky(Input, arena.allocator(), bytes, options) catch return 2;
+    const headers = .{ .@"webhook-id" = asked.key, .@"content-type" = "application/json" };
+    const request = put(.{ .url = asked.with.url, .method = "POST", .headers = headers });
+    _ = http_request(request, put(.{ .type = asked.with.type }));
+    return 0;
+}
+"#;
+
+#[tokio::test]
+async fn a_plugin_that_is_killed_with_the_server_is_called_again_with_the_same_key() {
+    let home = Home(tempfile::tempdir().unwrap());
+    let receiver = Receiver::start().await;
+    receiver.answer(Answer::Status(200, ""));
+    let code = tokio::task::spawn_blocking(|| zig(TELLS)).await.unwrap();
+    let process = home.serve();
+    let session = first(&process).await;
+    let grants = ["flow.step", "http:127.0.0.1"];
+    let manifest =
+        format!("name = \"tells\"\nfunctions = [\"tell\"]\ngrants = {}\n[quotas]\nms = 10000", json!(grants));
+    install(&session, &code, &manifest, &grants).await.unwrap();
+    let mut source = "[workflow]\nname = \"plugins\"\n[[triggers]]\non = \"hand\"\n".to_owned();
+    for number in 0..BANS {
+        write!(
+            source,
+            "[[steps]]\nname = \"tell_{number}\"\ndo = \"plugin.tells.tell\"\nwith = {{ url = \"{}\", type = \"plugin-{number}\" }}\n",
+            receiver.url()
+        )
+        .unwrap();
+    }
+    add(&session, &source, &[]).await;
+    let run = session.run_flow("plugins", vec![]).await.unwrap();
+    drop(session);
+    let (process, _, run) = kill_again_and_again(&home, process, &receiver, (run, BANS)).await;
+    assert_eq!((run.state(), run.error.as_str()), (FlowRunState::Completed, ""), "{run:?}");
+    let ids: BTreeSet<_> =
+        receiver.all().iter().map(|one| (one.word().to_owned(), one.id().to_owned())).collect();
+    assert_eq!(ids.len(), BANS, "each was told by one key");
     process.kill();
 }
