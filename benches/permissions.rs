@@ -150,7 +150,7 @@ type Arrived = (Attached, mpsc::Receiver<Bytes>);
 async fn arrive(handle: &Handle<Nowhere>, number: usize) -> Arrived {
     let from = "127.0.0.1".parse().unwrap();
     let log_in = wire::LogInGuest { name: format!("guest-{number}"), ..Default::default() };
-    let visitor = Visitor { from, client: "bench", exported: None, room: &Unseated };
+    let visitor = Visitor { from, client: "bench", exported: None, room: &Unseated, gate: None };
     let Ok(Entered::Proven(proven)) = handle.enter(&Entry::LogInGuest(log_in), visitor).await else {
         unreachable!("a guest is let in")
     };

@@ -170,9 +170,12 @@ impl<P: Peer> Handle<P> {
     pub(super) async fn live(
         &self,
         actor: Actor,
-        live: Live,
+        mut live: Live,
         only_if: Option<Condition>,
     ) -> Result<response::Body, Refused> {
+        if let Live::SendText(send) = live {
+            live = Live::SendText(Box::pin(self.ask_about_text(actor, send)).await?);
+        }
         if let Live::StartRecording(_) = live {
             self.permit(actor, live.operation(), live.on(), |_, _| Ok(())).await?;
             let recordings = self.shared.recordings.as_ref().filter(|recordings| recordings.quota() > 0);

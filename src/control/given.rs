@@ -1,6 +1,7 @@
 //! What comes to the control thread with a request: its passwords, which are hashed elsewhere, and its condition.
 
 use crate::auth::StoredPassword;
+use crate::feed::Doer;
 use crate::id::UserId;
 use crate::protocol::call::View;
 use crate::protocol::wire::response;
@@ -17,6 +18,8 @@ pub(super) struct Given {
     pub(super) whom: Option<UserId>,
     /// What has to hold for it to be done.
     pub(super) only_if: Option<Condition>,
+    /// Who writes a text that the server itself sends, and whose doing that is.
+    pub(super) written_by: Option<(String, Doer)>,
 }
 
 /// What must hold of what is there for a change to be made.

@@ -58,7 +58,8 @@ struct Inner<P> {
 #[derive(Debug)]
 struct Running {
     thread: Thread,
-    time: Option<JoinHandle<()>>,
+    /// What waits for the time, and tells plugins what happens.
+    time: Option<JoinHandle<((), ())>>,
 }
 
 impl<P: Peer> Organizations<P> {
@@ -186,7 +187,8 @@ impl<P: Peer> Organizations<P> {
     fn enroll(&self, handle: &Handle<P>, thread: Thread) {
         handle.shared.plugins.run_on(&self.0.runtime);
         let keeper = handle.clone();
-        let time = self.0.runtime.spawn(async move { keeper.keep_time().await });
+        let time =
+            self.0.runtime.spawn(async move { tokio::join!(keeper.keep_time(), keeper.tell_plugins()) });
         let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.insert(handle.shared.organization, Running { thread, time: Some(time) });
     }
@@ -273,7 +275,7 @@ impl<P: Peer> Organizations<P> {
 }
 
 /// Ends a task, and with it what it holds of the store.
-async fn end(task: JoinHandle<()>) {
+async fn end<T>(task: JoinHandle<T>) {
     task.abort();
     // That it was aborted is no news.
     let _ = task.await;

@@ -17,7 +17,8 @@ use crate::id::{PluginId, Way};
 use crate::protocol::call::{self, Entry, On};
 use crate::protocol::operation;
 use crate::protocol::wire::{self, request};
-use crate::state::{Actor, Asker, State};
+use crate::state::{Actor, Asker, Denied, State};
+use crate::store::write::PluginError;
 use crate::store::{By, User};
 use crate::voice::Peer;
 
@@ -84,6 +85,12 @@ struct Proven {
 }
 
 #[derive(Deserialize)]
+struct Text {
+    channel: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
 struct Reset {
     code: String,
     password: String,
@@ -121,6 +128,7 @@ impl<P: Peer> Asking<P> {
                 let reset = wire::ResetPassword { code, password, keep_keys: false };
                 self.enter(Entry::ResetPassword(reset)).await
             }
+            "text_send" => self.send_text(read(asked)?).await,
             _ => return Err("there is no such function".to_owned()),
         };
         let answer = answer.unwrap_or_else(
@@ -133,7 +141,7 @@ impl<P: Peer> Asking<P> {
     fn actor(&self) -> Actor {
         match self.purpose {
             Purpose::Step(actor) => actor,
-            Purpose::Call | Purpose::LogIn(_) => Actor::Operator,
+            Purpose::Call | Purpose::LogIn(_) | Purpose::Text(_) | Purpose::Event => Actor::Operator,
         }
     }
 
@@ -211,6 +219,15 @@ impl<P: Peer> Asking<P> {
 
     async fn create_session(&self, proof: Proof) -> Result<Value, Refused> {
         self.enter(Entry::LogInPassword(proof.into())).await
+    }
+
+    async fn send_text(&self, text: Text) -> Result<Value, Refused> {
+        let channel = text.channel.parse().map_err(|_| Denied::NoSuchChannel)?;
+        let (handle, plugin, purpose) = (&self.handle, self.plugin, self.purpose);
+        let row = handle.shared.store.plugin_numbered(handle.shared.organization, plugin)?;
+        let name = row.ok_or(PluginError::NoSuchPlugin)?.name;
+        handle.write_for_plugin(&name, channel, text.text, purpose).await?;
+        Ok(json!({ "done": true }))
     }
 
     /// Does what strangers may do, and their log-ins.

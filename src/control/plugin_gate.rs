@@ -12,14 +12,15 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::handle::Handle;
-use super::plugin_work::{Purpose, Watching};
+use super::plugin_work::{Decides, Purpose, Watching};
 use super::refused::Refused;
 use crate::account::{AccountError, Asked, Gate, Proven};
+use crate::feed::{KINDS, Kind};
 use crate::id::UserId;
-use crate::plugin::Manifest;
+use crate::plugin::{Grant, Manifest};
 use crate::protocol::ErrorCode;
 use crate::protocol::call::Entry;
-use crate::store::{OWNER, PluginOff};
+use crate::store::{OWNER, Plugin, PluginOff};
 use crate::voice::Peer;
 
 /// How long a plugin may take for a log-in, and how long a log-in waits for it in all.
@@ -31,10 +32,22 @@ const REASON: usize = 200;
 /// What a plugin decides. An answer that isn't this is as if it had failed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Decision {
-    allow: bool,
+pub(super) struct Decision {
+    pub(super) allow: bool,
     #[serde(default)]
     reason: String,
+    /// What is sent in place of a text.
+    #[serde(default)]
+    pub(super) text: Option<String>,
+}
+
+impl Decision {
+    /// Why it refuses, or else this.
+    pub(super) fn words(&self, otherwise: &str) -> String {
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        let reason: String = self.reason.chars().take(REASON).map(shown).collect();
+        if reason.is_empty() { otherwise.to_owned() } else { reason }
+    }
 }
 
 /// The plugins that are asked about whoever comes by one way.
@@ -75,26 +88,22 @@ impl<P: Peer> Handle<P> {
         from: IpAddr,
     ) -> Result<(), AccountError> {
         let watching = self.watching()?;
-        if watching.is_empty() || self.is_owner(user)? {
+        if watching.iter().all(|one| one.log_in.is_none()) || self.is_owner(user)? {
             return Ok(());
         }
         let user = user.map(|user| user.0.to_string());
         let asked = json!({ "name": name, "user": user, "way": way, "address": from.to_string() });
         for one in watching.iter() {
-            let decided = if one.is_off {
-                Err("it is off, since it failed too often".to_owned())
-            } else {
-                self.decide_by(one, asked.to_string().into_bytes(), from).await
-            };
+            let Some(decides) = &one.log_in else { continue };
+            let purpose = Purpose::LogIn(PATIENCE.0);
+            let decided = self.decide_by((one, decides), asked.to_string().into_bytes(), from, purpose).await;
             match decided {
                 Ok(Decision { allow: true, .. }) => (),
-                Ok(Decision { reason, .. }) => {
-                    let shown = |c: char| if c.is_control() { ' ' } else { c };
-                    let reason: String = reason.chars().take(REASON).map(shown).collect();
-                    let words = if reason.is_empty() { "you aren't let in here".to_owned() } else { reason };
+                Ok(decision) => {
+                    let words = decision.words("you aren't let in here");
                     return Err(AccountError::NotLetIn(ErrorCode::Forbidden, words));
                 }
-                Err(why) if one.admits_when_broken => {
+                Err(why) if decides.admits_when_broken => {
                     tracing::debug!(plugin = one.name, why, "a log-in isn't decided by a plugin");
                 }
                 Err(why) => {
@@ -114,9 +123,20 @@ impl<P: Peer> Handle<P> {
         Ok(())
     }
 
-    async fn decide_by(&self, one: &Watching, asked: Vec<u8>, from: IpAddr) -> Result<Decision, String> {
-        let called = self.run_plugin(&one.name, &one.function, asked, from, Purpose::LogIn(PATIENCE.0));
-        let outcome = timeout(PATIENCE.1, called).await.map_err(|_| "it took too long".to_owned())?;
+    /// What a plugin decides, or why it doesn't.
+    pub(super) async fn decide_by(
+        &self,
+        (one, decides): (&Watching, &Decides),
+        asked: Vec<u8>,
+        from: IpAddr,
+        purpose: Purpose,
+    ) -> Result<Decision, String> {
+        if one.is_off {
+            return Err("it is off, since it failed too often".to_owned());
+        }
+        let patience = purpose.longest().map_or(PATIENCE.1, |longest| longest * 2);
+        let called = self.run_plugin(&one.name, &decides.function, asked, from, purpose);
+        let outcome = timeout(patience, called).await.map_err(|_| "it took too long".to_owned())?;
         let output =
             outcome.map_err(|refused| refused.to_string())?.result.map_err(|error| error.to_string())?;
         serde_json::from_slice(&output).map_err(|error| format!("its decision can't be read: {error}"))
@@ -130,28 +150,39 @@ impl<P: Peer> Handle<P> {
         }))
     }
 
-    /// The plugins that are asked about log-ins, of those that aren't turned off by somebody.
-    fn watching(&self) -> Result<Arc<[Watching]>, AccountError> {
+    /// The plugins that are asked about something or told what happens, but those that are turned off by somebody.
+    pub(super) fn watching(&self) -> Result<Arc<[Watching]>, AccountError> {
         if let Some(watching) = self.shared.plugins.watching() {
             return Ok(watching);
         }
-        let mut watching = Vec::new();
-        for plugin in self.shared.store.plugins(self.shared.organization)? {
-            let Ok(manifest) = Manifest::read(&plugin.manifest) else { continue };
-            let Some(function) = manifest.hooks.log_in.clone() else { continue };
-            if plugin.off != Some(PluginOff::Owner) {
-                watching.push(Watching {
-                    name: plugin.name,
-                    function,
-                    is_off: plugin.off.is_some(),
-                    admits_when_broken: manifest.hooks.admits_when_broken(),
-                });
-            }
-        }
-        let watching: Arc<[Watching]> = watching.into();
+        let plugins = self.shared.store.plugins(self.shared.organization)?;
+        let watching: Arc<[Watching]> = plugins.into_iter().filter_map(watching_of).collect();
         self.shared.plugins.watch(Arc::clone(&watching));
         Ok(watching)
     }
+}
+
+/// What a plugin that wasn't turned off is asked about, as far as that was granted.
+fn watching_of(plugin: Plugin) -> Option<Watching> {
+    let manifest = Manifest::read(&plugin.manifest).ok()?;
+    let has = |grant: Grant| plugin.grants.contains(&grant.to_string());
+    let hooks = &manifest.hooks;
+    let decides = |function: &Option<String>, admits_when_broken| {
+        function.clone().map(|function| Decides { function, admits_when_broken })
+    };
+    let log_in = decides(&hooks.log_in, hooks.admits_when_broken());
+    let text = decides(&hooks.text, hooks.sends_when_broken()).filter(|_| has(Grant::HookText));
+    let kinds = hooks.events.iter().filter_map(|word| kind_of(word)).collect();
+    let event = hooks.event.clone().filter(|_| has(Grant::HookEvent)).map(|function| (function, kinds));
+    if plugin.off == Some(PluginOff::Owner) || (log_in.is_none() && text.is_none() && event.is_none()) {
+        return None;
+    }
+    Some(Watching { name: plugin.name, is_off: plugin.off.is_some(), log_in, text, event })
+}
+
+/// A kind of what happens, by its word.
+pub(super) fn kind_of(word: &str) -> Option<Kind> {
+    KINDS.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind)
 }
 
 /// The word for the way by which somebody comes.

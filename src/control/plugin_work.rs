@@ -8,9 +8,11 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle as Runtime;
+use tokio::sync::watch;
 
 use super::refused::Refused;
 use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES, MAX_PLUGIN_PART, MAX_PLUGIN_UPLOADS};
+use crate::feed::Kind;
 use crate::id::{PluginId, Timestamp};
 use crate::plugin::{Module, Stop, Worker};
 use crate::protocol::ErrorCode;
@@ -25,6 +27,8 @@ pub(super) struct Plugins {
     pub(super) stop: Stop,
     /// Where what calls wait for goes on meanwhile: none that carries voice.
     runtime: OnceLock<Runtime>,
+    /// Counts how often it may have changed who is asked about something.
+    changes: watch::Sender<u64>,
 }
 
 /// What a plugin is called for.
@@ -36,6 +40,10 @@ pub(super) enum Purpose {
     Step(Actor),
     /// A log-in is being decided, within so long.
     LogIn(Duration),
+    /// A text is being decided, within so long.
+    Text(Duration),
+    /// Something happened.
+    Event,
 }
 
 impl Purpose {
@@ -43,14 +51,16 @@ impl Purpose {
         match self {
             Self::Call | Self::Step(_) => Line::Calls,
             Self::LogIn(_) => Line::LogIns,
+            Self::Text(_) => Line::Texts,
+            Self::Event => Line::Events,
         }
     }
 
     /// How long it may take, where that is less than its own quota.
     pub(super) fn longest(self) -> Option<Duration> {
         match self {
-            Self::Call | Self::Step(_) => None,
-            Self::LogIn(longest) => Some(longest),
+            Self::Call | Self::Step(_) | Self::Event => None,
+            Self::LogIn(longest) | Self::Text(longest) => Some(longest),
         }
     }
 
@@ -59,6 +69,9 @@ impl Purpose {
     pub(super) fn check_log_ins(self) -> Result<(), Refused> {
         let words = match self {
             Self::Call => return Ok(()),
+            Self::Text(_) | Self::Event => {
+                "where nobody has asked for it nobody is logged in, and nobody's password is tried"
+            }
             Self::Step(_) => "a step of a flow logs nobody in, and tries nobody's password",
             Self::LogIn(_) => {
                 "while a log-in is decided nobody else is logged in, and nobody's password is tried"
@@ -75,28 +88,42 @@ pub(super) enum Line {
     Calls,
     /// Those for log-ins.
     LogIns,
+    /// Those about texts.
+    Texts,
+    /// Those that tell what happened.
+    Events,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     /// The threads, each from its first call on.
     workers: HashMap<Line, Arc<Worker>>,
-    /// Who is asked about log-ins, once that was looked at.
+    /// Who is asked about something, once that was looked at.
     watching: Option<Arc<[Watching]>>,
     known: HashMap<PluginId, Known>,
     /// The one that was added to last is the last one.
     uploads: Vec<Upload>,
 }
 
-/// A plugin that is asked about log-ins.
+/// A plugin that is asked about something, or told what happens.
 #[derive(Debug)]
 pub(super) struct Watching {
     pub(super) name: String,
-    /// Its function for that.
-    pub(super) function: String,
     /// It failed too often.
     pub(super) is_off: bool,
-    /// Whoever comes is let in where it fails.
+    /// What decides about log-ins.
+    pub(super) log_in: Option<Decides>,
+    /// What decides about texts.
+    pub(super) text: Option<Decides>,
+    /// What is told what happens, and of which kinds.
+    pub(super) event: Option<(String, Vec<Kind>)>,
+}
+
+/// A function that decides about something.
+#[derive(Clone, Debug)]
+pub(super) struct Decides {
+    pub(super) function: String,
+    /// It is done where the function fails.
     pub(super) admits_when_broken: bool,
 }
 
@@ -159,7 +186,7 @@ impl Plugins {
         let _ = ended.await;
     }
 
-    /// Who is asked about log-ins; nothing where that has to be looked at.
+    /// Who is asked about something; nothing where that has to be looked at.
     pub(super) fn watching(&self) -> Option<Arc<[Watching]>> {
         self.lock().watching.clone()
     }
@@ -168,9 +195,15 @@ impl Plugins {
         self.lock().watching = Some(watching);
     }
 
-    /// Has it looked at anew who is asked about log-ins.
+    /// Has it looked at anew who is asked about something.
     pub(super) fn look_anew(&self) {
         self.lock().watching = None;
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Tells whenever it may have changed who is asked about something.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// A plugin that is loaded, if it is of this code and manifest.
@@ -187,15 +220,15 @@ impl Plugins {
     /// A plugin begins anew: it is another one, or was turned on.
     pub(super) fn begin_anew(&self, id: PluginId) {
         let mut inner = self.lock();
-        inner.watching = None;
         let known = inner.known.entry(id).or_default();
         (known.loaded, known.failures) = (None, 0);
+        drop(inner);
+        self.look_anew();
     }
 
     pub(super) fn forget(&self, id: PluginId) {
-        let mut inner = self.lock();
-        inner.watching = None;
-        inner.known.remove(&id);
+        self.lock().known.remove(&id);
+        self.look_anew();
     }
 
     /// Counts a call. Answers with how many failed in a row.

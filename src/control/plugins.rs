@@ -7,11 +7,13 @@ use tokio::runtime::Handle as Runtime;
 
 use super::handle::Handle;
 use super::plugin_asks::Asking;
+use super::plugin_gate::kind_of;
 use super::plugin_host::PluginHost;
 use super::plugin_work::{Line, Purpose, hash_of};
 use super::refused::Refused;
 use super::shared::Shared;
 use crate::bounds::{MAX_PLUGIN_FAILURES, MAX_PLUGIN_GRANTS};
+use crate::feed::KINDS;
 use crate::plugin::{CallError, Grant, Manifest, ManifestError, Module, Outcome};
 use crate::protocol::ErrorCode;
 use crate::protocol::call;
@@ -111,6 +113,11 @@ impl<P: Peer> Handle<P> {
     async fn install_plugin(&self, install: wire::InstallPlugin, by: By) -> Result<response::Body, Refused> {
         let manifest = Manifest::read(&install.manifest)?;
         let grants = granted_of(&manifest, &install.grants)?;
+        if let Some(word) = manifest.hooks.events.iter().find(|word| kind_of(word).is_none()) {
+            let known: Vec<_> = KINDS.iter().map(|(_, word)| *word).collect();
+            let words = format!("`hooks.events` has `{word}`, and there are: {}", known.join(", "));
+            return Err(Refused::Malformed(words));
+        }
         let code = self.shared.plugins.take_sent(&install.sha256, self.shared.clock.wall())?;
         let name = manifest.name.clone();
         // A large one takes a while to be looked at, as a call does.

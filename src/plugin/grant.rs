@@ -13,6 +13,12 @@ pub enum Grant {
     SessionsCreate,
     /// `kv`: its variables outlast the call.
     Kv,
+    /// `text`: it may write into channels.
+    Text,
+    /// `hook.text`: it is asked about what people write into channels.
+    HookText,
+    /// `hook.event`: it is told what happens.
+    HookEvent,
     /// `flow.step`: flows may call it, with the rights of their owners.
     FlowStep,
     /// `http:HOST`: it may ask this host over HTTP.
@@ -33,6 +39,7 @@ pub(super) const ASKS: &[(&str, Grant)] = &[
     ("db_verify_email", Grant::SessionsCreate),
     ("password_hash", Grant::UsersCreate),
     ("password_verify", Grant::SessionsCreate),
+    ("text_send", Grant::Text),
 ];
 
 /// The functions of Extism that need a grant, and which.
@@ -46,6 +53,9 @@ impl Grant {
             "db.users.create" => Some(Self::UsersCreate),
             "db.sessions.create" => Some(Self::SessionsCreate),
             "kv" => Some(Self::Kv),
+            "text" => Some(Self::Text),
+            "hook.text" => Some(Self::HookText),
+            "hook.event" => Some(Self::HookEvent),
             "flow.step" => Some(Self::FlowStep),
             _ => {
                 let host = word.strip_prefix("http:")?;
@@ -58,8 +68,7 @@ impl Grant {
     }
 
     /// Words of all kinds of grants, for whoever wrote one that there isn't.
-    pub(super) const WORDS: &str =
-        "db.users.read, db.users.create, db.sessions.create, kv, flow.step, http:HOST";
+    pub(super) const WORDS: &str = "db.users.read, db.users.create, db.sessions.create, kv, text, hook.text, hook.event, flow.step, http:HOST";
 }
 
 impl fmt::Display for Grant {
@@ -69,6 +78,9 @@ impl fmt::Display for Grant {
             Self::UsersCreate => f.write_str("db.users.create"),
             Self::SessionsCreate => f.write_str("db.sessions.create"),
             Self::Kv => f.write_str("kv"),
+            Self::Text => f.write_str("text"),
+            Self::HookText => f.write_str("hook.text"),
+            Self::HookEvent => f.write_str("hook.event"),
             Self::FlowStep => f.write_str("flow.step"),
             Self::Http(host) => write!(f, "http:{host}"),
         }
@@ -86,6 +98,9 @@ mod tests {
             "db.users.create",
             "db.sessions.create",
             "kv",
+            "text",
+            "hook.text",
+            "hook.event",
             "flow.step",
             "http:api.example.com",
             "http:[2001:db8::1]",

@@ -17,6 +17,9 @@ const USUAL: Quotas = Quotas { fuel: 50_000_000, ms: 1_000, memory: MAX_PLUGIN_M
 /// Names of configured values, and characters of each, at most.
 pub(super) const CONFIG: (usize, usize) = (32, 1_024);
 
+/// Kinds of events that are named at most.
+const EVENTS: usize = 16;
+
 /// What a plugin says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -46,6 +49,15 @@ pub struct Hooks {
     pub log_in: Option<String>,
     /// What becomes of a log-in where that function fails.
     when_broken: Option<WhenBroken>,
+    /// Decides about what people write into channels.
+    pub text: Option<String>,
+    /// What becomes of a text where that function fails.
+    text_when_broken: Option<WhenBroken>,
+    /// Is told what happens.
+    pub event: Option<String>,
+    /// Of which kinds, by the words of the feed.
+    #[serde(default)]
+    pub events: Vec<String>,
 }
 
 /// What becomes of what a plugin fails to decide.
@@ -62,6 +74,34 @@ impl Hooks {
     /// Whether whoever comes is let in where the plugin fails. Unless its manifest says so, they aren't.
     pub fn admits_when_broken(&self) -> bool {
         self.when_broken == Some(WhenBroken::Admit)
+    }
+
+    /// Whether a text is sent where the plugin fails. Unless its manifest says otherwise, it is.
+    pub fn sends_when_broken(&self) -> bool {
+        self.text_when_broken != Some(WhenBroken::Refuse)
+    }
+
+    fn check(&self, functions: &[String], grants: &[Grant]) -> Result<(), ManifestError> {
+        let all = [
+            ("hooks.log_in", &self.log_in, None),
+            ("hooks.text", &self.text, Some(Grant::HookText)),
+            ("hooks.event", &self.event, Some(Grant::HookEvent)),
+        ];
+        for (key, function, grant) in all {
+            let Some(function) = function else { continue };
+            if !functions.contains(function) {
+                return Err(wrong(key, "is one of `functions`".to_owned()));
+            }
+            if let Some(grant) = grant.filter(|grant| !grants.contains(grant)) {
+                return Err(wrong(key, format!("needs `{grant}` among `grants`")));
+            }
+        }
+        let (is_told, count) = (self.event.is_some(), self.events.len());
+        if is_told != (1..=EVENTS).contains(&count) {
+            let what = format!("names the kinds of what `hooks.event` is told, 1 to {EVENTS} of them");
+            return Err(wrong("hooks.events", what));
+        }
+        Ok(())
     }
 }
 
@@ -118,18 +158,17 @@ impl Manifest {
                 return Err(wrong(key, format!("is one line of {MAX_PLUGIN_TEXT} characters at most")));
             }
         }
-        if written.hooks.log_in.as_ref().is_some_and(|function| !written.functions.contains(function)) {
-            return Err(wrong("hooks.log_in", "is one of `functions`".to_owned()));
-        }
         let config = written.config;
         let fits = |(key, value): (&String, &String)| key.len() <= CONFIG.1 && value.len() <= CONFIG.1;
         if config.len() > CONFIG.0 || !config.iter().all(fits) {
             let what = format!("has {} values of {} bytes each at most", CONFIG.0, CONFIG.1);
             return Err(wrong("config", what));
         }
+        let (functions, grants) = (functions(written.functions)?, grants(&written.grants)?);
+        written.hooks.check(&functions, &grants)?;
         Ok(Self {
-            functions: functions(written.functions)?,
-            grants: grants(&written.grants)?,
+            functions,
+            grants,
             quotas: quotas(&written.quotas)?,
             name: written.name,
             version: written.version,
@@ -237,6 +276,12 @@ mod tests {
             (&format!("{base}permissions = []"), "unknown field"),
             (&format!("{base}[hooks]\nlog_in = \"g\""), "`hooks.log_in` is one of `functions`"),
             (&format!("{base}[hooks]\nlog_in = \"f\"\nwhen_broken = \"maybe\""), "unknown variant"),
+            (&format!("{base}[hooks]\ntext = \"f\""), "`hooks.text` needs `hook.text` among `grants`"),
+            (
+                &format!("{base}grants = [\"hook.event\"]\n[hooks]\nevent = \"f\""),
+                "`hooks.events` names the kinds",
+            ),
+            (&format!("{base}[hooks]\nevents = [\"texts\"]"), "`hooks.events` names the kinds"),
             (&format!("{base}[quotas]\nms = 0"), "`quotas.ms` is from 1"),
             (&format!("{base}[quotas]\nfuel = 99999999999999"), "`quotas.fuel` is from 1"),
             (&format!("{base}[quotas]\nmemory_kib = 18446744073709551615"), "`quotas.memory_kib` is from 64"),

@@ -21,6 +21,8 @@ pub struct Facts {
     pub affected: Vec<SessionId>,
     /// Whoever asks, where that is an account that isn't connected: as the member that it would be.
     pub asker: Option<Box<Member>>,
+    /// The name under which the server writes a text for a plugin.
+    pub writes_as: Option<String>,
 }
 
 /// An account that a request names.

@@ -2,6 +2,7 @@
 
 mod auth;
 pub(crate) mod code;
+mod hooks;
 mod hostile;
 mod log_in;
 

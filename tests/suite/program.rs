@@ -249,7 +249,7 @@ async fn a_command_asks_by_the_key_in_its_environment() {
 async fn an_access_token_asks_for_the_person_who_logged_in() {
     let (server, clock) = TestServer::turned(&[]).await;
     let (handle, from) = (server.server.handle(), "127.0.0.1".parse().unwrap());
-    let visitor = Visitor { from, client: "test/1", exported: None, room: &Unseated };
+    let visitor = Visitor { from, client: "test/1", exported: None, room: &Unseated, gate: None };
     let log_in =
         wire::LogInPassword { name: "alice".to_owned(), password: PASSWORD.to_owned(), ..Default::default() };
     let log_in = Entry::LogInPassword(log_in);

@@ -64,9 +64,14 @@ impl State {
         send: &wire::SendText,
         facts: &Facts,
     ) -> Result<Change, Denied> {
-        // The machine's owner has no name to write under.
-        let writer = asker.viewer().ok_or(Denied::NotConnected)?;
-        let from = Writer { session: writer.session, user: writer.user, name: writer.name.clone() };
+        let from = match (asker.viewer(), &facts.writes_as) {
+            (Some(writer), _) => {
+                Writer { session: writer.session, user: writer.user, name: writer.name.clone() }
+            }
+            (None, Some(name)) => Writer { session: SessionId(0), user: None, name: name.clone() },
+            // The machine's owner has no name to write under.
+            (None, None) => return Err(Denied::NotConnected),
+        };
         let (at, text) = (facts.now, send.text.clone());
         if text.trim().is_empty() || text.len() > MAX_TEXT {
             return Err(Denied::TextInvalid);

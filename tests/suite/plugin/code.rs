@@ -23,7 +23,8 @@ pub(crate) fn asks(questions: &[Asked<'_>]) -> Vec<u8> {
         } else {
             format!("(call $put (i32.const {end}) (i32.const {}))", text.len())
         };
-        let body = if *name == "http_request" { "(i64.const 0)" } else { "" };
+        // What is asked is sent as well.
+        let body = if *name == "http_request" { "(call $input)" } else { "" };
         writeln!(calls, "(local.set $answer (call ${name} {asked} {body}))").unwrap();
         writeln!(data, "(data (i32.const {end}) \"{}\")", escaped(text)).unwrap();
         end += text.len();
