@@ -148,7 +148,7 @@ impl<P: Peer> Asking<P> {
     /// Whether accounts may be looked up.
     async fn check_look(&self) -> Result<(), Refused> {
         let operation = operation::named("show_user").ok_or(Refused::Unsupported)?;
-        self.handle.permit(self.actor(), operation, On::Other, |_, _| Ok(())).await?;
+        self.handle.permit(self.actor(), operation, On::Organization, |_, _| Ok(())).await?;
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl<P: Peer> Asking<P> {
         let create = wire::CreateUser { name: new.name, ..Default::default() };
         let rule = move |state: &State, asker: Asker<'_>| state.new_account(asker, &create);
         let operation = operation::named("create_user").ok_or(Refused::Unsupported)?;
-        let ((name, role), by) = handle.permit(actor, operation, On::Other, rule).await?;
+        let ((name, role), by) = handle.permit(actor, operation, On::Organization, rule).await?;
         let by = if actor == Actor::Operator { By::server(by.at) } else { by };
         let by = by.by_way_of(Some(Way::Plugin(self.plugin)));
         let id = accounts.create_user(name, &password, role, by).await?;

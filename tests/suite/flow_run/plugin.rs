@@ -42,7 +42,7 @@ async fn a_flow_calls_a_plugin_that_was_granted_that() {
     let done = run().await;
     assert_eq!((done.state(), done.error.as_str()), (FlowRunState::Completed, ""), "{done:?}");
     let told = output(&done, "call");
-    assert_eq!(told["with"], json!({ "word": "2" }), "{told}");
+    assert_eq!(told["with"], json!({ "word": 2 }), "{told}");
     let owner = root.logged_in().user;
     assert_eq!(told["key"], json!(format!("flow_{owner}_{}_{}", done.run, told["step"])));
     assert_eq!((&told["owner"], &told["run"]), (&json!(owner.to_string()), &json!(done.run.to_string())));
