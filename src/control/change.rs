@@ -54,7 +54,7 @@ impl<P: Peer> Control<P> {
             Some(id) => response::Body::Created(wire::Created { id }),
             None => response::Body::Done(wire::Done {}),
         };
-        let doer = given.written_by.as_ref().map(|(_, doer)| doer.clone());
+        let doer = given.written_by.as_ref().map(|written| written.1.clone());
         let by = (self.by(actor), doer.unwrap_or_else(|| self.doer(actor)));
         let ended = match &change {
             Change::End { session, .. } if actor == Actor::Session(*session) => Some((*session, None)),

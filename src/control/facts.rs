@@ -29,7 +29,7 @@ impl<P: Peer> Control<P> {
         let named = named.filter(|named| given.whom.is_none_or(|whom| whom == named.user));
         let (now, asker) = (self.shared.clock.wall(), self.unconnected(actor)?);
         let (shown, new_password) = (given.shown, given.password.mark());
-        let writes_as = given.written_by.as_ref().map(|(name, _)| name.clone());
+        let writes_as = given.written_by.as_ref().map(|written| written.0.clone());
         Ok(Facts { now, named, shown, new_password, affected: Vec::new(), asker, writes_as })
     }
 

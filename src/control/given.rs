@@ -19,7 +19,7 @@ pub(super) struct Given {
     /// What has to hold for it to be done.
     pub(super) only_if: Option<Condition>,
     /// Who writes a text that the server itself sends, and whose doing that is.
-    pub(super) written_by: Option<(String, Doer)>,
+    pub(super) written_by: Option<Box<(String, Doer)>>,
 }
 
 /// What must hold of what is there for a change to be made.

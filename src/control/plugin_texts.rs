@@ -111,7 +111,7 @@ impl<P: Peer> Handle<P> {
             Purpose::Call | Purpose::LogIn(_) | Purpose::Text(_) | Purpose::Event => Doer::Server,
         };
         // No account is called so: names have no spaces.
-        let written_by = Some((format!("plugin {plugin}"), doer));
+        let written_by = Some(Box::new((format!("plugin {plugin}"), doer)));
         let given = Given { written_by, ..Given::default() };
         self.change(Actor::Operator, live.into(), given).await?;
         Ok(())
