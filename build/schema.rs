@@ -46,13 +46,14 @@ pub(super) fn write(pool: &DescriptorPool, out: &Path) -> Result<(), Box<dyn Err
             let choice = field.containing_oneof().filter(|choice| !choice.is_synthetic());
             writeln!(
                 text,
-                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, is_hidden: {}, choice: {:?} }},",
+                "Field {{ number: {}, name: {:?}, kind: {}, is_list: {}, is_optional: {}, is_hidden: {}, is_secret: {}, choice: {:?} }},",
                 field.number(),
                 name_of(pool, &field)?,
                 kind(&held(pool, &field)?),
                 field.is_list(),
                 field.supports_presence(),
                 is_hidden(pool, &field)?,
+                is_secret(pool, &field)?,
                 choice.as_ref().map_or("", |choice| choice.name()),
             )?;
         }

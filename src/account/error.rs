@@ -371,7 +371,12 @@ fn code_of_flow(error: FlowError) -> ErrorCode {
         FlowError::Unproven => ErrorCode::TokenInvalid,
         FlowError::NameTaken => ErrorCode::NameTaken,
         FlowError::TooMany | FlowError::TooManyInAll | FlowError::TooManyRuns => ErrorCode::TooMany,
-        FlowError::Off | FlowError::Ended | FlowError::GoesOn | FlowError::Undone => ErrorCode::Malformed,
+        FlowError::Off
+        | FlowError::Ended
+        | FlowError::GoesOn
+        | FlowError::Undone
+        | FlowError::BuiltIn
+        | FlowError::Sealed => ErrorCode::Malformed,
     }
 }
 

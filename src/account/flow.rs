@@ -1,6 +1,11 @@
 //! Flows of an account: added, changed, found in the catalogue, begun by others, turned off.
 
+mod begun;
+mod built_in;
+mod maintenance;
 mod runs;
+mod sealed;
+mod settings;
 mod unfit;
 
 use std::sync::Arc;
@@ -9,107 +14,22 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{AccountError, Accounts, sentence};
-use crate::auth::webhook::{Secret, is_signed};
-use crate::bounds::{MAX_FLOW_PARAMETERS, MAX_FLOW_SETTINGS, MAX_RUN_INPUT, MAX_STARS};
+use crate::bounds::{MAX_FLOW_PARAMETERS, MAX_STARS};
 use crate::flow::{self, About, InputError, On, Parameter};
-use crate::id::{FlowNumber, Timestamp, UserId};
+use crate::id::{FlowNumber, UserId};
 use crate::name::folded;
 use crate::protocol::wire;
-use crate::store::write::{self, FlowEdit, FlowError, FlowText, NewEmail, NewRun};
+use crate::store::write::{self, FlowEdit, FlowError, FlowText, NewEmail};
 use crate::store::{By, Flow, FlowOff, FlowOpinion, FlowStats, FlowVersion};
 
+pub use begun::{FlowCalled, FlowProof};
+pub(super) use sealed::seal_flow_settings;
 pub use unfit::FlowUnfit;
 
 /// For how long a letter of a flow is of use.
 const LETTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What somebody else's server shows that begins a flow.
-#[derive(Clone, Copy)]
-pub enum FlowProof<'a> {
-    /// The secret.
-    Shown(&'a str),
-    /// A message that is signed by it (Standard Webhooks).
-    Signed {
-        /// By which it is known again.
-        id: &'a str,
-        /// When it was sent, in seconds since 1970.
-        at: &'a str,
-        /// Its signatures, with spaces between them.
-        signatures: &'a str,
-    },
-}
-
-/// How far the time of a signed message may be from this server's, in seconds.
-const TOLERANCE: u64 = 300;
-
 impl Accounts {
-    /// Another secret by which a flow is begun over HTTP. The one before is good no more.
-    pub async fn make_flow_secret(
-        &self,
-        user: UserId,
-        name: &str,
-        by: By,
-    ) -> Result<wire::FlowSecret, AccountError> {
-        let row = self.own_flow(user, name)?;
-        let (secret, sealed) = self.new_hook_secret(user)?;
-        let edit = FlowEdit { secret: Some(sealed), ..FlowEdit::default() };
-        self.run(by, write::edit_flow(user, row.id, edit)).await?;
-        Ok(wire::FlowSecret { secret, path: format!("/api/flows/{}/hook", row.name) })
-    }
-
-    /// A run that somebody else's server begins, where it shows the flow's secret, is queued. Answers with whose it is, too.
-    pub async fn begin_flow(
-        &self,
-        name: &str,
-        proof: &FlowProof<'_>,
-        body: &[u8],
-        admit: impl Fn(UserId, FlowNumber) -> Result<(), Duration>,
-    ) -> Result<(UserId, u64), AccountError> {
-        let now = self.0.clock.wall();
-        let row = self.0.store.flow_by_name(self.0.organization, name)?;
-        // Whoever hasn't the secret doesn't learn which flows there are.
-        let row = row.filter(|row| self.is_proven(row, proof, body, now)).ok_or(FlowError::Unproven)?;
-        let flow::Flow::Workflow(workflow) = self.read_flow(&row, row.version)? else {
-            return Err(FlowUnfit::Skill.into());
-        };
-        let trigger = workflow.triggers.iter().find(|trigger| matches!(trigger.on, On::Webhook));
-        let trigger = trigger.ok_or(FlowUnfit::NotByWebhook)?;
-        admit(row.user, row.id).map_err(AccountError::RateLimited)?;
-        let body = serde_json::from_slice(body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
-        let event = serde_json::json!({ "at": now.to_string(), "body": body }).to_string();
-        if event.len() > 2 * MAX_RUN_INPUT {
-            return Err(FlowUnfit::TooLong(MAX_RUN_INPUT).into());
-        }
-        let new = NewRun {
-            user: row.user,
-            flow: row.id,
-            trigger: trigger.name.clone(),
-            event,
-            input: "{}".to_owned(),
-            depth: 1,
-            again: 0,
-            due: None,
-            over: false,
-        };
-        let run = self.run(By::server(now), write::queue_run(new)).await?;
-        Ok((row.user, run.0))
-    }
-
-    fn is_proven(&self, row: &Flow, proof: &FlowProof<'_>, body: &[u8], now: Timestamp) -> bool {
-        let secret = self.0.seal.open(row.user.0, &row.secret).and_then(|bytes| Secret::of(&bytes));
-        let Some(secret) = secret else { return false };
-        match proof {
-            FlowProof::Shown(shown) => {
-                Secret::read(shown).is_some_and(|shown| is_same(shown.bytes(), secret.bytes()))
-            }
-            FlowProof::Signed { id, at, signatures } => {
-                let Ok(at) = at.parse::<u64>() else { return false };
-                (now.0 / 1_000).abs_diff(at) <= TOLERANCE && is_signed(&secret, id, at, body, signatures)
-            }
-        }
-    }
-
     /// Adds a flow.
     pub async fn add_flow(
         &self,
@@ -119,8 +39,7 @@ impl Accounts {
     ) -> Result<wire::Flow, AccountError> {
         few(&add.settings)?;
         let (flow, text) = self.checked(user, &add.source)?;
-        let settings = settings_of(flow.parameters(), &add.settings)?;
-        all_set(&flow, &settings)?;
+        let settings = self.settings_of(user, &flow, &add.settings)?;
         let added = self.run(by, write::create_flow(user, text, settings)).await?;
         if add.shared {
             let edit = FlowEdit { shared: Some(true), ..FlowEdit::default() };
@@ -140,16 +59,14 @@ impl Accounts {
             text = Some(flow);
             change.text = Some(says);
         }
-        if text.is_some() || edit.settings.is_some() {
-            let flow = match text {
-                Some(flow) => flow,
-                None => self.read_flow(&row, row.version)?,
-            };
-            if let Some(settings) = edit.settings {
-                change.settings = Some(settings_of(flow.parameters(), &settings.values)?);
+        change.settings = match (edit.settings, text) {
+            (Some(settings), text) => {
+                let flow = text.map_or_else(|| self.read_flow(&row, row.version), Ok)?;
+                Some(self.settings_of(user, &flow, &settings.values)?)
             }
-            all_set(&flow, change.settings.as_ref().unwrap_or(&row.settings))?;
-        }
+            (None, Some(flow)) => self.settings_under(&row, &flow)?,
+            (None, None) => None,
+        };
         self.run(by, write::edit_flow(user, row.id, change)).await?;
         Ok(())
     }
@@ -163,6 +80,7 @@ impl Accounts {
 
     /// What somebody thinks of a flow.
     pub async fn rate_flow(&self, user: UserId, rate: &wire::RateFlow, by: By) -> Result<(), AccountError> {
+        built_in::changeable(&rate.name)?;
         if rate.stars.is_some_and(|stars| stars > MAX_STARS) {
             return Err(FlowUnfit::Stars.into());
         }
@@ -171,8 +89,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// The catalogue, as somebody sees it.
-    pub fn flows(&self, user: UserId, list: &wire::ListFlows) -> Result<wire::Flows, AccountError> {
+    /// The catalogue, as somebody sees it; with what the server does for itself where they may see that.
+    pub fn flows(
+        &self,
+        user: UserId,
+        list: &wire::ListFlows,
+        sees_server: bool,
+    ) -> Result<wire::Flows, AccountError> {
         let opinions = self.0.store.flow_opinions(user)?;
         let words: Vec<String> = list.query.split_whitespace().map(folded).collect();
         let mut found = Vec::new();
@@ -196,26 +119,29 @@ impl Accounts {
             "changed" => found.sort_by_key(|(_, flow)| std::cmp::Reverse(flow.changed_ms)),
             other => return Err(FlowUnfit::Order(other.chars().take(64).collect()).into()),
         }
-        Ok(wire::Flows { flows: found.into_iter().map(|(_, flow)| flow).collect() })
+        let mut flows: Vec<_> = found.into_iter().map(|(_, flow)| flow).collect();
+        if sees_server && !list.own && !list.favourites {
+            flows.extend(self.built_in_flows(&words)?);
+        }
+        Ok(wire::Flows { flows })
     }
 
     /// A flow with what it does.
-    pub fn show_flow(&self, user: UserId, show: &wire::ShowFlow) -> Result<wire::FlowShown, AccountError> {
+    pub fn show_flow(
+        &self,
+        user: UserId,
+        show: &wire::ShowFlow,
+        sees_server: bool,
+    ) -> Result<wire::FlowShown, AccountError> {
+        if sees_server && built_in::is_built_in(&show.name) {
+            return self.show_built_in(&show.name);
+        }
         let row = self.seen_flow(user, &show.name)?;
         let number = if show.version == 0 { row.version } else { show.version };
         let version = self.0.store.flow_version(row.user, row.id, number)?.ok_or(FlowError::NoSuchVersion)?;
         let kept = self.0.store.flow_versions(row.user, row.id)?;
         let opinions = self.0.store.flow_opinions(user)?;
-        let mut settings = Vec::new();
-        if row.user == user {
-            let flow = self.read_flow(&row, row.version)?;
-            let set = object(&row.settings);
-            let secrets = flow::secrets(flow.parameters(), &set);
-            for (name, mut value) in set {
-                flow::hide(&mut value, &secrets);
-                settings.push(wire::FlowValue { name, value: words_of(&value) });
-            }
-        }
+        let settings = if row.user == user { self.shown_settings(&row)? } else { Vec::new() };
         Ok(wire::FlowShown {
             flow: Some(self.shown_flow(&row, user, &opinions)?),
             source: version.source,
@@ -234,7 +160,8 @@ impl Accounts {
             let stats = self.0.store.flow_stats(flow.user, flow.id)?;
             Ok((flow, stats))
         };
-        self.0.store.all_flows_on()?.into_iter().map(with_stats).collect()
+        let on = self.0.store.all_flows()?.into_iter().filter(|flow| flow.off.is_none());
+        on.map(with_stats).collect()
     }
 
     /// The flows of an account that are on.
@@ -321,6 +248,7 @@ impl Accounts {
 
     /// A flow of somebody's own, by its name.
     fn own_flow(&self, user: UserId, name: &str) -> Result<Flow, AccountError> {
+        built_in::changeable(name)?;
         let found = self.0.store.flow_by_name(self.0.organization, name)?;
         Ok(found.filter(|flow| flow.user == user).ok_or(FlowError::NoSuchFlow)?)
     }
@@ -370,6 +298,7 @@ impl Accounts {
             favourites: stats.favourites,
             raters: stats.raters,
             stars: stats.stars,
+            built_in: false,
             favourite: opinion.is_some_and(|one| one.favourite),
             own_stars: opinion.map_or(0, |one| one.stars.into()),
         })
@@ -378,8 +307,13 @@ impl Accounts {
 
 /// How well a flow fits words; nothing where it lacks one of them.
 fn score(row: &Flow, words: &[String]) -> Option<u32> {
-    let (name, title, tags) = (folded(&row.name), folded(&row.title), folded(&row.tags.join(" ")));
-    let rest = folded(&format!("{} {}", row.description, row.author));
+    let (tags, rest) = (row.tags.join(" "), format!("{} {}", row.description, row.author));
+    score_of([&row.name, &row.title, &tags, &rest], words)
+}
+
+/// The same of a name, a title, tags and the rest.
+fn score_of(texts: [&str; 4], words: &[String]) -> Option<u32> {
+    let [name, title, tags, rest] = texts.map(folded);
     let mut all = 0;
     for word in words {
         let of = |text: &str, weight: u32| if text.contains(word.as_str()) { weight } else { 0 };
@@ -433,14 +367,9 @@ fn no_secret(parameters: &[Parameter], given: &Map<String, Value>) -> Result<(),
     }
 }
 
-fn settings_of(parameters: &[Parameter], values: &[wire::FlowValue]) -> Result<String, AccountError> {
-    Ok(Value::Object(given(parameters, values, MAX_FLOW_SETTINGS)?).to_string())
-}
-
 /// Whether each parameter that has to be given is set, or given by every trigger. Whoever begins a run by hand gives it then.
-fn all_set(flow: &flow::Flow, settings: &str) -> Result<(), FlowUnfit> {
+fn all_set(flow: &flow::Flow, set: &Map<String, Value>) -> Result<(), FlowUnfit> {
     let flow::Flow::Workflow(workflow) = flow else { return Ok(()) };
-    let set = object(settings);
     for trigger in &workflow.triggers {
         let is_given = |name: &String| match &trigger.on {
             On::Hand => true,

@@ -35,7 +35,7 @@ mod studio;
 pub use ban::network_of;
 pub use bearer::{Bearer, is_signed};
 pub use error::AccountError;
-pub use flow::{FlowProof, FlowUnfit};
+pub use flow::{FlowCalled, FlowProof, FlowUnfit};
 pub use gate::{Asked, Gate};
 pub use kept_out::Bans as KeptOut;
 pub use log_in::Shown;
@@ -86,7 +86,7 @@ pub enum StartError {
     /// The store can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Second factors can't be sealed anew.
+    /// Secrets can't be sealed anew.
     #[error(transparent)]
     Reseal(#[from] ResealError),
     /// A thread can't be started.
@@ -136,6 +136,7 @@ impl Accounts {
         let tokens = TokenKey::new(&tokens.0).after(&former.0, short_until);
         let seal = SealKey::new(&sealing.0);
         reseal(&store, organization, &seal, &SealKey::new(&former.0), By::server(now))?;
+        flow::seal_flow_settings(&store, &seal, By::server(now))?;
         let hashing =
             Hashing::start(settings.hash_threads, settings.hash_queue).map_err(StartError::Thread)?;
         Ok(Self(Arc::new(Inner {

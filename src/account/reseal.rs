@@ -6,7 +6,7 @@ use crate::auth::{SEALING, SealKey};
 use crate::id::OrganizationId;
 use crate::store::{By, CommitError, Failed, ReadError, SecondFactor, Store, write};
 
-/// Why second factors aren't sealed anew. They are what they were.
+/// Why secrets aren't sealed anew. They are what they were.
 #[derive(Debug, Error)]
 pub enum ResealError {
     /// The store can't be read.
@@ -16,7 +16,7 @@ pub enum ResealError {
     #[error(transparent)]
     Write(#[from] CommitError),
     /// Nothing can be sealed.
-    #[error("the operating system gives no random bytes to seal second factors with")]
+    #[error("the operating system gives no random bytes to seal secrets with")]
     Random,
 }
 

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::request::{Audit, Database};
 use super::{AdminError, Answer, Desk, shown};
-use crate::id::{JobId, OrganizationId};
+use crate::id::{JobId, OrganizationId, Timestamp};
 use crate::store::write;
-use crate::store::{AuditFilter, Author, BACKUPS, Job, JobKind, JobState, Store, backup_name, prune_backups};
+use crate::store::{
+    AuditFilter, Author, BACKUPS, By, Job, JobKind, JobState, ReadError, Store, backup_name, prune_backups,
+};
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
@@ -208,9 +210,21 @@ fn shown_job(job: &Job) -> Value {
     row
 }
 
+/// What of the maintenance was under way when the server ended has failed. For the start, when nothing is under way. A file that can't be
+/// written keeps it as it is.
+pub fn end_jobs(store: &Store, now: Timestamp) -> Result<(), ReadError> {
+    let goes_on = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
+    if store.jobs(None, usize::MAX)?.iter().any(goes_on)
+        && let Err(error) = store.run(By::server(now), write::end_jobs())
+    {
+        tracing::warn!(%error, "maintenance that was under way when the server ended can't be said to have failed");
+    }
+    Ok(())
+}
+
 /// Whether the last backup is this many hours old, or from a time that is still to come, as the clock was set back; never
 /// when the hours are 0.
-pub fn backup_is_due(store: &Store, now: crate::id::Timestamp, hours: u32) -> bool {
-    let is_due = |last: crate::id::Timestamp| now.since(last) >= HOUR * hours || last > now.plus(HOUR);
+pub fn backup_is_due(store: &Store, now: Timestamp, hours: u32) -> bool {
+    let is_due = |last: Timestamp| now.since(last) >= HOUR * hours || last > now.plus(HOUR);
     hours > 0 && store.last_backup().unwrap_or(None).is_none_or(is_due)
 }

@@ -5,7 +5,7 @@
 mod database;
 mod request;
 
-pub use database::backup_is_due;
+pub use database::{backup_is_due, end_jobs};
 pub use request::{Audit, Database, Limit, Request};
 
 use std::fmt::Display;

@@ -40,6 +40,9 @@ pub const MAX_FLOW_TEMPLATE: usize = 4_096;
 /// or reads, and for every second thing that it looks at.
 pub const FLOW_FUEL: u64 = 50_000;
 
+/// Templates of what one step is given, or of what undoes it, that are worked out, at most: with [`FLOW_FUEL`] it bounds a step.
+pub const MAX_FLOW_WORKED: usize = 32;
+
 /// Bytes that a template makes at most, as text or as JSON.
 pub const MAX_FLOW_VALUE: usize = 64 * 1_024;
 

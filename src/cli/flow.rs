@@ -1,6 +1,8 @@
 //! `parlour flow`.
 
 mod on_server;
+mod shipped;
+mod show;
 
 use std::collections::BTreeMap;
 use std::io::Read;

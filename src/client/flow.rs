@@ -69,7 +69,12 @@ impl Session {
 
     /// A run with its steps.
     pub async fn flow_run(&self, run: u64) -> Result<wire::FlowRun, RequestError> {
-        match self.request(request::Body::ShowRun(wire::ShowRun { run })).await? {
+        self.run_of_flow("", run).await
+    }
+
+    /// The same of a flow, which has to be said for what the server does for itself.
+    pub async fn run_of_flow(&self, flow: &str, run: u64) -> Result<wire::FlowRun, RequestError> {
+        match self.request(request::Body::ShowRun(wire::ShowRun { run, flow: flow.to_owned() })).await? {
             response::Body::FlowRun(run) => Ok(run),
             _ => Err(RequestError::Misfit),
         }

@@ -84,7 +84,7 @@ impl Session {
     /// Begins to record the channel that one is in; the first voice is written a second later, when everybody has
     /// been told.
     pub async fn start_recording(&self) -> Result<(), RequestError> {
-        match self.request(request::Body::StartRecording(wire::StartRecording {})).await? {
+        match self.request(request::Body::StartRecording(wire::StartRecording { channel: 0 })).await? {
             response::Body::Done(_) | response::Body::Created(_) => Ok(()),
             _ => Err(RequestError::Misfit),
         }

@@ -10,7 +10,7 @@ use super::hook_work::Row;
 use super::live::Control;
 use super::news::shown_of_batch;
 use super::refused::Refused;
-use crate::account::FlowProof;
+use crate::account::FlowCalled;
 use crate::bounds::MAX_FLOW_DEPTH;
 use crate::feed::{Doer, Event, Happened, To, told};
 use crate::flow::{self, InputError, Names, On as Begins, Parameter};
@@ -63,10 +63,11 @@ impl<P: Peer> Handle<P> {
         .await
     }
 
-    /// Begins a flow for somebody else's server that shows its secret. Answers with the run's number.
-    pub async fn begin_flow(&self, name: &str, proof: &FlowProof<'_>, body: &[u8]) -> Result<u64, Refused> {
+    /// Begins a flow for somebody else's server that shows its secret, once for each message, where it says which that is. Answers with the
+    /// run's number.
+    pub async fn begin_flow(&self, name: &str, called: &FlowCalled<'_>, body: &[u8]) -> Result<u64, Refused> {
         let admit = |user, flow| self.shared.runs.admit(user, flow);
-        let (user, run) = self.shared.accounts.begin_flow(name, proof, body, admit).await?;
+        let (user, run) = self.shared.accounts.begin_flow(name, called, body, admit).await?;
         self.flow_work().note_queued(user);
         Ok(run)
     }
@@ -114,8 +115,10 @@ impl<P: Peer> Handle<P> {
 
     /// Does what somebody asks for about flows.
     pub(super) async fn do_flow(&self, actor: Actor, call: call::Flow) -> Result<response::Body, Refused> {
-        let own = |state: &State, asker: Asker<'_>| state.own_user(asker);
-        let (user, by) = self.permit(actor, call.operation(), On::Organization, own).await?;
+        let own = |state: &State, asker: Asker<'_>| {
+            Ok((state.own_user(asker)?, state.may_see_maintenance(asker).is_ok()))
+        };
+        let ((user, sees_server), by) = self.permit(actor, call.operation(), On::Organization, own).await?;
         let accounts = self.shared.accounts.clone();
         let done = response::Body::Done(wire::Done {});
         Ok(match call {
@@ -142,10 +145,12 @@ impl<P: Peer> Handle<P> {
                 done
             }
             call::Flow::ListFlows(list) => {
-                let read = move || accounts.flows(user, &list);
+                let read = move || accounts.flows(user, &list, sees_server);
                 response::Body::Flows(self.elsewhere(by, read).await?)
             }
-            call::Flow::ShowFlow(show) => response::Body::FlowShown(accounts.show_flow(user, &show)?),
+            call::Flow::ShowFlow(show) => {
+                response::Body::FlowShown(accounts.show_flow(user, &show, sees_server)?)
+            }
             call::Flow::RunFlow(run) => {
                 let admit = |flow| self.shared.runs.admit(user, flow);
                 let id = accounts.run_flow(user, &run, admit, by).await?;
@@ -159,10 +164,12 @@ impl<P: Peer> Handle<P> {
                 response::Body::Created(wire::Created { id })
             }
             call::Flow::ListRuns(list) => {
-                let read = move || accounts.flow_runs(user, &list);
+                let read = move || accounts.flow_runs(user, &list, sees_server);
                 response::Body::FlowRuns(self.elsewhere(by, read).await?)
             }
-            call::Flow::ShowRun(show) => response::Body::FlowRun(accounts.show_run(user, show.run)?),
+            call::Flow::ShowRun(show) => {
+                response::Body::FlowRun(accounts.show_run(user, &show, sees_server)?)
+            }
             call::Flow::CancelRun(cancel) => {
                 accounts.ask_of_run(user, cancel.run, RunWish::Cancel, by).await?;
                 self.note_asked(user, cancel.run);

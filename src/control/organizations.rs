@@ -16,6 +16,7 @@ use super::refused::Refused;
 use super::settings::Settings;
 use super::thread::{StartError, Thread, begin};
 use crate::account::Accounts;
+use crate::admin;
 use crate::clock::Clock;
 use crate::id::OrganizationId;
 use crate::name::folded;
@@ -67,6 +68,7 @@ impl<P: Peer> Organizations<P> {
     /// tokio, in which it waits for what time brings.
     pub fn start(store: Arc<Store>, settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let home = store.organization(OrganizationId::FIRST)?;
+        admin::end_jobs(&store, clock.wall())?;
         let accounts =
             Accounts::start(Arc::clone(&store), OrganizationId::FIRST, settings.accounts.clone(), clock)?;
         let (first, thread) = begin(store, accounts, settings)?;

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::bind::{InputError, bind};
 use super::definition::{Action, BuiltIn, Skill};
 use super::fields;
-use super::parameter::{AnyName, InputError, Kind, Names, Parameter, bind};
+use super::parameter::{AnyName, Kind, Names, Parameter};
 use super::span;
 use super::template::{Scope, Template, TemplateError};
 use crate::bounds::{MAX_FLOW_VALUE, MAX_FLOW_WAIT, MAX_HOOK_ADDRESS, check_line};

@@ -20,6 +20,9 @@ pub(super) fn why_not(operation: &Operation) -> Option<&'static str> {
         (Who::Stranger, _) | (_, Group::Entry) => Some("is for those who aren't logged in yet"),
         (Who::Owner, _) | (_, Group::Operator | Group::Organizations) => Some("is for the machine's owner"),
         (Who::Person, _) => Some("is for a person who comes themselves"),
+        _ if operation.name == "create_oauth_client" => {
+            Some("answers with a secret that is shown once, to a person")
+        }
         _ if operation.connected => Some("is about the voice of a connected session, which a flow hasn't"),
         _ => None,
     }

@@ -1,9 +1,7 @@
-//! What a flow is given: its parameters, and values that fit them.
+//! What a flow is given: its parameters, and what each of them may be.
 
-use serde_json::{Map, Value};
-use thiserror::Error;
+use serde_json::Value;
 
-use super::problem::meant;
 use super::span;
 use crate::bounds::{MAX_FLOW_ITEMS, MAX_FLOW_VALUE};
 use crate::id::Timestamp;
@@ -124,127 +122,6 @@ impl Names for AnyName {
     }
 }
 
-/// Why values don't fit the parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum InputError {
-    /// There is no such parameter.
-    #[error("there is no parameter `{name}`{meant}")]
-    Unknown {
-        /// What was given.
-        name: String,
-        /// What was meant, perhaps.
-        meant: String,
-    },
-    /// One that has to be given isn't.
-    #[error("`{name}` has to be given: {what}")]
-    Missing {
-        /// Its name.
-        name: String,
-        /// What it may be.
-        what: String,
-    },
-    /// A value doesn't fit.
-    #[error("`{name}` {problem}")]
-    Misfit {
-        /// The parameter.
-        name: String,
-        /// What is wrong with it, as the end of a sentence.
-        problem: String,
-    },
-}
-
-/// The values of all parameters, of what is given and of defaults. A text is converted to what the parameter takes, since that is what
-/// commands and command lines have. What is wrong is told of all of them.
-pub fn bind(
-    parameters: &[Parameter],
-    given: &Map<String, Value>,
-    names: &dyn Names,
-) -> Result<Map<String, Value>, Vec<InputError>> {
-    let mut bound = Map::new();
-    let mut wrong = Vec::new();
-    for name in given.keys().filter(|name| !parameters.iter().any(|known| known.name == **name)) {
-        let name: String = name.chars().take(64).collect();
-        let meant = meant(&name, parameters.iter().map(|known| known.name.as_str()));
-        wrong.push(InputError::Unknown { name, meant });
-    }
-    for parameter in parameters {
-        let name = parameter.name.clone();
-        let value = given.get(&name).filter(|value| !value.is_null());
-        let value = match (value, parameter.required) {
-            (Some(value), _) => value,
-            (None, true) => {
-                wrong.push(InputError::Missing { name, what: parameter.kind.wanted() });
-                continue;
-            }
-            (None, false) => &parameter.default,
-        };
-        if value.is_null() {
-            bound.insert(name, Value::Null);
-            continue;
-        }
-        match parameter.kind.fit(value, names) {
-            Ok(value) => {
-                bound.insert(name, value);
-            }
-            Err(problem) => wrong.push(InputError::Misfit { name, problem }),
-        }
-    }
-    if wrong.is_empty() { Ok(bound) } else { Err(wrong) }
-}
-
-/// The words after a command as values of the parameters that it names, in order. The last one takes the rest of the text; a list of one
-/// that isn't the last takes one word.
-pub fn of_words(arguments: &[String], text: &str) -> Map<String, Value> {
-    let mut given = Map::new();
-    let mut rest = text.trim();
-    for (place, name) in arguments.iter().enumerate() {
-        if rest.is_empty() {
-            break;
-        }
-        let is_last = place + 1 == arguments.len();
-        let end = if is_last { rest.len() } else { rest.find(char::is_whitespace).unwrap_or(rest.len()) };
-        let (word, after) = rest.split_at(end);
-        given.insert(name.clone(), word.into());
-        rest = after.trim_start();
-    }
-    given
-}
-
-/// The texts that no record of a run shows.
-pub fn secrets(parameters: &[Parameter], input: &Map<String, Value>) -> Vec<String> {
-    let is_secret = |parameter: &&Parameter| {
-        parameter.kind == Kind::Secret
-            || matches!(&parameter.kind, Kind::List { of, .. } if **of == Kind::Secret)
-    };
-    let values = parameters.iter().filter(is_secret).filter_map(|parameter| input.get(&parameter.name));
-    let texts = values.flat_map(|value| match value {
-        Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
-        value => value.as_str().into_iter().collect(),
-    });
-    let mut texts: Vec<String> = texts.filter(|text| !text.is_empty()).map(str::to_owned).collect();
-    // The longest first, so that one that is a part of another leaves nothing of it.
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    texts
-}
-
-/// Puts `***` in place of secrets, wherever they stand in a value.
-pub fn hide(value: &mut Value, secrets: &[String]) {
-    match value {
-        Value::String(text) => {
-            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-                if text.contains(secret.as_str()) {
-                    *text = text.replace(secret.as_str(), HIDDEN);
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, secrets)),
-        Value::Object(object) => object.values_mut().for_each(|value| hide(value, secrets)),
-        _ => (),
-    }
-}
-
-const HIDDEN: &str = "***";
-
 impl Kind {
     /// The value as it is given to templates; else what is wrong with it, as the end of a sentence that begins with its name.
     pub fn fit(&self, value: &Value, names: &dyn Names) -> Result<Value, String> {
@@ -320,6 +197,15 @@ impl Kind {
             return Err(format!("must be {}", self.wanted()));
         }
         values.iter().map(|value| of.fit(value, names)).collect::<Result<Vec<_>, _>>().map(Value::from)
+    }
+
+    /// Whether no record shows its values.
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Secret => true,
+            Self::List { of, .. } => of.is_secret(),
+            _ => false,
+        }
     }
 
     /// What it may be, for people.
@@ -409,98 +295,4 @@ fn scalar(value: &Value) -> Option<String> {
 fn whole(number: f64) -> Option<i64> {
     // Beyond 2^53 not every whole number has a place.
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn parameter(name: &str, kind: Kind, required: bool, default: Value) -> Parameter {
-        Parameter { name: name.to_owned(), kind, required, default, description: String::new() }
-    }
-
-    struct Known;
-
-    impl Names for Known {
-        fn channel(&self, said: &str) -> Option<String> {
-            (said == "Lobby" || said == "7").then(|| "7".to_owned())
-        }
-
-        fn user(&self, said: &str) -> Option<String> {
-            (said == "zoe").then(|| "zoe".to_owned())
-        }
-
-        fn role(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn session(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
-
-    #[test]
-    fn texts_are_what_parameters_take_and_all_that_is_wrong_is_told() {
-        let list = Kind::List { of: Box::new(Kind::Integer { min: 0, max: 9 }), min: 0, max: 3 };
-        let parameters = [
-            parameter("where", Kind::Channel, true, Value::Null),
-            parameter("count", Kind::Integer { min: 1, max: 5 }, false, json!(2)),
-            parameter("long", Kind::Duration { min: 1_000, max: 60_000 }, false, Value::Null),
-            parameter("some", list, false, json!([])),
-            parameter("on", Kind::Boolean, false, json!(false)),
-        ];
-        let bound = |given: Value| bind(&parameters, given.as_object().unwrap(), &Known);
-        assert_eq!(
-            bound(json!({ "where": "Lobby", "count": "4", "long": "60s", "some": "1, 2", "on": "yes" }))
-                .unwrap(),
-            *json!({ "where": "7", "count": 4, "long": "1m", "some": [1, 2], "on": true })
-                .as_object()
-                .unwrap()
-        );
-        assert_eq!(bound(json!({ "where": 7 })).unwrap()["count"], json!(2));
-        let wrong = bound(json!({ "count": 9, "long": "2m", "some": [1, 10], "onn": true })).unwrap_err();
-        let words: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            words,
-            [
-                "there is no parameter `onn`; did you mean `on`?",
-                "`where` has to be given: a channel, by its name or identifier",
-                "`count` must be a whole number from 1 to 5",
-                "`long` must be a length of time like \"10m\" from 1s to 1m",
-                "`some` must be a whole number from 0 to 9",
-            ]
-        );
-        let wrong = bound(json!({ "where": "Nowhere" })).unwrap_err();
-        assert_eq!(wrong[0].to_string(), "`where` names a channel that isn't there: \"Nowhere\"");
-    }
-
-    #[test]
-    fn a_command_s_words_are_for_parameters_in_order() {
-        let names = ["who", "length", "reason"].map(str::to_owned);
-        let given = of_words(&names, "  bob 10m  because of the  noise ");
-        assert_eq!(
-            Value::from(given),
-            json!({ "who": "bob", "length": "10m", "reason": "because of the  noise" })
-        );
-        assert_eq!(Value::from(of_words(&names, "bob")), json!({ "who": "bob" }));
-        assert!(of_words(&[], "bob").is_empty() && of_words(&names, "").is_empty());
-    }
-
-    #[test]
-    fn a_secret_is_shown_nowhere() {
-        let secrets_of = Kind::List { of: Box::new(Kind::Secret), min: 0, max: 9 };
-        let parameters = [
-            parameter("url", Kind::Secret, true, Value::Null),
-            parameter("more", secrets_of, false, json!([])),
-            parameter("open", Kind::Any, false, Value::Null),
-        ];
-        let input = json!({ "url": "https://x/abc", "more": ["abc", ""], "open": "open" });
-        let hidden = secrets(&parameters, input.as_object().unwrap());
-        assert_eq!(hidden, ["https://x/abc", "abc"]);
-        let mut shown = json!({ "a": ["to https://x/abc!", { "b": "abcabc" }], "open": "open", "n": 3 });
-        hide(&mut shown, &hidden);
-        assert_eq!(shown, json!({ "a": ["to ***!", { "b": "******" }], "open": "open", "n": 3 }));
-    }
 }

@@ -19,6 +19,7 @@ shipped![
     "notify",
     "opening-hours",
     "private-room",
+    "record-meeting",
     "roles-by-time",
     "support-waiting",
     "time-out",

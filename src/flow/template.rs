@@ -226,6 +226,16 @@ impl Template {
         }
     }
 
+    /// How many are worked out in it.
+    pub fn worked(&self) -> usize {
+        match self {
+            Self::Value(_) => 0,
+            Self::Expression(_) | Self::Text(_) => 1,
+            Self::List(items) => items.iter().map(Self::worked).sum(),
+            Self::Table(items) => items.values().map(Self::worked).sum(),
+        }
+    }
+
     /// What it asks for itself, with dots, such as `event.to`; not what its parts ask for.
     pub fn variables(&self) -> HashSet<String> {
         match self {

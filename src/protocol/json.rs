@@ -39,6 +39,7 @@ impl std::fmt::Debug for Message {
 }
 
 /// A field of a message.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, as the schema does")]
 #[derive(Debug)]
 pub struct Field {
     /// Its number on the wire.
@@ -53,6 +54,8 @@ pub struct Field {
     pub is_optional: bool,
     /// Whether nobody is to see what it holds but whom it is sent to.
     pub is_hidden: bool,
+    /// Whether that is a secret, such as a password, rather than for some people alone.
+    pub is_secret: bool,
     /// The choice of which it is one; empty for none.
     pub choice: &'static str,
 }
@@ -236,6 +239,24 @@ pub fn without_secrets(message: &'static Message, value: &Value) -> Value {
         Some((name.clone(), value))
     };
     Value::Object(object.iter().filter_map(shown).collect())
+}
+
+/// The texts that a message holds, given as JSON, of which each is a secret.
+pub fn secrets_of(message: &'static Message, value: &Value) -> Vec<String> {
+    let Value::Object(object) = value else { return Vec::new() };
+    let mut secrets = Vec::new();
+    for (name, value) in object {
+        let Some(field) = message.fields.iter().find(|field| field.name == name) else { continue };
+        let values = if let Value::Array(values) = value { &values[..] } else { std::slice::from_ref(value) };
+        for value in values {
+            match (field.kind, value) {
+                (_, Value::String(text)) if field.is_secret && !text.is_empty() => secrets.push(text.clone()),
+                (Kind::Message(message), value) => secrets.extend(secrets_of(message, value)),
+                _ => (),
+            }
+        }
+    }
+    secrets
 }
 
 fn unknown(message: &Message, field: &str) -> JsonError {

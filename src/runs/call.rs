@@ -11,12 +11,15 @@ use super::one::{Next, Outcome, Work};
 use super::scope::{at_item, at_step};
 use crate::account::AccountError;
 use crate::auth::webhook::{Secret, headers};
-use crate::bounds::{MAX_FLOW_DEPTH, MAX_STEP_OUTPUT, MAX_STEP_TRIES};
+use crate::bounds::{FLOW_DEPTH, MAX_FLOW_DEPTH, MAX_STEP_OUTPUT, MAX_STEP_TRIES};
 use crate::control::{Refused, actor_of_step};
 use crate::dial::{Question, read_address};
-use crate::flow::{Action, BuiltIn, Call, Letter, Scope, Step, StepError, Template, WebhookCall, render};
+use crate::flow::{
+    Action, BuiltIn, Call, Letter, Scope, Step, StepError, Template, WebhookCall, render, secrets,
+};
+use crate::protocol::json::secrets_of;
 use crate::protocol::operation::{Group, Operation};
-use crate::protocol::wire::{self, request, response};
+use crate::protocol::wire::{self, get_element, request, response, set_element};
 use crate::protocol::{ErrorCode, rest};
 use crate::store::{FlowStep, StepState};
 use crate::voice::Peer;
@@ -93,7 +96,9 @@ impl<P: Peer> Work<P> {
         if row.state == StepState::Noted {
             // Its effect was there before the server ended, or before its answer could be written.
             let output = match &call {
-                Call::Operation(operation, _) => recovered(operation, row.made),
+                Call::Operation(operation, body) => {
+                    self.recovered(&row, operation, read_back(body), row.made).await?
+                }
                 _ => Value::Null,
             };
             return self.came_to(row, output);
@@ -166,7 +171,7 @@ impl<P: Peer> Work<P> {
 
     /// What is to be done, and what it is given; through the skills that it goes by. The text says why it can't be.
     async fn resolve(
-        &self,
+        &mut self,
         row: &FlowStep,
         (action, with): Doing<'_>,
         scope: &Scope,
@@ -178,6 +183,9 @@ impl<P: Peer> Work<P> {
                 Err(error) => return Ok(Err(error.to_string())),
             };
             let Action::Skill(name) = &action else {
+                if let Action::Operation(operation) = &action {
+                    self.hide_also(secrets_of(operation.request, &given.clone().into()));
+                }
                 return Ok(match Call::of(&action, &given, row.began) {
                     Ok(call) => Ok((call, given.into())),
                     Err(error) => Err(error.to_string()),
@@ -202,9 +210,9 @@ impl<P: Peer> Work<P> {
         Ok(Err(format!("skills go by more than {MAX_FLOW_DEPTH} others")))
     }
 
-    /// What the templates of a skill's step see.
+    /// What the templates of a skill's step see. What is secret for the skill is shown by no record, either.
     async fn entered(
-        &self,
+        &mut self,
         skill: &crate::flow::Skill,
         given: Map<String, Value>,
         around: &Scope,
@@ -212,9 +220,20 @@ impl<P: Peer> Work<P> {
         let (user, flow) = (self.run.user, self.run.flow);
         let bound = self.handle.bind_for_flow(user, flow, skill.parameters.clone(), given).await?;
         Ok(match bound {
-            Ok(input) => Ok(around.only(&["run", "owner", "now"]).with("input", &input.into())),
+            Ok(input) => {
+                self.hide_also(secrets(&skill.parameters, &input));
+                Ok(around.only(&["run", "owner", "now"]).with("input", &input.into()))
+            }
             Err(wrong) => Err(StepError::Input(wrong)),
         })
+    }
+
+    /// More texts that no record of the run shows from now on.
+    fn hide_also(&mut self, more: Vec<String>) {
+        self.hidden.extend(more);
+        // The longest first, so that one that is a part of another leaves nothing of it.
+        self.hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self.hidden.dedup();
     }
 
     async fn done(&self, row: &FlowStep, call: Call) -> Result<Came, Refused> {
@@ -266,6 +285,7 @@ impl<P: Peer> Work<P> {
         body: request::Body,
     ) -> Result<Came, Refused> {
         let whose = (self.run.user, self.run.flow, self.run.id);
+        let reads = read_back(&body);
         let answer = self.handle.do_step(whose, row.number, body).await;
         let refused = match answer {
             Ok(answer) => return Ok(told(operation, &answer)),
@@ -274,9 +294,39 @@ impl<P: Peer> Work<P> {
         // Its effect may be there all the same: it was before the server ended, or what came after it failed.
         let noted = self.handle.accounts().flow_step(row.user, row.run, row.number)?;
         if let Some(noted) = noted.filter(|noted| noted.state == StepState::Noted) {
-            return Ok(Came::To(recovered(operation, noted.made)));
+            return Ok(Came::To(self.recovered(row, operation, reads, noted.made).await?));
         }
         self.refused(refused).await
+    }
+
+    /// The output of an operation that was done before the server ended: the identifier of what it made, or what can be read of it now.
+    async fn recovered(
+        &self,
+        row: &FlowStep,
+        operation: &Operation,
+        reads: Option<request::Body>,
+        made: Option<u64>,
+    ) -> Result<Value, Refused> {
+        let answer = match (operation.response.name, made, reads) {
+            ("Created", Some(id), _) => response::Body::Created(wire::Created { id }),
+            ("Done", ..) => response::Body::Done(wire::Done {}),
+            (_, _, Some(reads)) => {
+                let whose = (self.run.user, self.run.flow, self.run.id);
+                match self.handle.do_step(whose, row.number, reads).await {
+                    Ok(response::Body::Invites(all)) => {
+                        let found = all.invites.into_iter().find(|invite| Some(invite.id) == made);
+                        let Some(invite) = found else { return Ok(Value::Null) };
+                        response::Body::Invite(invite)
+                    }
+                    Ok(answer) => answer,
+                    Err(refused @ (Refused::Stopping | Refused::NoSuchOrganization)) => return Err(refused),
+                    // It isn't there any more, or its owner may not read it.
+                    Err(_) => return Ok(Value::Null),
+                }
+            }
+            _ => return Ok(Value::Null),
+        };
+        Ok(rest::write_answer(operation, &answer).unwrap_or_default())
     }
 
     /// What a refusal means for the run.
@@ -304,6 +354,8 @@ impl<P: Peer> Work<P> {
         let id = key_of(row);
         let at = self.handle.clock().wall();
         let mut sent: Vec<(String, String)> = call.headers;
+        sent.retain(|(name, _)| !name.eq_ignore_ascii_case(FLOW_DEPTH));
+        sent.push((FLOW_DEPTH.to_owned(), self.run.depth.to_string()));
         if call.is_json {
             sent.push(("content-type".to_owned(), "application/json".to_owned()));
         }
@@ -330,6 +382,7 @@ impl<P: Peer> Work<P> {
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.body).into_owned();
                 if answer.status >= 400 {
+                    let text = self.hidden_text(&text);
                     let text: String = text.chars().take(200).collect();
                     return Came::Nothing(format!("it answered with status {}: {text}", answer.status));
                 }
@@ -371,14 +424,20 @@ fn told(operation: &Operation, answer: &response::Body) -> Came {
     }
 }
 
-/// The output of an operation that was done before the server ended, as far as it is known: the identifier of what it made.
-fn recovered(operation: &Operation, made: Option<u64>) -> Value {
-    let answer = match made {
-        Some(id) if operation.response.name == "Created" => response::Body::Created(wire::Created { id }),
-        _ if operation.response.name == "Done" => response::Body::Done(wire::Done {}),
-        _ => return Value::Null,
-    };
-    rest::write_answer(operation, &answer).unwrap_or_default()
+/// What is to be asked to know again what an operation answered that was done already.
+fn read_back(body: &request::Body) -> Option<request::Body> {
+    match body {
+        request::Body::SetElement(set) => {
+            let on = set.on.clone().map(|on| match on {
+                set_element::On::Channel(channel) => get_element::On::Channel(channel),
+                set_element::On::User(user) => get_element::On::User(user),
+                set_element::On::Recording(recording) => get_element::On::Recording(recording),
+            });
+            Some(request::Body::GetElement(wire::GetElement { on, name: set.name.clone() }))
+        }
+        request::Body::CreateInvite(_) => Some(request::Body::ListInvites(wire::ListInvites {})),
+        _ => None,
+    }
 }
 
 /// What people call what a step does.

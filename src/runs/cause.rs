@@ -5,11 +5,11 @@ use std::sync::PoisonError;
 use serde_json::{Map, Value};
 
 use super::one::{Next, Work};
-use super::scope::{object, of_run, shown};
+use super::scope::{object, of_run, restored, value};
 use crate::account::AccountError;
 use crate::bounds::MAX_RUN_INPUT;
 use crate::control::Refused;
-use crate::flow::{AnyName, On, Overlap, Trigger, bind, of_words};
+use crate::flow::{AnyName, On, Overlap, Trigger, bind, of_words, secrets};
 use crate::store::RunState;
 use crate::store::write::Advance;
 use crate::voice::Peer;
@@ -47,11 +47,13 @@ impl<P: Peer> Work<P> {
             }
             Begun::Failed(error) => self.end(RunState::Failed, error).await,
             Begun::With(input) => {
-                let kept = shown(&self.workflow.parameters, &input);
-                self.input = input;
-                let begun =
-                    Advance { state: Some(RunState::InProgress), input: Some(kept), ..Advance::default() };
-                self.advance(begun).await
+                self.hidden = secrets(&self.workflow.parameters, &input);
+                let (kept, event) = (self.hidden(Value::Object(input)), self.hidden(self.event.clone()));
+                // What is shown is what templates see, whether the server ends meanwhile or doesn't.
+                self.input = restored(&self.workflow.parameters, &kept, &self.settings);
+                self.event = value(&event);
+                let (state, input, event) = (Some(RunState::InProgress), Some(kept), Some(event));
+                self.advance(Advance { state, input, event, ..Advance::default() }).await
             }
         }
     }

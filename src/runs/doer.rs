@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
@@ -13,9 +14,13 @@ use crate::bounds::MAX_RUNS_AT_WORK;
 use crate::clock::Clock;
 use crate::control::{FlowWork, FlowsDue, Organizations, Refused, Shares};
 use crate::dial::{Client, Reach};
-use crate::id::{FlowNumber, OrganizationId, UserId};
+use crate::id::{FlowNumber, OrganizationId, Timestamp, UserId};
 use crate::store::FlowOff;
 use crate::voice::Peer;
+
+/// How often it is looked whether the clock was set back, and by how much it has to be.
+const LOOK: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Does the runs of all organizations.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct Runner<P> {
     organizations: Organizations<P>,
     work: FlowWork,
     clock: Clock,
+    /// The latest time that the clock showed since it was set back.
+    latest: Timestamp,
     parts: Arc<Parts>,
     times: Times,
     /// The runs that are at work.
@@ -49,6 +56,7 @@ impl<P: Peer> Runner<P> {
         Self {
             organizations,
             work,
+            latest: clock.wall(),
             clock,
             parts,
             times: Times::default(),
@@ -65,7 +73,8 @@ impl<P: Peer> Runner<P> {
         self.begin();
         self.read_times();
         loop {
-            let (clock, next) = (self.clock.clone(), self.times.next());
+            self.look_at_clock();
+            let (clock, next, other) = (self.clock.clone(), self.times.next(), self.clock.clone());
             let due = async move {
                 match next {
                     Some(next) => clock.until_wall(next).await,
@@ -76,6 +85,7 @@ impl<P: Peer> Runner<P> {
                 () = &mut stopped => break,
                 due = self.work.next() => self.do_due(due),
                 () = due => self.begin_due(),
+                () = other.sleep(LOOK) => (),
                 Some(ended) = self.tasks.join_next_with_id() => {
                     let id = match ended {
                         Ok((id, ())) => id,
@@ -105,6 +115,16 @@ impl<P: Peer> Runner<P> {
         if let Err(error) = self.times.read(self.organizations.first().accounts(), &self.parts) {
             tracing::error!(%error, "schedules of flows can't be read");
         }
+    }
+
+    /// Where the clock was set back, what was due next is far away, and is looked for anew.
+    fn look_at_clock(&mut self) {
+        let now = self.clock.wall();
+        if now.plus(HOUR) < self.latest {
+            self.latest = now;
+            self.read_times();
+        }
+        self.latest = self.latest.max(now);
     }
 
     fn begin_due(&mut self) {

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use super::parts::{Key, PAUSE, Parts};
-use super::scope::{at_item, at_step, object, of_run, restored, value};
+use super::scope::{at_item, at_step, of_run, restored, value};
 use crate::account::AccountError;
-use crate::bounds::{MAX_BYTES_OF_RUN, MAX_FLOW_DEPTH, MAX_STEPS_OF_RUN};
+use crate::bounds::{MAX_BYTES_OF_RUN, MAX_FLOW_DEPTH, MAX_RUN_ERROR, MAX_STEPS_OF_RUN};
 use crate::control::{Handle, Organizations, Refused};
-use crate::flow::{Ended, Flow, On, OnFailure, Scope, Step, Undo, Workflow, hide, secrets};
+use crate::flow::{self, Ended, Flow, On, OnFailure, Scope, Step, Undo, Workflow, hide, secrets};
 use crate::id::{OrganizationId, Timestamp};
 use crate::store::write::{Advance, FlowError, NewRun};
 use crate::store::{self, FlowOff, FlowRun, FlowStep, RunState, RunWish, StepState};
@@ -50,6 +50,8 @@ pub(super) struct Work<P> {
     ended: Vec<FlowStep>,
     /// The values of the parameters.
     pub(super) input: Map<String, Value>,
+    /// The texts that no record of the run shows.
+    pub(super) hidden: Vec<String>,
     /// The values that the owner set.
     pub(super) settings: Map<String, Value>,
     /// What began it.
@@ -131,12 +133,23 @@ impl<P: Peer> One<P> {
             Err(error) => return Err(error.into()),
         };
         let Flow::Workflow(workflow) = (*flow).clone() else { return Ok(None) };
-        let settings = object(&row.settings);
+        let settings = match accounts.flow_settings(&row) {
+            Ok(settings) => settings,
+            Err(error @ AccountError::Flow(FlowError::Sealed)) => {
+                let (state, error) = (Some(RunState::Failed), Some(error.to_string()));
+                accounts.advance_run(user, id, Advance { state, error, ..Advance::default() }).await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let input = restored(&workflow.parameters, &run.input, &settings);
+        let hidden = secrets(&workflow.parameters, &input);
         Ok(Some(Work {
             parts: Arc::clone(&self.parts),
             steps: accounts.flow_steps(user, id)?,
             ended: Vec::new(),
-            input: restored(&workflow.parameters, &run.input, &settings),
+            input,
+            hidden,
             event: value(&run.event),
             owner: accounts.owner_name(user)?,
             settings,
@@ -269,8 +282,19 @@ impl<P: Peer> Work<P> {
 
     /// A value as it is kept: without what is secret.
     pub(super) fn hidden(&self, mut value: Value) -> String {
-        hide(&mut value, &secrets(&self.workflow.parameters, &self.input));
+        hide(&mut value, &self.hidden);
         value.to_string()
+    }
+
+    /// What is said of a failure, as it is kept: without what is secret, and no longer than anybody reads.
+    pub(super) fn hidden_text(&self, text: &str) -> String {
+        let mut shown = flow::hidden(text, &self.hidden);
+        if shown.len() > MAX_RUN_ERROR {
+            let end = (0..=MAX_RUN_ERROR).rev().find(|end| shown.is_char_boundary(*end));
+            shown.truncate(end.unwrap_or(0));
+            shown.push_str("...");
+        }
+        shown
     }
 
     /// A step is so from now on, once it is written; with it those that have ended.
@@ -306,6 +330,7 @@ impl<P: Peer> Work<P> {
         error: String,
     ) -> Outcome {
         let ended = Some(self.handle.clock().wall());
+        let error = if error.is_empty() { error } else { self.hidden_text(&error) };
         let step = FlowStep { state, output, error, ended, ..step };
         self.put(step.clone());
         self.ended.push(step);
@@ -316,7 +341,8 @@ impl<P: Peer> Work<P> {
     pub(super) async fn advance(&mut self, advance: Advance) -> Result<Next, Refused> {
         let mut steps = std::mem::take(&mut self.ended);
         steps.extend(advance.steps);
-        let advance = Advance { steps, ..advance };
+        let error = advance.error.map(|error| self.hidden_text(&error));
+        let advance = Advance { steps, error, ..advance };
         let after = self.handle.accounts().advance_run(self.run.user, self.run.id, advance).await?;
         let Some(after) = after else { return Ok(Next::Nothing) };
         self.run = after;

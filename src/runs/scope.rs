@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::flow::{Kind, Parameter, Scope, hide, secrets};
+use crate::flow::{Parameter, Scope};
 use crate::id::Timestamp;
 use crate::store::{FlowRun, FlowStep, StepState};
 
@@ -16,13 +16,6 @@ pub(super) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// The values of parameters as they are kept of a run: without what is secret.
-pub(super) fn shown(parameters: &[Parameter], input: &Map<String, Value>) -> String {
-    let mut shown = Value::Object(input.clone());
-    hide(&mut shown, &secrets(parameters, input));
-    shown.to_string()
-}
-
 /// The values that were kept, with what is secret of those that the owner set.
 pub(super) fn restored(
     parameters: &[Parameter],
@@ -31,8 +24,7 @@ pub(super) fn restored(
 ) -> Map<String, Value> {
     let mut input = object(kept);
     for parameter in parameters {
-        let of_secrets = |kind: &Kind| matches!(kind, Kind::List { of, .. } if **of == Kind::Secret);
-        if parameter.kind == Kind::Secret || of_secrets(&parameter.kind) {
+        if parameter.kind.is_secret() {
             let set = settings.get(&parameter.name).cloned().unwrap_or_else(|| parameter.default.clone());
             let fitted = parameter.kind.fit(&set, &crate::flow::AnyName).unwrap_or(Value::Null);
             input.insert(parameter.name.clone(), fitted);

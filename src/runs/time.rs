@@ -63,12 +63,13 @@ impl Times {
     /// Looks at all flows anew.
     pub(super) fn read(&mut self, accounts: &Accounts, parts: &Parts) -> Result<(), AccountError> {
         self.0.clear();
+        let now = accounts.clock().wall();
         for (row, stats) in accounts.all_flows_on()? {
             let Ok(flow) = parts.flow(accounts, &row, row.version) else { continue };
             let Flow::Workflow(workflow) = &*flow else { continue };
             for (place, trigger) in workflow.triggers.iter().enumerate() {
                 let On::Cron(schedule) = &trigger.on else { continue };
-                let Some(at) = schedule.next_after(stats.seen_to(&trigger.name)) else { continue };
+                let Some(at) = schedule.next_after(stats.seen_to(&trigger.name, now)) else { continue };
                 let due = Due {
                     user: row.user,
                     flow: row.id,

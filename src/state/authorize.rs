@@ -220,6 +220,14 @@ impl State {
         Ok(())
     }
 
+    /// Whether the asker may read what the machine does for itself, such as backups: whoever may administer the first organization.
+    pub fn may_see_maintenance(&self, asker: Asker<'_>) -> Result<(), Denied> {
+        if self.organization() != OrganizationId::FIRST {
+            return Err(Denied::Forbidden(Permissions::ADMINISTER));
+        }
+        self.authorize(asker, Permissions::ADMINISTER, None)
+    }
+
     /// Whether the asker has permissions by its roles, or on any channel at least.
     pub fn authorize_somewhere(&self, asker: Asker<'_>, needed: Permissions) -> Result<(), Denied> {
         let by_roles = self.authorize(asker, needed, None);

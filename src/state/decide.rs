@@ -92,7 +92,7 @@ impl State {
             Live::SetVoiceTarget(set) => self.decide_target(asker, set),
             Live::Moderate(moderate) => self.decide_moderate(asker, *moderate),
             Live::Kick(kick) => self.decide_kick(asker, kick),
-            Live::StartRecording(_) => self.decide_record(asker),
+            Live::StartRecording(start) => self.decide_record(asker, optional(start.channel)),
             Live::StopRecording(stop) => self.decide_stop_recording(asker, ChannelId(stop.channel)),
         }
     }

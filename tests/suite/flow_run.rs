@@ -1,9 +1,14 @@
 //! Flows, from end to end: a real server, which does them.
 
 mod begun;
+mod bounded;
+mod built_in;
+mod hostile;
 mod killed;
 mod plugin;
+mod secret;
 mod shipped;
+mod shipped_by_time;
 mod undone;
 
 use std::time::Duration;
@@ -11,7 +16,7 @@ use std::time::Duration;
 use crate::hook::receiver::Receiver;
 use crate::rest::Program;
 use crate::support::{TestServer, code, eventually};
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use parlour::client::Session;
 use parlour::protocol::ErrorCode;
 use parlour::protocol::wire::{self, FlowOff, FlowRunState, FlowStepState, FlowValue, request};
@@ -182,7 +187,7 @@ async fn a_flow_that_is_wrong_is_refused_in_words_and_changes_nothing() {
     assert!(words.contains("line 20") && words.contains("create_channel"), "{words}");
     let words = refused(ROOM, &[("flavour", "mint")]).await;
     assert!(words.contains("there is no parameter `flavour`"), "{words}");
-    assert_eq!(root.flows(wire::ListFlows::default()).await.unwrap(), []);
+    assert_eq!(root.flows(wire::ListFlows { own: true, ..Default::default() }).await.unwrap(), []);
 
     add(&root, ROOM, &[]).await;
     let add = wire::AddFlow { source: ROOM.to_owned(), ..Default::default() };
@@ -348,6 +353,25 @@ with = { value = "{{ input.what }} is out" }
     for (secret, name) in [(wrong.as_str(), "deploy"), (&made.secret, "other"), ("", "deploy")] {
         assert_eq!(post(secret, name).await.status, StatusCode::UNAUTHORIZED, "{name}");
     }
+    // A message that comes again begins nothing again, whether the server that sends it shows the secret or signs by it.
+    let runs = async || root.flow_runs(wire::ListRuns::default()).await.unwrap().len();
+    let before = runs().await;
+    let again = async |id: &str| {
+        let mut program = Program::at(address, &made.secret).await;
+        let mut request = program.request(&Method::POST, "/flows/deploy/hook", Some(&body));
+        request.headers_mut().insert("webhook-id", id.parse().unwrap());
+        let answer = program.send(request).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.body["run"].as_str().unwrap().to_owned()
+    };
+    let first = again("msg_1").await;
+    assert_eq!((again("msg_1").await, runs().await), (first.clone(), before + 1));
+    let [second, third] = {
+        let (second, third) = tokio::join!(again("msg_2"), again("msg_2"));
+        [second, third]
+    };
+    assert!(second == third && second != first, "{first} {second} {third}");
+    assert_eq!(runs().await, before + 2);
     let next = root.make_flow_secret("deploy").await.unwrap();
     assert_eq!(post(&made.secret, "deploy").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(post(&next.secret, "deploy").await.status, StatusCode::ACCEPTED);

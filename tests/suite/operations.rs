@@ -84,7 +84,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             Body::Moderate(moderate)
         }
         "kick" => Body::Kick(wire::Kick { session, reason: new() }),
-        "start_recording" => Body::StartRecording(wire::StartRecording {}),
+        "start_recording" => Body::StartRecording(wire::StartRecording { channel: 0 }),
         "stop_recording" => Body::StopRecording(wire::StopRecording { channel }),
         "list_recordings" => Body::ListRecordings(wire::ListRecordings {}),
         "fetch_recording" => Body::FetchRecording(wire::FetchRecording::default()),
@@ -163,7 +163,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "rate_flow" => Body::RateFlow(wire::RateFlow::default()),
         "run_flow" => Body::RunFlow(wire::RunFlow::default()),
         "list_runs" => Body::ListRuns(wire::ListRuns::default()),
-        "show_run" => Body::ShowRun(wire::ShowRun { run: 1 }),
+        "show_run" => Body::ShowRun(wire::ShowRun { run: 1, flow: String::new() }),
         "cancel_run" => Body::CancelRun(wire::CancelRun { run: 1 }),
         "roll_back_run" => Body::RollBackRun(wire::RollBackRun { run: 1 }),
         "run_again" => Body::RunAgain(wire::RunAgain { run: 1 }),

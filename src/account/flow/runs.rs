@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::{AccountError, Accounts};
+use super::built_in::is_built_in;
 use super::{FlowUnfit, few, given, no_secret};
 use crate::bounds::{MAX_RUN_INPUT, page};
 use crate::flow::{self, On};
@@ -90,8 +91,16 @@ impl Accounts {
         Ok(())
     }
 
-    /// Runs of somebody's flows, the latest first.
-    pub fn flow_runs(&self, user: UserId, list: &wire::ListRuns) -> Result<wire::FlowRuns, AccountError> {
+    /// Runs of somebody's flows, the latest first; or of one that is the server's, where they may see that.
+    pub fn flow_runs(
+        &self,
+        user: UserId,
+        list: &wire::ListRuns,
+        sees_server: bool,
+    ) -> Result<wire::FlowRuns, AccountError> {
+        if sees_server && is_built_in(&list.flow) {
+            return self.built_in_runs(list);
+        }
         let names = self.flow_names(user)?;
         let of = match list.flow.as_str() {
             "" => None,
@@ -124,8 +133,25 @@ impl Accounts {
     }
 
     /// One run with its steps.
-    pub fn show_run(&self, user: UserId, run: u64) -> Result<wire::FlowRun, AccountError> {
-        let row = self.flow_run(user, FlowRunId(run))?.ok_or(FlowError::NoSuchRun)?;
+    pub fn show_run(
+        &self,
+        user: UserId,
+        show: &wire::ShowRun,
+        sees_server: bool,
+    ) -> Result<wire::FlowRun, AccountError> {
+        if is_built_in(&show.flow) {
+            return if sees_server {
+                self.show_built_in_run(&show.flow, show.run)
+            } else {
+                Err(FlowError::NoSuchRun.into())
+            };
+        }
+        let row = self.flow_run(user, FlowRunId(show.run))?.ok_or(FlowError::NoSuchRun)?;
+        let is_other =
+            |flow: FlowNumber| self.own_flow(user, &show.flow).map_or(true, |named| named.id != flow);
+        if !show.flow.is_empty() && is_other(row.flow) {
+            return Err(FlowError::NoSuchRun.into());
+        }
         let name = self.0.store.flow(user, row.flow)?.map_or_else(String::new, |flow| flow.name);
         let mut room = SHOWN;
         let steps = self.0.store.flow_steps(user, row.id)?;
@@ -197,7 +223,7 @@ impl Accounts {
 }
 
 /// The state of a word.
-fn state_of(word: &str) -> Option<RunState> {
+pub(super) fn state_of(word: &str) -> Option<RunState> {
     Some(match word {
         "queued" => RunState::Queued,
         "in-progress" => RunState::InProgress,
@@ -210,8 +236,9 @@ fn state_of(word: &str) -> Option<RunState> {
     })
 }
 
-fn shown_run(run: FlowRun, flow: String, steps: Vec<wire::FlowStep>, room: &mut usize) -> wire::FlowRun {
-    let state = match run.state {
+/// The state, as it is told.
+pub(super) fn shown_state(state: RunState) -> FlowRunState {
+    match state {
         RunState::Queued => FlowRunState::Queued,
         RunState::InProgress => FlowRunState::InProgress,
         RunState::RollingBack => FlowRunState::RollingBack,
@@ -219,7 +246,11 @@ fn shown_run(run: FlowRun, flow: String, steps: Vec<wire::FlowStep>, room: &mut 
         RunState::Failed => FlowRunState::Failed,
         RunState::RolledBack => FlowRunState::RolledBack,
         RunState::Cancelled => FlowRunState::Cancelled,
-    };
+    }
+}
+
+fn shown_run(run: FlowRun, flow: String, steps: Vec<wire::FlowStep>, room: &mut usize) -> wire::FlowRun {
+    let state = shown_state(run.state);
     wire::FlowRun {
         run: run.id.0,
         flow,

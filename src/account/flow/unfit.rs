@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::account::AccountError;
-use crate::bounds::{MAX_FLOW_PARAMETERS, MAX_STARS};
+use crate::bounds::{MAX_FLOW_DEPTH, MAX_FLOW_PARAMETERS, MAX_STARS};
 use crate::flow::{InputError, Problem};
 
 /// Why a flow isn't taken.
@@ -54,6 +54,9 @@ pub enum FlowUnfit {
     /// It isn't begun over HTTP.
     #[error("nobody begins this flow over HTTP: give it a trigger with `on = \"webhook\"`")]
     NotByWebhook,
+    /// Too many flows began each other before it.
+    #[error("{MAX_FLOW_DEPTH} flows began each other before this one, and that is the end of it")]
+    TooDeep,
     /// A state that there isn't.
     #[error(
         "there is no state {0:?}; there is queued, in-progress, completed, failed, rolled-back, cancelled"

@@ -8,8 +8,9 @@ use super::reader::{At, Reader, Section, is_name, lowered};
 use crate::bounds::{
     MAX_FLOW_EXAMPLES, MAX_FLOW_ITEMS, MAX_FLOW_PARAMETERS, MAX_FLOW_TAGS, MAX_FLOW_TEXT, MAX_FLOW_VALUE,
 };
+use crate::flow::bind::bind;
 use crate::flow::definition::{About, Example};
-use crate::flow::parameter::{AnyName, KINDS, Kind, Parameter, bind};
+use crate::flow::parameter::{AnyName, KINDS, Kind, Parameter};
 use crate::flow::table;
 
 /// What `[workflow]` and `[skill]` both have.
@@ -106,6 +107,11 @@ fn parameter<'a>(reader: &mut Reader<'a>, name: &str, at: &At<'a>) -> Option<Par
     }
     let default = default.and_then(|at| match plain::value(reader, &at) {
         Some(value) => match kind.fit(&value, &AnyName) {
+            Ok(value) if kind.is_secret() && !value.is_null() => {
+                let message = "would be read by whoever reads the flow, since the parameter is secret; its owner sets it (--set)";
+                reader.tell(&at, message);
+                None
+            }
             Ok(value) => Some(value),
             Err(problem) => {
                 reader.tell(&at, problem);

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::plain;
 use super::reader::{At, Reader, kind_of};
 use super::seen::Seen;
-use crate::bounds::{MAX_FLOW_ITEMS, MAX_FLOW_NESTING};
+use crate::bounds::{MAX_FLOW_ITEMS, MAX_FLOW_NESTING, MAX_FLOW_WORKED};
 use crate::flow::fields;
 use crate::flow::parameter::{AnyName, Kind, Parameter};
 use crate::flow::problem::meant;
@@ -85,6 +85,12 @@ pub(super) fn with<'a>(
             }
             Err(message) => reader.problems.tell(&name.span(), &inner.key, message),
         }
+    }
+    if all.values().map(Template::worked).sum::<usize>() > MAX_FLOW_WORKED {
+        reader.tell(
+            at,
+            format!("has more than {MAX_FLOW_WORKED} templates; work a table out in one, as a step `value`"),
+        );
     }
     all
 }

@@ -276,6 +276,18 @@ fn what_is_no_flow_is_told_so() {
             "[skill]\nname = \"a\"\n[step]\ndo = \"list\"\nwhen = \"event.at\"\n",
             "give it what it needs by a parameter",
         ),
+        (
+            "[skill]\nname = \"a\"\n[parameters.key]\ntype = \"secret\"\ndefault = \"x\"\n",
+            "whoever reads the flow",
+        ),
+        (
+            "[workflow]\nname = \"a\"\n[parameters.key]\ntype = \"secret\"\n[[triggers]]\non = \"webhook\"\nwith = { key = \"x\" }\n",
+            "its owner sets it",
+        ),
+        (
+            "[workflow]\nname = \"a\"\n[parameters.key]\ntype = \"secret\"\n[[triggers]]\non = \"command\"\ncommand = \"!a\"\narguments = [\"key\"]\n",
+            "its owner sets it",
+        ),
         ("workflow = 3\n", "must be a table"),
         ("[workflow\nname = 3", "this isn't TOML"),
         ("[workflow]\nname = \"a\"\nname = \"b\"\n", "this isn't TOML"),
@@ -299,6 +311,12 @@ fn a_file_has_as_much_as_it_may_have_and_no_more() {
     assert!(read(&deep(15)).is_ok());
     assert!(read(&deep(16)).unwrap_err()[0].message.contains("nested deeper than 16"));
     assert!(read(&deep(2_000)).is_err());
+    let worked = |count: usize| {
+        let values = "\"{{ now }}\", ".repeat(count);
+        format!("{head}[[steps]]\ndo = \"value\"\nwith = {{ value = [{values}] }}\n")
+    };
+    assert!(read(&worked(32)).is_ok());
+    assert!(read(&worked(33)).unwrap_err()[0].message.contains("more than 32 templates"));
     let wrong = "[[steps]]\nx = 1\n".repeat(30);
     let many: Vec<String> = (0..200).map(|number| format!("k{number} = 1\n")).collect();
     let problems = read(&format!("{head}{wrong}{}", many.concat())).unwrap_err();

@@ -73,7 +73,13 @@ fn trigger<'a>(
     let seen = Seen::of_trigger(written, &on);
     let when = section.get("when").map(|at| expression(reader, &at, &seen));
     let pace = pace(reader, &section, &seen);
-    let with = section.get("with").map(|at| with(reader, &at, Takes::Parameters(parameters), &seen));
+    let with = section.get("with").map(|at| {
+        let given = with(reader, &at, Takes::Parameters(parameters), &seen);
+        for name in given.keys().filter(|name| is_secret(parameters, name)) {
+            reader.tell(&at, format!("sets `{name}`, {SECRET}"));
+        }
+        given
+    });
     Some(Trigger { name: name?, on, when: when.flatten(), pace, with: with.unwrap_or_default() })
 }
 
@@ -160,11 +166,21 @@ fn arguments<'a>(reader: &mut Reader<'a>, at: &At<'a>, parameters: &[Parameter])
             reader.tell(&item, format!("names a parameter that isn't there{meant}"));
         } else if found.iter().any(|other| other == name) {
             reader.tell(&item, "stands there twice");
+        } else if is_secret(parameters, name) {
+            reader.tell(&item, format!("is for `{name}`, {SECRET}"));
         } else {
             found.push(name.to_owned());
         }
     }
     found
+}
+
+/// Why what begins a run gives it no secret.
+const SECRET: &str =
+    "which is secret: its owner sets it with the flow (--set), since what a run is given is kept";
+
+fn is_secret(parameters: &[Parameter], name: &str) -> bool {
+    parameters.iter().any(|parameter| parameter.name == name && parameter.kind.is_secret())
 }
 
 fn permission<'a>(reader: &mut Reader<'a>, at: &At<'a>) -> Option<Permissions> {

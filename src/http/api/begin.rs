@@ -12,8 +12,8 @@ use serde_json::json;
 use super::limits::Limits;
 use super::problem::Problem;
 use super::token::bearer;
-use crate::account::FlowProof;
-use crate::bounds::MAX_RUN_INPUT;
+use crate::account::{FlowCalled, FlowProof};
+use crate::bounds::{FLOW_DEPTH, MAX_RUN_INPUT};
 use crate::http::home::tag_in;
 use crate::http::parts::{Asker, Parts};
 use crate::protocol::ErrorCode;
@@ -49,7 +49,11 @@ async fn begun(
         Problem::of(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, &words)
     })?;
     let proof = proof(&head.headers)?;
-    Ok(home.begin_flow(name, &proof, &body).await?)
+    let message = head.headers.get("webhook-id").and_then(|id| id.to_str().ok());
+    let after = head.headers.get(FLOW_DEPTH).and_then(|depth| depth.to_str().ok()?.parse().ok());
+    let called =
+        FlowCalled { proof, message: message.filter(|id| !id.is_empty()), after: after.unwrap_or(0) };
+    Ok(home.begin_flow(name, &called, &body).await?)
 }
 
 /// What is shown: a signature of Standard Webhooks, or the secret itself as a bearer token (RFC 6750, section 2.1).

@@ -99,7 +99,7 @@ impl State {
         to: wire::MoveSession,
     ) -> Result<Change, Denied> {
         let (session, channel) = (SessionId(to.session), optional(to.channel));
-        let moved = self.moderated(asker, session, Permissions::MOVE_OTHERS)?;
+        let moved = self.moved_by(asker, session)?;
         match channel {
             // Nobody puts anybody, themselves among them, where they wouldn't be let in.
             Some(channel) => self.authorize_within(asker, Permissions::MOVE_OTHERS, channel)?,
@@ -110,6 +110,15 @@ impl State {
             return Err(Denied::OutOfRange("they may not see that channel; allow them to view it first"));
         }
         Ok(Change::Move { session, channel, shown: None })
+    }
+
+    /// Somebody whom an asker may move. What acts for an account moves its own sessions as well, which have its rank, as whoever is
+    /// connected moves themselves.
+    fn moved_by(&self, asker: Asker<'_>, session: SessionId) -> Result<&Member, Denied> {
+        let own = self.members.get(&session).filter(|other| other.user.is_some_and(|user| asker.owns(user)));
+        let Some(own) = own else { return self.moderated(asker, session, Permissions::MOVE_OTHERS) };
+        self.authorize(asker, Permissions::MOVE_OTHERS, own.channel)?;
+        Ok(own)
     }
 
     /// Somebody whom an asker may moderate: by a permission where they are, and a higher rank.

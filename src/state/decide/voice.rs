@@ -70,8 +70,27 @@ impl State {
         Ok(Change::SetTarget { session, flow: set.flow, targets })
     }
 
-    pub(super) fn decide_record(&self, asker: Asker<'_>) -> Result<Change, Denied> {
-        let own = asker.connected()?;
+    pub(super) fn decide_record(
+        &self,
+        asker: Asker<'_>,
+        channel: Option<ChannelId>,
+    ) -> Result<Change, Denied> {
+        let own = match asker.connected() {
+            Ok(own) if channel.is_none_or(|channel| own.channel == Some(channel)) => own,
+            // A recording is always of somebody who is there, whom everybody there sees as the one who records.
+            Ok(_) => {
+                self.authorize(asker, Permissions::RECORD, channel)?;
+                return Err(NOT_THERE);
+            }
+            Err(denied) => {
+                let channel = channel.ok_or(denied)?;
+                self.authorize(asker, Permissions::RECORD, Some(channel))?;
+                let is_own = |member: &&Member| {
+                    member.channel == Some(channel) && member.user.is_some_and(|user| asker.owns(user))
+                };
+                self.members.values().find(is_own).ok_or(NOT_THERE)?
+            }
+        };
         let Some(channel) = own.channel else {
             self.authorize_somewhere(asker, Permissions::RECORD)?;
             return Err(Denied::NowhereIn);
@@ -118,3 +137,7 @@ impl State {
         Ok(Change::StopRecording(channel))
     }
 }
+
+/// Why a channel isn't recorded for somebody who isn't in it.
+const NOT_THERE: Denied =
+    Denied::OutOfRange("a channel is recorded by somebody who is in it; join it with your account first");

@@ -114,7 +114,7 @@ fn deed() -> impl Strategy<Value = request::Body> {
         }),
         1 => (1..5_u64, 0..8_u64).prop_map(|(session, channel)| Body::MoveSession(wire::MoveSession { session, channel })),
         1 => (1..8_u64).prop_map(|channel| Body::RemoveChannel(wire::RemoveChannel { channel })),
-        1 => Just(Body::StartRecording(wire::StartRecording {})),
+        1 => (0..8_u64).prop_map(|channel| Body::StartRecording(wire::StartRecording { channel })),
     ]
 }
 

@@ -5,7 +5,9 @@ use crate::id::{FlowNumber, FlowRunId, OrganizationId, UserId};
 use crate::store::Store;
 use crate::store::error::ReadError;
 use crate::store::index::IndexKey;
-use crate::store::record::{Flow, FlowOpinion, FlowRun, FlowStats, FlowStep, FlowVersion, RunAtWork};
+use crate::store::record::{
+    Flow, FlowMessage, FlowOpinion, FlowRun, FlowStats, FlowStep, FlowVersion, RunAtWork,
+};
 use crate::store::row::Record;
 use crate::store::table::range_of;
 
@@ -48,12 +50,9 @@ impl Store {
         })
     }
 
-    /// The flows of all organizations that are on.
-    pub fn all_flows_on(&self) -> Result<Vec<Flow>, ReadError> {
-        self.look(|tables| {
-            let all = tables.flows.all()?.map(|row| Flow::decode(row?.1.value()));
-            all.filter(|flow| flow.as_ref().map_or(true, |flow| flow.off.is_none())).collect()
-        })
+    /// The flows of all organizations.
+    pub fn all_flows(&self) -> Result<Vec<Flow>, ReadError> {
+        self.look(|tables| tables.flows.all()?.map(|row| Flow::decode(row?.1.value())).collect())
     }
 
     /// What a flow does by a version.
@@ -92,6 +91,16 @@ impl Store {
     /// A run.
     pub fn flow_run(&self, user: UserId, id: FlowRunId) -> Result<Option<FlowRun>, ReadError> {
         self.look(|tables| get(&tables.flow_runs, (user.0, id.0)))
+    }
+
+    /// The run that a message of somebody else's server began.
+    pub fn flow_message(
+        &self,
+        user: UserId,
+        id: FlowNumber,
+        message: u64,
+    ) -> Result<Option<FlowMessage>, ReadError> {
+        self.look(|tables| get(&tables.flow_messages, (user.0, id.0, message)))
     }
 
     /// Runs of an account that fit, the latest first: so many at most, of those before a number, where one is given.

@@ -50,7 +50,8 @@ pub struct Flow {
     pub skill: bool,
     /// The number of its last version, from 1.
     pub version: u64,
-    /// The values that its owner set for its parameters, in JSON.
+    /// The values that its owner set for its parameters, in JSON: sealed, in base 64 (RFC 4648, section 5, without padding). `{}` where there are
+    /// none; versions before this one kept others like that, too.
     pub settings: String,
     /// What whoever begins it over HTTP has to show, sealed; empty where nobody does.
     pub secret: Vec<u8>,
@@ -171,7 +172,7 @@ pub struct FlowUse {
     pub runs: u64,
     /// Runs that have ended and are kept.
     pub kept: u64,
-    /// Bytes of the steps of those.
+    /// Bytes of those and of their steps.
     pub bytes: u64,
 }
 
@@ -207,9 +208,24 @@ stored! {
     of: User, |o| (OrganizationId::of(o.user.0), o.user.0);
 }
 
+/// How far ahead a time may lie that a schedule was seen to.
+const AHEAD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
 impl FlowStats {
     /// Until when a schedule was seen to.
-    pub fn seen_to(&self, trigger: &str) -> Timestamp {
+    pub fn seen_to(&self, trigger: &str, now: Timestamp) -> Timestamp {
+        let until = self.until(trigger);
+        if until > now.plus(AHEAD) { now } else { until }
+    }
+
+    /// Whether a time of a schedule was seen to.
+    pub(in crate::store) fn is_seen_to(&self, trigger: &str, due: Timestamp, now: Timestamp) -> bool {
+        let until = self.until(trigger);
+        until <= now.plus(AHEAD) && due <= until
+    }
+
+    /// What was noted. What lies more than an hour ahead was noted by a clock that was set back since, and keeps the schedule from nothing.
+    fn until(&self, trigger: &str) -> Timestamp {
         let seen = self.seen_to.iter().find(|one| one.trigger == trigger);
         self.since.max(seen.map_or(Timestamp(0), |seen| seen.at))
     }

@@ -93,7 +93,7 @@ pub struct FlowRun {
     pub steps: u32,
     /// How much of it is done, in percent.
     pub progress: u8,
-    /// Bytes of its steps.
+    /// Bytes of its steps, of what began it, of what it was given and of why it failed.
     pub bytes: u64,
     /// Why it failed or was undone; empty where it didn't and wasn't.
     pub error: String,
@@ -125,6 +125,34 @@ stored! {
     RunAtWork, 1, "RunAtWork/1(user, run, flow)";
     key: (u64, u64) = |r| (r.user.0, r.run.0);
     of: User, |r| (OrganizationId::of(r.user.0), r.user.0);
+}
+
+/// A message of somebody else's server that began a run. One that is delivered again, as servers do that don't know whether it came,
+/// begins none.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+pub struct FlowMessage {
+    /// Whose the flow is.
+    #[rkyv(with = As<u64>)]
+    pub user: UserId,
+    /// Which flow.
+    #[rkyv(with = As<u64>)]
+    pub flow: FlowNumber,
+    /// The first eight bytes of the hash of the message's identifier.
+    pub message: u64,
+    /// The run.
+    #[rkyv(with = As<u64>)]
+    pub run: FlowRunId,
+    /// When it came.
+    #[rkyv(with = As<u64>)]
+    pub at: Timestamp,
+}
+
+stored! {
+    FlowMessage, 1, "FlowMessage/1(user, flow, message, run, at)";
+    key: (u64, u64, u64) = |m| (m.user.0, m.flow.0, m.message);
+    of: User, |m| (OrganizationId::of(m.user.0), m.user.0);
 }
 
 /// How far a step is.
@@ -250,6 +278,14 @@ mod tests {
         golden(
             &RunAtWork { user: USER, run: RUN, flow: FLOW },
             "01f19abb1b050000000000000007000000000000000200000000000000",
+        );
+    }
+
+    #[test]
+    fn the_bytes_of_a_message_are_these() {
+        golden(
+            &FlowMessage { user: USER, flow: FLOW, message: 9, run: RUN, at: AT },
+            "01b6f141aa05000000000000000200000000000000090000000000000007000000000000000403020100000000",
         );
     }
 

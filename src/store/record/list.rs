@@ -97,6 +97,8 @@ macro_rules! every_record {
         runs_at_work: RunAtWork = "runs_at_work/6", RunAtWork;
         /// (user id, the run's number, number) to the step.
         flow_steps: FlowStep = "flow_steps/6", FlowStep;
+        /// (user id, the flow's number, the first eight bytes of the hash of its identifier) to a message that began a run.
+        flow_messages: FlowMessage = "flow_messages/6", FlowMessage;
         /// (user id, user id of the flow's owner, its number) to what the first thinks of it.
         flow_opinions: FlowOpinion = "flow_opinions/6", FlowOpinion;
         /// (organization, number) to the plugin.

@@ -7,7 +7,8 @@ use thiserror::Error;
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
 use super::super::record::{
-    Flow, FlowOff, FlowOpinion, FlowRun, FlowStats, FlowStep, FlowUse, FlowVersion, RunAtWork, User,
+    Flow, FlowMessage, FlowOff, FlowOpinion, FlowRun, FlowStats, FlowStep, FlowUse, FlowVersion, RunAtWork,
+    User,
 };
 use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
@@ -81,6 +82,16 @@ pub enum FlowError {
     /// What it did is undone already.
     #[error("what this run did is undone already")]
     Undone,
+    /// It is the server's own.
+    #[error(
+        "this is what the server does for itself, which is listed and nothing else: `parlour db` and the settings of backups are for the machine's owner"
+    )]
+    BuiltIn,
+    /// Its settings were sealed by another key.
+    #[error(
+        "what is set for this flow was sealed by another key; the server's owner restores sealing.key from a backup, or set it again"
+    )]
+    Sealed,
 }
 
 /// A new flow, which is on. Answers with it.
@@ -138,7 +149,7 @@ pub fn create_flow(user: UserId, text: FlowText, settings: String) -> Write<Flow
 pub struct FlowEdit {
     /// Another version.
     pub text: Option<FlowText>,
-    /// The values of its parameters.
+    /// The values of its parameters, sealed.
     pub settings: Option<String>,
     /// Whether others see it.
     pub shared: Option<bool>,
@@ -191,6 +202,22 @@ pub fn edit_flow(user: UserId, id: FlowNumber, edit: FlowEdit) -> Write<Flow, Fl
     })
 }
 
+/// The settings of flows in another form, which says the same: of each what they were and what they are. Those that were changed
+/// meanwhile stay as they are.
+pub fn seal_flow_settings(sealed: Vec<((UserId, FlowNumber), String, String)>) -> Write<(), Infallible> {
+    Write::new(move |open| {
+        for ((user, id), before, after) in &sealed {
+            let old: Option<Flow> = open.get((user.0, id.0))?;
+            if let Some(old) = old.filter(|old| old.settings == *before) {
+                let new = Flow { settings: after.clone(), ..old.clone() };
+                // The owner set the same, so the audit trail has nothing to say.
+                let _ = open.put_unaudited(Some(&old), Some(&new))?;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// A flow is there no more, nor are its runs.
 pub fn remove_flow(user: UserId, id: FlowNumber) -> Write<Flow, FlowError> {
     Write::new(move |open| {
@@ -215,6 +242,7 @@ pub fn remove_flow(user: UserId, id: FlowNumber) -> Write<Flow, FlowError> {
         let _ = open.put_unaudited(None, Some(&counted))?;
         remove_in::<FlowVersion>(open, (user.0, id.0, 0)..=(user.0, id.0, u64::MAX))?;
         remove_in::<FlowStats>(open, (user.0, id.0)..=(user.0, id.0))?;
+        remove_in::<FlowMessage>(open, (user.0, id.0, 0)..=(user.0, id.0, u64::MAX))?;
         let _ = open.put(Some(&flow), None)?;
         Ok(flow)
     })

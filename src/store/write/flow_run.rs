@@ -4,13 +4,15 @@ use std::convert::Infallible;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Flow, FlowRun, FlowStats, FlowStep, RunAtWork, RunState, RunWish};
+use super::super::record::{Flow, FlowMessage, FlowRun, FlowStats, FlowStep, RunAtWork, RunState, RunWish};
 use super::super::row::Record;
 use super::Write;
 use super::flow::{FlowError, flow_use_of, stats_of};
 use super::hook_message::{NewMessage, add_hook_messages};
 use super::rows::remove_in;
-use crate::bounds::{MAX_RUN_BYTES, MAX_RUNS_KEPT, MAX_RUNS_WAITING, RUN_KEPT};
+use crate::bounds::{
+    MAX_FLOW_MESSAGES, MAX_RUN_BYTES, MAX_RUNS_KEPT, MAX_RUNS_WAITING, MESSAGE_KEPT, RUN_KEPT,
+};
 use crate::id::{FlowNumber, FlowRunId, Timestamp, UserId};
 
 /// A run to be.
@@ -79,13 +81,51 @@ pub fn queue_run(new: NewRun) -> Write<FlowRunId, FlowError> {
     })
 }
 
+/// A run that a message of somebody else's server asks for waits from now on, where this message hasn't begun one: `message` is the first
+/// eight bytes of the hash of its identifier. Answers with the run's number, and whether it is a new one.
+pub fn queue_run_by_message(new: NewRun, message: u64) -> Write<(FlowRunId, bool), FlowError> {
+    let (user, flow) = (new.user, new.flow);
+    let run = queue_run(new);
+    Write::new(move |open| {
+        let at = open.by.at;
+        let old: Option<FlowMessage> = open.get((user.0, flow.0, message))?;
+        if let Some(old) = old.filter(|old| is_remembered(old, at)) {
+            return Ok((old.run, false));
+        }
+        let run = (run.0)(open)?;
+        let mut known = messages_in(open, (user.0, flow.0, 0)..=(user.0, flow.0, u64::MAX))?;
+        known.retain(|known| known.message != message);
+        known.sort_by_key(|known| (is_remembered(known, at), known.at));
+        let going = known.len().saturating_sub(MAX_FLOW_MESSAGES - 1);
+        let going = going.max(known.iter().filter(|known| !is_remembered(known, at)).count());
+        for gone in &known[..going] {
+            let _ = open.put_unaudited(Some(gone), None)?;
+        }
+        let _ = open.put_unaudited(None, Some(&FlowMessage { user, flow, message, run, at }))?;
+        Ok((run, true))
+    })
+}
+
+/// Whether a message that came isn't too old to be known again. One that came later than now came before the clock was set back.
+fn is_remembered(message: &FlowMessage, now: Timestamp) -> bool {
+    now.since(message.at) <= MESSAGE_KEPT
+}
+
+fn messages_in(
+    open: &Open<'_>,
+    keys: std::ops::RangeInclusive<(u64, u64, u64)>,
+) -> Result<Vec<FlowMessage>, ReadError> {
+    open.tables.flow_messages.range(keys)?.map(|row| FlowMessage::decode(row?.1.value())).collect()
+}
+
 fn queue(open: &mut Open<'_>, flow: &Flow, new: &NewRun) -> Result<Option<FlowRunId>, ReadError> {
     let user = new.user;
     let mut stats = stats_of(open, user, flow.id)?;
     if let Some(due) = new.due {
-        if due <= stats.seen_to(&new.trigger) {
+        if stats.is_seen_to(&new.trigger, due, open.by.at) {
             return Ok(None);
         }
+        stats.since = stats.since.min(due);
         stats.see_to(&new.trigger, due);
         put_stats(open, &stats)?;
     }
@@ -116,7 +156,7 @@ fn queue(open: &mut Open<'_>, flow: &Flow, new: &NewRun) -> Result<Option<FlowRu
         ended: None,
         steps: 0,
         progress: 0,
-        bytes: 0,
+        bytes: (new.event.len() + new.input.len()) as u64,
         error: String::new(),
     };
     put_run(open, &run)?;
@@ -129,7 +169,7 @@ pub fn see_to_flow(user: UserId, id: FlowNumber, trigger: String, until: Timesta
     Write::new(move |open| {
         if open.get::<Flow>((user.0, id.0))?.is_some() {
             let mut stats = stats_of(open, user, id)?;
-            if stats.seen_to(&trigger) < until {
+            if stats.seen_to(&trigger, open.by.at) < until {
                 stats.see_to(&trigger, until);
                 put_stats(open, &stats)?;
             }
@@ -147,6 +187,8 @@ pub struct Advance {
     pub state: Option<RunState>,
     /// What it was given.
     pub input: Option<String>,
+    /// What began it.
+    pub event: Option<String>,
     /// How much of it is done, in percent.
     pub progress: Option<u8>,
     /// Why it failed or is undone.
@@ -168,11 +210,16 @@ pub fn advance_run(user: UserId, id: FlowRunId, advance: Advance) -> Write<Optio
             let _ = open.put_unaudited(None, Some(step))?;
         }
         run.progress = advance.progress.unwrap_or(run.progress).min(100);
-        if let Some(error) = &advance.error {
-            run.error.clone_from(error);
-        }
-        if let Some(input) = &advance.input {
-            run.input.clone_from(input);
+        let told = [
+            (&mut run.error, advance.error.as_ref()),
+            (&mut run.input, advance.input.as_ref()),
+            (&mut run.event, advance.event.as_ref()),
+        ];
+        for (old, new) in told {
+            if let Some(new) = new {
+                run.bytes = run.bytes.saturating_sub(old.len() as u64) + new.len() as u64;
+                old.clone_from(new);
+            }
         }
         if let Some(state) = advance.state {
             if state == RunState::InProgress {
@@ -245,7 +292,7 @@ pub fn discard_run(user: UserId, id: FlowRunId, dropped: bool) -> Write<(), Infa
     })
 }
 
-/// Removes runs of all accounts that ended longer ago than they are kept. Answers with how many.
+/// Removes runs of all accounts that ended longer ago than they are kept, and the messages that began some. Answers with how many runs.
 pub fn sweep_runs() -> Write<u64, Infallible> {
     Write::new(|open| {
         let oldest = open.by.at.0.saturating_sub(u64::try_from(RUN_KEPT.as_millis()).unwrap_or(u64::MAX));
@@ -262,6 +309,11 @@ pub fn sweep_runs() -> Write<u64, Infallible> {
             counted.bytes = counted.bytes.saturating_sub(run.bytes);
             let _ = open.put_unaudited(None, Some(&counted))?;
             forget(open, run)?;
+        }
+        let messages = messages_in(open, (0, 0, 0)..=(u64::MAX, u64::MAX, u64::MAX))?;
+        let now = open.by.at;
+        for message in messages.iter().filter(|message| !is_remembered(message, now)) {
+            let _ = open.put_unaudited(Some(message), None)?;
         }
         Ok(going.len() as u64)
     })

@@ -30,10 +30,10 @@ fn source(name: &str, url: &str, last: &str) -> String {
     text + last
 }
 
-struct Home(tempfile::TempDir);
+pub(super) struct Home(pub(super) tempfile::TempDir);
 
 impl Home {
-    fn serve(&self) -> Process {
+    pub(super) fn serve(&self) -> Process {
         let mut command = parlour(self.0.path());
         command.env("PARLOUR_HOOKS_NETWORKS", "127.0.0.0/8").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
         Process::serve_with(command, "127.0.0.1:0", &[])
@@ -41,14 +41,14 @@ impl Home {
 }
 
 /// The first administrator of a new server.
-async fn first(process: &Process) -> Session {
+pub(super) async fn first(process: &Process) -> Session {
     let address: Address = process.address.to_string().parse().unwrap();
     let connected = connect(&address, Trust::FirstUse, "test/1").await.unwrap();
     let claim = process.claim.clone().unwrap();
     connected.log_in(Credentials::claim(&claim, "root", PASSWORD, "test")).await.unwrap()
 }
 
-async fn root(process: &Process) -> Session {
+pub(super) async fn root(process: &Process) -> Session {
     log_in(&process.address.to_string().parse().unwrap(), "root", PASSWORD).await.unwrap()
 }
 

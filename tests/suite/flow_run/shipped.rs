@@ -4,13 +4,13 @@ use super::*;
 use parlour::id::ChannelId;
 
 /// The file of one of them.
-fn shipped(name: &str) -> String {
+pub(super) fn shipped(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/flows/{name}.toml"));
     std::fs::read_to_string(path).unwrap()
 }
 
 /// The newest run of a flow that something began, once it has ended, with its steps.
-async fn run_by(session: &Session, flow: &str, trigger: &str) -> wire::FlowRun {
+pub(super) async fn run_by(session: &Session, flow: &str, trigger: &str) -> wire::FlowRun {
     let found = eventually(&format!("{flow} runs by {trigger}"), async || {
         let list = wire::ListRuns { flow: flow.to_owned(), ..Default::default() };
         let all = session.flow_runs(list).await.unwrap();
@@ -22,7 +22,7 @@ async fn run_by(session: &Session, flow: &str, trigger: &str) -> wire::FlowRun {
 }
 
 /// Somebody is in a channel, as another one sees it.
-async fn is_in(seer: &Session, name: &str, channel: ChannelId) {
+pub(super) async fn is_in(seer: &Session, name: &str, channel: ChannelId) {
     eventually(&format!("{name} is in {channel}"), async || {
         let view = seer.view();
         view.people(Some(channel)).iter().any(|member| member.name == name).then_some(())
@@ -102,10 +102,12 @@ async fn a_moderator_moves_everybody_and_brings_them_back() {
     alice.text_channel(tea, "!all Arena").await.unwrap();
     root.text_channel(tea, "!all Arena").await.unwrap();
     is_in(&root, "alice", arena).await;
+    is_in(&root, "root", arena).await;
     let run = run_by(&root, "mass-move", "go").await;
     assert_eq!(run.state(), FlowRunState::Completed, "{run:?}");
     root.roll_back_run(run.run).await.unwrap();
     is_in(&root, "alice", tea).await;
+    is_in(&root, "root", tea).await;
 }
 
 #[tokio::test]

@@ -122,7 +122,8 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         "rate_flow" => vec![Body::RateFlow(wire::RateFlow { name: user(), ..Default::default() })],
         "run_flow" => vec![Body::RunFlow(wire::RunFlow { name: user(), ..Default::default() })],
         "list_runs" => vec![Body::ListRuns(wire::ListRuns { flow: user(), ..Default::default() })],
-        "show_run" => vec![Body::ShowRun(wire::ShowRun { run: number })],
+        "start_recording" => vec![Body::StartRecording(wire::StartRecording { channel })],
+        "show_run" => vec![Body::ShowRun(wire::ShowRun { run: number, flow: String::new() })],
         "cancel_run" => vec![Body::CancelRun(wire::CancelRun { run: number })],
         "roll_back_run" => vec![Body::RollBackRun(wire::RollBackRun { run: number })],
         "run_again" => vec![Body::RunAgain(wire::RunAgain { run: number })],
@@ -198,7 +199,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         }
         "read_audit" => vec![Body::ReadAudit(wire::ReadAudit { by: user(), ..Default::default() })],
         // They name nothing, or what is nobody's but the asker's.
-        "leave" | "set_self" | "list" | "log_out" | "ping" | "create_user" | "start_recording"
+        "leave" | "set_self" | "list" | "log_out" | "ping" | "create_user"
         | "list_recordings" | "get_organization" | "list_roles" | "create_role" | "get_account"
         | "change_password" | "list_devices" | "end_other_devices" | "register_key" | "remove_key"
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"

@@ -249,3 +249,38 @@ fn versions_are_kept_up_to_a_bound_and_names_are_one_flow_s() {
     assert_eq!(store.flow_by_name(HOME, "coffee").unwrap().unwrap().id, FLOW);
     store.run(By::server(NOW), create_flow(bob, text("tea"), "{}".to_owned())).unwrap();
 }
+
+#[test]
+fn a_message_begins_one_run_while_it_is_known() {
+    let (store, alice) = store();
+    let begin = |message: u64, at: Timestamp| {
+        let (run, is_new) = store.run(By::server(at), queue_run_by_message(new(alice), message)).unwrap();
+        if is_new {
+            advance(&store, alice, run, in_state(RunState::Completed));
+        }
+        (run, is_new)
+    };
+    let (first, is_new) = begin(7, NOW);
+    assert!(is_new);
+    assert_eq!(begin(7, NOW.plus(MESSAGE_KEPT)), (first, false));
+    // Set back, the clock makes it no stranger.
+    assert_eq!(begin(7, Timestamp(1)), (first, false));
+    let later = NOW.plus(MESSAGE_KEPT).plus(std::time::Duration::from_millis(1));
+    assert!(begin(7, later).1, "after that time it is another one");
+    // The last ones are known, and no more.
+    for message in 100..100 + MAX_FLOW_MESSAGES as u64 {
+        assert!(begin(message, later.plus(std::time::Duration::from_secs(message))).1);
+    }
+    let last = later.plus(std::time::Duration::from_secs(1_000));
+    let known = |message| store.flow_message(alice, FLOW, message).unwrap().is_some();
+    assert!(!known(7) && known(100));
+    assert!(begin(7, last).1 && !begin(101, last).1 && !known(100));
+    // One that can't be queued isn't taken for one that was.
+    let off = FlowEdit { on: Some(false), ..FlowEdit::default() };
+    store.run(By::server(last), edit_flow(alice, FLOW, off)).unwrap();
+    assert!(store.run(By::server(last), queue_run_by_message(new(alice), 9)).is_err());
+    assert!(!known(9));
+    store.run(By::server(last), remove_flow(alice, FLOW)).unwrap();
+    assert!(!known(101));
+    assert_eq!(store.verify().unwrap(), []);
+}
