@@ -135,6 +135,7 @@ await perform(people, result, async () => {
   await dialog.getByRole('checkbox', { name: 'the roles' }).uncheck();
   await dialog.locator('summary', { hasText: 'What it may ask to do' }).click();
   await dialog.getByRole('checkbox', { name: /^view/ }).check();
+  await dialog.getByRole('checkbox', { name: /^change, overwrite and take away/ }).check();
   await boss.look('37-program-to-register', SHOTS).then((found) => result.violations.push(...found));
   await dialog.getByRole('button', { name: 'Register it' }).click();
   await one('Wiki').waitFor();

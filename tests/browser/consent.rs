@@ -57,7 +57,7 @@ fn a_program_asks_on_a_page_that_nobody_frames_and_whose_form_leads_to_it_alone(
     let registered = text("registered");
     for said in [
         "the e-mail address, all of it",
-        "to do: view",
+        "to do: view, change and take away what is there, as an assistant",
         "https://wiki.example.org/cb",
         "https://wiki.example.org/other",
     ] {

@@ -95,7 +95,8 @@ function registration(session, dialog, done) {
   }, name.element, back.element,
   h('fieldset', {}, h('legend', {}, t('programTells')), TOLD.map((scope) => scopeBox(scope, toldName(scope)))),
   folded(t('programDoes'), h('p', { class: 'hint' }, t('programDoesLead')), h('fieldset', { class: 'permissions' },
-    PERMISSIONS.filter((one) => one !== 'administer').map((one) => scopeBox(scopeOf(one), permissionName(one), permissionAbout(one))))),
+    PERMISSIONS.filter((one) => one !== 'administer').map((one) => scopeBox(scopeOf(one), permissionName(one), permissionAbout(one))),
+    scopeBox('destructive', t('programDestructive'), t('programDestructiveAbout')))),
   folded(t('programMore'), isPublic.element, device.element, agent.element, out.element, resources.element, algorithm.element),
   h('button', { type: 'submit' }, t('programRegister')));
   return form;

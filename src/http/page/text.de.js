@@ -319,6 +319,8 @@ export const text = {
   programTells: 'Was es erfragen darf',
   programDoes: 'Worum es bitten darf …',
   programDoesLead: 'Die Leute erlauben es ihm einzeln, und es darf nie mehr als sie selbst.',
+  programDestructive: 'ändern, überschreiben und wegnehmen',
+  programDestructiveAbout: 'Für einen Assistenten. Ohne das liest er und fügt hinzu; damit darf er auch ändern, überschreiben und entfernen, was da ist, und Leute aussperren, im Rahmen der Rechte oben.',
   programMore: 'Mehr …',
   programIsPublic: 'Es kann kein Geheimnis bewahren, wie ein Programm auf den Rechnern der Leute',
   programIsDevice: 'Es darf mit einem Code fragen, den man anderswo eintippt, wie ein Fernseher',

@@ -319,6 +319,8 @@ export const text = {
   programTells: 'What it may ask to be told',
   programDoes: 'What it may ask to do …',
   programDoesLead: 'People allow it that one by one, and it never may more than they may themselves.',
+  programDestructive: 'change, overwrite and take away',
+  programDestructiveAbout: 'For an assistant. Without it, it reads and adds; with it, it may also change, overwrite and remove what is there and keep people out, within the permissions above.',
   programMore: 'More …',
   programIsPublic: 'It can’t keep a secret, as a program on people’s own machines can’t',
   programIsDevice: 'It may ask by a code that people type elsewhere, as a television does',
