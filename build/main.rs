@@ -47,6 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     // Fields of bytes share the buffer they were decoded from.
     config.bytes(["."]);
+    // Beside all else that is shown of a flow, it would make each answer larger.
+    config.boxed(".parlour.v1.FlowShown.outline");
     config.compile_fds(files)?;
     Ok(())
 }

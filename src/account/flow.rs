@@ -3,6 +3,7 @@
 mod begun;
 mod built_in;
 mod maintenance;
+mod outline;
 mod runs;
 mod sealed;
 mod settings;
@@ -23,6 +24,7 @@ use crate::store::write::{self, FlowEdit, FlowError, FlowText, NewEmail};
 use crate::store::{By, Flow, FlowOff, FlowOpinion, FlowStats, FlowVersion};
 
 pub use begun::{FlowCalled, FlowProof};
+pub use outline::shipped_flows;
 pub(super) use sealed::seal_flow_settings;
 pub use unfit::FlowUnfit;
 
@@ -50,7 +52,10 @@ impl Accounts {
 
     /// A flow is another one.
     pub async fn edit_flow(&self, user: UserId, edit: wire::EditFlow, by: By) -> Result<(), AccountError> {
-        few(edit.settings.as_ref().map_or(&[], |settings| &settings.values))?;
+        if let Some(settings) = &edit.settings {
+            few(&settings.values)?;
+            few(&settings.keep)?;
+        }
         let row = self.own_flow(user, &edit.name)?;
         let (mut change, mut text) =
             (FlowEdit { shared: edit.shared, on: edit.on, ..FlowEdit::default() }, None);
@@ -62,7 +67,9 @@ impl Accounts {
         change.settings = match (edit.settings, text) {
             (Some(settings), text) => {
                 let flow = text.map_or_else(|| self.read_flow(&row, row.version), Ok)?;
-                Some(self.settings_of(user, &flow, &settings.values)?)
+                let mut values = settings.values;
+                values.extend(self.kept_settings(&row, flow.parameters(), &settings.keep)?);
+                Some(self.settings_of(user, &flow, &values)?)
             }
             (None, Some(flow)) => self.settings_under(&row, &flow)?,
             (None, None) => None,
@@ -144,6 +151,7 @@ impl Accounts {
         let settings = if row.user == user { self.shown_settings(&row)? } else { Vec::new() };
         Ok(wire::FlowShown {
             flow: Some(self.shown_flow(&row, user, &opinions)?),
+            outline: flow::read(&version.source).ok().map(|flow| Box::new(outline::of(&flow))),
             source: version.source,
             version: number,
             versions: kept
@@ -234,8 +242,7 @@ impl Accounts {
     /// A flow that is right, with all that it uses.
     fn checked(&self, user: UserId, source: &str) -> Result<(flow::Flow, FlowText), AccountError> {
         let flow = flow::read(source).map_err(FlowUnfit::Problems)?;
-        let find = |name: &str| self.skill_for(user, name).ok().flatten();
-        let problems = flow::check_links(&flow, &find);
+        let problems = self.unlinked(user, &flow);
         if !problems.is_empty() {
             return Err(FlowUnfit::Problems(problems).into());
         }
@@ -244,6 +251,12 @@ impl Accounts {
         let source = source.to_owned();
         let text = FlowText { name, title, description, author, tags, edition: version, skill, source };
         Ok((flow, text))
+    }
+
+    /// What is wrong with what a flow uses.
+    fn unlinked(&self, user: UserId, flow: &flow::Flow) -> Vec<flow::Problem> {
+        let find = |name: &str| self.skill_for(user, name).ok().flatten();
+        flow::check_links(flow, &find)
     }
 
     /// A flow of somebody's own, by its name.
@@ -327,7 +340,7 @@ fn score_of(texts: [&str; 4], words: &[String]) -> Option<u32> {
 }
 
 /// No more values than a flow can have parameters.
-fn few(values: &[wire::FlowValue]) -> Result<(), FlowUnfit> {
+fn few<T>(values: &[T]) -> Result<(), FlowUnfit> {
     if values.len() > MAX_FLOW_PARAMETERS { Err(FlowUnfit::TooMany) } else { Ok(()) }
 }
 

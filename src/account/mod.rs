@@ -35,7 +35,7 @@ mod studio;
 pub use ban::network_of;
 pub use bearer::{Bearer, is_signed};
 pub use error::AccountError;
-pub use flow::{FlowCalled, FlowProof, FlowUnfit};
+pub use flow::{FlowCalled, FlowProof, FlowUnfit, shipped_flows};
 pub use gate::{Asked, Gate};
 pub use kept_out::Bans as KeptOut;
 pub use log_in::Shown;

@@ -29,6 +29,22 @@ impl Session {
         }
     }
 
+    /// What is wrong with a flow, or else what it says.
+    pub async fn check_flow(&self, source: String) -> Result<wire::FlowChecked, RequestError> {
+        match self.request(request::Body::CheckFlow(wire::CheckFlow { source })).await? {
+            response::Body::FlowChecked(checked) => Ok(checked),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
+    /// The flows that come with the server's program.
+    pub async fn shipped_flows(&self) -> Result<Vec<wire::ShippedFlow>, RequestError> {
+        match self.request(request::Body::ListShippedFlows(wire::ListShippedFlows {})).await? {
+            response::Body::ShippedFlows(shipped) => Ok(shipped.flows),
+            _ => Err(RequestError::Misfit),
+        }
+    }
+
     /// Changes a flow.
     pub async fn edit_flow(&self, edit: wire::EditFlow) -> Result<(), RequestError> {
         self.done(request::Body::EditFlow(edit)).await

@@ -10,7 +10,7 @@ use super::hook_work::Row;
 use super::live::Control;
 use super::news::shown_of_batch;
 use super::refused::Refused;
-use crate::account::FlowCalled;
+use crate::account::{FlowCalled, shipped_flows};
 use crate::bounds::MAX_FLOW_DEPTH;
 use crate::feed::{Doer, Event, Happened, To, told};
 use crate::flow::{self, InputError, Names, On as Begins, Parameter};
@@ -150,6 +150,14 @@ impl<P: Peer> Handle<P> {
             }
             call::Flow::ShowFlow(show) => {
                 response::Body::FlowShown(accounts.show_flow(user, &show, sees_server)?)
+            }
+            call::Flow::CheckFlow(check) => {
+                let read = move || Ok::<_, Refused>(accounts.check_flow(user, &check.source));
+                response::Body::FlowChecked(self.elsewhere(by, read).await?)
+            }
+            call::Flow::ListShippedFlows(_) => {
+                let read = || Ok::<_, Refused>(shipped_flows());
+                response::Body::ShippedFlows(self.elsewhere(by, read).await?)
             }
             call::Flow::RunFlow(run) => {
                 let admit = |flow| self.shared.runs.admit(user, flow);

@@ -1,5 +1,6 @@
 //! Files of flows: checked without a server, and held against their schema by somebody else's validator;
-//! and what is made to take much.
+//! what is made to take much, and what a server says of them.
 
 mod check;
 mod hostile;
+mod on_server;

@@ -292,7 +292,7 @@ async fn a_flow_acts_with_what_its_owner_may_do_at_that_moment() {
     root.grant_role("alice", role, None).await.unwrap();
     let pie = wire::EditFlow {
         name: "slow".to_owned(),
-        settings: Some(wire::FlowValues { values: values(&[("theme", "pie")]) }),
+        settings: Some(wire::FlowValues { values: values(&[("theme", "pie")]), keep: Vec::new() }),
         ..Default::default()
     };
     alice.edit_flow(pie).await.unwrap();

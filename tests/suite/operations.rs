@@ -156,6 +156,8 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "remove_linked_log_in" => Body::RemoveLinkedLogIn(wire::RemoveLinkedLogIn { id: 1 }),
         "add_flow" => Body::AddFlow(wire::AddFlow::default()),
         "list_flows" => Body::ListFlows(wire::ListFlows::default()),
+        "check_flow" => Body::CheckFlow(wire::CheckFlow::default()),
+        "list_shipped_flows" => Body::ListShippedFlows(wire::ListShippedFlows {}),
         "show_flow" => Body::ShowFlow(wire::ShowFlow::default()),
         "edit_flow" => Body::EditFlow(wire::EditFlow::default()),
         "remove_flow" => Body::RemoveFlow(wire::RemoveFlow::default()),

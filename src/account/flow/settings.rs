@@ -39,9 +39,6 @@ impl Accounts {
     ) -> Result<Option<String>, AccountError> {
         let Ok(mut values) = self.flow_settings(row) else { return Ok(None) };
         let before = self.read_flow(row, row.version)?;
-        let is_secret = |parameters: &[Parameter], name: &str| {
-            parameters.iter().any(|parameter| parameter.name == name && parameter.kind.is_secret())
-        };
         let all = values.len();
         values.retain(|name, _| !is_secret(before.parameters(), name) || is_secret(next.parameters(), name));
         all_set(next, &values)?;
@@ -49,6 +46,25 @@ impl Accounts {
             return Ok(None);
         }
         Ok(Some(sealed(&self.0.seal, row.user, &values).ok_or(AccountError::Internal)?))
+    }
+
+    /// The values of these names, as they are set, for whoever sets others anew and isn't shown what is secret. What was secret and isn't
+    /// any more by what the flow says next is left out, since it would be shown.
+    pub(super) fn kept_settings(
+        &self,
+        row: &Flow,
+        next: &[Parameter],
+        names: &[String],
+    ) -> Result<Vec<wire::FlowValue>, AccountError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = self.read_flow(row, row.version)?;
+        let stays = |name: &String| {
+            names.contains(name) && (!is_secret(before.parameters(), name) || is_secret(next, name))
+        };
+        let set = self.flow_settings(row)?.into_iter().filter(|(name, _)| stays(name));
+        Ok(set.map(|(name, value)| wire::FlowValue { name, value: super::words_of(&value) }).collect())
     }
 
     /// The values as their owner is shown them: those that are secret as `***`.
@@ -63,4 +79,8 @@ impl Accounts {
         });
         Ok(shown.collect())
     }
+}
+
+fn is_secret(parameters: &[Parameter], name: &str) -> bool {
+    parameters.iter().any(|parameter| parameter.name == name && parameter.kind.is_secret())
 }

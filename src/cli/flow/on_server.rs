@@ -281,7 +281,8 @@ async fn edit(
     output: Output,
 ) -> anyhow::Result<()> {
     let source = file.as_deref().map(source).transpose()?;
-    let settings = (!values.set.is_empty()).then_some(wire::FlowValues { values: values.set });
+    let settings =
+        (!values.set.is_empty()).then_some(wire::FlowValues { values: values.set, keep: Vec::new() });
     if source.is_none() && settings.is_none() && shared.is_none() {
         bail!("say what changes: --file, --set, --share or --unshare");
     }

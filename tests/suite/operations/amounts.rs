@@ -98,7 +98,17 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
         (
             "FlowValues.values",
             Body::EditFlow(wire::EditFlow {
-                settings: Some(wire::FlowValues { values: values() }),
+                settings: Some(wire::FlowValues { values: values(), keep: Vec::new() }),
+                ..Default::default()
+            }),
+        ),
+        (
+            "FlowValues.keep",
+            Body::EditFlow(wire::EditFlow {
+                settings: Some(wire::FlowValues {
+                    values: Vec::new(),
+                    keep: vec!["theme".to_owned(); 1_000],
+                }),
                 ..Default::default()
             }),
         ),
