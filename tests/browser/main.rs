@@ -11,6 +11,7 @@
 mod support;
 
 mod consent;
+mod flows;
 mod hooks;
 mod origins;
 mod people;

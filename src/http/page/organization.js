@@ -51,7 +51,9 @@ export async function organization(session) {
       guarded(h('button', { type: 'button' }, t('recordings')), session, records ? [] : needed('listRecordings'),
         instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say),
       guarded(h('button', { type: 'button' }, t('programs')), session, needed('listOauthClients'),
-        instead(() => import('./programs.js').then(({ programs }) => programs(session))), say)),
+        instead(() => import('./programs.js').then(({ programs }) => programs(session))), say),
+      // Guests have no account that a flow could act for.
+      session.user !== 0 && h('button', { type: 'button', onclick: instead(() => import('./flows.js').then(({ flows }) => flows(session))) }, t('flows'))),
     lacking(session, create) ? guarded(h('button', { type: 'button' }, t('channelCreateTop')), session, create, () => {}, say)
       : folded(t('channelCreateTop'), channelForm(session, dialog, undefined, 0, onlyTemporary(session, 0))),
     h('fieldset', {}, h('legend', {}, t('whatAllMeet')), welcome.element, first.element, idle.element, minutes.element, guests.element, registration.element, save));
