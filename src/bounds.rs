@@ -72,9 +72,6 @@ pub const MAX_PLUGINS: usize = 16;
 /// Bytes of a plugin's module at most.
 pub const MAX_PLUGIN_BYTES: usize = 4 << 20;
 
-/// Bytes of a module that are sent at once: they are written in base 64 by some, within a request.
-pub const MAX_PLUGIN_PART: usize = 40_000;
-
 /// Modules of an organization that are being sent at once, and for how many minutes one is waited for; at the bound the oldest goes.
 pub const MAX_PLUGIN_UPLOADS: (usize, u64) = (2, 10);
 

@@ -48,6 +48,8 @@ limits! {
     MAX_PREFERENCES = 64;
     /// Bytes of an address that somebody has this server ask, at most.
     MAX_HOOK_ADDRESS = 1024;
+    /// Bytes of a plugin's module that are sent at once: they are written in base 64 by some, within a request.
+    MAX_PLUGIN_PART = 40_000;
     /// Bits a second that Opus can be told to use, at most (RFC 6716, section 2.1.1).
     MAX_BITRATE = 510_000;
     /// Speakers of a channel that are passed on at once, at most.

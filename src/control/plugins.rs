@@ -30,7 +30,9 @@ impl<P: Peer> Handle<P> {
     /// Does what `actor` asks for about plugins.
     pub(super) async fn plugin(&self, actor: Actor, call: call::Plugin) -> Result<response::Body, Refused> {
         let brings_code = match &call {
-            call::Plugin::SendPluginPart(_) | call::Plugin::InstallPlugin(_) => true,
+            call::Plugin::SendPluginPart(_)
+            | call::Plugin::CheckPlugin(_)
+            | call::Plugin::InstallPlugin(_) => true,
             // Whoever takes something back needs no more than to administer; to give more, or to have it called again, is as
             // to install it.
             call::Plugin::EditPlugin(edit) => edit.on == Some(true) || self.is_given_more(edit)?,
@@ -45,6 +47,10 @@ impl<P: Peer> Handle<P> {
             call::Plugin::SendPluginPart(part) => {
                 self.shared.plugins.add_part(part, self.shared.clock.wall())?;
                 Ok(response::Body::Done(wire::Done {}))
+            }
+            call::Plugin::CheckPlugin(check) => {
+                let said = said(&Manifest::read(&check.manifest)?);
+                Ok(response::Body::Plugin(wire::Plugin { manifest: check.manifest, ..said }))
             }
             call::Plugin::InstallPlugin(install) => self.install_plugin(install, by).await,
             call::Plugin::ListPlugins(_) => {
@@ -287,11 +293,7 @@ fn granted_of(manifest: &Manifest, words: &[String]) -> Result<Vec<String>, Refu
 
 fn show(plugin: Plugin, whole: bool) -> wire::Plugin {
     // What was accepted was read then.
-    let manifest = Manifest::read(&plugin.manifest).ok();
-    let (version, description, functions, asks) = manifest.map_or_else(Default::default, |manifest| {
-        let asks = manifest.grants.iter().map(Grant::to_string).collect();
-        (manifest.version, manifest.description, manifest.functions, asks)
-    });
+    let said = Manifest::read(&plugin.manifest).map_or_else(|_| wire::Plugin::default(), |read| said(&read));
     let off = match plugin.off {
         None => wire::PluginOff::On,
         Some(PluginOff::Owner) => wire::PluginOff::Owner,
@@ -299,16 +301,31 @@ fn show(plugin: Plugin, whole: bool) -> wire::Plugin {
     };
     wire::Plugin {
         name: plugin.name,
-        version,
-        description,
-        functions,
-        asks,
         grants: plugin.grants,
         sha256: plugin.sha256,
         off: off.into(),
         failure: plugin.failure,
         installed_ms: plugin.installed.0,
         manifest: if whole { plugin.manifest } else { String::new() },
+        ..said
+    }
+}
+
+/// What a manifest says.
+fn said(manifest: &Manifest) -> wire::Plugin {
+    let number = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    wire::Plugin {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        description: manifest.description.clone(),
+        functions: manifest.functions.clone(),
+        asks: manifest.grants.iter().map(Grant::to_string).collect(),
+        log_in: manifest.hooks.log_in.clone().unwrap_or_default(),
+        admits_when_broken: manifest.hooks.admits_when_broken(),
+        fuel: manifest.quotas.fuel,
+        call_ms: number(manifest.quotas.ms),
+        memory_kib: number(manifest.quotas.memory as u64 >> 10),
+        ..wire::Plugin::default()
     }
 }
 

@@ -82,6 +82,7 @@ await perform([person, other], result, async () => {
   await press('Check');
   await dialog.locator('.notice', { hasText: 'room 1.0.0 is fine.' }).waitFor();
   await dialog.locator('summary', { hasText: 'What it is given' }).click();
+  await dialog.getByLabel('theme').fill('tea');
   await dialog.getByLabel('token').fill('tok-of-demo');
   await look(person, '51-flow-to-add');
 

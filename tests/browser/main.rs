@@ -16,6 +16,7 @@ mod hooks;
 mod origins;
 mod people;
 mod pieces;
+mod plugins;
 mod presses;
 mod profile;
 mod provider;

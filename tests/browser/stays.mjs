@@ -153,6 +153,18 @@ await perform(people, results, async () => {
       await dialog.locator('summary', { hasText: 'Add a webhook' }).click();
       await dialog.getByLabel('What it is for').fill('the door');
     }],
+    ['the flows', async () => {
+      await press('Organization');
+      await dialog.getByRole('button', { name: 'Flows' }).click();
+      await dialog.locator('summary', { hasText: 'Flows that come with the server' }).click();
+      await dialog.getByRole('button', { name: 'Set up welcome' }).waitFor();
+      await dialog.getByLabel('Search').fill('a room');
+    }],
+    ['the plugins', async () => {
+      await press('Organization');
+      await dialog.getByRole('button', { name: 'Plugins' }).click();
+      await dialog.locator('summary', { hasText: 'Install a plugin' }).click();
+    }],
     ['the account', () => press('Your account')],
     ['the settings', () => press('Settings')],
   ];

@@ -180,6 +180,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         }
         "replay_hook" => Body::ReplayHook(wire::ReplayHook { id: 1, delivery: 1, onwards: false }),
         "send_plugin_part" => Body::SendPluginPart(wire::SendPluginPart::default()),
+        "check_plugin" => Body::CheckPlugin(wire::CheckPlugin::default()),
         "install_plugin" => Body::InstallPlugin(wire::InstallPlugin::default()),
         "list_plugins" => Body::ListPlugins(wire::ListPlugins {}),
         "get_plugin" => Body::GetPlugin(wire::GetPlugin { name: "greet".to_owned() }),

@@ -52,6 +52,8 @@ export async function organization(session) {
         instead(() => import('./recordings.js').then(({ recordings }) => recordings(session))), say),
       guarded(h('button', { type: 'button' }, t('programs')), session, needed('listOauthClients'),
         instead(() => import('./programs.js').then(({ programs }) => programs(session))), say),
+      // Only owners have anything to do with it.
+      !lacking(session, needed('listPlugins')) && h('button', { type: 'button', onclick: instead(() => import('./plugins.js').then(({ plugins }) => plugins(session))) }, t('plugins')),
       // Guests have no account that a flow could act for.
       session.user !== 0 && h('button', { type: 'button', onclick: instead(() => import('./flows.js').then(({ flows }) => flows(session))) }, t('flows'))),
     lacking(session, create) ? guarded(h('button', { type: 'button' }, t('channelCreateTop')), session, create, () => {}, say)
