@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::pin::Pin;
 
 use super::AccountError;
-use super::proven::Visitor;
 use crate::id::UserId;
 
 /// What it comes to, when it is known.
@@ -15,14 +14,4 @@ pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), AccountError>> + Sen
 pub trait Gate: Debug + Send + Sync {
     /// Whether somebody comes in by a name, of an account where they have one already.
     fn ask<'a>(&'a self, name: &'a str, user: Option<UserId>) -> Asked<'a>;
-}
-
-impl Visitor<'_> {
-    /// Asks about them, where somebody is to be asked.
-    pub(super) async fn is_let_in(&self, name: &str, user: Option<UserId>) -> Result<(), AccountError> {
-        match self.gate {
-            Some(gate) => gate.ask(name, user).await,
-            None => Ok(()),
-        }
-    }
 }

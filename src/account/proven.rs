@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::AccountError;
 use super::gate::Gate;
 use super::room::Room;
 use crate::auth::{EXPORTED, SessionToken};
@@ -23,6 +24,16 @@ pub struct Visitor<'a> {
     pub room: &'a dyn Room,
     /// Who is asked about them, once they have proven who they are.
     pub gate: Option<&'a dyn Gate>,
+}
+
+impl Visitor<'_> {
+    /// Asks about them, where somebody is to be asked.
+    pub(super) async fn is_let_in(&self, name: &str, user: Option<UserId>) -> Result<(), AccountError> {
+        match self.gate {
+            Some(gate) => gate.ask(name, user).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Somebody who has proven who they are.

@@ -51,6 +51,9 @@ impl Module {
         if bytes.len() > MAX_PLUGIN_BYTES {
             return Err(LoadError::TooLarge);
         }
+        if has_code_of_no_function(bytes) {
+            return Err(LoadError::Invalid("its code section counts no function, and has bytes".to_owned()));
+        }
         let engine = Engine::new(&config());
         let code = wasmi::Module::new(&engine, bytes).map_err(|error| invalid(&error))?;
         let mut linker = Linker::new(&engine);
@@ -207,6 +210,34 @@ fn config() -> Config {
         .wasm_multi_memory(false)
         .enforced_limits(EnforcedLimits::strict());
     config
+}
+
+/// Whether a module's code section counts no function and has more bytes than the count (WebAssembly Core Specification, section 5.5.13).
+/// wasmi 2 divides by that count to learn how long functions are. What can't be read is left to it.
+fn has_code_of_no_function(bytes: &[u8]) -> bool {
+    const CODE: u8 = 10;
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let [id, after @ ..] = rest {
+        let Some((size, after)) = number(after) else { return false };
+        if *id == CODE {
+            return size > 1 && number(after).is_some_and(|(count, _)| count == 0);
+        }
+        let Some(next) = after.get(size as usize..) else { return false };
+        rest = next;
+    }
+    false
+}
+
+/// A number of 32 bits in LEB128, and what is behind it.
+fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0_u32;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        value |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
 }
 
 fn invalid(error: &wasmi::Error) -> LoadError {

@@ -497,3 +497,17 @@ fn a_module_with_bytes_changed_is_refused_or_ends() {
     }
     assert!(loaded > 100, "{loaded}");
 }
+
+#[test]
+fn a_code_section_that_counts_no_function_and_has_bytes_is_refused() {
+    let manifest = Manifest::read("name = \"empty\"\nfunctions = [\"run\"]").unwrap();
+    // By its size it has two thousand bytes, and it ends after four. A number may be written longer than it has to be.
+    for count in [&[0][..], &[0x80, 0x00]] {
+        let module = [b"\0asm\x01\0\0\0\x0a\xd0\x0f", count, &[0; 4]].concat();
+        let refused = Module::load(&module, &manifest);
+        assert!(
+            matches!(&refused, Err(LoadError::Invalid(why)) if why.contains("no function")),
+            "{refused:?}"
+        );
+    }
+}

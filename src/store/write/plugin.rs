@@ -223,10 +223,18 @@ mod tests {
     }
 
     fn keep(store: &Store, values: &[(&str, Option<usize>)]) -> Result<(), Failed<PluginError>> {
-        let plugin = store.plugin_numbered(HOME, PluginId(1)).unwrap();
+        keep_of(store, PluginId(1), values)
+    }
+
+    fn keep_of(
+        store: &Store,
+        id: PluginId,
+        values: &[(&str, Option<usize>)],
+    ) -> Result<(), Failed<PluginError>> {
+        let plugin = store.plugin_numbered(HOME, id).unwrap();
         let version = plugin.map(|plugin| (plugin.sha256, plugin.installed)).unwrap_or_default();
         let values = values.iter().map(|(name, len)| ((*name).to_owned(), len.map(|len| vec![7; len])));
-        store.run(by(), keep_plugin_values(HOME, PluginId(1), version, values.collect()))
+        store.run(by(), keep_plugin_values(HOME, id, version, values.collect()))
     }
 
     #[test]
@@ -277,17 +285,16 @@ mod tests {
         let first = store.run(by(), install_plugin(new("greet", 1))).unwrap();
         store.run(by(), remove_plugin(HOME, "greet".to_owned())).unwrap();
         let second = store.run(by(), install_plugin(new("other", 2))).unwrap();
-        assert_eq!(second.id, first.id);
         let late = keep_plugin_values(
             HOME,
-            first.id,
+            second.id,
             (first.sha256, first.installed),
             vec![("a".to_owned(), Some(vec![1]))],
         );
         let late = store.run(by(), late);
         assert!(matches!(late, Err(Failed::Refused(PluginError::NoSuchPlugin))), "{late:?}");
         store.run(by(), edit_plugin(HOME, "other".to_owned(), Some(vec![]), None, false)).unwrap();
-        let taken = keep(&store, &[("a", Some(1))]);
+        let taken = keep_of(&store, second.id, &[("a", Some(1))]);
         assert!(matches!(taken, Err(Failed::Refused(PluginError::NotGranted))), "{taken:?}");
         // Whoever may not give gives nothing back that somebody took.
         let granted = Some(vec!["kv".to_owned()]);
