@@ -399,16 +399,6 @@ fn all_set(flow: &flow::Flow, set: &Map<String, Value>) -> Result<(), FlowUnfit>
     Ok(())
 }
 
-/// An object of JSON that was kept as text.
-fn object(text: &str) -> Map<String, Value> {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-/// Whether two secrets are the same, in a time that doesn't say how much of them is.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |all, (one, other)| all | (one ^ other)) == 0
-}
-
 fn words_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

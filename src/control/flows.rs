@@ -161,15 +161,11 @@ impl<P: Peer> Handle<P> {
             }
             call::Flow::RunFlow(run) => {
                 let admit = |flow| self.shared.runs.admit(user, flow);
-                let id = accounts.run_flow(user, &run, admit, by).await?;
-                self.flow_work().note_queued(user);
-                response::Body::Created(wire::Created { id })
+                self.queued(user, accounts.run_flow(user, &run, admit, by).await?)
             }
             call::Flow::RunAgain(again) => {
                 let admit = |flow| self.shared.runs.admit(user, flow);
-                let id = accounts.run_again(user, again.run, admit, by).await?;
-                self.flow_work().note_queued(user);
-                response::Body::Created(wire::Created { id })
+                self.queued(user, accounts.run_again(user, again.run, admit, by).await?)
             }
             call::Flow::ListRuns(list) => {
                 let read = move || accounts.flow_runs(user, &list, sees_server);
@@ -180,22 +176,28 @@ impl<P: Peer> Handle<P> {
             }
             call::Flow::CancelRun(cancel) => {
                 accounts.ask_of_run(user, cancel.run, RunWish::Cancel, by).await?;
-                self.note_asked(user, cancel.run);
-                done
+                self.asked(user, cancel.run)
             }
             call::Flow::RollBackRun(back) => {
                 accounts.ask_of_run(user, back.run, RunWish::RollBack, by).await?;
-                self.note_asked(user, back.run);
-                done
+                self.asked(user, back.run)
             }
         })
     }
 
-    fn note_asked(&self, user: UserId, run: u64) {
+    /// A run waits: whoever does the runs looks, and who asked for it is told its number.
+    fn queued(&self, user: UserId, id: u64) -> response::Body {
+        self.flow_work().note_queued(user);
+        response::Body::Created(wire::Created { id })
+    }
+
+    /// Something is asked of a run: whoever does it looks.
+    fn asked(&self, user: UserId, run: u64) -> response::Body {
         self.flow_work().note(|due| {
             due.queued.insert(user);
             due.asked.insert((user, FlowRunId(run)));
         });
+        response::Body::Done(wire::Done {})
     }
 }
 

@@ -134,7 +134,10 @@ async fn no_record_no_answer_and_no_file_has_what_is_secret() {
     }
     let words = root.edit_flow(wire::EditFlow {
         name: "everywhere".to_owned(),
-        settings: Some(wire::FlowValues { values: values(&[("token", TOKEN), ("tokem", TOKEN)]) }),
+        settings: Some(wire::FlowValues {
+            values: values(&[("token", TOKEN), ("tokem", TOKEN)]),
+            ..Default::default()
+        }),
         ..Default::default()
     });
     let words = words.await.unwrap_err().to_string();
@@ -195,7 +198,7 @@ async fn what_lay_there_as_it_was_is_sealed_at_the_next_start_and_good_as_before
     assert_eq!(root.flow("everywhere", 0).await.unwrap().settings, []);
     let again = wire::EditFlow {
         name: "everywhere".to_owned(),
-        settings: Some(wire::FlowValues { values: values(&[("token", "another")]) }),
+        settings: Some(wire::FlowValues { values: values(&[("token", "another")]), ..Default::default() }),
         ..Default::default()
     };
     root.edit_flow(again).await.unwrap();

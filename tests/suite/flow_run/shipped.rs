@@ -212,7 +212,7 @@ async fn somebody_who_waits_in_support_is_told_of_elsewhere() {
     let refused = root.add_flow(half).await.unwrap_err().to_string();
     assert!(refused.contains("`url` has to be set, a text") && refused.contains("`event`"), "{refused}");
     add(&root, &source, &settings).await;
-    let settings = Some(wire::FlowValues { values: values(&settings[1..]) });
+    let settings = Some(wire::FlowValues { values: values(&settings[1..]), ..Default::default() });
     let edit = wire::EditFlow { name: "support-waiting".to_owned(), settings, ..Default::default() };
     let refused = root.edit_flow(edit).await.unwrap_err().to_string();
     assert!(refused.contains("`channel` has to be set"), "{refused}");
