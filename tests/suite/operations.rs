@@ -84,7 +84,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
             Body::Moderate(moderate)
         }
         "kick" => Body::Kick(wire::Kick { session, reason: new() }),
-        "start_recording" => Body::StartRecording(wire::StartRecording { channel: 0 }),
+        "start_recording" => Body::StartRecording(wire::StartRecording { channel }),
         "stop_recording" => Body::StopRecording(wire::StopRecording { channel }),
         "list_recordings" => Body::ListRecordings(wire::ListRecordings {}),
         "fetch_recording" => Body::FetchRecording(wire::FetchRecording::default()),

@@ -83,7 +83,10 @@ impl State {
                 return Err(NOT_THERE);
             }
             Err(denied) => {
-                let channel = channel.ok_or(denied)?;
+                let Some(channel) = channel else {
+                    self.authorize_somewhere(asker, Permissions::RECORD)?;
+                    return Err(denied);
+                };
                 self.authorize(asker, Permissions::RECORD, Some(channel))?;
                 let is_own = |member: &&Member| {
                     member.channel == Some(channel) && member.user.is_some_and(|user| asker.owns(user))

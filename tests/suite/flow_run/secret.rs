@@ -177,12 +177,16 @@ async fn what_lay_there_as_it_was_is_sealed_at_the_next_start_and_good_as_before
     assert!(run.error.contains("no *** today"), "{run:?}");
     assert_eq!(receiver.wait(1).await.remove(0).word(), TOKEN);
 
-    // What isn't secret by the next version was set as a secret, and isn't shown.
+    // What isn't secret by the next version was set as a secret, and isn't shown: whoever owns the flow sets it anew.
     let open = EVERYWHERE.replacen("\"secret\"", "\"string\"", 1);
     let edit = wire::EditFlow { name: "everywhere".to_owned(), source: Some(open), ..Default::default() };
-    root.edit_flow(edit).await.unwrap();
+    let refused = root.edit_flow(edit.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("token"), "{refused}");
+    let keep = vec!["token".to_owned(), "url".to_owned()];
+    let settings = Some(wire::FlowValues { values: values(&[("token", "open")]), keep });
+    root.edit_flow(wire::EditFlow { settings, ..edit }).await.unwrap();
     let shown = root.flow("everywhere", 0).await.unwrap();
-    assert_eq!(shown.settings, values(&[("url", &receiver.url())]));
+    assert_eq!(shown.settings, values(&[("token", "open"), ("url", &receiver.url())]));
     drop(root);
     let directory = server.stop().await;
     // Pages of the file that are free may hold it until the file is made small.

@@ -206,9 +206,10 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         | "list_api_keys" | "list_invites" | "list_bans" | "set_email" | "verify_email" | "get_usage"
         | "create_oauth_client" | "list_oauth_clients" | "list_oauth_grants" | "list_linked_log_ins"
         | "create_hook" | "list_hooks" | "list_assistant_calls" | "add_flow" | "list_flows"
+        | "check_flow" | "list_shipped_flows"
         | "set_profile" | "set_picture" | "get_preferences" | "set_preference"
         // By a plugin's name, or by its code, which each organization has its own of.
-        | "send_plugin_part" | "install_plugin" | "list_plugins" | "get_plugin" | "edit_plugin"
+        | "send_plugin_part" | "check_plugin" | "install_plugin" | "list_plugins" | "get_plugin" | "edit_plugin"
         | "remove_plugin" | "read_plugin_log" | "call_plugin"
         // Sessions that aren't there are passed over.
         | "list_profiles"
