@@ -64,6 +64,16 @@ await perform([person, other], result, async () => {
   const press = (/** @type {string | RegExp} */ name) => dialog.getByRole('button', { name, exact: true }).click();
   const close = () => page.keyboard.press('Escape');
   const titled = (/** @type {string} */ title) => page.locator('dialog[open]', { has: page.getByRole('heading', { name: title, exact: true }) }).waitFor();
+  // What the server does for itself is read, and nothing else.
+  await press('Open the flow server.backup');
+  await titled('Flow server.backup');
+  await dialog.getByText('It can be read, and not changed.').waitFor();
+  result.ofServer = await dialog.getByRole('button').allInnerTexts();
+  await press('Runs …');
+  await titled('Runs of server.backup');
+  await close();
+  await close();
+  await dialog.getByLabel('Only mine').check();
   await dialog.getByText('There is no such flow.').waitFor();
 
   // What is wrong is told at its line and key, and the way there is a button.

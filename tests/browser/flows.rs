@@ -28,6 +28,7 @@ fn a_flow_is_written_set_up_run_undone_and_shared_in_the_page() {
     let texts = |name: &str| -> Vec<String> {
         result[name].as_array().unwrap().iter().filter_map(Value::as_str).map(str::to_owned).collect()
     };
+    assert_eq!(texts("ofServer"), ["Runs …", "Close"], "{result}");
     assert!(text("wrong").contains("2 problems"), "{result}");
     let problems = texts("problems");
     for (problem, said) in problems

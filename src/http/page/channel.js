@@ -130,7 +130,7 @@ class Menu {
       {
         key: 'record', name: recorded ? t('recordStop') : t('record'), drawing: ICONS.record, needs: recordNeeds, pressed: recorded,
         act: (/** @type {boolean} */ on) => dialog.act(async () => {
-          if (on) await session.request('startRecording', {});
+          if (on) await session.request('startRecording', { channel: id });
           else await session.request('stopRecording', { channel: id });
           return on ? t('recordStarted') : t('recordStopped');
         }),

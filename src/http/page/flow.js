@@ -57,7 +57,7 @@ export async function flow(session, name, closed) {
   const input = new Values(session, false);
   const byHand = folded(t('flowRunWith'), h('p', { class: 'hint' }, t('flowRunLead')), input.element, dialog.button(t('flowRun'), async () => {
     const { id } = await session.request('runFlow', { name, input: input.given().values });
-    await run(session, id, () => dialog.act(draw));
+    await run(session, id, '', () => dialog.act(draw));
   }));
   const source = h('pre', { class: 'source', tabindex: 0, 'aria-label': t('flowSource') });
   const versions = choice(t('flowVersion'), [], undefined, { onchange: () => dialog.act(() => version(Number(versions.select.value))) });
@@ -67,6 +67,7 @@ export async function flow(session, name, closed) {
     return t('flowVersionTaken');
   });
   const copies = dialog.button(t('flowCopy'), async () => editor(session, { source: source.textContent ?? '', done: (added) => flow(session, added, closed) }));
+  const saysSource = folded(t('flowSource'), versions.element, source, h('div', { class: 'actions' }, takes, copies));
   const remove = dialog.button(t('flowRemoveIt'), async () => {
     await session.request('removeFlow', { name });
     dialog.close();
@@ -87,7 +88,7 @@ export async function flow(session, name, closed) {
     },
     now.own && { key: 'share', name: now.shared ? t('flowUnshare') : t('flowShare'), needs: [], act: () => edit({ name, shared: !now.shared }, now.shared ? t('flowUnshared') : t('flowShared')) },
     now.own && { key: 'edit', name: t('flowEdit'), needs: [], act: () => editor(session, { name, source: shown.source, done: () => dialog.act(draw) }) },
-    now.own && !now.skill && { key: 'runs', name: t('flowsRuns'), needs: [], act: () => runs(session, name) },
+    (now.builtIn || (now.own && !now.skill)) && { key: 'runs', name: t('flowsRuns'), needs: [], act: () => runs(session, name) },
     now.own && isByWebhook(shown.outline) && {
       key: 'secret', name: t('flowSecret'), needs: [],
       act: () => dialog.act(async () => {
@@ -103,8 +104,10 @@ export async function flow(session, name, closed) {
     const { flow: now, outline } = shown;
     if (!now) return;
     refresh(said, about(now));
-    refresh(does, outline ? outlined(outline) : t('flowUnread'));
-    arrange(bar, [...buttons(now, shown), star.element]);
+    refresh(does, now.builtIn ? t('flowBuiltIn') : outline ? outlined(outline) : t('flowUnread'));
+    arrange(bar, [...buttons(now, shown), !now.builtIn && star.element]);
+    stars.element.hidden = now.builtIn;
+    saysSource.hidden = now.builtIn;
     star.draw({
       name: t('favourite'), drawing: ICONS.star, needs: [], pressed: now.favourite, label: t('flowFavourite', { flow: name }),
       act: (on) => dialog.act(async () => {
@@ -121,10 +124,10 @@ export async function flow(session, name, closed) {
     offer(versions.select, shown.versions.map((one) => [one.version, t('flowVersionOf', { version: one.version, when: when(one.atMs) })]));
     versions.select.value = String(now.version);
     versions.element.hidden = !now.own;
-    await version(now.version);
+    if (!now.builtIn) await version(now.version);
   };
   dialog.element.addEventListener('close', closed);
   dialog.show(said, does, bar, made, stars.element, byHand, settings,
-    folded(t('flowSource'), versions.element, source, h('div', { class: 'actions' }, takes, copies)), removes);
+    saysSource, removes);
   await dialog.act(draw);
 }

@@ -55,6 +55,7 @@ export async function flows(session) {
       draw: (/** @type {Flow} */ flow) => {
         write(title, called(flow));
         refresh(said, about(flow));
+        star.element.hidden = flow.builtIn;
         star.draw({
           name: t('favourite'), drawing: ICONS.star, needs: [], pressed: flow.favourite, label: t('flowFavourite', { flow: name }),
           act: (on) => dialog.act(async () => {

@@ -55,7 +55,7 @@ function counts(flow) {
 
 /** What is said of a flow in the catalogue. @param {Flow} flow */
 export function about(flow) {
-  const whose = flow.own ? t('flowYours') : t('flowOf', { name: flow.owner || '?' });
+  const whose = flow.builtIn ? t('flowOfServer') : flow.own ? t('flowYours') : t('flowOf', { name: flow.owner || '?' });
   return facts([
     flow.description,
     [flow.skill && t('flowIsSkill'), flow.edition, flow.author && t('flowBy', { author: flow.author }), whose, flow.own && flow.shared && t('flowIsShared'), flow.tags.join(', ')]

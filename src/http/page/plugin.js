@@ -16,6 +16,7 @@ import { language, t, when } from './text.js';
 /** What a grant lets a plugin do, for people; one that this page doesn't know by the manifest's word. @param {string} grant */
 const meaning = (grant) => ({
   'db.users.read': t('grantUsersRead'), 'db.users.create': t('grantUsersCreate'), 'db.sessions.create': t('grantSessionsCreate'), kv: t('grantKv'),
+  text: t('grantText'), 'hook.text': t('grantHookText'), 'hook.event': t('grantHookEvent'), 'flow.step': t('grantFlowStep'),
 })[grant] ?? (grant.startsWith('http:') ? t('grantHttp', { host: grant.slice('http:'.length) }) : grant);
 
 /** Boxes for what a plugin asks for. */

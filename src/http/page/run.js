@@ -22,8 +22,8 @@ function stepTitle(step) {
   return [step.undoes > 0 ? t('stepUndoes', { step: name }) : name, stepState(step), took(step)].filter(Boolean).join(' · ');
 }
 
-/** @param {Session} session @param {number} number @param {() => void} [closed] */
-export async function run(session, number, closed = () => {}) {
+/** @param {Session} session @param {number} number @param {string} flow Whose it is; one's own number without. @param {() => void} [closed] */
+export async function run(session, number, flow, closed = () => {}) {
   const dialog = new Dialog(t('runOf', { run: number }), 'wide');
   const state = h('p', { role: 'status' });
   const bar = h('progress', { max: 100, 'aria-label': t('runHowFar') });
@@ -60,6 +60,8 @@ export async function run(session, number, closed = () => {}) {
     ]));
     refresh(given, kept(t('runEvent'), now.event), kept(t('runInput'), now.input === '{}' ? '' : now.input));
     arrange(steps, [now.steps.length === 0 && none, ...rows.draw(now.steps.map((step) => [`${step.number}`, step]))]);
+    // What the server does for itself is read, and nothing else.
+    actions.hidden = flow.startsWith('server.');
     cancel.hidden = !on;
     back.hidden = now.state === FlowRunState.rollingBack || now.state === FlowRunState.rolledBack;
     again.hidden = on;
@@ -70,7 +72,7 @@ export async function run(session, number, closed = () => {}) {
   /** Shows how far it is, until it has ended. */
   const follow = async () => {
     clearTimeout(looks);
-    const now = await session.request('showRun', { run: number });
+    const now = await session.request('showRun', { run: number, flow });
     draw(now);
     if (goesOn(now.state) && !signal.aborted) looks = setTimeout(later, LOOK);
   };
@@ -96,12 +98,13 @@ export async function run(session, number, closed = () => {}) {
   const again = dialog.button(t('runAgain'), async () => {
     const { id } = await session.request('runAgain', { run: number });
     dialog.close();
-    await run(session, id, closed);
+    await run(session, id, '', closed);
   });
   dialog.element.addEventListener('close', () => {
     clearTimeout(looks);
     closed();
   });
-  dialog.show(h('div', { class: 'run-state' }, state, bar), about, h('div', { class: 'actions' }, cancel, back, again), given, h('h3', {}, t('steps')), steps);
+  const actions = h('div', { class: 'actions' }, cancel, back, again);
+  dialog.show(h('div', { class: 'run-state' }, state, bar), about, actions, given, h('h3', {}, t('steps')), steps);
   await dialog.act(follow);
 }

@@ -29,7 +29,7 @@ export async function runs(session, flow) {
   const rows = new Rows((/** @type {number} */ number) => {
     const title = h('strong');
     const said = h('div', { class: 'hint' });
-    const opens = dialog.button(t('runOpen'), async () => one(session, number, () => dialog.act(draw)), { 'aria-label': t('runOpenOf', { run: number }) });
+    const opens = dialog.button(t('runOpen'), async () => one(session, number, flow, () => dialog.act(draw)), { 'aria-label': t('runOpenOf', { run: number }) });
     return {
       element: h('li', {}, h('div', {}, title), said, h('div', { class: 'actions' }, opens)),
       draw: (/** @type {FlowRun} */ run) => {

@@ -632,6 +632,8 @@ export const text = {
   flowBy: 'von {author}',
   flowYours: 'deiner',
   flowOf: 'gehört {name}',
+  flowOfServer: 'des Servers selbst',
+  flowBuiltIn: 'Was der Server für sich selbst tut. Man kann es lesen und nicht ändern.',
   flowIsShared: 'mit allen geteilt',
   flowRating: '★ {stars} (Bewertungen: {count})',
   flowFavouriteOf: 'Favorit von {count}',
@@ -816,5 +818,9 @@ export const text = {
   grantUsersCreate: 'Konten anlegen',
   grantSessionsCreate: 'Leute anmelden, die ihm ihr Passwort geben, Sitzungen beenden, Adressen nachweisen und vergessene Passwörter ersetzen',
   grantKv: 'sich von einem Aufruf zum nächsten etwas merken, bis 1 MiB',
+  grantText: 'in Kanäle schreiben',
+  grantHookText: 'lesen, was Leute in Kanäle schreiben, und es ablehnen',
+  grantHookEvent: 'erfahren, was hier geschieht',
+  grantFlowStep: 'ein Schritt von Abläufen sein, mit den Rechten ihrer Besitzer',
   grantHttp: 'den Server {host} fragen und ihm sagen, was es weiß',
 };

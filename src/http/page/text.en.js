@@ -632,6 +632,8 @@ export const text = {
   flowBy: 'by {author}',
   flowYours: 'yours',
   flowOf: 'of {name}',
+  flowOfServer: 'the server’s own',
+  flowBuiltIn: 'What the server does for itself. It can be read, and not changed.',
   flowIsShared: 'shared with everybody',
   flowRating: '★ {stars} (ratings: {count})',
   flowFavouriteOf: 'favourite of {count}',
@@ -816,5 +818,9 @@ export const text = {
   grantUsersCreate: 'make accounts',
   grantSessionsCreate: 'log people in who give it their password, and end sessions, prove addresses and replace forgotten passwords',
   grantKv: 'keep something from one call to the next, up to 1 MiB',
+  grantText: 'write into channels',
+  grantHookText: 'read what people write into channels, and refuse it',
+  grantHookEvent: 'be told what happens here',
+  grantFlowStep: 'be a step of flows, with the rights of their owners',
   grantHttp: 'ask the server {host}, and tell it what it knows',
 };
