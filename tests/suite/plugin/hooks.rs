@@ -15,6 +15,28 @@ fn filter(more: &str) -> String {
     manifest("filter", &["run"], &hooks)
 }
 
+/// A server whose people talk: alice reads what bob writes into a channel.
+struct Talk {
+    server: TestServer,
+    root: Session,
+    alice: Session,
+    reader: broadcast::Receiver<event::Body>,
+    writer: Session,
+    channel: u64,
+}
+
+impl Talk {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let root = server.log_in("root").await;
+        let alice = server.in_channel("alice", "General").await;
+        let reader = alice.events();
+        let writer = server.in_channel("bob", "General").await;
+        let channel = channel_id(&writer, "General").0;
+        Self { server, root, alice, reader, writer, channel }
+    }
+}
+
 /// Writes into a channel, as whoever has this session.
 async fn write(session: &Session, channel: u64, text: &str) -> Result<(), parlour::client::RequestError> {
     let to = Some(send_text::To::Channel(channel));
@@ -32,12 +54,7 @@ async fn read(events: &mut broadcast::Receiver<event::Body>) -> (String, String)
 
 #[tokio::test]
 async fn a_text_is_refused_replaced_or_let_through_by_a_plugin() {
-    let server = TestServer::start().await;
-    let root = server.log_in("root").await;
-    let alice = server.in_channel("alice", "General").await;
-    let mut reader = alice.events();
-    let writer = server.in_channel("bob", "General").await;
-    let channel = channel_id(&writer, "General").0;
+    let Talk { server: _server, root, alice, mut reader, writer, channel } = Talk::start().await;
     write(&writer, channel, "before").await.unwrap();
     assert_eq!(read(&mut reader).await, ("bob".to_owned(), "before".to_owned()));
     install(&root, &says(r#"{"allow": false, "reason": "not here"}"#), &filter(""), &["hook.text"])
@@ -66,12 +83,7 @@ async fn a_text_is_refused_replaced_or_let_through_by_a_plugin() {
 
 #[tokio::test]
 async fn where_a_plugin_fails_to_decide_about_a_text_its_manifest_says_what_becomes_of_it() {
-    let server = TestServer::start().await;
-    let root = server.log_in("root").await;
-    let alice = server.in_channel("alice", "General").await;
-    let mut reader = alice.events();
-    let writer = server.in_channel("bob", "General").await;
-    let channel = channel_id(&writer, "General").0;
+    let Talk { server: _server, root, alice, mut reader, writer, channel } = Talk::start().await;
     install(&root, &loops(), &filter(""), &["hook.text"]).await.unwrap();
     for number in 0..6 {
         write(&writer, channel, &number.to_string()).await.unwrap();
@@ -97,11 +109,7 @@ async fn where_a_plugin_fails_to_decide_about_a_text_its_manifest_says_what_beco
 
 #[tokio::test]
 async fn a_plugin_is_told_what_happens_and_writes_into_a_channel_under_a_name_that_nobody_else_has() {
-    let server = TestServer::start().await;
-    let root = server.log_in("root").await;
-    let alice = server.in_channel("alice", "General").await;
-    let mut reader = alice.events();
-    let channel = channel_id(&alice, "General").0;
+    let Talk { server: _server, root, alice, mut reader, writer, channel } = Talk::start().await;
     let hello = json!({ "channel": channel.to_string(), "text": "welcome" }).to_string();
     let grants = ["text", "hook.event"];
     let hooks = format!(
@@ -115,7 +123,6 @@ async fn a_plugin_is_told_what_happens_and_writes_into_a_channel_under_a_name_th
     let told: Value = serde_json::from_slice(&call(&root, "greeter", "run", b"").await.unwrap()).unwrap();
     assert_eq!(told, json!({ "done": true }));
     assert_eq!(read(&mut reader).await, ("plugin greeter".to_owned(), "welcome".to_owned()));
-    let writer = server.in_channel("bob", "General").await;
     eventually("the plugin answers", async || {
         write(&writer, channel, "hello").await.unwrap();
         let own = read(&mut reader).await;
