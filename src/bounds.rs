@@ -117,6 +117,10 @@ pub const MAX_PLUGIN_QUESTION: usize = 64 << 10;
 /// Calls of an organization's plugins that wait; of one plugin's.
 pub const MAX_PLUGIN_CALLS: (usize, usize) = (64, 16);
 
+/// Calls of one plugin that wait or run for one address that logs in, where all of the line may be that plugin's, and for one
+/// account or the guests of one address that write.
+pub const MAX_PLUGIN_TURNS: (usize, usize) = (8, 4);
+
 /// After so many failures in a row a plugin is off.
 pub const MAX_PLUGIN_FAILURES: u32 = 5;
 

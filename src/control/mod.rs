@@ -54,6 +54,7 @@ mod plugin_events;
 mod plugin_gate;
 mod plugin_host;
 mod plugin_texts;
+mod plugin_turn;
 mod plugin_work;
 mod plugins;
 mod profiles;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::dispatch::Entered;
 use super::handle::Handle;
-use super::plugin_work::Purpose;
+use super::plugin_turn::Purpose;
 use super::refused::Refused;
 use crate::account::{AccountError, Changed, Unseated, Visitor};
 use crate::id::{PluginId, Way};

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::plugin_work::{Purpose, Watching};
+use super::plugin_turn::{Occasion, Purpose, Whose};
+use super::plugin_work::Watching;
 use super::refused::Refused;
 use crate::feed::{Event, Filter, Happened, Kind, Subscription, To, told};
 use crate::id::SessionId;
@@ -69,7 +70,8 @@ impl<P: Peer> Handle<P> {
                 if kinds.contains(&happened.event.kind()) {
                     let input = said.to_string().into_bytes();
                     // What comes of it is in the plugin's log.
-                    let called = self.run_plugin(&one.name, function, input, HERE, Purpose::Event).await;
+                    let occasion = Occasion { purpose: Purpose::Event, whose: Whose::Owner, from: HERE };
+                    let called = self.run_plugin(&one.name, function, input, occasion).await;
                     if let Err(error) = called {
                         tracing::debug!(plugin = one.name, %error, "a plugin isn't told what happened");
                     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::handle::Handle;
-use super::plugin_work::{Decides, Purpose, Watching};
+use super::plugin_turn::{Occasion, Purpose};
+use super::plugin_work::{Decides, Watching};
 use super::refused::Refused;
 use crate::account::{AccountError, Asked, Gate, Proven};
 use crate::feed::{KINDS, Kind};
@@ -23,8 +23,8 @@ use crate::protocol::call::Entry;
 use crate::store::{OWNER, Plugin, PluginOff};
 use crate::voice::Peer;
 
-/// How long a plugin may take for a log-in, and how long a log-in waits for it in all.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(4));
+/// How long a plugin may take for a log-in; it waits for its turn as long again at most.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Characters of a plugin's reason.
 const REASON: usize = 200;
@@ -48,6 +48,14 @@ impl Decision {
         let reason: String = self.reason.chars().take(REASON).map(shown).collect();
         if reason.is_empty() { otherwise.to_owned() } else { reason }
     }
+}
+
+/// Why a plugin decides nothing.
+pub(super) enum Undecided {
+    /// It fails, or others keep it busy: its manifest says what becomes of that.
+    Broken(String),
+    /// Whoever is decided about keeps it busy themselves, in words for them: that lets nobody through.
+    Busy(String),
 }
 
 /// The plugins that are asked about whoever comes by one way.
@@ -95,18 +103,21 @@ impl<P: Peer> Handle<P> {
         let asked = json!({ "name": name, "user": user, "way": way, "address": from.to_string() });
         for one in watching.iter() {
             let Some(decides) = &one.log_in else { continue };
-            let purpose = Purpose::LogIn(PATIENCE.0);
-            let decided = self.decide_by((one, decides), asked.to_string().into_bytes(), from, purpose).await;
+            let occasion = Occasion::log_in(Purpose::LogIn(PATIENCE), from);
+            let decided = self.decide_by((one, decides), asked.to_string().into_bytes(), occasion).await;
             match decided {
                 Ok(Decision { allow: true, .. }) => (),
                 Ok(decision) => {
                     let words = decision.words("you aren't let in here");
                     return Err(AccountError::NotLetIn(ErrorCode::Forbidden, words));
                 }
-                Err(why) if decides.admits_when_broken => {
+                Err(Undecided::Busy(words)) => {
+                    return Err(AccountError::NotLetIn(ErrorCode::Busy, words));
+                }
+                Err(Undecided::Broken(why)) if decides.admits_when_broken => {
                     tracing::debug!(plugin = one.name, why, "a log-in isn't decided by a plugin");
                 }
-                Err(why) => {
+                Err(Undecided::Broken(why)) => {
                     tracing::debug!(
                         plugin = one.name,
                         why,
@@ -128,18 +139,22 @@ impl<P: Peer> Handle<P> {
         &self,
         (one, decides): (&Watching, &Decides),
         asked: Vec<u8>,
-        from: IpAddr,
-        purpose: Purpose,
-    ) -> Result<Decision, String> {
+        occasion: Occasion,
+    ) -> Result<Decision, Undecided> {
+        let broken = |why: String| Err(Undecided::Broken(why));
         if one.is_off {
-            return Err("it is off, since it failed too often".to_owned());
+            return broken("it is off, since it failed too often".to_owned());
         }
-        let patience = purpose.longest().map_or(PATIENCE.1, |longest| longest * 2);
-        let called = self.run_plugin(&one.name, &decides.function, asked, from, purpose);
-        let outcome = timeout(patience, called).await.map_err(|_| "it took too long".to_owned())?;
-        let output =
-            outcome.map_err(|refused| refused.to_string())?.result.map_err(|error| error.to_string())?;
-        serde_json::from_slice(&output).map_err(|error| format!("its decision can't be read: {error}"))
+        let output = match self.run_plugin(&one.name, &decides.function, asked, occasion).await {
+            Ok(outcome) => outcome.result,
+            Err(Refused::Rejected(ErrorCode::Busy, words)) => return Err(Undecided::Busy(words)),
+            Err(refused) => return broken(refused.to_string()),
+        };
+        match output {
+            Ok(output) => serde_json::from_slice(&output)
+                .or_else(|error| broken(format!("its decision can't be read: {error}"))),
+            Err(error) => broken(error.to_string()),
+        }
     }
 
     fn is_owner(&self, user: Option<UserId>) -> Result<bool, AccountError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::given::Given;
 use super::handle::Handle;
-use super::plugin_work::Purpose;
+use super::plugin_gate::Undecided;
+use super::plugin_turn::{Occasion, Purpose};
 use super::refused::Refused;
 use crate::bounds::MAX_TEXT;
 use crate::feed::Doer;
@@ -35,15 +36,16 @@ impl<P: Peer> Handle<P> {
             return Ok(send);
         }
         let Some((from, channel)) = self.decided_text(actor, send.clone()).await? else { return Ok(send) };
+        let occasion =
+            Occasion { purpose: Purpose::Text(PATIENCE), whose: self.on_behalf_of(actor).await?, from: HERE };
         for one in watching.iter() {
             let Some(decides) = &one.text else { continue };
             let asked = json!({ "name": from.name, "user": from.user.map(|user| user.0.to_string()),
                 "channel": channel.0.to_string(), "text": send.text });
-            let purpose = Purpose::Text(PATIENCE);
-            let decided = self.decide_by((one, decides), asked.to_string().into_bytes(), HERE, purpose).await;
+            let decided = self.decide_by((one, decides), asked.to_string().into_bytes(), occasion).await;
             let decided = decided.and_then(|decision| match &decision.text {
                 Some(text) if text.trim().is_empty() || text.len() > MAX_TEXT => {
-                    Err("what it puts in the text's place can't be sent".to_owned())
+                    Err(Undecided::Broken("what it puts in the text's place can't be sent".to_owned()))
                 }
                 _ => Ok(decision),
             });
@@ -53,10 +55,11 @@ impl<P: Peer> Handle<P> {
                     let words = decision.words("this isn't sent here");
                     return Err(Refused::Rejected(ErrorCode::Forbidden, words));
                 }
-                Err(why) if decides.admits_when_broken => {
+                Err(Undecided::Busy(words)) => return Err(Refused::Rejected(ErrorCode::Busy, words)),
+                Err(Undecided::Broken(why)) if decides.admits_when_broken => {
                     tracing::debug!(plugin = one.name, why, "a text isn't decided by a plugin");
                 }
-                Err(why) => {
+                Err(Undecided::Broken(why)) => {
                     tracing::debug!(
                         plugin = one.name,
                         why,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::watch;
 
+use super::plugin_turn::{Line, Whose};
 use super::refused::Refused;
 use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES, MAX_PLUGIN_PART, MAX_PLUGIN_UPLOADS};
 use crate::feed::Kind;
@@ -17,7 +18,6 @@ use crate::id::{PluginId, Timestamp};
 use crate::plugin::{Module, Stop, Worker};
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::{PluginLine, SendPluginPart};
-use crate::state::Actor;
 
 /// An organization's plugins.
 #[derive(Debug, Default)]
@@ -31,73 +31,10 @@ pub(super) struct Plugins {
     changes: watch::Sender<u64>,
 }
 
-/// What a plugin is called for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Somebody asks for it.
-    Call,
-    /// A step of a flow, as which this actor asks.
-    Step(Actor),
-    /// A log-in is being decided, within so long.
-    LogIn(Duration),
-    /// A text is being decided, within so long.
-    Text(Duration),
-    /// Something happened.
-    Event,
-}
-
-impl Purpose {
-    pub(super) fn line(self) -> Line {
-        match self {
-            Self::Call | Self::Step(_) => Line::Calls,
-            Self::LogIn(_) => Line::LogIns,
-            Self::Text(_) => Line::Texts,
-            Self::Event => Line::Events,
-        }
-    }
-
-    /// How long it may take, where that is less than its own quota.
-    pub(super) fn longest(self) -> Option<Duration> {
-        match self {
-            Self::Call | Self::Step(_) | Self::Event => None,
-            Self::LogIn(longest) | Self::Text(longest) => Some(longest),
-        }
-    }
-
-    /// Whether anybody is logged in meanwhile. While a log-in is decided no other one begins, and nobody's password is tried; nor
-    /// is it by a flow, of which nobody knows from where.
-    pub(super) fn check_log_ins(self) -> Result<(), Refused> {
-        let words = match self {
-            Self::Call => return Ok(()),
-            Self::Text(_) | Self::Event => {
-                "where nobody has asked for it nobody is logged in, and nobody's password is tried"
-            }
-            Self::Step(_) => "a step of a flow logs nobody in, and tries nobody's password",
-            Self::LogIn(_) => {
-                "while a log-in is decided nobody else is logged in, and nobody's password is tried"
-            }
-        };
-        Err(Refused::Rejected(ErrorCode::Forbidden, words.to_owned()))
-    }
-}
-
-/// Calls that wait for each other, and for no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Line {
-    /// Those that somebody asks for, or a flow.
-    Calls,
-    /// Those for log-ins.
-    LogIns,
-    /// Those about texts.
-    Texts,
-    /// Those that tell what happened.
-    Events,
-}
-
 #[derive(Debug, Default)]
 struct Inner {
     /// The threads, each from its first call on.
-    workers: HashMap<Line, Arc<Worker>>,
+    workers: HashMap<Line, Arc<Worker<Whose>>>,
     /// Who is asked about something, once that was looked at.
     watching: Option<Arc<[Watching]>>,
     known: HashMap<PluginId, Known>,
@@ -158,7 +95,7 @@ impl Plugins {
     }
 
     /// The thread on which plugins are called one after the other.
-    pub(super) fn worker(&self, line: Line) -> Result<Arc<Worker>, Refused> {
+    pub(super) fn worker(&self, line: Line) -> Result<Arc<Worker<Whose>>, Refused> {
         let mut inner = self.lock();
         if self.stop.is_set() {
             return Err(Refused::Stopping);

@@ -9,7 +9,8 @@ use super::handle::Handle;
 use super::plugin_asks::Asking;
 use super::plugin_gate::kind_of;
 use super::plugin_host::PluginHost;
-use super::plugin_work::{Line, Purpose, hash_of};
+use super::plugin_turn::{Occasion, Purpose, Whose, not_done};
+use super::plugin_work::hash_of;
 use super::refused::Refused;
 use super::shared::Shared;
 use crate::bounds::{MAX_PLUGIN_FAILURES, MAX_PLUGIN_GRANTS};
@@ -81,7 +82,8 @@ impl<P: Peer> Handle<P> {
             call::Plugin::CallPlugin(call) => {
                 let from = by.from.unwrap_or(HERE);
                 let input = call.input.to_vec();
-                let outcome = self.run_plugin(&call.name, &call.function, input, from, Purpose::Call).await?;
+                let occasion = Occasion { purpose: Purpose::Call, whose: Whose::of(by), from };
+                let outcome = self.run_plugin(&call.name, &call.function, input, occasion).await?;
                 let took_us = u64::try_from(outcome.took.as_micros()).unwrap_or(u64::MAX);
                 let output = outcome.result.map_err(failed)?.into();
                 let called = wire::PluginCalled { output, fuel: outcome.fuel, took_us };
@@ -101,7 +103,14 @@ impl<P: Peer> Handle<P> {
     ) -> Result<Vec<u8>, Refused> {
         // Whoever isn't let in has nothing called.
         self.look(move |control| control.unconnected(actor).map(drop)).await?;
-        self.run_plugin(name, function, input, HERE, Purpose::Step(actor)).await?.result.map_err(failed)
+        let whose = self.on_behalf_of(actor).await?;
+        let occasion = Occasion { purpose: Purpose::Step(actor), whose, from: HERE };
+        self.run_plugin(name, function, input, occasion).await?.result.map_err(failed)
+    }
+
+    /// On whose behalf an actor has a plugin called.
+    pub(super) async fn on_behalf_of(&self, actor: Actor) -> Result<Whose, Refused> {
+        self.look(move |control| Ok(Whose::of(control.by(actor)))).await
     }
 
     fn is_given_more(&self, edit: &wire::EditPlugin) -> Result<bool, Refused> {
@@ -127,11 +136,12 @@ impl<P: Peer> Handle<P> {
         let code = self.shared.plugins.take_sent(&install.sha256, self.shared.clock.wall())?;
         let name = manifest.name.clone();
         // A large one takes a while to be looked at, as a call does.
-        let worker = self.shared.plugins.worker(Line::Calls)?;
+        let occasion = Occasion { purpose: Purpose::Call, whose: Whose::of(by), from: HERE };
+        let worker = self.shared.plugins.worker(occasion.purpose.line())?;
         let looked = worker
-            .run(0, move || Module::load(&code, &manifest).map(|_| code))
+            .run(0, occasion.turn(), None, move || Module::load(&code, &manifest).map(|_| code))
             .await
-            .map_err(|_| Refused::Busy)?
+            .map_err(not_done)?
             .ok_or_else(|| self.broken_off())?;
         let code = looked.map_err(|error| Refused::Malformed(error.to_string()))?;
         let organization = self.shared.organization;
@@ -153,20 +163,20 @@ impl<P: Peer> Handle<P> {
         name: &str,
         function: &str,
         input: Vec<u8>,
-        from: IpAddr,
-        purpose: Purpose,
+        occasion: Occasion,
     ) -> Result<Outcome, Refused> {
+        let purpose = occasion.purpose;
         let plugin = self.plugin_to_call(name, purpose)?;
         let (handle, id) = (self.clone(), plugin.id);
         let (name, function, runtime) = (plugin.name, function.to_owned(), self.shared.plugins.runtime());
         let work = move || {
             // It may have waited, and what it was granted may have been taken from it.
             let plugin = handle.plugin_to_call(&name, purpose)?;
-            call(&handle, &plugin, (from, runtime), &function, &input, purpose)
+            call(&handle, &plugin, (occasion.from, runtime), &function, &input, purpose)
         };
         let worker = self.shared.plugins.worker(purpose.line())?;
-        let called = worker.run(id.0, work).await;
-        called.map_err(|_| Refused::Busy)?.ok_or_else(|| self.broken_off())?
+        let called = worker.run(id.0, occasion.turn(), purpose.patience(), work).await;
+        called.map_err(not_done)?.ok_or_else(|| self.broken_off())?
     }
 
     /// A plugin that is on, and may be called for this.

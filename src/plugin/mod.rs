@@ -26,4 +26,4 @@ pub use host::{Answered, Host, HttpAsked};
 pub use manifest::{Hooks, Manifest, Quotas};
 pub use module::Module;
 pub use stop::Stop;
-pub use worker::{Busy, Worker};
+pub use worker::{NotDone, Turn, Worker};

@@ -83,7 +83,7 @@ async fn a_text_is_refused_replaced_or_let_through_by_a_plugin() {
 
 #[tokio::test]
 async fn where_a_plugin_fails_to_decide_about_a_text_its_manifest_says_what_becomes_of_it() {
-    let Talk { server: _server, root, alice, mut reader, writer, channel } = Talk::start().await;
+    let Talk { server: _server, root, alice: _alice, mut reader, writer, channel } = Talk::start().await;
     install(&root, &loops(), &filter(""), &["hook.text"]).await.unwrap();
     for number in 0..6 {
         write(&writer, channel, &number.to_string()).await.unwrap();
