@@ -168,7 +168,7 @@ impl<P: Peer> Asking<P> {
     /// A password is kept for an account that the call makes, and a word that stands for it is answered.
     fn keep_password(&mut self, password: String) -> Result<Value, Refused> {
         if self.passwords.len() >= PASSWORDS {
-            return Err(Refused::Malformed(format!("a call has {PASSWORDS} passwords hashed at most")));
+            return Err(Refused::unfit(format!("a call has {PASSWORDS} passwords hashed at most")));
         }
         self.passwords.push(Some(password));
         Ok(json!({ "hash": self.passwords.len().to_string() }))
@@ -184,7 +184,7 @@ impl<P: Peer> Asking<P> {
         let Some((password, place)) = password.and_then(|place| Some((place.clone()?, place))) else {
             let words =
                 "`password_hash` is what `password_hash` answered in this call, and makes one account";
-            return Err(Refused::Malformed(words.to_owned()));
+            return Err(Refused::unfit(words.to_owned()));
         };
         let (handle, accounts) = (&self.handle, self.handle.accounts());
         accounts.check_email_form(&new.email)?;

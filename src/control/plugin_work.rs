@@ -199,7 +199,7 @@ impl Plugins {
 
     /// Takes a part of code that is being sent.
     pub(super) fn add_part(&self, part: SendPluginPart, now: Timestamp) -> Result<(), Refused> {
-        let malformed = |words: &str| Err(Refused::Malformed(words.to_owned()));
+        let malformed = |words: &str| Err(Refused::unfit(words.to_owned()));
         let is_hash = part.sha256.len() == 64 && HEXLOWER.decode(part.sha256.as_bytes()).is_ok();
         if !is_hash {
             return malformed("`sha256` is 64 hexadecimal digits, small");
@@ -241,7 +241,7 @@ impl Plugins {
         let mut inner = self.lock();
         forget_old(&mut inner.uploads, now);
         let Some(place) = inner.uploads.iter().position(|upload| upload.sha256 == sha256) else {
-            return Err(Refused::Malformed(
+            return Err(Refused::unfit(
                 "no code of this `sha256` was sent; send its parts first".to_owned(),
             ));
         };
@@ -249,7 +249,7 @@ impl Plugins {
         if hash_of(&code) == sha256 {
             return Ok(code);
         }
-        Err(Refused::Malformed("what was sent has another `sha256`; send it anew".to_owned()))
+        Err(Refused::unfit("what was sent has another `sha256`; send it anew".to_owned()))
     }
 }
 

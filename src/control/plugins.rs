@@ -131,7 +131,7 @@ impl<P: Peer> Handle<P> {
         if let Some(word) = manifest.hooks.events.iter().find(|word| kind_of(word).is_none()) {
             let known: Vec<_> = KINDS.iter().map(|(_, word)| *word).collect();
             let words = format!("`hooks.events` has `{word}`, and there are: {}", known.join(", "));
-            return Err(Refused::Malformed(words));
+            return Err(Refused::unfit(words));
         }
         let code = self.shared.plugins.take_sent(&install.sha256, self.shared.clock.wall())?;
         let name = manifest.name.clone();
@@ -143,7 +143,7 @@ impl<P: Peer> Handle<P> {
             .await
             .map_err(not_done)?
             .ok_or_else(|| self.broken_off())?;
-        let code = looked.map_err(|error| Refused::Malformed(error.to_string()))?;
+        let code = looked.map_err(|error| Refused::unfit(error.to_string()))?;
         let organization = self.shared.organization;
         let (manifest, sha256) = (install.manifest, install.sha256);
         let new = NewPlugin { organization, name, manifest, sha256, code, grants };
@@ -278,7 +278,7 @@ fn manifest_of(plugin: &Plugin) -> Result<Manifest, Refused> {
 
 fn check_number(words: &[String]) -> Result<(), Refused> {
     if words.len() > MAX_PLUGIN_GRANTS {
-        return Err(Refused::Malformed(format!("a plugin is granted {MAX_PLUGIN_GRANTS} things at most")));
+        return Err(Refused::unfit(format!("a plugin is granted {MAX_PLUGIN_GRANTS} things at most")));
     }
     Ok(())
 }
@@ -292,7 +292,7 @@ fn granted_of(manifest: &Manifest, words: &[String]) -> Result<Vec<String>, Refu
         let grant = grant.ok_or_else(|| {
             let asks: Vec<_> = manifest.grants.iter().map(Grant::to_string).collect();
             let asks = if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") };
-            Refused::Malformed(format!("`{word}` isn't among what the plugin asks for: {asks}"))
+            Refused::unfit(format!("`{word}` isn't among what the plugin asks for: {asks}"))
         })?;
         granted.push(grant);
     }
@@ -351,7 +351,7 @@ fn failed(error: CallError) -> Refused {
 
 impl From<ManifestError> for Refused {
     fn from(error: ManifestError) -> Self {
-        Self::Malformed(error.to_string())
+        Self::unfit(error.to_string())
     }
 }
 

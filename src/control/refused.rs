@@ -109,6 +109,11 @@ impl From<NameError> for Refused {
 }
 
 impl Refused {
+    /// What is asked for is read, and not as it has to be: in words that say what is wrong with it.
+    pub(super) fn unfit(words: impl Into<String>) -> Self {
+        Self::Rejected(ErrorCode::Malformed, words.into())
+    }
+
     /// The code that says the same to a program.
     pub fn code(&self) -> ErrorCode {
         match self {

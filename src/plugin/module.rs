@@ -16,6 +16,9 @@ use super::kernel;
 use super::manifest::{Manifest, Quotas};
 use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_DATA, MAX_PLUGIN_DEPTH, MAX_PLUGIN_LINES};
 
+/// How every module begins (WebAssembly Core Specification, section 5.5.16).
+const MAGIC: &[u8] = b"\0asm";
+
 /// Instructions that the beginning of an instance may take: nothing looks at the time meanwhile.
 const BEGINNING: u64 = 10_000_000;
 
@@ -50,6 +53,10 @@ impl Module {
     pub fn load(bytes: &[u8], manifest: &Manifest) -> Result<Self, LoadError> {
         if bytes.len() > MAX_PLUGIN_BYTES {
             return Err(LoadError::TooLarge);
+        }
+        if !bytes.starts_with(MAGIC) {
+            let words = "it doesn't begin as that does; give what the compiler made of the source";
+            return Err(LoadError::Invalid(words.to_owned()));
         }
         if has_code_of_no_function(bytes) {
             return Err(LoadError::Invalid("its code section counts no function, and has bytes".to_owned()));
@@ -241,7 +248,8 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 fn invalid(error: &wasmi::Error) -> LoadError {
-    let text = error.to_string().chars().take(300).collect();
+    let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.chars().take(300).collect();
     match error.kind() {
         ErrorKind::UserLimits(_) | ErrorKind::ImplementationLimits(_) => LoadError::Bounds(text),
         _ => LoadError::Invalid(text),

@@ -6,6 +6,9 @@ use super::*;
 fn what_is_no_plugin_is_refused_in_words() {
     let said = |code: &[u8]| Module::load(code, &manifest("")).unwrap_err().to_string();
     let text = |text: &str| wat::parse_str(text).unwrap();
+    assert!(said(b"export fn greet() i32 {").contains("give what the compiler made of the source"));
+    let cut = said(b"\0asm\x01\0\0\0\x01\x7f");
+    assert!(cut.contains("isn't valid WebAssembly") && !cut.contains('\n'), "{cut}");
     assert!(said(b"").contains("isn't valid WebAssembly"));
     assert!(said(b"\0asm\x01\0\0\0").contains("doesn't export"));
     assert!(said(&vec![0; MAX_PLUGIN_BYTES + 1]).contains("4 MiB"));
@@ -17,6 +20,11 @@ fn what_is_no_plugin_is_refused_in_words() {
     assert!(said(&text(&typed)).contains("another type"));
     let memory = format!(r#"(module (import "{ENV}" "alloc" (memory 1)) (func (export "run")))"#);
     assert!(said(&text(&memory)).contains("another type"));
+    let one_more =
+        |one: &str, count: usize| text(&format!("(module {} (func (export \"run\")))", one.repeat(count)));
+    assert!(said(&one_more("(memory 1)", 2)).contains("memories"));
+    assert!(said(&one_more("(func)", 10_001)).contains("beyond what a plugin may have"));
+    assert!(said(&one_more("(global i32 (i32.const 0))", 1_001)).contains("beyond what a plugin may have"));
     let takes = r#"(module (func (export "run") (param i32)))"#;
     assert!(said(&text(takes)).contains("takes or gives something"));
     let asks = format!("(module {} (func (export \"run\")))", imports());
