@@ -163,6 +163,11 @@ impl Plugins {
         self.look_anew();
     }
 
+    /// Forgets all but these: a call that was under way while its plugin was removed may have left something of it here.
+    pub(super) fn keep_known(&self, there: &[PluginId]) {
+        self.lock().known.retain(|id, _| there.contains(id));
+    }
+
     pub(super) fn forget(&self, id: PluginId) {
         self.lock().known.remove(&id);
         self.look_anew();
@@ -241,9 +246,7 @@ impl Plugins {
         let mut inner = self.lock();
         forget_old(&mut inner.uploads, now);
         let Some(place) = inner.uploads.iter().position(|upload| upload.sha256 == sha256) else {
-            return Err(Refused::unfit(
-                "no code of this `sha256` was sent; send its parts first".to_owned(),
-            ));
+            return Err(Refused::unfit("no code of this `sha256` was sent; send its parts first".to_owned()));
         };
         let code = inner.uploads.remove(place).bytes;
         if hash_of(&code) == sha256 {

@@ -15,6 +15,7 @@ use super::refused::Refused;
 use super::shared::Shared;
 use crate::bounds::{MAX_PLUGIN_FAILURES, MAX_PLUGIN_GRANTS};
 use crate::feed::KINDS;
+use crate::id::Timestamp;
 use crate::plugin::{CallError, Grant, Manifest, ManifestError, Module, Outcome};
 use crate::protocol::ErrorCode;
 use crate::protocol::call;
@@ -50,7 +51,7 @@ impl<P: Peer> Handle<P> {
                 Ok(response::Body::Done(wire::Done {}))
             }
             call::Plugin::CheckPlugin(check) => {
-                let said = said(&Manifest::read(&check.manifest)?);
+                let said = said(&accepted(&check.manifest)?);
                 Ok(response::Body::Plugin(wire::Plugin { manifest: check.manifest, ..said }))
             }
             call::Plugin::InstallPlugin(install) => self.install_plugin(install, by).await,
@@ -85,7 +86,7 @@ impl<P: Peer> Handle<P> {
                 let occasion = Occasion { purpose: Purpose::Call, whose: Whose::of(by), from };
                 let outcome = self.run_plugin(&call.name, &call.function, input, occasion).await?;
                 let took_us = u64::try_from(outcome.took.as_micros()).unwrap_or(u64::MAX);
-                let output = outcome.result.map_err(failed)?.into();
+                let output = outcome.result.map_err(|error| self.failed(&error))?.into();
                 let called = wire::PluginCalled { output, fuel: outcome.fuel, took_us };
                 Ok(response::Body::PluginCalled(called))
             }
@@ -105,7 +106,8 @@ impl<P: Peer> Handle<P> {
         self.look(move |control| control.unconnected(actor).map(drop)).await?;
         let whose = self.on_behalf_of(actor).await?;
         let occasion = Occasion { purpose: Purpose::Step(actor), whose, from: HERE };
-        self.run_plugin(name, function, input, occasion).await?.result.map_err(failed)
+        let outcome = self.run_plugin(name, function, input, occasion).await?;
+        outcome.result.map_err(|error| self.failed(&error))
     }
 
     /// On whose behalf an actor has a plugin called.
@@ -126,13 +128,8 @@ impl<P: Peer> Handle<P> {
     }
 
     async fn install_plugin(&self, install: wire::InstallPlugin, by: By) -> Result<response::Body, Refused> {
-        let manifest = Manifest::read(&install.manifest)?;
+        let manifest = accepted(&install.manifest)?;
         let grants = granted_of(&manifest, &install.grants)?;
-        if let Some(word) = manifest.hooks.events.iter().find(|word| kind_of(word).is_none()) {
-            let known: Vec<_> = KINDS.iter().map(|(_, word)| *word).collect();
-            let words = format!("`hooks.events` has `{word}`, and there are: {}", known.join(", "));
-            return Err(Refused::unfit(words));
-        }
         let code = self.shared.plugins.take_sent(&install.sha256, self.shared.clock.wall())?;
         let name = manifest.name.clone();
         // A large one takes a while to be looked at, as a call does.
@@ -148,8 +145,21 @@ impl<P: Peer> Handle<P> {
         let (manifest, sha256) = (install.manifest, install.sha256);
         let new = NewPlugin { organization, name, manifest, sha256, code, grants };
         let plugin = self.shared.store.commit(by, write::install_plugin(new)).await?;
+        let there = self.shared.store.plugins(organization)?;
+        self.shared.plugins.keep_known(&there.iter().map(|plugin| plugin.id).collect::<Vec<_>>());
         self.shared.plugins.begin_anew(plugin.id);
         Ok(response::Body::Plugin(show(plugin, true)))
+    }
+
+    /// Why a call came to nothing.
+    fn failed(&self, error: &CallError) -> Refused {
+        let code = match error {
+            CallError::Stopping => return self.gone(),
+            CallError::NoFunction(_) => ErrorCode::NotFound,
+            CallError::Input => ErrorCode::TooLarge,
+            _ => ErrorCode::PluginFailed,
+        };
+        Refused::Rejected(code, error.to_string())
     }
 
     /// Why a thread of plugins did nothing.
@@ -213,9 +223,12 @@ fn call<P: Peer>(
     let shared = &handle.shared;
     let module = load(shared, plugin)?;
     let grants: Arc<[Grant]> = plugin.grants.iter().filter_map(|word| Grant::from_word(word)).collect();
+    let version = (plugin.sha256.clone(), plugin.installed);
     let host = PluginHost {
-        asking: Asking::new(handle.clone(), plugin.id, from, purpose),
-        version: (plugin.sha256.clone(), plugin.installed),
+        handle: handle.clone(),
+        plugin: plugin.id,
+        asking: Some(Asking::new(handle.clone(), plugin.id, from, purpose)),
+        version: version.clone(),
         runtime,
     };
     let mut outcome = module.call(function, input, grants, Box::new(host), purpose.longest());
@@ -230,19 +243,23 @@ fn call<P: Peer>(
         std::mem::take(&mut outcome.lines).into_iter().map(|said| line(said.level, said.text)).collect();
     let failure = outcome.result.as_ref().err().filter(|error| error.is_failure());
     lines.extend(outcome.result.as_ref().err().map(|error| line("error", error.to_string())));
-    shared.plugins.write_down(plugin.id, lines);
-    let failures = shared.plugins.count(plugin.id, failure.is_some());
-    if let Some(failure) = failure.filter(|_| failures >= MAX_PLUGIN_FAILURES) {
-        turn_off(shared, plugin, failure);
+    // Of one that is another by now, or gone, nothing is kept.
+    let there = shared.store.plugin_numbered(shared.organization, plugin.id)?;
+    if there.is_some_and(|there| (there.sha256, there.installed) == version) {
+        shared.plugins.write_down(plugin.id, lines);
+        let failures = shared.plugins.count(plugin.id, failure.is_some());
+        if let Some(failure) = failure.filter(|_| failures >= MAX_PLUGIN_FAILURES) {
+            turn_off(shared, plugin, version, failure);
+        }
     }
     Ok(outcome)
 }
 
-fn turn_off<P: Peer>(shared: &Shared<P>, plugin: &Plugin, failure: &CallError) {
+fn turn_off<P: Peer>(shared: &Shared<P>, plugin: &Plugin, version: (String, Timestamp), failure: &CallError) {
     let failure = failure.to_string();
     tracing::warn!(plugin = plugin.name, failure, "a plugin is off, since it failed too often in a row");
     let by = By::server(shared.clock.wall());
-    let write = write::turn_plugin_off(shared.organization, plugin.id, plugin.sha256.clone(), failure);
+    let write = write::turn_plugin_off(shared.organization, plugin.id, version, failure);
     // Where that can't be written, its next failure tries it again.
     match shared.store.run(by, write) {
         Ok(_) => shared.plugins.look_anew(),
@@ -270,6 +287,17 @@ fn load<P: Peer>(shared: &Shared<P>, plugin: &Plugin) -> Result<Arc<Module>, Ref
     let module = Arc::new(module);
     shared.plugins.keep_loaded(plugin.id, which, Arc::clone(&module));
     Ok(module)
+}
+
+/// A manifest that may be installed: the kinds of what happens in it are there.
+fn accepted(manifest: &str) -> Result<Manifest, Refused> {
+    let manifest = Manifest::read(manifest)?;
+    if let Some(word) = manifest.hooks.events.iter().find(|word| kind_of(word).is_none()) {
+        let known: Vec<_> = KINDS.iter().map(|(_, word)| *word).collect();
+        let words = format!("`hooks.events` has `{word}`, and there are: {}", known.join(", "));
+        return Err(Refused::unfit(words));
+    }
+    Ok(manifest)
 }
 
 fn manifest_of(plugin: &Plugin) -> Result<Manifest, Refused> {
@@ -337,16 +365,6 @@ fn said(manifest: &Manifest) -> wire::Plugin {
         memory_kib: number(manifest.quotas.memory as u64 >> 10),
         ..wire::Plugin::default()
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a mapper of errors")]
-fn failed(error: CallError) -> Refused {
-    let code = match error {
-        CallError::NoFunction(_) => ErrorCode::NotFound,
-        CallError::Input => ErrorCode::TooLarge,
-        _ => ErrorCode::PluginFailed,
-    };
-    Refused::Rejected(code, error.to_string())
 }
 
 impl From<ManifestError> for Refused {

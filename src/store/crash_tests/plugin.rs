@@ -57,10 +57,10 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         1 => install(after, dice, (fact, number, serial)),
         2 if plugin.off.is_none() => {
             plugin.off = Some(PluginOff::Failing);
-            let write = write::turn_plugin_off(HOME, id, version.0, "it failed".to_owned()).or_nothing();
+            let write = write::turn_plugin_off(HOME, id, version, "it failed".to_owned()).or_nothing();
             made("turn_plugin_off", write, fact, words(&after))
         }
-        2 | 3 => {
+        roll if roll == 2 || roll == 3 || plugin.off.is_some() => {
             plugin.off = None;
             plugin.grants = vec!["kv".to_owned()];
             let grants = Some(plugin.grants.clone());

@@ -112,16 +112,18 @@ pub fn remove_plugin(organization: OrganizationId, name: String) -> Write<Plugin
     })
 }
 
-/// A plugin is off, since it failed so, unless another code has taken its place meanwhile. Answers with whether it is by that.
+/// A plugin is off, since it failed so, unless another has taken its place meanwhile: `version` is its code and when that was
+/// installed. Answers with whether it is by that.
 pub fn turn_plugin_off(
     organization: OrganizationId,
     id: PluginId,
-    sha256: String,
+    version: (String, Timestamp),
     failure: String,
 ) -> Write<bool, Infallible> {
     Write::new(move |open| {
         let old: Option<Plugin> = open.get((organization.0, id.0))?;
-        let Some(old) = old.filter(|old| old.off.is_none() && old.sha256 == sha256) else { return Ok(false) };
+        let is_it = |old: &Plugin| (&old.sha256, old.installed) == (&version.0, version.1);
+        let Some(old) = old.filter(|old| old.off.is_none() && is_it(old)) else { return Ok(false) };
         let new = Plugin { off: Some(PluginOff::Failing), failure: failure.clone(), ..old.clone() };
         let _ = open.put(Some(&old), Some(&new))?;
         Ok(true)
@@ -141,7 +143,7 @@ pub fn keep_plugin_values(
         if (&plugin.sha256, plugin.installed) != (&version.0, version.1) {
             return Err(Stop::Refused(PluginError::NoSuchPlugin));
         }
-        if !plugin.grants.iter().any(|grant| grant == "kv") {
+        if plugin.off.is_some() || !plugin.grants.iter().any(|grant| grant == "kv") {
             return Err(Stop::Refused(PluginError::NotGranted));
         }
         let mut lengths = HashMap::new();
@@ -242,17 +244,21 @@ mod tests {
         let store = store();
         let first = store.run(by(), install_plugin(new("greet", 1))).unwrap();
         keep(&store, &[("count", Some(3))]).unwrap();
-        let off = store.run(by(), turn_plugin_off(HOME, first.id, "1".to_owned(), "loops".to_owned()));
-        assert!(off.unwrap());
+        let turn_off = |version: &str| {
+            let version = (version.to_owned(), Timestamp(5));
+            store.run(by(), turn_plugin_off(HOME, first.id, version, "loops".to_owned())).unwrap()
+        };
+        assert!(turn_off("1"));
         let kept = store.plugin(HOME, "greet").unwrap().unwrap();
         assert_eq!((kept.off, kept.failure.as_str()), (Some(PluginOff::Failing), "loops"));
         let second = store.run(by(), install_plugin(new("greet", 2))).unwrap();
         assert_eq!((second.id, second.off, second.failure.as_str()), (first.id, None, ""));
         assert_eq!(store.plugin_code(HOME, first.id).unwrap(), Some(vec![2]));
         assert_eq!(store.plugin_value(HOME, first.id, "count").unwrap(), Some(vec![7; 3]));
-        // What failed was another.
-        let off = store.run(by(), turn_plugin_off(HOME, first.id, "1".to_owned(), "loops".to_owned()));
-        assert!(!off.unwrap());
+        // What failed was another, even where its code is the same.
+        assert!(!turn_off("1"));
+        store.run(By::server(Timestamp(6)), install_plugin(new("greet", 1))).unwrap();
+        assert!(!turn_off("1"));
         store.run(by(), remove_plugin(HOME, "greet".to_owned())).unwrap();
         assert_eq!(store.plugin_code(HOME, first.id).unwrap(), None);
         assert_eq!(store.plugin_value(HOME, first.id, "count").unwrap(), None);
@@ -296,6 +302,12 @@ mod tests {
         store.run(by(), edit_plugin(HOME, "other".to_owned(), Some(vec![]), None, false)).unwrap();
         let taken = keep_of(&store, second.id, &[("a", Some(1))]);
         assert!(matches!(taken, Err(Failed::Refused(PluginError::NotGranted))), "{taken:?}");
+        // Nor does one of a plugin that is off.
+        let edit = |grants, on| edit_plugin(HOME, "other".to_owned(), grants, Some(on), true);
+        store.run(by(), edit(Some(vec!["kv".to_owned()]), false)).unwrap();
+        let off = keep_of(&store, second.id, &[("a", Some(1))]);
+        assert!(matches!(off, Err(Failed::Refused(PluginError::NotGranted))), "{off:?}");
+        store.run(by(), edit(Some(vec![]), true)).unwrap();
         // Whoever may not give gives nothing back that somebody took.
         let granted = Some(vec!["kv".to_owned()]);
         let edited = store.run(by(), edit_plugin(HOME, "other".to_owned(), granted, None, false)).unwrap();

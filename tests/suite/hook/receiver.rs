@@ -51,6 +51,8 @@ pub(crate) enum Answer {
     Redirect(String),
     /// Not at all.
     Silence,
+    /// Not before the test has it answered otherwise, and then so.
+    Held,
 }
 
 /// A server that takes messages, one after the other or many at once, until it is dropped.
@@ -146,7 +148,10 @@ async fn take(mut stream: TcpStream, all: Arc<Mutex<Vec<Received>>>, answer: Arc
     let raw = read[head..].to_vec();
     let body = serde_json::from_slice(&raw).unwrap();
     all.lock().unwrap().push(Received { headers, raw, body });
-    let answer = answer.lock().unwrap().clone();
+    let answer = eventually("it is answered", async || {
+        Some(answer.lock().unwrap().clone()).filter(|answer| !matches!(answer, Answer::Held))
+    })
+    .await;
     let text = match answer {
         Answer::Status(status, body) => {
             format!("HTTP/1.1 {status} So\r\ncontent-length: {}\r\n\r\n{body}", body.len())
@@ -154,7 +159,7 @@ async fn take(mut stream: TcpStream, all: Arc<Mutex<Vec<Received>>>, answer: Arc
         Answer::Redirect(to) => {
             format!("HTTP/1.1 307 Elsewhere\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
         }
-        Answer::Silence => return std::future::pending().await,
+        Answer::Silence | Answer::Held => return std::future::pending().await,
     };
     let _ = stream.write_all(text.as_bytes()).await;
 }

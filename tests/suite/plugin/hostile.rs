@@ -3,7 +3,7 @@
 use super::code::{asks, says};
 use super::{call, edit, install, log, loops, manifest, show, words};
 use crate::hook::receiver::{Answer, Receiver};
-use crate::support::{PASSWORD, TestServer, code, eventually, with};
+use crate::support::{PASSWORD, TestServer, code, eventually, log_in, with};
 use parlour::bounds::MAX_PLUGIN_LINES;
 use parlour::client::Credentials;
 use parlour::protocol::ErrorCode;
@@ -142,4 +142,43 @@ async fn a_plugin_is_asked_behind_all_other_checks_and_by_the_name_that_the_acco
         let show = root.request(request::Body::ShowUser(wire::ShowUser { name: "dora".to_owned() })).await;
         assert_eq!(code(show), ErrorCode::NoSuchUser);
     }
+}
+
+#[tokio::test]
+async fn what_a_plugin_has_begun_is_brought_to_its_end_though_its_time_is_over() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let plugin = asks(&[
+        ("password_hash", &json!({ "password": PASSWORD }).to_string()),
+        ("db_create_user", &json!({ "name": "dora", "password_hash": "1" }).to_string()),
+    ]);
+    // A password takes longer to hash.
+    let text = manifest("hasty", &["run"], "grants = [\"db.users.create\"]\n[quotas]\nms = 5");
+    install(&root, &plugin, &text, &["db.users.create"]).await.unwrap();
+    let told = words(call(&root, "hasty", "run", b"").await);
+    assert!(told.contains("didn't answer in time"), "{told}");
+    let show = || root.request(request::Body::ShowUser(wire::ShowUser { name: "dora".to_owned() }));
+    eventually("the account is made", async || show().await.ok()).await;
+    log_in(&server.address(), "dora", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_turned_off_while_it_is_called_may_nothing_any_more() {
+    let (server, receiver) =
+        (TestServer::with(&[("hooks.networks", "127.0.0.0/8")]).await, Receiver::start().await);
+    receiver.answer(Answer::Held);
+    let root = server.log_in("root").await;
+    let grants = ["http:127.0.0.1", "db.users.read"];
+    let text = format!("grants = {}\n[quotas]\nms = 8000", json!(grants));
+    let asked = json!({ "url": receiver.url(), "method": "POST" }).to_string();
+    let plugin = asks(&[("http_request", ""), ("db_get_user", &json!({ "name": "alice" }).to_string())]);
+    install(&root, &plugin, &manifest("waits", &["run"], &text), &grants).await.unwrap();
+    let caller = server.log_in("root").await;
+    let called = tokio::spawn(async move { call(&caller, "waits", "run", asked.as_bytes()).await });
+    eventually("it asks", async || (receiver.count() > 0).then_some(())).await;
+    let off = wire::EditPlugin { name: "waits".to_owned(), on: Some(false), ..Default::default() };
+    edit(&root, off).await.unwrap();
+    receiver.answer(Answer::Status(200, ""));
+    let told = words(called.await.unwrap());
+    assert!(told.contains("needs the grant `db.users.read`"), "{told}");
 }
