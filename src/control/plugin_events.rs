@@ -23,6 +23,8 @@ impl<P: Peer> Handle<P> {
     /// Tells plugins what happens, for as long as the organization is served.
     pub(super) async fn tell_plugins(&self) {
         let mut changes = self.shared.plugins.changes();
+        // From which number on it goes on, so that what waits is told where something changes about another plugin.
+        let mut next = None;
         loop {
             changes.borrow_and_update();
             let kinds = match self.watching() {
@@ -34,23 +36,36 @@ impl<P: Peer> Handle<P> {
                 }
             };
             if kinds.is_empty() {
+                next = None;
                 if changes.changed().await.is_err() {
                     return;
                 }
                 continue;
             }
-            let mut events = match self.subscribe(Actor::Operator, None, Filter { kinds }).await {
+            let mut events = match self.subscribe(Actor::Operator, next, Filter { kinds }).await {
                 Ok(events) => events,
                 Err(Refused::Stopping | Refused::NoSuchOrganization) => return,
                 Err(error) => {
                     tracing::warn!(%error, "plugins can't be told what happens");
+                    next = None;
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
             };
-            let is_over = tokio::select! {
-                changed = changes.changed() => changed.is_err(),
-                () = self.tell_all(&mut events) => !events_lost(&events),
+            let is_over = loop {
+                let happened = tokio::select! {
+                    biased;
+                    changed = changes.changed() => {
+                        next = Some(events.resume());
+                        break changed.is_err();
+                    }
+                    happened = events.next() => happened,
+                };
+                let Some(happened) = happened else {
+                    next = None;
+                    break !events_lost(&events);
+                };
+                self.tell(&happened).await;
             };
             if is_over {
                 return;
@@ -58,23 +73,22 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    async fn tell_all(&self, events: &mut Subscription) {
-        while let Some(happened) = events.next().await {
-            if !is_for_plugins(&happened) {
-                continue;
-            }
-            let Ok(watching) = self.watching() else { continue };
-            let (_, said) = told(&happened);
-            for one in watching.iter().filter(|one| !one.is_off) {
-                let Some((function, kinds)) = &one.event else { continue };
-                if kinds.contains(&happened.event.kind()) {
-                    let input = said.to_string().into_bytes();
-                    // What comes of it is in the plugin's log.
-                    let occasion = Occasion { purpose: Purpose::Event, whose: Whose::Owner, from: HERE };
-                    let called = self.run_plugin(&one.name, function, input, occasion).await;
-                    if let Err(error) = called {
-                        tracing::debug!(plugin = one.name, %error, "a plugin isn't told what happened");
-                    }
+    /// Tells each plugin that is told of it what happened.
+    async fn tell(&self, happened: &Happened) {
+        if !is_for_plugins(happened) {
+            return;
+        }
+        let Ok(watching) = self.watching() else { return };
+        let (_, said) = told(happened);
+        for one in watching.iter().filter(|one| !one.is_off) {
+            let Some((function, kinds)) = &one.event else { continue };
+            if kinds.contains(&happened.event.kind()) {
+                let input = said.to_string().into_bytes();
+                // What comes of it is in the plugin's log.
+                let occasion = Occasion { purpose: Purpose::Event, whose: Whose::Owner, from: HERE };
+                let called = self.run_plugin(&one.name, function, input, occasion).await;
+                if let Err(error) = called {
+                    tracing::debug!(plugin = one.name, %error, "a plugin isn't told what happened");
                 }
             }
         }

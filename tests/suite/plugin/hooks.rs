@@ -2,6 +2,7 @@
 
 use super::code::{asks, says};
 use super::{call, install, log, loops, manifest, show};
+use crate::hook::receiver::{Answer, Receiver};
 use crate::support::{TestServer, channel_id, code, eventually};
 use parlour::client::Session;
 use parlour::protocol::ErrorCode;
@@ -27,7 +28,11 @@ struct Talk {
 
 impl Talk {
     async fn start() -> Self {
-        let server = TestServer::start().await;
+        Self::with(&[]).await
+    }
+
+    async fn with(flags: &[(&str, &str)]) -> Self {
+        let server = TestServer::with(flags).await;
         let root = server.log_in("root").await;
         let alice = server.in_channel("alice", "General").await;
         let reader = alice.events();
@@ -160,4 +165,34 @@ async fn a_plugin_is_told_what_happens_and_writes_into_a_channel_under_a_name_th
     );
     let refused = install(&root, &says(""), &wrong, &[]).await.unwrap_err();
     assert!(refused.to_string().contains("there are: channels"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_plugin_is_told_though_another_changes_meanwhile() {
+    let flags = [("hooks.networks", "127.0.0.0/8")];
+    let (Talk { server: _server, root, alice: _alice, reader: _reader, writer, channel }, receiver) =
+        (Talk::with(&flags).await, Receiver::start().await);
+    receiver.answer(Answer::Held);
+    let asked = json!({ "url": receiver.url(), "method": "POST" }).to_string();
+    let grants = ["hook.event", "http:127.0.0.1"];
+    let hooks = format!(
+        "grants = {}\n[quotas]\nms = 10000\n[hooks]\nevent = \"run\"\nevents = [\"texts\"]",
+        json!(grants)
+    );
+    install(&root, &asks(&[("http_request", &asked)]), &manifest("teller", &["run"], &hooks), &grants)
+        .await
+        .unwrap();
+    // Nobody knows when the feed is followed.
+    eventually("it is told", async || {
+        write(&writer, channel, "first").await.unwrap();
+        tokio::time::timeout(std::time::Duration::from_millis(500), receiver.wait(1)).await.ok()
+    })
+    .await;
+    for text in ["second", "third"] {
+        write(&writer, channel, text).await.unwrap();
+    }
+    let told = receiver.count();
+    install(&root, &says(""), &manifest("other", &["run"], ""), &[]).await.unwrap();
+    receiver.answer(Answer::Status(200, ""));
+    receiver.wait(told + 2).await;
 }
