@@ -15,6 +15,7 @@ use super::plugin_turn::{Occasion, Purpose};
 use super::plugin_work::{Decides, Watching};
 use super::refused::Refused;
 use crate::account::{AccountError, Asked, Gate, Proven};
+use crate::bounds::is_unprintable;
 use crate::feed::{KINDS, Kind};
 use crate::id::UserId;
 use crate::plugin::{Grant, Manifest};
@@ -44,7 +45,7 @@ pub(super) struct Decision {
 impl Decision {
     /// Why it refuses, or else this.
     pub(super) fn words(&self, otherwise: &str) -> String {
-        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        let shown = |c: char| if is_unprintable(c) { ' ' } else { c };
         let reason: String = self.reason.chars().take(REASON).map(shown).collect();
         if reason.is_empty() { otherwise.to_owned() } else { reason }
     }
@@ -78,6 +79,11 @@ impl<P: Peer> Gate for PluginGate<'_, P> {
 }
 
 impl<P: Peer> Handle<P> {
+    /// Those who are asked about whoever has a program act for them, and shows their password for that.
+    pub fn gate_of_programs(&self, from: IpAddr) -> impl Gate + '_ {
+        PluginGate { handle: self, way: "program", from }
+    }
+
     /// Asks about whoever comes in without anything being written for them: guests, and programs by a key. The others were
     /// asked about before that ([`PluginGate`]), but for whoever comes back.
     pub(super) async fn ask_about(&self, proven: &Proven, way: &str, from: IpAddr) -> Result<(), Refused> {

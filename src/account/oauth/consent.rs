@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::codes::Code;
 use super::held::{allowed, granted, rules_of};
 use super::random;
-use crate::account::{AccountError, Accounts};
+use crate::account::{AccountError, Accounts, Visitor};
 use crate::auth::oauth::{Authorization, Form, Prompt, Refusal, Scopes, assistant_at};
 use crate::id::{OAuthClientId, Timestamp, UserId};
 use crate::name::folded;
@@ -73,7 +73,7 @@ impl Accounts {
         consent: &Consent,
         shows: Shows<'_>,
         silently: bool,
-        from: IpAddr,
+        visitor: Visitor<'_>,
     ) -> Result<Allowed, AccountError> {
         let asked = &consent.asked;
         if let Shows::Session(token) = shows {
@@ -86,7 +86,7 @@ impl Accounts {
                 return Ok(Allowed::Ask);
             }
         }
-        let (user, authenticated) = self.allow_by(asked.client, asked.scopes, shows, from).await?;
+        let (user, authenticated) = self.allow_by(asked.client, asked.scopes, shows, visitor).await?;
         Ok(Allowed::Code(self.new_code(asked, user, authenticated)?))
     }
 
@@ -96,14 +96,15 @@ impl Accounts {
         client: OAuthClientId,
         scopes: Scopes,
         shows: Shows<'_>,
-        from: IpAddr,
+        visitor: Visitor<'_>,
     ) -> Result<(UserId, Timestamp), AccountError> {
+        let from = visitor.from;
         self.check_address(from)?;
         match shows {
             Shows::Password(proof) => {
                 let account = folded(&proof.name.chars().take(256).collect::<String>());
                 let counted = self.0.attempts.admit(Some(&account), from)?;
-                let outcome = self.allow_by_password(&account, proof, (client, scopes), from).await;
+                let outcome = self.allow_by_password(&account, proof, (client, scopes), visitor).await;
                 self.settle(&counted, &outcome);
                 Ok((outcome?, self.0.clock.wall()))
             }
@@ -144,9 +145,11 @@ impl Accounts {
         account: &str,
         proof: &wire::LogInPassword,
         wish: (OAuthClientId, Scopes),
-        from: IpAddr,
+        visitor: Visitor<'_>,
     ) -> Result<UserId, AccountError> {
+        let from = visitor.from;
         let (user, shown) = self.shown_password(account, proof, from).await?;
+        visitor.is_let_in(&user.name, Some(user.id)).await?;
         self.write_allowed(user.id, wish, GrantProof::LogIn(shown.clone()), from).await?;
         self.after_password(user.id, shown, &proof.password, from).await;
         Ok(user.id)

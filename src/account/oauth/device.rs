@@ -171,13 +171,13 @@ impl Accounts {
         &self,
         consent: &DeviceConsent,
         shows: Shows<'_>,
-        from: IpAddr,
+        visitor: Visitor<'_>,
     ) -> Result<(), AccountError> {
         let decision = if let Some(client) = consent.client {
-            let (user, authenticated) = self.allow_by(client, consent.scopes, shows, from).await?;
+            let (user, authenticated) = self.allow_by(client, consent.scopes, shows, visitor).await?;
             Decision::Allowed { user, authenticated }
         } else {
-            let (user, shown) = self.log_in_by(shows, from).await?;
+            let (user, shown) = self.log_in_by(shows, visitor.from).await?;
             Decision::LoggedIn { user, shown: Box::new(shown) }
         };
         self.decide_device(consent, decision)

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::account::Accounts;
+use crate::account::{Accounts, Gate, Unseated, Visitor};
 use crate::auth::oauth::{Form, OAuthError};
 use crate::control::{Handle, Refused};
 use crate::endpoint::LinkPeer;
@@ -58,6 +58,16 @@ impl IntoResponse for Unanswerable {
 }
 
 impl Asked {
+    /// Who is asked about the person, where they show their password.
+    pub(super) fn gate(&self) -> impl Gate + '_ {
+        self.handle.gate_of_programs(self.from)
+    }
+
+    /// The person, before whom somebody is asked about them.
+    pub(super) fn visitor<'a>(&self, gate: &'a dyn Gate) -> Visitor<'a> {
+        Visitor { from: self.from, client: "", exported: None, room: &Unseated, gate: Some(gate) }
+    }
+
     pub(in crate::http) async fn of(
         parts: &Parts,
         asker: &Asker,

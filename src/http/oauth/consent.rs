@@ -105,7 +105,8 @@ async fn allow(
 ) -> Response {
     let shown = Given::of(given);
     let silently = given.get("decision") == Some("silent");
-    let outcome = asked.accounts.allow(consent, shown.shows(), silently, asked.from).await;
+    let gate = asked.gate();
+    let outcome = asked.accounts.allow(consent, shown.shows(), silently, asked.visitor(&gate)).await;
     let question = question(words, query, consent);
     match outcome {
         Ok(Allowed::Code(code)) => {

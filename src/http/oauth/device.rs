@@ -66,8 +66,9 @@ pub(super) async fn decide(
     let given = Given::of(&form);
     let code = consent.code.to_string();
     let question = question(words, &consent, &code);
+    let gate = asked.gate();
     let outcome = match form.get("decision") {
-        Some("allow") => asked.accounts.allow_device(&consent, given.shows(), asked.from).await,
+        Some("allow") => asked.accounts.allow_device(&consent, given.shows(), asked.visitor(&gate)).await,
         // The page's script asks whether it was allowed before; a device is always asked for.
         Some("silent") => return question.page(&known()),
         _ => asked.accounts.deny_device(&consent),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::eventually;
 use data_encoding::BASE64;
@@ -148,10 +149,13 @@ async fn take(mut stream: TcpStream, all: Arc<Mutex<Vec<Received>>>, answer: Arc
     let raw = read[head..].to_vec();
     let body = serde_json::from_slice(&raw).unwrap();
     all.lock().unwrap().push(Received { headers, raw, body });
-    let answer = eventually("it is answered", async || {
-        Some(answer.lock().unwrap().clone()).filter(|answer| !matches!(answer, Answer::Held))
-    })
-    .await;
+    let answer = loop {
+        let answer = answer.lock().unwrap().clone();
+        if !matches!(answer, Answer::Held) {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     let text = match answer {
         Answer::Status(status, body) => {
             format!("HTTP/1.1 {status} So\r\ncontent-length: {}\r\n\r\n{body}", body.len())

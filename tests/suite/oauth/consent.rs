@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::account::otp;
+use crate::plugin::code::says;
+use crate::plugin::install;
 
 #[tokio::test]
 async fn whoever_is_logged_in_here_is_not_asked_again_what_they_allowed() {
@@ -76,4 +78,20 @@ async fn a_second_factor_is_asked_for_where_something_is_allowed() {
     clock.advance(Duration::from_secs(30));
     let next = decide(&otp(&secret, &wall, 0)).await;
     assert!(next.sent("code").is_some(), "{next:?}");
+}
+
+#[tokio::test]
+async fn whoever_a_plugin_doesn_t_let_in_has_no_program_act_for_them_by_their_password() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    let program = forge(&server).await;
+    let allows = async |name: &str| program.decide(&server, &program.query(&[]), name, PASSWORD).await;
+    assert!(allows("bob").await.sent("code").is_some());
+    let code = says(r#"{"allow": false, "reason": "closed today"}"#);
+    let gate = "name = \"gate\"\nfunctions = [\"run\"]\n[hooks]\nlog_in = \"run\"";
+    install(&root, &code, gate, &[]).await.unwrap();
+    let refused = allows("alice").await;
+    assert!(refused.sent("code").is_none() && refused.body.contains("Closed today."), "{refused:?}");
+    // Whoever owns the place is asked about by nobody.
+    assert!(allows("root").await.sent("code").is_some());
 }

@@ -31,7 +31,7 @@ impl Talk {
         Self::with(&[]).await
     }
 
-    async fn with(flags: &[(&str, &str)]) -> Self {
+    async fn with(flags: &[(&'static str, &'static str)]) -> Self {
         let server = TestServer::with(flags).await;
         let root = server.log_in("root").await;
         let alice = server.in_channel("alice", "General").await;
