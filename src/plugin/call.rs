@@ -10,7 +10,7 @@ use super::arena::Arena;
 use super::error::CallError;
 use super::grant::Grant;
 use super::host::Host;
-use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_LINES, MAX_PLUGIN_VALUES};
+use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_LINES, MAX_PLUGIN_VALUES, is_unprintable};
 
 /// A line that a plugin had written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Running {
 
     pub(super) fn write_down(&mut self, level: &'static str, text: &str) {
         if self.lines.len() < MAX_PLUGIN_LINES.2 {
-            let shown = |c: char| if c.is_control() { ' ' } else { c };
+            let shown = |c: char| if is_unprintable(c) { ' ' } else { c };
             let text = text.chars().take(MAX_PLUGIN_LINES.1).map(shown).collect();
             self.lines.push(Line { level, text });
         }
@@ -131,10 +131,7 @@ impl Running {
     /// Sets a variable, or removes it.
     pub(super) fn set_value(&mut self, name: String, value: Option<Vec<u8>>) -> Result<(), CallError> {
         let refused = |why: String| Err(CallError::Host { function: "var_set".to_owned(), why });
-        let (most, most_bytes, longest) = MAX_PLUGIN_VALUES;
-        if name.is_empty() || name.len() > longest {
-            return refused(format!("a variable's name has 1 to {longest} bytes"));
-        }
+        let (most, most_bytes, _) = MAX_PLUGIN_VALUES;
         self.values.insert(name, value);
         let bytes =
             |(name, value): (&String, &Option<Vec<u8>>)| name.len() + value.as_ref().map_or(0, Vec::len);

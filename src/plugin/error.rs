@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DATA, MAX_PLUGIN_LINES};
+use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DATA, MAX_PLUGIN_LINES, is_unprintable};
 
 /// Why a module isn't loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -122,9 +122,10 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The same, with no more of what the plugin itself wrote than a log takes.
+    /// The same, with no more of what the plugin itself wrote than a log takes, and nothing that steers what shows it.
     pub(super) fn bounded(self) -> Self {
-        let cut = |text: String| text.chars().take(MAX_PLUGIN_LINES.1).collect();
+        let shown = |c: char| if is_unprintable(c) { ' ' } else { c };
+        let cut = |text: String| text.chars().take(MAX_PLUGIN_LINES.1).map(shown).collect();
         match self {
             Self::Said(text) => Self::Said(cut(text)),
             Self::NoFunction(name) => Self::NoFunction(cut(name)),

@@ -58,11 +58,12 @@ impl Grant {
             "hook.event" => Some(Self::HookEvent),
             "flow.step" => Some(Self::FlowStep),
             _ => {
-                let host = word.strip_prefix("http:")?;
-                let is_host = !host.is_empty()
-                    && host.len() <= 253
-                    && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-[]:".contains(&byte));
-                is_host.then(|| Self::Http(host.to_ascii_lowercase()))
+                // As an address says it that names this host, so that the two are the same: without a port.
+                let host = url::Host::parse(word.strip_prefix("http:")?).ok()?;
+                let host = Some(host.to_string()).filter(|host| host.len() <= 253)?;
+                let is_fit =
+                    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
+                is_fit.then_some(Self::Http(host))
             }
         }
     }
@@ -107,8 +108,27 @@ mod tests {
         ] {
             assert_eq!(Grant::from_word(word).unwrap().to_string(), word);
         }
-        assert_eq!(Grant::from_word("http:API.example.com"), Some(Grant::Http("api.example.com".to_owned())));
-        for word in ["", "KV", "http:", "http:a/b", "http:*", "db.everything"] {
+        // A host is written as the address of a request says it.
+        for (word, host) in [
+            ("http:API.example.com", "api.example.com"),
+            ("http:b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("http:[2001:DB8:0::1]", "[2001:db8::1]"),
+            ("http:127.1", "127.0.0.1"),
+        ] {
+            assert_eq!(Grant::from_word(word), Some(Grant::Http(host.to_owned())), "{word}");
+        }
+        for word in [
+            "",
+            "KV",
+            "http:",
+            "http:a/b",
+            "http:a b",
+            "http:*",
+            "http:a.example:8080",
+            "http:[::1",
+            "http://a",
+            "db.everything",
+        ] {
             assert_eq!(Grant::from_word(word), None, "{word}");
         }
     }

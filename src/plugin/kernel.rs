@@ -110,6 +110,18 @@ fn read_text(caller: &mut Asking<'_>, at: u64, most: usize) -> String {
     caller.data().text(at, most)
 }
 
+/// Reads the name of a variable.
+fn read_name(caller: &mut Asking<'_>, at: u64, function: &str) -> Result<String, Error> {
+    let longest = MAX_PLUGIN_VALUES.2;
+    charge_bytes(caller, caller.data().arena.len(at).min(longest as u64));
+    let block = caller.data().arena.block(at).unwrap_or_default();
+    let name = std::str::from_utf8(block).ok().filter(|name| (1..=longest).contains(&name.len()));
+    name.map(str::to_owned).ok_or_else(|| {
+        let why = format!("a variable's name has 1 to {longest} bytes of text (UTF-8)");
+        stop(caller, CallError::Host { function: function.to_owned(), why })
+    })
+}
+
 /// What a question is written as. What is longer than one may be is no question.
 fn question(running: &Running, at: u64) -> Result<&[u8], String> {
     let asked = running.arena.block(at).unwrap_or_default();
@@ -242,8 +254,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_get", |mut caller: Asking<'_>, name: u64| {
         charge(&mut caller, COST.2);
-        // One that is too long is no name, so what is cut off doesn't matter.
-        let name = read_text(&mut caller, name, MAX_PLUGIN_VALUES.2 + 1);
+        let name = read_name(&mut caller, name, "var_get")?;
         match caller.data_mut().value(&name).map_err(|why| stop(&mut caller, why))? {
             Some(value) => put(&mut caller, &value),
             None => Ok(0),
@@ -251,8 +262,7 @@ fn link_values(linker: &mut Linker<Running>) -> Result<(), LinkerError> {
     })?;
     linker.func_wrap(ENV, "var_set", |mut caller: Asking<'_>, name: u64, value: u64| {
         charge(&mut caller, COST.2);
-        // One that is too long is no name, so what is cut off doesn't matter.
-        let name = read_text(&mut caller, name, MAX_PLUGIN_VALUES.2 + 1);
+        let name = read_name(&mut caller, name, "var_set")?;
         let value = caller.data().arena.block(value).map(<[u8]>::to_vec);
         charge_bytes(&mut caller, value.as_ref().map_or(0, Vec::len) as u64);
         caller.data_mut().set_value(name, value).map_err(|why| stop(&mut caller, why))

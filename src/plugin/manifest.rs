@@ -96,6 +96,15 @@ impl Hooks {
                 return Err(wrong(key, format!("needs `{grant}` among `grants`")));
             }
         }
+        let broken = [
+            ("hooks.when_broken", self.when_broken, &self.log_in, "hooks.log_in"),
+            ("hooks.text_when_broken", self.text_when_broken, &self.text, "hooks.text"),
+        ];
+        if let Some((key, _, _, of)) =
+            broken.into_iter().find(|(_, said, function, _)| said.is_some() && function.is_none())
+        {
+            return Err(wrong(key, format!("says what becomes where `{of}` fails, which isn't there")));
+        }
         let (is_told, count) = (self.event.is_some(), self.events.len());
         if is_told != (1..=EVENTS).contains(&count) {
             let what = format!("names the kinds of what `hooks.event` is told, 1 to {EVENTS} of them");
@@ -215,7 +224,8 @@ fn grants(words: &[String]) -> Result<Vec<Grant>, ManifestError> {
     let mut found = Vec::new();
     for word in words {
         let Some(grant) = Grant::from_word(word) else {
-            return Err(wrong("grants", format!("has `{word}`, and there are: {}", Grant::WORDS)));
+            let what = format!("has `{word}`, and there are: {} (a host without a port)", Grant::WORDS);
+            return Err(wrong("grants", what));
         };
         found.push(grant);
     }
@@ -276,6 +286,8 @@ mod tests {
             (&format!("{base}permissions = []"), "unknown field"),
             (&format!("{base}[hooks]\nlog_in = \"g\""), "`hooks.log_in` is one of `functions`"),
             (&format!("{base}[hooks]\nlog_in = \"f\"\nwhen_broken = \"maybe\""), "unknown variant"),
+            (&format!("{base}[hooks]\nwhen_broken = \"admit\""), "`hooks.log_in` fails, which isn't there"),
+            (&format!("{base}grants = [\"http:a:80\"]"), "a host without a port"),
             (&format!("{base}[hooks]\ntext = \"f\""), "`hooks.text` needs `hook.text` among `grants`"),
             (
                 &format!("{base}grants = [\"hook.event\"]\n[hooks]\nevent = \"f\""),

@@ -135,6 +135,10 @@ fn what_a_plugin_says_itself_is_its_answer_and_no_failure() {
     );
     let error = call(&body, b"").result.unwrap_err();
     assert_eq!((error.is_failure(), error), (false, CallError::Said("no name".to_owned())));
+    let body = "(func (export \"run\") (result i32) (call $error_set (call $input_offset)) (i32.const 1))";
+    let long = [&b"\x1b[2J\xe2\x80\xae"[..], &[b'x'; 600_000]].concat();
+    let CallError::Said(said) = call(body, &long).result.unwrap_err() else { panic!("it said so") };
+    assert!(said.chars().count() == MAX_PLUGIN_LINES.1 && said.starts_with(" [2J x"), "{said}");
 }
 
 #[test]
@@ -283,6 +287,14 @@ fn a_plugin_asks_the_server_for_what_it_was_granted() {
             module.call("run", b"{}", grants.into(), Box::new(Kept::default()), None).result
         };
         assert_eq!(run(vec![grant.clone()]), Ok(format!("{name}: {{}}").into_bytes()));
+        let again = wat::parse_str(text(name).replace(
+            "(local.set $answer",
+            "(loop $on (drop (call $ask (i64.const 0))) (br $on)) (local.set $answer",
+        ));
+        let again = Module::load(&again.unwrap(), &manifest).unwrap();
+        let asked = again.call("run", b"{}", vec![grant.clone()].into(), Box::new(Kept::default()), None);
+        assert_eq!(asked.result, Err(CallError::Asks));
+        assert!(asked.fuel >= 5_000 * u64::from(MAX_PLUGIN_ASKS), "{}", asked.fuel);
         let error = run(vec![Grant::Kv]).unwrap_err();
         assert!(error.is_failure() && error.to_string().contains(&grant.to_string()), "{error}");
         let without = Manifest::read("name = \"a\"\nfunctions = [\"run\"]\ngrants = [\"http:a\"]").unwrap();
@@ -341,6 +353,11 @@ fn memory_grows_to_its_quota_and_no_further() {
         "(loop $on (memory.fill (i32.const 0) (i32.const 7) (i32.const 65536)) (br $on)) (unreachable)",
     );
     assert!(matches!(filled, CallError::Fuel(_) | CallError::Slow(_)), "{filled}");
+    // By hundreds, so that it ends: the most there may be.
+    let tables = "(table $t 1 funcref) (func (export \"run\") (result i32)
+        (block $full (loop $on (br_if $full (i32.lt_s (table.grow $t (ref.null func) (i32.const 100)) (i32.const 0))) (br $on)))
+        (table.size $t))";
+    assert_eq!(call(tables, b"").result, Err(CallError::Said("status 9901".to_owned())));
     let table = "(table $t 1 funcref) (func (export \"run\") (result i32)
         (table.grow $t (ref.null func) (i32.const 100000000)))";
     assert_eq!(call(table, b"").result, Err(CallError::Said("status -1".to_owned())));
@@ -396,6 +413,32 @@ fn whoever_calls_the_server_in_a_loop_pays_for_it() {
         let error = refused(&format!("(loop $on {instructions} (br $on)) (unreachable)"));
         assert!(matches!(error, CallError::Fuel(_) | CallError::Slow(_)), "{turns}: {error}");
     }
+    // What one turn of fifty takes at least, however much that is at once.
+    let (text, asked) = (vec![b'x'; 800], br#"{"url": "https://a.example/"}"#);
+    let costs: [(&str, &[u8], u64); 12] = [
+        ("(call $free (call $alloc (i64.const 4000000)))", b"", 500_000),
+        ("(call $free (i64.const 64))", b"", 20),
+        ("(drop (call $length (i64.const 64)))", b"", 20),
+        ("(drop (call $load_u8 (i64.const 64)))", &text, 20),
+        ("(call $store_u64 (i64.const 64) (i64.const 1))", &text, 20),
+        ("(drop (call $input_load_u8 (i64.const 0)))", &text, 20),
+        ("(call $output_set (call $input_offset) (call $input_length))", &text, 20),
+        ("(drop (call $var_get (call $input_offset)))", b"a", 5_000),
+        ("(call $var_set (call $input_offset) (call $input_offset))", b"a", 5_000),
+        ("(call $log_info (call $input_offset))", &text, 120),
+        ("(drop (call $config_get (call $input_offset)))", &text, 120),
+        ("(drop (call $http_request (call $input_offset) (i64.const 0)))", asked, 5_000),
+    ];
+    for (instructions, input, cost) in costs {
+        let body = format!(
+            "(func (export \"run\") (local $i i32) (loop $on {instructions}
+            (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $on (i32.lt_u (local.get $i) (i32.const 50)))))"
+        );
+        let much = module(&body, "[quotas]\nfuel = 1000000000\nms = 10000");
+        let outcome = call_with(&much, input, &Kept::default());
+        assert!(outcome.result.is_ok(), "{instructions}: {:?}", outcome.result);
+        assert!(outcome.fuel >= 50 * cost, "{instructions}: {}", outcome.fuel);
+    }
     let body = "(func (export \"run\") (loop $on
         (drop (call $http_request (call $input_offset) (i64.const 0))) (br $on)))";
     let kept = Kept::default();
@@ -423,6 +466,23 @@ fn what_a_plugin_keeps_is_bounded() {
     let error = call_with(&module, &vec![1; 600 << 10], &kept).result.unwrap_err();
     assert!(error.to_string().contains("1024 KiB together"), "{error}");
     assert_eq!(kept.0.lock().unwrap().0["b"].len(), 400 << 10);
+    // However small they are.
+    let many = "(func (export \"run\") (local $name i64) (local $i i64)
+        (local.set $name (call $alloc (i64.const 2)))
+        (loop $on
+            (call $store_u8 (local.get $name) (i32.wrap_i64 (i64.add (i64.and (local.get $i) (i64.const 63)) (i64.const 64))))
+            (call $store_u8 (i64.add (local.get $name) (i64.const 1))
+                (i32.wrap_i64 (i64.add (i64.shr_u (local.get $i) (i64.const 6)) (i64.const 64))))
+            (call $var_set (local.get $name) (local.get $name))
+            (local.set $i (i64.add (local.get $i) (i64.const 1)))
+            (br_if $on (i64.lt_u (local.get $i) (call $input_load_u64 (i64.const 0))))))";
+    assert_eq!(call(many, &1_024_u64.to_le_bytes()).result, Ok(vec![]));
+    let error = call(many, &1_025_u64.to_le_bytes()).result.unwrap_err();
+    assert!(error.to_string().contains("there are 1024 variables at most"), "{error}");
+    let long = "(func (export \"run\") (call $var_set (call $input_offset) (call $input_offset)))";
+    assert!(call(long, &[b'n'; 129]).result.unwrap_err().to_string().contains("name has 1 to"));
+    // Two names that are no text would be one.
+    assert!(call(long, &[0xff]).result.unwrap_err().to_string().contains("bytes of text"));
     let unnamed = "(func (export \"run\") (call $var_set (i64.const 0) (call $input_offset)))";
     assert!(call(unnamed, b"x").result.unwrap_err().to_string().contains("name has 1 to"));
 }

@@ -318,6 +318,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_of_a_line_has_a_bound_and_what_panics_ends_nothing_else() {
+        let (line, go_on, first) = held(Stop::default()).await;
+        let mut others = Vec::new();
+        for count in 1..MAX_PLUGIN_CALLS.0 {
+            let plugin = count as u64 / 8;
+            others.push(queue(&line, 100 + plugin, turn(u32::try_from(count).unwrap()), || true));
+        }
+        taken(&line, MAX_PLUGIN_CALLS.0).await;
+        assert_eq!(line.run(7, turn(7), None, || true).await, Err(NotDone::Busy));
+        go_on.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Ok(Some(())));
+        for other in others {
+            assert_eq!(other.await.unwrap(), Ok(Some(true)));
+        }
+        assert_eq!(line.run(7, turn(7), None, || panic!("on purpose")).await, Ok(None::<()>));
+        assert_eq!(line.run(7, turn(7), None, || true).await, Ok(Some(true)));
+    }
+
+    #[tokio::test]
     async fn whoever_is_late_behind_what_is_theirs_is_told_so() {
         let (line, go_on, first) = held(Stop::default()).await;
         let soon = Some(Duration::from_millis(1));
