@@ -38,7 +38,7 @@ enum Command {
         /// Grant this of what it asks for; may be given several times.
         #[arg(long = "grant", value_name = "GRANT")]
         grants: Vec<String>,
-        /// Grant all that it asks for.
+        /// Grant all that it asks for, and have it decide about log-ins where it does.
         #[arg(long, conflicts_with = "grants")]
         accept: bool,
     },
@@ -106,6 +106,7 @@ const DETAILS: &[(&str, &str, &str)] = &[
     ("functions", "Functions", ""),
     ("asks", "Asks for", "nothing"),
     ("grants", "Was granted", "nothing"),
+    ("asked", "Is asked about", "nothing"),
     ("state", "State", ""),
     ("sha256", "SHA-256", ""),
     ("installed", "Installed", ""),
@@ -224,6 +225,8 @@ async fn install(
             read.name,
             asks.join(", ")
         );
+    } else if grants.is_empty() && read.hooks.log_in.is_some() {
+        bail!("{} is asked about: {}. Have that with --accept", read.name, asked_about(&read));
     }
     let sha256 = HEXLOWER.encode(&Sha256::digest(&code));
     let mut offset = 0;
@@ -237,7 +240,11 @@ async fn install(
     }
     let install = wire::InstallPlugin { sha256, manifest: text, grants };
     let found = one(caller, request::Body::InstallPlugin(install)).await?;
-    output.line(format!("{} is installed. {}", found.name, granted_words(&found)));
+    let asked = match asked_about(&read).as_str() {
+        "" => String::new(),
+        asked => format!(" It is asked about: {asked}."),
+    };
+    output.line(format!("{} is installed. {}{asked}", found.name, granted_words(&found)));
     output.object(&row(&found));
     Ok(())
 }
@@ -260,6 +267,24 @@ fn granted_words(plugin: &wire::Plugin) -> String {
     }
 }
 
+/// What a plugin decides, as far as it is granted that, and what it is told.
+fn asked_about(manifest: &Manifest) -> String {
+    let hooks = &manifest.hooks;
+    let mut asked = Vec::new();
+    if hooks.log_in.is_some() {
+        let otherwise = if hooks.admits_when_broken() { "all are" } else { "nobody but owners is" };
+        asked.push(format!("log-ins ({otherwise} let in where it fails)"));
+    }
+    if hooks.text.is_some() {
+        let otherwise = if hooks.sends_when_broken() { "sent as they are" } else { "refused" };
+        asked.push(format!("texts ({otherwise} where it fails)"));
+    }
+    if hooks.event.is_some() {
+        asked.push(format!("what happens ({})", hooks.events.join(", ")));
+    }
+    asked.join("; ")
+}
+
 fn row(plugin: &wire::Plugin) -> Value {
     let state = match plugin.off() {
         PluginOff::On => "on".to_owned(),
@@ -269,7 +294,9 @@ fn row(plugin: &wire::Plugin) -> Value {
     json!({
         "name": plugin.name, "version": plugin.version, "description": plugin.description,
         "functions": plugin.functions.join(", "), "asks": plugin.asks.join(", "),
-        "grants": plugin.grants.join(", "), "state": state, "on": plugin.off() == PluginOff::On,
+        "grants": plugin.grants.join(", "),
+        "asked": Manifest::read(&plugin.manifest).map(|manifest| asked_about(&manifest)).unwrap_or_default(),
+        "state": state, "on": plugin.off() == PluginOff::On,
         "sha256": plugin.sha256, "installed": Timestamp(plugin.installed_ms),
     })
 }

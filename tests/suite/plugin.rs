@@ -262,6 +262,19 @@ async fn whoever_owns_a_server_installs_grants_and_removes_plugins_by_the_comman
     assert_eq!(run(&["plugin", "remove", "greet"], "").await, [json!({ "removed": "greet" })]);
     let gone = run(&["plugin", "show", "greet"], "").await;
     assert!(complaint(&gone).contains("no plugin of this name"), "{gone:?}");
+    // Nobody has somebody else's code decide who comes in without having said so.
+    let decides = format!("{}[hooks]\nlog_in = \"greet\"\n", documented("toml"));
+    std::fs::write(home.path().join("gate.toml"), decides).unwrap();
+    std::fs::write(home.path().join("gate.wasm"), &code).unwrap();
+    let gate = home.path().join("gate.wasm").to_str().unwrap().to_owned();
+    let asked = run(&["plugin", "install", &gate], "").await;
+    assert!(
+        complaint(&asked).contains("asked about: log-ins (nobody but owners is let in where it fails)"),
+        "{asked:?}"
+    );
+    let installed = run(&["plugin", "install", &gate, "--accept"], "").await;
+    assert_eq!(installed[0]["asked"], json!("log-ins (nobody but owners is let in where it fails)"));
+    assert_eq!(run(&["plugin", "remove", "greet"], "").await.len(), 1);
     // The same as the owner of the machine, who is logged in nowhere.
     let directory = server.directory.path().to_str().unwrap().to_owned();
     let installed = run(&["plugin", "install", &file, "--accept", "--data-dir", &directory], "").await;
