@@ -93,8 +93,9 @@ fn signIn() Failure!void {
     var name = asked.login;
     if (std.mem.indexOfScalar(u8, name, '@') != null) {
         const found = try ask(struct { user: ?User = null }, server.db_get_user_by_email, .{ .email = name });
-        // Whoever isn't there is asked for like whoever is, so that nobody learns by the time who has an account.
-        name = if (found.user) |user| user.name else "nobody of this address";
+        // Whoever isn't there is asked for like whoever is, each by an address of their own: nobody learns who has an account by how
+        // long that takes, nor by when there were too many attempts.
+        if (found.user) |user| name = user.name;
     }
     try forward(server.db_create_session, .{ .name = name, .password = asked.password, .code = asked.code, .device = "auth" });
 }

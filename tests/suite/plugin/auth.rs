@@ -79,6 +79,24 @@ async fn somebody_signs_up_and_in_proves_an_address_changes_a_password_and_signs
 }
 
 #[tokio::test]
+async fn nobody_learns_who_has_an_account_by_how_often_others_were_tried() {
+    let server = TestServer::start().await;
+    let root = server.log_in("root").await;
+    install(&root, &built().await, MANIFEST, ALL).await.unwrap();
+    for number in 0..8 {
+        let login = json!({ "login": format!("nobody{number}@example.org"), "password": PASSWORD });
+        let told = ask(&root, "sign_in", login).await;
+        assert_eq!(told["error"]["code"], json!("log-in-failed"), "{number}: {told}");
+    }
+    let mut told = Vec::new();
+    for _ in 0..8 {
+        let login = json!({ "login": "nobody@example.org", "password": PASSWORD });
+        told.push(ask(&root, "sign_in", login).await["error"]["code"].as_str().unwrap().to_owned());
+    }
+    assert!(told.contains(&"too-many-attempts".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
 async fn what_a_plugin_may_not_do_it_can_t() {
     let server = TestServer::start().await;
     let root = server.log_in("root").await;
