@@ -153,11 +153,15 @@ impl<P: Peer> Delivery<P> {
         let signed = headers(&secrets, &id, at.0 / 1_000, &body);
         let mut sent = vec![("content-type", "application/json")];
         sent.extend(signed.iter().map(|(name, value)| (*name, value.as_str())));
+        let began = handle.clock().monotonic();
         match self.parts.client.post(&url, &sent, body, &self.parts.reach, MAX_HOOK_ANSWER).await {
             Ok(Answer { status, body, took, .. }) => {
                 HookTry { at, took_ms: milliseconds(took), status, error: String::new(), answer: text(&body) }
             }
-            Err(error) => failed(error.to_string()),
+            Err(error) => {
+                let took_ms = milliseconds(handle.clock().monotonic().saturating_sub(began));
+                HookTry { took_ms, ..failed(error.to_string()) }
+            }
         }
     }
 }
