@@ -185,7 +185,25 @@ impl<P: Peer> Handle<P> {
 
 /// What a plugin that wasn't turned off is asked about, as far as that was granted.
 fn watching_of(plugin: Plugin) -> Option<Watching> {
-    let manifest = Manifest::read(&plugin.manifest).ok()?;
+    if plugin.off == Some(PluginOff::Owner) {
+        return None;
+    }
+    let manifest = match Manifest::read(&plugin.manifest) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            tracing::warn!(plugin = plugin.name, %error, "a plugin's manifest can't be read by this version");
+            // Whoever it kept out isn't let in by that.
+            let decides = Decides { function: String::new(), admits_when_broken: false };
+            let log_in = Some(decides).filter(|_| Manifest::decided_about_log_ins(&plugin.manifest));
+            return log_in.is_some().then_some(Watching {
+                name: plugin.name,
+                is_off: true,
+                log_in,
+                text: None,
+                event: None,
+            });
+        }
+    };
     let has = |grant: Grant| plugin.grants.contains(&grant.to_string());
     let hooks = &manifest.hooks;
     let decides = |function: &Option<String>, admits_when_broken| {
@@ -195,7 +213,7 @@ fn watching_of(plugin: Plugin) -> Option<Watching> {
     let text = decides(&hooks.text, hooks.sends_when_broken()).filter(|_| has(Grant::HookText));
     let kinds = hooks.events.iter().filter_map(|word| kind_of(word)).collect();
     let event = hooks.event.clone().filter(|_| has(Grant::HookEvent)).map(|function| (function, kinds));
-    if plugin.off == Some(PluginOff::Owner) || (log_in.is_none() && text.is_none() && event.is_none()) {
+    if log_in.is_none() && text.is_none() && event.is_none() {
         return None;
     }
     Some(Watching { name: plugin.name, is_off: plugin.off.is_some(), log_in, text, event })
@@ -220,5 +238,36 @@ pub(super) fn way_of(entry: &Entry) -> &'static str {
         | Entry::RedeemClaim(_)
         | Entry::RequestReset(_)
         | Entry::ResetPassword(_) => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{OrganizationId, PluginId, Timestamp};
+
+    fn plugin(manifest: &str, off: Option<PluginOff>) -> Option<Watching> {
+        watching_of(Plugin {
+            organization: OrganizationId::FIRST,
+            id: PluginId(1),
+            name: "gate".to_owned(),
+            manifest: manifest.to_owned(),
+            sha256: String::new(),
+            grants: Vec::new(),
+            off,
+            failure: String::new(),
+            installed: Timestamp(1),
+        })
+    }
+
+    #[test]
+    fn a_plugin_whose_manifest_can_t_be_read_any_more_lets_nobody_in_until_it_is_turned_off() {
+        let gate = "name = \"gate\"\nfunctions = [\"run\"]\n[hooks]\nlog_in = \"run\"";
+        assert!(plugin(gate, None).is_some_and(|one| !one.is_off && one.log_in.is_some()));
+        let unknown = format!("{gate}\nof_another_version = true");
+        let watched = plugin(&unknown, None).unwrap();
+        assert!(watched.is_off && watched.log_in.is_some_and(|decides| !decides.admits_when_broken));
+        assert!(plugin(&unknown, Some(PluginOff::Owner)).is_none());
+        assert!(plugin("of_another_version = true", None).is_none());
     }
 }

@@ -188,6 +188,14 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Whether a manifest that can't be read any more was accepted for something that decides about log-ins.
+    pub fn decided_about_log_ins(text: &str) -> bool {
+        let table = text.parse::<toml::Table>().unwrap_or_default();
+        table.get("hooks").is_some_and(|hooks| hooks.get("log_in").is_some())
+    }
+}
+
 fn wrong(key: &'static str, what: String) -> ManifestError {
     ManifestError::Value { key, what }
 }

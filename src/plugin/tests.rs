@@ -136,7 +136,7 @@ fn what_a_plugin_says_itself_is_its_answer_and_no_failure() {
     let error = call(&body, b"").result.unwrap_err();
     assert_eq!((error.is_failure(), error), (false, CallError::Said("no name".to_owned())));
     let body = "(func (export \"run\") (result i32) (call $error_set (call $input_offset)) (i32.const 1))";
-    let long = [&b"\x1b[2J\xe2\x80\xae"[..], &[b'x'; 600_000]].concat();
+    let long = [&b"\x1b[2J\xe2\x80\xae"[..], &vec![b'x'; 600_000]].concat();
     let CallError::Said(said) = call(body, &long).result.unwrap_err() else { panic!("it said so") };
     assert!(said.chars().count() == MAX_PLUGIN_LINES.1 && said.starts_with(" [2J x"), "{said}");
 }
