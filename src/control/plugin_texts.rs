@@ -7,14 +7,15 @@ use std::time::Duration;
 use super::given::Given;
 use super::handle::Handle;
 use super::plugin_gate::Undecided;
-use super::plugin_turn::{Occasion, Purpose};
+use super::plugin_turn::{Occasion, Purpose, Whose};
 use super::refused::Refused;
 use crate::bounds::MAX_TEXT;
 use crate::feed::Doer;
+use crate::id::ChannelId;
 use crate::protocol::ErrorCode;
 use crate::protocol::call::Live;
 use crate::protocol::wire::{self, send_text};
-use crate::state::{Actor, Asked, Change};
+use crate::state::{Actor, Asked, Change, Writer};
 use crate::voice::Peer;
 
 /// How long a plugin may take for a text; it waits for its turn as long again at most.
@@ -35,9 +36,10 @@ impl<P: Peer> Handle<P> {
         if watching.iter().all(|one| one.text.is_none()) {
             return Ok(send);
         }
-        let Some((from, channel)) = self.decided_text(actor, send.clone()).await? else { return Ok(send) };
-        let occasion =
-            Occasion { purpose: Purpose::Text(PATIENCE), whose: self.on_behalf_of(actor).await?, from: HERE };
+        let Some((from, channel, whose)) = self.decided_text(actor, send.clone()).await? else {
+            return Ok(send);
+        };
+        let occasion = Occasion { purpose: Purpose::Text(PATIENCE), whose, from: HERE };
         for one in watching.iter() {
             let Some(decides) = &one.text else { continue };
             let asked = json!({ "name": from.name, "user": from.user.map(|user| user.0.to_string()),
@@ -76,17 +78,19 @@ impl<P: Peer> Handle<P> {
         Ok(send)
     }
 
-    /// Who would write a text into which channel; nothing where it isn't for a channel.
+    /// Who would write a text into which channel, and on whose behalf; nothing where it isn't for a channel.
     async fn decided_text(
         &self,
         actor: Actor,
         send: wire::SendText,
-    ) -> Result<Option<(crate::state::Writer, crate::id::ChannelId)>, Refused> {
+    ) -> Result<Option<(Writer, ChannelId, Whose)>, Refused> {
         let asked = Asked::from(Live::SendText(send));
         self.look(move |control| {
             let facts = control.facts(actor, &asked, &Given::default())?;
             Ok(match control.state.decide(actor, &asked, &facts)? {
-                Change::TextChannel { from, channel, .. } => Some((from, channel)),
+                Change::TextChannel { from, channel, .. } => {
+                    Some((from, channel, Whose::of(control.by(actor))))
+                }
                 _ => None,
             })
         })
