@@ -44,7 +44,8 @@ impl Tank {
 
     /// What was used up.
     pub(super) fn used(&self, store: &Store<Running>) -> u64 {
-        self.quotas.fuel.saturating_sub(self.left + store.get_fuel().unwrap_or(0))
+        let spent = self.quotas.fuel.saturating_sub(self.left + store.get_fuel().unwrap_or(0));
+        spent.saturating_add(store.data().debt)
     }
 
     /// Why something broke off.

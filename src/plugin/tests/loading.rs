@@ -1,6 +1,7 @@
 //! What is loaded and what is refused, and that whatever was loaded ends.
 
 use super::*;
+use crate::bounds::MAX_PLUGIN_BYTES;
 
 #[test]
 fn what_is_no_plugin_is_refused_in_words() {
