@@ -35,11 +35,17 @@ impl Tank {
         }
         let there = store.get_fuel().unwrap_or(0);
         let more = needed.saturating_sub(there).max(SLICE).min(self.left);
-        if more == 0 || there + more < needed {
+        if there + more < needed {
             return Err(CallError::Fuel(self.quotas.fuel));
         }
         self.left -= more;
         store.set_fuel(there + more).map_err(|error| CallError::Begin(error.to_string()))
+    }
+
+    /// Takes back what is left in the store, so that what runs next is looked at after each slice.
+    pub(super) fn take_back(&mut self, store: &mut Store<Running>) -> Result<(), CallError> {
+        self.left += store.get_fuel().unwrap_or(0);
+        store.set_fuel(0).map_err(|error| CallError::Begin(error.to_string()))
     }
 
     /// What was used up.

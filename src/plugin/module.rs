@@ -180,6 +180,7 @@ impl Module {
                 });
             }
         };
+        tank.take_back(store)?;
         if let Some(first) = FIRST.iter().find_map(|name| function(store, instance, name)) {
             run(store, first, tank)?;
         }

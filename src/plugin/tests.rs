@@ -119,6 +119,11 @@ fn a_plugin_is_given_something_and_gives_something() {
     assert_eq!(outcome.result, Ok(b"hello".to_vec()));
     assert!(outcome.fuel > 0 && outcome.fuel < 10_000, "{outcome:?}");
     assert_eq!(call(echo, b"").result, Ok(vec![]));
+    // However little it may do, it does that.
+    for fuel in [100_000, 9_999_999, 10_000_001] {
+        let little = module(echo, &format!("[quotas]\nfuel = {fuel}"));
+        assert_eq!(call_with(&little, b"hello", &Kept::default()).result, Ok(b"hello".to_vec()));
+    }
     // Byte by byte, and eight at once.
     let copy = "(func (export \"run\") (local $at i64) (local $to i64)
         (local.set $to (call $alloc (call $input_length)))

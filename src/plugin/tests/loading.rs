@@ -52,6 +52,10 @@ fn a_module_with_bytes_changed_is_refused_or_ends() {
         imports()
     ));
     let (code, manifest) = (code.unwrap(), manifest("[quotas]\nms = 100\nfuel = 100000"));
+    let whole = Module::load(&code, &manifest).unwrap();
+    let outcome = whole.call("run", b"x", Arc::from([]), Box::new(Kept::default()), None);
+    // It runs to its end, which isn't by its fuel: five, and what \"hell\" is as a number.
+    assert!(matches!(outcome.result, Err(CallError::Said(_))), "{outcome:?}");
     let (mut loaded, mut seed) = (0, 0x2545_f491_4f6c_dd1d_u64);
     for _ in 0..5_000 {
         let mut changed = code.clone();
