@@ -1,7 +1,7 @@
 //! Plugins as whoever means harm would write them: each call ends within its bounds.
 
 use super::*;
-use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DEPTH, MAX_PLUGIN_LINES};
+use crate::bounds::{MAX_PLUGIN_ASKS, MAX_PLUGIN_DATA, MAX_PLUGIN_DEPTH, MAX_PLUGIN_LINES};
 
 #[test]
 fn a_plugin_that_never_ends_is_ended_by_its_fuel_or_by_the_time() {
@@ -21,6 +21,17 @@ fn a_plugin_that_never_ends_is_ended_by_its_fuel_or_by_the_time() {
     let first = module("(func (export \"_initialize\") (loop $on (br $on))) (func (export \"run\"))", "");
     let error = call_with(&first, b"", &Kept::default()).result.unwrap_err();
     assert!(matches!(error, CallError::Fuel(_) | CallError::Slow(_)), "{error}");
+}
+
+#[test]
+fn only_what_the_manifest_names_is_called_and_given_no_more_than_may_be() {
+    let both = module("(func (export \"run\")) (func (export \"other\"))", "");
+    let asked = |name: &str, input: &[u8]| {
+        both.call(name, input, Arc::from([]), Box::new(Kept::default()), None).result
+    };
+    assert_eq!(asked("other", b""), Err(CallError::NoFunction("other".to_owned())));
+    assert_eq!(asked("run", &vec![0; MAX_PLUGIN_DATA]), Ok(vec![]));
+    assert_eq!(asked("run", &vec![0; MAX_PLUGIN_DATA + 1]), Err(CallError::Input));
 }
 
 #[test]
@@ -55,6 +66,9 @@ fn memory_grows_to_its_quota_and_no_further() {
         (block $full (loop $on (br_if $full (i32.lt_s (table.grow $t (ref.null func) (i32.const 100)) (i32.const 0))) (br $on)))
         (table.size $t))";
     assert_eq!(call(tables, b"").result, Err(CallError::Said("status 9901".to_owned())));
+    let many = |count| format!("{} (func (export \"run\"))", "(table 1 funcref)".repeat(count));
+    assert_eq!(call(&many(8), b"").result, Ok(vec![]));
+    assert!(call(&many(9), b"").result.unwrap_err().is_failure());
     let table = "(table $t 1 funcref) (func (export \"run\") (result i32)
         (table.grow $t (ref.null func) (i32.const 100000000)))";
     assert_eq!(call(table, b"").result, Err(CallError::Said("status -1".to_owned())));
