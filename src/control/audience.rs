@@ -18,13 +18,16 @@ use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, SpeakerSelecti
 type Alike = (*const Class, Permissions, bool);
 
 impl<P: Peer> Control<P> {
-    /// What those are told whose access changed, encoded once for all who are told the same.
-    fn encode_access(&self, events: &[Event]) -> HashMap<SessionId, Arc<Vec<EncodedBody>>> {
-        let mut told: HashMap<SessionId, Arc<Vec<EncodedBody>>> = HashMap::new();
+    /// What those are told whose access changed, encoded once for all who are told the same. In one batch it may have changed several times
+    /// for one of them.
+    fn encode_access(&self, events: &[Event]) -> HashMap<SessionId, Vec<Arc<Vec<EncodedBody>>>> {
+        let mut told: HashMap<SessionId, Vec<Arc<Vec<EncodedBody>>>> = HashMap::new();
         for event in events {
             let Event::Access(access) = event else { continue };
             let bodies = Arc::new(self.state.show_access(access).iter().map(EncodedBody::new).collect());
-            told.extend(access.sessions.iter().map(|session| (*session, Arc::clone(&bodies))));
+            for session in &access.sessions {
+                told.entry(*session).or_default().push(Arc::clone(&bodies));
+            }
         }
         told
     }
@@ -81,7 +84,8 @@ impl<P: Peer> Control<P> {
                     let shown = told.iter().filter(|(whom, _)| *whom == alike);
                     connection.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);
                 }
-                connection.add(by_access.get(session).into_iter().flat_map(|bodies| &**bodies), &mut all);
+                connection
+                    .add(by_access.get(session).into_iter().flatten().flat_map(|bodies| &**bodies), &mut all);
                 connection.tell_all(all)
             };
             if !keeps_up {

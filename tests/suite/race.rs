@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::{PASSWORD, TestServer, parlour};
+use crate::support::{PASSWORD, TestServer, eventually, parlour};
 use parlour::client::Session;
 use parlour::endpoint::ask_local;
 use parlour::id::{OrganizationId, RoleId, UserId};
@@ -224,4 +224,29 @@ async fn what_the_machine_s_owner_and_a_member_make_at_once_is_there() {
         }
     }
     assert_eq!(store.user_count(home).unwrap(), 4 + 2 * PAIRS as u64);
+}
+
+/// Of several changes in one batch by which somebody sees less, only the last one was told.
+#[tokio::test]
+async fn channels_that_go_at_the_same_moment_are_all_told_to_be_gone() {
+    let server = TestServer::start().await;
+    let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
+    let mut removals = JoinSet::new();
+    let mut channels = Vec::new();
+    for number in 0..12 {
+        channels.push(root.create_channel(None, &format!("Gone {number}")).await.unwrap().0);
+    }
+    for channel in &channels {
+        let remove = request::Body::RemoveChannel(wire::RemoveChannel { channel: *channel });
+        let handle = server.server.handle().clone();
+        removals.spawn(async move { handle.request(parlour::state::Actor::Operator, remove).await.unwrap() });
+    }
+    removals.join_all().await;
+    for session in [&root, &alice] {
+        eventually("all are gone", async || {
+            let view = session.view();
+            channels.iter().all(|channel| !view.channels.contains_key(channel)).then_some(())
+        })
+        .await;
+    }
 }
