@@ -49,6 +49,8 @@ fn a_write_that_is_run_again_on_an_equal_database_does_the_same() {
         store.run(later, write::sweep_tokens()).unwrap();
         store.run(later, write::sweep_oauth_families(None, usize::MAX)).unwrap();
         store.run(later, write::sweep_emails()).unwrap();
+        store.run(later, write::sweep_runs()).unwrap();
+        store.run(later, write::sweep_jobs()).unwrap();
         store.run(later, write::prune_audit(crate::store::SEEDED_ORGANIZATION, usize::MAX)).unwrap();
     }
     assert_eq!(exported(&one), exported(&other));

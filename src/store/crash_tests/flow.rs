@@ -20,7 +20,12 @@ struct Found {
     run: Option<FlowRun>,
     steps: Vec<FlowStep>,
     did: Option<String>,
+    /// The messages of somebody else's server that are known.
+    messages: Vec<u64>,
 }
+
+/// How many messages there are.
+const MESSAGES: u64 = 3;
 
 fn find(store: &Store, number: u64) -> Found {
     let user = store.user_by_name(HOME, &name(number)).unwrap().map(|user| user.id);
@@ -29,16 +34,20 @@ fn find(store: &Store, number: u64) -> Found {
     let steps = run.as_ref().map(|run| store.flow_steps(run.user, run.id).unwrap()).unwrap_or_default();
     let settings = store.settings(HOME, None).unwrap();
     let did = settings.into_iter().find(|setting| setting.name == name(number)).map(|setting| setting.value);
-    Found { user, flow, run, steps, did }
+    let is_known = |message: &u64| {
+        flow.as_ref().is_some_and(|flow| store.flow_message(flow.user, flow.id, *message).unwrap().is_some())
+    };
+    let messages = (0..MESSAGES).filter(is_known).collect();
+    Found { user, flow, run, steps, did, messages }
 }
 
 fn words(found: &Found) -> Option<String> {
     found.user?;
-    let flow = found.flow.as_ref().map(|flow| (flow.version, flow.off));
+    let flow = found.flow.as_ref().map(|flow| (flow.version, flow.off, flow.settings.as_str()));
     // Its number is the next one that the account never had, whatever was removed.
     let run = found.run.as_ref().map(|run| (run.state, run.wish));
     let steps: Vec<_> = found.steps.iter().map(|step| (step.number, step.state)).collect();
-    Some(format!("{flow:?}, {run:?}, {steps:?}, {:?}", found.did))
+    Some(format!("{flow:?}, {run:?}, {steps:?}, {:?}, {:?}", found.did, found.messages))
 }
 
 pub(super) fn look(store: &Store, number: u64) -> Option<String> {
@@ -66,9 +75,10 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         let edit = FlowEdit { on: Some(true), ..FlowEdit::default() };
         return made("edit_flow (on)", write::edit_flow(user, id, edit).or_nothing(), fact, words(&after));
     }
-    match dice.roll(14) {
+    match dice.roll(16) {
         0 => {
             (after.flow, after.run, after.steps) = (None, None, Vec::new());
+            after.messages.clear();
             made("remove_flow", write::remove_flow(user, id).or_nothing(), fact, words(&after))
         }
         1 => {
@@ -86,6 +96,20 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
                 write::rate_flow(user, (user, id), Some(dice.roll(6) as u32), Some(true)).or_nothing();
             made("rate_flow", write, fact, words(&after))
         }
+        4 => {
+            let before = std::mem::replace(&mut flow.settings, serial.to_string());
+            let write = write::seal_flow_settings(vec![((user, id), before, serial.to_string())]);
+            made("seal_flow_settings", write.or_nothing(), fact, words(&after))
+        }
+        5 => {
+            let write = write::seal_flow_settings(vec![((user, id), "other".to_owned(), serial.to_string())]);
+            made("seal_flow_settings (changed meanwhile)", write.or_nothing(), fact, words(&after))
+        }
+        6 | 7 if !after.messages.is_empty() => {
+            // A message that comes again begins no run, whatever goes on.
+            let write = write::queue_run_by_message(new_run(user, id), after.messages[0]).or_nothing();
+            made("queue_run_by_message (again)", write, fact, words(&after))
+        }
         _ => on_run(after, (user, id), dice, (fact, number, serial)),
     }
 }
@@ -100,6 +124,10 @@ fn on_run(
     let goes_on = after.run.as_ref().is_some_and(|run| !run.state.has_ended());
     let Some(run) = after.run.as_mut().filter(|_| goes_on || dice.roll(3) == 0) else {
         let last = after.run.as_ref().map_or(0, |run| run.id.0);
+        let message = (0..MESSAGES).find(|message| !after.messages.contains(message));
+        if let Some(message) = message.filter(|_| dice.roll(2) == 0) {
+            return by_message(after, (user, flow), (message, last), fact);
+        }
         (after.run, after.steps) = (Some(run_row(user, flow, last + 1)), Vec::new());
         let write = write::queue_runs(vec![new_run(user, flow)]).or_nothing();
         return made("queue_runs", write, fact, words(&after));
@@ -152,6 +180,20 @@ fn on_run(
     }
 }
 
+/// A message of somebody else's server comes that hasn't begun a run: it begins one after the last.
+fn by_message(
+    mut after: Found,
+    (user, flow): (UserId, FlowNumber),
+    (message, last): (u64, u64),
+    fact: Fact,
+) -> Step {
+    let write = write::queue_run_by_message(new_run(user, flow), message).or_nothing();
+    (after.run, after.steps) = (Some(run_row(user, flow, last + 1)), Vec::new());
+    after.messages.push(message);
+    after.messages.sort_unstable();
+    made("queue_run_by_message", write, fact, words(&after))
+}
+
 /// What a step does, with the note that says so.
 fn do_step(
     mut after: Found,
@@ -193,7 +235,7 @@ fn flow_row(user: UserId, number: u64) -> Flow {
         edition: String::new(),
         skill: false,
         version: 1,
-        settings: String::new(),
+        settings: "{}".to_owned(),
         secret: vec![],
         shared: false,
         off: None,

@@ -8,6 +8,7 @@ mod disk;
 mod every_write;
 mod flow;
 mod hook;
+mod job;
 mod model;
 mod oauth;
 mod organization;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Dice;
-use super::{account, assistant, flow, hook, oauth, organization, plugin};
+use super::{account, assistant, flow, hook, job, oauth, organization, plugin};
 use crate::auth::TokenHash;
 use crate::id::{ChannelId, ElementPlace, RoleId, Timestamp};
 use crate::permission::Permissions;
@@ -49,6 +49,8 @@ pub(super) enum Fact {
     Numbers,
     /// All that there is to a plugin (see `plugin`).
     Plugin(u64),
+    /// The last runs of the server's maintenance (see `job`).
+    Jobs,
 }
 
 pub(super) type Facts = BTreeMap<Fact, Option<String>>;
@@ -104,6 +106,7 @@ pub(super) fn look(store: &Store, fact: Fact) -> Option<String> {
         Fact::Calls => assistant::look(store),
         Fact::Numbers => assistant::look_at_numbers(store),
         Fact::Plugin(number) => plugin::look(store, number),
+        Fact::Jobs => job::look(store),
     }
 }
 
@@ -123,7 +126,7 @@ fn role(store: &Store, number: u64) -> Option<Role> {
 /// An operation that can be done now. `serial` makes each one different.
 pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -> Step {
     let number = dice.roll(KINDS);
-    match dice.roll(31) {
+    match dice.roll(32) {
         0 | 1 => on_user(store, known, number, dice, serial),
         2 => on_session(store, known, number, dice),
         3 => {
@@ -143,6 +146,7 @@ pub(super) fn step(store: &Store, known: &Facts, dice: &mut Dice, serial: u64) -
         26 => assistant::step(store, dice),
         27 => assistant::reserve(store),
         28..31 => plugin::step(store, dice, number % 2, serial),
+        31 => job::step(store, dice),
         14 => on_settings(store, dice, number, serial),
         _ => on_token(known, number),
     }
