@@ -134,7 +134,11 @@ impl<P: Peer> One<P> {
         };
         let Flow::Workflow(workflow) = (*flow).clone() else { return Ok(None) };
         let settings = match accounts.flow_settings(&row) {
-            Ok(settings) => settings,
+            // They are set for the flow's last version, and this may be a run of one before.
+            Ok(mut settings) => {
+                settings.retain(|name, _| workflow.parameters.iter().any(|one| one.name == *name));
+                settings
+            }
             Err(error @ AccountError::Flow(FlowError::Sealed)) => {
                 let (state, error) = (Some(RunState::Failed), Some(error.to_string()));
                 accounts.advance_run(user, id, Advance { state, error, ..Advance::default() }).await?;

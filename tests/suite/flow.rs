@@ -2,5 +2,6 @@
 //! what is made to take much, and what a server says of them.
 
 mod check;
+mod command;
 mod hostile;
 mod on_server;

@@ -30,26 +30,21 @@ impl Accounts {
         sealed(&self.0.seal, user, &values).ok_or(AccountError::Internal)
     }
 
-    /// The values of a flow that gets another version, as they are kept from then on: without what was secret and isn't any more, since
-    /// it would be shown. `None` where they stay as they are.
+    /// The values of a flow that gets another version, as they are kept from then on. `None` where they stay as they are.
     pub(super) fn settings_under(
         &self,
         row: &Flow,
         next: &flow::Flow,
     ) -> Result<Option<String>, AccountError> {
-        let Ok(mut values) = self.flow_settings(row) else { return Ok(None) };
-        let before = self.read_flow(row, row.version)?;
-        let all = values.len();
-        values.retain(|name, _| !is_secret(before.parameters(), name) || is_secret(next.parameters(), name));
-        all_set(next, &values)?;
-        if values.len() == all {
-            return Ok(None);
-        }
-        Ok(Some(sealed(&self.0.seal, row.user, &values).ok_or(AccountError::Internal)?))
+        let Ok(set) = self.flow_settings(row) else { return Ok(None) };
+        let names: Vec<String> = set.keys().cloned().collect();
+        let kept = self.kept_settings(row, next.parameters(), &names)?;
+        let settings = self.settings_of(row.user, next, &kept)?;
+        Ok((kept.len() < names.len()).then_some(settings))
     }
 
-    /// The values of these names, as they are set, for whoever sets others anew and isn't shown what is secret. What was secret and isn't
-    /// any more by what the flow says next is left out, since it would be shown.
+    /// The values of these names, as they are set, where the next version of the flow has such parameters. What was secret and isn't any
+    /// more is left out, since it would be shown.
     pub(super) fn kept_settings(
         &self,
         row: &Flow,
@@ -61,7 +56,10 @@ impl Accounts {
         }
         let before = self.read_flow(row, row.version)?;
         let stays = |name: &String| {
-            names.contains(name) && (!is_secret(before.parameters(), name) || is_secret(next, name))
+            let is_known = next.iter().any(|parameter| parameter.name == *name);
+            names.contains(name)
+                && is_known
+                && (!is_secret(before.parameters(), name) || is_secret(next, name))
         };
         let set = self.flow_settings(row)?.into_iter().filter(|(name, _)| stays(name));
         Ok(set.map(|(name, value)| wire::FlowValue { name, value: super::words_of(&value) }).collect())

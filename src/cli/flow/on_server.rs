@@ -70,6 +70,8 @@ pub(in crate::cli) enum OnServer {
         shipped: bool,
     },
     /// Change a flow: another version from a file, other values, who sees it.
+    ///
+    /// Values that aren't named stay as they are set. `--unset NAME` takes one away: the parameter has its default then.
     Edit {
         /// Its name.
         name: String,
@@ -78,6 +80,9 @@ pub(in crate::cli) enum OnServer {
         file: Option<PathBuf>,
         #[command(flatten)]
         values: Values,
+        /// A parameter whose value is taken away. Several times for several.
+        #[arg(long, value_name = "NAME")]
+        unset: Vec<String>,
         /// Have everybody of the organization see it in the catalogue.
         #[arg(long, conflicts_with = "unshare")]
         share: bool,
@@ -198,9 +203,9 @@ impl OnServer {
                 output.records(FLOWS, &rows);
             }
             Self::Show { name, former, source, .. } => show(session, &name, former, source, output).await?,
-            Self::Edit { name, file, values, share, unshare } => {
+            Self::Edit { name, file, values, unset, share, unshare } => {
                 let shared = (share || unshare).then_some(share);
-                edit(session, name, (file, values, shared), output).await?;
+                edit(session, name, (file, values.set, unset, shared), output).await?;
             }
             Self::On { name } => turn(session, name, true, output).await?,
             Self::Off { name } => turn(session, name, false, output).await?,
@@ -277,20 +282,43 @@ async fn cancel(session: &Session, run: u64, output: Output) -> anyhow::Result<(
 async fn edit(
     session: &Session,
     name: String,
-    (file, values, shared): (Option<PathBuf>, Values, Option<bool>),
+    (file, values, unset, shared): (Option<PathBuf>, Vec<FlowValue>, Vec<String>, Option<bool>),
     output: Output,
 ) -> anyhow::Result<()> {
     let source = file.as_deref().map(source).transpose()?;
-    let settings =
-        (!values.set.is_empty()).then_some(wire::FlowValues { values: values.set, keep: Vec::new() });
+    let settings = if values.is_empty() && unset.is_empty() {
+        None
+    } else {
+        Some(settings(session, &name, values, &unset).await?)
+    };
     if source.is_none() && settings.is_none() && shared.is_none() {
-        bail!("say what changes: --file, --set, --share or --unshare");
+        bail!("say what changes: --file, --set, --unset, --share or --unshare");
     }
     let edit = wire::EditFlow { name: name.clone(), source, settings, shared, on: None };
     session.edit_flow(edit).await?;
     output.line(format!("The flow {name} is changed."));
     output.object(&json!({ "changed": name }));
     Ok(())
+}
+
+/// The values of a flow when these are set and those are taken away: the others stay.
+async fn settings(
+    session: &Session,
+    name: &str,
+    values: Vec<FlowValue>,
+    unset: &[String],
+) -> anyhow::Result<wire::FlowValues> {
+    let set: Vec<_> = session.flow(name, 0).await?.settings.into_iter().map(|one| one.name).collect();
+    if let Some(unknown) = unset.iter().find(|one| !set.contains(one)) {
+        let set = if set.is_empty() { "nothing".to_owned() } else { set.join(", ") };
+        bail!("`{unknown}` isn't set for {name}: there is {set}");
+    }
+    if let Some(both) = unset.iter().find(|one| values.iter().any(|value| value.name == **one)) {
+        bail!("`{both}` is both set and taken away: say one of both");
+    }
+    let keep =
+        set.into_iter().filter(|one| !unset.contains(one) && values.iter().all(|value| value.name != *one));
+    Ok(wire::FlowValues { keep: keep.collect(), values })
 }
 
 async fn turn(session: &Session, name: String, on: bool, output: Output) -> anyhow::Result<()> {
