@@ -202,10 +202,10 @@ async fn somebody_who_waits_in_support_is_told_of_elsewhere() {
     let server = TestServer::with(LOOPBACK).await;
     let (root, alice) = (server.log_in("root").await, server.log_in("alice").await);
     let receiver = Receiver::start().await;
-    let support = root.create_channel(None, "Support").await.unwrap();
+    let support = root.create_channel(None, "Help desk").await.unwrap();
     add(&root, &shipped("notify"), &[]).await;
     let url = receiver.url();
-    let settings = [("channel", "Support"), ("url", url.as_str()), ("kind", "matrix"), ("patience", "0s")];
+    let settings = [("channel", "Help desk"), ("url", url.as_str()), ("kind", "matrix"), ("patience", "0s")];
     // What could come to nothing isn't taken, and every value that is set is said again.
     let source = shipped("support-waiting");
     let half = wire::AddFlow { source: source.clone(), settings: values(&settings[..1]), shared: false };
@@ -216,12 +216,12 @@ async fn somebody_who_waits_in_support_is_told_of_elsewhere() {
     let edit = wire::EditFlow { name: "support-waiting".to_owned(), settings, ..Default::default() };
     let refused = root.edit_flow(edit).await.unwrap_err().to_string();
     assert!(refused.contains("`channel` has to be set"), "{refused}");
-    comes(&alice, "Support").await;
+    comes(&alice, "Help desk").await;
     alice.join(support).await.unwrap();
     let run = run_by(&root, "support-waiting", "event").await;
     assert_eq!(run.state(), FlowRunState::Completed, "{run:?}");
     let came = receiver.wait(1).await;
-    assert_eq!(came[0].body["text"], "alice waits in Support.");
+    assert_eq!(came[0].body["text"], "alice waits in Help desk.");
     assert!(!format!("{run:?}").contains(&url), "{run:?}");
 }
 
