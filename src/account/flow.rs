@@ -42,12 +42,8 @@ impl Accounts {
         few(&add.settings)?;
         let (flow, text) = self.checked(user, &add.source)?;
         let settings = self.settings_of(user, &flow, &add.settings)?;
-        let added = self.run(by, write::create_flow(user, text, settings)).await?;
-        if add.shared {
-            let edit = FlowEdit { shared: Some(true), ..FlowEdit::default() };
-            self.run(by, write::edit_flow(user, added.id, edit)).await?;
-        }
-        self.shown_flow(&Flow { shared: add.shared, ..added }, user, &[])
+        let added = self.run(by, write::create_flow(user, text, settings, add.shared)).await?;
+        self.shown_flow(&added, user, &[])
     }
 
     /// A flow is another one.

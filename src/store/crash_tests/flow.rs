@@ -65,7 +65,7 @@ pub(super) fn step(store: &Store, dice: &mut Dice, number: u64, serial: u64) -> 
         return made("create_user", write::create_user(new).erased(), fact, words(&after));
     };
     let Some(flow) = &mut after.flow else {
-        let write = write::create_flow(user, text(number, serial), "{}".to_owned()).or_nothing();
+        let write = write::create_flow(user, text(number, serial), "{}".to_owned(), false).or_nothing();
         after.flow = Some(flow_row(user, number));
         return made("create_flow", write, fact, words(&after));
     };

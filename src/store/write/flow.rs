@@ -94,9 +94,9 @@ pub enum FlowError {
     Sealed,
 }
 
-/// A new flow, which is on. Answers with it.
-pub fn create_flow(user: UserId, text: FlowText, settings: String) -> Write<Flow, FlowError> {
-    use FlowError::{NameTaken, NoSuchUser, TooMany, TooManyInAll};
+/// A new flow, which is on; `shared` says whether others see it. Answers with it.
+pub fn create_flow(user: UserId, text: FlowText, settings: String, shared: bool) -> Write<Flow, FlowError> {
+    use FlowError::{NameTaken, NoSuchUser, TooMany, TooManyForOne, TooManyInAll};
     Write::new(move |open| {
         let _: User = open.require(user.0, NoSuchUser)?;
         if flows_of(open, user)?.len() >= MAX_FLOWS {
@@ -124,7 +124,7 @@ pub fn create_flow(user: UserId, text: FlowText, settings: String) -> Write<Flow
             version: 1,
             settings,
             secret: Vec::new(),
-            shared: false,
+            shared,
             off: None,
             created,
             changed: created,

@@ -28,7 +28,7 @@ fn user(store: &Store, name: &str) -> UserId {
 fn store() -> (Store, UserId) {
     let store = Store::open_on(InMemoryBackend::new(), Timestamp(1)).unwrap();
     let alice = user(&store, "alice");
-    let flow = store.run(By::server(NOW), create_flow(alice, text("tea"), "{}".to_owned())).unwrap();
+    let flow = store.run(By::server(NOW), create_flow(alice, text("tea"), "{}".to_owned(), false)).unwrap();
     assert_eq!(flow.id, FLOW);
     (store, alice)
 }
@@ -217,7 +217,7 @@ fn a_flow_goes_with_all_that_is_its_own_and_no_number_comes_again() {
     assert_eq!(store.flow_run(alice, run).unwrap(), None);
     assert_eq!(store.flow_steps(alice, run).unwrap(), []);
     assert_eq!(store.all_runs_at_work().unwrap(), []);
-    let flow = store.run(By::server(NOW), create_flow(alice, text("tea"), "{}".to_owned())).unwrap();
+    let flow = store.run(By::server(NOW), create_flow(alice, text("tea"), "{}".to_owned(), false)).unwrap();
     assert_eq!(flow.id, FlowNumber(2));
     let next = store.run(By::server(NOW), queue_run(NewRun { flow: flow.id, ..new(alice) })).unwrap();
     assert_eq!(next, FlowRunId(run.0 + 1));
@@ -233,7 +233,8 @@ fn a_flow_goes_with_all_that_is_its_own_and_no_number_comes_again() {
 fn versions_are_kept_up_to_a_bound_and_names_are_one_flow_s() {
     let (store, alice) = store();
     let bob = user(&store, "bob");
-    let taken = store.run(By::server(NOW), create_flow(bob, text("tea"), "{}".to_owned())).unwrap_err();
+    let taken =
+        store.run(By::server(NOW), create_flow(bob, text("tea"), "{}".to_owned(), false)).unwrap_err();
     assert_eq!(taken, Failed::Refused(FlowError::NameTaken));
     for number in 2..=crate::bounds::MAX_FLOW_VERSIONS + 3 {
         let new = FlowText { source: number.to_string(), ..text("tea") };
@@ -247,7 +248,7 @@ fn versions_are_kept_up_to_a_bound_and_names_are_one_flow_s() {
     store.run(By::server(NOW), edit_flow(alice, FLOW, renamed)).unwrap();
     assert_eq!(store.flow_by_name(HOME, "tea").unwrap(), None);
     assert_eq!(store.flow_by_name(HOME, "coffee").unwrap().unwrap().id, FLOW);
-    store.run(By::server(NOW), create_flow(bob, text("tea"), "{}".to_owned())).unwrap();
+    store.run(By::server(NOW), create_flow(bob, text("tea"), "{}".to_owned(), false)).unwrap();
 }
 
 #[test]
