@@ -25,6 +25,12 @@ pub fn page(asked: u32) -> usize {
     if asked == 0 { USUAL_PAGE } else { (asked as usize).min(LONGEST_PAGE) }
 }
 
+/// Whether somebody who has `own` of them may have one more of what an organization has `all` of, `most` at most: they need to have fewer
+/// than are left free, so that whoever comes next finds room, however many others have taken what they may.
+pub fn has_share(own: usize, all: usize, most: usize) -> bool {
+    own < most.saturating_sub(all)
+}
+
 /// Organizations of a server at most.
 pub const MAX_ORGANIZATIONS: u64 = 1_000;
 

@@ -214,7 +214,9 @@ impl From<CreateHookError> for AccountError {
     fn from(error: CreateHookError) -> Self {
         match error {
             CreateHookError::NoSuchUser => Self::NoSuchUser,
-            error @ (CreateHookError::TooMany | CreateHookError::TooManyInAll) => Self::CreateHook(error),
+            error @ (CreateHookError::TooMany
+            | CreateHookError::TooManyInAll
+            | CreateHookError::TooManyForOne) => Self::CreateHook(error),
         }
     }
 }

@@ -370,7 +370,9 @@ fn code_of_flow(error: FlowError) -> ErrorCode {
         FlowError::NoSuchFlow | FlowError::NoSuchVersion | FlowError::NoSuchRun => ErrorCode::NotFound,
         FlowError::Unproven => ErrorCode::TokenInvalid,
         FlowError::NameTaken => ErrorCode::NameTaken,
-        FlowError::TooMany | FlowError::TooManyInAll | FlowError::TooManyRuns => ErrorCode::TooMany,
+        FlowError::TooMany | FlowError::TooManyInAll | FlowError::TooManyForOne | FlowError::TooManyRuns => {
+            ErrorCode::TooMany
+        }
         FlowError::Off
         | FlowError::Ended
         | FlowError::GoesOn

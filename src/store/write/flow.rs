@@ -14,7 +14,7 @@ use super::super::row::Record;
 use super::super::table::{organization_of, range_of};
 use super::rows::remove_in;
 use super::{Write, taken};
-use crate::bounds::{MAX_FLOW_VERSIONS, MAX_FLOWS, MAX_FLOWS_OF_ORGANIZATION, MAX_STARS};
+use crate::bounds::{MAX_FLOW_VERSIONS, MAX_FLOWS, MAX_FLOWS_OF_ORGANIZATION, MAX_STARS, has_share};
 use crate::id::{FlowNumber, Timestamp, UserId};
 
 /// What the source of a flow says of it.
@@ -64,6 +64,11 @@ pub enum FlowError {
         "an organization has {MAX_FLOWS_OF_ORGANIZATION} flows at most; somebody has to remove one first"
     )]
     TooManyInAll,
+    /// The owner has as many as are left free in the organization.
+    #[error(
+        "the organization has {MAX_FLOWS_OF_ORGANIZATION} flows at most, and you have your share of those that are left: remove one first"
+    )]
+    TooManyForOne,
     /// It begins nothing.
     #[error("this flow is off; turn it on first")]
     Off,
@@ -99,13 +104,14 @@ pub fn create_flow(user: UserId, text: FlowText, settings: String, shared: bool)
     use FlowError::{NameTaken, NoSuchUser, TooMany, TooManyForOne, TooManyInAll};
     Write::new(move |open| {
         let _: User = open.require(user.0, NoSuchUser)?;
-        if flows_of(open, user)?.len() >= MAX_FLOWS {
+        let own = flows_of(open, user)?.len();
+        if own >= MAX_FLOWS {
             return Err(Stop::Refused(TooMany));
         }
         let ids = range_of(organization_of(user.0));
-        let all = (*ids.start(), 0)..=(*ids.end(), u64::MAX);
-        if open.tables.flows.range(all)?.count() >= MAX_FLOWS_OF_ORGANIZATION {
-            return Err(Stop::Refused(TooManyInAll));
+        let all = open.tables.flows.range((*ids.start(), 0)..=(*ids.end(), u64::MAX))?.count();
+        if !has_share(own, all, MAX_FLOWS_OF_ORGANIZATION) {
+            return Err(Stop::Refused(if own == 0 { TooManyInAll } else { TooManyForOne }));
         }
         let mut counted = flow_use_of(open, user)?;
         let id = FlowNumber(counted.flows + 1);

@@ -12,7 +12,7 @@ use super::super::table::{organization_of, range_of};
 use super::Write;
 use super::hook_queue::{Cut, Line};
 use super::rows::remove_in;
-use crate::bounds::{MAX_HOOKS, MAX_HOOKS_OF_ORGANIZATION};
+use crate::bounds::{MAX_HOOKS, MAX_HOOKS_OF_ORGANIZATION, has_share};
 use crate::id::{HookId, Timestamp, UserId};
 
 /// A webhook to be.
@@ -44,11 +44,16 @@ pub enum CreateHookError {
         "an organization has {MAX_HOOKS_OF_ORGANIZATION} webhooks at most; somebody has to remove one first"
     )]
     TooManyInAll,
+    /// The owner has as many as are left free in the organization.
+    #[error(
+        "the organization has {MAX_HOOKS_OF_ORGANIZATION} webhooks at most, and you have your share of those that are left: remove one first"
+    )]
+    TooManyForOne,
 }
 
 /// A new webhook.
 pub fn create_hook(new: NewHook) -> Write<Hook, CreateHookError> {
-    use CreateHookError::{NoSuchUser, TooMany, TooManyInAll};
+    use CreateHookError::{NoSuchUser, TooMany, TooManyForOne, TooManyInAll};
     Write::new(move |open| {
         let NewHook { user, url, description, kinds, secret } = new.clone();
         let _: User = open.require(user.0, NoSuchUser)?;
@@ -57,10 +62,9 @@ pub fn create_hook(new: NewHook) -> Write<Hook, CreateHookError> {
             return Err(Stop::Refused(TooMany));
         }
         let ids = range_of(organization_of(user.0));
-        if open.tables.hooks.range((*ids.start(), 0)..=(*ids.end(), u64::MAX))?.count()
-            >= MAX_HOOKS_OF_ORGANIZATION
-        {
-            return Err(Stop::Refused(TooManyInAll));
+        let all = open.tables.hooks.range((*ids.start(), 0)..=(*ids.end(), u64::MAX))?.count();
+        if !has_share(theirs.len(), all, MAX_HOOKS_OF_ORGANIZATION) {
+            return Err(Stop::Refused(if theirs.is_empty() { TooManyInAll } else { TooManyForOne }));
         }
         let last: Option<HookUse> = open.get(user.0)?;
         let last = last.map_or(0, |used| used.last).max(theirs.last().map_or(0, |last| last.id.0)) + 1;

@@ -285,3 +285,22 @@ fn a_message_begins_one_run_while_it_is_known() {
     assert!(!known(101));
     assert_eq!(store.verify().unwrap(), []);
 }
+
+#[test]
+fn members_who_add_all_they_may_leave_room_for_others() {
+    let (store, _) = store();
+    let add = |user, number: usize| {
+        let write = create_flow(user, text(&format!("f-{user}-{number}")), "{}".to_owned(), false);
+        store.run(By::server(NOW), write)
+    };
+    let mut had = Vec::new();
+    for member in 0..12 {
+        let user = user(&store, &format!("member{member}"));
+        let refused = (0..).find_map(|number| Some((number, add(user, number).err()?)));
+        had.push(refused.unwrap());
+    }
+    let counts: Vec<_> = had.iter().map(|(count, _)| *count).collect();
+    assert_eq!(counts, [32, 32, 32, 32, 32, 32, 32, 16, 8, 4, 2, 1], "half of what is left at most");
+    assert_eq!(had[0].1, Failed::Refused(FlowError::TooMany));
+    assert!(had[7..].iter().all(|(_, error)| *error == Failed::Refused(FlowError::TooManyForOne)));
+}
