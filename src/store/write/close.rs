@@ -8,6 +8,7 @@ use super::super::record::{ApiKey, Device};
 use super::super::seen::Seen;
 use super::acting::end_acting_for;
 use super::flow::close_flows;
+use super::flow_run::end_runs_of;
 use super::hook::close_hooks;
 use super::oauth::end_grants_of;
 use super::rows::{api_keys_of, keys_of, linked_log_ins_of};
@@ -101,6 +102,12 @@ pub(super) fn close_ways_in(open: &mut Open<'_>, user: UserId, kept: Kept) -> Re
         }
         ended.hooks = close_hooks(open, user)?;
         ended.flows = close_flows(open, user)?;
+        // Whoever was in the account may have left a run that waits.
+        end_runs_of(
+            open,
+            user,
+            "the ways into its owner's account were closed, which ends what goes on by itself",
+        )?;
     }
     ended.invites = end_invites_of(open, user)?;
     ended.programs = end_grants_of(open, user)?;

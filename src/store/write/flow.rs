@@ -1,5 +1,6 @@
 //! Flows: added, given another version, turned off and on, removed, rated.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use thiserror::Error;
@@ -196,8 +197,7 @@ pub fn edit_flow(user: UserId, id: FlowNumber, edit: FlowEdit) -> Write<Flow, Fl
         if let Some(source) = source {
             let version = FlowVersion { user, flow: id, version: new.version, source, at: new.changed };
             let _ = open.put_unaudited(None, Some(&version))?;
-            let oldest = new.version.saturating_sub(MAX_FLOW_VERSIONS);
-            remove_in::<FlowVersion>(open, (user.0, id.0, 0)..=(user.0, id.0, oldest))?;
+            forget_versions(open, user, id, new.version.saturating_sub(MAX_FLOW_VERSIONS))?;
         }
         if new.version != old.version || (old.off.is_some() && new.off.is_none()) {
             let mut stats = stats_of(open, user, id)?;
@@ -206,6 +206,23 @@ pub fn edit_flow(user: UserId, id: FlowNumber, edit: FlowEdit) -> Write<Flow, Fl
         }
         Ok(new)
     })
+}
+
+/// Versions of a flow up to one are kept no longer, but for those by which runs go on: each is done, and undone, as it began.
+fn forget_versions(open: &mut Open<'_>, user: UserId, id: FlowNumber, last: u64) -> Result<(), ReadError> {
+    let rows = open.tables.runs_at_work.range((user.0, 0)..=(user.0, u64::MAX))?;
+    let at_work: Vec<RunAtWork> =
+        rows.map(|row| RunAtWork::decode(row?.1.value())).collect::<Result<_, ReadError>>()?;
+    let mut used = BTreeSet::new();
+    for RunAtWork { run, .. } in at_work.into_iter().filter(|run| run.flow == id) {
+        used.extend(open.get::<FlowRun>((user.0, run.0))?.map(|run| run.version));
+    }
+    let kept = open.tables.flow_versions.range((user.0, id.0, 0)..=(user.0, id.0, last))?;
+    let kept: Vec<u64> = kept.map(|row| Ok(row?.0.value().2)).collect::<Result<_, ReadError>>()?;
+    for version in kept.into_iter().filter(|version| !used.contains(version)) {
+        remove_in::<FlowVersion>(open, (user.0, id.0, version)..=(user.0, id.0, version))?;
+    }
+    Ok(())
 }
 
 /// The settings of flows in another form, which says the same: of each what they were and what they are. Those that were changed

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use super::super::error::{ReadError, Stop};
 use super::super::open::Open;
-use super::super::record::{Flow, FlowMessage, FlowRun, FlowStats, FlowStep, RunAtWork, RunState, RunWish};
+use super::super::record::{
+    Flow, FlowMessage, FlowRun, FlowStats, FlowStep, FlowVersion, RunAtWork, RunState, RunWish,
+};
 use super::super::row::Record;
 use super::Write;
 use super::flow::{FlowError, flow_use_of, stats_of};
@@ -251,6 +253,8 @@ pub fn ask_of_run(user: UserId, id: FlowRunId, wish: RunWish) -> Write<FlowRun, 
                 end(open, &mut run)?;
             }
             (RunWish::RollBack, state) if state.has_ended() => {
+                let _: FlowVersion =
+                    open.require((user.0, run.flow.0, run.version), FlowError::NoSuchVersion)?;
                 begin_again(open, &mut run)?;
             }
             _ => {
@@ -317,6 +321,21 @@ pub fn sweep_runs() -> Write<u64, Infallible> {
         }
         Ok(going.len() as u64)
     })
+}
+
+/// All runs of an account that go on end where they are, and what they did stays.
+pub(super) fn end_runs_of(open: &mut Open<'_>, user: UserId, why: &str) -> Result<(), ReadError> {
+    let rows = open.tables.runs_at_work.range((user.0, 0)..=(user.0, u64::MAX))?;
+    let at_work: Vec<RunAtWork> =
+        rows.map(|row| RunAtWork::decode(row?.1.value())).collect::<Result<_, ReadError>>()?;
+    for RunAtWork { run, .. } in at_work {
+        if let Some(mut run) = open.get::<FlowRun>((user.0, run.0))? {
+            run.bytes = run.bytes.saturating_sub(run.error.len() as u64) + why.len() as u64;
+            (run.state, run.error) = (RunState::Cancelled, why.to_owned());
+            end(open, &mut run)?;
+        }
+    }
+    Ok(())
 }
 
 fn put_run(open: &mut Open<'_>, run: &FlowRun) -> Result<(), ReadError> {
