@@ -63,6 +63,15 @@ impl<P: Peer> Handle<P> {
         .await
     }
 
+    /// Whether the owner of a flow is let in, for what it does that nobody permits.
+    pub async fn let_in_for_flow(&self, user: UserId, flow: FlowNumber) -> Result<(), Refused> {
+        self.look(move |control| {
+            let actor = actor_of_step(user, flow, FlowRunId(0), 0);
+            control.unconnected(actor).map(drop)
+        })
+        .await
+    }
+
     /// Begins a flow for somebody else's server that shows its secret, once for each message, where it says which that is. Answers with the
     /// run's number.
     pub async fn begin_flow(&self, name: &str, called: &FlowCalled<'_>, body: &[u8]) -> Result<u64, Refused> {

@@ -89,20 +89,22 @@ impl<P: Peer> Work<P> {
         (action, with): Doing<'_>,
         scope: &Scope,
     ) -> Result<Outcome, Refused> {
-        let (call, given) = match self.resolve(&row, (action, with), scope).await? {
-            Ok(found) => found,
-            Err(error) => return Ok(self.failed(row, false, error)),
-        };
+        let resolved = self.resolve(&row, (action, with), scope).await?;
         if row.state == StepState::Noted {
             // Its effect was there before the server ended, or before its answer could be written.
-            let output = match &call {
-                Call::Operation(operation, body) => {
+            let output = match &resolved {
+                Ok((Call::Operation(operation, body), _)) => {
                     self.recovered(&row, operation, read_back(body), row.made).await?
                 }
-                _ => Value::Null,
+                // A skill by which it went is another one meanwhile, or gone. What was made is there, and can be undone.
+                _ => row.made.map_or(Value::Null, |id| json!({ "id": id.to_string() })),
             };
             return self.came_to(row, output);
         }
+        let (call, given) = match resolved {
+            Ok(found) => found,
+            Err(error) => return Ok(self.failed(row, false, error)),
+        };
         if is_begun {
             if let Call::Operation(operation, _) = &call
                 && operation.group == Group::Live
@@ -191,8 +193,15 @@ impl<P: Peer> Work<P> {
                     Err(error) => Err(error.to_string()),
                 });
             };
-            let Some(skill) = self.handle.accounts().skill_for(self.run.user, name)? else {
-                return Ok(Err(format!("there is no skill `{name}` any more that its owner may use")));
+            let skill = match self.handle.accounts().skill_for(self.run.user, name) {
+                Ok(Some(skill)) => skill,
+                Ok(None) => {
+                    return Ok(Err(format!("there is no skill `{name}` any more that its owner may use")));
+                }
+                Err(error @ (AccountError::Flow(_) | AccountError::Unfit(_))) => {
+                    return Ok(Err(format!("skill `{name}`: {error}")));
+                }
+                Err(error) => return Err(error.into()),
             };
             scope = match self.entered(&skill, given, &scope).await? {
                 Ok(scope) => scope,
@@ -216,16 +225,17 @@ impl<P: Peer> Work<P> {
         skill: &crate::flow::Skill,
         given: Map<String, Value>,
         around: &Scope,
-    ) -> Result<Result<Scope, StepError>, Refused> {
+    ) -> Result<Result<Scope, String>, Refused> {
         let (user, flow) = (self.run.user, self.run.flow);
-        let bound = self.handle.bind_for_flow(user, flow, skill.parameters.clone(), given).await?;
-        Ok(match bound {
-            Ok(input) => {
+        match self.handle.bind_for_flow(user, flow, skill.parameters.clone(), given).await {
+            Ok(Ok(input)) => {
                 self.hide_also(secrets(&skill.parameters, &input));
-                Ok(around.only(&["run", "owner", "now"]).with("input", &input.into()))
+                Ok(Ok(around.only(&["run", "owner", "now"]).with("input", &input.into())))
             }
-            Err(wrong) => Err(StepError::Input(wrong)),
-        })
+            Ok(Err(wrong)) => Ok(Err(StepError::Input(wrong).to_string())),
+            Err(Refused::Account(error)) if is_kept_out(&error) => Ok(Err(self.not_let_in(&error).await?)),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// More texts that no record of the run shows from now on.
@@ -239,7 +249,10 @@ impl<P: Peer> Work<P> {
     async fn done(&self, row: &FlowStep, call: Call) -> Result<Came, Refused> {
         match call {
             Call::Operation(operation, body) => self.operate(row, operation, *body).await,
-            Call::Webhook(call) => Ok(self.ask(row, call).await),
+            Call::Webhook(call) => match self.handle.let_in_for_flow(self.run.user, self.run.flow).await {
+                Ok(()) => Ok(self.ask(row, call).await),
+                Err(refused) => self.refused(refused).await,
+            },
             Call::Letter(letter) => self.write_letter(row, letter).await,
             Call::Value(value) => Ok(Came::To(value)),
             Call::Stop(reason) => Ok(Came::Stop(reason.into())),
@@ -331,7 +344,8 @@ impl<P: Peer> Work<P> {
 
     /// What a refusal means for the run.
     async fn refused(&self, refused: Refused) -> Result<Came, Refused> {
-        if let Refused::Account(error @ (AccountError::TokenInvalid | AccountError::Banned { .. })) = &refused
+        if let Refused::Account(error) = &refused
+            && is_kept_out(error)
         {
             return Ok(Came::Fail(self.not_let_in(error).await?));
         }
@@ -409,6 +423,11 @@ impl<P: Peer> Work<P> {
             }
         }
     }
+}
+
+/// Whether the flow's owner isn't let in.
+pub(super) fn is_kept_out(error: &AccountError) -> bool {
+    matches!(error, AccountError::TokenInvalid | AccountError::Banned { .. })
 }
 
 /// By what somebody else's server knows a step again, however often it is done.

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 
 use serde_json::{Map, Value};
 
+use super::call::is_kept_out;
 use super::one::{Next, Work};
 use super::scope::{object, of_run, restored, value};
-use crate::account::AccountError;
 use crate::bounds::MAX_RUN_INPUT;
 use crate::control::Refused;
 use crate::flow::{AnyName, On, Overlap, Trigger, bind, of_words, secrets};
@@ -106,7 +106,7 @@ impl<P: Peer> Work<P> {
                 let words: Vec<_> = wrong.iter().map(ToString::to_string).collect();
                 Ok(Begun::Failed(format!("what it is given doesn't fit: {}", words.join("; "))))
             }
-            Err(Refused::Account(error @ (AccountError::TokenInvalid | AccountError::Banned { .. }))) => {
+            Err(Refused::Account(error)) if is_kept_out(&error) => {
                 Ok(Begun::Failed(self.not_let_in(&error).await?))
             }
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! One run: from when it is queued to its end.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -168,6 +169,10 @@ impl<P: Peer> One<P> {
 impl<P: Peer> Work<P> {
     /// Does what is next.
     async fn go_on(&mut self) -> Result<Next, Refused> {
+        // What was asked while a step was done is seen before the next one.
+        let now = self.handle.accounts().flow_run(self.run.user, self.run.id)?;
+        let Some(now) = now.filter(|now| !now.state.has_ended()) else { return Ok(Next::Nothing) };
+        self.run.wish = now.wish;
         match self.run.state {
             RunState::Queued => self.begin().await,
             RunState::InProgress => self.go_through().await,
@@ -248,11 +253,14 @@ impl<P: Peer> Work<P> {
     async fn do_each(&mut self, step: &Step) -> Result<Outcome, Refused> {
         let Some(row) = self.step_row(&step.name, None).cloned() else { return self.begin_each(step).await };
         let items: Vec<Value> = serde_json::from_str(&row.output).unwrap_or_default();
-        let is_over =
-            |index: u32| self.step_row(&step.name, Some(index)).is_some_and(|item| item.state.is_over());
-        let next = (0..items.len() as u32).find(|index| !is_over(*index));
+        // By their places, since there may be a thousand of them, each of which is asked about each time.
+        let of_list =
+            self.steps.iter().filter(|one| one.undoes == 0 && one.name == step.name && one.state.is_over());
+        let over: HashMap<u32, &FlowStep> =
+            of_list.filter_map(|one| one.index.map(|index| (index, one))).collect();
+        let next = (0..items.len() as u32).find(|index| !over.contains_key(index));
         let Some(index) = next else {
-            let of_item = |index| self.step_row(&step.name, Some(index)).map(|item| value(&item.output));
+            let of_item = |index: u32| over.get(&index).map(|item| value(&item.output));
             let outputs: Vec<Value> =
                 (0..items.len() as u32).map(|index| of_item(index).unwrap_or_default()).collect();
             let shown = FlowStep { input: json!({ "each": items }).to_string(), ..row };
@@ -413,17 +421,20 @@ impl<P: Peer> Work<P> {
 
     /// The last step that is done, says how it is undone, and isn't.
     fn next_to_undo(&self) -> Option<(FlowStep, Step, Undo)> {
-        let mut done: Vec<&FlowStep> = self.steps.iter().collect();
+        let over = self.steps.iter().filter(|one| one.undoes > 0 && one.state.is_over());
+        let undone: HashSet<u32> = over.map(|one| one.undoes).collect();
+        let is_left = |step: &&FlowStep| {
+            step.undoes == 0 && step.state == StepState::Done && !undone.contains(&step.number)
+        };
+        let mut done: Vec<&FlowStep> = self.steps.iter().filter(is_left).collect();
         done.sort_by_key(|step| std::cmp::Reverse(step.number));
-        done.into_iter().filter(|step| step.undoes == 0 && step.state == StepState::Done).find_map(|row| {
+        done.into_iter().find_map(|row| {
             let step = self.workflow.steps.iter().find(|step| step.name == row.name)?;
             // Of a list each item is undone by itself.
             if step.each.is_some() != row.index.is_some() {
                 return None;
             }
-            let undone = self.steps.iter().any(|one| one.undoes == row.number && one.state.is_over());
-            let undo = step.undo.clone().filter(|_| !undone)?;
-            Some((row.clone(), step.clone(), undo))
+            Some((row.clone(), step.clone(), step.undo.clone()?))
         })
     }
 
@@ -440,6 +451,11 @@ impl<P: Peer> Work<P> {
             let error = format!("{}; what couldn't be undone: {}", self.run.error, names.join(", "));
             return self.end(RunState::Failed, error).await;
         };
+        let is_noted = self.steps.iter().any(|step| step.state == StepState::Noted);
+        if self.run.wish == Some(RunWish::Cancel) && !is_noted {
+            let error = format!("{}; its owner ended it before all was undone", self.run.error);
+            return self.end(RunState::Cancelled, error).await;
+        }
         let begun = self.steps.iter().find(|one| one.undoes == done.number).cloned();
         let row = begun.clone().unwrap_or_else(|| self.new_step(&done.name, done.index, done.number));
         let before: Vec<_> = self.steps.iter().filter(|one| one.number < done.number).cloned().collect();

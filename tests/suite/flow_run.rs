@@ -5,6 +5,7 @@ mod bounded;
 mod built_in;
 mod hostile;
 mod killed;
+mod meanwhile;
 mod plugin;
 mod secret;
 mod shipped;

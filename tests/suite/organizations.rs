@@ -22,7 +22,7 @@ async fn operate(server: &TestServer, body: request::Body) -> response::Body {
 }
 
 /// Makes an organization, and answers with the code for its first owner.
-async fn create(server: &TestServer, tag: &str, name: &str) -> String {
+pub(crate) async fn create(server: &TestServer, tag: &str, name: &str) -> String {
     let create = wire::CreateOrganization { tag: tag.to_owned(), name: name.to_owned() };
     match operate(server, request::Body::CreateOrganization(create)).await {
         response::Body::OrganizationMade(made) => made.claim.unwrap().code,
@@ -30,7 +30,7 @@ async fn create(server: &TestServer, tag: &str, name: &str) -> String {
     }
 }
 
-async fn delete(server: &TestServer, tag: &str) -> wire::OrganizationDeleted {
+pub(crate) async fn delete(server: &TestServer, tag: &str) -> wire::OrganizationDeleted {
     let delete = wire::DeleteOrganization { tag: tag.to_owned() };
     match operate(server, request::Body::DeleteOrganization(delete)).await {
         response::Body::OrganizationDeleted(deleted) => deleted,
@@ -46,11 +46,15 @@ async fn visit(server: &TestServer, tag: &str) -> Connected {
     connect(&address(server, tag), Trust::FirstUse, "test/1").await.unwrap()
 }
 
-async fn enter(server: &TestServer, tag: &str, credentials: Credentials) -> Result<Session, ErrorCode> {
+pub(crate) async fn enter(
+    server: &TestServer,
+    tag: &str,
+    credentials: Credentials,
+) -> Result<Session, ErrorCode> {
     visit(server, tag).await.log_in(credentials).await.map_err(|error| error.code().unwrap())
 }
 
-async fn log_in(server: &TestServer, tag: &str, name: &str) -> Session {
+pub(crate) async fn log_in(server: &TestServer, tag: &str, name: &str) -> Session {
     enter(server, tag, Credentials::password(name, PASSWORD, "test")).await.unwrap()
 }
 
