@@ -4,12 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use super::definition::Pace;
 use crate::bounds::MAX_FLOW_TALLIES;
-use crate::id::Timestamp;
+use crate::id::{Timestamp, UserId};
 
-/// What was counted, of all triggers. It is in memory: after a restart counting begins anew.
+/// What was counted, of all triggers, each account's apart. It is in memory: after a restart counting begins anew.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counted: HashMap<(u64, String), Counted>,
+    counted: HashMap<UserId, HashMap<String, Counted>>,
+    /// How many there are of all accounts.
+    all: usize,
 }
 
 #[derive(Debug, Default)]
@@ -21,14 +23,16 @@ struct Counted {
 }
 
 impl Tally {
-    /// Counts that it happened, and answers whether that begins a run. `trigger` tells one trigger from another, and `key` what it counts
-    /// apart. After it began one, counting begins anew when its pause is over.
-    pub fn admit(&mut self, trigger: u64, key: &str, pace: &Pace, now: Timestamp) -> bool {
-        let key = (trigger, key.to_owned());
-        if self.counted.len() >= MAX_FLOW_TALLIES && !self.counted.contains_key(&key) {
-            self.make_room();
+    /// Counts that it happened, and answers whether that begins a run. `key` tells one trigger of the account from another, and what it
+    /// counts apart. After it began one, counting begins anew when its pause is over.
+    pub fn admit(&mut self, user: UserId, key: &str, pace: &Pace, now: Timestamp) -> bool {
+        if !self.counted.get(&user).is_some_and(|own| own.contains_key(key)) {
+            if self.all >= MAX_FLOW_TALLIES {
+                self.make_room();
+            }
+            self.all += 1;
         }
-        let counted = self.counted.entry(key).or_default();
+        let counted = self.counted.entry(user).or_default().entry(key.to_owned()).or_default();
         counted.last = now;
         // A clock that was set back doesn't make a pause longer than it is.
         let is_quiet = now < counted.quiet_until && counted.quiet_until.0 - now.0 <= pace.pause;
@@ -46,17 +50,16 @@ impl Tally {
         true
     }
 
-    /// Forgets what a trigger counted that is gone.
-    pub fn forget(&mut self, trigger: u64) {
-        self.counted.retain(|(of, _), _| *of != trigger);
-    }
-
-    /// Forgets the eighth that was quiet for longest, so that this isn't looked for each time.
+    /// Forgets, of the account of which most is counted, the eighth that was quiet for longest: so nobody has others' counts forgotten, and
+    /// this isn't looked for each time.
     fn make_room(&mut self) {
-        let mut lasts: Vec<Timestamp> = self.counted.values().map(|counted| counted.last).collect();
+        let Some(own) = self.counted.values_mut().max_by_key(|own| own.len()) else { return };
+        let mut lasts: Vec<Timestamp> = own.values().map(|counted| counted.last).collect();
         lasts.sort_unstable();
         let oldest = lasts.get(lasts.len() / 8).copied().unwrap_or_default();
-        self.counted.retain(|_, counted| counted.last > oldest);
+        own.retain(|_, counted| counted.last > oldest);
+        self.counted.retain(|_, own| !own.is_empty());
+        self.all = self.counted.values().map(HashMap::len).sum();
     }
 }
 
@@ -72,7 +75,7 @@ mod tests {
     fn what_happens_often_enough_begins_a_run() {
         let mut tally = Tally::default();
         let pace = pace(3, 10_000, 0);
-        let mut admit = |key: &str, at: u64| tally.admit(1, key, &pace, Timestamp(at));
+        let mut admit = |key: &str, at: u64| tally.admit(UserId(1), key, &pace, Timestamp(at));
         assert!(!admit("a", 0) && !admit("a", 1_000) && !admit("b", 1_500));
         assert!(admit("a", 2_000));
         // Counting begins anew, and what is old doesn't count.
@@ -84,7 +87,7 @@ mod tests {
     fn a_pause_is_kept_and_a_clock_that_is_set_back_makes_it_no_longer() {
         let mut tally = Tally::default();
         let pace = pace(1, 0, 5_000);
-        let mut admit = |at: u64| tally.admit(1, "", &pace, Timestamp(at));
+        let mut admit = |at: u64| tally.admit(UserId(1), "", &pace, Timestamp(at));
         assert!(admit(100_000) && !admit(100_001) && !admit(104_999) && admit(105_000));
         assert!(admit(50_000));
     }
@@ -93,11 +96,15 @@ mod tests {
     fn as_much_is_counted_as_may_be_and_no_more() {
         let mut tally = Tally::default();
         let pace = pace(2, 60_000, 0);
+        assert!(!tally.admit(UserId(2), "quiet", &pace, Timestamp(0)));
         for number in 0..3 * MAX_FLOW_TALLIES as u64 {
-            assert!(!tally.admit(1, &number.to_string(), &pace, Timestamp(number)));
-            assert!(tally.counted.len() <= MAX_FLOW_TALLIES);
+            assert!(!tally.admit(UserId(1), &number.to_string(), &pace, Timestamp(number)));
+            assert!(tally.all <= MAX_FLOW_TALLIES);
         }
-        tally.forget(1);
-        assert!(tally.counted.is_empty());
+        assert_eq!(tally.all, tally.counted.values().map(HashMap::len).sum::<usize>());
+        assert!(
+            tally.admit(UserId(2), "quiet", &pace, Timestamp(50_000)),
+            "another account's are known still"
+        );
     }
 }

@@ -126,8 +126,8 @@ impl<P: Peer> Work<P> {
             Some(per) => per.value(scope).map_err(|error| format!("`per` of the trigger: {error}"))?,
             None => Value::Null,
         };
-        let key = format!("{} {} {} {per}", self.run.user, self.run.flow, trigger.name);
+        let key = format!("{} {} {per}", self.run.flow, trigger.name);
         let mut tally = self.parts.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(tally.admit(0, &key, pace, self.run.queued))
+        Ok(tally.admit(self.run.user, &key, pace, self.run.queued))
     }
 }
