@@ -64,6 +64,11 @@ impl FlowWork {
         self.0.told.notify_one();
     }
 
+    /// Which flows are on, or what is due of them, is to be looked at anew.
+    pub fn note_changed(&self) {
+        self.note(|due| due.changed = true);
+    }
+
     /// An account has runs that may have to be begun.
     pub fn note_queued(&self, user: UserId) {
         self.note(|due| {

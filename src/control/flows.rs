@@ -118,7 +118,7 @@ impl<P: Peer> Handle<P> {
     /// The control thread looks anew at which flows are on, and so does whoever does their runs.
     pub async fn follow_flows(&self) -> Result<(), Refused> {
         self.follow_all(Followed::Flows).await?;
-        self.flow_work().note(|due| due.changed = true);
+        self.flow_work().note_changed();
         Ok(())
     }
 
@@ -239,12 +239,19 @@ impl<P: Peer> Names for Known<'_, P> {
     fn user(&self, said: &str) -> Option<String> {
         let store = &self.control.shared.store;
         let home = self.control.state.organization();
-        let found = match said.parse() {
-            Ok(id) => store.user(UserId(id)).ok()?.filter(|user| user.organization == home),
-            Err(_) => store.user_by_name(home, said).ok()?,
+        let (is_number, found) = match said.parse() {
+            Ok(id) => (true, store.user(UserId(id)).ok()?.filter(|user| user.organization == home)),
+            Err(_) => (false, store.user_by_name(home, said).ok()?),
         };
-        // By which operations know an account.
-        found.map(|user| user.name)
+        let looks_after =
+            self.control.state.permissions_on(self.owner, None).contains(Permissions::MANAGE_USERS);
+        let seen = found.filter(|user| self.control.state.sees_person(self.owner, user.id));
+        match seen {
+            // By which operations know an account.
+            Some(user) => Some(user.name),
+            // Whoever doesn't look after accounts doesn't learn which there are: a name may be one, and a number has none.
+            None => (!is_number && !looks_after).then(|| said.to_owned()),
+        }
     }
 
     fn role(&self, said: &str) -> Option<String> {

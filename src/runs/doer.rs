@@ -137,8 +137,13 @@ impl<P: Peer> Runner<P> {
                 };
                 match queued {
                     Ok(()) => work.note_queued(user),
-                    // It was due, and isn't seen to: the next start comes upon it.
-                    Err(error) => tracing::warn!(%error, %user, "a flow whose time has come can't be begun"),
+                    Err(Refused::NoSuchOrganization | Refused::Stopping) => (),
+                    // It isn't seen to, so it is come upon where it is looked anew what is due.
+                    Err(error) => {
+                        tracing::warn!(%error, %user, "a flow whose time has come can't be begun yet");
+                        tokio::time::sleep(PAUSE).await;
+                        work.note_changed();
+                    }
                 }
             });
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::parts::Parts;
 use crate::account::{AccountError, Accounts};
-use crate::flow::{Flow, Missed, On, Schedule};
+use crate::flow::{Flow, MOST_MISSED, Missed, On, Schedule};
 use crate::id::{FlowNumber, Timestamp, UserId};
 use crate::store::write::NewRun;
 
@@ -30,9 +30,12 @@ impl Due {
         let Self { user, flow, trigger, at, schedule, missed } = self;
         let now = accounts.clock().wall();
         // After a while away the last of the times that were missed stands for all of them.
-        let last = schedule.missed(Timestamp(at.0.saturating_sub(1)), now).map_or(at, |times| times.last);
+        let times = schedule.missed(Timestamp(at.0.saturating_sub(1)), now);
+        let last = times.map_or(at, |times| times.last);
+        // Where more were missed than are counted, it stands for those that weren't, too.
+        let until = if times.is_some_and(|times| times.count >= MOST_MISSED) { now } else { last };
         if now.0.saturating_sub(last.0) > LATE && missed == Missed::Skip {
-            return accounts.see_to_flow(user, flow, trigger, last).await;
+            return accounts.see_to_flow(user, flow, trigger, until).await;
         }
         let event = json!({ "at": last.to_string() }).to_string();
         let new = NewRun {
@@ -43,7 +46,7 @@ impl Due {
             input: "{}".to_owned(),
             depth: 1,
             again: 0,
-            due: Some(last),
+            due: Some(until),
             over: false,
         };
         accounts.queue_runs(vec![new]).await
