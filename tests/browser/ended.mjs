@@ -31,10 +31,7 @@ await perform(people, results, async () => {
   await ben.press('Go in and only listen');
   await ben.join('General');
   const eve = await start('de-DE');
-  await eve.page.getByLabel('Name').fill('eve');
-  await eve.page.getByLabel('Passwort').fill(PASSWORD);
-  await eve.press('Anmelden');
-  await eve.press('Hinein und nur zuhören');
+  await eve.enterInGerman('eve', PASSWORD);
   await eve.join('General');
   await ben.press('Copy a link to this channel');
   await ben.page.locator('.banner', { hasText: 'The link is copied.' }).waitFor();

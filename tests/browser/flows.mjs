@@ -189,10 +189,7 @@ await perform([person, other], result, async () => {
   // Somebody else sees what is shared, and nothing that its owner set; and says what they think of it.
   const theirs = other.page.locator('dialog[open]').last();
   await other.open(`https://${SERVER}/`);
-  await other.page.getByLabel('Name').fill('alice');
-  await other.page.getByLabel('Passwort').fill(PASSWORD);
-  await other.press('Anmelden');
-  await other.press('Hinein und nur zuhören');
+  await other.enterInGerman('alice', PASSWORD);
   await other.press('Organisation');
   await other.press('Abläufe');
   await theirs.getByRole('button', { name: 'Den Ablauf room öffnen' }).waitFor();

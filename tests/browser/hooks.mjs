@@ -87,10 +87,7 @@ await perform([person, german], result, async () => {
   result.violations.push(...await person.look('46-webhooks', SHOTS));
 
   await german.open(`https://${SERVER}/`);
-  await german.page.getByLabel('Name').fill('alice');
-  await german.page.getByLabel('Passwort').fill(PASSWORD);
-  await german.press('Anmelden');
-  await german.press('Hinein und nur zuhören');
+  await german.enterInGerman('alice', PASSWORD);
   await german.press('Dein Konto');
   await german.page.getByRole('button', { name: 'Webhooks …' }).click();
   const theirs = german.page.locator('dialog[open]').last();

@@ -1,27 +1,10 @@
 //! Webhooks in the page, and a receiver by the package of the specification.
 
-use crate::stage::{Stage, run};
-use crate::support::{self, Process};
+use crate::stage::Stage;
 
 #[test]
 fn a_webhook_is_made_tried_and_removed_in_the_page() {
-    let home = Stage::enter();
-    let mut server = support::parlour(home.path());
-    server.env("PARLOUR_HOOKS_NETWORKS", "127.0.0.0/8");
-    let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
-    let result = run(
-        "hooks.mjs",
-        &[
-            ("SERVER", process.address.to_string()),
-            ("OUT", home.path().display().to_string()),
-            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
-        ],
-        |word| panic!("{word}"),
-    );
-    println!("{result:#}");
-    for nothing in ["violations", "errors"] {
-        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
-    }
+    let result = Stage::enter().see("hooks.mjs", ("PARLOUR_HOOKS_NETWORKS", "127.0.0.0/8"), &[]);
     let text = |name: &str| result[name].as_str().unwrap().to_owned();
     assert!(text("refused").contains("169.254.169.254"), "{result}");
     for said in ["The <b>door</b>", "Sent: texts"] {

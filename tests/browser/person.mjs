@@ -131,6 +131,14 @@ export class Person {
     await this.page.getByRole('heading', { name: 'Your microphone' }).waitFor();
   }
 
+  /** The same where the page speaks German; and goes in, only to listen. @param {string} name @param {string} password */
+  async enterInGerman(name, password) {
+    await this.page.getByLabel('Name').fill(name);
+    await this.page.getByLabel('Passwort').fill(password);
+    await this.press('Anmelden');
+    await this.press('Hinein und nur zuhören');
+  }
+
   async goIn() {
     await this.page.getByRole('button', { name: 'Allow the microphone' }).click();
     await this.page.getByRole('button', { name: 'Go in', exact: true }).click();

@@ -79,10 +79,7 @@ await perform([person, german, member], result, async () => {
 
   const theirs = german.page.locator('dialog[open]').last();
   await german.open(`https://${SERVER}/`);
-  await german.page.getByLabel('Name').fill('demo');
-  await german.page.getByLabel('Passwort').fill(PASSWORD);
-  await german.press('Anmelden');
-  await german.press('Hinein und nur zuhören');
+  await german.enterInGerman('demo', PASSWORD);
   await german.press('Organisation');
   await german.press('Plugins');
   await theirs.getByRole('button', { name: 'Das Plugin door öffnen' }).click();

@@ -1,7 +1,6 @@
 //! Plugins in the page.
 
-use crate::stage::{Stage, run};
-use crate::support::{self, Process};
+use crate::stage::Stage;
 
 /// A plugin that writes "Hi" down.
 const CODE: &str = r#"(module
@@ -30,9 +29,6 @@ memory_kib = 1024
 #[test]
 fn a_plugin_is_looked_at_installed_granted_more_and_removed_in_the_page() {
     let home = Stage::enter();
-    let mut server = support::parlour(home.path());
-    server.env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
-    let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
     // More than is sent at once.
     let code = CODE.replace("a part", &"a part ".repeat(8_000));
     let file = |name: &str, bytes: &[u8]| {
@@ -40,22 +36,12 @@ fn a_plugin_is_looked_at_installed_granted_more_and_removed_in_the_page() {
         std::fs::write(&path, bytes).unwrap();
         path.display().to_string()
     };
-    let result = run(
-        "plugins.mjs",
-        &[
-            ("SERVER", process.address.to_string()),
-            ("CODE", file("door.wasm", &wat::parse_str(code).unwrap())),
-            ("MANIFEST", file("door.toml", MANIFEST.as_bytes())),
-            ("BROKEN", file("broken.toml", MANIFEST.replace("functions", "function").as_bytes())),
-            ("OUT", home.path().display().to_string()),
-            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
-        ],
-        |word| panic!("{word}"),
-    );
-    println!("{result:#}");
-    for nothing in ["violations", "errors"] {
-        assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
-    }
+    let files = [
+        ("CODE", file("door.wasm", &wat::parse_str(code).unwrap())),
+        ("MANIFEST", file("door.toml", MANIFEST.as_bytes())),
+        ("BROKEN", file("broken.toml", MANIFEST.replace("functions", "function").as_bytes())),
+    ];
+    let result = home.see("plugins.mjs", ("PARLOUR_LIMITS_REQUEST_BURST", "1000"), &files);
     let text = |name: &str| result[name].as_str().unwrap().to_owned();
     assert!(text("nothing").contains("Choose both files."), "{result}");
     assert!(text("broken").contains("function"), "{result}");

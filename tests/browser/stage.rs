@@ -9,7 +9,7 @@ use parlour::audio::{Source, compare};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support;
+use crate::support::{self, Process};
 
 pub(crate) const PASSWORD: &str = "parlour-demo";
 pub(crate) const RATE: usize = 48_000;
@@ -43,6 +43,26 @@ impl Stage {
 
     pub(crate) fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Has a script look at the page of a server with demo accounts, which is started with a setting in its environment, and answers with what
+    /// it saw: no error, and nothing that the page's policy forbids. `more` is what the script is told besides.
+    pub(crate) fn see(&self, script: &str, (setting, value): (&str, &str), more: &[(&str, String)]) -> Value {
+        let mut server = support::parlour(self.path());
+        server.env(setting, value);
+        let process = Process::serve_with(server, "127.0.0.1:0", &["--demo"]);
+        let mut variables = vec![
+            ("SERVER", process.address.to_string()),
+            ("OUT", self.path().display().to_string()),
+            ("SHOTS", std::env::var("SCREENSHOTS").unwrap_or_default()),
+        ];
+        variables.extend_from_slice(more);
+        let result = run(script, &variables, |word| assert_eq!(word, "", "it stopped"));
+        println!("{result:#}");
+        for nothing in ["violations", "errors"] {
+            assert_eq!(result[nothing], serde_json::json!([]), "{nothing}");
+        }
+        result
     }
 }
 
