@@ -35,7 +35,7 @@ pub enum FlowUnfit {
     /// Nothing gives a parameter that has to be given, so no run that this begins could come to anything.
     #[error(
         "`{name}` has to be set, {what}, since nothing gives it when the trigger `{trigger}` begins the flow: \
-         say all values together, as by --set {name}=..."
+         set it with the flow (`--set {name}=...` of the command)"
     )]
     Unset {
         /// The parameter.
