@@ -49,7 +49,7 @@ name = "keep"
 do = "set_element"
 [steps.with]
 user = "{{{{ owner.name }}}}"
-name = "bench.{number}"
+name = "bench.flow{number}"
 value = {{ last = "{{{{ steps.work.output }}}}" }}
 "#
     )
