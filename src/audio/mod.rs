@@ -1,5 +1,5 @@
-//! Sound: Opus, files to play and to record into, and the comparison of a recording with its original. Clients
-//! use all of it. The server never decodes audio; of this it uses what puts packets in their places and writes
+//! Sound: Opus, files to play and to record into, the comparison of a recording with its original, and microphones and
+//! loudspeakers ([`device`]). Clients use all of it. The server never decodes audio; of this it uses what puts packets in their places and writes
 //! them as they are ([`OggTrack`], [`end_stream`]).
 //!
 //! Everything that goes in or out here is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise.
@@ -8,6 +8,7 @@ mod codec;
 mod coded;
 mod compare;
 mod decode;
+pub mod device;
 mod error;
 mod layout;
 mod mix;

@@ -29,6 +29,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web_transport_quinn", &["endpoint", "client"]),
     ("rkyv", &["store"]),
     ("opus", &["audio"]),
+    ("pulseaudio", &["audio"]),
+    ("cpal", &["audio"]),
     ("symphonia", &["audio"]),
     ("wasmi", &["plugin"]),
     // A client's text is bounded there before it is normalized.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each binary of tests uses its own part of this one")]
 
 pub mod outside;
+pub mod sound;
 
 use std::io::Write;
 use std::net::SocketAddr;

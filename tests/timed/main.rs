@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod devices;
 mod hostile;
 mod link;
 mod links;

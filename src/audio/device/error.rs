@@ -1,0 +1,98 @@
+//! Why there is no sound.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::Side;
+
+/// Why a device can't be used, or can't be used any more.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DeviceError {
+    /// It isn't known where the sound server is.
+    #[error(
+        "no sound server was found: neither PULSE_SERVER nor XDG_RUNTIME_DIR says where one is; start PulseAudio or PipeWire with its \
+         pulse server in this session"
+    )]
+    NoServer,
+    /// The sound server is on another machine.
+    #[error(
+        "PULSE_SERVER is \"{0}\", but only a sound server of this machine is used; set it to unix: and the path of its socket"
+    )]
+    Remote(String),
+    /// Nothing answers on its socket.
+    #[error("the sound server can't be reached at {}: {reason}", path.display())]
+    Unreachable {
+        /// Where it was tried.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::ErrorKind,
+    },
+    /// It didn't answer in time.
+    #[error("the sound server doesn't answer")]
+    Unanswered,
+    /// It closed the connection, or its connection broke.
+    #[error("the sound server ended")]
+    Ended,
+    /// It refused something.
+    #[error("the sound server refused: {0}")]
+    Refused(&'static str),
+    /// It sent something that isn't understood.
+    #[error("the sound server sent something that isn't understood")]
+    Garbled,
+    /// There is no device of that kind at all.
+    #[error("there is no {0}; plug one in")]
+    None(Side),
+    /// The only thing there is to hear with is what a loudspeaker plays.
+    #[error(
+        "there is no microphone: the sound server's own choice, {0}, hears what a loudspeaker plays; choose it by its name if you mean it"
+    )]
+    OnlyMonitor(String),
+    /// No device is called so.
+    #[error("no {side} is called \"{name}\"; parlour devices lists them")]
+    Unknown {
+        /// What is sought.
+        side: Side,
+        /// How it should be called.
+        name: String,
+    },
+    /// Several devices are called so.
+    #[error("\"{name}\" fits {first} and {second}; give more of the name")]
+    Ambiguous {
+        /// How it should be called.
+        name: String,
+        /// One that fits.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+    /// The device was unplugged, or taken away.
+    #[error("it was removed")]
+    Removed,
+    /// The sound server has put it to rest.
+    #[error("the sound server has suspended it")]
+    Suspended,
+    /// Nothing came from it, or nothing was asked for it, for too long.
+    #[error("it has stopped")]
+    Stopped,
+    /// A file can't be read.
+    #[error("{} can't be played as the microphone: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file can't be written.
+    #[error("{} can't be written as the loudspeaker: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The machine has no thread left for it.
+    #[error("the machine has no thread for it: {0}")]
+    Thread(io::ErrorKind),
+}

@@ -1,0 +1,103 @@
+//! The devices of one side that the sound server has.
+
+use std::ffi::CStr;
+
+use pulseaudio::protocol::{Command, ServerInfo, SinkInfoList, SourceInfoList};
+
+use super::super::{Choice, Device, DeviceError, Side};
+use super::connection::{Body, Connection};
+
+/// The devices, and which one is the default.
+pub(super) struct Roster {
+    pub(super) side: Side,
+    pub(super) devices: Vec<Device>,
+    default: Option<String>,
+    has_changed: bool,
+}
+
+impl Roster {
+    /// Asks the server.
+    pub(super) fn ask(connection: &mut Connection, side: Side) -> Result<Self, DeviceError> {
+        let mut roster = Self { side, devices: Vec::new(), default: None, has_changed: false };
+        roster.take_defaults(&connection.ask(&Command::GetServerInfo)?);
+        roster.has_changed = false;
+        roster.devices = match side {
+            Side::Microphone => roster.microphones(&connection.ask(&roster.question())?),
+            Side::Loudspeaker => roster.loudspeakers(&connection.ask(&roster.question())?),
+        };
+        Ok(roster)
+    }
+
+    /// What the server is asked for the devices.
+    pub(super) fn question(&self) -> Command {
+        match self.side {
+            Side::Microphone => Command::GetSourceInfoList,
+            Side::Loudspeaker => Command::GetSinkInfoList,
+        }
+    }
+
+    /// Takes from the server's answer which device is the default.
+    pub(super) fn take_defaults(&mut self, server: &ServerInfo) {
+        let default = match self.side {
+            Side::Microphone => server.default_source_name.as_deref(),
+            Side::Loudspeaker => server.default_sink_name.as_deref(),
+        };
+        let default = default.map(text);
+        self.has_changed |= self.default != default;
+        self.default = default;
+    }
+
+    /// Takes the answer to [`question`](Self::question).
+    pub(super) fn take_devices(&mut self, body: Body<'_>) -> Result<(), DeviceError> {
+        self.devices = match self.side {
+            Side::Microphone => self.microphones(&body.read()?),
+            Side::Loudspeaker => self.loudspeakers(&body.read()?),
+        };
+        Ok(())
+    }
+
+    /// Whether the default has changed since this was asked last.
+    pub(super) fn take_change(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
+    /// The device that is meant; where it isn't there, the default and the name of the one that is missing.
+    pub(super) fn choose(&self, choice: &Choice) -> Result<(Device, Option<String>), DeviceError> {
+        match (choice.find(self.side, &self.devices), choice) {
+            (Ok(device), _) => Ok((device.clone(), None)),
+            (Err(why @ DeviceError::Unknown { .. }), Choice::Named(name)) => {
+                let other = Choice::Default.find(self.side, &self.devices).map_err(|_| why)?;
+                Ok((other.clone(), Some(name.clone())))
+            }
+            (Err(why), _) => Err(why),
+        }
+    }
+
+    fn microphones(&self, sources: &SourceInfoList) -> Vec<Device> {
+        let devices = sources.iter().map(|source| {
+            let is_monitor = source.monitor_of_sink_index.is_some();
+            self.device(&source.name, source.description.as_deref(), is_monitor)
+        });
+        devices.collect()
+    }
+
+    fn loudspeakers(&self, sinks: &SinkInfoList) -> Vec<Device> {
+        sinks.iter().map(|sink| self.device(&sink.name, sink.description.as_deref(), false)).collect()
+    }
+
+    fn device(&self, id: &CStr, name: Option<&CStr>, is_monitor: bool) -> Device {
+        let id = text(id);
+        let name = name.map_or_else(|| id.clone(), text);
+        let is_default = self.default.as_ref() == Some(&id);
+        Device { side: self.side, id, name, is_default, is_monitor }
+    }
+}
+
+/// What the server calls something, without what would move the cursor of a terminal.
+fn text(name: &CStr) -> String {
+    name.to_string_lossy().replace(char::is_control, " ")
+}
