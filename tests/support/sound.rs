@@ -1,4 +1,4 @@
-//! A sound server that only one test has: PulseAudio, with devices that are sound in memory.
+//! A sound server that only one test has: PulseAudio, which `make setup-browser` installs, with devices that are sound in memory.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -35,12 +35,20 @@ impl SoundServer {
     /// Starts it at its place.
     pub fn begin(&mut self, sinks: &[&str]) {
         let mut command = self.command("pulseaudio");
-        command.args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no", "-L"]);
-        command.arg(format!("module-native-protocol-unix socket={} auth-anonymous=1", self.socket().display()));
+        command.args([
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            "--realtime=no",
+            "-L",
+        ]);
+        command
+            .arg(format!("module-native-protocol-unix socket={} auth-anonymous=1", self.socket().display()));
         for sink in sinks {
             command.args(["-L", &module(sink)]);
         }
-        self.child = Some(command.spawn().expect("PulseAudio isn't installed (make setup-browser)"));
+        self.child = Some(command.spawn().unwrap());
         let start = Instant::now();
         while !self.socket().exists() || !self.try_control(&["info"]) {
             assert!(start.elapsed() < Duration::from_secs(20), "PulseAudio doesn't answer");
@@ -80,14 +88,15 @@ impl SoundServer {
 
     /// How many there are of something that `pactl` lists.
     pub fn count(&self, what: &str) -> usize {
-        let output = self.command("pactl").args(["list", "short", what]).stdout(Stdio::piped()).output().unwrap();
+        let output =
+            self.command("pactl").args(["list", "short", what]).stdout(Stdio::piped()).output().unwrap();
         String::from_utf8_lossy(&output.stdout).lines().count()
     }
 
     fn try_control(&self, arguments: &[&str]) -> bool {
         let mut command = self.command("pactl");
         command.args(arguments).stdout(Stdio::null());
-        command.status().expect("pactl isn't installed (make setup-browser)").success()
+        command.status().unwrap().success()
     }
 
     fn command(&self, program: &str) -> Command {
@@ -121,7 +130,9 @@ impl Drop for SoundServer {
 
 /// A sink that keeps a moment at most, so that it begins at once.
 fn module(sink: &str) -> String {
-    format!("module-null-sink sink_name={sink} rate={SAMPLE_RATE} norewinds=1 sink_properties=device.description={sink}")
+    format!(
+        "module-null-sink sink_name={sink} rate={SAMPLE_RATE} norewinds=1 sink_properties=device.description={sink}"
+    )
 }
 
 /// A loudspeaker that plays a tone.

@@ -36,10 +36,10 @@ fn devices_are_listed_with_the_default_and_what_is_only_a_monitor() {
     };
     assert_eq!(about(Side::Loudspeaker), [("ear", true, false), ("other", false, false)]);
     let microphones = about(Side::Microphone);
-    assert_eq!(microphones.iter().map(|(id, _, is_monitor)| (*id, *is_monitor)).collect::<Vec<_>>(), [
-        ("ear.monitor", true),
-        ("other.monitor", true)
-    ]);
+    assert_eq!(
+        microphones.iter().map(|(id, _, is_monitor)| (*id, *is_monitor)).collect::<Vec<_>>(),
+        [("ear.monitor", true), ("other.monitor", true)]
+    );
 }
 
 #[test]
@@ -123,7 +123,10 @@ fn a_sound_server_that_stands_still_freezes_nothing() {
     let _alone = alone();
     let (server, mut told, loudspeaker, ear) = playing(&["ear"]);
     server.signal("STOP");
-    assert!(matches!(told.next().change, Change::Lost { why: DeviceError::Stopped | DeviceError::Unanswered }));
+    assert!(matches!(
+        told.next().change,
+        Change::Lost { why: DeviceError::Stopped | DeviceError::Unanswered }
+    ));
     sleep(Duration::from_secs(3));
     server.signal("CONT");
     let took = ear.hears_after(Instant::now(), SOON);
@@ -143,7 +146,9 @@ fn a_sound_server_that_is_missing_at_the_start_is_waited_for() {
     let _loudspeaker = play(&server.backend(), "", events.clone());
     let lost = told.next();
     assert!(matches!(lost.change, Change::Lost { why: DeviceError::Unreachable { .. } }));
-    assert!(lost.to_string().starts_with("There is no loudspeaker now: the sound server can't be reached at "));
+    assert!(
+        lost.to_string().starts_with("There is no loudspeaker now: the sound server can't be reached at ")
+    );
     let ear = Ear::open(&server.backend(), "ear.monitor", Told::new().0);
     sleep(Duration::from_secs(1));
     server.begin(&["ear"]);

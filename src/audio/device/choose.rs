@@ -1,6 +1,7 @@
 //! Which device is meant.
 
-use super::{DeviceError, Side};
+use super::error::DeviceError;
+use super::side::Side;
 
 /// A device that the machine has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::Side;
+use super::side::Side;
 
 /// Why a device can't be used, or can't be used any more.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

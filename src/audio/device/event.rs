@@ -2,25 +2,17 @@
 
 use std::fmt;
 
-use super::DeviceError;
+use tokio::sync::mpsc;
 
-/// Which way sound goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// In.
-    Microphone,
-    /// Out.
-    Loudspeaker,
-}
+use super::error::DeviceError;
+use super::side::Side;
 
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Microphone => "microphone",
-            Self::Loudspeaker => "loudspeaker",
-        })
-    }
-}
+/// Events of devices that wait for whoever reads them; further ones are left out, since
+/// [`DeviceState`](super::DeviceState) says how it is now.
+pub const EVENTS: usize = 64;
+
+/// Where events of devices are told.
+pub type Events = mpsc::Sender<DeviceEvent>;
 
 /// Something that happened to an open device. It is shown as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]

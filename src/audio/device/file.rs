@@ -9,8 +9,13 @@ use std::sync::{Arc, Mutex, Weak};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::super::{SAMPLE_RATE, Source};
+use super::block::BLOCK;
+use super::choose::{Choice, Device};
+use super::error::DeviceError;
+use super::event::Events;
 use super::open::{About, Driver, Line, Opened, Step, Stream, Work, lock};
-use super::{BLOCK, Choice, Device, DeviceError, Events, Side, steady};
+use super::side::Side;
+use super::steady;
 
 /// Blocks after which what was written is made to be a whole file: a second.
 const WHOLE: u64 = 200;

@@ -7,7 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use super::{BLOCK, BLOCK_LASTS, Change, Choice, DeviceError, DeviceEvent, DeviceState, Events, Side};
+use super::block::{BLOCK, BLOCK_LASTS};
+use super::choose::Choice;
+use super::error::DeviceError;
+use super::event::{Change, DeviceEvent, Events};
+use super::side::Side;
+use super::state::DeviceState;
 
 /// How long nothing may come from a device, or be asked for it, until it is opened again.
 const STOPPED: Duration = Duration::from_millis(250);

@@ -3,8 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::block::{BLOCK, BLOCK_LASTS};
+use super::choose::Choice;
+use super::error::DeviceError;
 use super::open::{About, Driver, Line, Step, Stream};
-use super::{BLOCK, BLOCK_LASTS, Choice, DeviceError, Side};
+use super::side::Side;
 
 /// How far a pace may be behind before it leaves out what it missed: a machine that was suspended doesn't catch up.
 const BEHIND: Duration = Duration::from_millis(250);

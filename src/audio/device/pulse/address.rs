@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-use super::super::{Choice, DeviceError, Side};
+use super::super::{DeviceError, Side};
 
 /// The socket of this session's sound server.
 pub(super) fn find() -> Result<PathBuf, DeviceError> {
@@ -39,16 +39,13 @@ fn of_setting(setting: &str) -> Result<PathBuf, DeviceError> {
     there.or(paths.first()).cloned().ok_or_else(|| DeviceError::Remote(setting.to_owned()))
 }
 
-/// What is chosen, where `PULSE_SOURCE` or `PULSE_SINK` says what the default is.
-pub(super) fn choice(side: Side, choice: &Choice) -> Choice {
+/// The device that the environment says to be the default.
+pub(super) fn fixed(side: Side) -> Option<String> {
     let name = match side {
         Side::Microphone => "PULSE_SOURCE",
         Side::Loudspeaker => "PULSE_SINK",
     };
-    match (choice, set(name)) {
-        (Choice::Default, Some(id)) => Choice::Named(id.to_string_lossy().into_owned()),
-        _ => choice.clone(),
-    }
+    set(name).map(|id| id.to_string_lossy().into_owned())
 }
 
 fn set(name: &str) -> Option<OsString> {

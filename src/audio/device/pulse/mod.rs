@@ -33,7 +33,6 @@ const STEP: Duration = Duration::from_millis(50);
 /// Questions of a stream that is open, by the number that their answers have.
 const DEFAULTS: u32 = 1;
 const DEVICES: u32 = 2;
-const OTHER: u32 = 3;
 
 /// The sound server of this session, or the one at a socket.
 #[derive(Debug, Default)]
@@ -75,10 +74,10 @@ impl Driver for Pulse {
             Side::Loudspeaker => SubscriptionMask::SINK | SubscriptionMask::SERVER,
         })?;
         let roster = Roster::ask(&mut connection, side)?;
-        let choice = address::choice(side, choice);
-        let (device, instead_of) = roster.choose(&choice)?;
-        // A stream for which no device is named follows the default.
-        let named = (choice != Choice::Default && instead_of.is_none()).then_some(device.id.as_str());
+        let (device, instead_of) = roster.choose(choice)?;
+        // A stream for which no device is named follows the default, which may be one of the environment.
+        let is_chosen = *choice != Choice::Default && instead_of.is_none();
+        let named = (is_chosen || roster.fixed.is_some()).then_some(device.id.as_str());
         let sound = match side {
             Side::Microphone => Sound::Recording(Recording::create(&mut connection, named)?),
             Side::Loudspeaker => {
@@ -88,7 +87,7 @@ impl Driver for Pulse {
         Ok(PulseStream {
             connection,
             roster,
-            choice,
+            choice: choice.clone(),
             device,
             instead_of,
             sound,

@@ -13,9 +13,11 @@ use pulseaudio::protocol::{
 
 use super::super::open::{Line, Step};
 use super::super::{BLOCK, DeviceError};
-use super::OTHER;
 use super::connection::Connection;
 use super::record::{BYTES, SAMPLES, flags};
+
+/// The number of what is asked for and whose answer isn't waited for.
+const UNREAD: u32 = 3;
 
 /// Milliseconds that the server holds of a stream to begin with: two blocks.
 const HELD: u32 = 10;
@@ -118,7 +120,7 @@ impl Rendering {
             adjust_latency: true,
             early_requests: false,
         };
-        connection.send(OTHER, &Command::SetPlaybackStreamBufferAttr(parameters))
+        connection.send(UNREAD, &Command::SetPlaybackStreamBufferAttr(parameters))
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use pulseaudio::protocol::{Command, ServerInfo, SinkInfoList, SourceInfoList};
 
 use super::super::{Choice, Device, DeviceError, Side};
+use super::address;
 use super::connection::{Body, Connection};
 
 /// The devices, and which one is the default.
@@ -13,18 +14,26 @@ pub(super) struct Roster {
     pub(super) devices: Vec<Device>,
     default: Option<String>,
     has_changed: bool,
+    /// What the environment says that the default is.
+    pub(super) fixed: Option<String>,
 }
 
 impl Roster {
     /// Asks the server.
     pub(super) fn ask(connection: &mut Connection, side: Side) -> Result<Self, DeviceError> {
-        let mut roster = Self { side, devices: Vec::new(), default: None, has_changed: false };
+        let mut roster = Self {
+            side,
+            devices: Vec::new(),
+            default: None,
+            has_changed: false,
+            fixed: address::fixed(side),
+        };
         roster.take_defaults(&connection.ask(&Command::GetServerInfo)?);
         roster.has_changed = false;
-        roster.devices = match side {
-            Side::Microphone => roster.microphones(&connection.ask(&roster.question())?),
-            Side::Loudspeaker => roster.loudspeakers(&connection.ask(&roster.question())?),
-        };
+        match side {
+            Side::Microphone => roster.take_microphones(&connection.ask(&roster.question())?),
+            Side::Loudspeaker => roster.take_loudspeakers(&connection.ask(&roster.question())?),
+        }
         Ok(roster)
     }
 
@@ -49,10 +58,10 @@ impl Roster {
 
     /// Takes the answer to [`question`](Self::question).
     pub(super) fn take_devices(&mut self, body: Body<'_>) -> Result<(), DeviceError> {
-        self.devices = match self.side {
-            Side::Microphone => self.microphones(&body.read()?),
-            Side::Loudspeaker => self.loudspeakers(&body.read()?),
-        };
+        match self.side {
+            Side::Microphone => self.take_microphones(&body.read()?),
+            Side::Loudspeaker => self.take_loudspeakers(&body.read()?),
+        }
         Ok(())
     }
 
@@ -77,23 +86,36 @@ impl Roster {
         }
     }
 
-    fn microphones(&self, sources: &SourceInfoList) -> Vec<Device> {
+    fn take_microphones(&mut self, sources: &SourceInfoList) {
         let devices = sources.iter().map(|source| {
             let is_monitor = source.monitor_of_sink_index.is_some();
             self.device(&source.name, source.description.as_deref(), is_monitor)
         });
-        devices.collect()
+        self.devices = devices.collect();
+        self.mark();
     }
 
-    fn loudspeakers(&self, sinks: &SinkInfoList) -> Vec<Device> {
-        sinks.iter().map(|sink| self.device(&sink.name, sink.description.as_deref(), false)).collect()
+    fn take_loudspeakers(&mut self, sinks: &SinkInfoList) {
+        let devices = sinks.iter().map(|sink| self.device(&sink.name, sink.description.as_deref(), false));
+        self.devices = devices.collect();
+        self.mark();
     }
 
     fn device(&self, id: &CStr, name: Option<&CStr>, is_monitor: bool) -> Device {
         let id = text(id);
         let name = name.map_or_else(|| id.clone(), text);
-        let is_default = self.default.as_ref() == Some(&id);
-        Device { side: self.side, id, name, is_default, is_monitor }
+        Device { side: self.side, id, name, is_default: false, is_monitor }
+    }
+
+    /// Marks the default. What the environment names is meant, even where it is a monitor.
+    fn mark(&mut self) {
+        let fixed = self.fixed.as_deref().filter(|id| self.find(id).is_some());
+        let default = fixed.or(self.default.as_deref()).map(str::to_owned);
+        let is_fixed = fixed.is_some();
+        for device in self.devices.iter_mut().filter(|device| Some(&device.id) == default.as_ref()) {
+            device.is_default = true;
+            device.is_monitor &= !is_fixed;
+        }
     }
 }
 
