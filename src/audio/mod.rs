@@ -2,7 +2,9 @@
 //! loudspeakers ([`device`]). Clients use all of it. The server never decodes audio; of this it uses what puts packets in their places and writes
 //! them as they are ([`OggTrack`], [`end_stream`]).
 //!
-//! Everything that goes in or out here is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise.
+//! What a live client does to the sound of its microphone and loudspeaker is in [`processing`].
+//!
+//! Everything that goes in or out of the files is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise.
 
 mod codec;
 mod coded;
@@ -16,6 +18,7 @@ mod ogg_opus;
 mod ogg_page;
 mod ogg_read;
 mod opus_file;
+pub mod processing;
 mod resample;
 mod riff;
 mod source;
