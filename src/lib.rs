@@ -38,6 +38,7 @@ pub mod secrets;
 pub mod server;
 pub mod state;
 pub mod store;
+pub mod talk;
 pub mod telemetry;
 pub mod transport;
 pub mod voice;

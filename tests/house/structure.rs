@@ -54,8 +54,11 @@ fn plan(document: &str) -> Plan {
         };
         plan.insert(room, imports);
     }
-    let server_rooms: BTreeSet<String> =
-        plan.keys().filter(|room| !matches!(room.as_str(), "client" | "audio" | "cli")).cloned().collect();
+    let server_rooms: BTreeSet<String> = plan
+        .keys()
+        .filter(|room| !matches!(room.as_str(), "client" | "audio" | "talk" | "cli"))
+        .cloned()
+        .collect();
     for imports in plan.values_mut() {
         if imports.remove("all server modules") {
             imports.extend(server_rooms.clone());
