@@ -64,6 +64,12 @@ impl Keeper {
         if !Self::returns_after(&ended) {
             return Restored::Over(lost.closed_because().await);
         }
+        self.come_back(lost).await
+    }
+
+    /// The same, however the connection ended, and though it may seem to be there: after the machine slept, the server may have
+    /// given it up without our knowing.
+    pub async fn come_back(&self, lost: &Session) -> Restored {
         let view = lost.view();
         let mut wait = FIRST;
         loop {
