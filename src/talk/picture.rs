@@ -81,6 +81,7 @@ pub enum Connection {
 
 /// What one has set for oneself. It is kept over a lost connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Own {
     /// Says nothing.
     pub mute: bool,

@@ -127,6 +127,7 @@ impl Quality {
 /// Which of the small sounds are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Chimes {
     /// Somebody comes into the channel.
     pub join: bool,
