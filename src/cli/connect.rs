@@ -310,7 +310,7 @@ pub(super) async fn join(
 }
 
 /// `PARLOUR_CONFIG_DIR`, or the user's configuration directory.
-fn directory() -> PathBuf {
+pub(super) fn directory() -> PathBuf {
     std::env::var_os("PARLOUR_CONFIG_DIR").map_or_else(Profile::default_directory, PathBuf::from)
 }
 

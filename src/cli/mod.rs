@@ -38,6 +38,7 @@ mod play;
 mod plugin;
 mod priority;
 mod profile;
+mod ptt;
 mod record;
 mod recording;
 mod records;
@@ -49,6 +50,7 @@ mod serve;
 mod settings;
 mod span;
 mod status;
+mod talk;
 mod trace;
 mod user;
 mod what_if;
@@ -57,6 +59,7 @@ mod who;
 mod why;
 mod words;
 
+use crate::talk::Ask;
 use clap::{FromArgMatches, Parser, Subcommand};
 use output::Output;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -120,6 +123,18 @@ enum Command {
     Channels(channels::Channels),
     /// Show who is connected.
     Who(who::Who),
+    /// Sit down and talk: hear a channel and speak into it.
+    Talk(talk::Talk),
+    /// Push the key to talk of the `parlour talk` that runs here.
+    Ptt(ptt::Ptt),
+    /// Mute yourself in the `parlour talk` that runs here, or unmute.
+    MuteMe(ptt::OwnSwitch),
+    /// Deafen yourself in the `parlour talk` that runs here, or hear again.
+    DeafenMe(ptt::OwnSwitch),
+    /// Be away from the keyboard in the `parlour talk` that runs here, or be back.
+    AwayMe(ptt::OwnSwitch),
+    /// Show how the `parlour talk` that runs here is set.
+    TalkStatus(ptt::TalkStatus),
     /// Send a text message.
     #[command(aliases = ["write", "text"])]
     Say(say::Say),
@@ -243,6 +258,12 @@ impl Command {
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,
             Self::Who(command) => command.run(output).await,
+            Self::Talk(command) => command.run(output).await,
+            Self::Ptt(command) => command.run(output),
+            Self::MuteMe(command) => command.run(Ask::Mute, output),
+            Self::DeafenMe(command) => command.run(Ask::Deafen, output),
+            Self::AwayMe(command) => command.run(Ask::Away, output),
+            Self::TalkStatus(command) => command.run(output),
             Self::Say(command) => command.run(output).await,
             Self::Play(command) => command.run(output).await,
             Self::Record(command) => command.run(output).await,
