@@ -52,6 +52,7 @@ mod roles;
 mod secrets;
 mod session;
 mod start;
+mod talk;
 mod targets;
 mod voice;
 mod web;
