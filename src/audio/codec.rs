@@ -1,131 +1,114 @@
 //! Opus (RFC 6716): packets of 20 ms are made, and packets of any length are decoded.
 
+use std::fmt;
+
+use opusic_c::{Application, Bitrate, Channels, ErrorCode, InbandFec, SampleRate};
 use thiserror::Error;
 
-use super::{FRAME, SAMPLE_RATE};
+use super::FRAME;
 
 /// Largest packet that an encoder makes, in bytes: what a voice packet has room for.
 const MAX_OPUS: usize = 1_000;
 
 /// Samples of the longest packet there is, 120 ms (RFC 6716, section 2.1.4).
-const LONGEST: usize = 5_760;
+pub(super) const LONGEST: usize = 5_760;
 
 /// Opus failed: wrong settings, or bytes that are no Opus packet.
 #[derive(Debug, Error)]
-#[error("Opus: {0}")]
-pub struct CodecError(#[from] opus::Error);
+#[error("Opus: {}", .0.message())]
+pub struct CodecError(ErrorCode);
+
+impl From<ErrorCode> for CodecError {
+    fn from(code: ErrorCode) -> Self {
+        Self(code)
+    }
+}
 
 /// Makes packets of speech.
-#[derive(Debug)]
-pub struct Encoder(opus::Encoder);
+pub struct Encoder(opusic_c::Encoder);
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("channels", &self.0.channels()).finish_non_exhaustive()
+    }
+}
 
 impl Encoder {
     /// An encoder at `bitrate` bits a second (500 to 512000), with forward error correction for the loss
     /// that [`Encoder::set_expected_loss`] says.
     pub fn new(bitrate: i32) -> Result<Self, CodecError> {
-        Self::with_channels(bitrate, opus::Channels::Mono)
+        Self::with_channels(bitrate, Channels::Mono)
     }
 
     /// The same of two channels, whose samples alternate.
     pub fn stereo(bitrate: i32) -> Result<Self, CodecError> {
-        Self::with_channels(bitrate, opus::Channels::Stereo)
+        Self::with_channels(bitrate, Channels::Stereo)
     }
 
-    fn with_channels(bitrate: i32, channels: opus::Channels) -> Result<Self, CodecError> {
+    fn with_channels(bitrate: i32, channels: Channels) -> Result<Self, CodecError> {
         // `Audio` keeps the wave as it is. `Voip` filters low frequencies out, which suits a microphone
         // and turns their phase: speech from a file then correlates 0.85 with itself rather than 0.98.
-        let mut encoder = opus::Encoder::new(SAMPLE_RATE, channels, opus::Application::Audio)?;
-        encoder.set_bitrate(opus::Bitrate::Bits(bitrate))?;
-        encoder.set_inband_fec(true)?;
+        let mut encoder = opusic_c::Encoder::new(channels, SampleRate::Hz48000, Application::Audio)?;
+        encoder.set_bitrate(Bitrate::Value(u32::try_from(bitrate).map_err(|_| ErrorCode::BadArg)?))?;
+        encoder.set_inband_fec(InbandFec::Mode1)?;
         Ok(Self(encoder))
     }
 
     /// Prepares for so many lost packets, in percent (0 to 100), by repeating speech in the next packet.
     pub fn set_expected_loss(&mut self, percent: i32) -> Result<(), CodecError> {
-        Ok(self.0.set_packet_loss_perc(percent)?)
+        Ok(self.0.set_packet_loss(u8::try_from(percent).map_err(|_| ErrorCode::BadArg)?)?)
     }
 
     /// Samples by which the decoded sound comes later than what was encoded: a file's pre-skip.
     pub fn look_ahead(&mut self) -> Result<u16, CodecError> {
-        Ok(u16::try_from(self.0.get_lookahead()?).unwrap_or(0))
+        Ok(u16::try_from(self.0.get_look_ahead()?).unwrap_or(0))
     }
 
     /// Encodes one frame: [`FRAME`] samples of each channel.
     pub fn encode(&mut self, frame: &[i16]) -> Result<Vec<u8>, CodecError> {
-        Ok(self.0.encode_vec(frame, MAX_OPUS)?)
+        let frame: Vec<u16> = frame.iter().map(|sample| sample.cast_unsigned()).collect();
+        let mut packet = vec![0; MAX_OPUS];
+        let length = self.0.encode_to_slice(&frame, &mut packet)?;
+        packet.truncate(length);
+        Ok(packet)
     }
 }
 
 /// Makes sound of packets, which must come in order.
-#[derive(Debug)]
-pub struct Decoder(opus::Decoder);
+pub struct Decoder(opusic_c::Decoder);
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("channels", &self.0.channels()).finish_non_exhaustive()
+    }
+}
 
 impl Decoder {
     /// A decoder that has heard nothing.
     pub fn new() -> Result<Self, CodecError> {
-        Ok(Self(opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)?))
+        Ok(Self(opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?))
     }
 
     /// Decodes a packet; stereo is mixed to one channel.
     pub fn decode(&mut self, packet: &[u8]) -> Result<Vec<i16>, CodecError> {
-        let mut samples = vec![0; LONGEST];
-        let count = self.0.decode(packet, &mut samples, false)?;
-        samples.truncate(count);
-        Ok(samples)
+        self.run(packet, LONGEST, false)
     }
 
     /// Conceals a lost frame of 20 ms.
     pub fn conceal(&mut self) -> Result<Vec<i16>, CodecError> {
-        let mut samples = vec![0; FRAME];
-        let count = self.0.decode(&[], &mut samples, false)?;
-        samples.truncate(count);
-        Ok(samples)
+        self.run(&[], FRAME, false)
     }
 
     /// Recovers the frame of 20 ms before `next`, whose packet was lost, from what `next` repeats of it.
     pub fn recover(&mut self, next: &[u8]) -> Result<Vec<i16>, CodecError> {
-        let mut samples = vec![0; FRAME];
-        let count = self.0.decode(next, &mut samples, true)?;
+        self.run(next, FRAME, true)
+    }
+
+    fn run(&mut self, packet: &[u8], room: usize, is_before: bool) -> Result<Vec<i16>, CodecError> {
+        let mut samples = vec![0; room];
+        let count = self.0.decode_to_slice(packet, &mut samples, is_before)?;
         samples.truncate(count);
-        Ok(samples)
-    }
-}
-
-/// Makes sound of the packets of a file, which may have many channels (RFC 7845, section 5.1.1).
-#[derive(Debug)]
-pub(super) struct ManyDecoder {
-    decoder: opus::MSDecoder,
-    channels: usize,
-}
-
-impl ManyDecoder {
-    /// A decoder of so many streams, of which the first `coupled` have two channels each. `mapping` says for each
-    /// channel of the file which one of those it is.
-    pub(super) fn new(streams: u8, coupled: u8, mapping: &[u8]) -> Result<Self, CodecError> {
-        let decoder = opus::MSDecoder::new(SAMPLE_RATE, streams, coupled, mapping)?;
-        Ok(Self { decoder, channels: mapping.len() })
-    }
-
-    /// Makes it louder from now on, by so many 256ths of a decibel.
-    pub(super) fn set_gain(&mut self, gain: i16) -> Result<(), CodecError> {
-        Ok(self.decoder.set_gain(gain.into())?)
-    }
-
-    /// Decodes a packet: a sample of each channel after the other.
-    pub(super) fn decode(&mut self, packet: &[u8]) -> Result<Vec<f32>, CodecError> {
-        self.run(packet, LONGEST)
-    }
-
-    /// Makes up so many samples, a multiple of 120.
-    pub(super) fn conceal(&mut self, samples: usize) -> Result<Vec<f32>, CodecError> {
-        if samples == 0 { Ok(Vec::new()) } else { self.run(&[], samples) }
-    }
-
-    fn run(&mut self, packet: &[u8], room: usize) -> Result<Vec<f32>, CodecError> {
-        let mut samples = vec![0.0; room * self.channels];
-        let count = self.decoder.decode_float(packet, &mut samples, false)?;
-        samples.truncate(count * self.channels);
-        Ok(samples)
+        Ok(samples.into_iter().map(u16::cast_signed).collect())
     }
 }
 
@@ -173,7 +156,7 @@ mod tests {
         #[test]
         fn durations_are_those_of_the_library(packet in proptest::collection::vec(any::<u8>(), 1..20)) {
             let ours = packet_duration(&packet).map(|samples| samples as usize);
-            let theirs = opus::packet::get_nb_samples(&packet, SAMPLE_RATE).ok().filter(|samples| *samples > 0);
+            let theirs = opusic_c::utils::get_nb_samples(&packet, SampleRate::Hz48000).ok().filter(|samples| *samples > 0);
             prop_assert_eq!(ours, theirs);
         }
 

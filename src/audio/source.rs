@@ -14,6 +14,7 @@ use super::layout::Mixer;
 use super::ogg_page::last_stream;
 use super::opus_file::{OpusReader, is_opus};
 use super::resample::RateConverter;
+use super::soft_clip::SoftClip;
 use super::wav::WavReader;
 use super::{FRAME, SAMPLE_RATE, SoundError};
 
@@ -58,7 +59,7 @@ pub struct Source {
     first: Option<Block>,
     channels: usize,
     mixing: Option<(Mixer, RateConverter)>,
-    clip: opus::SoftClip,
+    clip: SoftClip,
     /// Samples that are ready.
     ready: Vec<i16>,
     has_ended: bool,
@@ -113,7 +114,7 @@ impl Source {
     /// Reads the first of it: what can't be played is refused now, before anybody is told of it.
     fn begin(mut sound: Box<dyn Decode>) -> Result<Self, SoundError> {
         let first = Some(sound.next()?.ok_or(SoundError::Empty)?);
-        let clip = opus::SoftClip::new(opus::Channels::Mono);
+        let clip = SoftClip::new(1);
         let ready = Vec::new();
         Ok(Self { sound, first, channels: 1, mixing: None, clip, ready, has_ended: false })
     }
@@ -121,7 +122,7 @@ impl Source {
     /// The same in two channels, whose samples alternate; said before the first frame is taken.
     #[must_use]
     pub fn in_stereo(self) -> Self {
-        Self { channels: 2, clip: opus::SoftClip::new(opus::Channels::Stereo), ..self }
+        Self { channels: 2, clip: SoftClip::new(2), ..self }
     }
 
     /// How long it lasts, where that is known before it is over.

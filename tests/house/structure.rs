@@ -28,9 +28,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("cronexpr", &["flow"]),
     ("web_transport_quinn", &["endpoint", "client"]),
     ("rkyv", &["store"]),
-    ("opus", &["audio"]),
     ("pulseaudio", &["audio"]),
     ("cpal", &["audio"]),
+    ("opusic_c", &["audio"]),
     ("symphonia", &["audio"]),
     ("wasmi", &["plugin"]),
     // A client's text is bounded there before it is normalized.

@@ -338,9 +338,13 @@ fn an_ogg_file_is_as_long_as_it_says_and_so_is_a_chain_of_them() {
 
 /// A stream of 5.1 as RFC 7845 maps it, with the tone in the centre.
 fn surround() -> Vec<u8> {
+    use opusic_c::multistream::{Config, Encoder};
+    use opusic_c::{Application, SampleRate};
+
     use crate::audio::ogg_page::PageWriter;
     let mapping = [0, 4, 1, 2, 3, 5];
-    let mut encoder = opus::MSEncoder::new(SAMPLE_RATE, 4, 2, &mapping, opus::Application::Audio).unwrap();
+    let mut encoder =
+        Encoder::new(Config::new(4, 2, mapping), SampleRate::Hz48000, Application::Audio).unwrap();
     let mut pages = PageWriter::new(Vec::new(), 9);
     let head = [&b"OpusHead\x01\x06\x38\x01\x80\xbb\0\0\0\0\x01\x04\x02"[..], &mapping].concat();
     pages.push(&head, 0).unwrap();
@@ -349,7 +353,9 @@ fn surround() -> Vec<u8> {
     pages.end(false).unwrap();
     for (index, frame) in tone(48_000, 0.5).chunks_exact(FRAME).enumerate() {
         let frame: Vec<f32> = frame.iter().flat_map(|sample| [0.0, *sample, 0.0, 0.0, 0.0, 0.0]).collect();
-        pages.push(&encoder.encode_vec_float(&frame, 4_000).unwrap(), (index as u64 + 1) * 960).unwrap();
+        let mut packet = [0; 4_000];
+        let length = encoder.encode_float_to_slice(&frame, &mut packet).unwrap();
+        pages.push(&packet[..length], (index as u64 + 1) * 960).unwrap();
     }
     pages.end(true).unwrap();
     pages.into_inner()
