@@ -4,7 +4,8 @@
 //!
 //! What a live client does to the sound of its microphone and loudspeaker is in [`processing`].
 //!
-//! Everything that goes in or out of the files is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise.
+//! What goes in or out of a file is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise; what is
+//! played live is samples between -1 and 1 at the same rate, of one channel.
 
 mod codec;
 mod coded;
@@ -19,7 +20,9 @@ mod ogg_opus;
 mod ogg_page;
 mod ogg_read;
 mod opus_file;
+pub mod playout;
 pub mod processing;
+mod redundancy;
 mod resample;
 mod riff;
 mod soft_clip;
@@ -28,7 +31,7 @@ mod timeline;
 mod track;
 mod wav;
 
-pub use codec::{CodecError, Decoder, Encoder, packet_duration};
+pub use codec::{CodecError, Concealment, Decoder, Encoder, packet_duration};
 pub use compare::{Comparison, compare};
 pub use decode::Faults;
 pub use error::{SoundError, WavFault};
@@ -36,6 +39,7 @@ pub use mix::WavMixer;
 use multistream::ManyDecoder;
 pub use ogg_opus::{OggOpusWriter, Placed};
 pub use ogg_page::end_stream;
+pub use playout::Playout;
 pub use source::Source;
 pub use timeline::{Counts, Due, Timeline};
 pub use track::{OggTrack, track_name};
