@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::link::{Link, Proxy};
+use crate::support::network::{Link, Proxy};
 use crate::support::{self, Process, TestServer, channel_id, log_in, parlour};
 use parlour::client::{Address, Credentials, Session, Trust, connect};
 use parlour::load::{Delays, EVERY, Stamp};

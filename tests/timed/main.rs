@@ -12,7 +12,6 @@ mod support;
 
 mod devices;
 mod hostile;
-mod link;
 mod links;
 mod load;
 mod memory;

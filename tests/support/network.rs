@@ -18,26 +18,26 @@ const VOICE: std::ops::Range<usize> = 105..200;
 
 /// What the link does to packets, each way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
-    pub(crate) delay: Duration,
+pub struct Link {
+    pub delay: Duration,
     /// The share that is lost, in thousandths.
-    pub(crate) loss: u64,
+    pub loss: u64,
 }
 
 /// Voice packets that came to the link in one direction, those that left it, and how long they were in it.
 #[derive(Default)]
-pub(crate) struct Way {
+pub struct Way {
     came: AtomicU64,
     left: AtomicU64,
     held: Mutex<Delays>,
 }
 
 impl Way {
-    pub(crate) fn share(&self) -> f64 {
+    pub fn share(&self) -> f64 {
         self.left.load(Ordering::Relaxed) as f64 / self.came.load(Ordering::Relaxed).max(1) as f64
     }
 
-    pub(crate) fn held(&self, share: f64) -> Duration {
+    pub fn held(&self, share: f64) -> Duration {
         self.held.lock().unwrap().at(share)
     }
 }
@@ -55,7 +55,7 @@ struct Inner {
 }
 
 /// A link to `server`; clients connect to its address. It ends when dropped.
-pub(crate) struct Proxy {
+pub struct Proxy {
     inner: Arc<Inner>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     lines: (Line, Line),
@@ -65,7 +65,7 @@ pub(crate) struct Proxy {
 type Line = mpsc::UnboundedSender<(Instant, Vec<u8>)>;
 
 impl Proxy {
-    pub(crate) async fn start(server: SocketAddr, link: Link, seed: u64) -> Self {
+    pub async fn start(server: SocketAddr, link: Link, seed: u64) -> Self {
         let near = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let far = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
         let inner = Arc::new(Inner {
@@ -119,26 +119,26 @@ impl Proxy {
         proxy
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.inner.near.local_addr().unwrap()
     }
 
-    pub(crate) fn set(&self, link: Link) {
+    pub fn set(&self, link: Link) {
         *self.inner.link.lock().unwrap() = link;
     }
 
     /// From now on the server sees another port; what it sends to the old one is lost.
-    pub(crate) async fn change_port(&self) {
+    pub async fn change_port(&self) {
         let socket = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
         *self.inner.far.lock().unwrap() = socket;
         self.listen_far();
     }
 
-    pub(crate) fn up(&self) -> &Way {
+    pub fn up(&self) -> &Way {
         &self.inner.up
     }
 
-    pub(crate) fn down(&self) -> &Way {
+    pub fn down(&self) -> &Way {
         &self.inner.down
     }
 
