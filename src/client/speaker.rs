@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::id::FlowId;
-use crate::protocol::{Extensions, OPUS_PAYLOAD_TYPE, VoiceHeader, write_packet_with};
+use crate::protocol::{Extensions, Loss, OPUS_PAYLOAD_TYPE, VoiceHeader, write_packet_with};
 
 /// Samples at 48 kHz in a frame of 20 ms.
 const FRAME: u32 = 960;
@@ -80,6 +80,12 @@ impl Speaker {
     /// speaker; what was begun before is heard. Read as [`Speaker::pace`] is.
     pub fn is_busy(&self) -> bool {
         self.session.notices().is_busy()
+    }
+
+    /// What gets lost between this speaker and its listeners, as the server told it last in this session: what to encode
+    /// for. `None` as long as it told nothing, which it doesn't where nothing gets lost. Read as [`Speaker::pace`] is.
+    pub fn loss(&self) -> Option<Loss> {
+        self.session.notices().loss()
     }
 
     /// Lets time pass in silence: no packet is sent for these frames.

@@ -9,7 +9,7 @@ use super::Ended;
 use super::socket::Arrival;
 use crate::id::FlowId;
 use crate::protocol::{
-    Echo, Extensions, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_extensions,
+    Echo, Extensions, Loss, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader, VoicePacket, read_echo, read_extensions,
     read_notice,
 };
 
@@ -21,6 +21,7 @@ pub(super) struct Notices(Arc<Mutex<Told>>);
 struct Told {
     pace: Option<Duration>,
     busy: Option<Instant>,
+    loss: Option<Loss>,
 }
 
 impl Notices {
@@ -32,11 +33,16 @@ impl Notices {
         match notice {
             Notice::Pace(later) => self.lock().pace = Some(later),
             Notice::Busy(_) => self.lock().busy = Some(Instant::now()),
+            Notice::Loss(loss) => self.lock().loss = Some(loss),
         }
     }
 
     pub(super) fn take_pace(&self) -> Option<Duration> {
         self.lock().pace.take()
+    }
+
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.lock().loss
     }
 
     pub(super) fn is_busy(&self) -> bool {

@@ -22,7 +22,7 @@ pub use code::{CloseCode, ErrorCode};
 pub use echo::{Echo, read_echo, write_echo};
 pub use extension::{Extensions, read_extensions, without_position, write_packet_with};
 pub use frame::{EncodedBody, FrameError, Framed, decode, encode};
-pub use notice::{Notice, read_notice, write_notice};
+pub use notice::{Loss, Notice, read_notice, write_notice};
 pub use rtp::{HeaderError, OPUS_PAYLOAD_TYPE, RTP_HEADER, VoiceHeader, VoicePacket, write_packet};
 pub use snapshot::parts_of;
 pub use varint::{read_varint, varint_size, write_varint};

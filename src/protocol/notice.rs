@@ -9,7 +9,7 @@ use crate::id::{FlowId, Ssrc};
 /// The packet type APP (RFC 3550, section 12.1).
 const APP: u8 = 204;
 
-/// Size of the RTCP packet in bytes: header, SSRC, name, and a time in microseconds.
+/// Size of the RTCP packet in bytes: header, SSRC, name, and a number: a time in microseconds, or a share in percent.
 const SIZE: usize = 16;
 
 /// What is told.
@@ -20,27 +20,45 @@ pub enum Notice {
     Pace(Duration),
     /// The server is at its limit, and nobody hears this speaker: try again after this long.
     Busy(Duration),
+    /// This is what gets lost between this speaker and its listeners, from now on: encode for it.
+    Loss(Loss),
 }
 
-type Name = [u8; 4];
-type Make = fn(Duration) -> Notice;
+/// How many packets get lost, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// The share, in percent: 0 to 100.
+    pub percent: u8,
+    /// Whether several in a row get lost, rather than one here and there.
+    pub bursts: bool,
+}
 
-/// The names that packets have for it, and what is made of the time behind them.
-const NAMES: [(Name, Make); 2] = [(*b"PACE", Notice::Pace), (*b"BUSY", Notice::Busy)];
+/// The names that packets have for it.
+const PACE: [u8; 4] = *b"PACE";
+const BUSY: [u8; 4] = *b"BUSY";
+const LOSS: [u8; 4] = *b"LOSS";
+
+/// The version of RTP, in the two upper bits of the first byte (RFC 3550, section 5.1).
+const VERSION: u8 = 2 << 6;
+
+/// The subtype of loss in bursts, in the five lower ones.
+const BURSTS: u8 = 1;
 
 /// The datagram that tells the speaker of `ssrc`.
 pub fn write_notice(ssrc: Ssrc, notice: Notice) -> Vec<u8> {
-    let ([pace, busy], mut out) = (NAMES, Vec::with_capacity(1 + SIZE));
-    let ((name, _), time) = match notice {
-        Notice::Pace(time) => (pace, time),
-        Notice::Busy(time) => (busy, time),
+    let micros = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+    let (subtype, name, number) = match notice {
+        Notice::Pace(time) => (0, PACE, micros(time)),
+        Notice::Busy(time) => (0, BUSY, micros(time)),
+        Notice::Loss(Loss { percent, bursts }) => (u8::from(bursts) * BURSTS, LOSS, percent.into()),
     };
+    let mut out = Vec::with_capacity(1 + SIZE);
     write_varint(FlowId::CHANNEL.0, &mut out);
     // Its length is counted in words after the first.
-    out.extend_from_slice(&[2 << 6, APP, 0, (SIZE / 4 - 1) as u8]);
+    out.extend_from_slice(&[VERSION | subtype, APP, 0, (SIZE / 4 - 1) as u8]);
     out.extend_from_slice(&ssrc.0.to_be_bytes());
     out.extend_from_slice(&name);
-    out.extend_from_slice(&u32::try_from(time.as_micros()).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(&number.to_be_bytes());
     out
 }
 
@@ -50,9 +68,15 @@ pub fn read_notice(datagram: &[u8]) -> Option<(Ssrc, Notice)> {
     let packet: &[u8; SIZE] = datagram.get(from..)?.try_into().ok()?;
     let word = |number: usize| -> Option<[u8; 4]> { packet.get(number * 4..)?.first_chunk().copied() };
     let [first, APP, 0, 3] = word(0)? else { return None };
-    let (_, notice) = NAMES.into_iter().find(|(name, _)| Some(*name) == word(2))?;
-    let (ssrc, time) = (u32::from_be_bytes(word(1)?), u32::from_be_bytes(word(3)?));
-    (first >> 6 == 2).then(|| (Ssrc(ssrc), notice(Duration::from_micros(time.into()))))
+    let (ssrc, number) = (u32::from_be_bytes(word(1)?), u32::from_be_bytes(word(3)?));
+    let time = Duration::from_micros(number.into());
+    let notice = match word(2)? {
+        PACE => Notice::Pace(time),
+        BUSY => Notice::Busy(time),
+        LOSS => Notice::Loss(Loss { percent: number.min(100) as u8, bursts: first & BURSTS != 0 }),
+        _ => return None,
+    };
+    (first & 0xc0 == VERSION).then_some((Ssrc(ssrc), notice))
 }
 
 #[cfg(test)]
@@ -64,9 +88,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_and_is_no_voice(ssrc: u32, micros: u32, busy: bool) {
+        fn what_is_written_is_read_and_is_no_voice(ssrc in any::<u32>(), micros in any::<u32>(), loss in (0..=100_u8, any::<bool>()), which in 0..3) {
             let time = Duration::from_micros(micros.into());
-            let notice = if busy { Notice::Busy(time) } else { Notice::Pace(time) };
+            let (percent, bursts) = loss;
+            let notice = match which {
+                0 => Notice::Pace(time),
+                1 => Notice::Busy(time),
+                _ => Notice::Loss(Loss { percent, bursts }),
+            };
             let datagram = write_notice(Ssrc(ssrc), notice);
             prop_assert_eq!(read_notice(&datagram), Some((Ssrc(ssrc), notice)));
             let as_voice = VoicePacket::parse(&datagram);

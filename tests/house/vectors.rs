@@ -8,7 +8,7 @@ use parlour::client::DeviceSecret;
 use parlour::id::{FlowId, Ssrc};
 use parlour::protocol::wire::{self, event, request, response};
 use parlour::protocol::{
-    Echo, Extensions, MAX_EVENT, MAX_REQUEST, MAX_RESPONSE, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader,
+    Echo, Extensions, Loss, MAX_EVENT, MAX_REQUEST, MAX_RESPONSE, Notice, OPUS_PAYLOAD_TYPE, VoiceHeader,
     VoicePacket, decode, encode, read_echo, read_extensions, read_notice, without_position, write_echo,
     write_notice, write_packet, write_packet_with,
 };
@@ -59,7 +59,7 @@ fn every_vector_of_the_page_is_checked() {
         .collect();
     let checked = [
         "hello", "welcome", "error", "event", "voice", "extended", "stripped", "sent", "echo", "pace",
-        "busy", "secret", "exported", "signed", "log in",
+        "busy", "loss", "secret", "exported", "signed", "log in",
     ];
     assert_eq!(names, checked);
 }
@@ -136,8 +136,11 @@ fn voice_is_read_and_written_as_the_page_has_it() {
     assert_eq!(write_echo(&sent, &parsed(&sent), echo), vector("echo"));
     assert_eq!(read_echo(&vector("echo"), &parsed(&vector("echo"))), Some(echo));
 
-    let notices =
-        [("pace", Notice::Pace(Duration::from_millis(7))), ("busy", Notice::Busy(Duration::from_secs(1)))];
+    let notices = [
+        ("pace", Notice::Pace(Duration::from_millis(7))),
+        ("busy", Notice::Busy(Duration::from_secs(1))),
+        ("loss", Notice::Loss(Loss { percent: 10, bursts: true })),
+    ];
     for (name, notice) in notices {
         assert_eq!(write_notice(SSRC, notice), vector(name), "{name}");
         assert_eq!(read_notice(&vector(name)), Some((SSRC, notice)), "{name}");
