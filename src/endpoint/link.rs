@@ -156,6 +156,18 @@ impl Link {
         }
     }
 
+    /// Packets sent on it so far, and those of them that were lost, by what the client acknowledged; nothing where TCP
+    /// sends what was lost again.
+    pub(super) fn packets(&self) -> Option<(u64, u64)> {
+        let connection = match self {
+            Self::Native(connection) => connection,
+            Self::Web(link) => &*link.session,
+            Self::Socket(_) => return None,
+        };
+        let path = connection.stats().path;
+        Some((path.sent_packets, path.lost_packets))
+    }
+
     /// Closes it with a code and its sentence; a closed one stays closed.
     pub(super) fn close(&self, code: CloseCode) {
         let (number, sentence) = (code.number(), code.sentence());

@@ -22,7 +22,7 @@ use crate::protocol::{
     write_notice,
 };
 use crate::transport::REQUESTS_AT_ONCE;
-use crate::voice::{Bucket, Limiter, Outcome};
+use crate::voice::{Arrivals, Bucket, Limiter, LossTeller, Outcome};
 
 /// How long after a frame its speaker counts as speaking.
 const TALK_SPURT: Duration = Duration::from_secs(1);
@@ -37,6 +37,9 @@ struct Incoming {
     /// When it was last passed on, and when the speaker was last told "busy".
     spoke: Option<Duration>,
     told: Option<Duration>,
+    /// What of it came, and what the speaker was told of what is lost.
+    arrivals: Arrivals,
+    losses: LossTeller,
 }
 
 /// Requests refused for their rate, in multiples of the burst, before the connection is closed.
@@ -118,7 +121,8 @@ impl Session {
     /// Voice: each datagram is passed on before the next one is read.
     async fn relay_voice(&self) {
         let limiter = Limiter::new(self.shared.limits.voice);
-        let mut incoming = Incoming { limiter, echoes: 0, spoke: None, told: None };
+        let (arrivals, losses) = (Arrivals::default(), LossTeller::default());
+        let mut incoming = Incoming { limiter, echoes: 0, spoke: None, told: None, arrivals, losses };
         while let Some(datagram) = self.link.read_datagram().await {
             self.forward(datagram, &mut incoming);
         }
@@ -135,6 +139,7 @@ impl Session {
         if packet.header.ssrc != self.attached.ssrc {
             return counts.add(Outcome::ForeignSsrc, 1);
         }
+        incoming.arrivals.note(packet.header.sequence);
         let now = self.elapsed();
         if !incoming.limiter.admit(now, datagram.len()) {
             return counts.add(Outcome::RateLimited, 1);
@@ -162,6 +167,13 @@ impl Session {
                 self.attached.activity.speaks(self.attached.arrived + now);
                 if let Some(later) = later.filter(|_| self.paced) {
                     tell(Notice::Pace(later));
+                }
+                if incoming.losses.is_due(now)
+                    && let Some(route) = self.home.table().route(ssrc, flow)
+                {
+                    let there = route.audience.loss(ssrc);
+                    let told = incoming.losses.handle(now, &incoming.arrivals, there);
+                    told.into_iter().for_each(|loss| tell(Notice::Loss(loss)));
                 }
             }
             Forwarded::Busy if incoming.told.is_none_or(|told| now.saturating_sub(told) >= BUSY_AGAIN) => {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Peer, SpeakerSelection, Tap};
+use super::{Peer, SpeakerSelection, Tap, typical_loss};
 use crate::id::{ChannelId, FlowId, Ssrc};
+use crate::protocol::Loss;
 
 /// One who hears.
 #[derive(Clone, Debug)]
@@ -51,6 +52,12 @@ impl<P: Peer> Audience<P> {
     /// How many listen, on all shards.
     pub fn listeners(&self) -> usize {
         self.listeners
+    }
+
+    /// What they lose, all but a tenth of them at most, and all but the speaker of `but`.
+    pub fn loss(&self, but: Ssrc) -> Loss {
+        let listeners = self.shards.iter().flatten().filter(|listener| listener.ssrc != but);
+        typical_loss(listeners.filter_map(|listener| listener.peer.reception()))
     }
 
     /// The shards on which somebody listens.

@@ -31,6 +31,7 @@ mod link;
 mod log;
 mod login_web;
 mod logins;
+mod loss;
 mod newcomer;
 mod oauth;
 mod operating;
