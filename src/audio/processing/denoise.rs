@@ -99,30 +99,26 @@ impl Denoiser {
 }
 
 /// How loud the noise is: the quietest moment of the last seconds, since people pause.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct NoiseLevel {
-    smooth: f32,
+    /// The level of the last blocks, once there was one.
+    smooth: Option<f32>,
     heard: usize,
-    /// The quietest of each part, the newest first.
+    /// The quietest of each part, the newest first; 0 where nothing was heard yet, which takes all for noise.
     quietest: [f32; PARTS],
-}
-
-impl Default for NoiseLevel {
-    fn default() -> Self {
-        Self { smooth: SPEECH - NOISY, heard: 0, quietest: [SPEECH - NOISY; PARTS] }
-    }
 }
 
 impl NoiseLevel {
     fn hear(&mut self, level: f32) {
-        self.smooth += 0.3 * (level - self.smooth);
+        let smooth = self.smooth.map_or(level, |smooth| smooth + 0.3 * (level - smooth));
+        self.smooth = Some(smooth);
         if self.heard == PART {
             self.quietest.rotate_right(1);
-            self.quietest[0] = self.smooth;
+            self.quietest[0] = 0.0;
             self.heard = 0;
         }
         self.heard += 1;
-        self.quietest[0] = self.quietest[0].min(self.smooth);
+        self.quietest[0] = self.quietest[0].min(smooth);
     }
 
     fn level(&self) -> f32 {

@@ -37,8 +37,8 @@ impl Default for GateSettings {
     fn default() -> Self {
         Self {
             mode: GateMode::Voice,
-            open: 0.6,
-            close: 0.3,
+            open: 0.5,
+            close: 0.25,
             quietest: -60.0,
             hold: Duration::from_millis(300),
             release: Duration::from_millis(150),
@@ -183,7 +183,7 @@ mod tests {
                 })
                 .count()
         };
-        assert_eq!(hear(0.5, 100), 0, "not likely enough to open it");
+        assert_eq!(hear(0.45, 100), 0, "not likely enough to open it");
         assert_eq!(hear(0.7, 5), 5);
         assert_eq!(hear(0.4, 100), 100, "likely enough to keep it open");
         assert_eq!(hear(0.1, 100), 29, "the hold, of which the last block of speech took the first 10 ms");
