@@ -7,6 +7,7 @@
 //! What goes in or out of a file is 16-bit samples at [`SAMPLE_RATE`], of one channel unless it says otherwise; what is
 //! played live is samples between -1 and 1 at the same rate, of one channel.
 
+mod chime;
 mod codec;
 mod coded;
 mod compare;
@@ -32,6 +33,9 @@ mod track;
 mod wav;
 
 pub use codec::{CodecError, Concealment, Decoder, Encoder, packet_duration};
+pub use chime::{Chime, ChimePlayer};
+use codec::ManyDecoder;
+pub use codec::{CodecError, Decoder, Encoder, packet_duration};
 pub use compare::{Comparison, compare};
 pub use decode::Faults;
 pub use error::{SoundError, WavFault};
