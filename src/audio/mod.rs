@@ -32,10 +32,8 @@ mod timeline;
 mod track;
 mod wav;
 
-pub use codec::{CodecError, Concealment, Decoder, Encoder, packet_duration};
 pub use chime::{Chime, ChimePlayer};
-use codec::ManyDecoder;
-pub use codec::{CodecError, Decoder, Encoder, packet_duration};
+pub use codec::{CodecError, Concealment, Decoder, Encoder, packet_duration};
 pub use compare::{Comparison, compare};
 pub use decode::Faults;
 pub use error::{SoundError, WavFault};

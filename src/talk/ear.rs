@@ -8,16 +8,25 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::picture::VoiceMeter;
-use super::playout::Playout;
 use super::shared::{EarMeters, EarVoice, Loudness, Shared, lock};
 use crate::audio::device::BLOCK;
+use crate::audio::playout::{Playout, Settings};
 use crate::audio::processing::{Limiter, SILENCE, loudness as level_of};
-use crate::audio::{CodecError, Decoder};
+use crate::audio::{ChimePlayer, CodecError, Concealment};
 use crate::client::Heard;
 use crate::id::{FlowId, SessionId};
 
 /// Speakers that are known at once; then who was quiet for longest is forgotten.
 const SPEAKERS: usize = 64;
+
+/// Speakers whose losses are concealed by the network that imitates voices, which takes 2 ms a frame: the loudest.
+const NEURAL: usize = 8;
+
+/// How often the loudest are found, in blocks: 200 ms.
+const RANKED: u32 = 40;
+
+/// How loud chimes are, as a factor.
+const CHIMES: f32 = 1.0;
 
 /// After so long without a packet somebody isn't shown any more.
 const SHOWN: Duration = Duration::from_secs(60);
@@ -48,6 +57,9 @@ pub(super) struct Ear {
     /// By SSRC.
     voices: HashMap<u32, Voice>,
     limiter: Limiter,
+    chimes: ChimePlayer,
+    /// What is known of the way from the server beforehand.
+    known: Settings,
     blocks: u32,
     /// The loudest block since meters were told.
     level: f32,
@@ -57,6 +69,7 @@ pub(super) struct Ear {
 #[derive(Debug)]
 struct Voice {
     playout: Playout,
+    concealment: Concealment,
     heard: Duration,
     whisper: bool,
     /// It is one's own, which came back.
@@ -69,9 +82,18 @@ struct Voice {
 }
 
 impl Ear {
-    /// One that has heard nobody.
-    pub(super) fn new(shared: Arc<Shared>, packets: Receiver<Heard>) -> Self {
-        Self { shared, packets, voices: HashMap::new(), limiter: Limiter::new(), blocks: 0, level: SILENCE }
+    /// One that has heard nobody, and knows something of the way from the server.
+    pub(super) fn new(shared: Arc<Shared>, packets: Receiver<Heard>, known: Settings) -> Self {
+        Self {
+            shared,
+            packets,
+            voices: HashMap::new(),
+            limiter: Limiter::new(),
+            chimes: ChimePlayer::new(),
+            known,
+            blocks: 0,
+            level: SILENCE,
+        }
     }
 
     /// Plays the next block.
@@ -112,7 +134,7 @@ impl Ear {
             }
             let voice = match self.voices.entry(ssrc) {
                 Entry::Occupied(voice) => voice.into_mut(),
-                Entry::Vacant(place) => match Voice::new() {
+                Entry::Vacant(place) => match Voice::new(self.known) {
                     Ok(voice) => place.insert(voice),
                     Err(error) => {
                         tracing::warn!(%error, "somebody can't be heard");
@@ -145,6 +167,10 @@ impl Ear {
             *sample *= volume;
         }
         lock(&self.shared.sidetone).mix_into(out);
+        if let Some(chime) = lock(&self.shared.chime).take() {
+            self.chimes.play(chime);
+        }
+        self.chimes.mix_into(out, volume * CHIMES);
         self.limiter.process(out);
         lock(&self.shared.far).write(out);
         self.level = self.level.max(level_of(out));
@@ -172,13 +198,34 @@ impl Ear {
         if speaking(&before.voices) != speaking(&told) {
             self.shared.changed.notify_one();
         }
+        if self.blocks.is_multiple_of(RANKED) {
+            self.rank();
+        }
+    }
+
+    /// Has the losses of the loudest concealed best.
+    fn rank(&mut self) {
+        let mut voices: Vec<&mut Voice> = self.voices.values_mut().collect();
+        let order = |voice: &Voice| (voice.playout.is_speaking(), voice.level);
+        voices.sort_by(|a, b| {
+            let ((a_speaks, a_level), (b_speaks, b_level)) = (order(a), order(b));
+            b_speaks.cmp(&a_speaks).then(b_level.total_cmp(&a_level))
+        });
+        for (place, voice) in voices.into_iter().enumerate() {
+            let concealment = if place < NEURAL { Concealment::Neural } else { Concealment::Plain };
+            if voice.concealment != concealment {
+                voice.concealment = concealment;
+                voice.playout.set_concealment(concealment);
+            }
+        }
     }
 }
 
 impl Voice {
-    fn new() -> Result<Self, CodecError> {
+    fn new(known: Settings) -> Result<Self, CodecError> {
         Ok(Self {
-            playout: Playout::new(Decoder::new()?),
+            playout: Playout::new(known)?,
+            concealment: known.concealment,
             heard: Duration::ZERO,
             whisper: false,
             echo: false,
@@ -218,6 +265,7 @@ impl Voice {
             concealed: figures.concealed,
             stalls: figures.stalls,
         };
-        EarVoice { meter, speaking: self.playout.is_speaking(), whisper: self.whisper }
+        let (speaking, whisper) = (self.playout.is_speaking(), self.whisper);
+        EarVoice { meter, speaking, whisper, is_bursty: figures.is_bursty, lateness: figures.lateness }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::live::Live;
 use super::picture::{Connection, Device, Meters, Picture, VoiceMeter};
 use super::shared::lock;
-use crate::client::Session;
+use crate::client::{Session, Speaker};
 
 /// How much of the line voice took lately.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +36,10 @@ impl Live {
     /// Looks at what has no event.
     pub(super) fn tick(&self) {
         lock(&self.traffic).count(self.shared.now(), self.shared.bytes());
+        let told = lock(&self.shared.speaker).as_ref().and_then(Speaker::loss);
+        if told != self.look(|state| state.picture.told_loss) {
+            self.change(|state| state.picture.told_loss = told);
+        }
     }
 
     /// What moves all the time, as of now.
@@ -71,8 +75,13 @@ impl Live {
             if !voices.is_empty() {
                 let sum: f32 = voices.iter().map(|voice| voice.meter.loss).sum();
                 server.loss = sum / voices.len() as f32;
+                server.is_bursty = voices.iter().any(|voice| voice.is_bursty);
+                let lateness = voices.iter().map(|voice| voice.lateness).max().unwrap_or_default();
+                server.lateness_ms = u32::try_from(lateness.as_millis()).unwrap_or(u32::MAX);
             }
-            server.told_loss = told.unwrap_or(server.told_loss);
+            if let Some(told) = told {
+                (server.told_loss, server.told_bursts) = (told.percent, told.bursts);
+            }
         });
         if let Err(error) = kept {
             tracing::warn!(%error, "what was learnt of the way to the server isn't kept");
@@ -120,7 +129,9 @@ fn write(
         picture.bitrate / 1_000,
         meters.sent_bits / 1_000,
         meters.received_bits / 1_000,
-        picture.told_loss.map_or("none".to_owned(), |loss| format!("{loss} %")),
+        picture.told_loss.map_or("none".to_owned(), |loss| {
+            format!("{} %{}", loss.percent, if loss.bursts { " in bursts" } else { "" })
+        }),
     )?;
     for (side, device) in [("microphone", &picture.microphone), ("loudspeaker", &picture.loudspeaker)] {
         let device = match device {
@@ -180,6 +191,7 @@ fn on(on: bool) -> &'static str {
 mod tests {
     use super::*;
     use crate::id::SessionId;
+    use crate::protocol::Loss;
 
     #[test]
     fn traffic_is_in_bits_a_second() {
@@ -197,7 +209,7 @@ mod tests {
             server: "secret.example:4848".to_owned(),
             name: "anna".to_owned(),
             connection: Connection::Connected,
-            told_loss: Some(3),
+            told_loss: Some(Loss { percent: 3, bursts: false }),
             ..Picture::default()
         };
         let voice = VoiceMeter { session: SessionId(77), loss: 0.125, ..VoiceMeter::default() };

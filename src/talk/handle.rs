@@ -84,7 +84,7 @@ impl Talk {
             ..Picture::default()
         };
         let (shared, packets) = Shared::new(Orders::first(settings));
-        let ear = Ear::new(Arc::clone(&shared), packets);
+        let ear = Ear::new(Arc::clone(&shared), packets, of_server.way_here());
         let live = Arc::new(Live::new(shared, kept, picture, of_server));
         let (entered, entering) = oneshot::channel();
         let (ending, ended) = watch::channel(false);

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Settings;
 use super::picture::{Bookmark, Hearing};
+use crate::audio::playout;
 use crate::client::View;
 use crate::files;
 use crate::id::SessionId;
+use crate::protocol::Loss;
 use crate::protocol::wire::Member;
 
 const FILE: &str = "talk.toml";
@@ -26,6 +29,9 @@ const SERVERS: usize = 100;
 
 /// People of one server that are heard otherwise than they come, at most; then the one set first is forgotten.
 const PEOPLE: usize = 1_000;
+
+/// What was later once isn't reckoned with the next time.
+const LATEST: Duration = Duration::from_millis(200);
 
 /// Why what is kept can't be used.
 #[derive(Debug, Error)]
@@ -69,8 +75,14 @@ pub(super) struct OfServer {
     pub(super) used: u64,
     /// How much of others' voices was lost on the way here, 0 to 1.
     pub(super) loss: f32,
+    /// Several packets were lost together.
+    pub(super) is_bursty: bool,
+    /// By how much late packets were late, in milliseconds.
+    pub(super) lateness_ms: u32,
     /// How much of one's own voice others lost, in percent.
     pub(super) told_loss: u8,
+    /// Several of its packets were lost together.
+    pub(super) told_bursts: bool,
     /// People who are heard otherwise than they come, in the order in which they were set.
     pub(super) people: Vec<OfPerson>,
 }
@@ -97,6 +109,21 @@ impl OfPerson {
 }
 
 impl OfServer {
+    /// What is known of the way from the server.
+    pub(super) fn way_here(&self) -> playout::Settings {
+        playout::Settings {
+            loss: self.loss.clamp(0.0, 1.0),
+            is_bursty: self.is_bursty,
+            lateness: Duration::from_millis(self.lateness_ms.into()).min(LATEST),
+            ..playout::Settings::default()
+        }
+    }
+
+    /// What is known of the way of one's own voice to others.
+    pub(super) fn way_there(&self) -> Loss {
+        Loss { percent: self.told_loss.min(100), bursts: self.told_bursts }
+    }
+
     /// How those are heard who are connected.
     pub(super) fn heard(&self, view: &View) -> BTreeMap<SessionId, Hearing> {
         let of = |member: &Member| {

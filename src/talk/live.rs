@@ -12,7 +12,8 @@ use super::kept::{Kept, OfServer};
 use super::picture::{Connection, Line, Own, Picture, TEXTS, Talking, To};
 use super::shared::{Loudness, Orders, Shared, lock};
 use super::whisper::Flows;
-use super::{Mode, Note, Settings};
+use super::{Chimes, Mode, Note, Settings};
+use crate::audio::Chime;
 use crate::audio::processing::{GateMode, GateSettings};
 use crate::client::{Session, View};
 use crate::id::{ChannelId, FlowId, SessionId};
@@ -81,7 +82,12 @@ impl Live {
         self.notes.subscribe()
     }
 
+    /// Tells something once, with the small sound for it.
     pub(super) fn note(&self, note: Note) {
+        let chime = self.look(|state| chime(&note, state.picture.settings.chimes));
+        if chime.is_some() {
+            *lock(&self.shared.chime) = chime;
+        }
         // Nobody may be listening.
         let _ = self.notes.send(note);
     }
@@ -124,7 +130,7 @@ impl Live {
             echo_test: state.picture.echo_test,
             flow: state.flows.current().unwrap_or(FlowId::CHANNEL),
             bitrate: state.picture.bitrate,
-            loss: state.picture.told_loss.unwrap_or(state.of_server.told_loss),
+            loss: state.picture.told_loss.unwrap_or(state.of_server.way_there()),
         };
         if **self.shared.orders.load() != orders {
             let mut gate = lock(&self.shared.gate);
@@ -260,6 +266,22 @@ fn gate_settings(settings: &Settings) -> GateSettings {
 /// Percent of an amplitude in decibels; `None` for nothing.
 fn sidetone(percent: u16) -> Option<f32> {
     (percent > 0).then(|| 20.0 * (f32::from(percent) / 100.0).log10())
+}
+
+/// The small sound for what one is told.
+fn chime(note: &Note, chimes: Chimes) -> Option<Chime> {
+    let (chime, is_on) = match note {
+        Note::Came { .. } => (Chime::Join, chimes.join),
+        Note::Left { .. } => (Chime::Leave, chimes.leave),
+        Note::Muted { mute: true, .. } | Note::Deafened { deaf: true, .. } => (Chime::Mute, chimes.mute),
+        Note::Muted { mute: false, .. } | Note::Deafened { deaf: false, .. } => {
+            (Chime::Unmute, chimes.unmute)
+        }
+        Note::Text(Line { to: To::Person(_), .. }) => (Chime::Poke, chimes.poke),
+        Note::Text(_) => (Chime::Message, chimes.message),
+        _ => return None,
+    };
+    is_on.then_some(chime)
 }
 
 /// How everybody is played, by SSRC: one's own choice for a person, and what one chose for a channel that one listens to from

@@ -21,7 +21,6 @@ mod mouth;
 mod network;
 mod note;
 mod picture;
-mod playout;
 mod settings;
 mod shared;
 mod sleep;

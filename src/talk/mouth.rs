@@ -15,6 +15,9 @@ use crate::id::FlowId;
 /// How long one has to talk before one is told that one is muted: a cough isn't worth a word.
 const TALKS: u32 = 30;
 
+/// How far back a packet describes what was before it while loss comes in bursts, in milliseconds.
+const DEEP: u32 = 200;
+
 /// How often the server's wish for other boundaries of frames is looked at, in halves of frames.
 const PACE: u32 = 10;
 
@@ -53,7 +56,7 @@ impl Mouth {
             orders,
             shared,
         };
-        mouth.encoder.set_expected_loss(mouth.orders.loss.into())?;
+        prepare(&mut mouth.encoder, &mouth.orders)?;
         Ok(mouth)
     }
 
@@ -97,7 +100,7 @@ impl Mouth {
             return;
         }
         self.capture.set(capture_settings(&orders));
-        if let Err(error) = self.encoder.set_expected_loss(orders.loss.into()) {
+        if let Err(error) = prepare(&mut self.encoder, &orders) {
             tracing::warn!(%error, "the encoder stays as it was");
         }
         self.orders = Arc::clone(&orders);
@@ -155,8 +158,7 @@ fn send(shared: &Shared, encoder: &mut Encoder, level: u8, due: Due<'_>) {
         speaker.pause(frames);
     }
     // What can't be encoded counts as lost on the way: the next frame is another one.
-    let frame = due.frame.map(|sample| (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16);
-    match encoder.encode(&frame) {
+    match encoder.encode_float(due.frame) {
         Ok(opus) => {
             shared.count_sent(opus.len());
             speaker.send(&opus);
@@ -166,6 +168,14 @@ fn send(shared: &Shared, encoder: &mut Encoder, level: u8, due: Due<'_>) {
             speaker.pause(1);
         }
     }
+}
+
+/// Has the encoder make what is ordered: as many bits, and ready for the loss that listeners have. Where several packets in a row
+/// are lost, what each describes of the time before it helps more than what the next one repeats.
+fn prepare(encoder: &mut Encoder, orders: &Orders) -> Result<(), CodecError> {
+    encoder.set_bitrate(orders.bitrate as i32)?;
+    encoder.set_expected_loss(orders.loss.percent.into())?;
+    encoder.set_deep_redundancy(if orders.loss.bursts { DEEP } else { 0 })
 }
 
 fn capture_settings(orders: &Orders) -> CaptureSettings {

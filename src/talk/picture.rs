@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Settings;
 use crate::client::{Target, View};
 use crate::id::{ChannelId, SessionId};
+use crate::protocol::Loss;
 use crate::protocol::wire::Channel;
 
 /// Texts that are kept to be read again; then the oldest go.
@@ -41,8 +42,9 @@ pub struct Picture {
     pub bookmarks: Arc<Vec<Bookmark>>,
     /// Whether one hears oneself by way of the server, and nobody else does.
     pub echo_test: bool,
-    /// How much of one's voice those who hear it lose, in percent, as the server tells; `None` until it does.
-    pub told_loss: Option<u8>,
+    /// How much of one's voice those who hear it lose, as the server tells; `None` until it does, which it doesn't where nothing
+    /// is lost.
+    pub told_loss: Option<Loss>,
     /// Bits a second of one's own voice: the chosen quality, within what the channel takes.
     pub bitrate: u32,
 }

@@ -10,9 +10,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{Settings, VoiceMeter};
+use crate::audio::Chime;
 use crate::audio::processing::{Gate, GateSettings, SILENCE, SampleQueue, Sidetone};
 use crate::client::{Heard, Speaker};
 use crate::id::{FlowId, SessionId};
+use crate::protocol::Loss;
 
 /// Packets that wait for the loudspeaker's thread: ten seconds of two people, or a second of twenty. Then the newest goes.
 const PACKETS: usize = 1_024;
@@ -32,15 +34,22 @@ pub(super) struct Orders {
     pub(super) flow: FlowId,
     /// Bits a second.
     pub(super) bitrate: u32,
-    /// Loss to prepare for, in percent.
-    pub(super) loss: u8,
+    /// Loss to prepare for.
+    pub(super) loss: Loss,
 }
 
 impl Orders {
     /// Before there is a connection.
     pub(super) fn first(settings: Arc<Settings>) -> Self {
         let bitrate = settings.quality.bitrate(0);
-        Self { settings, silent: true, echo_test: false, flow: FlowId::CHANNEL, bitrate, loss: 0 }
+        Self {
+            settings,
+            silent: true,
+            echo_test: false,
+            flow: FlowId::CHANNEL,
+            bitrate,
+            loss: Loss::default(),
+        }
     }
 }
 
@@ -91,6 +100,10 @@ pub(super) struct EarVoice {
     pub(super) meter: VoiceMeter,
     pub(super) speaking: bool,
     pub(super) whisper: bool,
+    /// Whether several packets are lost together.
+    pub(super) is_bursty: bool,
+    /// By how much late packets are late.
+    pub(super) lateness: Duration,
 }
 
 /// All of it.
@@ -109,6 +122,8 @@ pub(super) struct Shared {
     pub(super) far: Mutex<SampleQueue>,
     /// What the microphone hears, for oneself.
     pub(super) sidetone: Mutex<Sidetone>,
+    /// The small sound to be played next.
+    pub(super) chime: Mutex<Option<Chime>>,
     pub(super) mouth: Mutex<MouthMeters>,
     pub(super) ear: Mutex<EarMeters>,
     /// Somebody began or ceased to speak.
@@ -132,6 +147,7 @@ impl Shared {
             // The two threads aren't in step: one begins a block or two before the other.
             far: Mutex::new(SampleQueue::new(480, 2_400)),
             sidetone: Mutex::new(Sidetone::new()),
+            chime: Mutex::default(),
             mouth: Mutex::default(),
             ear: Mutex::default(),
             changed: Notify::new(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Process, channel_id, eventually, eventually_within};
 use parlour::audio::device::{Backend, FileDevices, Files, Pace};
-use parlour::audio::{Comparison, Source, compare};
+use parlour::audio::{Source, compare};
 use parlour::client::{Address, Credentials, InMemory, Keeper, Session, Target, Trust, connect};
 use parlour::id::SessionId;
 use parlour::talk::{
@@ -96,11 +96,6 @@ impl Person {
         Source::open(&self.loudspeaker).unwrap().samples().unwrap()
     }
 
-    /// How much of something was heard.
-    fn compared(&self, original: &[i16]) -> Comparison {
-        compare(original, &self.heard())
-    }
-
     fn picture(&self) -> Arc<Picture> {
         self.talk.watch().borrow().clone()
     }
@@ -145,12 +140,12 @@ async fn what_one_says_the_other_hears() {
     let of_alice = bob.session("alice").await;
     bob.until("alice talks", |picture| picture.talking.contains_key(&of_alice)).await;
     alice.until("it is sent", |picture| picture.own.sending).await;
-    let heard = eventually_within(Duration::from_secs(15), "what alice says", async || {
-        let found = bob.compared(&said);
-        (found.correlation > 0.7).then_some(found)
+    let found = eventually_within(Duration::from_secs(20), "what alice says", async || {
+        let found = parts(&said, &bob.heard());
+        is_whole(&found).then_some(found)
     })
     .await;
-    println!("{heard:?}");
+    println!("{found:.2?}");
     let meters = bob.talk.meters();
     assert!(meters.voice(of_alice).is_some() && meters.received_bits > 0, "{meters:?}");
     assert!(alice.talk.meters().sent_bits > 10_000, "{:?}", alice.talk.meters());
@@ -175,20 +170,30 @@ fn speech_in_silence(home: &Path, name: &str) -> (PathBuf, Vec<i16>) {
     (path, said)
 }
 
-/// How alike the first and the last quarter of a second of speech are to what was heard of them, and the whole.
-fn ends(said: &[i16], heard: &[i16]) -> [f64; 3] {
+/// How alike what was heard is to each quarter of a second of speech, wherever near its place it is: a machine that has other things
+/// to do may have it a little later. The first and the last are those with the first and the last word.
+fn parts(said: &[i16], heard: &[i16]) -> Vec<f64> {
     // A breath before the first word is no syllable.
     let is_loud = |sample: &i16| sample.abs() > 1_500;
     let first = said.iter().position(is_loud).unwrap();
     let last = said.iter().rposition(is_loud).unwrap();
     let whole = compare(said, heard);
-    let part = |from: usize| {
-        let at = |offset: i64| usize::try_from(whole.offset + offset).unwrap_or(0).min(heard.len());
-        // A device of the machine's clock may be a little off within the whole.
-        let near = &heard[at(from as i64 - 960)..at(from as i64 + 12_960)];
-        compare(&said[from..from + 12_000], near).correlation
+    let at = |place: i64| usize::try_from(whole.offset + place).unwrap_or(0).min(heard.len());
+    let alike = |from: usize| {
+        let near = &heard[at(from as i64 - 9_600)..at((from + PART) as i64 + 9_600)];
+        compare(&said[from..from + PART], near).correlation
     };
-    [part(first), part(last - 12_000), whole.correlation]
+    let mut parts: Vec<f64> = (first..last - 2 * PART).step_by(PART).map(alike).collect();
+    parts.push(alike(last - PART));
+    parts
+}
+
+/// A quarter of a second.
+const PART: usize = 12_000;
+
+/// Whether all of it was heard.
+fn is_whole(parts: &[f64]) -> bool {
+    parts.iter().all(|part| *part > 0.6)
 }
 
 #[tokio::test]
@@ -214,9 +219,9 @@ async fn no_syllable_is_lost_by_push_to_talk_over_the_control_socket() {
     push(Push::Up).await;
     alice.until("it is sent no more", |picture| !picture.own.pressed && !picture.own.sending).await;
     bob.until("bob has heard the end", |picture| picture.talking.is_empty()).await;
-    let found = ends(&said, &bob.heard());
-    println!("first, last, whole: {found:?}");
-    assert!(found.into_iter().all(|part| part > 0.7), "{found:?}");
+    let found = parts(&said, &bob.heard());
+    println!("{found:.2?}");
+    assert!(is_whole(&found), "{found:.2?}");
     drop(control);
     assert!(!path.exists());
 }
@@ -230,13 +235,10 @@ async fn no_syllable_is_lost_by_voice_activation() {
     alice.until("it is sent", |picture| picture.own.sending).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     alice.until("it is sent no more", |picture| !picture.own.sending).await;
-    let found = eventually("bob has heard it", async || {
-        let found = ends(&said, &bob.heard());
-        (found[2] > 0.7).then_some(found)
-    })
-    .await;
-    println!("first, last, whole: {found:?}");
-    assert!(found.into_iter().all(|part| part > 0.6), "{found:?}");
+    bob.until("bob has heard the end", |picture| picture.talking.is_empty()).await;
+    let found = parts(&said, &bob.heard());
+    println!("{found:.2?}");
+    assert!(is_whole(&found), "{found:.2?}");
 }
 
 #[tokio::test]
