@@ -13,10 +13,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::AccountError;
-use crate::auth::{AddressKey, NetworkKey, is_near};
-use crate::id::{OrganizationId, UserId};
-use crate::store::{Author, By};
+use super::{AccountError, Whose};
+use crate::auth::{AddressKey, is_near};
+use crate::id::OrganizationId;
+use crate::store::By;
 
 /// Passwords of those who are in that wait at most, of one organization.
 const INSIDE: usize = 32;
@@ -28,9 +28,6 @@ const OF_ONE: usize = 8;
 /// address, have as many as there are.
 const OF_ADDRESS: usize = 8;
 
-/// One in so many is for all addresses of a /48 of IPv6 together.
-const OF_NETWORK: usize = 2;
-
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Who waits.
@@ -38,45 +35,28 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(super) enum Asker {
     /// Somebody who wants to come in, and where from.
     Stranger(IpAddr),
-    /// An account that is in.
-    Account(UserId),
-    /// A guest who is in, and where from.
-    Guest(IpAddr),
-    /// The machine's owner, or the server.
-    Owner,
+    /// Somebody who is in, the machine's owner, or the server.
+    Inside(Whose),
 }
 
 impl Asker {
     /// On whose behalf something is written.
     pub(super) fn of(by: By) -> Self {
-        match (by.author, by.from) {
-            (Author::User(user), _) => Self::Account(user),
-            (Author::Guest, Some(from)) => Self::Guest(from),
-            (Author::Guest | Author::Operator | Author::Server, _) => Self::Owner,
-        }
+        Self::Inside(Whose::of(by))
     }
 
     fn side(self) -> Side {
         match self {
             Self::Stranger(_) => Side::Outside,
-            Self::Account(_) | Self::Guest(_) | Self::Owner => Side::Inside,
+            Self::Inside(_) => Side::Inside,
         }
     }
 
     /// Who shares its part of a line.
     fn whose(self) -> Whose {
         match self {
-            Self::Stranger(from) | Self::Guest(from) => Whose::Address(AddressKey::of(from)),
-            Self::Account(user) => Whose::Account(user),
-            Self::Owner => Whose::Owner,
-        }
-    }
-
-    /// The network of a stranger from the Internet, all of whose addresses have a part together.
-    fn network(self) -> Option<NetworkKey> {
-        match self {
-            Self::Stranger(from) if !is_near(from) => self.whose().network(),
-            Self::Stranger(_) | Self::Account(_) | Self::Guest(_) | Self::Owner => None,
+            Self::Stranger(from) => Whose::Address(AddressKey::of(from)),
+            Self::Inside(whose) => whose,
         }
     }
 
@@ -85,8 +65,18 @@ impl Asker {
         match self {
             Self::Stranger(from) if is_near(from) => waiting,
             Self::Stranger(_) => (waiting / OF_ADDRESS).max(1),
-            Self::Account(_) | Self::Guest(_) => OF_ONE,
-            Self::Owner => INSIDE,
+            Self::Inside(Whose::Owner) => INSIDE,
+            Self::Inside(_) => OF_ONE,
+        }
+    }
+
+    /// What all addresses have together of such a line that are of one site with this one; nothing for those that are one address.
+    fn part_of_site(self, waiting: usize) -> Option<usize> {
+        match self {
+            Self::Stranger(from) if !is_near(from) => {
+                AddressKey::of(from).network().share(self.part(waiting), waiting)
+            }
+            Self::Stranger(_) | Self::Inside(_) => None,
         }
     }
 }
@@ -96,23 +86,6 @@ impl Asker {
 enum Side {
     Outside,
     Inside,
-}
-
-/// Whose jobs are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
-    Account(UserId),
-    Address(AddressKey),
-    Owner,
-}
-
-impl Whose {
-    fn network(self) -> Option<NetworkKey> {
-        match self {
-            Self::Address(address) => Some(address.network()),
-            Self::Account(_) | Self::Owner => None,
-        }
-    }
 }
 
 /// Whose jobs a line has.
@@ -229,9 +202,9 @@ impl Lines {
         if own >= asker.part(self.waiting) {
             return Err(AccountError::BusyWithYours(own));
         }
-        if let Some(network) = asker.network() {
-            let own = of_side().filter(|(other, _)| other.network() == Some(network)).count();
-            if own >= (self.waiting / OF_NETWORK).max(1) {
+        if let Some(part) = asker.part_of_site(self.waiting) {
+            let own = of_side().filter(|(other, _)| other.network() == whose.network()).count();
+            if own >= part {
                 return Err(AccountError::BusyWithYours(own));
             }
         }
@@ -260,6 +233,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::UserId;
 
     const HERE: OrganizationId = OrganizationId(1);
     const ELSEWHERE: OrganizationId = OrganizationId(2);
@@ -284,7 +258,7 @@ mod tests {
     }
 
     fn account(number: usize) -> Asker {
-        Asker::Account(UserId(number as u64))
+        Asker::Inside(Whose::Account(UserId(number as u64)))
     }
 
     #[test]
@@ -358,7 +332,10 @@ mod tests {
             taken
         };
         assert_eq!(many(HERE, &|_| account(1)), OF_ONE);
-        assert_eq!(many(HERE, &|last| Asker::Guest(household(last.into()))), OF_ONE);
+        assert_eq!(
+            many(HERE, &|last| Asker::Inside(Whose::Address(AddressKey::of(household(last.into()))))),
+            OF_ONE
+        );
         assert_eq!(many(HERE, &|last| Asker::Stranger(household(last.into()))), 8);
         // Elsewhere it is the same address, and another one has its own.
         assert_eq!(many(ELSEWHERE, &|_| Asker::Stranger(household(1))), 0);

@@ -31,6 +31,7 @@ mod room;
 mod second_factor;
 mod settings;
 mod studio;
+mod whose;
 
 pub use ban::network_of;
 pub use bearer::{Bearer, is_signed};
@@ -45,6 +46,7 @@ pub use registration::Applicant;
 pub use reseal::ResealError;
 pub use room::{Comer, NoRoom, Room, Unseated, Who};
 pub use settings::{Secret, Secrets, Settings};
+pub use whose::Whose;
 
 pub use crate::store::write::LinkError;
 

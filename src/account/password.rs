@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::email::is_address;
 use super::hashing::Asker;
-use super::{AccountError, Accounts, Changed, random};
+use super::{AccountError, Accounts, Changed, Whose, random};
 use crate::auth::{OneTimeCode, StoredPassword, check_guessing, check_password};
 use crate::id::SessionId;
 use crate::name::folded;
@@ -18,7 +18,7 @@ impl Accounts {
         let account = folded(&user.name);
         self.0.attempts.admit_account(&account)?;
         let stored = user.password.clone().unwrap_or_else(StoredPassword::decoy);
-        if !self.verify(Asker::Account(user.id), stored, password).await? {
+        if !self.verify(Asker::Inside(Whose::Account(user.id)), stored, password).await? {
             return Err(AccountError::OwnPasswordWrong);
         }
         self.0.attempts.forgive_account(&account);
@@ -36,7 +36,7 @@ impl Accounts {
     ) -> Result<(wire::PasswordChanged, Changed), AccountError> {
         self.check_own_password(user, &change.old).await?;
         let email = user.email.clone().unwrap_or_default();
-        let asker = Asker::Account(user.id);
+        let asker = Asker::Inside(Whose::Account(user.id));
         self.check_new_password(asker, &change.new, &[&user.name, &email]).await?;
         let password = self.hash(asker, &change.new).await?;
         let change = PasswordChange {

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::plugin_turn::{Occasion, Purpose, Whose};
+use super::plugin_turn::{Occasion, Purpose};
 use super::plugin_work::Watching;
 use super::refused::Refused;
+use crate::account::Whose;
 use crate::feed::{Event, Filter, Happened, Kind, Subscription, To, told};
 use crate::id::SessionId;
 use crate::state::Actor;

@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::refused::Refused;
-use crate::auth::{AddressKey, NetworkKey, is_near};
+use crate::account::Whose;
+use crate::auth::{AddressKey, is_near};
 use crate::bounds::{MAX_PLUGIN_CALLS, MAX_PLUGIN_TURNS};
-use crate::id::UserId;
 use crate::plugin::{NotDone, Turn};
 use crate::protocol::ErrorCode;
 use crate::state::Actor;
-use crate::store::{Author, By};
 
 /// What a plugin is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,30 +80,6 @@ pub(super) enum Line {
     Events,
 }
 
-/// For whom a plugin is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// An account, by whatever way.
-    Account(UserId),
-    /// Whoever is at an address, that is an IPv4 address or the /64 of a household.
-    Address(AddressKey),
-    /// All of a site, that is a /48.
-    Network(NetworkKey),
-    /// The machine's owner, or the server.
-    Owner,
-}
-
-impl Whose {
-    /// On whose behalf something is asked for.
-    pub(super) fn of(by: By) -> Self {
-        match (by.author, by.from) {
-            (Author::User(user), _) => Self::Account(user),
-            (Author::Guest, Some(from)) => Self::Address(AddressKey::of(from)),
-            (Author::Guest | Author::Operator | Author::Server, _) => Self::Owner,
-        }
-    }
-}
-
 /// What a plugin is called for, for whom, and where they are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Occasion {
@@ -156,6 +131,7 @@ pub(super) fn not_done(why: NotDone) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::UserId;
 
     fn log_in(from: &str) -> Turn<Whose> {
         Occasion::log_in(Purpose::LogIn(Duration::from_secs(2)), from.parse().unwrap()).turn()

@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::watch;
 
-use super::plugin_turn::{Line, Whose};
+use super::plugin_turn::Line;
 use super::refused::Refused;
+use crate::account::Whose;
 use crate::bounds::{MAX_PLUGIN_BYTES, MAX_PLUGIN_LINES, MAX_PLUGIN_PART, MAX_PLUGIN_UPLOADS};
 use crate::feed::Kind;
 use crate::id::{PluginId, Timestamp};
