@@ -1,8 +1,9 @@
 // The worker: connection, requests, events and voice, off the thread that draws.
 
+import { Ears } from './ears.js';
 import { webSocket, webTransport } from './link.js';
 import { FLOW, read } from './rtp.js';
-import { Ears, Mouth } from './voice.js';
+import { Mouth } from './voice.js';
 import { decode, encode } from './wire.js';
 import { wordsOf } from './words.js';
 
