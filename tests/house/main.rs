@@ -10,3 +10,4 @@ mod protocol;
 mod structure;
 mod tokens;
 mod vectors;
+mod vendored;
