@@ -11,8 +11,9 @@ use axum::response::Response;
 
 use super::parts::Asker;
 
-/// Only what this server itself has: no script in the page's text, no frame, no form that leaves.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+/// Only what this server itself has: no script in the page's text, no frame, no form that leaves. `wasm-unsafe-eval` lets the page
+/// run the decoder that repairs lost voice (`page/opus.js`): WebAssembly that it fetched from here. Text still isn't run as script.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; \
     connect-src 'self'; worker-src 'self'; manifest-src 'self'; media-src 'self' blob:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 

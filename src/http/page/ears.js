@@ -6,17 +6,70 @@ import { FLOW, distance, samples } from './rtp.js';
 /** Speakers with a decoder of their own. */
 const DECODERS = 64;
 
-/** How long, in milliseconds, a packet that overtook another waits for it. */
+/** How long, in milliseconds, a packet that overtook another waits for it, and for how many packets after one came after all;
+ * else what is missing counts as lost at once, so that what stands for it isn't late. */
 const REORDER = 25;
+const OVERTAKEN = 500;
+const REORDERED = 3;
+
+/** Milliseconds after which somebody of whom nothing came begins anew. */
+const ELSEWHERE = 1000;
+
+/** The most that stands for what was lost: what is longer is silent. */
+const GAP = RATE / 5;
+
+/** Packets by which it is judged whether there is loss, how many there are at least, and which share of them is enough. */
+const JUDGED = 500;
+const FEW = 125;
+const LOSS = 0.008;
+
+/**
+ * A piece of somebody's sound: an RTP timestamp, whether a talk spurt begins with it, whether it stands for what was lost, and for
+ * how many samples the next packet is to be waited for, as long as there is loss.
+ * @typedef {{at: number, sound: Float32Array, marker: boolean, instead: boolean, ahead: number}} Piece
+ */
+
+/** How long, in milliseconds, until what repairs voices is fetched again where it didn't come. */
+const AGAIN = 30_000;
+
+/** Whether packets get lost, as far as that is worth a delay. */
+class Losses {
+  constructor() {
+    /** How many were lost before each of the last packets. @type {number[]} */
+    this.before = [];
+    this.lost = 0;
+  }
+
+  /** @param {number} lost How many before this packet. */
+  note(lost) {
+    this.before.push(lost);
+    this.lost += lost;
+    if (this.before.length > JUDGED) this.lost -= this.before.shift() ?? 0;
+  }
+
+  get matter() {
+    return this.lost >= LOSS * Math.max(FEW, this.before.length);
+  }
+}
 
 /** A time in steps of the shortest frame there is: 2.5 ms. @param {number} microseconds */
 const place = (microseconds) => Math.round(microseconds / 2500);
 
 /** One speaker's decoder, and the packets that overtook others. */
-class Decoding {
-  /** @param {(frame: {at: number, sound: Float32Array, marker: boolean}) => void} play */
-  constructor(play) {
+export class Decoding {
+  /** @param {(piece: Piece) => void} play @param {() => import('./opus.js').Opus | undefined} opus Asked for where something was lost. */
+  constructor(play, opus) {
     this.play = play;
+    this.opus = opus;
+    /** What decodes since something was lost. @type {import('./opus.js').OpusDecoder | undefined} */
+    this.repairing = undefined;
+    this.losses = new Losses();
+    /** Packets until what overtakes another waits for it no more. */
+    this.overtaken = 0;
+    /** Samples of the last packet. */
+    this.frame = 0;
+    /** The last packet that was decoded. @type {import('./rtp.js').Packet | undefined} */
+    this.before = undefined;
     /** @type {number | undefined} */
     this.next = undefined;
     /** @type {import('./rtp.js').Packet[]} */
@@ -47,18 +100,25 @@ class Decoding {
 
   /** @param {import('./rtp.js').Packet} packet */
   take(packet) {
-    this.last = performance.now();
+    const now = performance.now();
+    // Whoever spoke where one didn't hear goes on with other numbers: nothing of that is lost.
+    const elsewhere = now - this.last > ELSEWHERE;
+    this.last = now;
     this.received += 1;
-    if (this.next === undefined || Math.abs(distance(packet.sequence, this.next, 16)) > 200) {
+    if (this.next === undefined || elsewhere || Math.abs(distance(packet.sequence, this.next, 16)) > 200) {
       this.next = packet.sequence;
       this.held = [];
     }
     const ahead = distance(packet.sequence, this.next, 16);
-    if (ahead < 0) return;
+    if (ahead < 0) {
+      // It came after what overtook it: it wasn't lost.
+      if (ahead > -REORDERED) this.overtaken = OVERTAKEN;
+      return;
+    }
     if (this.held.some(({ sequence }) => sequence === packet.sequence)) return;
     this.held.push(packet);
     this.held.sort((a, b) => distance(a.sequence, b.sequence, 16));
-    this.release(false);
+    this.release(this.overtaken === 0);
     if (this.held.length > 0 && this.timer === undefined) {
       this.timer = setTimeout(() => {
         this.timer = undefined;
@@ -75,14 +135,62 @@ class Decoding {
       if (ahead > 0 && !late && this.held.length < 3) return;
       this.held.shift();
       // Before a talk spurt numbers went where one may not hear: to whom is whispered.
-      this.expected += packet.marker ? 1 : ahead + 1;
+      const lost = packet.marker ? 0 : ahead;
+      this.expected += lost + 1;
+      this.losses.note(lost);
+      this.overtaken = Math.max(0, this.overtaken - 1);
       this.next = (packet.sequence + 1) & 0xffff;
+      this.frame = samples(packet.payload);
+      if (lost > 0) this.repair(packet, lost);
       this.decode(packet);
+      this.before = packet;
     }
+  }
+
+  /**
+   * Plays what stands for packets that were lost before this one: what it repeats, and what is made up for those before.
+   * @param {import('./rtp.js').Packet} packet @param {number} lost
+   */
+  repair(packet, lost) {
+    const { before } = this;
+    const opus = this.opus();
+    if (!opus || !before) return;
+    if (!this.repairing) {
+      try {
+        this.repairing = opus.decoder();
+      } catch {
+        return;
+      }
+      // It knows nothing of the voice yet.
+      this.repairing.decode(before.payload);
+    }
+    const { frame } = this;
+    const pause = distance(packet.timestamp, before.timestamp + samples(before.payload), 32);
+    // A pause may have been in it, too, and is before what is missing.
+    let missing = Math.min(pause, lost * frame, GAP);
+    if (missing <= 0 || frame <= 0) return;
+    missing -= missing % (RATE / 400);
+    while (missing > 0) {
+      const part = missing > frame ? Math.min(frame, missing - frame) : missing;
+      const sound = missing > frame ? this.repairing.conceal(part) : this.repairing.repeated(packet.payload, part);
+      if (sound) this.give(packet.timestamp - missing, sound, false, true);
+      missing -= part;
+    }
+  }
+
+  /** @param {number} at @param {Float32Array} sound @param {boolean} marker @param {boolean} instead */
+  give(at, sound, marker, instead) {
+    const ahead = this.losses.matter && this.repairing ? this.frame : 0;
+    this.play({ at: at >>> 0, sound, marker, instead, ahead });
   }
 
   /** @param {import('./rtp.js').Packet} packet */
   decode(packet) {
+    if (this.repairing) {
+      const sound = this.repairing.decode(packet.payload);
+      if (sound) this.give(packet.timestamp, sound, packet.marker, false);
+      return;
+    }
     if (this.decoder.decodeQueueSize > 25) return;
     // The decoder says which chunk a sound comes from by its time, which it counts by the samples before.
     const time = Math.round((this.given * 1e6) / RATE);
@@ -103,20 +211,23 @@ class Decoding {
     const sound = new Float32Array(data.numberOfFrames);
     data.copyTo(sound, { planeIndex: 0, format: 'f32-planar' });
     data.close();
-    if (packet) this.play({ at: packet.timestamp, sound, marker: packet.marker });
+    if (packet) this.give(packet.timestamp, sound, packet.marker, false);
   }
 
   close() {
     clearTimeout(this.timer);
+    this.repairing?.close();
+    this.repairing = undefined;
     if (this.decoder.state !== 'closed') this.decoder.close();
   }
 }
 
 /** Hears: packets in, sound out. */
 export class Ears {
-  /** @param {(ssrc: number, talking: boolean, whisper: boolean) => void} tell */
-  constructor(tell) {
+  /** @param {(ssrc: number, talking: boolean, whisper: boolean) => void} tell @param {() => Promise<import('./opus.js').Opus>} [fetch] */
+  constructor(tell, fetch = async () => (await import('./opus.js')).Opus.fetch()) {
     this.tell = tell;
+    this.fetch = fetch;
     /** @type {MessagePort | undefined} */
     this.out = undefined;
     /** @type {Map<number, Decoding>} */
@@ -124,7 +235,26 @@ export class Ears {
     /** Who talks, and whether to chosen people. @type {Map<number, boolean>} */
     this.talking = new Map();
     this.deaf = false;
+    /** What repairs voices, once it is there; it is fetched when something is lost. @type {import('./opus.js').Opus | undefined} */
+    this.opus = undefined;
+    this.fetching = false;
     setInterval(() => this.look(), 100);
+  }
+
+  /** What repairs voices, if it is there already. */
+  repairs() {
+    if (!this.opus && !this.fetching) {
+      this.fetching = true;
+      this.fetch().then((opus) => {
+        this.opus = opus;
+      }, () => {
+        // Without it, what is lost is concealed where it is played. The next loss after a while tries again.
+        setTimeout(() => {
+          this.fetching = false;
+        }, AGAIN);
+      });
+    }
+    return this.opus;
   }
 
   /** @param {import('./rtp.js').Packet} packet */
@@ -134,9 +264,9 @@ export class Ears {
     let decoding = this.speakers.get(ssrc);
     if (!decoding) {
       if (this.speakers.size >= DECODERS) this.forget();
-      decoding = new Decoding(({ at, sound, marker }) => {
-        this.out?.postMessage({ ssrc, at, sound, marker }, [sound.buffer]);
-      });
+      decoding = new Decoding((piece) => {
+        this.out?.postMessage({ ssrc, ...piece }, [piece.sound.buffer]);
+      }, () => this.repairs());
       this.speakers.set(ssrc, decoding);
     }
     decoding.take(packet);

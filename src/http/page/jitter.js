@@ -18,12 +18,23 @@ const MOST = 200 * ms;
 const FIRST = 14 * ms;
 
 /** Share of frames that are to be in time, and over how many it is taken. */
-const IN_TIME = 0.98;
+const IN_TIME = 0.99;
 const REMEMBERED = 250;
 
-/** How much too much, for how long, is too much. */
-const SURPLUS = 7 * ms;
+/** How much too much, for how long, is too much; and for how long something quiet is waited for, in which it isn't heard. */
+const SURPLUS = 14 * ms;
 const FOR_LONG = 400 * ms;
+const PATIENT = 2000 * ms;
+
+/** How much later than wanted everything may be played for what stands for a lost packet. */
+const LATER = 7 * ms;
+
+/** How much is so much that it is taken back as fast as that can be understood, and how often then. */
+const STALLED = 60 * ms;
+const HURRY = 10 * ms;
+
+/** The most that waits: a stall of the network, after which nothing of what was said is left out. */
+const WAITS = 1500 * ms;
 
 /** Concealment: fades over this, and ends; then it is silence. */
 const FADE = 60 * ms;
@@ -45,8 +56,14 @@ export class Speaker {
     /** Samples that were asked for since the beginning: the time. */
     this.now = 0;
     this.target = FIRST;
+    /** For how long the next packet is waited for, as it may repeat what was lost. */
+    this.ahead = 0;
     /** @type {number | undefined} */
     this.base = undefined;
+    /** How late the earliest was. */
+    this.earliest = 0;
+    /** For how many frames the network has made up for standing still. */
+    this.stalled = 0;
     /** How late each of the last frames was, relative to the earliest. @type {number[]} */
     this.lateness = [];
     this.history = new Float32Array(HISTORY);
@@ -56,7 +73,9 @@ export class Speaker {
     this.pattern = undefined;
     this.surplusSince = 0;
     this.least = Infinity;
-    this.heard = { frames: 0, holes: 0, late: 0, skipped: 0 };
+    /** How loud the last second was. */
+    this.power = 0;
+    this.heard = { frames: 0, holes: 0, late: 0, skipped: 0, repaired: 0 };
   }
 
   /** The sound that waits, in milliseconds. */
@@ -74,10 +93,14 @@ export class Speaker {
   /**
    * Takes a frame.
    * @param {number} at RTP timestamp @param {Float32Array} sound @param {boolean} marker
+   * @param {boolean} [instead] Whether it stands for what was lost, and comes with what came after that.
+   * @param {number} [wait] For how many samples what comes next is waited for.
    */
-  push(at, sound, marker) {
-    this.heard.frames += 1;
-    this.note(at);
+  push(at, sound, marker, instead = false, wait = 0) {
+    this.ahead = wait;
+    if (instead) this.heard.repaired += 1;
+    else this.heard.frames += 1;
+    if (!instead) this.note(at);
     const dry = this.frames.length === 0 && this.concealed > 0;
     let ahead = this.playhead === undefined ? 0 : distance(at, this.playhead, 32);
     const begins = this.playhead === undefined || (dry && marker && this.concealed > 20 * ms) || Math.abs(ahead) > 2 * RATE;
@@ -87,36 +110,53 @@ export class Speaker {
       this.pattern = undefined;
       this.least = Infinity;
       this.surplusSince = this.now;
-    } else if (dry && ahead < 0 && ahead > -MOST) {
+    } else if (dry && ahead < 0 && ahead > -MOST && !(instead && this.delayOf(at) > this.target + LATER)) {
       // It was late, and not lost: it is played whole, and the delay is that much larger from here on.
       this.heard.late += 1;
       this.playhead = at;
       ahead = 0;
     }
     if (!begins && ahead + sound.length <= 0) {
-      this.heard.late += 1;
+      if (!instead) this.heard.late += 1;
       return;
     }
     const place = this.frames.findLastIndex((frame) => distance(frame.at, at, 32) <= 0);
     if (place >= 0 && this.frames[place].at === at) return;
     this.frames.splice(place + 1, 0, { at, sound });
     // The ceiling: what is above would be heard too late.
-    while (this.waiting > (MOST + 60 * ms) / ms && this.frames.length > 2) {
+    while (this.waiting > WAITS / ms && this.frames.length > 2) {
       this.frames.shift();
       this.playhead = this.frames[0].at;
       this.heard.skipped += 1;
     }
   }
 
+  /** How much later than the earliest packets came what has this time is played, if it is now. @param {number} at */
+  delayOf(at) {
+    return this.base === undefined ? 0 : distance(this.now - at, this.base + this.earliest, 32);
+  }
+
   /** @param {number} at */
   note(at) {
     // How late it is on a clock that both share up to a constant.
     this.base ??= this.now - at;
-    this.lateness.push(distance(this.now - at, this.base, 32));
+    const late = distance(this.now - at, this.base, 32);
+    // A network that stood still says nothing of how it is otherwise, nor does all that comes at once after that.
+    this.stalled = late - this.earliest > (this.stalled > 0 ? this.target : MOST) ? this.stalled + 1 : 0;
+    if (this.stalled > REMEMBERED) {
+      // That is how it is now.
+      this.base = this.now - at;
+      this.earliest = 0;
+      this.stalled = 0;
+      this.lateness = [];
+    }
+    if (this.stalled > 0) return;
+    this.lateness.push(late);
     if (this.lateness.length > REMEMBERED) this.lateness.shift();
     const sorted = this.lateness.slice().sort((a, b) => a - b);
+    this.earliest = sorted[0];
     const spread = sorted[Math.floor((sorted.length - 1) * IN_TIME)] - sorted[0];
-    const wanted = Math.min(MOST, Math.max(LEAST, spread + 4 * ms));
+    const wanted = Math.min(MOST, Math.max(LEAST, spread + 4 * ms) + this.ahead);
     // Up at once, down slowly.
     this.target = wanted > this.target ? wanted : this.target + (wanted - this.target) * 0.02;
   }
@@ -158,6 +198,7 @@ export class Speaker {
       if (i < blend) sample = sample * (i / blend) + this.concealment(i) * (1 - i / blend);
       out[done + i] += sample * gain;
     }
+    this.power += (power(frame.sound) - this.power) * (count / RATE);
     this.remember(frame.sound.subarray(from, from + count));
     this.concealed = 0;
     this.pattern = undefined;
@@ -211,14 +252,19 @@ export class Speaker {
    * @param {number} asked
    */
   shrink(asked) {
+    // What waits after a stall, or else how late everything is played: what waits is less where something is lost.
     const waiting = this.waiting * ms - asked;
-    this.least = Math.min(this.least, waiting);
-    if (this.now - this.surplusSince < FOR_LONG) return;
+    const hurry = waiting - this.target > STALLED;
+    this.least = Math.min(this.least, hurry ? waiting : this.delayOf(/** @type {number} */ (this.playhead)));
+    if (this.now - this.surplusSince < (hurry ? HURRY : FOR_LONG)) return;
     const surplus = this.least - this.target;
+    const frame = this.frames[0];
+    const loud = frame && surplus >= SURPLUS && !hurry && power(frame.sound) > this.power / 10;
+    if (loud && this.now - this.surplusSince < PATIENT) return;
     this.least = Infinity;
     this.surplusSince = this.now;
-    const frame = this.frames[0];
-    if (surplus < SURPLUS || !frame) return;
+    // Where the network has just become slower, there is nothing to take back.
+    if (surplus < SURPLUS || !frame || (this.stalled > 0 && !hurry)) return;
     const from = -distance(frame.at, /** @type {number} */ (this.playhead), 32);
     if (from < 0) return;
     // Enough sound in one piece to look for a place that fits.
@@ -260,6 +306,13 @@ export class Speaker {
     }
     return undefined;
   }
+}
+
+/** The mean of the squares. @param {Float32Array} sound */
+function power(sound) {
+  let sum = 0;
+  for (const sample of sound) sum += sample * sample;
+  return sum / Math.max(1, sound.length);
 }
 
 /**

@@ -34,8 +34,8 @@ class Playback extends AudioWorkletProcessor {
     if (deaf) this.speakers.clear();
   }
 
-  /** @param {{ssrc: number, at: number, sound: Float32Array, marker: boolean}} frame */
-  take({ ssrc, at, sound, marker }) {
+  /** @param {import('./ears.js').Piece & {ssrc: number}} piece */
+  take({ ssrc, at, sound, marker, instead, ahead }) {
     if (this.deaf) return;
     let speaker = this.speakers.get(ssrc);
     if (!speaker) {
@@ -49,7 +49,7 @@ class Playback extends AudioWorkletProcessor {
     // The last to speak stands last.
     this.speakers.delete(ssrc);
     this.speakers.set(ssrc, speaker);
-    speaker.push(at, sound, marker);
+    speaker.push(at, sound, marker, instead, ahead);
   }
 
   /** @param {Float32Array[][]} _inputs @param {Float32Array[][]} outputs */

@@ -16,7 +16,7 @@ const APP = 204;
  * @property {Uint8Array} payload
  */
 
-/** @typedef {{notice: "pace" | "busy", microseconds: number}} Notice */
+/** What the server tells a speaker: a time, or what is lost on the way to its listeners. @typedef {{notice: "pace" | "busy", microseconds: number} | {notice: "loss", percent: number}} Notice */
 
 /** @param {Packet} packet @returns {Uint8Array} */
 export function write({ flow, sequence, timestamp, ssrc, marker, payload }) {
@@ -46,9 +46,10 @@ export function read(bytes) {
   if (bytes[2] === APP) {
     if (bytes.length < 17) return undefined;
     const name = String.fromCharCode(...bytes.subarray(9, 13));
-    const microseconds = view.getUint32(13);
-    if (name === 'PACE') return { notice: 'pace', microseconds };
-    return name === 'BUSY' ? { notice: 'busy', microseconds } : undefined;
+    const number = view.getUint32(13);
+    if (name === 'PACE') return { notice: 'pace', microseconds: number };
+    if (name === 'LOSS') return { notice: 'loss', percent: Math.min(100, number) };
+    return name === 'BUSY' ? { notice: 'busy', microseconds: number } : undefined;
   }
   if ((bytes[2] & 0x7f) !== PAYLOAD_TYPE) return undefined;
   let start = 13 + 4 * (first & 0x0f);

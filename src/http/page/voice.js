@@ -6,11 +6,14 @@ import { FLOW, write } from './rtp.js';
 const FRAME = RATE / 50;
 const MICROSECONDS = 20_000;
 
-/** Bits a second of one voice where the channel wants nothing else, what the channel may want, and the loss that forward error
- * correction is made for, in percent. */
+/** Bits a second of one voice where the channel wants nothing else, and what the channel may want. */
 const BITRATE = 32_000;
 const BITRATES = [6_000, 128_000];
-const LOSS = 5;
+
+/** The loss that is encoded for at least, in percent, with so many bits a second: packets repeat what is in those before, which
+ * costs next to nothing there, so that the first that is lost is repeated, too. With fewer bits that is done once something is lost. */
+const LEAST_LOSS = 1;
+const ENOUGH = 24_000;
 
 /** Lengths of a frame that browsers encode, in milliseconds. */
 const FRAMES = [10, 20, 40, 60];
@@ -60,6 +63,9 @@ export class Mouth {
     this.gate = { mode: 'activation', threshold: -50, pressed: false, muted: false, echo: false, whisper: 0, open: false };
     this.policy = followed();
     this.asked = this.policy;
+    /** What is lost on the way to the listeners, in percent, and what the encoder was told of it. */
+    this.loss = 0;
+    this.told = 0;
     this.frames = 0;
     this.sequence = crypto.getRandomValues(new Uint16Array(1))[0];
     this.start = crypto.getRandomValues(new Uint32Array(1))[0];
@@ -91,17 +97,23 @@ export class Mouth {
 
   /** @param {AudioEncoder} encoder */
   configure(encoder) {
+    this.told = this.expected();
     // As in our native clients: "voip" would filter low frequencies, which the browser's own processing does better,
     // and turns their phase.
     encoder.configure({
       codec: 'opus', sampleRate: RATE, numberOfChannels: 1, bitrate: this.policy.bitrate,
-      opus: { application: 'audio', signal: 'voice', frameDuration: this.policy.frameMs * 1000, useinbandfec: true, packetlossperc: LOSS, complexity: 9 },
+      opus: { application: 'audio', signal: 'voice', frameDuration: this.policy.frameMs * 1000, useinbandfec: true, packetlossperc: this.told, complexity: 9 },
     });
   }
 
   /** From the next packet on. @param {Partial<Policy>} [policy] */
   follow(policy) {
     this.asked = followed(policy);
+  }
+
+  /** The loss to encode for. */
+  expected() {
+    return Math.max(this.loss, this.asked.bitrate >= ENOUGH ? LEAST_LOSS : 0);
   }
 
   /** @param {boolean} loud @returns {boolean} */
@@ -138,7 +150,7 @@ export class Mouth {
     if (this.filled === 0) {
       // More than that waiting means that the encoder can't follow; what is late is not worth sending.
       if (this.encoder.encodeQueueSize > 10) return;
-      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs) {
+      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs || this.told !== this.expected()) {
         this.policy = this.asked;
         this.configure(this.encoder);
       }

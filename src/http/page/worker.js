@@ -58,6 +58,7 @@ function voice(bytes) {
   if ('notice' in packet) {
     // A browser's frames come when the microphone has them; only what a person should know is told.
     if (packet.notice === 'busy') tell({ kind: 'busy' });
+    if (packet.notice === 'loss') mouth.loss = packet.percent;
     return;
   }
   if (packet.flow === FLOW.echo && !mouth.gate.echo) return;
@@ -88,6 +89,8 @@ async function connect({ url, hashes, way }) {
   const own = generation;
   link?.close();
   link = undefined;
+  // What is known of a connection ends with it.
+  mouth.loss = 0;
   ears.clear();
   const heard = {
     events: eventReader(own),
