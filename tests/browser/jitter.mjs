@@ -2,6 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 
+import { encoder, hearing } from './coded.mjs';
+
 const { Speaker, RATE } = await import(`${process.env.PAGE}/jitter.js`);
 const wav = readFileSync(process.env.VOICE);
 const voice = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + 44 + ((wav.length - 44) & ~1)));
@@ -21,22 +23,30 @@ const samples = (from, count) => {
  * @param {(number: number, random: () => number) => number} [what.late] Milliseconds.
  * @param {number} [what.loss] Share of the frames.
  * @param {number} [what.drift] The sender's clock is faster by so many millionths.
+ * @param {number} [what.row] How many are lost one after the other.
+ * @param {{told: number, repairs: boolean}} [what.coded] The voice is coded for so much loss, in percent; else it is sent as it is.
  */
-function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
+function run({ seconds, late = () => 0, loss = 0, drift = 0, row = 1, coded }) {
   let seed = 7;
   const random = () => {
     seed = (seed * 1103515245 + 12345) % 2 ** 31;
     return seed / 2 ** 31;
   };
   const speaker = new Speaker();
+  const encode = coded && encoder(coded.told);
+  const heard = coded && hearing(speaker, coded.repairs);
   // Near the end of the 32 bits, so that they wrap on the way.
   const base = 2 ** 32 - 48_000;
   const frames = [];
+  let left = 0;
   for (let number = 0; number * FRAME < seconds * RATE; number += 1) {
-    const lost = random() < loss;
+    if (left === 0 && random() < loss / row) left = row;
+    const lost = left > 0;
+    left = Math.max(0, left - 1);
+    const payload = encode?.(samples(number * FRAME, FRAME));
     const arrives = number * FRAME * (1 - drift / 1e6) + 1_000 + late(number, random) * 48;
     if (lost && number > 0) continue;
-    frames.push({ number, arrives });
+    frames.push({ number, arrives, payload });
   }
   frames.sort((a, b) => a.arrives - b.arrives);
   const out = new Float32Array(seconds * RATE);
@@ -44,8 +54,10 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
   let next = 0;
   for (let at = 0; at + QUANTUM <= out.length; at += QUANTUM) {
     for (; next < frames.length && frames[next].arrives <= at; next += 1) {
-      const { number } = frames[next];
-      speaker.push((base + number * FRAME) % 2 ** 32, samples(number * FRAME, FRAME).slice(), number === 0);
+      const { number, payload } = frames[next];
+      const timestamp = (base + number * FRAME) % 2 ** 32;
+      if (heard) heard.take({ flow: 0, ssrc: 1, sequence: (65_000 + number) & 0xffff, timestamp, marker: number === 0, payload });
+      else speaker.push(timestamp, samples(number * FRAME, FRAME).slice(), number === 0);
     }
     speaker.pull(out.subarray(at, at + QUANTUM), 1);
     if (at % RATE < QUANTUM) waiting.push(speaker.waiting);
@@ -84,12 +96,15 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0 }) {
     alike.push(best);
   }
   alike.sort((a, b) => a - b);
+  heard?.close();
   const ordered = [...waiting].sort((a, b) => a - b);
   return {
     median: alike[Math.floor(alike.length / 2)],
     least: alike[Math.floor(alike.length / 20)],
     waiting: ordered[Math.floor(ordered.length / 2)],
     last: waiting.slice(-10).reduce((sum, one) => sum + one, 0) / 10,
+    most: ordered.at(-1),
+    ...speaker.heard,
   };
 }
 
@@ -99,4 +114,11 @@ console.log(JSON.stringify({
   lossy: run({ seconds: 30, late: (_, random) => random() * 3, loss: 0.1 }),
   faster: run({ seconds: 600, late: (_, random) => random() * 3, drift: 200 }),
   slower: run({ seconds: 600, late: (_, random) => random() * 3, drift: -200 }),
+  // A second in which nothing comes, and then all of it at once.
+  stalled: run({ seconds: 20, late: (number) => (number >= 250 && number < 300 ? (300 - number) * 20 : 0) }),
+  coded: run({ seconds: 20, coded: { told: 1, repairs: true } }),
+  concealed: run({ seconds: 20, loss: 0.1, coded: { told: 10, repairs: false } }),
+  repaired: run({ seconds: 20, loss: 0.1, coded: { told: 10, repairs: true } }),
+  atFirst: run({ seconds: 20, loss: 0.1, coded: { told: 1, repairs: true } }),
+  inRows: run({ seconds: 20, loss: 0.1, row: 3, coded: { told: 10, repairs: true } }),
 }));

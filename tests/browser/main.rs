@@ -13,6 +13,7 @@ mod support;
 mod consent;
 mod flows;
 mod hooks;
+mod lossy;
 mod origins;
 mod people;
 mod pieces;

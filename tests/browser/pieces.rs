@@ -46,6 +46,16 @@ fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
         assert!(figure(run, "last") < 40.0, "{run}: the queue grows");
     }
     assert!(figure("clean", "waiting") < 25.0);
+    // A second in which nothing came is made up for, and nothing that was said then is left out.
+    assert!(figure("stalled", "skipped") == 0.0 && figure("stalled", "last") < 25.0);
+    assert!(figure("stalled", "median") > 0.99);
+    // What is lost is repaired, and no more is waited for than a frame; in rows as well.
+    for run in ["repaired", "atFirst", "inRows"] {
+        assert!(figure(run, "median") > 0.93, "{run}");
+        assert!(figure(run, "holes") < figure("concealed", "holes") / 2.0, "{run}");
+        assert!(figure(run, "waiting") < figure("coded", "waiting") + 21.0, "{run}");
+    }
+    assert!(figure("repaired", "median") > figure("concealed", "median") + 0.03);
 }
 
 /// What the page reads from permissions, without a browser; and that what crosses the wire means the same at both ends.

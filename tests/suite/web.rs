@@ -208,7 +208,7 @@ async fn the_page_forbids_what_it_does_not_need_and_its_files_are_kept() {
         assert!(index.starts_with("HTTP/1.1 200"), "{index}");
         let head = index.to_lowercase();
         for header in [
-            "content-security-policy: default-src 'none'; script-src 'self';",
+            "content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval';",
             "cross-origin-opener-policy: same-origin",
             "cross-origin-embedder-policy: require-corp",
             "referrer-policy: no-referrer",

@@ -6,11 +6,11 @@ import { FLOW, distance, samples } from './rtp.js';
 /** Speakers with a decoder of their own. */
 const DECODERS = 64;
 
-/** How long, in milliseconds, a packet that overtook another waits for it, and for how many packets after one came after all;
- * else what is missing counts as lost at once, so that what stands for it isn't late. */
+/** How long, in milliseconds, a packet that overtook another waits for it, and for how many packets after one came after all that
+ * was among the last that were missed; else what is missing counts as lost at once, so that what stands for it isn't late. */
 const REORDER = 25;
 const OVERTAKEN = 500;
-const REORDERED = 3;
+const MISSED = 8;
 
 /** Milliseconds after which somebody of whom nothing came begins anew. */
 const ELSEWHERE = 1000;
@@ -66,6 +66,8 @@ export class Decoding {
     this.losses = new Losses();
     /** Packets until what overtakes another waits for it no more. */
     this.overtaken = 0;
+    /** The numbers of those that were missed last. @type {number[]} */
+    this.missed = [];
     /** Samples of the last packet. */
     this.frame = 0;
     /** The last packet that was decoded. @type {import('./rtp.js').Packet | undefined} */
@@ -112,7 +114,7 @@ export class Decoding {
     const ahead = distance(packet.sequence, this.next, 16);
     if (ahead < 0) {
       // It came after what overtook it: it wasn't lost.
-      if (ahead > -REORDERED) this.overtaken = OVERTAKEN;
+      if (this.missed.includes(packet.sequence)) this.overtaken = OVERTAKEN;
       return;
     }
     if (this.held.some(({ sequence }) => sequence === packet.sequence)) return;
@@ -139,6 +141,8 @@ export class Decoding {
       this.expected += lost + 1;
       this.losses.note(lost);
       this.overtaken = Math.max(0, this.overtaken - 1);
+      for (let ago = Math.min(lost, MISSED); ago > 0; ago -= 1) this.missed.push((packet.sequence - ago) & 0xffff);
+      this.missed.splice(0, this.missed.length - MISSED);
       this.next = (packet.sequence + 1) & 0xffff;
       this.frame = samples(packet.payload);
       if (lost > 0) this.repair(packet, lost);
@@ -189,7 +193,8 @@ export class Decoding {
     if (this.repairing) {
       const sound = this.repairing.decode(packet.payload);
       if (sound) this.give(packet.timestamp, sound, packet.marker, false);
-      return;
+      if (!this.repairing.gaveUp) return;
+      this.repairing = undefined;
     }
     if (this.decoder.decodeQueueSize > 25) return;
     // The decoder says which chunk a sound comes from by its time, which it counts by the samples before.
@@ -254,7 +259,7 @@ export class Ears {
         }, AGAIN);
       });
     }
-    return this.opus;
+    return this.opus?.gaveUp ? undefined : this.opus;
   }
 
   /** @param {import('./rtp.js').Packet} packet */

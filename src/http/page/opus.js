@@ -50,6 +50,8 @@ export class Opus {
   /** @param {Exports} exports */
   constructor(exports) {
     this.exports = exports;
+    /** Whether it ended in the middle of something. */
+    this.gaveUp = false;
     exports.h();
     this.packet = exports.E(LARGEST);
     this.sound = exports.E(4 * LONGEST);
@@ -113,14 +115,25 @@ export class OpusDecoder {
   /** @param {Uint8Array | undefined} packet @param {number} samples @param {boolean} repeated */
   run(packet, samples, repeated) {
     const { exports, packet: from, sound: to } = this.opus;
-    if (!this.address || (packet && (packet.length === 0 || packet.length > LARGEST))) return undefined;
+    if (this.gaveUp || (packet && (packet.length === 0 || packet.length > LARGEST))) return undefined;
     if (packet) new Uint8Array(exports.g.buffer, from, packet.length).set(packet);
-    const count = exports.t(this.address, packet ? from : 0, packet?.length ?? 0, to, samples, repeated ? 1 : 0);
+    let count = 0;
+    try {
+      count = exports.t(this.address, packet ? from : 0, packet?.length ?? 0, to, samples, repeated ? 1 : 0);
+    } catch {
+      // What it left behind isn't to be gone on with, by no other voice either.
+      this.opus.gaveUp = true;
+    }
     return count > 0 ? new Float32Array(exports.g.buffer, to, count).slice() : undefined;
   }
 
+  /** Whether it decodes nothing any more. */
+  get gaveUp() {
+    return this.opus.gaveUp || !this.address;
+  }
+
   close() {
-    if (this.address) this.opus.exports.r(this.address);
+    if (!this.gaveUp) this.opus.exports.r(this.address);
     this.address = 0;
   }
 }

@@ -15,6 +15,9 @@ const BITRATES = [6_000, 128_000];
 const LEAST_LOSS = 1;
 const ENOUGH = 24_000;
 
+/** How many times more or less loss there has to be for the encoder to be told: it begins anew then, which is heard. */
+const OTHERWISE = 3;
+
 /** Lengths of a frame that browsers encode, in milliseconds. */
 const FRAMES = [10, 20, 40, 60];
 
@@ -116,6 +119,11 @@ export class Mouth {
     return Math.max(this.loss, this.asked.bitrate >= ENOUGH ? LEAST_LOSS : 0);
   }
 
+  expectsOtherwise() {
+    const expected = this.expected();
+    return expected > this.told * OTHERWISE || expected * OTHERWISE < this.told;
+  }
+
   /** @param {boolean} loud @returns {boolean} */
   wanted(loud) {
     const { mode, pressed, open, whisper } = this.gate;
@@ -150,7 +158,7 @@ export class Mouth {
     if (this.filled === 0) {
       // More than that waiting means that the encoder can't follow; what is late is not worth sending.
       if (this.encoder.encodeQueueSize > 10) return;
-      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs || this.told !== this.expected()) {
+      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs || this.expectsOtherwise()) {
         this.policy = this.asked;
         this.configure(this.encoder);
       }
