@@ -17,8 +17,14 @@ pub(super) const LONGEST: usize = 5_760;
 /// The decoder's complexity from which on a network conceals what is lost.
 const NEURAL: u8 = 5;
 
-/// The longest time that deep redundancy reaches back, in milliseconds, and its step.
+/// The longest time that deep redundancy reaches back, in milliseconds.
 const LONGEST_REDUNDANCY: u32 = 1_000;
+
+/// From which loss on deep redundancy pays also where packets are lost one by one, in percent.
+const DEEP_FROM: u8 = 15;
+
+/// How far deep redundancy reaches back, in milliseconds: most bursts are shorter.
+const PROTECTED: u32 = 200;
 
 /// Opus failed: wrong settings, or bytes that are no Opus packet.
 #[derive(Debug, Error)]
@@ -44,18 +50,23 @@ impl Encoder {
     /// An encoder at `bitrate` bits a second (500 to 512000), with forward error correction for the loss
     /// that [`Encoder::set_expected_loss`] says.
     pub fn new(bitrate: i32) -> Result<Self, CodecError> {
-        Self::with_channels(bitrate, Channels::Mono)
+        // `Audio` keeps the wave as it is. `Voip` filters low frequencies out, which suits a microphone
+        // and turns their phase: speech from a file then correlates 0.85 with itself rather than 0.98.
+        Self::with_channels(bitrate, Channels::Mono, Application::Audio)
+    }
+
+    /// The same for a microphone: low frequencies are filtered out, and loss does less harm.
+    pub fn live(bitrate: i32) -> Result<Self, CodecError> {
+        Self::with_channels(bitrate, Channels::Mono, Application::Voip)
     }
 
     /// The same of two channels, whose samples alternate.
     pub fn stereo(bitrate: i32) -> Result<Self, CodecError> {
-        Self::with_channels(bitrate, Channels::Stereo)
+        Self::with_channels(bitrate, Channels::Stereo, Application::Audio)
     }
 
-    fn with_channels(bitrate: i32, channels: Channels) -> Result<Self, CodecError> {
-        // `Audio` keeps the wave as it is. `Voip` filters low frequencies out, which suits a microphone
-        // and turns their phase: speech from a file then correlates 0.85 with itself rather than 0.98.
-        let mut encoder = Self(opusic_c::Encoder::new(channels, SampleRate::Hz48000, Application::Audio)?);
+    fn with_channels(bitrate: i32, channels: Channels, sort: Application) -> Result<Self, CodecError> {
+        let mut encoder = Self(opusic_c::Encoder::new(channels, SampleRate::Hz48000, sort)?);
         encoder.set_bitrate(bitrate)?;
         encoder.0.set_inband_fec(InbandFec::Mode1)?;
         Ok(encoder)
@@ -78,6 +89,15 @@ impl Encoder {
     pub fn set_deep_redundancy(&mut self, milliseconds: u32) -> Result<(), CodecError> {
         let steps = milliseconds.min(LONGEST_REDUNDANCY) / 10;
         Ok(self.0.set_dred_duration(u8::try_from(steps).unwrap_or(u8::MAX))?)
+    }
+
+    /// Prepares for so many lost packets, in percent (0 to 100): by repeating speech in the next packet, and where
+    /// several are lost together, or very many, by deep redundancy, too.
+    pub fn set_protection(&mut self, percent: u8, is_bursty: bool) -> Result<(), CodecError> {
+        let is_deep = percent >= DEEP_FROM || is_bursty && percent > 0;
+        self.set_deep_redundancy(if is_deep { PROTECTED } else { 0 })?;
+        // With less libopus has too few bits for deep redundancy beside the repetition, with more for the speech itself.
+        self.set_expected_loss(if is_deep { DEEP_FROM } else { percent }.into())
     }
 
     /// Samples by which the decoded sound comes later than what was encoded: a file's pre-skip.

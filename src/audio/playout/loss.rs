@@ -3,6 +3,9 @@
 /// What a packet weighs: the last 500, which are 10 s of speech, count most.
 const WEIGHT: f64 = 1.0 / 500.0;
 
+/// As how many packets that came what is known beforehand counts.
+const BEFORE: f64 = 100.0;
+
 /// What a run of lost packets weighs.
 const RUN_WEIGHT: f64 = 0.1;
 
@@ -17,6 +20,8 @@ const BURST: f64 = 1.6;
 #[derive(Debug)]
 pub(super) struct Loss {
     share: f64,
+    /// What the next packet weighs: the more, the fewer there were.
+    weight: f64,
     /// Packets that were lost one after the other, now.
     run: u32,
     /// How long such runs are.
@@ -29,12 +34,12 @@ impl Loss {
     pub(super) fn new(share: f32, is_bursty: bool) -> Self {
         let share = f64::from(share).clamp(0.0, 1.0);
         let length = if is_bursty { 3.0 } else { 1.0 };
-        Self { share, run: 0, length, is_much: share > MUCH }
+        Self { share, weight: 1.0 / BEFORE, run: 0, length, is_much: share > MUCH }
     }
 
     /// A packet came.
     pub(super) fn received(&mut self) {
-        self.share -= self.share * WEIGHT;
+        self.share -= self.share * self.weigh();
         if self.run > 0 {
             self.length += (f64::from(self.run) - self.length) * RUN_WEIGHT;
             self.run = 0;
@@ -45,7 +50,7 @@ impl Loss {
     /// So many didn't.
     pub(super) fn lost(&mut self, packets: u32) {
         for _ in 0..packets.min(500) {
-            self.share += (1.0 - self.share) * WEIGHT;
+            self.share += (1.0 - self.share) * self.weigh();
         }
         self.run = self.run.saturating_add(packets);
         self.judge();
@@ -53,8 +58,15 @@ impl Loss {
 
     /// One that was taken for lost came after all.
     pub(super) fn came_late(&mut self) {
-        self.share = (self.share - WEIGHT).max(0.0);
+        self.share = (self.share - self.weight).max(0.0);
         self.judge();
+    }
+
+    /// What this packet weighs.
+    fn weigh(&mut self) -> f64 {
+        let weight = self.weight;
+        self.weight = (1.0 / (1.0 / weight + 1.0)).max(WEIGHT);
+        weight
     }
 
     fn judge(&mut self) {
@@ -84,6 +96,7 @@ mod tests {
     #[test]
     fn one_packet_is_not_much_and_two_percent_are() {
         let mut loss = Loss::new(0.0, false);
+        (0..400).for_each(|_| loss.received());
         loss.lost(1);
         assert!(!loss.is_much());
         for packet in 0..1_000 {

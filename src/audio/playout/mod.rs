@@ -36,11 +36,14 @@ const MARGIN: i64 = BLOCK_TIME + 1_000;
 /// A frame of look-ahead, in microseconds; and what pays where loss comes in bursts and packets describe what was
 /// before.
 const LOOK_AHEAD: i64 = 20_000;
-const LONG_LOOK_AHEAD: i64 = 60_000;
+const LONG_LOOK_AHEAD: i64 = 80_000;
 
-/// How many samples are made up where nothing comes, until it is silent: 100 ms, of which the second half fades.
-const MADE_UP: usize = 5 * FRAME;
-const FADES_FROM: usize = 2 * FRAME;
+/// From which share on packets are often lost one after the other by chance.
+const LOST_IN_ROWS: f32 = 0.12;
+
+/// How many samples are made up where nothing comes, until it is silent: 160 ms, of which the last 60 fade.
+const MADE_UP: usize = 8 * FRAME;
+const FADES_FROM: usize = 5 * FRAME;
 
 /// The longest gap that is recovered from a packet at once, in samples: 100 ms.
 const DEEPEST: i64 = 5 * FRAME as i64;
@@ -121,6 +124,8 @@ pub struct Playout {
     /// Samples that are ready, and how many of those were made up for what may come yet.
     ready: Vec<f32>,
     made_up: usize,
+    /// Whether packets describe what was before them.
+    is_deep: bool,
     figures: Figures,
     /// How many of the samples that are ready were made up or recovered.
     concealed: usize,
@@ -141,6 +146,7 @@ impl Playout {
             place: None,
             ready: Vec::with_capacity(8 * FRAME),
             made_up: 0,
+            is_deep: false,
             figures: Figures::default(),
             concealed: 0,
         })
@@ -154,7 +160,12 @@ impl Playout {
 
     /// Takes a packet that came at `now`.
     pub fn hear(&mut self, now: Duration, header: &VoiceHeader, payload: Bytes) {
-        match self.queue.hear(header, payload) {
+        let is_deep = has_deep_redundancy(&payload);
+        let heard = self.queue.hear(header, payload);
+        if heard != Heard::Useless {
+            self.is_deep = is_deep;
+        }
+        match heard {
             Heard::Taken(at) => self.timing.arrive(now, at),
             Heard::First(at) => {
                 self.timing.restart();
@@ -209,7 +220,8 @@ impl Playout {
     /// How long what is played has to wait behind the fastest packet, in microseconds.
     fn target(&self) -> i64 {
         let wait = i64::try_from(self.timing.wait().as_micros()).unwrap_or(0);
-        let ahead = match (self.loss.is_much(), self.loss.is_bursty() && self.pace.sees_deep_redundancy()) {
+        let is_long = self.is_deep && (self.loss.is_bursty() || self.loss.share() > LOST_IN_ROWS);
+        let ahead = match (self.loss.is_much(), is_long) {
             (false, _) => 0,
             (true, false) => LOOK_AHEAD,
             (true, true) => LONG_LOOK_AHEAD,
@@ -333,7 +345,6 @@ impl Playout {
         let waits = i64::try_from(self.ready.len()).unwrap_or(0) * 1_000_000 / 48_000;
         let at = packet.at;
         self.loss.received();
-        self.pace.see(has_deep_redundancy(&packet.payload));
         self.mood = Mood::Speaking;
         self.made_up = 0;
         self.place = Some(Place { number: place.number + 1, at: at + packet.duration });
@@ -369,6 +380,10 @@ impl Playout {
         self.place = Some(Place { number: first, at });
         self.mood = Mood::Speaking;
         self.made_up = 0;
+        // Where the wait has to grow, what was made up is beside what is recovered rather than in its place.
+        let delay = i64::try_from(self.figures.delay.as_micros()).unwrap_or(0);
+        let grows = made_up > 0 && self.target() - delay > LOOK_AHEAD / 2;
+        let made_up = if grows { made_up.min(gap - FRAME as i64).max(0) } else { made_up };
         let left = (gap.min(LONGEST_GAP) - made_up) / BLOCK as i64 * BLOCK as i64;
         if left <= 0 {
             return true;

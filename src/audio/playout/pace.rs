@@ -7,8 +7,8 @@ use super::stretch::{best_cut, lengthen, shorten};
 const SURPLUS: i64 = 6_000;
 
 /// One that is too long by so much is set right in frames that are alike in two places, too; and by so much in any.
-const MUCH: i64 = 60_000;
-const VERY_MUCH: i64 = 150_000;
+const MUCH: i64 = 40_000;
+const VERY_MUCH: i64 = 120_000;
 
 /// A wait that is too short by so much is set right in quiet frames.
 const LACK: i64 = 5_000;
@@ -27,6 +27,10 @@ const ALIKE: f32 = 0.6;
 const QUIET: f32 = 0.04;
 const SILENCE: f32 = 0.000_5;
 
+/// So many quiet frames one after the other are a pause; without one for so many frames, any quiet one will do.
+const PAUSE: u32 = 4;
+const PATIENCE: u32 = 150;
+
 /// How the speaker's loudness falls from a frame to the next (by half in 7 s), and how the background's rises.
 const FALL: f32 = 0.998;
 const RISE: f32 = 1.004;
@@ -36,30 +40,27 @@ const RISE: f32 = 1.004;
 pub(super) struct Pace {
     loudest: f32,
     quietest: f32,
-    is_deep: bool,
+    /// Quiet frames one after the other.
+    quiet: u32,
+    /// Frames in which the wait was wrong, one after the other.
+    wrong: u32,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { loudest: 0.0, quietest: 1.0, is_deep: false }
+        Self { loudest: 0.0, quietest: 1.0, quiet: 0, wrong: 0 }
     }
 }
 
 impl Pace {
-    /// Whether the packet describes what was before it.
-    pub(super) fn see(&mut self, is_deep: bool) {
-        self.is_deep = is_deep;
-    }
-
-    /// Whether packets describe what was before them.
-    pub(super) fn sees_deep_redundancy(&self) -> bool {
-        self.is_deep
-    }
-
     /// The frame as it is, or shorter where the wait is too long by `surplus` microseconds, or longer where it is too
     /// short, by `-difference`.
     pub(super) fn fit(&mut self, frame: Vec<f32>, surplus: i64, difference: i64) -> Vec<f32> {
-        let is_quiet = self.is_quiet(&frame);
+        let is_wrong = surplus > SURPLUS || difference < -LACK;
+        self.wrong = if is_wrong { self.wrong.saturating_add(1) } else { 0 };
+        self.quiet = if self.is_quiet(&frame) { self.quiet.saturating_add(1) } else { 0 };
+        // In a pause rather than between two sounds of a word, unless there is none for long.
+        let is_quiet = self.quiet >= PAUSE || self.quiet > 0 && self.wrong > PATIENCE;
         let samples = |time: i64| time * 48 / 1_000;
         let is_loud_too = surplus > MUCH;
         if surplus > SURPLUS && (is_quiet || is_loud_too) {
@@ -105,6 +106,9 @@ mod tests {
     fn a_little_is_set_right_in_quiet_frames_only() {
         let mut pace = Pace::default();
         assert_eq!(pace.fit(tone(0.5), 20_000, 20_000).len(), 960);
+        for _ in 0..3 {
+            assert_eq!(pace.fit(tone(0.005), 20_000, 20_000).len(), 960, "between two sounds");
+        }
         let quiet = pace.fit(tone(0.005), 20_000, 20_000).len();
         assert!((240..=720).contains(&quiet), "{quiet}");
         let longer = pace.fit(tone(0.005), -20_000, -20_000).len();
