@@ -78,7 +78,7 @@ setup-browser:
 		{ rm -f $(BROWSER)/package.json; exit 1; }; \
 	fi
 
-# An independent QUIC client, what Prometheus itself says of the metrics, and opus-tools of the recordings; JupyterHub, which
+# An independent QUIC client, what Prometheus itself says of the metrics, opus-tools of the recordings, and PESQ of speech; JupyterHub, which
 # docs/oauth.md tells of, and whose proxy is beside the browser's modules.
 PYTHON := $(TARGET)/python
 setup-python:

@@ -39,6 +39,7 @@ mod operations;
 mod organizations;
 mod places;
 mod plugin;
+mod processing;
 mod profile;
 mod program;
 mod protocol;

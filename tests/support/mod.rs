@@ -4,6 +4,7 @@
 pub mod network;
 pub mod outside;
 pub mod sound;
+pub mod quality;
 
 use std::io::Write;
 use std::net::SocketAddr;

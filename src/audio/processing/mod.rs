@@ -16,8 +16,6 @@ mod gate;
 mod level;
 mod limiter;
 mod queue;
-#[cfg(test)]
-mod tests;
 
 pub use capture::{Capture, CaptureSettings, Heard};
 pub use echo::EchoMode;

@@ -1,19 +1,11 @@
 //! A microphone in front of somebody who speaks, a fan and a loudspeaker.
 
-use std::path::Path;
+use parlour::audio::processing::{BLOCK, Capture, CaptureSettings, EchoMode, GainMode, Heard, loudness};
 
-use super::*;
-use crate::audio::Source;
+use crate::support::quality::{quality, speech};
 
 const NOTHING: CaptureSettings =
     CaptureSettings { suppress_noise: false, gain: GainMode::Off, echo: EchoMode::Off };
-
-/// 15.7 s of a person reading.
-fn speech() -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/speech.wav");
-    let samples = Source::open(&path).unwrap().samples().unwrap();
-    samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect()
-}
 
 /// Somebody else: the same person, who reads another sentence at each moment.
 fn other(speech: &[f32]) -> Vec<f32> {
@@ -32,6 +24,11 @@ fn noise(length: usize) -> Vec<f32> {
             (state >> 40) as f32 / 8_388_608.0 - 1.0
         })
         .collect()
+}
+
+/// A factor of so many decibels.
+fn factor(decibels: f32) -> f32 {
+    10.0_f32.powf(decibels / 20.0)
 }
 
 /// A fan: its motor and the rush of the air.
@@ -56,7 +53,7 @@ fn echo(far: &[f32], delay: usize, decibels: f32) -> Vec<f32> {
     let echo: Vec<f32> = (0..far.len())
         .map(|at| ways.iter().filter_map(|(way, gain)| Some(far[at.checked_sub(delay + way)?] * gain)).sum())
         .collect();
-    let gain = level::factor(loudness(far) + decibels - loudness(&echo));
+    let gain = factor(loudness(far) + decibels - loudness(&echo));
     echo.into_iter().map(|sample| sample * gain).collect()
 }
 
@@ -96,7 +93,7 @@ fn without_switches_nothing_changes_at_all() {
 fn a_fan_is_suppressed_and_speech_is_let_through() {
     let near = speech();
     let fan = fan(near.len());
-    let gain = level::factor(loudness(&near) - 10.0 - loudness(&fan));
+    let gain = factor(loudness(&near) - 10.0 - loudness(&fan));
     let fan: Vec<f32> = fan.into_iter().map(|sample| sample * gain).collect();
     let settings = CaptureSettings { suppress_noise: true, ..NOTHING };
     let silence = vec![0.0; near.len()];
@@ -107,6 +104,12 @@ fn a_fan_is_suppressed_and_speech_is_let_through() {
     }
 
     let (out, _) = through(&mut Capture::new(settings), &sum(&near, &fan), &silence);
+    let quiet = CaptureSettings::default();
+    let (all, _) = through(&mut Capture::new(quiet), &sum(&near, &fan), &silence);
+    let scores = quality(&near, &[&sum(&near, &fan), &out[BLOCK..], &all[BLOCK..]]);
+    println!("in the noise of a fan at 10 dB, suppressed, and with the gain: {scores:?}");
+    assert!(scores[0] < 1.3 && scores[1] >= 1.6 && scores[2] >= 1.6, "{scores:?}");
+
     let (mut pauses, mut words) = (Vec::new(), Vec::new());
     let late = &out[BLOCK..];
     for (at, block) in near.chunks_exact(BLOCK).enumerate().skip(200).take(late.len() / BLOCK - 200) {
@@ -132,6 +135,9 @@ fn clean_speech_is_hardly_touched() {
     for second in 3..15 {
         assert!(louder(&out[BLOCK..], &near, second).abs() < 1.0, "{}", louder(&out[BLOCK..], &near, second));
     }
+    let scores = quality(&near, &[&out[BLOCK..]]);
+    println!("clean speech by the default settings: {scores:?}");
+    assert!(scores[0] >= 4.4, "{scores:?}");
     let spoken = heard.iter().filter(|heard| heard.speech > 0.6).count();
     assert!(spoken * 2 > heard.len(), "{spoken} of {}", heard.len());
 }
@@ -189,6 +195,12 @@ fn with_a_headset_nothing_is_cancelled_while_both_talk() {
     let (out, heard) = through(&mut capture, &near, &far);
     assert_eq!(out, near[..out.len()]);
     assert!(heard.iter().all(|heard| !heard.is_far_found && !heard.is_cancelling));
+
+    // With everything else on, too, it is as if nobody else talked.
+    let by_default = |far: &[f32]| through(&mut Capture::new(CaptureSettings::default()), &near, far).0;
+    let scores = quality(&near, &[&by_default(&far)[BLOCK..], &by_default(&vec![0.0; near.len()])[BLOCK..]]);
+    println!("a headset, while both talk and while one does: {scores:?}");
+    assert!(scores[0] > scores[1] - 0.2 && scores[1] > 4.3, "{scores:?}");
 }
 
 #[test]
