@@ -3,8 +3,8 @@
 
 pub mod network;
 pub mod outside;
-pub mod sound;
 pub mod quality;
+pub mod sound;
 
 use std::io::Write;
 use std::net::SocketAddr;
