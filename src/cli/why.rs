@@ -8,7 +8,7 @@ use super::connect::Server;
 use super::output::{DoesNotHold, Output, paint, styled};
 use super::person::{about, alike};
 use super::words::{known_permissions, local, permissions};
-use crate::client::{Decided, DecisionStep, Explanation, Whom};
+use crate::client::{Decided, DecisionStep, Explanation, View, Whom};
 use crate::id::ChannelId;
 use crate::permission::Permissions;
 use crate::protocol::wire::Member;
@@ -58,19 +58,11 @@ impl Why {
         };
         let found = session.why(&about, channel, self.permission).await?;
         let holds = found.allowed == (self.statement == Statement::May);
-        let decides = decisive(&found, self.permission);
         let style = if holds { "1;32" } else { "1;31" };
         let answer = paint(if holds { "Yes:" } else { "No:" }, style, styled());
-        output.line(format!("{answer} {}.", sentence(&found, self.permission)));
-        for line in lines(&found, self.permission, decides) {
-            output.line(line);
-        }
-        if found.allowed && self.permission.contains(Permissions::SPEAK) {
-            for member in view.members.values().filter(|member| alike(&member.name, &found.name)) {
-                if let Some(line) = kept_quiet(member, channel) {
-                    output.line(line);
-                }
-            }
+        let (said, decides) = answered(&found, self.permission, &view, channel, styled());
+        for (at, line) in said.into_iter().enumerate() {
+            output.line(if at == 0 { format!("{answer} {line}") } else { line });
         }
         let steps: Vec<_> =
             found.steps.iter().enumerate().map(|(at, step)| object(step, decides == Some(at))).collect();
@@ -82,6 +74,25 @@ impl Why {
         session.close().await;
         if holds { Ok(()) } else { Err(DoesNotHold.into()) }
     }
+}
+
+/// What is found, a line each: who may do what, what decided, and what keeps somebody quiet all the same. And which of the steps
+/// decides.
+pub(super) fn answered(
+    found: &Explanation,
+    asked: Permissions,
+    view: &View,
+    channel: Option<ChannelId>,
+    styled: bool,
+) -> (Vec<String>, Option<usize>) {
+    let decides = decisive(found, asked);
+    let mut said = vec![format!("{}.", sentence(found, asked))];
+    said.extend(lines(found, asked, decides, styled));
+    if found.allowed && asked.contains(Permissions::SPEAK) {
+        let called = view.members.values().filter(|member| alike(&member.name, &found.name));
+        said.extend(called.filter_map(|member| kept_quiet(member, channel)));
+    }
+    (said, decides)
 }
 
 /// What keeps somebody from being heard who may speak: no permission, but what a moderator did, or they themselves.
@@ -124,10 +135,10 @@ fn decisive(found: &Explanation, asked: Permissions) -> Option<usize> {
 }
 
 /// The steps, a line each, and what was never granted.
-fn lines(found: &Explanation, asked: Permissions, decides: Option<usize>) -> Vec<String> {
+fn lines(found: &Explanation, asked: Permissions, decides: Option<usize>, styled: bool) -> Vec<String> {
     let told: Vec<_> = found.steps.iter().map(|step| words(step, asked)).collect();
     let width = told.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-    let arrow = paint("<- decides", "1", styled());
+    let arrow = paint("<- decides", "1", styled);
     let mut lines = Vec::new();
     for (at, line) in told.iter().enumerate() {
         if decides == Some(at) {
@@ -242,7 +253,7 @@ mod tests {
     fn the_step_that_decides_is_marked() {
         let found = explanation(false, vec![grant("Member"), denial()]);
         assert_eq!(sentence(&found, SPEAK), "ben may not speak in Club/Bar");
-        let shown = lines(&found, SPEAK, decisive(&found, SPEAK));
+        let shown = lines(&found, SPEAK, decisive(&found, SPEAK), styled());
         assert_eq!(shown[0], "  role Member grants speak");
         assert_eq!(shown[1], "  Club denies speak to role Guest (this channel and below)   <- decides");
         let found = explanation(true, vec![denial(), grant("Member"), grant("Officer")]);
@@ -254,7 +265,7 @@ mod tests {
         let unseen = DecisionStep { decided: Decided::Unseen, after: Permissions::NONE };
         let found = explanation(false, vec![grant("Member"), unseen]);
         assert_eq!(sentence(&found, Permissions::JOIN), "ben may not join Club/Bar");
-        let shown = lines(&found, SPEAK, decisive(&found, SPEAK));
+        let shown = lines(&found, SPEAK, decisive(&found, SPEAK), styled());
         assert_eq!(shown[1], "  who may not view a channel may do nothing there   <- decides");
         assert_eq!(shown[2], "  Ask why that is: parlour why ben may view \"Club/Bar\"");
     }
@@ -273,10 +284,10 @@ mod tests {
     #[test]
     fn what_nothing_grants_is_said() {
         let found = explanation(false, vec![]);
-        assert_eq!(lines(&found, SPEAK, decisive(&found, SPEAK)), ["  nothing grants speak"]);
+        assert_eq!(lines(&found, SPEAK, decisive(&found, SPEAK), styled()), ["  nothing grants speak"]);
         let both = SPEAK.union(Permissions::TEXT);
         let found = explanation(false, vec![grant("Member")]);
-        let shown = lines(&found, both, decisive(&found, both));
+        let shown = lines(&found, both, decisive(&found, both), styled());
         assert_eq!(shown, ["  role Member grants speak", "  nothing grants text"]);
     }
 }
