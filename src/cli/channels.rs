@@ -8,13 +8,10 @@ use serde_json::{Value, json};
 use super::connect::Server;
 use super::output::{Output, paint, styled};
 use super::span::Span;
-use super::words::roughly;
+use super::words::flags;
 use crate::client::View;
 use crate::id::ChannelId;
 use crate::protocol::wire::{Channel, Member};
-
-/// Who did nothing for so long is shown as idle.
-const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Show the channels and who is in them.
 #[derive(Debug, Args)]
@@ -101,42 +98,9 @@ fn links(view: &View, channel: &Channel) -> Vec<String> {
     channel.links.iter().filter_map(|id| view.channels.get(id)).map(|other| view.path(other)).collect()
 }
 
-/// What is to be known of a member, in words.
-pub(super) fn state(member: &Member) -> Vec<String> {
-    let words = [
-        (member.talking, "talking"),
-        (member.muted, "muted by others"),
-        (member.mute && !member.muted, "muted"),
-        (member.deafened, "deafened by others"),
-        (member.deaf && !member.deafened, "deaf"),
-        (member.suppressed, "suppressed"),
-        (member.priority, "priority"),
-        (member.away, "away"),
-    ];
-    let mut said: Vec<_> = words.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).collect();
-    let idle = Duration::from_millis(member.idle_ms);
-    if idle >= IDLE {
-        said.push(format!("idle {}", roughly(idle)));
-    }
-    said
-}
-
-/// The same in brackets, behind a name.
-pub(super) fn flags(member: &Member) -> String {
-    let said = state(member);
-    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_member_s_state_is_in_words() {
-        let member = Member { mute: true, muted: true, deaf: true, idle_ms: 400_000, ..Member::default() };
-        assert_eq!(state(&member), ["muted by others", "deaf", "idle 6m"]);
-        assert_eq!(flags(&Member { idle_ms: 1_000, ..Member::default() }), "");
-    }
 
     #[test]
     fn what_is_special_about_a_channel_is_marked() {

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::channels::state;
 use super::connect::Server;
 use super::output::Output;
+use super::words::state;
 use crate::client::View;
 use crate::protocol::wire::event;
 

@@ -8,6 +8,10 @@ use jiff::tz::TimeZone;
 use crate::bounds::{check_bitrate, check_frame};
 use crate::id::{Fingerprint, Timestamp};
 use crate::permission::{Permissions, Reach};
+use crate::protocol::wire::Member;
+
+/// Who did nothing for so long is shown as idle.
+const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Other words that people use for permissions.
 const ALSO: &[(&str, &str)] = &[
@@ -159,6 +163,32 @@ pub(super) fn yes_or_no(word: &str) -> Result<bool, String> {
     }
 }
 
+/// What is to be known of a member, in words.
+pub(super) fn state(member: &Member) -> Vec<String> {
+    let words = [
+        (member.talking, "talking"),
+        (member.muted, "muted by others"),
+        (member.mute && !member.muted, "muted"),
+        (member.deafened, "deafened by others"),
+        (member.deaf && !member.deafened, "deaf"),
+        (member.suppressed, "suppressed"),
+        (member.priority, "priority"),
+        (member.away, "away"),
+    ];
+    let mut said: Vec<_> = words.iter().filter(|(is, _)| *is).map(|(_, word)| (*word).to_owned()).collect();
+    let idle = Duration::from_millis(member.idle_ms);
+    if idle >= IDLE {
+        said.push(format!("idle {}", roughly(idle)));
+    }
+    said
+}
+
+/// The same in brackets, behind a name.
+pub(super) fn flags(member: &Member) -> String {
+    let said = state(member);
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +259,12 @@ mod tests {
         for other in ["", "2025-10-09", "half past eight, said Zoë: Z", "xxxxxxxxxxTxxxxxxxxxZ"] {
             assert_eq!(in_local_time(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_member_s_state_is_in_words() {
+        let member = Member { mute: true, muted: true, deaf: true, idle_ms: 400_000, ..Member::default() };
+        assert_eq!(state(&member), ["muted by others", "deaf", "idle 6m"]);
+        assert_eq!(flags(&Member { idle_ms: 1_000, ..Member::default() }), "");
     }
 }
