@@ -1,6 +1,32 @@
 //! `parlour talk`.
 
+mod acting;
+mod bars;
+mod command;
+mod complete;
+mod effect;
+mod end;
+mod entry;
 mod headless;
+mod hold;
+mod input;
+mod keyboard;
+mod keys;
+mod log;
+mod meter;
+mod overlay;
+mod plain;
+mod run;
+#[cfg(test)]
+mod sample;
+mod screen;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod text;
+mod theme;
+mod tree;
+mod why;
 
 use std::path::PathBuf;
 
@@ -10,6 +36,8 @@ use super::connect::{Entered, JoinPassword, RemoteServer, directory, join};
 use super::output::Output;
 use crate::audio::device::{Backend, FileDevices, Files, Pace};
 use crate::talk::{Choice, Mode, Options, Quality, Talk as Live, control_path};
+use end::Next;
+use theme::Theme;
 
 /// Sit down and talk: hear a channel and speak into it.
 #[derive(Debug, Args)]
@@ -28,6 +56,12 @@ pub(super) struct Talk {
     /// Without a screen, for a box in a corner: what happens is printed, and `parlour ptt` and its kin say what to do.
     #[arg(long)]
     headless: bool,
+    /// Lines of text only, as a screen reader wants them: what happens is a line, and what is typed is one.
+    #[arg(long, conflicts_with = "headless")]
+    plain: bool,
+    /// The colours of the screen. Without `NO_COLOR` they are chosen by what the terminal shows, and on what.
+    #[arg(long, value_name = "COLOURS", value_enum, conflicts_with_all = ["headless", "plain"])]
+    theme: Option<ThemeName>,
     #[command(flatten)]
     this_time: ThisTime,
     #[command(flatten)]
@@ -79,6 +113,30 @@ pub(super) struct ControlPath {
 impl ControlPath {
     pub(super) fn path(&self) -> PathBuf {
         self.control.clone().unwrap_or_else(|| control_path(&directory()))
+    }
+}
+
+/// [`Theme`] as it is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ThemeName {
+    /// For a dark background.
+    Dark,
+    /// For a light one.
+    Light,
+    /// The sixteen colours that the terminal's owner has chosen.
+    Terminal,
+    /// No colours.
+    None,
+}
+
+impl From<ThemeName> for Theme {
+    fn from(name: ThemeName) -> Self {
+        match name {
+            ThemeName::Dark => Self::Dark,
+            ThemeName::Light => Self::Light,
+            ThemeName::Terminal => Self::Sixteen,
+            ThemeName::None => Self::Mono,
+        }
     }
 }
 
@@ -155,20 +213,46 @@ impl Sound {
 impl Talk {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let control = self.control.path();
-        let live = self.start(output).await?;
-        headless::run(live, control, output).await
+        let is_headless = self.headless || output.is_json();
+        if !is_headless && !self.plain {
+            // Nobody connects to be told that there is no screen.
+            terminal::check()?;
+        }
+        let (backend, theme) = (self.sound.backend()?, self.theme.map(Theme::from));
+        let mut live = self.start(None, backend.clone(), output).await?;
+        loop {
+            if is_headless {
+                return headless::run(live, control, output).await;
+            }
+            let of_this = live.control(control.clone());
+            let (of_this, problem) = match of_this {
+                Ok(of_this) => (Some(of_this), None),
+                Err(error) => (None, Some(format!("parlour ptt and its kin don't reach this one: {error}"))),
+            };
+            let next = if self.plain {
+                plain::run(live, backend.clone(), problem).await?
+            } else {
+                run::run(live, backend.clone(), theme, problem).await?
+            };
+            drop(of_this);
+            let Next::Connect(address) = next else { return Ok(()) };
+            output.line(format!("Going to {address} ..."));
+            live = self.start(Some(&address), backend.clone(), output).await?;
+        }
     }
 
-    /// Connects, logs in, joins and begins to hear.
-    async fn start(self, output: Output) -> anyhow::Result<Live> {
-        let mut remote = RemoteServer::find(self.address.as_deref())?;
+    /// Connects, logs in, joins and begins to hear: at the server of the command line, or at another one.
+    async fn start(&self, other: Option<&str>, backend: Backend, output: Output) -> anyhow::Result<Live> {
+        let mut remote = RemoteServer::find(other.or(self.address.as_deref()))?;
         let options = Options {
             server: remote.address.clone(),
             directory: directory(),
-            backend: self.sound.backend()?,
+            backend,
             choices: self.this_time.choices(),
         };
-        let Self { channel, password, guest, .. } = self;
+        // Another server has other channels.
+        let channel = self.channel.clone().filter(|_| other.is_none());
+        let (password, guest) = (self.password.clone(), self.guest.clone());
         let enter = move || async move {
             let Entered { session, keeper } = remote.enter_as(guest.as_deref(), output).await?;
             join(&session, &remote, channel.as_deref(), &password, output).await?;

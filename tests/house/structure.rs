@@ -33,6 +33,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("opusic_c", &["audio"]),
     ("symphonia", &["audio"]),
     ("wasmi", &["plugin"]),
+    ("ratatui", &["cli"]),
     // A client's text is bounded there before it is normalized.
     ("unicode_normalization", &["name"]),
     ("unicode_security", &["name"]),
