@@ -51,6 +51,7 @@ mod regressions;
 mod rest;
 mod restart;
 mod roles;
+mod screen;
 mod secrets;
 mod session;
 mod start;
