@@ -21,6 +21,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "whisper",
             "record",
             "recording",
+            "devices",
         ],
     ),
     (

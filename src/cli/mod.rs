@@ -16,6 +16,7 @@ mod connect;
 mod db;
 mod demo;
 mod device;
+mod devices;
 mod discover;
 mod doctor;
 mod element;
@@ -117,6 +118,8 @@ enum Command {
     Plugin(plugin::Plugin),
     /// The devices that are logged in to your account.
     Device(device::Device),
+    /// Microphones and loudspeakers of this machine: listed, and tried.
+    Devices(devices::Devices),
     /// Show where you are logged in and how good the connection is.
     Status(status::Status),
     /// Show the channels and who is in them.
@@ -255,6 +258,7 @@ impl Command {
             Self::Hook(command) => command.run(output).await,
             Self::Plugin(command) => command.run(output).await,
             Self::Device(command) => command.run(output).await,
+            Self::Devices(command) => command.run(output).await,
             Self::Status(command) => command.run(output).await,
             Self::Channels(command) => command.run(output).await,
             Self::Who(command) => command.run(output).await,

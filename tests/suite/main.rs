@@ -14,6 +14,7 @@ mod cli;
 mod clock;
 mod conditions;
 mod db;
+mod devices;
 mod directory;
 mod discover;
 mod doctor;

@@ -14,15 +14,20 @@ use super::pulse;
 use super::side::Side;
 use super::state::DeviceState;
 use super::steady;
+#[cfg(target_os = "linux")]
+use super::{alsa, system};
 
 /// What there is to hear and to play with.
 #[derive(Clone, Debug)]
 pub enum Backend {
-    /// The machine's own devices: by PulseAudio's protocol on Linux, which PipeWire speaks, too.
+    /// The machine's own devices. On Linux by its sound server, PulseAudio or PipeWire, and by ALSA where it has none.
     System,
     /// Those of the sound server that has this socket.
     #[cfg(target_os = "linux")]
     Server(PathBuf),
+    /// ALSA's, by its programs `arecord` and `aplay`.
+    #[cfg(target_os = "linux")]
+    Alsa,
     /// A file as the microphone, and one as the loudspeaker.
     File(FileDevices),
     /// No microphone, and a loudspeaker that nobody hears: for a box without sound.
@@ -34,11 +39,13 @@ impl Backend {
     pub fn list(&self) -> Result<Vec<Device>, DeviceError> {
         match self {
             #[cfg(target_os = "linux")]
-            Self::System => pulse::list(None),
+            Self::System => system::list(),
             #[cfg(target_os = "linux")]
             Self::Server(socket) => pulse::list(Some(socket.clone())),
+            #[cfg(target_os = "linux")]
+            Self::Alsa => alsa::list(),
             #[cfg(not(target_os = "linux"))]
-            Self::System => native::list(),
+            Self::System => super::native::list(),
             Self::File(files) => Ok(files.list()),
             Self::None => Ok(Vec::new()),
         }
@@ -69,13 +76,15 @@ impl Backend {
     fn open(&self, side: Side, choice: Choice, events: Events, work: Work) -> Opened {
         match self {
             #[cfg(target_os = "linux")]
-            Self::System => Opened::start(side, choice, events, work, pulse::Pulse::at(None)),
+            Self::System => Opened::start(side, choice, events, work, system::System::default()),
             #[cfg(target_os = "linux")]
             Self::Server(socket) => {
                 Opened::start(side, choice, events, work, pulse::Pulse::at(Some(socket.clone())))
             }
+            #[cfg(target_os = "linux")]
+            Self::Alsa => Opened::start(side, choice, events, work, alsa::Alsa),
             #[cfg(not(target_os = "linux"))]
-            Self::System => Opened::start(side, choice, events, work, native::Native::default()),
+            Self::System => Opened::start(side, choice, events, work, super::native::Native),
             Self::File(files) => files.open(side, choice, events, work),
             Self::None => match side {
                 Side::Microphone => Opened::idle(side, events, work),

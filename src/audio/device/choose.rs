@@ -37,6 +37,22 @@ impl Choice {
         }
     }
 
+    /// The device that is meant; where it isn't there, the default and the name of the one that is missing.
+    pub(super) fn find_or_default(
+        &self,
+        side: Side,
+        devices: &[Device],
+    ) -> Result<(Device, Option<String>), DeviceError> {
+        match (self.find(side, devices), self) {
+            (Ok(device), _) => Ok((device.clone(), None)),
+            (Err(why @ DeviceError::Unknown { .. }), Self::Named(name)) => {
+                let other = Self::Default.find(side, devices).map_err(|_| why)?;
+                Ok((other.clone(), Some(name.clone())))
+            }
+            (Err(why), _) => Err(why),
+        }
+    }
+
     /// The device that is meant. A monitor is meant only where it is named in full, or by part of its name as nothing else
     /// is.
     pub fn find<'a>(&self, side: Side, devices: &'a [Device]) -> Result<&'a Device, DeviceError> {

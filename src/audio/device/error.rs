@@ -36,7 +36,7 @@ pub enum DeviceError {
     #[error("the sound server ended")]
     Ended,
     /// It refused something.
-    #[error("the sound server refused: {0}")]
+    #[error("it was refused: {0}")]
     Refused(&'static str),
     /// It sent something that isn't understood.
     #[error("the sound server sent something that isn't understood")]
@@ -91,6 +91,14 @@ pub enum DeviceError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// One of ALSA's programs can't be run.
+    #[error("{name} can't be run: {reason}; install alsa-utils, or start a sound server")]
+    Program {
+        /// Its name.
+        name: &'static str,
+        /// What the system said.
+        reason: io::ErrorKind,
     },
     /// The machine has no thread left for it.
     #[error("the machine has no thread for it: {0}")]

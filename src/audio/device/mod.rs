@@ -9,6 +9,8 @@
 //! server: it may take its time, as long as it keeps up with 5 ms a block. Nothing is rendered before it is asked for, so a
 //! loudspeaker is never more than what the sound server holds behind.
 
+#[cfg(target_os = "linux")]
+mod alsa;
 mod backend;
 mod backoff;
 mod block;
@@ -16,12 +18,16 @@ mod choose;
 mod error;
 mod event;
 mod file;
+#[cfg(not(target_os = "linux"))]
+mod native;
 mod open;
 #[cfg(target_os = "linux")]
 mod pulse;
 mod side;
 mod state;
 mod steady;
+#[cfg(target_os = "linux")]
+mod system;
 
 pub use backend::{Backend, Loudspeaker, Microphone};
 pub use block::{BLOCK, BLOCK_LASTS};

@@ -74,7 +74,7 @@ impl Driver for Pulse {
             Side::Loudspeaker => SubscriptionMask::SINK | SubscriptionMask::SERVER,
         })?;
         let roster = Roster::ask(&mut connection, side)?;
-        let (device, instead_of) = roster.choose(choice)?;
+        let (device, instead_of) = choice.find_or_default(side, &roster.devices)?;
         // A stream for which no device is named follows the default, which may be one of the environment.
         let is_chosen = *choice != Choice::Default && instead_of.is_none();
         let named = (is_chosen || roster.fixed.is_some()).then_some(device.id.as_str());

@@ -9,12 +9,10 @@ use pulseaudio::protocol::{
 };
 
 use super::super::super::SAMPLE_RATE;
+use super::super::DeviceError;
+use super::super::block::{BYTES, of_bytes};
 use super::super::open::{Line, Step};
-use super::super::{BLOCK, DeviceError};
 use super::connection::Connection;
-
-/// Bytes of a block.
-pub(super) const BYTES: usize = BLOCK * size_of::<f32>();
 
 /// Blocks that the server keeps for a program that doesn't fetch them: what is older than a tenth of a second isn't heard.
 const KEPT: usize = 20;
@@ -69,12 +67,8 @@ impl Recording {
     pub(super) fn take(&mut self, bytes: &[u8], line: &Line) -> Step {
         self.begun.extend_from_slice(bytes);
         let whole = self.begun.len() / BYTES * BYTES;
-        for bytes in self.begun[..whole].chunks_exact(BYTES) {
-            let mut block = [0.0; BLOCK];
-            for (sample, bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
-                *sample = f32::from_le_bytes(*bytes);
-            }
-            line.hear(&block);
+        for bytes in self.begun.as_chunks().0 {
+            line.hear(&of_bytes(bytes));
         }
         self.begun.drain(..whole);
         if whole > 0 { Step::Worked } else { Step::Waited }

@@ -11,10 +11,11 @@ use pulseaudio::protocol::{
     SetPlaybackStreamBufferAttrParams,
 };
 
+use super::super::DeviceError;
+use super::super::block::{BLOCK, BYTES, to_bytes};
 use super::super::open::{Line, Step};
-use super::super::{BLOCK, DeviceError};
 use super::connection::Connection;
-use super::record::{BYTES, SAMPLES, flags};
+use super::record::{SAMPLES, flags};
 
 /// The number of what is asked for and whose answer isn't waited for.
 const UNREAD: u32 = 3;
@@ -95,11 +96,7 @@ impl Rendering {
     pub(super) fn render(&mut self, connection: &mut Connection, line: &Line) -> Result<Step, DeviceError> {
         let mut block = [0.0; BLOCK];
         line.render(&mut block);
-        let mut bytes = [0; BYTES];
-        for (bytes, sample) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
-            *bytes = sample.to_le_bytes();
-        }
-        connection.send_sound(self.channel, &bytes)?;
+        connection.send_sound(self.channel, &to_bytes(&block))?;
         self.owed = self.owed.saturating_sub(BYTES);
         Ok(if self.plays { Step::Worked } else { Step::Waited })
     }

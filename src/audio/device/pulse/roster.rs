@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use pulseaudio::protocol::{Command, ServerInfo, SinkInfoList, SourceInfoList};
 
-use super::super::{Choice, Device, DeviceError, Side};
+use super::super::{Device, DeviceError, Side};
 use super::address;
 use super::connection::{Body, Connection};
 
@@ -72,18 +72,6 @@ impl Roster {
 
     pub(super) fn find(&self, id: &str) -> Option<&Device> {
         self.devices.iter().find(|device| device.id == id)
-    }
-
-    /// The device that is meant; where it isn't there, the default and the name of the one that is missing.
-    pub(super) fn choose(&self, choice: &Choice) -> Result<(Device, Option<String>), DeviceError> {
-        match (choice.find(self.side, &self.devices), choice) {
-            (Ok(device), _) => Ok((device.clone(), None)),
-            (Err(why @ DeviceError::Unknown { .. }), Choice::Named(name)) => {
-                let other = Choice::Default.find(self.side, &self.devices).map_err(|_| why)?;
-                Ok((other.clone(), Some(name.clone())))
-            }
-            (Err(why), _) => Err(why),
-        }
     }
 
     fn take_microphones(&mut self, sources: &SourceInfoList) {
