@@ -277,7 +277,7 @@ mod tests {
         let mut tape = Tape::default();
         let mut block = [0.0; BLOCK];
         tape.play(&mut block);
-        assert_eq!(block, [0.0; BLOCK], "nothing to begin with");
+        assert!(block.iter().all(|sample| sample.abs() < 1e-6), "nothing to begin with");
         tape.begin(Part::Notes);
         let mut played = 0;
         while tape.is_playing() {
@@ -291,6 +291,6 @@ mod tests {
         tape.begin(Part::Heard);
         block.fill(0.0);
         tape.play(&mut block);
-        assert_eq!(block, [0.5; BLOCK]);
+        assert!(block.iter().all(|sample| (sample - 0.5).abs() < 1e-6));
     }
 }

@@ -97,8 +97,8 @@ struct Sound {
     #[arg(long, value_name = "FILE")]
     loudspeaker_file: Option<PathBuf>,
     /// Use no microphone and no loudspeaker.
-    #[arg(long, conflicts_with_all = ["microphone_file", "loudspeaker_file"])]
-    no_sound: bool,
+    #[arg(long = "no-sound", conflicts_with_all = ["microphone_file", "loudspeaker_file"])]
+    none: bool,
 }
 
 /// Where the control socket is.
@@ -198,8 +198,8 @@ impl ThisTime {
 
 impl Sound {
     fn backend(&self) -> anyhow::Result<Backend> {
-        let Self { microphone_file: microphone, loudspeaker_file: loudspeaker, no_sound } = self;
-        if *no_sound {
+        let Self { microphone_file: microphone, loudspeaker_file: loudspeaker, none } = self;
+        if *none {
             return Ok(Backend::None);
         }
         if microphone.is_none() && loudspeaker.is_none() {

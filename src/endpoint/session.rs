@@ -173,7 +173,9 @@ impl Session {
                 {
                     let there = route.audience.loss(ssrc);
                     let told = incoming.losses.handle(now, &incoming.arrivals, there);
-                    told.into_iter().for_each(|loss| tell(Notice::Loss(loss)));
+                    if let Some(loss) = told {
+                        tell(Notice::Loss(loss));
+                    }
                 }
             }
             Forwarded::Busy if incoming.told.is_none_or(|told| now.saturating_sub(told) >= BUSY_AGAIN) => {

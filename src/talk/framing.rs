@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_pause_counts_what_was_not_sent() {
-        let open = |number: usize| number < 2 || number >= 14;
+        let open = |number: usize| !(2..14).contains(&number);
         // Frames 1 to 6 are silent, of which the last three are sent.
         assert_eq!(
             run((0..16).map(open), |_| false),

@@ -70,7 +70,7 @@ impl Arrivals {
         if self.expected >= STEP {
             self.meter.add(self.expected, u32::try_from(self.missing).unwrap_or(0));
             self.expected = 0;
-            self.missing = self.missing.min(0).max(-APART);
+            self.missing = self.missing.clamp(-APART, 0);
         }
     }
 }
@@ -182,7 +182,8 @@ impl LossTeller {
             (self.told, self.times, self.less) = (loss, 0, None);
         }
         let wanted = self.told.percent > 0 || (1..NO_LOSS).contains(&self.times);
-        if !changed && !(wanted && now.saturating_sub(self.at) >= AGAIN) {
+        let is_due = changed || (wanted && now.saturating_sub(self.at) >= AGAIN);
+        if !is_due {
             return None;
         }
         (self.at, self.times) = (now, self.times.saturating_add(1));
@@ -388,7 +389,7 @@ mod tests {
                 now += Duration::from_millis(passed);
                 if teller.is_due(now) && let Some(loss) = teller.handle(now, &here, Loss { percent, bursts }) {
                     prop_assert!(GRADES.contains(&loss.percent));
-                    prop_assert!(last.is_none_or(|last| now - last >= LOOK));
+                    prop_assert!(last.is_none_or(|last| now.saturating_sub(last) >= LOOK));
                     last = Some(now);
                 }
             }
@@ -397,14 +398,18 @@ mod tests {
         #[test]
         fn any_sequence_numbers_are_borne(numbers in proptest::collection::vec(any::<u16>(), 0..500)) {
             let mut here = Arrivals::default();
-            numbers.into_iter().for_each(|number| here.note(number));
+            for number in numbers {
+                here.note(number);
+            }
             prop_assert!(here.meter.loss().percent <= 100);
         }
 
         #[test]
         fn any_counters_are_borne(counters in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..100)) {
             let reception = Reception::new(3);
-            counters.into_iter().for_each(|(sent, lost)| reception.count(sent, lost));
+            for (sent, lost) in counters {
+                reception.count(sent, lost);
+            }
             prop_assert!(typical_loss([&reception].into_iter()).percent <= 50);
         }
     }

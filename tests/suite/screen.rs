@@ -64,7 +64,7 @@ async fn frames(voice: &mut VoiceIn) -> usize {
     count
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn one_talks_while_a_key_is_held_where_the_terminal_tells_when_it_comes_up() {
     let place = Place::new().await;
     let (_bob, mut voice) = place.bob().await;
@@ -89,7 +89,7 @@ async fn one_talks_while_a_key_is_held_where_the_terminal_tells_when_it_comes_up
     terminal.sees("Hold Space to talk").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn elsewhere_the_key_begins_and_ends_and_that_is_said() {
     let place = Place::new().await;
     let (_bob, mut voice) = place.bob().await;
@@ -104,7 +104,7 @@ async fn elsewhere_the_key_begins_and_ends_and_that_is_said() {
     drain(&mut voice).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn one_writes_and_is_written_to_and_sees_who_comes() {
     let place = Place::new().await;
     let (bob, _voice) = place.bob().await;
@@ -144,7 +144,7 @@ async fn one_writes_and_is_written_to_and_sees_who_comes() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_terminal_is_given_back_whatever_ends_it() {
     let place = Place::new().await;
     for signal in [None, Some(Signal::TERM), Some(Signal::HUP)] {
@@ -170,7 +170,7 @@ async fn the_terminal_is_given_back_whatever_ends_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn colours_are_left_out_where_nobody_wants_them() {
     let place = Place::new().await;
     // Foreground and background (ECMA-48, "select graphic rendition"): 30 to 49 but the usual ones, and bright ones.
@@ -197,7 +197,7 @@ async fn colours_are_left_out_where_nobody_wants_them() {
     assert!(!has_colours(&terminal.came()), "{:?}", terminal.came());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn plain_is_lines_of_text_and_nothing_else() {
     let place = Place::new().await;
     let (bob, mut voice) = place.bob().await;
@@ -235,7 +235,7 @@ async fn plain_is_lines_of_text_and_nothing_else() {
     assert!(eventually("it ends", async || child.try_wait().unwrap()).await.success());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn without_a_terminal_it_is_said_what_to_do() {
     let place = Place::new().await;
     let mut command = place.talk(&[]);

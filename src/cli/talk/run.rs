@@ -112,7 +112,7 @@ impl Running {
                     let effects = self.screen.tick(&picture, &meters, self.clock.monotonic());
                     let is_quiet = picture.talking.is_empty() && !meters.sending && self.screen.overlay.is_none();
                     self.ticks = self.ticks.wrapping_add(1);
-                    if effects.is_empty() && (meters == self.meters || (is_quiet && self.ticks % 4 > 0)) {
+                    if effects.is_empty() && (meters == self.meters || (is_quiet && !self.ticks.is_multiple_of(4))) {
                         continue;
                     }
                     self.meters = meters;

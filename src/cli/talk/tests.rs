@@ -333,7 +333,9 @@ fn what_others_write_moves_no_cursor() {
     view.members.entry(2).and_modify(|ben| ben.name = "b\x1b[2Jen\u{202e}".to_owned());
     view.channels.entry(2).and_modify(|channel| channel.name = "Ops\u{9b}1m".to_owned());
     let texts = Arc::make_mut(&mut picture.texts);
-    texts.iter_mut().for_each(|line| line.text = "a\x1b]52;c;AAAA\x07b".to_owned());
+    for line in texts {
+        line.text = "a\x1b]52;c;AAAA\x07b".to_owned();
+    }
     let mut screen = screen(Theme::Mono, &picture, 2);
     screen.say(What::Answer("\x1b[31mred".to_owned()), AT_MS);
     for key in [None, Some(5), Some(6), Some(7)] {

@@ -68,9 +68,11 @@ pub(super) fn draw(
         named("Server", vec![Span::raw(plain(&picture.server))], 9, theme),
         named("Voice", vec![Span::raw(bandwidth(picture, meters))], 9, theme),
     ];
-    if let Some(loss) = picture.told_loss.filter(|loss| *loss > 0) {
-        let words =
-            format!("those who hear you lose {loss} % of your voice; it is sent with more redundancy");
+    if let Some(loss) = picture.told_loss.filter(|loss| loss.percent > 0) {
+        let words = format!(
+            "those who hear you lose {} % of your voice; it is sent with more redundancy",
+            loss.percent
+        );
         lines.push(named("", vec![Span::styled(words, theme.warn())], 9, theme));
     }
     lines.push(Line::default());
