@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::picture::To;
-use super::settings::Choice;
+use super::settings::{Choice, OutOfRange};
 use super::{KeptError, Settings};
 use crate::client::{RequestError, Target};
 use crate::id::{ChannelId, SessionId};
@@ -99,17 +99,8 @@ pub enum ActionError {
     #[error("they aren't connected any more")]
     Nobody,
     /// A number is out of its range.
-    #[error("{what} can be from {least} to {most}; {given} was given")]
-    OutOfRange {
-        /// What the number is.
-        what: &'static str,
-        /// The least that it may be.
-        least: f32,
-        /// The most.
-        most: f32,
-        /// What was given.
-        given: f32,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// There are as many bookmarks as may be.
     #[error("there are {0} bookmarks, which is the most; remove one first")]
     ManyBookmarks(usize),

@@ -16,7 +16,7 @@ use super::live::Live;
 use super::network;
 use super::picture::{Meters, Picture};
 use super::shared::{Orders, Shared};
-use super::{Action, ActionError, Choice, Control, ControlError, KeptError, Note, Push};
+use super::{Action, ActionError, Choice, Control, ControlError, KeptError, Note, OutOfRange, Push};
 use crate::audio::device::Backend;
 use crate::client::{Address, Keeper, Session};
 
@@ -44,7 +44,7 @@ pub enum StartError {
     Kept(#[from] KeptError),
     /// A choice can't be made.
     #[error(transparent)]
-    Choice(#[from] ActionError),
+    Choice(#[from] OutOfRange),
     /// It ended before it began.
     #[error("it ended before it began")]
     Ended,

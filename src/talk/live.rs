@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::changes::changes;
-use super::figures::Traffic;
+use super::traffic::Traffic;
 use super::kept::{Kept, OfServer};
 use super::picture::{Connection, Line, Own, Picture, TEXTS, Talking, To};
 use super::shared::{Loudness, Orders, Shared, lock};

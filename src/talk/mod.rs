@@ -24,6 +24,7 @@ mod picture;
 mod settings;
 mod shared;
 mod sleep;
+mod traffic;
 mod whisper;
 
 pub use action::{Action, ActionError, Push};
@@ -35,4 +36,4 @@ pub use picture::{
     Bookmark, Connection, Device, Hearing, Line, Meters, Own, Picture, SILENCE, TEXTS, Talking, To,
     VoiceMeter,
 };
-pub use settings::{Chimes, Choice, Echo, Mode, Quality, Settings};
+pub use settings::{Chimes, Choice, Echo, Mode, OutOfRange, Quality, Settings};

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ActionError;
 
 /// All of it. Devices are named as `parlour devices` lists them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,7 +179,7 @@ pub enum Choice {
 
 impl Settings {
     /// Makes a choice, or says why it can't be made.
-    pub fn choose(&mut self, choice: Choice) -> Result<(), ActionError> {
+    pub fn choose(&mut self, choice: Choice) -> Result<(), OutOfRange> {
         match choice {
             Choice::Microphone(microphone) => self.microphone = microphone,
             Choice::Loudspeaker(loudspeaker) => self.loudspeaker = loudspeaker,
@@ -211,13 +210,27 @@ impl Settings {
     }
 }
 
+/// A number is out of its range.
+#[derive(Clone, Debug, Error)]
+#[error("{what} can be from {least} to {most}; {given} was given")]
+pub struct OutOfRange {
+    /// What the number is.
+    pub what: &'static str,
+    /// The least that it may be.
+    pub least: f32,
+    /// The most.
+    pub most: f32,
+    /// What was given.
+    pub given: f32,
+}
+
 /// Refuses a number that is out of its range.
-pub(super) fn within(what: &'static str, given: f32, least: f32, most: f32) -> Result<(), ActionError> {
+pub(super) fn within(what: &'static str, given: f32, least: f32, most: f32) -> Result<(), OutOfRange> {
     // Whatever isn't a number is in no range.
     if (least..=most).contains(&given) {
         return Ok(());
     }
-    Err(ActionError::OutOfRange { what, least, most, given })
+    Err(OutOfRange { what, least, most, given })
 }
 
 #[cfg(test)]
