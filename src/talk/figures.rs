@@ -8,6 +8,9 @@ use super::picture::{Connection, Device, Meters, Picture, VoiceMeter};
 use super::shared::lock;
 use crate::client::{Session, Speaker};
 
+/// How often what was learnt of the way to the server is kept.
+const KEEP: Duration = Duration::from_secs(60);
+
 impl Live {
     /// Looks at what has no event.
     pub(super) fn tick(&self) {
@@ -15,6 +18,11 @@ impl Live {
         let told = lock(&self.shared.speaker).as_ref().and_then(Speaker::loss);
         if told != self.look(|state| state.picture.told_loss) {
             self.change(|state| state.picture.told_loss = told);
+        }
+        let now = self.shared.now();
+        if self.look(|state| now.saturating_sub(state.kept)) >= KEEP {
+            self.change(|state| state.kept = now);
+            self.keep();
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) of_server: OfServer,
     /// When one was told last that one talks and is muted.
     told_silent: Option<Duration>,
+    /// When what was learnt of the way to the server was kept last.
+    pub(super) kept: Duration,
 }
 
 impl Live {
@@ -59,7 +61,14 @@ impl Live {
         let home = picture.server.clone();
         let (pictures, _) = watch::channel(Arc::new(picture.clone()));
         let (notes, _) = broadcast::channel(NOTES);
-        let state = State { session: None, picture, flows: Flows::default(), of_server, told_silent: None };
+        let state = State {
+            session: None,
+            picture,
+            flows: Flows::default(),
+            of_server,
+            told_silent: None,
+            kept: Duration::ZERO,
+        };
         Self {
             shared,
             kept,
@@ -124,9 +133,11 @@ impl Live {
         let Picture { view, own, settings, .. } = &state.picture;
         let member = view.own();
         let by_others = member.is_some_and(|member| member.muted || member.deafened || member.suppressed);
+        // What is meant for a few isn't heard by all while the server doesn't know whom it is for.
+        let is_for_nobody = !own.whisper.is_empty() && state.flows.current().is_none();
         let orders = Orders {
             settings: Arc::clone(settings),
-            silent: own.mute || own.deaf || own.away || by_others,
+            silent: own.mute || own.deaf || own.away || by_others || is_for_nobody,
             echo_test: state.picture.echo_test,
             flow: state.flows.current().unwrap_or(FlowId::CHANNEL),
             bitrate: state.picture.bitrate,

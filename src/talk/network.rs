@@ -184,7 +184,15 @@ async fn resume(live: &Live, session: &Session) {
     if !whisper.is_empty()
         && let Err(error) = super::act::whisper(live, whisper).await
     {
-        live.change(|state| state.picture.own.whisper.clear());
-        live.note(Note::NotRestored(format!("You speak to the channel again: {error}")));
+        // What was meant for a few isn't heard by all.
+        live.change(|state| {
+            state.picture.own.whisper.clear();
+            state.picture.own.mute = true;
+        });
+        let told = session.set_self(Some(true), None).await;
+        let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
+        live.note(Note::NotRestored(format!(
+            "Whom you whispered to can't be reached: {error}. You are muted, so that the channel doesn't hear it{told}."
+        )));
     }
 }

@@ -1,7 +1,7 @@
 //! What one chooses of how one speaks and hears, and what lasts.
 
 use serde::{Deserialize, Serialize};
-
+use thiserror::Error;
 
 /// All of it. Devices are named as `parlour devices` lists them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -171,7 +171,8 @@ fn speech_in_silence(home: &Path, name: &str) -> (PathBuf, Vec<i16>) {
 }
 
 /// How alike what was heard is to each quarter of a second of speech, wherever near its place it is: a machine that has other things
-/// to do may have it a little later. The first and the last are those with the first and the last word.
+/// to do has it a little later, and what the playout took out or put in is within one piece of it or another. The first and the
+/// last are those with the first and the last word.
 fn parts(said: &[i16], heard: &[i16]) -> Vec<f64> {
     // A breath before the first word is no syllable.
     let is_loud = |sample: &i16| sample.abs() > 1_500;
@@ -179,17 +180,24 @@ fn parts(said: &[i16], heard: &[i16]) -> Vec<f64> {
     let last = said.iter().rposition(is_loud).unwrap();
     let whole = compare(said, heard);
     let at = |place: i64| usize::try_from(whole.offset + place).unwrap_or(0).min(heard.len());
-    let alike = |from: usize| {
-        let near = &heard[at(from as i64 - 9_600)..at((from + PART) as i64 + 9_600)];
-        compare(&said[from..from + PART], near).correlation
+    let piece = |from: usize| {
+        let near = &heard[at(from as i64 - NEAR)..at((from + PIECE) as i64 + NEAR)];
+        compare(&said[from..from + PIECE], near).correlation
     };
-    let mut parts: Vec<f64> = (first..last - 2 * PART).step_by(PART).map(alike).collect();
-    parts.push(alike(last - PART));
+    let part = |from: usize| {
+        [0, 2_000, 4_000, 6_000].map(|later| piece(from + later)).into_iter().fold(0.0, f64::max)
+    };
+    // Opus makes other noise of the noise between two words.
+    let is_word = |from: &usize| loudness(&said[*from..*from + PART]) > 500.0;
+    let mut parts: Vec<f64> = (first..last - 2 * PART).step_by(PART).filter(is_word).map(part).collect();
+    parts.push(part(last - PART));
     parts
 }
 
-/// A quarter of a second.
+/// A quarter of a second, the pieces of it that are looked for, and how far from their places.
 const PART: usize = 12_000;
+const PIECE: usize = 6_000;
+const NEAR: i64 = 24_000;
 
 /// Whether all of it was heard.
 fn is_whole(parts: &[f64]) -> bool {
