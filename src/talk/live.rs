@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::changes::changes;
-use super::traffic::Traffic;
 use super::kept::{Kept, OfServer};
 use super::picture::{Connection, Line, Own, Picture, TEXTS, Talking, To};
 use super::shared::{Loudness, Orders, Shared, lock};
+use super::traffic::Traffic;
 use super::whisper::Flows;
 use super::{Chimes, Mode, Note, Settings};
 use crate::audio::Chime;

@@ -57,6 +57,7 @@ mod secrets;
 mod session;
 mod start;
 mod talk;
+mod talk_program;
 mod targets;
 mod voice;
 mod web;
