@@ -299,6 +299,7 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Sources};
 
     #[test]
     fn what_is_in_memory_gets_into_no_core_file() {
@@ -306,6 +307,23 @@ mod tests {
         let limit = rustix::process::getrlimit(Resource::Core);
         assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
         assert_eq!(rustix::process::dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+
+    #[test]
+    fn what_commands_read_of_the_environment_is_no_setting_that_the_server_refuses() {
+        fn variables(command: &clap::Command, found: &mut Vec<String>) {
+            let of_this = command.get_arguments().filter_map(|argument| argument.get_env());
+            found.extend(of_this.filter_map(|name| name.to_str()).map(str::to_owned));
+            command.get_subcommands().for_each(|command| variables(command, found));
+        }
+        let mut found = Vec::new();
+        variables(&form::whole::<Cli>(), &mut found);
+        assert!(found.iter().any(|name| name == "PARLOUR_TALK_CONTROL"), "{found:?}");
+        for name in found {
+            let environment = vec![(name.clone(), "x".to_owned())];
+            let loaded = Config::load(&Sources { environment, ..Sources::default() });
+            assert!(loaded.is_ok(), "{name}: {loaded:?}");
+        }
     }
 
     #[test]

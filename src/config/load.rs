@@ -13,8 +13,14 @@ use super::provider::ProviderSetting;
 use super::{Config, Origin, PublicAddress};
 
 /// Variables that begin with `PARLOUR_` and are not settings of the server.
-const OTHER_VARIABLES: &[&str] =
-    &["PARLOUR_CONFIG", "PARLOUR_CONFIG_DIR", "PARLOUR_ADDRESS", "PARLOUR_PASSWORD", "PARLOUR_API_KEY"];
+const OTHER_VARIABLES: &[&str] = &[
+    "PARLOUR_CONFIG",
+    "PARLOUR_CONFIG_DIR",
+    "PARLOUR_ADDRESS",
+    "PARLOUR_PASSWORD",
+    "PARLOUR_API_KEY",
+    "PARLOUR_TALK_CONTROL",
+];
 
 /// Bytes of a name at most that is compared with those of settings.
 const MOST_COMPARED: usize = 128;
