@@ -99,7 +99,7 @@ mod tests {
             let datagram = write_notice(Ssrc(ssrc), notice);
             prop_assert_eq!(read_notice(&datagram), Some((Ssrc(ssrc), notice)));
             let as_voice = VoicePacket::parse(&datagram);
-            prop_assert!(as_voice.is_ok_and(|packet| packet.header.payload_type != OPUS_PAYLOAD_TYPE));
+            prop_assert!(!as_voice.is_ok_and(|packet| packet.header.payload_type == OPUS_PAYLOAD_TYPE));
         }
 
         #[test]

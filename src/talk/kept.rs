@@ -160,7 +160,9 @@ impl Contents {
                 self.servers.remove(&oldest);
             }
         }
-        self.servers.entry(home.to_owned()).or_default()
+        // One that is new isn't the next to be forgotten.
+        let used = self.servers.values().map(|server| server.used).max().unwrap_or_default();
+        self.servers.entry(home.to_owned()).or_insert_with(|| OfServer { used, ..OfServer::default() })
     }
 
     /// The bookmarks, by name.
@@ -278,9 +280,9 @@ mod tests {
         for number in 0..2_000_u64 {
             contents.server_mut(&format!("host:{number}")).used = number;
             contents.keep_bookmark(&format!("b{number}"), "parlour://host");
-            contents
-                .server_mut("host:1999")
-                .hear(&member(1, number + 1, "x"), Hearing { volume: 1, mute: false });
+            let in_use = contents.server_mut("host:1999");
+            in_use.used = number;
+            in_use.hear(&member(1, number + 1, "x"), Hearing { volume: 1, mute: false });
         }
         assert_eq!((contents.servers.len(), contents.bookmarks.len()), (SERVERS, BOOKMARKS));
         assert!(!contents.keep_bookmark("new", "parlour://host"), "there is no room");
