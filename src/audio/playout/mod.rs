@@ -1,7 +1,7 @@
 //! One speaker's packets made sound: what comes late, twice, in another order or not at all becomes speech that goes
 //! on. Pure: the clock is passed in, and the sound is pulled in blocks of 5 ms.
 //!
-//! Whatever is played has waited a moment behind the fastest packet, as long as 199 of 200 packets need
+//! Whatever is played has waited a moment behind the fastest packet, as long as 499 of 500 packets need
 //! (`timing`). While packets are lost, a frame more: the packet behind a lost one repeats it. What hasn't come when it
 //! is due is made up, which takes no time of the speaker's, so that nothing is skipped when it comes late. A wait that
 //! is too long or too short is set right where nobody hears it (`stretch`).
@@ -74,7 +74,7 @@ pub struct Figures {
     pub delay: Duration,
     /// How long it should.
     pub target: Duration,
-    /// By how much 199 of 200 packets are later than the fastest at most.
+    /// By how much 499 of 500 packets are later than the fastest at most.
     pub lateness: Duration,
     /// The share of packets that are lost, from 0 to 1, of the last 500 about.
     pub loss: f32,
@@ -417,3 +417,6 @@ impl Playout {
         sound
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ const RECOVERED: i64 = 20;
 const FADE: f64 = 0.9995;
 
 /// The share of packets that are waited for.
-const IN_TIME: f64 = 0.995;
+const IN_TIME: f64 = 0.998;
 
 /// How long all packets have to be as late as in a stall until that is the new way they come, in microseconds.
 const NEW_WAY: i64 = 1_500_000;
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_rare_is_not_waited_for() {
         let mut timing = Timing::new(Duration::ZERO);
-        play(&mut timing, 0, (0..2_000).map(|packet| if packet % 400 == 399 { 90 } else { packet % 5 }));
+        play(&mut timing, 0, (0..2_000).map(|packet| if packet % 1_000 == 999 { 90 } else { packet % 5 }));
         assert_eq!(timing.wait(), ms(4));
         play(&mut timing, 2_000, (0..2_000).map(|packet| if packet % 50 == 0 { 90 } else { packet % 5 }));
         assert_eq!(timing.wait(), ms(90));
