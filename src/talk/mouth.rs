@@ -15,9 +15,6 @@ use crate::id::FlowId;
 /// How long one has to talk before one is told that one is muted: a cough isn't worth a word.
 const TALKS: u32 = 30;
 
-/// How far back a packet describes what was before it while loss comes in bursts, in milliseconds.
-const DEEP: u32 = 200;
-
 /// How often the server's wish for other boundaries of frames is looked at, in halves of frames.
 const PACE: u32 = 10;
 
@@ -45,7 +42,7 @@ impl Mouth {
         let orders = shared.orders.load_full();
         let mut mouth = Self {
             capture: Capture::new(capture_settings(&orders)),
-            encoder: Encoder::new(orders.bitrate as i32)?,
+            encoder: Encoder::live(orders.bitrate as i32)?,
             framing: Framing::new(0),
             half: [0.0; HALF],
             filled: 0,
@@ -170,12 +167,10 @@ fn send(shared: &Shared, encoder: &mut Encoder, level: u8, due: Due<'_>) {
     }
 }
 
-/// Has the encoder make what is ordered: as many bits, and ready for the loss that listeners have. Where several packets in a row
-/// are lost, what each describes of the time before it helps more than what the next one repeats.
+/// Has the encoder make what is ordered: as many bits, and ready for the loss that listeners have.
 fn prepare(encoder: &mut Encoder, orders: &Orders) -> Result<(), CodecError> {
     encoder.set_bitrate(orders.bitrate as i32)?;
-    encoder.set_expected_loss(orders.loss.percent.into())?;
-    encoder.set_deep_redundancy(if orders.loss.bursts { DEEP } else { 0 })
+    encoder.set_protection(orders.loss.percent, orders.loss.bursts)
 }
 
 fn capture_settings(orders: &Orders) -> CaptureSettings {

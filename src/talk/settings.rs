@@ -87,7 +87,7 @@ pub enum Echo {
 pub enum Quality {
     /// 16 kbit/s: for a thin line.
     Low,
-    /// 32 kbit/s: speech that can't be told from the original.
+    /// 48 kbit/s: speech that can't be told from the original, with room for what repeats it where packets are lost.
     #[default]
     Speech,
     /// 64 kbit/s: for ears that listen closely.
@@ -114,7 +114,7 @@ impl Quality {
     pub fn bitrate(self, most: u32) -> u32 {
         let wanted = match self {
             Self::Low => 16_000,
-            Self::Speech => 32_000,
+            Self::Speech => 48_000,
             Self::High => 64_000,
             Self::Music => 128_000,
         };
