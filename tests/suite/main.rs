@@ -39,6 +39,7 @@ mod operating;
 mod operations;
 mod organizations;
 mod places;
+mod playout;
 mod plugin;
 mod processing;
 mod profile;

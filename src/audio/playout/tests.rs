@@ -139,8 +139,8 @@ fn two_spurts_stay_as_far_apart_as_they_were() {
     stage.play(&packets[..30], &[]);
     stage.pull(4 * 50);
     assert!(!stage.playout.is_speaking());
-    for number in 30..60 {
-        stage.hear(number, (number as u32 + 50) * 960, number == 30, &packets[number]);
+    for (number, packet) in packets.iter().enumerate().take(60).skip(30) {
+        stage.hear(number, (number as u32 + 50) * 960, number == 30, packet);
         stage.pull(4);
     }
     let figures = stage.playout.figures();
@@ -157,8 +157,8 @@ fn the_beginning_of_a_spurt_is_recovered() {
     stage.play(&packets[..30], &[]);
     stage.pull(4 * 50);
     // 30, with which the spurt began, is lost.
-    for number in 31..60 {
-        stage.hear(number, (number as u32 + 50) * 960, false, &packets[number]);
+    for (number, packet) in packets.iter().enumerate().take(60).skip(31) {
+        stage.hear(number, (number as u32 + 50) * 960, false, packet);
         stage.pull(4);
     }
     assert_eq!(stage.playout.figures().lost, 1);
