@@ -57,7 +57,6 @@ mod screen;
 mod secrets;
 mod session;
 mod start;
-mod talk;
 mod talk_program;
 mod targets;
 mod voice;

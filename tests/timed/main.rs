@@ -16,3 +16,4 @@ mod links;
 mod load;
 mod memory;
 mod organizations;
+mod talk;
