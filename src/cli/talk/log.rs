@@ -18,6 +18,10 @@ use crate::talk::{self, Picture, To};
 /// Entries that are kept; then the oldest go.
 const ENTRIES: usize = 1_000;
 
+/// What happens is said again after this many milliseconds, or when so many other things were said since.
+const AGAIN_MS: u64 = 30_000;
+const LATELY: usize = 8;
+
 /// Something in the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
@@ -77,8 +81,14 @@ impl Log {
         new
     }
 
-    /// Takes something else.
+    /// Takes something else. What happens again and again, as with a device that comes and goes, is said once in a while.
     pub(super) fn push(&mut self, said: Said) {
+        let is_again =
+            |before: &Said| before.what == said.what && said.at_ms.saturating_sub(before.at_ms) < AGAIN_MS;
+        let happens = matches!(said.what, What::Note(_) | What::Warning(_));
+        if happens && self.entries.iter().rev().take(LATELY).any(is_again) {
+            return;
+        }
         if self.entries.len() >= ENTRIES {
             self.entries.pop_front();
         }
@@ -217,10 +227,28 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_again_and_again_is_said_once_in_a_while() {
+        let mut log = Log::default();
+        let say = |log: &mut Log, at_ms: u64, what: What| {
+            log.push(Said { at_ms, what });
+            log.entries.len()
+        };
+        let (gone, back) = (What::Note("It is gone.".to_owned()), What::Note("It is back.".to_owned()));
+        for at_ms in 0..20 {
+            say(&mut log, at_ms, gone.clone());
+            assert_eq!(say(&mut log, at_ms, back.clone()), 2);
+        }
+        assert_eq!(say(&mut log, AGAIN_MS, gone), 3);
+        // Who asks twice is answered twice.
+        say(&mut log, AGAIN_MS, What::Answer("Yes.".to_owned()));
+        assert_eq!(say(&mut log, AGAIN_MS, What::Answer("Yes.".to_owned())), 5);
+    }
+
+    #[test]
     fn the_oldest_go() {
         let mut log = Log::default();
         for at_ms in 0..2_000 {
-            log.push(Said { at_ms, what: What::Note(String::new()) });
+            log.push(Said { at_ms, what: What::Answer(String::new()) });
         }
         assert_eq!((log.entries.len(), log.entries.front().map(|said| said.at_ms)), (ENTRIES, Some(1_000)));
         log.clear();
