@@ -60,6 +60,7 @@ setup-browser:
 	command -v npm >/dev/null || missing="$$missing npm"; \
 	command -v firefox-esr >/dev/null || missing="$$missing firefox-esr"; \
 	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
+	command -v Xvfb >/dev/null || missing="$$missing xvfb"; \
 	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
 	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	command -v zbarimg >/dev/null || missing="$$missing zbar-tools"; \

@@ -7,6 +7,8 @@ mod complete;
 mod effect;
 mod end;
 mod entry;
+#[cfg(target_os = "linux")]
+mod global;
 mod headless;
 mod hold;
 mod input;
@@ -68,6 +70,9 @@ pub(super) struct Talk {
     sound: Sound,
     #[command(flatten)]
     control: ControlPath,
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    keys: global::GlobalKeys,
 }
 
 /// Choices for this time only.
@@ -256,8 +261,11 @@ impl Talk {
         let enter = move || async move {
             let Entered { session, keeper } = remote.enter_as(guest.as_deref(), output).await?;
             join(&session, &remote, channel.as_deref(), &password, output).await?;
-            Ok((session, keeper))
+            Ok::<_, anyhow::Error>((session, keeper))
         };
-        Live::start(options, enter).await
+        let live = Live::start(options, enter).await?;
+        #[cfg(target_os = "linux")]
+        let live = self.keys.watch(live, output)?;
+        Ok(live)
     }
 }

@@ -20,6 +20,9 @@ const OTHER_VARIABLES: &[&str] = &[
     "PARLOUR_PASSWORD",
     "PARLOUR_API_KEY",
     "PARLOUR_TALK_CONTROL",
+    "PARLOUR_PUSH_KEY",
+    "PARLOUR_MUTE_KEY",
+    "PARLOUR_DEAFEN_KEY",
 ];
 
 /// Bytes of a name at most that is compared with those of settings.

@@ -11,11 +11,17 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use super::act;
 use super::ear::Ear;
+#[cfg(target_os = "linux")]
+use super::global::{self, KeyDoes};
 use super::kept::Kept;
+#[cfg(target_os = "linux")]
+use super::key::Chord;
 use super::live::Live;
 use super::network;
 use super::picture::{Meters, Picture};
 use super::shared::{Orders, Shared};
+#[cfg(target_os = "linux")]
+use super::x11::{GlobalKeys, GlobalKeysError};
 use super::{Action, ActionError, Choice, Control, ControlError, KeptError, Note, OutOfRange, Push};
 use crate::audio::device::Backend;
 use crate::client::{Address, Keeper, Session};
@@ -57,6 +63,8 @@ pub struct Talk {
     /// Of the thread that holds the connection.
     runtime: Handle,
     ended: watch::Receiver<bool>,
+    #[cfg(target_os = "linux")]
+    keys: Option<GlobalKeys>,
 }
 
 impl Talk {
@@ -112,7 +120,13 @@ impl Talk {
         };
         std::thread::Builder::new().name("talk".to_owned()).spawn(work).map_err(StartError::from)?;
         let runtime = entering.await.unwrap_or_else(|_| Err(StartError::Ended.into()))?;
-        Ok(Self { live, runtime, ended })
+        Ok(Self {
+            live,
+            runtime,
+            ended,
+            #[cfg(target_os = "linux")]
+            keys: None,
+        })
     }
 
     /// The picture as of now, to wait for the next one.
@@ -138,6 +152,19 @@ impl Talk {
     /// Pushes the key to talk: at once, without waiting for anything.
     pub fn push(&self, push: Push) {
         act::push(&self.live, push);
+    }
+
+    /// Watches keys of an X server, `None` for the one of `DISPLAY`, whatever program has the focus, until this ends. Those that
+    /// were watched before aren't any more.
+    #[cfg(target_os = "linux")]
+    pub fn watch_keys(
+        &mut self,
+        display: Option<&str>,
+        keys: Vec<(Chord, KeyDoes)>,
+    ) -> Result<(), GlobalKeysError> {
+        drop(self.keys.take());
+        self.keys = Some(global::watch(display, keys, &self.live, &self.runtime)?);
+        Ok(())
     }
 
     /// The session, to ask for what there is no [`Action`] for; none while there is no connection.

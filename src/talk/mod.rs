@@ -14,8 +14,12 @@ mod devices;
 mod ear;
 mod figures;
 mod framing;
+#[cfg(target_os = "linux")]
+mod global;
 mod handle;
 mod kept;
+#[cfg(target_os = "linux")]
+mod key;
 mod live;
 mod mouth;
 mod network;
@@ -26,14 +30,22 @@ mod shared;
 mod sleep;
 mod traffic;
 mod whisper;
+#[cfg(target_os = "linux")]
+mod x11;
 
 pub use action::{Action, ActionError, Push};
 pub use control::{Ask, Control, ControlError, Switch, ask, control_path};
+#[cfg(target_os = "linux")]
+pub use global::KeyDoes;
 pub use handle::{Options, StartError, Talk};
 pub use kept::KeptError;
+#[cfg(target_os = "linux")]
+pub use key::{Chord, ChordError, MOST_KEYS};
 pub use note::Note;
 pub use picture::{
     Bookmark, Connection, Device, Hearing, Line, Meters, Own, Picture, SILENCE, TEXTS, Talking, To,
     VoiceMeter,
 };
 pub use settings::{Chimes, Choice, Echo, Mode, OutOfRange, Quality, Settings};
+#[cfg(target_os = "linux")]
+pub use x11::{GlobalKeys, GlobalKeysError};

@@ -25,6 +25,7 @@ mod equal;
 mod feed;
 mod flow;
 mod flow_run;
+mod global_keys;
 mod hidden;
 mod hook;
 mod independent;

@@ -1,6 +1,7 @@
 //! What the tests from outside share: a real server in this process or in one of its own, and clients.
 #![allow(dead_code, unreachable_pub, reason = "each binary of tests uses its own part of this one")]
 
+pub mod keyboard;
 pub mod network;
 pub mod outside;
 pub mod quality;

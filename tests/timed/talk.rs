@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::keyboard::{Hands, XServer};
 use crate::support::{Alone, Process, alone, channel_id, eventually, eventually_within};
 use parlour::audio::device::{Backend, FileDevices, Files, Pace};
 use parlour::audio::{Source, compare};
 use parlour::client::{Address, Credentials, InMemory, Keeper, Session, Target, Trust, connect};
 use parlour::id::SessionId;
 use parlour::talk::{
-    Action, ActionError, Ask, Choice, Connection, Device, Mode, Note, Options, Picture, Push, StartError,
-    Switch, Talk, To, ask,
+    Action, ActionError, Ask, Choice, Connection, Device, KeyDoes, Mode, Note, Options, Picture, Push,
+    StartError, Switch, Talk, To, ask,
 };
 
 /// The password of a demonstration's accounts.
@@ -423,4 +424,30 @@ async fn what_is_wrong_at_the_start_is_said() {
     assert!(matches!(refused.downcast_ref(), Some(StartError::Choice(_))), "{refused}");
     let damaged = start(vec![], "settings = 1").await.to_string();
     assert!(damaged.contains("talk.toml is damaged"), "{damaged}");
+}
+
+#[tokio::test]
+async fn keys_push_and_mute_while_another_program_has_the_focus() {
+    let place = Place::new();
+    let mut alice = place.person("alice", None, plain(Mode::PushToTalk)).await;
+    let server = XServer::start();
+    let keys = [("F8", KeyDoes::Push), ("ctrl+F9", KeyDoes::Mute), ("F10", KeyDoes::Deafen)];
+    let keys = keys.map(|(key, does)| (key.parse().unwrap(), does)).to_vec();
+    alice.talk.watch_keys(Some(&server.display), keys).unwrap();
+    let hands = Hands::on(&server);
+    let (f8, f9, f10, ctrl) = (0xffc5, 0xffc6, 0xffc7, 0xffe3);
+    hands.key(f8, true);
+    alice.until("one is heard", |picture| picture.own.pressed && picture.own.sending).await;
+    hands.key(f8, false);
+    alice.until("one isn't any more", |picture| !picture.own.pressed && !picture.own.sending).await;
+    for is_mute in [true, false] {
+        for (key, is_down) in [(ctrl, true), (f9, true), (f9, false), (ctrl, false)] {
+            hands.key(key, is_down);
+        }
+        alice.until("one is mute, and then not", |picture| picture.own.mute == is_mute).await;
+    }
+    hands.key(f10, true);
+    alice.until("one is deaf", |picture| picture.own.deaf).await;
+    drop(server);
+    alice.talk.stop().await;
 }
