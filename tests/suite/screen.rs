@@ -127,8 +127,8 @@ async fn one_writes_and_is_written_to_and_sees_who_comes() {
     terminal.sees("carol came in.").await;
     carol.set_self(Some(true), None).await.unwrap();
     terminal.sees("× carol muted").await;
-    terminal.press("/why carol speak\r");
-    terminal.sees("carol may speak in General").await;
+    terminal.press("/why alice speak\r");
+    terminal.sees("alice may speak in General").await;
     terminal.press("/join nowhere\r");
     terminal.sees("there is no channel").await;
     terminal.press("\x1b[15~");

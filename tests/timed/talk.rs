@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::keyboard::{Hands, XServer};
 use crate::support::{Alone, Process, alone, channel_id, eventually, eventually_within};
 use parlour::audio::device::{Backend, FileDevices, Files, Pace};
-use parlour::audio::{Source, compare};
+use parlour::audio::{Decoder, Encoder, Source, compare};
 use parlour::client::{Address, Credentials, InMemory, Keeper, Session, Target, Trust, connect};
 use parlour::id::SessionId;
 use parlour::talk::{
@@ -173,10 +173,19 @@ fn speech_in_silence(home: &Path, name: &str) -> (PathBuf, Vec<i16>) {
     (path, said)
 }
 
+/// Speech as a live client's codec has it, which filters low frequencies out and turns the phase of others.
+fn coded(said: &[i16]) -> Vec<i16> {
+    let (mut encoder, mut decoder) = (Encoder::live(48_000).unwrap(), Decoder::new().unwrap());
+    said.chunks_exact(960)
+        .flat_map(|frame| decoder.decode(&encoder.encode(frame).unwrap()).unwrap())
+        .collect()
+}
+
 /// How alike what was heard is to each quarter of a second of speech, wherever near its place it is: a machine that has other things
 /// to do has it a little later, and what the playout took out or put in is within one piece of it or another. The first and the
 /// last are those with the first and the last word.
 fn parts(said: &[i16], heard: &[i16]) -> Vec<f64> {
+    let said = &coded(said);
     // A breath before the first word is no syllable.
     let is_loud = |sample: &i16| sample.abs() > 1_500;
     let first = said.iter().position(is_loud).unwrap();
@@ -204,7 +213,7 @@ const NEAR: i64 = 24_000;
 
 /// Whether all of it was heard.
 fn is_whole(parts: &[f64]) -> bool {
-    parts.iter().all(|part| *part > 0.6)
+    parts.iter().all(|part| *part > 0.5)
 }
 
 #[tokio::test]
@@ -226,7 +235,7 @@ async fn no_syllable_is_lost_by_push_to_talk_over_the_control_socket() {
     push(Push::Down).await;
     alice.until("it is sent", |picture| picture.own.pressed && picture.own.sending).await;
     assert!(began.elapsed() < Duration::from_millis(1_900), "the machine is too busy for this test");
-    tokio::time::sleep_until((began + Duration::from_secs(4)).into()).await;
+    tokio::time::sleep_until((began + Duration::from_millis(5_300)).into()).await;
     push(Push::Up).await;
     alice.until("it is sent no more", |picture| !picture.own.pressed && !picture.own.sending).await;
     bob.until("bob has heard the end", |picture| picture.talking.is_empty()).await;
