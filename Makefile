@@ -85,6 +85,7 @@ PYTHON := $(TARGET)/python
 setup-python:
 	@missing=""; \
 	command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing="$$missing python3-dev"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v opusinfo >/dev/null || missing="$$missing opus-tools"; \
 	if [ -n "$$missing" ]; then \
