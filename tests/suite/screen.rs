@@ -11,7 +11,7 @@ use parlour::protocol::wire::event;
 use pty::{Terminal, WITH_RELEASES, WITHOUT_RELEASES};
 use rustix::process::{Signal, kill_process};
 
-use crate::support::{TestServer, channel_id, drain, eventually, hear, parlour, silence};
+use crate::support::{TestServer, channel_id, drain, eventually, eventually_within, hear, parlour, silence};
 
 const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/speech.wav");
 
@@ -168,6 +168,32 @@ async fn the_terminal_is_given_back_whatever_ends_it() {
             assert!(taken.is_some() && taken < given_back, "{signal:?}: {came:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn it_ends_with_its_terminal() {
+    let place = Place::new().await;
+    let (bob, _voice) = place.bob().await;
+    let talk = place.talk(&["--mode", "push-to-talk"]);
+    // script(1) is the terminal here, which is gone when it is killed.
+    let words = std::iter::once(talk.get_program()).chain(talk.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qfc", &words.join(" "), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    for (name, value) in talk.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut terminal = terminal.spawn().unwrap();
+    let is_there = |bob: &Session| bob.view().members.values().any(|member| member.name == "alice");
+    eventually("alice comes", async || is_there(&bob).then_some(())).await;
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    // One that is ended before it could say goodbye is gone when the server misses it.
+    let is_gone = async || (!is_there(&bob)).then_some(());
+    eventually_within(Duration::from_secs(40), "alice is gone", is_gone).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event};
@@ -15,12 +15,16 @@ const EVENTS: usize = 256;
 /// How often it is looked whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long it may take to end. Where the terminal is gone, what reads from it never comes back.
+const ENDING: Duration = Duration::from_millis(500);
+
 /// What comes from the terminal, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Keyboard {
     events: mpsc::Receiver<io::Result<Event>>,
     is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Keyboard {
@@ -29,7 +33,10 @@ impl Keyboard {
         let (sender, events) = mpsc::channel(EVENTS);
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
+        let (end, ended) = sync_channel::<()>(0);
         let work = move || {
+            // Closes the channel at the end, whatever that is.
+            let _end = end;
             while !over.load(Ordering::Relaxed) {
                 let event = match event::poll(LOOK) {
                     Ok(true) => event::read(),
@@ -42,8 +49,8 @@ impl Keyboard {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("keyboard".to_owned()).spawn(work)?;
-        Ok(Self { events, is_over, thread: Some(thread) })
+        std::thread::Builder::new().name("keyboard".to_owned()).spawn(work)?;
+        Ok(Self { events, is_over, ended })
     }
 
     /// The next event; none once the terminal is gone.
@@ -53,12 +60,10 @@ impl Keyboard {
 }
 
 impl Drop for Keyboard {
-    /// Waits until nothing reads any more: whoever reads next gets all of what is typed.
+    /// Waits until nothing reads any more, as long as there is a terminal: whoever reads next gets all of what is typed.
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.events.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.ended.recv_timeout(ENDING);
     }
 }
