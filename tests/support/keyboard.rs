@@ -1,5 +1,4 @@
 //! A keyboard under X11: a server without a screen, and hands whose keys go to nobody in particular.
-#![allow(dead_code, unreachable_pub, reason = "each binary of tests uses its own part of this one")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,4 @@
 //! How good speech sounds (PESQ), which `tests/independent/quality.py` says.
-#![allow(dead_code, unreachable_pub, reason = "each binary uses its own part of this one")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
