@@ -21,10 +21,9 @@ use crate::protocol::CloseCode;
 /// How long the connections get to take their leave when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1_500);
 
-/// The nice value of a shard's thread, where the system grants it (`LimitNICE=` of config/parlour.service). A frame that comes then waits
-/// for no other thread that happens to run: on two cores with 500 programs that follow what happens the slowest hundredth of frames
-/// takes 1.2 of what it takes without them, and 2 otherwise (`benches/events.rs`).
-const NICE: i32 = -10;
+/// By how much the nice value of a shard's thread is below that of the others, where the system grants it (`LimitNICE=` of
+/// config/parlour.service). A frame that comes then waits for no other thread that happens to run (`benches/events.rs`).
+const NICER: i32 = 10;
 
 /// A thread that listens, and doesn't accept yet. It ends when this is dropped.
 #[derive(Debug)]
@@ -62,14 +61,15 @@ impl Shard {
         let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
         let (begin, order) = oneshot::channel();
         let work = move || {
+            let usual = nice();
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            // What a request leaves to a thread of its own isn't voice: a thread has the nice value of whoever starts it.
-            let runtime = match runtime.enable_all().on_thread_start(|| set_nice(0)).build() {
+            // What a request leaves to a thread of its own isn't voice, and would have the nice value of this one.
+            let runtime = match runtime.enable_all().on_thread_start(move || set_nice(usual)).build() {
                 Ok(runtime) => runtime,
                 // Whoever started this thread waits for the answer.
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            set_nice(NICE);
+            set_nice(usual - NICER);
             let stopped = runtime.block_on(async {
                 let endpoints = listen(sockets, &endpoint, &server);
                 let addresses = |endpoints: &Vec<quinn::Endpoint>| -> io::Result<Vec<SocketAddr>> {
@@ -121,17 +121,20 @@ impl Serving {
     }
 }
 
+/// The nice value of the calling thread: -20 (goes first) to 19.
+fn nice() -> i32 {
+    rustix::process::getpriority_process(None).unwrap_or_default()
+}
+
 /// Gives the calling thread a nice value. Without the right to it the thread waits its turn, as all others do.
-#[cfg(target_os = "linux")]
 fn set_nice(value: i32) {
-    // "0" is the calling thread here, not its process (setpriority(2), "C library/kernel differences").
-    if let Err(error) = rustix::process::setpriority_process(None, value) {
+    // The calling thread is meant on Linux alone, and elsewhere its whole process (setpriority(2), "C library/kernel differences").
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::setpriority_process(None, value)
+    {
         tracing::debug!(%error, "voice isn't put before this machine's other work");
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-fn set_nice(_value: i32) {}
 
 fn listen(
     sockets: Vec<UdpSocket>,

@@ -233,3 +233,34 @@ async fn a_server_starts_with_a_certificate_that_cannot_be_read() {
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success() && found.contains("nothing.pem"), "{found}");
 }
+
+/// The nice values of a process's threads, by their names.
+fn nice_values(process: u32) -> Vec<(String, i32)> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads
+        .filter_map(|thread| {
+            let thread = thread.unwrap().path();
+            let name = fs::read_to_string(thread.join("comm")).ok()?;
+            // The fields behind the name, which is in brackets, begin with the third (proc_pid_stat(5)); nice is the nineteenth.
+            let status = fs::read_to_string(thread.join("stat")).ok()?;
+            let nice = status.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()?;
+            Some((name.trim().to_owned(), nice))
+        })
+        .collect()
+}
+
+#[test]
+fn threads_that_carry_voice_go_before_others_where_the_system_grants_it() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Process::serve(home.path(), "127.0.0.1:0", &[]);
+    let threads = nice_values(server.child.id());
+    let (voice, others): (Vec<_>, Vec<_>) = threads.iter().partition(|(name, _)| name.starts_with("voice-"));
+    assert!(!voice.is_empty() && !others.is_empty(), "{threads:?}");
+    let usual = others[0].1;
+    // A thread of this process tries for itself what the server's threads may.
+    let own = std::thread::spawn(move || rustix::process::setpriority_process(None, usual - 10).is_ok());
+    let wanted = if own.join().unwrap() { usual - 10 } else { usual };
+    assert!(voice.iter().all(|(_, nice)| *nice == wanted), "{threads:?}");
+    assert!(others.iter().all(|(_, nice)| *nice == usual), "{threads:?}");
+    server.kill();
+}
