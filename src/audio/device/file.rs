@@ -159,6 +159,10 @@ impl Stream for FileStream {
         About { name: self.name.clone(), ..About::default() }
     }
 
+    fn may_stand_still(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, line: &Line) -> Result<Step, DeviceError> {
         self.pace.wait();
         self.files.pass(line)?;
@@ -301,6 +305,27 @@ mod tests {
             assert!(block.iter().all(|sample| *sample == value), "block {index}");
         }
         assert!(matches!(told.try_recv().unwrap().change, Change::Works { again: false, .. }));
+    }
+
+    #[test]
+    fn a_machine_that_is_late_loses_no_file() {
+        let devices = FileDevices::new(Files::default(), Pace::Steady).unwrap();
+        let (events, mut told) = mpsc::channel(EVENTS);
+        let (done, late) = std::sync::mpsc::channel();
+        let mut blocks = 0;
+        let loudspeaker = Backend::File(devices).open_loudspeaker(Choice::Default, events, move |_| {
+            blocks += 1;
+            match blocks {
+                // As where others have the processor.
+                5 => std::thread::sleep(std::time::Duration::from_millis(400)),
+                20 => done.send(()).unwrap_or_default(),
+                _ => (),
+            }
+        });
+        late.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+        drop(loudspeaker);
+        let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).map(|event| event.change).collect();
+        assert!(matches!(told[..], [Change::Works { again: false, .. }]), "{told:?}");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const STOPPED: Duration = Duration::from_millis(250);
 /// The same from when it is opened until the first block: a headset takes its time.
 const BEGINS: Duration = Duration::from_secs(3);
 
+/// How often it is looked whether a microphone that isn't there is still wanted.
+const LOOKED: Duration = Duration::from_millis(50);
+
 /// What is done with a block that was heard.
 type Hear = Box<dyn FnMut(&[f32; BLOCK]) + Send>;
 
@@ -45,6 +48,12 @@ pub(super) trait Driver: Send + 'static {
 pub(super) trait Stream {
     /// What it is.
     fn about(&self) -> About;
+
+    /// Whether nothing from it for a while means that it stands still. What goes by the machine's clock is only late then, on a
+    /// machine that has too much to do.
+    fn may_stand_still(&self) -> bool {
+        true
+    }
 
     /// Waits for what comes next, a twentieth of a second at most, and does the work that is due.
     fn step(&mut self, line: &Line) -> Result<Step, DeviceError>;
@@ -209,13 +218,14 @@ impl Line {
     /// talks is seen and nothing piles up.
     pub(super) fn wait(&self, wait: Duration) {
         let start = Instant::now();
-        let mut due = BLOCK_LASTS;
+        let step = if self.side == Side::Loudspeaker { BLOCK_LASTS } else { LOOKED };
+        let mut due = step;
         while due <= wait && !self.is_closed() {
             thread::sleep((start + due).saturating_duration_since(Instant::now()));
             if self.side == Side::Loudspeaker {
                 self.render(&mut [0.0; BLOCK]);
             }
-            due += BLOCK_LASTS;
+            due += step;
         }
     }
 }
@@ -259,7 +269,7 @@ impl<D: Driver> Keeper<D> {
             };
             let patience = if is_working { STOPPED } else { BEGINS };
             // That is so, too, where this program was stopped itself: what was heard meanwhile is old.
-            if last.elapsed() > patience {
+            if last.elapsed() > patience && stream.may_stand_still() {
                 return Some(DeviceError::Stopped);
             }
             match step {

@@ -51,6 +51,10 @@ impl Stream for Pace {
         About { name: "none".to_owned(), ..About::default() }
     }
 
+    fn may_stand_still(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, line: &Line) -> Result<Step, DeviceError> {
         self.wait();
         line.render(&mut [0.0; BLOCK]);
