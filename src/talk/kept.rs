@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 use super::Settings;
 use super::picture::{Bookmark, Hearing};
+use super::shared::lock;
 use crate::audio::playout;
 use crate::client::View;
 use crate::files;
@@ -112,7 +114,7 @@ impl OfServer {
     /// What is known of the way from the server.
     pub(super) fn way_here(&self) -> playout::Settings {
         playout::Settings {
-            loss: self.loss.clamp(0.0, 1.0),
+            loss: if self.loss.is_nan() { 0.0 } else { self.loss.clamp(0.0, 1.0) },
             is_bursty: self.is_bursty,
             lateness: Duration::from_millis(self.lateness_ms.into()).min(LATEST),
             ..playout::Settings::default()
@@ -191,12 +193,14 @@ impl Contents {
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     path: PathBuf,
+    /// One thread at a time reads, changes and writes it.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Kept {
     /// The file in a directory, which needn't be there.
     pub(super) fn new(directory: &Path) -> Self {
-        Self { path: directory.join(FILE) }
+        Self { path: directory.join(FILE), turn: Arc::default() }
     }
 
     /// What it holds; without a file, what one begins with.
@@ -204,7 +208,15 @@ impl Kept {
         let path = self.path.clone();
         match fs::read_to_string(&path) {
             Ok(text) => {
-                toml::from_str(&text).map_err(|error| KeptError::Damaged { path, problem: error.to_string() })
+                let damaged = |problem| KeptError::Damaged { path, problem };
+                let contents: Contents = match toml::from_str(&text) {
+                    Ok(contents) => contents,
+                    Err(error) => return Err(damaged(error.to_string())),
+                };
+                match contents.settings.check() {
+                    Ok(()) => Ok(contents),
+                    Err(error) => Err(damaged(error.to_string())),
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::default()),
             Err(source) => Err(KeptError::File { path, source }),
@@ -216,6 +228,7 @@ impl Kept {
         &self,
         change: impl FnOnce(&mut Contents) -> T,
     ) -> Result<(Contents, T), KeptError> {
+        let _turn = lock(&self.turn);
         let mut contents = self.read()?;
         let outcome = change(&mut contents);
         self.write(&contents).map_err(|source| KeptError::File { path: self.path.clone(), source })?;
@@ -289,6 +302,37 @@ mod tests {
         assert!(contents.keep_bookmark("b1", "parlour://other"), "one that is there can change");
         let people = &contents.server("host:1999").people;
         assert_eq!((people.len(), people.last().map(|person| person.user)), (PEOPLE, Some(2_000)));
+    }
+
+    #[test]
+    fn two_threads_that_keep_something_lose_nothing_of_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = Kept::new(directory.path());
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let kept = kept.clone();
+                scope.spawn(move || {
+                    for number in 0..20 {
+                        let name = format!("{thread} {number}");
+                        kept.change(|contents| contents.keep_bookmark(&name, "parlour://host")).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(kept.read().unwrap().bookmarks().len(), 80);
+    }
+
+    #[test]
+    fn numbers_that_no_setting_has_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = Kept::new(directory.path());
+        for setting in ["volume = 20_000", "sidetone = 101", "release_ms = 60_000", "threshold = nan"] {
+            fs::write(directory.path().join(FILE), format!("[settings]\n{setting}\n")).unwrap();
+            let refused = kept.read().unwrap_err().to_string();
+            assert!(refused.contains("is damaged") && refused.contains(" can be from "), "{refused}");
+        }
+        let strange = OfServer { loss: f32::NAN, ..OfServer::default() };
+        assert!(strange.way_here().loss.abs() < f32::EPSILON);
     }
 
     #[test]

@@ -178,35 +178,38 @@ pub enum Choice {
 }
 
 impl Settings {
-    /// Makes a choice, or says why it can't be made.
+    /// Makes a choice, or says why it can't be made, and changes nothing then.
     pub fn choose(&mut self, choice: Choice) -> Result<(), OutOfRange> {
+        let mut chosen = self.clone();
+        chosen.take(choice);
+        chosen.check()?;
+        *self = chosen;
+        Ok(())
+    }
+
+    fn take(&mut self, choice: Choice) {
         match choice {
             Choice::Microphone(microphone) => self.microphone = microphone,
             Choice::Loudspeaker(loudspeaker) => self.loudspeaker = loudspeaker,
             Choice::Mode(mode) => self.mode = mode,
-            Choice::Threshold(threshold) => {
-                within("the threshold", threshold, 0.0, 1.0)?;
-                self.threshold = threshold;
-            }
-            Choice::ReleaseMs(release) => {
-                within("the release delay in milliseconds", f32::from(release), 0.0, 2_000.0)?;
-                self.release_ms = release;
-            }
+            Choice::Threshold(threshold) => self.threshold = threshold,
+            Choice::ReleaseMs(release) => self.release_ms = release,
             Choice::NoiseSuppression(on) => self.noise_suppression = on,
             Choice::Gain(on) => self.gain = on,
             Choice::Echo(echo) => self.echo = echo,
-            Choice::Sidetone(percent) => {
-                within("the sidetone in percent", f32::from(percent), 0.0, 100.0)?;
-                self.sidetone = percent;
-            }
-            Choice::Volume(percent) => {
-                within("the volume in percent", f32::from(percent), 0.0, 200.0)?;
-                self.volume = percent;
-            }
+            Choice::Sidetone(percent) => self.sidetone = percent,
+            Choice::Volume(percent) => self.volume = percent,
             Choice::Quality(quality) => self.quality = quality,
             Choice::Chimes(chimes) => self.chimes = chimes,
         }
-        Ok(())
+    }
+
+    /// Whether each number is in its range.
+    pub(super) fn check(&self) -> Result<(), OutOfRange> {
+        within("the threshold", self.threshold, 0.0, 1.0)?;
+        within("the release delay in milliseconds", self.release_ms.into(), 0.0, 2_000.0)?;
+        within("the sidetone in percent", self.sidetone.into(), 0.0, 100.0)?;
+        within("the volume in percent", self.volume.into(), 0.0, 200.0)
     }
 }
 
