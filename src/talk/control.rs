@@ -25,7 +25,7 @@ const PROGRAMS: usize = 16;
 /// The longest line that is read, in bytes.
 const LINE: u64 = 256;
 
-/// How long a program may take with its next line: one that says nothing keeps no place.
+/// How long a program may take with its next line, and with an answer: one that does nothing keeps no place.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why there is no control socket, or nothing answers on it.
@@ -255,13 +255,16 @@ async fn serve(stream: UnixStream, live: Arc<Live>) {
         if !matches!(tokio::time::timeout(PATIENCE, read).await, Ok(Ok(1..))) {
             return;
         }
-        let answer = match std::str::from_utf8(&line).ok().and_then(Ask::read) {
+        // What is behind the longest line isn't a line of its own.
+        let is_too_long = line.len() as u64 == LINE && !line.ends_with(b"\n");
+        let answer = match std::str::from_utf8(&line).ok().and_then(Ask::read).filter(|_| !is_too_long) {
             Some(ask) => obey(&live, ask).await,
             None => "error this isn't understood; there are: ptt down|up|toggle, mute|deafen|away on|off|toggle, status, \
                      statistics\n"
                 .to_owned(),
         };
-        if writer.write_all(answer.as_bytes()).await.is_err() {
+        let written = tokio::time::timeout(PATIENCE, writer.write_all(answer.as_bytes())).await;
+        if is_too_long || !matches!(written, Ok(Ok(()))) {
             return;
         }
     }
@@ -304,6 +307,9 @@ fn status(live: &Live) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::talk::Picture;
+    use crate::talk::kept::{Kept, OfServer};
+    use crate::talk::shared::{Orders, Shared};
 
     #[test]
     fn a_line_asks_for_what_it_was_made_of() {
@@ -333,5 +339,22 @@ mod tests {
         std::fs::write(&path, "a letter").unwrap();
         assert!(matches!(clear(&path), Err(ControlError::InTheWay { .. })));
         assert!(path.exists());
+    }
+    #[tokio::test]
+    async fn what_is_behind_the_longest_line_is_no_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("talk.sock");
+        let (shared, _packets) = Shared::new(Orders::first(Arc::default()));
+        let (kept, picture) = (Kept::new(directory.path()), Picture::default());
+        let live = Arc::new(Live::new(shared, kept, picture, OfServer::default()));
+        let _control = Control::open(path.clone(), Arc::clone(&live), &Handle::current()).unwrap();
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        let line = format!("{}mute on\n", "x".repeat(LINE as usize));
+        stream.write_all(line.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // The connection is closed, perhaps with what wasn't read of it.
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("error ") && answer.lines().count() == 1, "{answer}");
+        assert!(!live.look(|state| state.picture.own.mute));
     }
 }
