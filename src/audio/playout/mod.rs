@@ -316,7 +316,8 @@ impl Playout {
         if self.timing.delay(now, begins) < self.target() && self.queue.sound() < timing::STALL * 48 * 5 {
             return false;
         }
-        if let Some(place) = self.place.filter(|place| place.number < first) {
+        // The speaker may have counted on where this listener doesn't hear: in a whisper to others.
+        if let Some(place) = self.place.filter(|place| !marker && place.number < first) {
             let lost = u32::try_from(first - place.number).unwrap_or(u32::MAX);
             self.note_lost(lost);
         }

@@ -190,6 +190,19 @@ fn another_speaker_on_the_same_place_begins_anew() {
     assert_eq!(stage.playout.figures().lost, 0);
 }
 
+#[test]
+fn what_was_whispered_to_others_is_not_lost() {
+    let packets = packets();
+    let mut stage = Stage::new(Settings::default());
+    stage.play(&packets[..50], &[]);
+    stage.pull(100);
+    // Ten seconds later, of which this listener got nothing.
+    stage.hear(550, 550 * 960, true, &packets[50]);
+    stage.pull(20);
+    assert_eq!(stage.playout.figures().lost, 0);
+    assert!(stage.playout.figures().loss < 0.01);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
