@@ -18,7 +18,8 @@ use crate::talk::{self, Picture, To};
 /// Entries that are kept; then the oldest go.
 const ENTRIES: usize = 1_000;
 
-/// What happens is said again after this many milliseconds, or when so many other things were said since.
+/// What happens again takes the place of what was said of it before within this many milliseconds, unless so many other things were said
+/// since.
 const AGAIN_MS: u64 = 30_000;
 const LATELY: usize = 8;
 
@@ -81,13 +82,16 @@ impl Log {
         new
     }
 
-    /// Takes something else. What happens again and again, as with a device that comes and goes, is said once in a while.
+    /// Takes something else. What happens again and again, as with a device that comes and goes, stands there once, and what
+    /// happened last is the last.
     pub(super) fn push(&mut self, said: Said) {
         let is_again =
             |before: &Said| before.what == said.what && said.at_ms.saturating_sub(before.at_ms) < AGAIN_MS;
         let happens = matches!(said.what, What::Note(_) | What::Warning(_));
-        if happens && self.entries.iter().rev().take(LATELY).any(is_again) {
-            return;
+        let lately = self.entries.len().saturating_sub(LATELY);
+        let before = self.entries.iter().skip(lately).position(is_again).filter(|_| happens);
+        if let Some(before) = before {
+            self.entries.remove(lately + before);
         }
         if self.entries.len() >= ENTRIES {
             self.entries.pop_front();
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_again_and_again_is_said_once_in_a_while() {
+    fn what_happens_again_and_again_stands_there_once() {
         let mut log = Log::default();
         let say = |log: &mut Log, at_ms: u64, what: What| {
             log.push(Said { at_ms, what });
@@ -236,9 +240,11 @@ mod tests {
         let (gone, back) = (What::Note("It is gone.".to_owned()), What::Note("It is back.".to_owned()));
         for at_ms in 0..20 {
             say(&mut log, at_ms, gone.clone());
-            assert_eq!(say(&mut log, at_ms, back.clone()), 2);
+            say(&mut log, at_ms, back.clone());
         }
-        assert_eq!(say(&mut log, AGAIN_MS, gone), 3);
+        assert_eq!(say(&mut log, 20, gone.clone()), 2);
+        assert_eq!(log.entries.back(), Some(&Said { at_ms: 20, what: gone.clone() }), "it is gone now");
+        assert_eq!(say(&mut log, 20 + AGAIN_MS, gone), 3);
         // Who asks twice is answered twice.
         say(&mut log, AGAIN_MS, What::Answer("Yes.".to_owned()));
         assert_eq!(say(&mut log, AGAIN_MS, What::Answer("Yes.".to_owned())), 5);
