@@ -171,7 +171,7 @@ impl From<ModeName> for Mode {
 enum QualityName {
     /// 16 kbit/s.
     Low,
-    /// 32 kbit/s.
+    /// 48 kbit/s.
     Speech,
     /// 64 kbit/s.
     High,
@@ -225,24 +225,37 @@ impl Talk {
         }
         let (backend, theme) = (self.sound.backend()?, self.theme.map(Theme::from));
         let mut live = self.start(None, backend.clone(), output).await?;
+        // Where one went last; at first, where the command line says.
+        let (mut here, mut problem): (Option<String>, _) = (None, None);
+        // One thread reads what is typed, whichever the server.
+        let mut lines = if self.plain && !is_headless { Some(plain::typed()?) } else { None };
         loop {
             if is_headless {
                 return headless::run(live, control, output).await;
             }
             let of_this = live.control(control.clone());
-            let (of_this, problem) = match of_this {
-                Ok(of_this) => (Some(of_this), None),
-                Err(error) => (None, Some(format!("parlour ptt and its kin don't reach this one: {error}"))),
-            };
-            let next = if self.plain {
-                plain::run(live, backend.clone(), problem).await?
-            } else {
-                run::run(live, backend.clone(), theme, problem).await?
+            let of_this = of_this.map_err(|error| {
+                problem
+                    .get_or_insert_with(|| format!("parlour ptt and its kin don't reach this one: {error}"));
+            });
+            let next = match &mut lines {
+                Some(lines) => plain::run(live, backend.clone(), problem.take(), lines).await?,
+                None => run::run(live, backend.clone(), theme, problem.take()).await?,
             };
             drop(of_this);
             let Next::Connect(address) = next else { return Ok(()) };
             output.line(format!("Going to {address} ..."));
-            live = self.start(Some(&address), backend.clone(), output).await?;
+            live = match self.start(Some(&address), backend.clone(), output).await {
+                Ok(live) => {
+                    here = Some(address);
+                    live
+                }
+                Err(error) => {
+                    problem =
+                        Some(format!("You can't go to {address}, and are back where you were: {error:#}"));
+                    self.start(here.as_deref(), backend.clone(), output).await?
+                }
+            };
         }
     }
 

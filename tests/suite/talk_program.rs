@@ -1,5 +1,6 @@
 //! `parlour talk --headless`, and the commands that reach it.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -123,4 +124,21 @@ async fn a_box_in_a_corner_is_pushed_held_and_ended_by_others() {
     assert!(!Path::exists(&place.control()));
     let nobody = place.tell(&["ptt", "down"]).to_string();
     assert!(nobody.contains("no parlour talk runs here"), "{nobody}");
+}
+
+#[test]
+fn an_address_that_is_none_leaves_one_where_one_was() {
+    let place = Place::new();
+    let mut command = parlour(place.home.path());
+    command.args(["talk", "--plain", "--guest", "box", "--no-sound"]).arg(place.address.to_string());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut typed, said) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let mut said = said.lines().map(Result::unwrap);
+    let mut says = |words: &str| said.any(|line| line.contains(words));
+    assert!(says("Connected to"));
+    writeln!(typed, "/connect parlour://:0/").unwrap();
+    assert!(says("are back where you were") && says("Connected to"));
+    // The next line isn't lost.
+    writeln!(typed, "/quit").unwrap();
+    assert!(child.wait().unwrap().success());
 }

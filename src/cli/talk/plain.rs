@@ -24,8 +24,16 @@ use crate::talk::{Action, Connection, Mode, Note, Picture, Push, Talk};
 /// Lines that wait to be read; whoever writes them waits, too.
 const LINES: usize = 64;
 
+/// What is typed, a line each.
+pub(super) type Lines = mpsc::Receiver<String>;
+
 /// Reads and writes lines until it ends, and leaves the server. `problem` is what one has to know first.
-pub(super) async fn run(talk: Talk, backend: Backend, problem: Option<String>) -> anyhow::Result<Next> {
+pub(super) async fn run(
+    talk: Talk,
+    backend: Backend,
+    problem: Option<String>,
+    lines: &mut Lines,
+) -> anyhow::Result<Next> {
     let mut plain = Plain {
         acting: Acting::new(talk, backend),
         clock: Clock::system(),
@@ -35,7 +43,7 @@ pub(super) async fn run(talk: Talk, backend: Backend, problem: Option<String>) -
     if let Some(problem) = problem {
         plain.say(&problem);
     }
-    let next = plain.run().await;
+    let next = plain.run(lines).await;
     plain.acting.stop().await;
     next
 }
@@ -49,10 +57,9 @@ struct Plain {
 }
 
 impl Plain {
-    async fn run(&mut self) -> anyhow::Result<Next> {
+    async fn run(&mut self, lines: &mut Lines) -> anyhow::Result<Next> {
         let (mut pictures, mut notes) = (self.acting.talk().watch(), self.acting.talk().notes());
         let mut picture = Arc::clone(&pictures.borrow_and_update());
-        let mut lines = typed()?;
         let stopped = ended_by_signal();
         tokio::pin!(stopped);
         for line in greeting(&picture) {
@@ -253,7 +260,7 @@ fn greeting(picture: &Picture) -> Vec<String> {
 }
 
 /// Lines from standard input, read by a thread of its own.
-fn typed() -> io::Result<mpsc::Receiver<String>> {
+pub(super) fn typed() -> io::Result<Lines> {
     let (sender, lines) = mpsc::channel(LINES);
     let work = move || {
         for line in io::stdin().lock().lines() {
