@@ -42,6 +42,8 @@ use multistream::ManyDecoder;
 pub use ogg_opus::{OggOpusWriter, Placed};
 pub use ogg_page::end_stream;
 pub use playout::Playout;
+#[cfg(test)]
+pub(crate) use redundancy::{has_deep_redundancy, has_repetition};
 pub use source::Source;
 pub use timeline::{Counts, Due, Timeline};
 pub use track::{OggTrack, track_name};

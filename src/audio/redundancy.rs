@@ -4,7 +4,7 @@
 const DEEP: u8 = 126;
 
 /// Whether the packet repeats the frame before it (LBRR; RFC 6716, section 4.2.3 and 4.2.4).
-pub(super) fn has_repetition(packet: &[u8]) -> bool {
+pub(crate) fn has_repetition(packet: &[u8]) -> bool {
     let Some(toc) = packet.first() else { return false };
     let (config, is_stereo) = (toc >> 3, toc & 4 != 0);
     // Those from 16 on have no SILK layer. A frame of 40 ms is two of SILK's, one of 60 ms three, each with a flag.
@@ -19,7 +19,7 @@ pub(super) fn has_repetition(packet: &[u8]) -> bool {
 }
 
 /// Whether the packet describes the speech before it (DRED), as far as its first extension says so.
-pub(super) fn has_deep_redundancy(packet: &[u8]) -> bool {
+pub(crate) fn has_deep_redundancy(packet: &[u8]) -> bool {
     let Some(padding) = padding(packet) else { return false };
     padding.first().is_some_and(|extension| extension >> 1 == DEEP)
 }

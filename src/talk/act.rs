@@ -8,7 +8,7 @@ use super::live::{Live, State};
 use super::picture::{Hearing, Own, To};
 use super::settings::within;
 use super::shared::lock;
-use super::{Choice, Note};
+use super::{Choice, Note, Settings};
 use crate::client::{OwnState, RequestError, Target};
 use crate::id::SessionId;
 
@@ -124,6 +124,8 @@ fn difference(before: &Own, now: &Own) -> OwnState {
 
 /// Speaks to these from now on.
 pub(super) async fn whisper(live: &Live, targets: Vec<Target>) -> Result<(), ActionError> {
+    // One after the other: two at once would take the same flow, and the one reach whom the other is for.
+    let _turn = live.whispering.lock().await;
     let known = live.change(|state| {
         let known = if targets.is_empty() {
             state.flows.end();
@@ -166,12 +168,11 @@ fn hear(live: &Live, session: SessionId, change: impl FnOnce(&mut Hearing)) -> R
 
 /// Keeps a choice. One that was made for this time only stays out of what is kept.
 fn choose(live: &Live, choice: Choice) -> Result<(), ActionError> {
-    let mut settings = live.look(|state| (*state.picture.settings).clone());
-    settings.choose(choice.clone())?;
-    let (_, chosen) = live.kept.change(|contents| contents.settings.choose(choice))?;
+    live.look(|state| Settings::clone(&state.picture.settings).choose(choice.clone()))?;
+    let (_, chosen) = live.kept.change(|contents| contents.settings.choose(choice.clone()))?;
     chosen?;
-    live.change(|state| state.picture.settings = Arc::new(settings));
-    Ok(())
+    // Another choice may have been made meanwhile.
+    Ok(live.change(|state| Arc::make_mut(&mut state.picture.settings).choose(choice))?)
 }
 
 fn bookmark(live: &Live, name: &str, address: &str) -> Result<(), ActionError> {

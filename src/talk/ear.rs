@@ -46,6 +46,9 @@ const STEP: f32 = 0.05;
 /// Whoever sent nothing for so long, and has nothing left to be played, isn't asked for sound.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// After so many blocks of silence the limiter has forgotten what was loud, and isn't asked: a second.
+const SILENT: u32 = 200;
+
 /// How often meters are told, in blocks: 20 ms.
 const TOLD: u32 = 4;
 
@@ -63,6 +66,8 @@ pub(super) struct Ear {
     blocks: u32,
     /// The loudest block since meters were told.
     level: f32,
+    /// Blocks of silence, one after the other.
+    silent: u32,
 }
 
 /// Somebody who is heard, or was.
@@ -93,6 +98,7 @@ impl Ear {
             known,
             blocks: 0,
             level: SILENCE,
+            silent: 0,
         }
     }
 
@@ -104,6 +110,7 @@ impl Ear {
         let ducked = self.voices.iter().any(|(ssrc, voice)| {
             voice.playout.is_speaking() && loudness.get(ssrc).is_some_and(|loudness| loudness.priority)
         });
+        let is_deaf = self.shared.orders.load().deaf;
         let mut block = [0.0; BLOCK];
         for (ssrc, voice) in &mut self.voices {
             if now.saturating_sub(voice.heard) > QUIET && !voice.playout.is_speaking() {
@@ -111,7 +118,8 @@ impl Ear {
             }
             voice.playout.pull(now, &mut block);
             voice.loudest = voice.loudest.max(level_of(&block));
-            let gain = voice.wanted(loudness.get(ssrc), ducked);
+            // The server sends nothing more once it knows; until then what comes isn't heard.
+            let gain = if is_deaf { 0.0 } else { voice.wanted(loudness.get(ssrc), ducked) };
             voice.mix(gain, &block, out);
         }
         self.finish(out);
@@ -171,6 +179,11 @@ impl Ear {
             self.chimes.play(chime);
         }
         self.chimes.mix_into(out, volume * CHIMES);
+        self.silent = if out.iter().all(|sample| *sample == 0.0) { self.silent.saturating_add(1) } else { 0 };
+        if self.silent > SILENT {
+            lock(&self.shared.far).write(out);
+            return;
+        }
         self.limiter.process(out);
         lock(&self.shared.far).write(out);
         self.level = self.level.max(level_of(out));
@@ -267,5 +280,49 @@ impl Voice {
         };
         let (speaking, whisper) = (self.playout.is_speaking(), self.whisper);
         EarVoice { meter, speaking, whisper, is_bursty: figures.is_bursty, lateness: figures.lateness }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::audio::{Encoder, FRAME};
+    use crate::id::Ssrc;
+    use crate::protocol::{OPUS_PAYLOAD_TYPE, VoiceHeader};
+    use crate::talk::shared::Orders;
+
+    /// The loudest sample that is heard of a tone that comes from the server.
+    fn loudest(deaf: bool) -> f32 {
+        let (shared, packets) = Shared::new(Orders { deaf, ..Orders::first(Arc::default()) });
+        let mut ear = Ear::new(Arc::clone(&shared), packets, Settings::default());
+        let mut encoder = Encoder::live(48_000).unwrap();
+        let tone: [f32; FRAME] = std::array::from_fn(|at| (at as f32 * 0.05).sin() * 0.5);
+        // More than a second of it isn't waited with, whatever the time.
+        for number in 0..60_u16 {
+            let header = VoiceHeader {
+                ssrc: Ssrc(7),
+                sequence: number,
+                timestamp: u32::from(number) * 960,
+                marker: number == 0,
+                payload_type: OPUS_PAYLOAD_TYPE,
+            };
+            let payload = encoder.encode_float(&tone).unwrap().into();
+            let (flow, at) = (FlowId::CHANNEL, Instant::now());
+            shared.receive(Heard { flow, header, payload, echo: None, level: None, position: None, at });
+        }
+        let mut block = || {
+            let mut out = [0.0; BLOCK];
+            ear.render(&mut out);
+            out.iter().fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()))
+        };
+        (0..200).map(|_| block()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn whoever_is_deaf_hears_nothing_of_what_still_comes() {
+        assert!(loudest(false) > 0.1);
+        assert!(loudest(true) < 1e-6);
     }
 }

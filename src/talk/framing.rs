@@ -83,6 +83,26 @@ impl Framing {
 }
 
 impl Framing {
+    /// What was heard until now isn't to be sent with what comes: half a frame that is in the making becomes silence.
+    pub(super) fn cut(&mut self) {
+        self.frame[..self.filled].fill(0.0);
+        self.open = false;
+    }
+
+    /// The same, and what is kept from before the gate opened is forgotten, too.
+    pub(super) fn forget(&mut self) {
+        self.cut();
+        self.silent = self.silent.saturating_add(self.kept.len() as u32);
+        self.kept.clear();
+    }
+
+    /// Nothing was heard for so many frames, since the microphone was closed or stood still.
+    pub(super) fn miss(&mut self, frames: u32) {
+        self.forget();
+        self.sending = false;
+        self.silent = self.silent.saturating_add(frames);
+    }
+
     /// How many of the frames that are kept, from the first on, have nothing in them.
     fn quiet(&self) -> usize {
         let loudest =
@@ -124,6 +144,46 @@ mod tests {
     fn what_has_nothing_in_it_is_not_sent() {
         let open = (0..20).map(|number| (11..15).contains(&number));
         assert_eq!(run(open, |number| number < 8), ((8..16).collect(), vec![4]));
+    }
+
+    /// Puts so many halves in, each of these samples, and answers with the first and the last sample of what is sent, in
+    /// hundredths, and with the pauses before it.
+    fn put(framing: &mut Framing, halves: usize, sample: f32, open: bool) -> (Vec<[u32; 2]>, Vec<u32>) {
+        let (mut sent, mut pauses) = (Vec::new(), Vec::new());
+        for _ in 0..halves {
+            framing.put(&[sample; HALF], open, |due| {
+                pauses.extend(due.after);
+                sent.push([due.frame[0], due.frame[HALF]].map(|sample| (sample * 100.0).round() as u32));
+            });
+        }
+        (sent, pauses)
+    }
+
+    #[test]
+    fn what_was_said_to_nobody_is_not_sent_afterwards() {
+        let mut framing = Framing::new(0);
+        put(&mut framing, 7, 0.5, false);
+        framing.forget();
+        assert_eq!(put(&mut framing, 3, 0.25, true), (vec![[0, 25], [25, 25]], vec![3]));
+
+        let mut framing = Framing::new(0);
+        put(&mut framing, 6, 0.5, false);
+        put(&mut framing, 1, 0.5, true);
+        framing.cut();
+        assert_eq!(put(&mut framing, 1, 0.25, false).0, Vec::<[u32; 2]>::new(), "half a frame for others");
+        assert_eq!(put(&mut framing, 2, 0.25, true).0, [[50, 50], [50, 50], [0, 25], [25, 25]]);
+    }
+
+    #[test]
+    fn a_microphone_that_was_closed_counts_as_silence() {
+        let mut framing = Framing::new(0);
+        put(&mut framing, 4, 0.5, true);
+        framing.miss(500);
+        assert!(!framing.is_sending());
+        assert_eq!(put(&mut framing, 2, 0.5, true).1, [500]);
+        put(&mut framing, 2, 0.5, false);
+        framing.miss(10);
+        assert_eq!(put(&mut framing, 2, 0.5, true), (vec![[50, 50]], vec![11]));
     }
 
     #[test]

@@ -139,6 +139,12 @@ impl Talk {
         self.live.meters()
     }
 
+    /// Has the meters be whole for a second from now on. Else, where only a key opens the gate and it isn't down, they tell how loud
+    /// the microphone is, before anything is done with it, and not how likely that is speech.
+    pub fn watch_closely(&self) {
+        self.live.shared.watch_closely();
+    }
+
     /// What one is told, from now on. A reader that falls 256 behind misses some.
     pub fn notes(&self) -> broadcast::Receiver<Note> {
         self.live.notes()

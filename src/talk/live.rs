@@ -36,6 +36,8 @@ pub(super) struct Live {
     picture: watch::Sender<Arc<Picture>>,
     notes: broadcast::Sender<Note>,
     pub(super) traffic: Mutex<Traffic>,
+    /// Whoever has the server told for whom a flow is.
+    pub(super) whispering: tokio::sync::Mutex<()>,
     /// Other devices are wanted, or the same otherwise.
     pub(super) devices: Notify,
     /// It is to end.
@@ -77,6 +79,7 @@ impl Live {
             picture: pictures,
             notes,
             traffic: Mutex::default(),
+            whispering: tokio::sync::Mutex::default(),
             devices: Notify::new(),
             stop: Notify::new(),
         }
@@ -138,6 +141,7 @@ impl Live {
         let orders = Orders {
             settings: Arc::clone(settings),
             silent: own.mute || own.deaf || own.away || by_others || is_for_nobody,
+            deaf: own.deaf,
             echo_test: state.picture.echo_test,
             flow: state.flows.current().unwrap_or(FlowId::CHANNEL),
             bitrate: state.picture.bitrate,

@@ -25,10 +25,12 @@ mod mouth;
 mod network;
 mod note;
 mod picture;
+mod rest;
 mod settings;
 mod shared;
 mod sleep;
 mod traffic;
+mod voicing;
 mod whisper;
 #[cfg(target_os = "linux")]
 mod x11;

@@ -19,15 +19,20 @@ use crate::protocol::Loss;
 /// Packets that wait for the loudspeaker's thread: ten seconds of two people, or a second of twenty. Then the newest goes.
 const PACKETS: usize = 1_024;
 
+/// For how long after somebody looked closely all is measured.
+const WATCHED: Duration = Duration::from_secs(1);
+
 /// What carries a frame of voice, in bytes: IPv4 and UDP 28, QUIC about 30 with its tag, and RTP with the level 20.
 const CARRIED: u64 = 78;
 
-/// What the network's thread wants of the microphone's.
+/// What the network's thread wants of those of sound.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Orders {
     pub(super) settings: Arc<Settings>,
     /// Nothing is sent, whatever the gate says.
     pub(super) silent: bool,
+    /// Nobody is heard, whatever comes.
+    pub(super) deaf: bool,
     /// One hears oneself by way of the server.
     pub(super) echo_test: bool,
     /// Where voice goes.
@@ -39,12 +44,18 @@ pub(super) struct Orders {
 }
 
 impl Orders {
+    /// Where voice goes now.
+    pub(super) fn goes_to(&self) -> FlowId {
+        if self.echo_test { FlowId::ECHO } else { self.flow }
+    }
+
     /// Before there is a connection.
     pub(super) fn first(settings: Arc<Settings>) -> Self {
         let bitrate = settings.quality.bitrate(0);
         Self {
             settings,
             silent: true,
+            deaf: false,
             echo_test: false,
             flow: FlowId::CHANNEL,
             bitrate,
@@ -128,6 +139,10 @@ pub(super) struct Shared {
     pub(super) ear: Mutex<EarMeters>,
     /// Somebody began or ceased to speak.
     pub(super) changed: Notify,
+    /// When the microphone gave something last, whichever it was, and when somebody looked closely at what it gives, both in
+    /// microseconds since it began; 0 for never.
+    heard: AtomicU64,
+    watched: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
     /// Packets that found no place.
@@ -151,6 +166,8 @@ impl Shared {
             mouth: Mutex::default(),
             ear: Mutex::default(),
             changed: Notify::new(),
+            heard: AtomicU64::new(0),
+            watched: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -166,6 +183,22 @@ impl Shared {
     /// The same at a moment; nothing for what was before.
     pub(super) fn time_of(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.begun)
+    }
+
+    /// The microphone gives something now. Answers how long ago it did before, if ever.
+    pub(super) fn hears(&self, now: Duration) -> Option<Duration> {
+        let before = self.heard.swap(micros(now), Ordering::Relaxed);
+        (before > 0).then(|| now.saturating_sub(Duration::from_micros(before)))
+    }
+
+    /// Somebody looks closely at what the microphone gives, for a second from now on.
+    pub(super) fn watch_closely(&self) {
+        self.watched.store(micros(self.now()), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_watched(&self, now: Duration) -> bool {
+        let watched = self.watched.load(Ordering::Relaxed);
+        watched > 0 && now.saturating_sub(Duration::from_micros(watched)) < WATCHED
     }
 
     /// Hands a packet to the loudspeaker's thread.
@@ -188,6 +221,10 @@ impl Shared {
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
 /// A lock; what a thread that panicked left is taken as it is.

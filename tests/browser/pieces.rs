@@ -88,6 +88,16 @@ fn the_page_reads_permissions_rightly() {
     assert_eq!(decode::<wire::Request>(&written, MAX_REQUEST).unwrap(), asked);
 }
 
+/// A packet repeats what is in the one before it: the channel gets nothing of what was whispered.
+#[test]
+fn the_page_repeats_no_whisper_to_the_channel() {
+    let home = Stage::enter();
+    let page = copy_page(home.path()).display().to_string();
+    let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/speech.wav");
+    let result = run("whispered.mjs", &[("PAGE", page), ("VOICE", voice.display().to_string())], |_| ());
+    assert_eq!(result, serde_json::json!({ "flows": [0], "packets": 20, "same": 20 }));
+}
+
 /// What the page's comments say of types; `any` says nothing.
 fn untyped(source: &str) -> bool {
     let comments = source.split("/**").skip(1).filter_map(|rest| rest.split("*/").next());

@@ -51,7 +51,8 @@ pub struct Heard {
 /// What makes of a microphone's sound what others hear: the echo goes first, then noise, then the gain is applied.
 ///
 /// [`Capture::process`] is called for each block of 10 ms, also while nothing is sent, so that what it knows of noise
-/// and echo is there when somebody begins to speak.
+/// and echo is there when somebody begins to speak. While nothing is played, what was before the last third of a second may be
+/// left out.
 #[derive(Debug)]
 pub struct Capture {
     settings: CaptureSettings,
@@ -79,6 +80,11 @@ impl Capture {
     /// Turns switches; what comes out changes from one into the other within a block.
     pub fn set(&mut self, settings: CaptureSettings) {
         self.settings = settings;
+    }
+
+    /// Whether what is played was found in the microphone, as far as that was processed.
+    pub fn is_far_found(&self) -> bool {
+        self.echo.is_found()
     }
 
     /// Processes 10 ms of the microphone. `far` is what was given to the loudspeaker meanwhile, silence where there was

@@ -108,6 +108,9 @@ impl Running {
                     Vec::new()
                 }
                 _ = tick.tick() => {
+                    if self.screen.shows_levels() {
+                        self.acting.talk().watch_closely();
+                    }
                     let meters = self.acting.talk().meters();
                     let effects = self.screen.tick(&picture, &meters, self.clock.monotonic());
                     let is_quiet = picture.talking.is_empty() && !meters.sending && self.screen.overlay.is_none();

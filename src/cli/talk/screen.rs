@@ -9,6 +9,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::bars;
+use super::command::Open;
 use super::complete::{Candidates, Devices};
 use super::effect::Effect;
 use super::entry::Entry;
@@ -142,6 +143,11 @@ impl Screen {
         let mut effects: Vec<_> = self.talk.handle_timeout(now).map(Effect::Push).into_iter().collect();
         effects.extend(self.whisper.handle_timeout(now).map(|_| Effect::WhisperUp));
         effects
+    }
+
+    /// Whether what the microphone gives is looked at closely.
+    pub(super) fn shows_levels(&self) -> bool {
+        self.overlay.as_ref().is_some_and(|overlay| overlay.is(Open::Devices))
     }
 
     /// Draws all of it.

@@ -75,6 +75,8 @@ export class Mouth {
     this.hangover = 0;
     this.speaking = false;
     this.flow = FLOW.channel;
+    /** The flow of what was encoded last. */
+    this.coded = FLOW.channel;
     /** Whether the next packet is the first of a talk spurt. */
     this.begins = false;
     this.loudest = -100;
@@ -158,7 +160,10 @@ export class Mouth {
     if (this.filled === 0) {
       // More than that waiting means that the encoder can't follow; what is late is not worth sending.
       if (this.encoder.encodeQueueSize > 10) return;
-      if (this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs || this.expectsOtherwise()) {
+      const isForOthers = this.flow !== this.coded;
+      if (isForOthers || this.asked.bitrate !== this.policy.bitrate || this.asked.frameMs !== this.policy.frameMs || this.expectsOtherwise()) {
+        // A packet repeats what is in the one before it, and the channel isn't to hear what was whispered.
+        this.coded = this.flow;
         this.policy = this.asked;
         this.configure(this.encoder);
       }
