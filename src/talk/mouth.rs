@@ -116,9 +116,9 @@ impl Mouth {
     }
 
     /// Has half a frame wait. What has waited for too long is silence to whoever hears what comes.
-    fn wait(&mut self, half: [f32; HALF], far: [f32; HALF]) {
-        let level = loudness(&half);
-        if let Some((old, _)) = self.rest.wait((half, far)) {
+    fn wait(&mut self, half: &[f32; HALF], far: &[f32; HALF]) {
+        let level = loudness(half);
+        if let Some((old, _)) = self.rest.wait(half, far) {
             self.framing.put(&old, false, |_| ());
         }
         self.talks = 0;

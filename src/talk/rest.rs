@@ -35,8 +35,8 @@ impl Rest {
     }
 
     /// Has half a frame wait. Answers with the oldest where too many do.
-    pub(super) fn wait(&mut self, half: Waiting) -> Option<Waiting> {
-        self.waiting.push_back(half);
+    pub(super) fn wait(&mut self, half: &[f32; HALF], far: &[f32; HALF]) -> Option<Waiting> {
+        self.waiting.push_back((*half, *far));
         if self.waiting.len() > WAITS { self.waiting.pop_front() } else { None }
     }
 
@@ -53,8 +53,8 @@ mod tests {
     #[test]
     fn what_is_old_is_passed_on_in_order() {
         let mut rest = Rest::default();
-        let half = |number: usize| ([number as f32; HALF], [0.0; HALF]);
-        let passed: Vec<_> = (0..50).filter_map(|number| rest.wait(half(number))).collect();
+        let passed: Vec<_> =
+            (0_u8..50).filter_map(|number| rest.wait(&[f32::from(number); HALF], &[0.0; HALF])).collect();
         let left: Vec<_> = std::iter::from_fn(|| rest.next()).collect();
         let all: Vec<_> = passed.iter().chain(&left).map(|(half, _)| half[0] as usize).collect();
         assert_eq!((passed.len(), all), (50 - WAITS, (0..50).collect()));

@@ -53,8 +53,8 @@ mod tests {
         let speech = Source::open(path.as_ref()).unwrap().samples().unwrap();
         let speech: Vec<f32> = speech.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect();
         let frames = &speech.as_chunks::<FRAME>().0[..200];
-        let ways: [(bool, fn(&[u8]) -> bool); 2] = [(false, has_repetition), (true, has_deep_redundancy)];
-        for (bursts, has) in ways {
+        for bursts in [false, true] {
+            let has = if bursts { has_deep_redundancy } else { has_repetition };
             // In the middle of a word, after a frame that is repeated while the flow is the same.
             let loss = Loss { percent: 10, bursts };
             let mut same = Voicing::new(48_000, loss).unwrap();

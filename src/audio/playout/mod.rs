@@ -165,6 +165,9 @@ impl Playout {
         if heard != Heard::Useless {
             self.is_deep = is_deep;
         }
+        if header.marker && heard != Heard::Useless {
+            self.timing.begin_spurt();
+        }
         match heard {
             Heard::Taken(at) => self.timing.arrive(now, at),
             Heard::First(at) => {
@@ -322,6 +325,7 @@ impl Playout {
             self.note_lost(lost);
         }
         self.mood = Mood::Speaking;
+        self.pace.begin_spurt();
         self.place = Some(Place { number: first, at });
         if is_cut {
             let Some(packet) = self.queue.get(first).filter(|packet| has_repetition(&packet.payload)) else {

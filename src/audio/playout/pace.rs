@@ -10,6 +10,10 @@ const SURPLUS: i64 = 6_000;
 const MUCH: i64 = 40_000;
 const VERY_MUCH: i64 = 120_000;
 
+/// What was said before the speaker's client knew that somebody speaks comes late. Where that is so much, it is set right at once in frames
+/// that are alike in two places.
+const LATE_BEGINNING: i64 = 10_000;
+
 /// A wait that is too short by so much is set right in quiet frames.
 const LACK: i64 = 5_000;
 
@@ -44,25 +48,34 @@ pub(super) struct Pace {
     quiet: u32,
     /// Frames in which the wait was wrong, one after the other.
     wrong: u32,
+    /// A talk spurt has begun, and the wait wasn't right since.
+    begins: bool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { loudest: 0.0, quietest: 1.0, quiet: 0, wrong: 0 }
+        Self { loudest: 0.0, quietest: 1.0, quiet: 0, wrong: 0, begins: false }
     }
 }
 
 impl Pace {
+    /// A talk spurt begins behind a pause.
+    pub(super) fn begin_spurt(&mut self) {
+        self.begins = true;
+        self.quiet = PAUSE;
+    }
+
     /// The frame as it is, or shorter where the wait is too long by `surplus` microseconds, or longer where it is too
     /// short, by `-difference`.
     pub(super) fn fit(&mut self, frame: Vec<f32>, surplus: i64, difference: i64) -> Vec<f32> {
         let is_wrong = surplus > SURPLUS || difference < -LACK;
+        self.begins &= is_wrong;
         self.wrong = if is_wrong { self.wrong.saturating_add(1) } else { 0 };
         self.quiet = if self.is_quiet(&frame) { self.quiet.saturating_add(1) } else { 0 };
         // In a pause rather than between two sounds of a word, unless there is none for long.
         let is_quiet = self.quiet >= PAUSE || self.quiet > 0 && self.wrong > PATIENCE;
         let samples = |time: i64| time * 48 / 1_000;
-        let is_loud_too = surplus > MUCH;
+        let is_loud_too = surplus > if self.begins { LATE_BEGINNING } else { MUCH };
         if surplus > SURPLUS && (is_quiet || is_loud_too) {
             let shortest = if is_quiet { SHORTEST } else { SHORTEST_LOUD };
             let longest = samples(surplus).clamp(shortest, LONGEST);
@@ -122,5 +135,17 @@ mod tests {
         let mut pace = Pace::default();
         let loud = pace.fit(tone(0.5), 80_000, 80_000).len();
         assert!((240..=480).contains(&loud), "{loud}");
+    }
+
+    #[test]
+    fn a_late_beginning_is_set_right_until_it_is_in_time() {
+        let mut pace = Pace::default();
+        pace.fit(tone(0.5), 0, 0);
+        assert_eq!(pace.fit(tone(0.5), 30_000, 30_000).len(), 960);
+        pace.begin_spurt();
+        assert!(pace.fit(tone(0.005), 30_000, 30_000).len() < 960, "in a pause");
+        assert!(pace.fit(tone(0.5), 20_000, 20_000).len() < 960);
+        assert_eq!(pace.fit(tone(0.5), 5_000, 5_000).len(), 960);
+        assert_eq!(pace.fit(tone(0.5), 30_000, 30_000).len(), 960);
     }
 }

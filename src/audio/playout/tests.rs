@@ -91,6 +91,24 @@ fn what_comes_in_time_is_heard_as_it_was_decoded() {
 }
 
 #[test]
+fn frames_that_were_kept_until_somebody_was_known_to_speak_keep_no_delay() {
+    let packets = packets();
+    let mut stage = Stage::new(Settings::default());
+    for spurt in 0..10 {
+        // Half a second of silence, and the time that it takes to know; then four packets at once.
+        stage.pull(100 + 12);
+        for packet in 0..40 {
+            let timestamp = (spurt * 65 + packet) as u32 * 960;
+            stage.hear(spurt * 40 + packet, timestamp, packet == 0, &packets[30 + packet]);
+            stage.pull(if packet < 3 { 0 } else { 4 });
+        }
+        let figures = stage.playout.figures();
+        assert_eq!((figures.lateness, figures.lost, figures.late), (Duration::ZERO, 0, 0));
+        assert!(figures.delay <= Duration::from_millis(17), "{figures:?}");
+    }
+}
+
+#[test]
 fn a_lost_packet_is_what_the_next_repeats_of_it() {
     let packets = packets();
     let mut decoder = Decoder::new().unwrap();

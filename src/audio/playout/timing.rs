@@ -20,6 +20,10 @@ const IN_TIME: f64 = 0.998;
 /// How long all packets have to be as late as in a stall until that is the new way they come, in microseconds.
 const NEW_WAY: i64 = 1_500_000;
 
+/// Packets with which a talk spurt begins and whose lateness says nothing of the way: clients keep some frames, and send them together once
+/// they know that somebody speaks.
+const KEPT: u32 = 4;
+
 /// Times of arrival of one speaker's packets. Times are microseconds, and samples at 48 kHz on the speaker's clock.
 #[derive(Debug)]
 pub(super) struct Timing {
@@ -34,6 +38,8 @@ pub(super) struct Timing {
     /// Since when all packets are as late as in a stall, and the smallest offset meanwhile.
     stalled: Option<(i64, i64)>,
     stalls: u32,
+    /// Of a spurt that begins, packets that may have been kept.
+    kept: u32,
 }
 
 impl Timing {
@@ -47,6 +53,7 @@ impl Timing {
             wait: 0,
             stalled: None,
             stalls: 0,
+            kept: 0,
         };
         if wait > 0 {
             // As if it had been found in the last three seconds.
@@ -63,6 +70,11 @@ impl Timing {
         self.stalled = None;
     }
 
+    /// A talk spurt begins with the packet that comes next.
+    pub(super) fn begin_spurt(&mut self) {
+        self.kept = KEPT;
+    }
+
     /// A packet that begins at sample `at` came.
     pub(super) fn arrive(&mut self, now: Duration, at: i64) {
         let now = micros(now);
@@ -74,6 +86,11 @@ impl Timing {
             return self.note_stall(now, offset);
         }
         self.stalled = None;
+        if self.kept > 0 && lateness > self.wait {
+            self.kept -= 1;
+            return;
+        }
+        self.kept = 0;
         self.note_fastest(now, offset);
         self.weight /= FADE;
         self.late[lateness as usize] += self.weight;
@@ -192,6 +209,23 @@ mod tests {
         assert_eq!(timing.wait(), ms(90));
         play(&mut timing, 4_000, (0..10_000).map(|packet| packet % 5));
         assert_eq!(timing.wait(), ms(4));
+    }
+
+    #[test]
+    fn what_was_kept_before_a_spurt_began_is_not_late() {
+        let mut timing = Timing::new(Duration::ZERO);
+        for spurt in 0..50 {
+            timing.begin_spurt();
+            play(&mut timing, spurt * 40, [60, 40, 20]);
+            play(&mut timing, spurt * 40 + 3, (0..17).map(|packet| packet % 3));
+        }
+        assert_eq!(timing.wait(), ms(2));
+        // The way itself is worse from now on.
+        for spurt in 50..100 {
+            timing.begin_spurt();
+            play(&mut timing, spurt * 40, (0..20).map(|packet| packet % 2 * 30));
+        }
+        assert_eq!(timing.wait(), ms(30));
     }
 
     #[test]
