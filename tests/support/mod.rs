@@ -5,6 +5,7 @@ pub mod keyboard;
 pub mod network;
 pub mod outside;
 pub mod quality;
+pub mod rig;
 pub mod sound;
 
 use std::io::Write;

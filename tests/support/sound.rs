@@ -1,5 +1,7 @@
-//! A sound server that only one test has: PulseAudio, which `make setup-browser` installs, with devices that are sound in memory.
+//! A sound server that only one test has, with devices that are sound in memory: PulseAudio, which `make setup-browser` installs, or
+//! PipeWire.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,25 +12,46 @@ use parlour::audio::SAMPLE_RATE;
 use parlour::audio::device::{
     BLOCK, Backend, Change, Choice, DeviceEvent, EVENTS, Events, Loudspeaker, Microphone,
 };
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-/// A private PulseAudio; ends when dropped.
+/// A private sound server; ends when dropped.
 pub struct SoundServer {
     directory: TempDir,
+    socket: PathBuf,
     child: Option<Child>,
 }
 
 impl SoundServer {
     /// A place for one that isn't started.
     pub fn absent() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), child: None }
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("sound");
+        Self { directory, socket, child: None }
     }
 
     /// Starts one with loudspeakers of these names; what each plays is a microphone called so with ".monitor" behind it.
     pub fn start(sinks: &[&str]) -> Self {
         let mut server = Self::absent();
         server.begin(sinks);
+        server
+    }
+
+    /// PipeWire in PulseAudio's place, with such loudspeakers. It needs `pipewire`, `pipewire-pulse`, `wireplumber` and
+    /// `dbus-run-session`, which `make bench` installs.
+    pub fn pipewire(sinks: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("pulse/native");
+        let mut server = Self { directory, socket, child: None };
+        let mut command = server.command("dbus-run-session");
+        command
+            .env("XDG_CONFIG_HOME", server.directory.path())
+            .env("XDG_STATE_HOME", server.directory.path());
+        command.args(["--", "sh", "-c", "pipewire & sleep 0.5; wireplumber & exec pipewire-pulse"]);
+        server.child = Some(command.process_group(0).spawn().unwrap());
+        server.wait();
+        sinks.iter().for_each(|sink| server.add(sink));
         server
     }
 
@@ -48,17 +71,22 @@ impl SoundServer {
         for sink in sinks {
             command.args(["-L", &module(sink)]);
         }
-        self.child = Some(command.spawn().unwrap());
+        self.child = Some(command.process_group(0).spawn().unwrap());
+        self.wait();
+    }
+
+    /// Waits until it answers.
+    fn wait(&self) {
         let start = Instant::now();
-        while !self.socket().exists() || !self.try_control(&["info"]) {
-            assert!(start.elapsed() < Duration::from_secs(20), "PulseAudio doesn't answer");
+        while !self.socket.exists() || !self.try_control(&["info"]) {
+            assert!(start.elapsed() < Duration::from_secs(20), "the sound server doesn't answer");
             sleep(Duration::from_millis(20));
         }
     }
 
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
-        self.directory.path().join("sound")
+        self.socket.clone()
     }
 
     /// Its devices.
@@ -109,10 +137,13 @@ impl SoundServer {
     /// Takes it away from one moment to the next.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
+            // With what it has started: PipeWire is several programs.
+            if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
             let _ = child.wait();
         }
-        let _ = std::fs::remove_file(self.socket());
+        let _ = std::fs::remove_file(&self.socket);
     }
 
     /// Stops its process, or lets it go on.
@@ -146,6 +177,16 @@ pub fn play(backend: &Backend, choice: &str, events: Events) -> Loudspeaker {
     })
 }
 
+/// A loudspeaker that plays a sound again and again.
+pub fn say(backend: &Backend, choice: &str, sound: Vec<f32>, events: Events) -> Loudspeaker {
+    let mut samples = sound.into_iter().cycle();
+    backend.open_loudspeaker(Choice::of(choice), events, move |block| {
+        for (sample, next) in block.iter_mut().zip(&mut samples) {
+            *sample = next;
+        }
+    })
+}
+
 /// A microphone, and when it heard something last.
 pub struct Ear {
     pub microphone: Microphone,
@@ -157,7 +198,7 @@ impl Ear {
         let heard = Arc::new(Mutex::new(None));
         let last = Arc::clone(&heard);
         let microphone = backend.open_microphone(Choice::of(choice), events, move |block: &[f32; BLOCK]| {
-            if block.iter().any(|sample| sample.abs() > 0.1) {
+            if block.iter().any(|sample| sample.abs() > 0.05) {
                 *last.lock().unwrap() = Some(Instant::now());
             }
         });

@@ -15,5 +15,6 @@ mod hostile;
 mod links;
 mod load;
 mod memory;
+mod mouth_to_ear;
 mod organizations;
 mod talk;
