@@ -132,13 +132,29 @@ setup-proxies:
 test: setup setup-browser setup-python setup-proxies lint ## Check everything: form, lints, documentation, licences, tests
 	$(CARGO) test --locked
 
-bench: setup ## Measure; each figure stands beside a peer's or a limit
+# What a live client makes of a voice is measured on sound servers of its own, and by PESQ.
+bench: setup setup-python ## Measure; each figure stands beside a peer's or a limit
 	@if ! command -v murmurd >/dev/null && ! command -v mumble-server >/dev/null; then \
 		if command -v apt-get >/dev/null; then \
 			echo "Installing mumble-server with apt-get: Parlour is measured beside it."; \
 			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends mumble-server >/dev/null; \
 		else \
 			echo "Please install mumble-server: Parlour is measured beside it." >&2; exit 1; \
+		fi; \
+	fi
+	@missing=""; \
+	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
+	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
+	command -v pipewire >/dev/null || missing="$$missing pipewire"; \
+	command -v pipewire-pulse >/dev/null || missing="$$missing pipewire-pulse"; \
+	command -v wireplumber >/dev/null || missing="$$missing wireplumber"; \
+	command -v dbus-run-session >/dev/null || missing="$$missing dbus"; \
+	if [ -n "$$missing" ]; then \
+		if command -v apt-get >/dev/null; then \
+			echo "Installing$$missing with apt-get: what a live client makes of a voice is measured on a sound server."; \
+			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else \
+			echo "Please install$$missing: what a live client makes of a voice is measured on a sound server." >&2; exit 1; \
 		fi; \
 	fi
 	$(CARGO) bench --locked
