@@ -89,7 +89,7 @@ impl Mouth {
         lock(&self.shared.far).read(&mut far);
         let half = self.half;
         if self.may_rest(now, &far) {
-            self.wait(half, far);
+            self.wait(&half, &far);
         } else {
             while let Some((before, far)) = self.rest.next() {
                 let mut before = before;

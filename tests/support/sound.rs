@@ -51,7 +51,9 @@ impl SoundServer {
         command.args(["--", "sh", "-c", "pipewire & sleep 0.5; wireplumber & exec pipewire-pulse"]);
         server.child = Some(command.process_group(0).spawn().unwrap());
         server.wait();
-        sinks.iter().for_each(|sink| server.add(sink));
+        for sink in sinks {
+            server.add(sink);
+        }
         server
     }
 
