@@ -108,7 +108,7 @@ impl Accounts {
         Ok(Changed::User(user))
     }
 
-    /// The device of a session may log in by a key from now on.
+    /// The device of a session may log in by a key from now on: to that session, or apart from it to one of its own.
     pub async fn register_key(
         &self,
         user: UserId,
@@ -126,7 +126,7 @@ impl Accounts {
             name: device_name(&key.name),
             created: by.at,
             address: by.from,
-            session: Some(session),
+            session: (!key.apart).then_some(session),
         };
         self.run(by, write::register_device_key(row)).await
     }

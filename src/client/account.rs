@@ -78,8 +78,18 @@ impl Session {
 
     /// From now on this device may log in by a key.
     pub async fn register_key(&self, key: &DeviceSecret, name: &str) -> Result<(), RequestError> {
+        self.register(key, name, false).await
+    }
+
+    /// Registers a key that opens a session of its own, so that a program which stays connected isn't replaced by others of the
+    /// same person on this device. A server of an earlier version takes it for a key of this session.
+    pub async fn register_key_apart(&self, key: &DeviceSecret, name: &str) -> Result<(), RequestError> {
+        self.register(key, name, true).await
+    }
+
+    async fn register(&self, key: &DeviceSecret, name: &str, apart: bool) -> Result<(), RequestError> {
         let (public_key, name) = (Bytes::copy_from_slice(key.public()), name.to_owned());
-        self.done(request::Body::RegisterKey(wire::RegisterKey { public_key, name })).await
+        self.done(request::Body::RegisterKey(wire::RegisterKey { public_key, name, apart })).await
     }
 
     /// A device may log in by its key no more, and its log-in ends.

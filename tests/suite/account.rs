@@ -224,6 +224,21 @@ async fn a_registered_device_needs_no_password() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_apart_opens_a_session_of_its_own() {
+    let server = TestServer::start().await;
+    let alice = server.log_in("alice").await;
+    let (key, user) = (DeviceSecret::random().unwrap(), alice.logged_in().user);
+    alice.register_key_apart(&key, "laptop, to stay").await.unwrap();
+    let apart = with(&server, Credentials::key(user, &key)).await.unwrap();
+    assert_ne!(apart.id(), alice.id());
+    // Both are connected, and each comes back to its own.
+    assert_eq!(alice.devices().await.unwrap().devices.iter().filter(|device| device.connected).count(), 2);
+    assert_eq!(with(&server, Credentials::key(user, &key)).await.unwrap().id(), apart.id());
+    assert_eq!(apart.closed().await, Ended::ByServer(CloseCode::Replaced));
+    assert!(alice.devices().await.unwrap().devices.iter().any(|device| device.this));
+}
+
+#[tokio::test]
 async fn a_known_device_never_waits_for_somebody_else_s_guesses() {
     let server = TestServer::start().await;
     let alice = server.log_in("alice").await;

@@ -321,7 +321,7 @@ fn own(name: &str, step: u32, channel: u64, roll: &mut Roll) -> Option<Body> {
         "set_favourite" => Body::SetFavourite(wire::SetFavourite { channel, favourite: !roll.one_in(4) }),
         "register_key" => {
             let public_key = vec![7; 32 - roll.below(2) as usize].into();
-            Body::RegisterKey(wire::RegisterKey { public_key, name: format!("key {step}") })
+            Body::RegisterKey(wire::RegisterKey { public_key, name: format!("key {step}"), apart: false })
         }
         "set_email" => {
             let password = if roll.one_in(2) { PASSWORD } else { "wrong" }.to_owned();
