@@ -34,10 +34,9 @@ const MUMBLE: (f64, f64) = (116.0, 4.21);
 fn main() {
     println!("From mouth to ear through a server on this machine, medians of {ROUNDS} runs of 16 s");
     println!("{:<28} {:>8} {:>8} {:>10}", "way", "ms", "PESQ", "found, %");
-    let servers: [(&str, fn(&[&str]) -> SoundServer); 2] =
-        [("PulseAudio", SoundServer::start), ("PipeWire", SoundServer::pipewire)];
-    for (name, start) in servers {
-        let sound = start(&SINKS);
+    for name in ["PulseAudio", "PipeWire"] {
+        let sound =
+            if name == "PipeWire" { SoundServer::pipewire(&SINKS) } else { SoundServer::start(&SINKS) };
         let through = Through::start(&sound.backend());
         row(&format!("{name} alone"), &sound);
         drop(through);
