@@ -52,7 +52,8 @@ enum SwitchName {
 /// How the `parlour talk` that runs here is set.
 #[derive(Debug, Args)]
 pub(super) struct TalkStatus {
-    /// Print what belongs into a report of a fault: versions, devices, delay, loss. It names nobody, and no address.
+    /// Print what belongs into a report of a fault: versions, devices, delay, loss. It names nobody, and no address; devices have the
+    /// names that the machine gives them.
     #[arg(long)]
     statistics: bool,
     #[command(flatten)]

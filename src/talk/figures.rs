@@ -72,7 +72,8 @@ impl Live {
         }
     }
 
-    /// What whoever looks for a fault wants to know. It names nobody, and no address.
+    /// What whoever looks for a fault wants to know. It names nobody, and no address; devices have the names that the machine gives
+    /// them.
     pub(super) fn statistics(&self) -> String {
         let meters = self.meters();
         let (picture, welcome) = self.look(|state| {
@@ -103,8 +104,9 @@ fn write(
     let connection = match &picture.connection {
         Connection::Connecting => "connecting".to_owned(),
         Connection::Connected => format!("connected, round trip {:.1} ms", milliseconds(meters.round_trip)),
-        Connection::Returning { reason } => format!("coming back ({reason})"),
-        Connection::Over { reason } => format!("ended ({reason})"),
+        // Why that is may name somebody, or where the server is.
+        Connection::Returning { .. } => "coming back".to_owned(),
+        Connection::Over { .. } => "ended".to_owned(),
     };
     writeln!(out, "connection: {connection}")?;
     writeln!(
@@ -194,5 +196,13 @@ mod tests {
         }
         assert!(text.contains("voice 1: level -127 dB, delay 0 of 0 ms, loss 12.5 %"), "{text}");
         assert!(text.contains("loss told by the server: 3 %"), "{text}");
+        for reason in ["anna sent you away", "no answer from secret.example:4848"].map(str::to_owned) {
+            let over = Connection::Over { reason: reason.clone() };
+            for connection in [over, Connection::Returning { reason: reason.clone() }] {
+                let picture = Picture { connection, ..Picture::default() };
+                let text = write(&picture, &Meters::default(), None, 0).unwrap();
+                assert!(!text.contains(&reason), "{text}");
+            }
+        }
     }
 }

@@ -183,7 +183,8 @@ impl Talk {
         Control::open(path, Arc::clone(&self.live), &self.runtime)
     }
 
-    /// What whoever looks for a fault wants to know, as text. It names nobody, and no address.
+    /// What whoever looks for a fault wants to know, as text. It names nobody, and no address; devices have the names that the
+    /// machine gives them.
     pub fn statistics(&self) -> String {
         self.live.statistics()
     }
