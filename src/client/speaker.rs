@@ -9,13 +9,15 @@ use crate::protocol::{Extensions, Loss, OPUS_PAYLOAD_TYPE, VoiceHeader, write_pa
 /// Samples at 48 kHz in a frame of 20 ms.
 const FRAME: u32 = 960;
 
-/// Numbers and sends frames of 20 ms.
+/// Numbers and sends frames: of 20 ms, unless [`Speaker::set_frame`] says otherwise.
 #[derive(Debug)]
 pub struct Speaker {
     session: Session,
     flow: FlowId,
     sequence: u16,
     timestamp: u32,
+    /// Samples of a frame.
+    frame: u32,
     begins: bool,
     extensions: Extensions,
 }
@@ -26,13 +28,18 @@ impl Speaker {
         // neither number is a secret inside an encrypted connection.
         let start = session.ssrc().0.rotate_left(7);
         let (sequence, extensions) = (start as u16, Extensions::default());
-        Self { session, flow, sequence, timestamp: start, begins: true, extensions }
+        Self { session, flow, sequence, timestamp: start, frame: FRAME, begins: true, extensions }
     }
 
     /// How loud the frames are from now on, in -dBov: 0 is the loudest, 127 silence (RFC 6464); `None` for not
     /// telling. A large channel passes on the loudest of those who tell.
     pub fn set_level(&mut self, level: Option<u8>) {
         self.extensions.level = level;
+    }
+
+    /// How long frames are from the next one on, those of a pause, too: in samples at 48 kHz, from 120 to 5760.
+    pub fn set_frame(&mut self, samples: u32) {
+        self.frame = samples;
     }
 
     /// Where the speaker is from now on, in metres; `None` for nowhere. It reaches those in the same context only
@@ -64,7 +71,7 @@ impl Speaker {
         let mut datagram = Vec::with_capacity(40 + opus.len());
         write_packet_with(self.flow, &header, self.extensions, opus, &mut datagram);
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(FRAME);
+        self.timestamp = self.timestamp.wrapping_add(self.frame);
         self.begins = false;
         self.session.send_datagram(datagram.into()).then_some(header)
     }
@@ -90,7 +97,7 @@ impl Speaker {
 
     /// Lets time pass in silence: no packet is sent for these frames.
     pub fn pause(&mut self, frames: u32) {
-        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(FRAME));
+        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(self.frame));
         self.begins = true;
     }
 

@@ -6,12 +6,15 @@ use std::collections::VecDeque;
 use crate::audio::FRAME;
 use crate::audio::processing::{SILENCE, loudness};
 
-/// Samples that are judged at once: 10 ms.
+/// Samples that are judged at once: 10 ms, half of a usual frame.
 pub(super) const HALF: usize = FRAME / 2;
 
-/// Frames before the one in which the gate opened that are sent, too, as far as there is anything in them: what says that somebody
-/// speaks does so a little after the beginning of a word.
-const KEPT: usize = 3;
+/// Halves of the longest frame: 60 ms (RFC 6716, section 2.1.4).
+const MOST: usize = 6;
+
+/// What came before the frame in which the gate opened is sent, too, as far as there is anything in it: what says that somebody speaks
+/// does so a little after the beginning of a word. So many halves, as whole frames, and one frame at least.
+const KEPT: usize = 6;
 
 /// What is so much quieter than the loudest frame there, in decibels, is no beginning of a word: it would only come later.
 const QUIETER: f32 = 30.0;
@@ -22,28 +25,37 @@ pub(super) struct Due<'a> {
     /// Frames of silence before it, where it begins a talk spurt.
     pub(super) after: Option<u32>,
     /// Its samples.
-    pub(super) frame: &'a [f32; FRAME],
+    pub(super) frame: &'a [f32],
 }
+
+/// Room for a frame of any length.
+type Samples = [f32; MOST * HALF];
 
 /// Frames in the making. Blocks go in by [`Framing::put`], which answers by calling what sends.
 #[derive(Debug)]
 pub(super) struct Framing {
-    frame: [f32; FRAME],
+    frame: Samples,
+    /// Samples of a frame.
+    length: usize,
     filled: usize,
     /// The gate was open in a part of the frame.
     open: bool,
     /// The last frame was sent.
     sending: bool,
-    kept: VecDeque<[f32; FRAME]>,
+    kept: VecDeque<Samples>,
+    /// Frames that are kept at most.
+    most: usize,
     /// Frames that weren't sent since the last one that was, but for those that are kept.
     silent: u32,
 }
 
 impl Framing {
-    /// One that comes so many frames after the last one that was sent.
-    pub(super) fn new(silent: u32) -> Self {
-        let kept = VecDeque::with_capacity(KEPT + 1);
-        Self { frame: [0.0; FRAME], filled: 0, open: false, sending: false, kept, silent }
+    /// Frames of so many halves, from 1 to 6.
+    pub(super) fn new(halves: usize) -> Self {
+        let halves = halves.clamp(1, MOST);
+        let most = (KEPT / halves).max(1);
+        let (frame, kept) = ([0.0; MOST * HALF], VecDeque::with_capacity(most + 1));
+        Self { frame, length: halves * HALF, filled: 0, open: false, sending: false, kept, most, silent: 0 }
     }
 
     /// Whether the last frame was sent.
@@ -56,7 +68,7 @@ impl Framing {
         self.frame[self.filled..self.filled + HALF].copy_from_slice(half);
         self.filled += HALF;
         self.open |= open;
-        if self.filled < FRAME {
+        if self.filled < self.length {
             return;
         }
         self.filled = 0;
@@ -67,14 +79,14 @@ impl Framing {
                 *after += quiet as u32;
             }
             for frame in self.kept.drain(..).skip(quiet) {
-                send(Due { after: after.take(), frame: &frame });
+                send(Due { after: after.take(), frame: &frame[..self.length] });
             }
-            send(Due { after: after.take(), frame: &self.frame });
+            send(Due { after: after.take(), frame: &self.frame[..self.length] });
             self.sending = true;
         } else {
             self.sending = false;
             self.kept.push_back(self.frame);
-            if self.kept.len() > KEPT {
+            if self.kept.len() > self.most {
                 self.kept.pop_front();
                 self.silent = self.silent.saturating_add(1);
             }
@@ -105,9 +117,9 @@ impl Framing {
 
     /// How many of the frames that are kept, from the first on, have nothing in them.
     fn quiet(&self) -> usize {
-        let loudest =
-            self.kept.iter().chain([&self.frame]).map(|frame| loudness(frame)).fold(SILENCE, f32::max);
-        self.kept.iter().take_while(|frame| loudness(*frame) < loudest - QUIETER).count()
+        let level = |frame: &Samples| loudness(&frame[..self.length]);
+        let loudest = self.kept.iter().chain([&self.frame]).map(level).fold(SILENCE, f32::max);
+        self.kept.iter().take_while(|frame| level(frame) < loudest - QUIETER).count()
     }
 }
 
@@ -118,7 +130,7 @@ mod tests {
     /// Puts halves in of which each has its number as samples, in ten-thousandths, and answers with those that were sent and with
     /// the pauses. A half of which `silent` says so has nothing in it.
     fn run(halves: impl IntoIterator<Item = bool>, silent: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32>) {
-        let (mut framing, mut sent, mut pauses) = (Framing::new(0), Vec::new(), Vec::new());
+        let (mut framing, mut sent, mut pauses) = (Framing::new(2), Vec::new(), Vec::new());
         for (number, open) in halves.into_iter().enumerate() {
             let sample = if silent(number) { 0.0 } else { (number + 100) as f32 / 10_000.0 };
             framing.put(&[sample; HALF], open, |due| {
@@ -138,6 +150,24 @@ mod tests {
         assert_eq!(run(open(0, 1), loud), (vec![0, 1], vec![0]));
         assert_eq!(run(open(0, 20), loud).0, (0..20).collect::<Vec<_>>());
         assert_eq!(run(open(20, 20), loud), (vec![], vec![]));
+    }
+
+    #[test]
+    fn frames_are_as_long_as_is_said() {
+        for halves in [1, 2, 4, 6] {
+            let (mut framing, mut lengths, mut first) = (Framing::new(halves), Vec::new(), None);
+            for number in 0..60 {
+                let sample = (number + 100) as f32 / 10_000.0;
+                framing.put(&[sample; HALF], number >= 24, |due| {
+                    lengths.push(due.frame.len());
+                    first.get_or_insert((due.after, (due.frame[0] * 10_000.0).round() as usize - 100));
+                });
+            }
+            assert!(lengths.iter().all(|length| *length == halves * HALF), "{halves}: {lengths:?}");
+            // What came before the gate opened is there, whole frames of it, and the pause counts frames.
+            let before = (KEPT / halves).max(1) * halves;
+            assert_eq!(first, Some((Some(((24 - before) / halves) as u32), 24 - before)), "{halves}");
+        }
     }
 
     #[test]

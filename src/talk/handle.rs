@@ -13,7 +13,7 @@ use super::act;
 use super::ear::Ear;
 #[cfg(target_os = "linux")]
 use super::global::{self, KeyDoes};
-use super::kept::Kept;
+use super::kept::{Kept, KeptKeys};
 #[cfg(target_os = "linux")]
 use super::key::Chord;
 use super::live::Live;
@@ -63,6 +63,7 @@ pub struct Talk {
     /// Of the thread that holds the connection.
     runtime: Handle,
     ended: watch::Receiver<bool>,
+    kept_keys: KeptKeys,
     #[cfg(target_os = "linux")]
     keys: Option<GlobalKeys>,
 }
@@ -124,6 +125,7 @@ impl Talk {
             live,
             runtime,
             ended,
+            kept_keys: contents.keys,
             #[cfg(target_os = "linux")]
             keys: None,
         })
@@ -171,6 +173,11 @@ impl Talk {
         drop(self.keys.take());
         self.keys = Some(global::watch(display, keys, &self.live, &self.runtime)?);
         Ok(())
+    }
+
+    /// The keys that the person wants watched ([`Talk::watch_keys`]), as the file says.
+    pub fn kept_keys(&self) -> &KeptKeys {
+        &self.kept_keys
     }
 
     /// The session, to ask for what there is no [`Action`] for; none while there is no connection.

@@ -61,12 +61,33 @@ pub enum KeptError {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Contents {
     pub(super) settings: Settings,
+    #[serde(skip_serializing_if = "KeptKeys::is_empty")]
+    pub(super) keys: KeptKeys,
     /// Address by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     bookmarks: BTreeMap<String, String>,
     /// By `host:port` or `host:port/+tag`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     servers: BTreeMap<String, OfServer>,
+}
+
+/// Keys that are seen while another program has the focus, written as `parlour talk --push-key` takes them. Whoever wants some writes
+/// them into the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeptKeys {
+    /// One talks while one of them is down.
+    pub push: Vec<String>,
+    /// They mute oneself, and unmute.
+    pub mute: Vec<String>,
+    /// They deafen oneself, and undeafen.
+    pub deafen: Vec<String>,
+}
+
+impl KeptKeys {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is kept of one server.
@@ -342,6 +363,16 @@ mod tests {
         let kept = Kept::new(directory.path());
         assert!(matches!(kept.change(|_| ()), Err(KeptError::Damaged { .. })));
         assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "settings = 3");
+    }
+
+    #[test]
+    fn keys_stay_in_the_file_whatever_else_changes() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILE), "[keys]\npush = [\"F8\", \"mouse8\"]\n").unwrap();
+        let kept = Kept::new(directory.path());
+        kept.change(|contents| contents.keep_bookmark("club", "parlour://host")).unwrap();
+        let push = vec!["F8".to_owned(), "mouse8".to_owned()];
+        assert_eq!(kept.read().unwrap().keys, KeptKeys { push, ..KeptKeys::default() });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::changes::changes;
 use super::kept::{Kept, OfServer};
 use super::picture::{Connection, Line, Own, Picture, TEXTS, Talking, To};
-use super::shared::{Loudness, Orders, Shared, lock};
+use super::shared::{FRAME_MS, Loudness, Orders, Shared, lock};
 use super::traffic::Traffic;
 use super::whisper::Flows;
 use super::{Chimes, Mode, Note, Settings};
@@ -149,6 +149,7 @@ impl Live {
             echo_test: state.picture.echo_test,
             flow: state.flows.current().unwrap_or(FlowId::CHANNEL),
             bitrate: state.picture.bitrate,
+            frame_ms: frame_ms(&state.picture),
             loss: state.picture.told_loss.unwrap_or(state.of_server.way_there()),
         };
         if **self.shared.orders.load() != orders {
@@ -265,6 +266,12 @@ impl State {
     pub(super) fn session(&self) -> Result<Session, super::ActionError> {
         self.session.clone().ok_or(super::ActionError::Disconnected)
     }
+}
+
+/// How long frames are where one is. A length that a later server may know is none of ours.
+fn frame_ms(picture: &Picture) -> u32 {
+    let wanted = picture.channel().and_then(|channel| channel.voice).map(|voice| voice.frame_ms);
+    wanted.filter(|wanted| [10, 20, 40, 60].contains(wanted)).unwrap_or(FRAME_MS)
 }
 
 fn gate_settings(settings: &Settings) -> GateSettings {

@@ -40,7 +40,7 @@ pub use control::{Ask, Control, ControlError, Switch, ask, control_path};
 #[cfg(target_os = "linux")]
 pub use global::KeyDoes;
 pub use handle::{Options, StartError, Talk};
-pub use kept::KeptError;
+pub use kept::{KeptError, KeptKeys};
 #[cfg(target_os = "linux")]
 pub use key::{Chord, ChordError, MOST_KEYS};
 pub use note::Note;

@@ -8,7 +8,7 @@ use super::framing::{Due, Framing, HALF};
 use super::rest::Rest;
 use super::shared::{MouthMeters, Orders, Shared, lock};
 use super::voicing::Voicing;
-use super::{Echo, Mode};
+use super::{Echo, Mode, Quality};
 use crate::audio::CodecError;
 use crate::audio::device::{BLOCK, BLOCK_LASTS};
 use crate::audio::processing::{Capture, CaptureSettings, EchoMode, GainMode, Heard, loudness};
@@ -50,8 +50,8 @@ impl Mouth {
         Ok(Self {
             capture: Capture::new(capture_settings(&orders)),
             rest: Rest::default(),
-            voicing: Voicing::new(orders.bitrate, orders.loss)?,
-            framing: Framing::new(0),
+            voicing: Voicing::new(orders.bitrate, orders.loss, is_music(&orders))?,
+            framing: framing(&orders),
             half: [0.0; HALF],
             filled: 0,
             skip: 0,
@@ -83,7 +83,7 @@ impl Mouth {
         let missed = self.shared.hears(now).filter(|missed| *missed > MISSED);
         if let Some(missed) = missed {
             self.skip_rest();
-            self.framing.miss(frames(missed));
+            self.framing.miss(frames(missed, self.orders.frame_ms));
         }
         let mut far = [0.0; HALF];
         lock(&self.shared.far).read(&mut far);
@@ -153,10 +153,13 @@ impl Mouth {
             return;
         }
         self.capture.set(capture_settings(&orders));
-        if let Err(error) = self.voicing.prepare(orders.bitrate, orders.loss) {
+        if let Err(error) = self.voicing.prepare(orders.bitrate, orders.loss, is_music(&orders)) {
             tracing::warn!(%error, "the encoder stays as it was");
         }
         let before = std::mem::replace(&mut self.orders, Arc::clone(&orders));
+        if before.frame_ms != orders.frame_ms {
+            self.framing = framing(&orders);
+        }
         let goes = |orders: &Orders| (orders.goes_to(), orders.silent, orders.echo_test);
         if goes(&before) == goes(&orders) {
             return;
@@ -214,9 +217,10 @@ impl Drop for Mouth {
     }
 }
 
-/// Frames in a time, the nearest number.
-fn frames(time: Duration) -> u32 {
-    u32::try_from((time.as_millis() + 10) / 20).unwrap_or(u32::MAX)
+/// Frames of so many milliseconds in a time, the nearest number.
+fn frames(time: Duration, frame_ms: u32) -> u32 {
+    let each = u128::from(frame_ms.max(1));
+    u32::try_from((time.as_millis() + each / 2) / each).unwrap_or(u32::MAX)
 }
 
 /// Encodes a frame and sends it.
@@ -225,6 +229,7 @@ fn send(shared: &Shared, voicing: &mut Voicing, flow: FlowId, level: u8, due: Du
     let Some(speaker) = speaker.as_mut() else { return };
     speaker.speak_on(flow);
     speaker.set_level(Some(level));
+    speaker.set_frame(due.frame.len() as u32);
     if let Some(frames) = due.after {
         speaker.pause(frames);
     }
@@ -239,6 +244,15 @@ fn send(shared: &Shared, voicing: &mut Voicing, flow: FlowId, level: u8, due: Du
             speaker.pause(1);
         }
     }
+}
+
+/// Whether deep notes are wanted.
+fn is_music(orders: &Orders) -> bool {
+    orders.settings.quality == Quality::Music
+}
+
+fn framing(orders: &Orders) -> Framing {
+    Framing::new(orders.frame_ms as usize / 10)
 }
 
 fn capture_settings(orders: &Orders) -> CaptureSettings {

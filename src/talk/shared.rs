@@ -25,6 +25,9 @@ const WATCHED: Duration = Duration::from_secs(1);
 /// What carries a frame of voice, in bytes: IPv4 and UDP 28, QUIC about 30 with its tag, and RTP with the level 20.
 const CARRIED: u64 = 78;
 
+/// Milliseconds of a frame where the channel takes any.
+pub(super) const FRAME_MS: u32 = 20;
+
 /// What the network's thread wants of those of sound.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Orders {
@@ -39,6 +42,8 @@ pub(super) struct Orders {
     pub(super) flow: FlowId,
     /// Bits a second.
     pub(super) bitrate: u32,
+    /// Milliseconds of a frame: 10, 20, 40 or 60.
+    pub(super) frame_ms: u32,
     /// Loss to prepare for.
     pub(super) loss: Loss,
 }
@@ -59,6 +64,7 @@ impl Orders {
             echo_test: false,
             flow: FlowId::CHANNEL,
             bitrate,
+            frame_ms: FRAME_MS,
             loss: Loss::default(),
         }
     }
