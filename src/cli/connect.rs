@@ -1,5 +1,8 @@
 //! The one way in which commands reach a server: address, pinned certificate, kept token.
 
+mod place;
+mod stay;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,14 +12,15 @@ use clap::Args;
 use super::operate;
 use super::operate::Organization;
 use super::output::{Output, eprint_line};
-use super::secret::channel_password;
 use crate::client::{
     Address, ConnectError, Connected, CredentialStore, Credentials, DeviceSecret, Keeper, Known, Profile,
-    ProfileCredentials, Session, Trust, connect,
+    ProfileCredentials, RequestError, Session, Trust, connect,
 };
-use crate::id::{ChannelId, Fingerprint};
+use crate::id::Fingerprint;
 use crate::protocol::ErrorCode;
 use crate::protocol::wire::LoggedIn;
+
+pub(super) use place::{JoinPassword, Place, join};
 
 /// How this program calls itself.
 pub(super) const CLIENT: &str = concat!("parlour/", env!("CARGO_PKG_VERSION"));
@@ -146,22 +150,10 @@ impl RemoteServer {
 
     /// Comes in by what is kept; with an access token only where nothing lasting is to be made.
     async fn enter_by(&self, lasting: bool) -> anyhow::Result<Entered> {
-        let server = self.address.home();
         if let Some(key) = api_key() {
             return self.enter_by_key(&key).await;
         }
-        let Some(known) = self.known().filter(|known| known.is_logged_in()) else {
-            bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
-        };
-        if let Some(user) =
-            self.address.user.as_ref().filter(|user| user.to_lowercase() != known.user.to_lowercase())
-        {
-            bail!(
-                "you are logged in to {server} as {}, not as {user}; to change: parlour login {}",
-                known.user,
-                self.address
-            )
-        }
+        let (server, known) = (self.address.home(), self.logged_in()?);
         let connected = self.connect(None).await?;
         let fingerprint = connected.fingerprint();
         let store = Arc::new(ProfileCredentials::new(directory(), server.clone()));
@@ -181,15 +173,49 @@ impl RemoteServer {
             }
             (outcome, _) => outcome,
         };
-        let session = session.with_context(|| {
-            format!("can't come back to {server}; log in again with: parlour login {}", self.address)
-        })?;
+        let session = session.map_err(|error| self.cant_come_back(error))?;
         store.keep(session.logged_in());
-        if !session.logged_in().notice.is_empty() {
-            eprint_line(&session.logged_in().notice);
-        }
+        say_notice(&session);
         let keeper = Keeper::new(self.address.clone(), fingerprint, store, CLIENT.to_owned());
         Ok(Entered { session, keeper })
+    }
+}
+
+impl RemoteServer {
+    /// What is kept of the log-in here, of whom the address names.
+    fn logged_in(&self) -> anyhow::Result<&Known> {
+        let server = self.address.home();
+        let Some(known) = self.known().filter(|known| known.is_logged_in()) else {
+            bail!("you aren't logged in to {server}; log in with: parlour login {}", self.address)
+        };
+        if let Some(user) =
+            self.address.user.as_ref().filter(|user| user.to_lowercase() != known.user.to_lowercase())
+        {
+            bail!(
+                "you are logged in to {server} as {}, not as {user}; to change: parlour login {}",
+                known.user,
+                self.address
+            )
+        }
+        Ok(known)
+    }
+
+    /// Why what is kept of the log-in opens nothing. Logging in again helps only where it is spent.
+    fn cant_come_back(&self, error: RequestError) -> anyhow::Error {
+        let is_spent = matches!(error.code(), Some(ErrorCode::TokenInvalid | ErrorCode::LogInFailed));
+        let again = if is_spent {
+            format!("; log in again with: parlour login {}", self.address)
+        } else {
+            String::new()
+        };
+        anyhow::Error::new(error).context(format!("can't come back to {}{again}", self.address.home()))
+    }
+}
+
+/// Says what the server has to tell the person, once.
+fn say_notice(session: &Session) {
+    if !session.logged_in().notice.is_empty() {
+        eprint_line(&session.logged_in().notice);
     }
 }
 
@@ -237,22 +263,6 @@ fn fingerprint(text: &str) -> Result<Fingerprint, String> {
         .ok_or_else(|| "a fingerprint is 64 hexadecimal digits, with or without colons".to_owned())
 }
 
-/// The password of a channel that is to be joined or listened to.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct JoinPassword {
-    /// The channel's password, where it has one. Asked for when the value is left out or is `-`.
-    #[arg(long = "password", value_name = "PASSWORD", num_args = 0..=1, default_missing_value = "-")]
-    password: Option<String>,
-}
-
-impl JoinPassword {
-    /// What was given, or typed when it is asked for; empty for none.
-    pub(super) fn of(&self, channel: &str, output: Output) -> anyhow::Result<String> {
-        let question = format!("The password of {channel}");
-        Ok(channel_password(self.password.as_deref(), &question, false, output)?.unwrap_or_default())
-    }
-}
-
 /// As whom a command about records acts.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Acting {
@@ -281,32 +291,6 @@ impl Acting {
 /// The key by which a program acts for its owner.
 fn api_key() -> Option<String> {
     std::env::var("PARLOUR_API_KEY").ok().filter(|key| !key.is_empty())
-}
-
-/// Enters the channel that is named, by itself or in the address; the first one when none is.
-pub(super) async fn join(
-    session: &Session,
-    remote: &RemoteServer,
-    named: Option<&str>,
-    password: &JoinPassword,
-    output: Output,
-) -> anyhow::Result<String> {
-    let view = session.view();
-    let path = named.unwrap_or(&remote.address.channel);
-    let channel = if path.is_empty() {
-        view.children(None).first().copied().context("this server has no channels that you may see")?
-    } else {
-        view.find(path)?
-    };
-    let name = view.path(channel);
-    let password = password.of(&name, output)?;
-    let joined = session.join_with_password(ChannelId(channel.id), &password).await;
-    joined.map_err(|error| {
-        let is_asked = error.code() == Some(ErrorCode::ChannelPassword) && password.is_empty();
-        let hint = if is_asked { " (give its password with --password)" } else { "" };
-        anyhow::Error::new(error).context(format!("can't join {name}{hint}"))
-    })?;
-    Ok(name)
 }
 
 /// `PARLOUR_CONFIG_DIR`, or the user's configuration directory.

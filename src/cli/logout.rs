@@ -18,6 +18,7 @@ impl Logout {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut remote = RemoteServer::find(self.server.address.as_deref())?;
         let entered = remote.enter().await?;
+        remote.stay_no_more(&entered.session).await?;
         // Ends the device, with the key that it would come back by.
         entered.session.end_device(entered.session.id()).await?;
         let known = remote.known().cloned().unwrap_or_default();

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use reader::FrameReader;
 use sound::Sound;
 
-use super::connect::{Entered, JoinPassword, RemoteServer, join};
+use super::connect::{Entered, Place};
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::{Encoder, Faults, Source};
@@ -28,17 +28,8 @@ use crate::id::FlowId;
 pub(super) struct Play {
     #[command(flatten)]
     sound: Sound,
-    /// The server, and perhaps the channel: parlour://[user@]host[:port][/Channel/Sub].
-    #[arg(env = "PARLOUR_ADDRESS")]
-    address: Option<String>,
-    /// The channel to play into. Default: the address's, or the first one.
-    #[arg(long, value_name = "CHANNEL")]
-    channel: Option<String>,
     #[command(flatten)]
-    password: JoinPassword,
-    /// Come in as a guest of this name, where the server lets guests in.
-    #[arg(long, value_name = "NAME")]
-    guest: Option<String>,
+    place: Place,
     /// Loss to prepare for, in percent: speech is repeated in the next packet.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(i32).range(0..=50))]
     expected_loss: i32,
@@ -60,10 +51,9 @@ impl Play {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let source = self.sound.open().await?;
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
-        let mut remote = RemoteServer::find(self.address.as_deref())?;
-        let entered = remote.enter_as(self.guest.as_deref(), output).await?;
-        let channel =
-            join(&entered.session, &remote, self.channel.as_deref(), &self.password, output).await?;
+        let mut remote = self.place.remote()?;
+        let entered = self.place.enter(&mut remote, output).await?;
+        let channel = self.place.join(&entered.session, &remote, output).await?;
         let takes = entered.session.view().find(&channel)?.voice.map_or(0, |voice| voice.bitrate);
         let mut encoder = self.sound.encoder(takes, output)?;
         encoder.set_expected_loss(self.expected_loss)?;

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use super::connect::{JoinPassword, RemoteServer, join};
+use super::connect::Place;
 use super::output::{Output, counted};
 use super::trace::{Frame, Trace, now_ns};
 use crate::audio::SAMPLE_RATE;
@@ -25,17 +25,8 @@ use track::{Sink, Track};
 pub(super) struct Record {
     /// A directory for an Ogg Opus file of each speaker, or a file ending in .wav for one mix.
     out: PathBuf,
-    /// The server, and perhaps the channel: parlour://[user@]host[:port][/Channel/Sub].
-    #[arg(env = "PARLOUR_ADDRESS")]
-    address: Option<String>,
-    /// The channel to record. Default: the address's, or the first one.
-    #[arg(long, value_name = "CHANNEL")]
-    channel: Option<String>,
     #[command(flatten)]
-    password: JoinPassword,
-    /// Come in as a guest of this name, where the server lets guests in.
-    #[arg(long, value_name = "NAME")]
-    guest: Option<String>,
+    place: Place,
     /// Record another channel, too, without being in it; may be given several times.
     #[arg(long = "listen", value_name = "CHANNEL")]
     listens: Vec<String>,
@@ -69,11 +60,10 @@ impl Record {
         }
         let sink = Sink::create(&self.out)?;
         let trace = self.trace.as_deref().map(Trace::create).transpose()?;
-        let mut remote = RemoteServer::find(self.address.as_deref())?;
-        let mut entered = remote.enter_as(self.guest.as_deref(), output).await?;
+        let mut remote = self.place.remote()?;
+        let mut entered = self.place.enter(&mut remote, output).await?;
         entered.session.set_self(Some(true), Some(self.deaf)).await?;
-        let channel =
-            join(&entered.session, &remote, self.channel.as_deref(), &self.password, output).await?;
+        let channel = self.place.join(&entered.session, &remote, output).await?;
         self.listen(&entered.session).await?;
         output.line(format!("Recording {channel} to {}. Ctrl-C stops.", self.out.display()));
         output.object(&json!({ "event": "recording", "channel": channel }));

@@ -9,6 +9,7 @@ mod end;
 mod entry;
 #[cfg(target_os = "linux")]
 mod global;
+mod going;
 mod headless;
 mod hold;
 mod input;
@@ -22,6 +23,7 @@ mod run;
 #[cfg(test)]
 mod sample;
 mod screen;
+mod shown;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -34,27 +36,19 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::connect::{Entered, JoinPassword, RemoteServer, directory, join};
+use super::connect::{Place, directory};
 use super::output::Output;
 use crate::audio::device::{Backend, FileDevices, Files, Pace};
-use crate::talk::{Choice, Mode, Options, Quality, Talk as Live, control_path};
-use end::Next;
+use crate::talk::{Choice, Connection, Mode, Quality, Talk as Live, control_path};
+use end::{Next, Signals};
+use going::Going;
 use theme::Theme;
 
 /// Sit down and talk: hear a channel and speak into it.
 #[derive(Debug, Args)]
 pub(super) struct Talk {
-    /// The server, and perhaps the channel: parlour://[user@]host[:port][/+TAG][/Channel/Sub]. Default: the one logged in to last.
-    #[arg(env = "PARLOUR_ADDRESS")]
-    address: Option<String>,
-    /// The channel to join. Default: the address's, or the first one.
-    #[arg(long, value_name = "CHANNEL")]
-    channel: Option<String>,
     #[command(flatten)]
-    password: JoinPassword,
-    /// Come in as a guest of this name, where the server lets guests in.
-    #[arg(long, value_name = "NAME")]
-    guest: Option<String>,
+    place: Place,
     /// Without a screen, for a box in a corner: what happens is printed, and `parlour ptt` and its kin say what to do.
     #[arg(long)]
     headless: bool,
@@ -149,10 +143,13 @@ impl From<ThemeName> for Theme {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModeName {
     /// While one speaks.
+    #[value(alias = "voice")]
     VoiceActivation,
     /// While a key is pressed.
+    #[value(alias = "push")]
     PushToTalk,
     /// All the time.
+    #[value(alias = "always")]
     Continuous,
 }
 
@@ -223,62 +220,55 @@ impl Talk {
             // Nobody connects to be told that there is no screen.
             terminal::check()?;
         }
-        let (backend, theme) = (self.sound.backend()?, self.theme.map(Theme::from));
-        let mut live = self.start(None, backend.clone(), output).await?;
-        // Where one went last; at first, where the command line says.
-        let (mut here, mut problem): (Option<String>, _) = (None, None);
-        // One thread reads what is typed, whichever the server.
-        let mut lines = if self.plain && !is_headless { Some(plain::typed()?) } else { None };
+        let mut signals = Signals::take(!is_headless)?;
+        let going = Going {
+            choices: self.this_time.choices(),
+            backend: self.sound.backend()?,
+            #[cfg(target_os = "linux")]
+            keys: self.keys.clone(),
+            output,
+        };
+        let (mut place, mut problem) = (self.place.clone(), None);
+        let Some(mut live) = going.start(&place, &mut signals).await? else { return Ok(()) };
+        if is_headless {
+            return headless::run(live, control, output, &mut signals).await;
+        }
+        let mut lines = self.plain.then(plain::typed).transpose()?;
         loop {
-            if is_headless {
-                return headless::run(live, control, output).await;
-            }
             let of_this = live.control(control.clone());
-            let of_this = of_this.map_err(|error| {
-                problem
-                    .get_or_insert_with(|| format!("parlour ptt and its kin don't reach this one: {error}"));
-            });
-            let next = match &mut lines {
-                Some(lines) => plain::run(live, backend.clone(), problem.take(), lines).await?,
-                None => run::run(live, backend.clone(), theme, problem.take()).await?,
+            let (of_this, unreached) = match of_this {
+                Ok(of_this) => (Some(of_this), None),
+                Err(error) => (None, Some(format!("parlour ptt and its kin don't reach this one: {error}"))),
+            };
+            let problems = problem.take().into_iter().chain(unreached).collect();
+            let (backend, theme) = (going.backend.clone(), self.theme.map(Theme::from));
+            let (next, left) = if let Some(lines) = &mut lines {
+                plain::run(live, backend, problems, &mut signals, lines).await?
+            } else {
+                run::run(live, backend, theme, problems, &mut signals).await?
             };
             drop(of_this);
-            let Next::Connect(address) = next else { return Ok(()) };
-            output.line(format!("Going to {address} ..."));
-            live = match self.start(Some(&address), backend.clone(), output).await {
-                Ok(live) => {
-                    here = Some(address);
-                    live
-                }
-                Err(error) => {
-                    problem =
-                        Some(format!("You can't go to {address}, and are back where you were: {error:#}"));
-                    self.start(here.as_deref(), backend.clone(), output).await?
-                }
+            let Some(left) = left else { return Ok(()) };
+            let Next::Connect(address) = next else {
+                leave(left, self.plain, output).await;
+                return Ok(());
             };
+            output.line(format!("Going to {address} ..."));
+            match going.elsewhere(&address, &place, left, &mut signals).await? {
+                Some(went) => (live, place, problem) = went,
+                None => return Ok(()),
+            }
         }
     }
+}
 
-    /// Connects, logs in, joins and begins to hear: at the server of the command line, or at another one.
-    async fn start(&self, other: Option<&str>, backend: Backend, output: Output) -> anyhow::Result<Live> {
-        let mut remote = RemoteServer::find(other.or(self.address.as_deref()))?;
-        let options = Options {
-            server: remote.address.clone(),
-            directory: directory(),
-            backend,
-            choices: self.this_time.choices(),
-        };
-        // Another server has other channels.
-        let channel = self.channel.clone().filter(|_| other.is_none());
-        let (password, guest) = (self.password.clone(), self.guest.clone());
-        let enter = move || async move {
-            let Entered { session, keeper } = remote.enter_as(guest.as_deref(), output).await?;
-            join(&session, &remote, channel.as_deref(), &password, output).await?;
-            Ok::<_, anyhow::Error>((session, keeper))
-        };
-        let live = Live::start(options, enter).await?;
-        #[cfg(target_os = "linux")]
-        let live = self.keys.watch(live, output)?;
-        Ok(live)
+/// Leaves the server. Why the connection ended is said once more where the screen with it is gone.
+async fn leave(live: Live, is_plain: bool, output: Output) {
+    let ended = live.watch().borrow().connection.clone();
+    live.stop().await;
+    if let Connection::Over { reason } = ended
+        && !is_plain
+    {
+        output.line(format!("The connection has ended: {reason}"));
     }
 }

@@ -191,12 +191,12 @@ mod tests {
 
     #[test]
     fn what_was_said_to_nobody_is_not_sent_afterwards() {
-        let mut framing = Framing::new(0);
+        let mut framing = Framing::new(2);
         put(&mut framing, 7, 0.5, false);
         framing.forget();
         assert_eq!(put(&mut framing, 3, 0.25, true), (vec![[0, 25], [25, 25]], vec![3]));
 
-        let mut framing = Framing::new(0);
+        let mut framing = Framing::new(2);
         put(&mut framing, 6, 0.5, false);
         put(&mut framing, 1, 0.5, true);
         framing.cut();
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_microphone_that_was_closed_counts_as_silence() {
-        let mut framing = Framing::new(0);
+        let mut framing = Framing::new(2);
         put(&mut framing, 4, 0.5, true);
         framing.miss(500);
         assert!(!framing.is_sending());

@@ -109,8 +109,10 @@ impl Talk {
                 match enter().await {
                     Ok((session, keeper)) => {
                         of_thread.connected(&session);
-                        if entered.send(Ok(Handle::current())).is_ok() {
-                            network::run(&of_thread, session, &keeper, backend, ear).await;
+                        match entered.send(Ok(Handle::current())) {
+                            Ok(()) => network::run(&of_thread, session, &keeper, backend, ear).await,
+                            // Nobody waits for it any more.
+                            Err(_) => session.close().await,
                         }
                     }
                     Err(error) => drop(entered.send(Err(error))),

@@ -206,7 +206,7 @@ impl Settings {
 
     /// Whether each number is in its range.
     pub(super) fn check(&self) -> Result<(), OutOfRange> {
-        within("the threshold", self.threshold, 0.0, 1.0)?;
+        within("the microphone threshold in percent", (self.threshold * 100.0).round(), 0.0, 100.0)?;
         within("the release delay in milliseconds", self.release_ms.into(), 0.0, 2_000.0)?;
         within("the sidetone in percent", self.sidetone.into(), 0.0, 100.0)?;
         within("the volume in percent", self.volume.into(), 0.0, 200.0)
@@ -265,6 +265,8 @@ mod tests {
             assert!(refused.contains(" can be from "), "{choice:?}: {refused}");
         }
         assert_eq!(settings, before);
+        let refused = settings.choose(Choice::Threshold(1.5)).unwrap_err().to_string();
+        assert_eq!(refused, "the microphone threshold in percent can be from 0 to 100; 150 was given");
         settings.choose(Choice::Volume(200)).unwrap();
         assert_eq!(settings.volume, 200);
     }

@@ -75,7 +75,7 @@ fn what_can_t_be_had_is_said_with_what_to_do() {
     let sound = SoundServer::start(&["ear"]);
     let said = complaint(devices(home.path(), &sound).args(["test", "--loudspeaker", "headset"]));
     // The monitor comes first: there is no microphone.
-    assert!(said.contains("there is no microphone: "), "{said}");
+    assert!(said.contains("there is no microphone but "), "{said}");
     let said = complaint(devices(home.path(), &sound).args([
         "test",
         "--microphone",

@@ -6,8 +6,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use parlour::client::{Session, VoiceIn};
-use parlour::protocol::wire::event;
+use parlour::audio::packet_duration;
+use parlour::client::{ChannelEdit, Session, VoiceIn};
+use parlour::id::SessionId;
+use parlour::protocol::wire::{VoicePolicy, event};
 use pty::{Terminal, WITH_RELEASES, WITHOUT_RELEASES};
 use rustix::process::{Signal, kill_process};
 
@@ -41,6 +43,14 @@ impl Place {
         command.env("PARLOUR_TALK_CONTROL", control).env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR").env_remove("COLORTERM").env_remove("COLORFGBG");
         command
+    }
+
+    /// Has another command of Alice's done, which succeeds.
+    async fn runs(&self, words: &[&str]) {
+        let mut command = parlour(self.home.path());
+        command.args(words);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     fn terminal(&self, more: &[&str], answer: &'static str) -> Terminal {
@@ -171,6 +181,148 @@ async fn the_terminal_is_given_back_whatever_ends_it() {
 }
 
 #[tokio::test]
+async fn what_its_person_does_elsewhere_leaves_it_alone_until_they_log_out() {
+    let place = Place::new().await;
+    let (bob, _voice) = place.bob().await;
+    let mut events = bob.events();
+    let mut terminal = place.terminal(&[], WITHOUT_RELEASES);
+    terminal.sees("Write to General").await;
+    let is_there = || bob.view().members.values().find(|one| one.name == "alice").map(|one| one.session);
+    let session = eventually("alice comes", async || is_there()).await;
+    for words in [&["say", "--to", "General", "from elsewhere"][..], &["who"], &["status"]] {
+        place.runs(words).await;
+    }
+    terminal.sees("from elsewhere").await;
+    while !matches!(events.recv().await.unwrap(), event::Body::Text(_)) {}
+    assert!(bob.view().member(SessionId(session)).is_some(), "it is the session that it was");
+    terminal.press("/who\r");
+    terminal.sees("connected:").await;
+    place.runs(&["logout"]).await;
+    terminal.sees("The connection has ended").await;
+    terminal.sees("/connect comes to this server anew").await;
+    terminal.press("\x03");
+    assert!(terminal.ended().await.success());
+    let came = terminal.came();
+    assert!(came[came.rfind("\x1b[?1049l").unwrap()..].contains("The connection has ended"), "{came:?}");
+    // Nor does it come in again by what it had.
+    let mut terminal = place.terminal(&[], WITHOUT_RELEASES);
+    assert!(!terminal.ended().await.success());
+    assert!(terminal.came().contains("you aren't logged in to"), "{}", terminal.came());
+}
+
+#[tokio::test]
+async fn another_server_that_can_t_be_reached_leaves_one_where_one_was() {
+    let place = Place::new().await;
+    let (bob, _voice) = place.bob().await;
+    let mut terminal = place.terminal(&["--mode", "push-to-talk"], WITHOUT_RELEASES);
+    terminal.sees("Write to General").await;
+    let session = || bob.view().members.values().find(|one| one.name == "alice").map(|one| one.session);
+    let before = eventually("alice comes", async || session()).await;
+    for (address, why) in [
+        ("nowhere.example", "You are where you were: you aren't"),
+        ("http://nowhere", "You are where you were: `http://` isn't"),
+    ] {
+        terminal.press(&format!("/connect {address}\r"));
+        terminal.sees(why).await;
+        terminal.sees("Write to General").await;
+    }
+    assert_eq!(session(), Some(before));
+    // The same server with a channel that there isn't: one comes back to where one was.
+    terminal.press(&format!("/connect {}/Nowhere\r", place.server.address().server()));
+    terminal.sees("You are where you were: there is no channel").await;
+    terminal.press("/connect\r");
+    terminal.sees("Write to General").await;
+    eventually("alice is back", async || session()).await;
+}
+
+#[tokio::test]
+async fn frames_are_as_long_as_the_channel_says() {
+    let place = Place::new().await;
+    let root = place.server.log_in("root").await;
+    let (_bob, mut voice) = place.bob().await;
+    let general = channel_id(&root, "General");
+    let mut terminal = place.terminal(&["--mode", "continuous"], WITHOUT_RELEASES);
+    terminal.sees("Write to General").await;
+    for milliseconds in [60, 10, 0] {
+        let policy = VoicePolicy { frame_ms: milliseconds, ..VoicePolicy::default() };
+        root.edit_channel_with(general, ChannelEdit { voice: Some(policy), ..ChannelEdit::default() })
+            .await
+            .unwrap();
+        let samples = 48 * if milliseconds == 0 { 20 } else { milliseconds };
+        let wanted = Some(samples);
+        // Some are on their way from before; then all are so long, and come so far apart.
+        while packet_duration(&hear(&mut voice).await.unwrap().payload) != wanted {}
+        let mut before = hear(&mut voice).await.unwrap().header;
+        for _ in 0..20 {
+            let heard = hear(&mut voice).await.unwrap();
+            assert_eq!(packet_duration(&heard.payload), wanted);
+            let header = heard.header;
+            let steps = u32::from(header.sequence.wrapping_sub(before.sequence));
+            assert_eq!(header.timestamp.wrapping_sub(before.timestamp), steps * samples);
+            before = header;
+        }
+    }
+    terminal.press("\x03");
+    assert!(terminal.ended().await.success());
+}
+
+#[tokio::test]
+async fn the_shell_has_the_terminal_while_it_is_suspended() {
+    let place = Place::new().await;
+    let talk = place.talk(&["--mode", "push-to-talk"]);
+    let words = std::iter::once(talk.get_program()).chain(talk.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "--noprofile", "--noediting", "-i"]).env("PS1", "ready> ");
+    for (name, value) in talk.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let mut terminal = Terminal::start(&mut shell, (100, 30), WITH_RELEASES);
+    terminal.sees("ready>").await;
+    terminal.press(&format!("{}\n", words.join(" ")));
+    terminal.sees("Write to General").await;
+    for stopped in 1..3 {
+        terminal.press("\x1a");
+        let is_stopped = || terminal.came().matches("Stopped").count() == stopped;
+        eventually("the shell says so", async || is_stopped().then_some(())).await;
+        eventually("the shell reads lines", async || terminal.is_usual().then_some(())).await;
+        let came = terminal.came();
+        let last = |what: &str| came.rfind(what);
+        assert!(last("\x1b[?1049h") < last("\x1b[?1049l") && last("\x1b[>3u") < last("\x1b[<1u"), "{came:?}");
+        assert!(last("\x1b[?1006h") < last("\x1b[?1006l"), "{came:?}");
+        terminal.press("fg\n");
+        let is_drawn = || {
+            let came = terminal.came();
+            let taken = came.rfind("\x1b[?1049h").filter(|taken| Some(*taken) > came.rfind("\x1b[?1049l"));
+            taken.is_some_and(|taken| came[taken..].contains("General"))
+        };
+        eventually("it is drawn again", async || is_drawn().then_some(())).await;
+        assert!(!terminal.is_usual());
+    }
+    terminal.press("\x1b[99;5u");
+    eventually("it ends", async || terminal.is_usual().then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_signal_before_the_first_picture_says_goodbye_too() {
+    let place = Place::new().await;
+    let (bob, _voice) = place.bob().await;
+    let is_there = || bob.view().members.values().any(|member| member.name == "alice");
+    for _ in 0..3 {
+        let mut terminal = place.terminal(&[], WITHOUT_RELEASES);
+        eventually("alice comes", async || is_there().then_some(())).await;
+        kill_process(terminal.id(), Signal::TERM).unwrap();
+        assert!(terminal.ended().await.success(), "{}", terminal.came());
+        assert!(terminal.is_usual());
+        let is_gone = async || (!is_there()).then_some(());
+        eventually_within(Duration::from_secs(40), "alice is gone", is_gone).await;
+    }
+}
+
+#[tokio::test]
 async fn it_ends_with_its_terminal() {
     let place = Place::new().await;
     let (bob, _voice) = place.bob().await;
@@ -257,6 +409,10 @@ async fn plain_is_lines_of_text_and_nothing_else() {
     says("You talk no more.").await;
     writeln!(keys, "/nonsense").unwrap();
     says("there is no command /nonsense").await;
+    // Not a line is lost on the way to another server.
+    writeln!(keys, "/connect nowhere.example\n/volume bob 60").unwrap();
+    says("You are where you were: you aren't logged in").await;
+    says("You hear bob at 60 %.").await;
     writeln!(keys, "/quit").unwrap();
     assert!(eventually("it ends", async || child.try_wait().unwrap()).await.success());
 }

@@ -137,7 +137,7 @@ fn an_address_that_is_none_leaves_one_where_one_was() {
     let mut says = |words: &str| said.any(|line| line.contains(words));
     assert!(says("Connected to"));
     writeln!(typed, "/connect parlour://:0/").unwrap();
-    assert!(says("are back where you were") && says("Connected to"));
+    assert!(says("You are where you were") && says("Connected to"));
     // The next line isn't lost.
     writeln!(typed, "/quit").unwrap();
     assert!(child.wait().unwrap().success());

@@ -63,7 +63,10 @@ fn a_chosen_loudspeaker_that_is_unplugged_is_used_again_when_it_is_back() {
     let _loudspeaker = play(&server.backend(), "ear", events);
     assert_eq!(told.works(), "ear");
     server.control(&["unload-module", "2"]);
-    assert_eq!(told.next().to_string(), "There is no loudspeaker now: it was removed. It is tried again.");
+    assert_eq!(
+        told.next().to_string(),
+        "The loudspeaker doesn't work now: it was removed. It is tried again."
+    );
     assert_eq!(told.next().to_string(), "The loudspeaker \"ear\" isn't there; other is used until it is.");
     server.add("ear");
     let ear = Ear::open(&server.backend(), "ear.monitor", Told::new().0);
@@ -147,7 +150,8 @@ fn a_sound_server_that_is_missing_at_the_start_is_waited_for() {
     let lost = told.next();
     assert!(matches!(lost.change, Change::Lost { why: DeviceError::Unreachable { .. } }));
     assert!(
-        lost.to_string().starts_with("There is no loudspeaker now: the sound server can't be reached at ")
+        lost.to_string()
+            .starts_with("The loudspeaker doesn't work now: the sound server can't be reached at ")
     );
     let ear = Ear::open(&server.backend(), "ear.monitor", Told::new().0);
     sleep(Duration::from_secs(1));

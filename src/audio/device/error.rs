@@ -22,7 +22,7 @@ pub enum DeviceError {
     )]
     Remote(String),
     /// Nothing answers on its socket.
-    #[error("the sound server can't be reached at {}: {reason}", path.display())]
+    #[error("the sound server can't be reached at {}: {}", path.display(), unreachable_because(*reason))]
     Unreachable {
         /// Where it was tried.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum DeviceError {
     None(Side),
     /// The only thing there is to hear with is what a loudspeaker plays.
     #[error(
-        "there is no microphone: the sound server's own choice, {0}, hears what a loudspeaker plays; choose it by its name if you mean it"
+        "there is no microphone but {0}, which hears what a loudspeaker plays; plug one in, or choose that by its name if you mean it"
     )]
     OnlyMonitor(String),
     /// No device is called so.
@@ -103,4 +103,15 @@ pub enum DeviceError {
     /// The machine has no thread left for it.
     #[error("the machine has no thread for it: {0}")]
     Thread(io::ErrorKind),
+}
+
+/// Why nothing answers on a socket, and what to do.
+fn unreachable_because(reason: io::ErrorKind) -> String {
+    let start = "start PulseAudio, or PipeWire with its pulse server";
+    match reason {
+        io::ErrorKind::NotFound => format!("there is no such socket; {start}"),
+        io::ErrorKind::ConnectionRefused => format!("nobody answers there; {start}"),
+        io::ErrorKind::PermissionDenied => "it is another user's".to_owned(),
+        reason => reason.to_string(),
+    }
 }

@@ -57,7 +57,7 @@ impl fmt::Display for DeviceEvent {
             Change::Works { name, again: true, .. } => write!(f, "The {side} works again: {name}."),
             Change::Works { name, .. } => write!(f, "The {side} is {name}."),
             Change::Moved { name } => write!(f, "The {side} is {name} now."),
-            Change::Lost { why } => write!(f, "There is no {side} now: {why}. It is tried again."),
+            Change::Lost { why } => write!(f, "The {side} doesn't work now: {why}. It is tried again."),
         }
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         );
         assert_eq!(
             says(Change::Lost { why: DeviceError::Removed }),
-            "There is no microphone now: it was removed. It is tried again."
+            "The microphone doesn't work now: it was removed. It is tried again."
         );
     }
 }

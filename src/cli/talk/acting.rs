@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::bars::named;
 use super::complete::Devices;
 use super::overlay::chosen;
-use super::text::plain;
+use super::text::{cut, plain};
 use super::why::{Question, answer};
 use crate::audio::device::{Backend, Side};
 use crate::client::Target;
@@ -22,6 +22,9 @@ const MOST: usize = 64;
 
 /// Pushes of the key to whisper that wait for the server, at most; further ones are left out.
 const WHISPERS: usize = 16;
+
+/// Cells of a text that wasn't sent that are shown again.
+const SHOWN: usize = 200;
 
 /// For how long whispering goes on behind the release delay, so that no end of a word goes to the channel.
 const AFTER: Duration = Duration::from_millis(150);
@@ -123,13 +126,11 @@ impl Acting {
         }
     }
 
-    /// Gives up what is being done, and leaves the server.
-    pub(super) async fn stop(mut self) {
+    /// Gives up what is being done, and answers with the live client, which goes on.
+    pub(super) async fn end(mut self) -> Option<Talk> {
         self.running.shutdown().await;
         self.whispering.shutdown().await;
-        if let Ok(talk) = Arc::try_unwrap(self.talk) {
-            talk.stop().await;
-        }
+        Arc::into_inner(self.talk)
     }
 }
 
@@ -163,6 +164,14 @@ async fn whisper(talk: Arc<Talk>, mut keys: mpsc::Receiver<Key>, refusing: mpsc:
 /// Whether a channel was refused that asks for a password.
 pub(super) fn wants_password(error: &ActionError) -> bool {
     matches!(error, ActionError::Request(error) if error.code() == Some(ErrorCode::ChannelPassword))
+}
+
+/// Why something wasn't done. What was written is in it, so that it isn't lost.
+pub(super) fn refusal(action: &Action, error: &ActionError) -> String {
+    match action {
+        Action::Text { text, .. } => format!("\"{}\" wasn't sent: {error}", cut(&plain(text), SHOWN)),
+        _ => error.to_string(),
+    }
 }
 
 /// What was done, in a sentence, for whoever doesn't see it. The picture is that of afterwards.

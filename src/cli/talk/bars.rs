@@ -7,21 +7,15 @@ use ratatui::text::{Line, Span};
 
 use super::keys::Does;
 use super::meter::{bar, columns, share};
-use super::overlay::Past;
+use super::shown::Shown;
 use super::text::{cut, plain, width};
 use super::theme::Theme;
 use crate::client::Target;
 use crate::talk::{Connection, Device, Meters, Mode, Picture};
 
 /// Draws the bar at the top.
-pub(super) fn top(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    picture: &Picture,
-    meters: &Meters,
-    past: &Past,
-    theme: Theme,
-) {
+pub(super) fn top(frame: &mut Frame<'_>, area: Rect, shown: Shown<'_>) {
+    let Shown { picture, meters, past, theme, .. } = shown;
     frame.buffer_mut().set_style(area, theme.bar());
     let cells = usize::from(area.width);
     let name = picture.view.organization.name.as_str();
@@ -82,17 +76,12 @@ const BUTTONS: [(&str, Does); 6] = [
 ];
 
 /// Draws the bar at the bottom, and answers with where its buttons are.
-pub(super) fn bottom(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    picture: &Picture,
-    meters: &Meters,
-    has_releases: bool,
-    theme: Theme,
-) -> Vec<(Rect, Does)> {
+pub(super) fn bottom(frame: &mut Frame<'_>, area: Rect, shown: Shown<'_>) -> Vec<(Rect, Does)> {
+    let Shown { picture, meters, has_releases, theme, .. } = shown;
     frame.buffer_mut().set_style(area, theme.bar());
     let cells = usize::from(area.width);
-    let (words, style) = state(picture, meters, has_releases, theme);
+    let key = if has_releases { TalkKey::Held } else { TalkKey::Pushed };
+    let (words, style) = state(picture, meters, key, theme);
     let meter = if cells >= 60 { 14 } else { 6 };
     let mut left = vec![Span::raw(" ")];
     left.extend(bar(share(meters.microphone), None, meter, theme).spans);
@@ -126,8 +115,19 @@ pub(super) fn bottom(
     buttons
 }
 
+/// What one talks by, where that is a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TalkKey {
+    /// Space, as long as it is held.
+    Held,
+    /// Space, which begins and ends.
+    Pushed,
+    /// An empty line, which begins and ends.
+    Line,
+}
+
 /// How one is heard, in some words.
-pub(super) fn state(picture: &Picture, meters: &Meters, has_releases: bool, theme: Theme) -> (String, Style) {
+pub(super) fn state(picture: &Picture, meters: &Meters, key: TalkKey, theme: Theme) -> (String, Style) {
     let own = &picture.own;
     let member = picture.view.own();
     let is = |flag: fn(&crate::protocol::wire::Member) -> bool| member.is_some_and(flag);
@@ -174,15 +174,17 @@ pub(super) fn state(picture: &Picture, meters: &Meters, has_releases: bool, them
     if own.sending || meters.sending {
         let words = match (&whom, own.latched) {
             (Some(whom), _) => format!("● Whispering to {whom}"),
+            (None, true) if key == TalkKey::Line => "● Talking; an empty line ends".to_owned(),
             (None, true) => "● Talking; Space ends".to_owned(),
             (None, false) => "● Talking".to_owned(),
         };
         return (words, theme.talk().add_modifier(Modifier::BOLD));
     }
     let to = whom.map(|whom| format!(" to {whom}")).unwrap_or_default();
-    let words = match (picture.settings.mode, own.pressed || own.latched, has_releases) {
-        (Mode::PushToTalk, false, true) => format!("Hold Space to talk{to}"),
-        (Mode::PushToTalk, false, false) => format!("Space to talk{to}, Space to end"),
+    let words = match (picture.settings.mode, own.pressed || own.latched, key) {
+        (Mode::PushToTalk, false, TalkKey::Held) => format!("Hold Space to talk{to}"),
+        (Mode::PushToTalk, false, TalkKey::Pushed) => format!("Space to talk{to}, Space to end"),
+        (Mode::PushToTalk, false, TalkKey::Line) => format!("An empty line to talk{to}, another to end"),
         (Mode::PushToTalk, true, _) | (Mode::VoiceActivation, ..) => format!("Speak{to}"),
         (Mode::Continuous, ..) => format!("Heard all the time{to}"),
     };

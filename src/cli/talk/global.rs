@@ -6,7 +6,7 @@ use super::super::output::Output;
 use crate::talk::{Chord, ChordError, KeptKeys, KeyDoes, Talk};
 
 /// Under X11, keys are seen whatever program has the focus.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct GlobalKeys {
     /// A key to talk that works while another program has the focus, under X11: F8, ctrl+space, mouse8. It can be given several times.
     #[arg(id = "push-key", long = "push-key", value_name = "KEY", env = "PARLOUR_PUSH_KEY")]

@@ -3,14 +3,19 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::super::output::Output;
+use super::end::Signals;
 use crate::talk::{Connection, Note, Talk, To};
 
 /// Prints what happens until it is ended, by a signal or by the server.
-pub(super) async fn run(talk: Talk, control: PathBuf, output: Output) -> anyhow::Result<()> {
+pub(super) async fn run(
+    talk: Talk,
+    control: PathBuf,
+    output: Output,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
     let mut notes = talk.notes();
     let picture = talk.watch().borrow().clone();
     let channel = picture.channel().map(|channel| picture.view.path(channel)).unwrap_or_default();
@@ -25,7 +30,6 @@ pub(super) async fn run(talk: Talk, control: PathBuf, output: Output) -> anyhow:
             None
         }
     };
-    let mut terminate = signal(SignalKind::terminate())?;
     loop {
         tokio::select! {
             note = notes.recv() => match note {
@@ -34,8 +38,7 @@ pub(super) async fn run(talk: Talk, control: PathBuf, output: Output) -> anyhow:
                 Err(RecvError::Closed) => break,
             },
             () = talk.ended() => break,
-            _ = tokio::signal::ctrl_c() => break,
-            _ = terminate.recv() => break,
+            () = signals.next() => break,
         }
     }
     // What was told last is printed, too.

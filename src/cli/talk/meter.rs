@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use ratatui::text::{Line, Span};
 
 use super::theme::Theme;
-use crate::talk::SILENCE;
 
 /// What is quieter than this many dB below full scale counts as silence on a meter.
 const QUIETEST: f32 = -60.0;
@@ -105,14 +104,18 @@ pub(super) fn wave(levels: &Recent, cells: usize) -> String {
     columns(levels.iter().map(share), 1.0, cells)
 }
 
+/// The level, in decibels, below which nobody hears anything: the rounding of a codec, say.
+const INAUDIBLE: f32 = -90.0;
+
 /// A level for people.
 pub(super) fn decibels(level: f32) -> String {
-    if level <= SILENCE { "silent".to_owned() } else { format!("{level:.0} dB") }
+    if level <= INAUDIBLE { "silent".to_owned() } else { format!("{level:.0} dB") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::talk::SILENCE;
 
     #[test]
     fn bars_are_as_long_as_what_they_show() {

@@ -18,12 +18,12 @@ use super::command::Open;
 use super::complete::Devices;
 use super::effect::Effect;
 use super::entry::Entry;
+use super::shown::Shown;
 use super::text::wrap;
-use super::theme::Theme;
 use crate::client::Target;
 use crate::id::{ChannelId, SessionId};
-use crate::talk::{Action, Meters, Picture};
-pub(super) use connection::{Past, bandwidth};
+use crate::talk::{Action, Picture};
+pub(super) use connection::bandwidth;
 pub(super) use help::explain;
 pub(super) use person::{louder, mute, whispers};
 pub(super) use settings::{chosen, settings};
@@ -60,16 +60,6 @@ pub(super) enum Outcome {
     Closed(Vec<Effect>),
     /// It is closed, and the line begins so.
     Write(String),
-}
-
-/// What is drawn in it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shown<'a> {
-    pub(super) picture: &'a Picture,
-    pub(super) meters: &'a Meters,
-    pub(super) past: &'a Past,
-    pub(super) has_releases: bool,
-    pub(super) theme: Theme,
 }
 
 impl From<Open> for Overlay {
@@ -235,12 +225,12 @@ impl Overlay {
 
     /// Draws it.
     pub(super) fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, shown: Shown<'_>) {
-        let Shown { picture, meters, past, has_releases, theme } = shown;
+        let Shown { picture, has_releases, theme, .. } = shown;
         self.at = self.at.min(self.count(picture).saturating_sub(1));
         match &self.what {
             What::Help => self.most = help::draw(frame, area, self.at, has_releases, theme),
-            What::Connection => connection::draw(frame, area, picture, meters, past, theme),
-            What::Devices => self.rows = devices::draw(frame, area, self.at, picture, meters, theme),
+            What::Connection => connection::draw(frame, area, shown),
+            What::Devices => self.rows = devices::draw(frame, area, self.at, shown),
             What::Servers => self.rows = servers::draw(frame, area, self.at, picture, theme),
             What::Person(session) => {
                 if let Some(member) = picture.view.member(*session) {
@@ -266,8 +256,8 @@ impl Overlay {
                 );
                 let lines = wrap(&[Span::raw(text.as_str())], usize::from(inside.width), 4);
                 self.most = lines.len().saturating_sub(usize::from(inside.height));
-                let shown: Vec<_> = lines.into_iter().skip(self.at.min(self.most)).collect();
-                frame.render_widget(Paragraph::new(shown), inside);
+                let seen: Vec<_> = lines.into_iter().skip(self.at.min(self.most)).collect();
+                frame.render_widget(Paragraph::new(seen), inside);
             }
         }
     }

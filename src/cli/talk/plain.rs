@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::acting::{Acting, Done, sentence, wants_password};
-use super::bars::state;
+use super::acting::{Acting, Done, refusal, sentence, wants_password};
+use super::bars::{TalkKey, state};
 use super::command::{self, Asked, COMMANDS, Open};
-use super::end::{Next, ended_by_signal};
+use super::end::{Next, Signals};
 use super::log::{Log, Said, What, spoken};
 use super::overlay::{bandwidth, explain, settings};
 use super::screen::told;
@@ -21,31 +21,33 @@ use crate::clock::Clock;
 use crate::id::ChannelId;
 use crate::talk::{Action, Connection, Mode, Note, Picture, Push, Talk};
 
+/// What is typed.
+pub(super) type Lines = mpsc::Receiver<String>;
+
 /// Lines that wait to be read; whoever writes them waits, too.
 const LINES: usize = 64;
 
-/// What is typed, a line each.
-pub(super) type Lines = mpsc::Receiver<String>;
-
-/// Reads and writes lines until it ends, and leaves the server. `problem` is what one has to know first.
+/// Reads and writes lines until something else comes next, and answers with that and the live client, which goes on. `problems` are
+/// what one has to know first.
 pub(super) async fn run(
     talk: Talk,
     backend: Backend,
-    problem: Option<String>,
+    problems: Vec<String>,
+    signals: &mut Signals,
     lines: &mut Lines,
-) -> anyhow::Result<Next> {
+) -> anyhow::Result<(Next, Option<Talk>)> {
     let mut plain = Plain {
         acting: Acting::new(talk, backend),
         clock: Clock::system(),
         log: Log::default(),
         asking: None,
     };
-    if let Some(problem) = problem {
+    for problem in problems {
         plain.say(&problem);
     }
-    let next = plain.run(lines).await;
-    plain.acting.stop().await;
-    next
+    let next = plain.run(signals, lines).await;
+    let talk = plain.acting.end().await;
+    Ok((next?, talk))
 }
 
 struct Plain {
@@ -57,11 +59,9 @@ struct Plain {
 }
 
 impl Plain {
-    async fn run(&mut self, lines: &mut Lines) -> anyhow::Result<Next> {
+    async fn run(&mut self, signals: &mut Signals, lines: &mut Lines) -> anyhow::Result<Next> {
         let (mut pictures, mut notes) = (self.acting.talk().watch(), self.acting.talk().notes());
         let mut picture = Arc::clone(&pictures.borrow_and_update());
-        let stopped = ended_by_signal();
-        tokio::pin!(stopped);
         for line in greeting(&picture) {
             self.say(&line);
         }
@@ -97,7 +97,7 @@ impl Plain {
                     Err(RecvError::Closed) => return Ok(Next::End),
                 },
                 done = self.acting.next() => self.conclude(done),
-                () = &mut stopped => return Ok(Next::End),
+                () = signals.next() => return Ok(Next::End),
             }
         }
     }
@@ -173,7 +173,7 @@ impl Plain {
             Asked::Open(Open::Connection) => {
                 let meters = talk.meters();
                 let worst = meters.worst();
-                let (words, _) = state(picture, &meters, false, Theme::Mono);
+                let (words, _) = state(picture, &meters, TalkKey::Line, Theme::Mono);
                 format!(
                     "{words}. There and back {} ms, buffer {} ms, loss {:.1} %, made up {:.1} %; {}.",
                     meters.round_trip.as_millis(),
@@ -215,7 +215,7 @@ impl Plain {
                         .to_owned(),
                 )
             }
-            Done::Acted(_, Err(error)) => Some(error.to_string()),
+            Done::Acted(action, Err(error)) => Some(refusal(&action, &error)),
             Done::Answered(Ok(words) | Err(words)) => Some(words),
             Done::Devices(Ok(devices)) => Some(format!(
                 "Microphones: {}. Loudspeakers: {}.",
@@ -259,7 +259,8 @@ fn greeting(picture: &Picture) -> Vec<String> {
     lines
 }
 
-/// Lines from standard input, read by a thread of its own.
+/// Lines from standard input, read by a thread of its own: one for as long as the program runs, so that no line is lost between two
+/// servers.
 pub(super) fn typed() -> io::Result<Lines> {
     let (sender, lines) = mpsc::channel(LINES);
     let work = move || {

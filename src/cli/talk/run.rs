@@ -11,9 +11,9 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::acting::{Acting, Done, sentence, wants_password};
+use super::acting::{Acting, Done, refusal, sentence, wants_password};
 use super::effect::Effect;
-use super::end::{Next, ended_by_signal};
+use super::end::{Next, Signals};
 use super::input::ask_password;
 use super::keyboard::Keyboard;
 use super::log::What;
@@ -28,13 +28,15 @@ use crate::talk::{Action, Meters, Picture, Talk};
 /// How often levels are looked at, and drawn where they differ; a quarter as often while nobody speaks.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Shows the screen until it ends, and leaves the server. `problem` is what one has to know first.
+/// Shows the screen until something else comes next, and answers with that and the live client, which goes on. `problems` are what
+/// one has to know first.
 pub(super) async fn run(
     talk: Talk,
     backend: Backend,
     theme: Option<Theme>,
-    problem: Option<String>,
-) -> anyhow::Result<Next> {
+    problems: Vec<String>,
+    signals: &mut Signals,
+) -> anyhow::Result<(Next, Option<Talk>)> {
     let taken = Taken::take(Known::from_environment(|name| std::env::var(name).ok()));
     let taken = taken.context("can't show a screen here")?;
     let theme = theme.unwrap_or_else(|| taken.known.into());
@@ -43,16 +45,16 @@ pub(super) async fn run(
     let clock = Clock::system();
     let acting = Acting::new(talk, backend);
     let mut running = Running { taken, terminal, screen, acting, clock, meters: Meters::default(), ticks: 0 };
-    if let Some(problem) = problem {
+    for problem in problems {
         let at_ms = running.now_ms();
         running.screen.say(What::Warning(problem), at_ms);
     }
-    let next = running.run().await;
+    let next = running.run(signals).await;
     let Running { taken, acting, .. } = running;
     // The terminal is given back before the server is waited for.
     drop(taken);
-    acting.stop().await;
-    next
+    let talk = acting.end().await;
+    Ok((next?, talk))
 }
 
 struct Running {
@@ -67,14 +69,12 @@ struct Running {
 }
 
 impl Running {
-    async fn run(&mut self) -> anyhow::Result<Next> {
+    async fn run(&mut self, signals: &mut Signals) -> anyhow::Result<Next> {
         let (mut pictures, mut notes) = (self.acting.talk().watch(), self.acting.talk().notes());
         let mut picture = Arc::clone(&pictures.borrow_and_update());
         let mut keyboard = Keyboard::start().context("can't read the keyboard")?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let stopped = ended_by_signal();
-        tokio::pin!(stopped);
         self.screen.observe(&picture);
         self.draw(&picture)?;
         loop {
@@ -121,7 +121,7 @@ impl Running {
                     self.meters = meters;
                     effects
                 }
-                () = &mut stopped => return Ok(Next::End),
+                () = signals.next() => return Ok(Next::End),
             };
             for effect in effects {
                 if let Some(next) = self.perform(effect)? {
@@ -205,7 +205,7 @@ impl Running {
             {
                 return ask_password(&mut self.screen, channel, picture);
             }
-            Done::Acted(_, Err(error)) => What::Warning(error.to_string()),
+            Done::Acted(action, Err(error)) => What::Warning(refusal(&action, &error)),
             Done::Answered(Ok(answer)) => What::Answer(answer),
             Done::Devices(Ok(devices)) => {
                 self.screen.devices = devices;

@@ -108,7 +108,7 @@ pub(super) fn picture() -> Picture {
             Bookmark { name: "Club".to_owned(), address: "parlour://anna@club.example.org/Lobby".to_owned() },
             Bookmark { name: "Home".to_owned(), address: "parlour://anna@192.0.2.7".to_owned() },
         ]),
-        bitrate: 32_000,
+        bitrate: 48_000,
         ..Picture::default()
     }
 }

@@ -17,7 +17,8 @@ use super::hold::Hold;
 use super::keys::Does;
 use super::log::{Log, Said, What};
 use super::meter::Recent;
-use super::overlay::{Overlay, Past, Shown};
+use super::overlay::Overlay;
+use super::shown::{Past, Shown};
 use super::text::{cut, plain, width};
 use super::theme::Theme;
 use super::tree::Tree;
@@ -120,6 +121,10 @@ impl Screen {
         if let Some(what) = told(note) {
             self.log.push(Said { at_ms, what });
         }
+        if matches!(note, Note::Over(_)) {
+            let words = "/connect comes to this server anew, F7 shows others, and Ctrl-C ends this.";
+            self.log.push(Said { at_ms, what: What::Note(words.to_owned()) });
+        }
     }
 
     /// Something that was asked for is answered, or was refused.
@@ -158,23 +163,24 @@ impl Screen {
             return;
         }
         let row = |y: u16| Rect { y, height: 1, ..area };
-        bars::top(frame, row(area.y), picture, meters, &self.past, self.theme);
+        let past = std::mem::take(&mut self.past);
+        let shown =
+            Shown { picture, meters, past: &past, has_releases: self.has_releases, theme: self.theme };
+        bars::top(frame, row(area.y), shown);
         let body = Rect { y: area.y + 1, height: area.height - 3, ..area };
         if area.width >= WIDE {
             self.draw_wide(frame, body, picture);
         } else {
             self.draw_narrow(frame, body, picture);
         }
-        self.areas.buttons =
-            bars::bottom(frame, row(area.bottom() - 2), picture, meters, self.has_releases, self.theme);
+        self.areas.buttons = bars::bottom(frame, row(area.bottom() - 2), shown);
         self.areas.entry = row(area.bottom() - 1);
         self.draw_entry(frame, picture);
         self.draw_offer(frame, row(area.bottom() - 2));
         if let Some(overlay) = &mut self.overlay {
-            let (past, has_releases, theme) = (&self.past, self.has_releases, self.theme);
-            let above = Rect { height: area.height - 1, ..area };
-            overlay.draw(frame, above, Shown { picture, meters, past, has_releases, theme });
+            overlay.draw(frame, Rect { height: area.height - 1, ..area }, shown);
         }
+        self.past = past;
     }
 
     /// The channels beside the conversation.

@@ -327,6 +327,32 @@ fn what_keeps_one_from_being_heard_is_said() {
 }
 
 #[test]
+fn settings_are_read_whole_in_a_narrow_terminal() {
+    let picture = picture();
+    let mut screen = screen(Theme::Mono, &picture, 1);
+    press(&mut screen, &picture, KeyCode::F(5));
+    let shown = lines(&mut screen, &picture, (40, 22));
+    for text in [
+        "Heard on after the key",
+        "Hear yourself by the server",
+        "once there is some",
+        "while you hold a key",
+        "speech, 48 kbit/s",
+    ] {
+        assert!(has(&shown, text), "{text}: {shown:#?}");
+    }
+}
+
+#[test]
+fn after_the_end_it_is_said_what_one_can_do() {
+    let picture = picture();
+    let mut screen = screen(Theme::Mono, &picture, 1);
+    screen.note(&Note::Over("a moderator ended the connection".to_owned()), AT_MS);
+    let shown = lines(&mut screen, &picture, (100, 20));
+    assert!(has(&shown, "/connect comes to this server anew, F7 shows others"), "{shown:#?}");
+}
+
+#[test]
 fn what_others_write_moves_no_cursor() {
     let mut picture = picture();
     let view = Arc::make_mut(&mut picture.view);

@@ -141,7 +141,7 @@ impl<'a> Given<'a> {
         let word = self.word(at).trim_end_matches(['%', ' ']);
         word.parse().map_err(|_| {
             format!(
-                "\"{}\" is no whole number that can stand there; it is {}",
+                "\"{}\" is no whole number that can stand there; write {}",
                 self.word(at),
                 self.command.usage()
             )
@@ -149,7 +149,7 @@ impl<'a> Given<'a> {
     }
 
     pub(super) fn on(&self) -> Result<bool, String> {
-        on(self.word(0)).ok_or_else(|| format!("it is {}", self.command.usage()))
+        on(self.word(0)).ok_or_else(|| format!("write {}", self.command.usage()))
     }
 
     pub(super) fn on_or(&self, usual: bool) -> Result<bool, String> {

@@ -20,7 +20,7 @@ pub(in crate::cli::talk) fn read(line: &str, picture: &Picture) -> Result<Asked,
         return Err(format!("/{} stands alone: nothing comes behind it", command.name));
     }
     if words.len() < command.needed {
-        return Err(format!("it is {}: {}", command.usage(), command.about));
+        return Err(format!("write {}: {}", command.usage(), command.about));
     }
     (command.read)(&Given { command, words, picture })
 }

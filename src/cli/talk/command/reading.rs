@@ -6,6 +6,7 @@ use super::super::why::Question;
 use super::form::{Asked, Given, Open, on};
 use crate::client::Target;
 use crate::id::{ChannelId, RoleId, SessionId};
+use crate::protocol::wire::MemberKind;
 use crate::talk::{Action, Choice, Echo, Mode, Quality, To};
 
 pub(super) fn choose(choice: Choice) -> Asked {
@@ -81,7 +82,7 @@ pub(super) fn talk(given: &Given<'_>) -> Result<Asked, String> {
         "push" | "ptt" => Mode::PushToTalk,
         "voice" | "vad" => Mode::VoiceActivation,
         "always" => Mode::Continuous,
-        _ => return Err(format!("it is {}", given.command.usage())),
+        _ => return Err(format!("write {}", given.command.usage())),
     };
     Ok(choose(Choice::Mode(mode)))
 }
@@ -99,7 +100,7 @@ pub(super) fn echo(given: &Given<'_>) -> Result<Asked, String> {
         "on" => Echo::On,
         "off" => Echo::Off,
         "auto" => Echo::Auto,
-        _ => return Err(format!("it is {}", given.command.usage())),
+        _ => return Err(format!("write {}", given.command.usage())),
     };
     Ok(choose(Choice::Echo(echo)))
 }
@@ -108,12 +109,12 @@ pub(super) fn quality(given: &Given<'_>) -> Result<Asked, String> {
     let named = Quality::ALL.into_iter().find(|quality| quality.name() == given.word(0));
     named
         .map(|quality| choose(Choice::Quality(quality)))
-        .ok_or_else(|| format!("it is {}", given.command.usage()))
+        .ok_or_else(|| format!("write {}", given.command.usage()))
 }
 
 pub(super) fn sounds(given: &Given<'_>) -> Result<Asked, String> {
     let mut chimes = given.picture.settings.chimes;
-    let usage = || format!("it is {}", given.command.usage());
+    let usage = || format!("write {}", given.command.usage());
     if let Some(on) = on(given.word(0)) {
         (chimes.join, chimes.leave, chimes.mute) = (on, on, on);
         (chimes.unmute, chimes.message, chimes.poke) = (on, on, on);
@@ -134,13 +135,19 @@ pub(super) fn sounds(given: &Given<'_>) -> Result<Asked, String> {
 
 pub(super) fn connect(given: &Given<'_>) -> Asked {
     let name = given.word(0);
+    if name.is_empty() {
+        return Asked::Connect(format!("parlour://{}", given.picture.server));
+    }
     let known =
         given.picture.bookmarks.iter().find(|bookmark| bookmark.name.to_lowercase() == name.to_lowercase());
     Asked::Connect(known.map_or_else(|| name.to_owned(), |bookmark| bookmark.address.clone()))
 }
 
 pub(super) fn bookmark(given: &Given<'_>) -> Asked {
+    let is_guest = given.view().own().is_some_and(|own| own.kind() == MemberKind::Guest);
     let address = match given.word(1) {
+        // A guest has no account to log in to.
+        "" if is_guest => format!("parlour://{}", given.picture.server),
         "" => format!("parlour://{}@{}", given.picture.name, given.picture.server),
         address => address.to_owned(),
     };

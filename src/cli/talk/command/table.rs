@@ -255,8 +255,8 @@ pub(in crate::cli::talk) const COMMANDS: &[Command] = &[
         name: "connect",
         also: &["server"],
         parts: &[Part::Server],
-        needed: 1,
-        about: "Go to another server: a bookmark or an address.",
+        needed: 0,
+        about: "Go to another server: a bookmark or an address; without one, come to this one anew.",
         read: |given| Ok(connect(given)),
     },
     Command {

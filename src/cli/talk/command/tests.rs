@@ -107,6 +107,7 @@ fn commands_are_read_to_the_end_of_the_line() {
     assert_eq!(asked("/test"), Asked::Act(Action::EchoTest(true)));
     assert_eq!(asked("/connect home"), Asked::Connect("parlour://anna@home".to_owned()));
     assert_eq!(asked("/connect example.org"), Asked::Connect("example.org".to_owned()));
+    assert_eq!(asked("/connect"), Asked::Connect("parlour://localhost:4848".to_owned()));
     let (name, address) = ("club".to_owned(), "parlour://anna@localhost:4848".to_owned());
     assert_eq!(asked("/bookmark club"), Asked::Act(Action::Bookmark { name, address }));
     assert_eq!(asked("/help join"), Asked::Explain("join".to_owned()));
@@ -123,16 +124,16 @@ fn sounds_are_chosen_one_by_one_and_together() {
     };
     assert!(!of("/sounds join off").join && of("/sounds join off").leave);
     assert!(!of("/sounds off").poke && of("/sounds on").message);
-    assert_eq!(refused("/sounds join"), "it is /sounds on|off|join|leave|mute|unmute|message|poke [on|off]");
+    assert_eq!(refused("/sounds join"), "write /sounds on|off|join|leave|mute|unmute|message|poke [on|off]");
 }
 
 #[test]
 fn what_is_wrong_says_what_is_right() {
-    assert_eq!(refused("/msg ben"), "it is /msg PERSON TEXT: Write to one person.");
+    assert_eq!(refused("/msg ben"), "write /msg PERSON TEXT: Write to one person.");
     assert_eq!(refused("/leave now"), "/leave stands alone: nothing comes behind it");
     assert!(refused("/join Nowhere").starts_with("there is no channel \"Nowhere\"; there are: General"));
     assert!(refused("/whisper @Knights").contains("there are: Officer"));
     assert!(refused("/volume ben loud").contains("/volume PERSON [PERCENT]"));
-    assert_eq!(refused("/noise maybe"), "it is /noise on|off");
+    assert_eq!(refused("/noise maybe"), "write /noise on|off");
     assert!(refused("/").contains("/help"));
 }

@@ -1,65 +1,20 @@
 //! How good the connection is: charts of the last two minutes, and figures of those who are heard.
 
-use std::time::Duration;
-
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::super::meter::{Recent, chart, scale};
+use super::super::shown::{SECONDS, Shown};
 use super::super::text::plain;
 use super::super::theme::Theme;
 use super::frame::{named, open, padded};
 use crate::talk::{Meters, Picture};
 
-/// How the connection was each second of the last two minutes.
-#[derive(Clone, Debug)]
-pub(in crate::cli::talk) struct Past {
-    /// There and back, in milliseconds.
-    pub(in crate::cli::talk) delay: Recent,
-    /// What buffers add, in milliseconds: that of the voice that has the most.
-    pub(in crate::cli::talk) buffer: Recent,
-    /// What doesn't come in time, in percent.
-    pub(in crate::cli::talk) loss: Recent,
-    /// What is made up, in percent.
-    pub(in crate::cli::talk) concealed: Recent,
-}
-
-/// Seconds that are shown at most.
-const SECONDS: usize = 120;
-
-impl Default for Past {
-    fn default() -> Self {
-        let recent = || Recent::new(SECONDS);
-        Self { delay: recent(), buffer: recent(), loss: recent(), concealed: recent() }
-    }
-}
-
-impl Past {
-    /// A second has passed.
-    pub(in crate::cli::talk) fn push(&mut self, meters: &Meters) {
-        let worst = meters.worst();
-        self.delay.push(milliseconds(meters.round_trip));
-        self.buffer.push(milliseconds(worst.delay));
-        self.loss.push(worst.loss * 100.0);
-        self.concealed.push(worst.concealed * 100.0);
-    }
-}
-
-fn milliseconds(time: Duration) -> f32 {
-    time.as_secs_f32() * 1_000.0
-}
-
 /// Draws it.
-pub(super) fn draw(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    picture: &Picture,
-    meters: &Meters,
-    past: &Past,
-    theme: Theme,
-) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, shown: Shown<'_>) {
+    let Shown { picture, meters, past, theme, .. } = shown;
     let size = (78, 17 + meters.voices.len().min(8) as u16);
     let inside =
         open(frame, area, "Connection", "/stats copies figures for a bug report · Esc closes", size, theme);

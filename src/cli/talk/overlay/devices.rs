@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::meter::{bar, decibels, share};
-use super::super::text::{cut, plain};
+use super::super::shown::Shown;
+use super::super::text::{cut, plain, width};
 use super::super::theme::Theme;
 use super::frame::{first, named, open, padded};
 use super::settings::{ROWS, Row};
@@ -15,14 +16,8 @@ use crate::talk::{Device, Echo, Meters, Mode, Picture};
 const NAMES: usize = 27;
 
 /// Draws it, and answers with where the rows are, and the first of them.
-pub(super) fn draw(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    selected: usize,
-    picture: &Picture,
-    meters: &Meters,
-    theme: Theme,
-) -> (Rect, usize) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, selected: usize, shown: Shown<'_>) -> (Rect, usize) {
+    let Shown { picture, meters, theme, .. } = shown;
     let foot = "↑ ↓ choose · ← → change · Esc closes";
     let inside = open(frame, area, "Devices", foot, (74, 6 + ROWS.len() as u16), theme);
     let cells = usize::from(inside.width);
@@ -53,11 +48,18 @@ fn line(
     names: usize,
     theme: Theme,
 ) -> Line<'static> {
-    let value = cut(&plain(&row.value(picture)), cells.saturating_sub(names + 6));
+    let value = plain(&row.value(picture));
+    // In a narrow terminal a name has what the value leaves.
+    let (names, gap) = if names < NAMES {
+        (cells.saturating_sub(width(&value) + 4).clamp(cells / 3, NAMES), "")
+    } else {
+        (names, "  ")
+    };
+    let value = cut(&value, cells.saturating_sub(names + gap.len() + 4));
     let (left, right) = if is_selected { ("‹ ", " ›") } else { ("  ", "") };
     let name = if is_selected { theme.strong() } else { theme.quiet() };
     Line::from(vec![
-        Span::styled(format!("{}  ", padded(row.name(), names)), name),
+        Span::styled(format!("{}{gap}", padded(row.name(), names)), name),
         Span::raw(left),
         Span::styled(value, theme.strong()),
         Span::raw(right),
