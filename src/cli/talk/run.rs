@@ -9,6 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use ratatui::layout::Rect;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::acting::{Acting, Done, refusal, sentence, wants_password};
@@ -132,6 +133,13 @@ impl Running {
         }
     }
 
+    /// Has all of it drawn anew. `Terminal::clear` would ask the terminal for the cursor, and fail where no answer comes in time, as by
+    /// a slow line.
+    fn clear(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
+    }
+
     fn draw(&mut self, picture: &Picture) -> anyhow::Result<()> {
         execute!(io::stdout(), BeginSynchronizedUpdate)?;
         let (screen, meters) = (&mut self.screen, &self.meters);
@@ -164,12 +172,12 @@ impl Running {
                 true
             }
             Effect::Redraw => {
-                self.terminal.clear()?;
+                self.clear()?;
                 true
             }
             Effect::Suspend => {
                 self.taken.suspend()?;
-                self.terminal.clear()?;
+                self.clear()?;
                 true
             }
             Effect::Connect(address) => return Ok(Some(Next::Connect(address))),
