@@ -28,6 +28,9 @@ const LONGEST: usize = SAMPLE_RATE as usize;
 /// How alike a part has to be to what was heard for its delay to count.
 const ALIKE: f64 = 0.4;
 
+/// Amplitude of speech: what is before its first and after its last such sample is the room, which voice activation doesn't send.
+const LOUD: u16 = 1_000;
+
 /// Blocks before and after one whose times of arrival say when it came: a second.
 const AROUND: usize = 200;
 
@@ -166,13 +169,13 @@ pub fn listen(backend: &Backend, speech: Vec<f32>) -> Heard {
 
 /// Compares what was said with what was heard.
 fn examine(said: &Tape, heard: &Tape) -> Heard {
-    let is_loud = |sample: &i16| sample.unsigned_abs() > 200;
+    let is_loud = |sample: &i16| sample.unsigned_abs() > LOUD;
     let first = said.samples.iter().position(is_loud).unwrap();
     let last = said.samples.iter().rposition(is_loud).unwrap();
     let (mut delays, mut offsets, mut parts) = (Vec::new(), Vec::new(), 0);
     for at in (first..last.saturating_sub(PART)).step_by(PART) {
         let part = &said.samples[at..at + PART];
-        if part.iter().filter(|sample| is_loud(sample)).count() < PART / 4 {
+        if part.iter().filter(|sample| is_loud(sample)).count() < PART / 8 {
             continue;
         }
         parts += 1;

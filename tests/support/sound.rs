@@ -42,7 +42,8 @@ impl SoundServer {
     /// `dbus-run-session`, which `make bench` installs.
     pub fn pipewire(sinks: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let socket = directory.path().join("pulse/native");
+        // By PULSE_RUNTIME_PATH, as PulseAudio's own would be.
+        let socket = directory.path().join("native");
         let mut server = Self { directory, socket, child: None };
         let mut command = server.command("dbus-run-session");
         command
