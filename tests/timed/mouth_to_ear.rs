@@ -61,7 +61,7 @@ impl Conversation {
     /// Suspends a sink, which is what somebody's device of this side goes by, as a sound server does when a machine is suspended.
     fn suspend(&self, sink: &str, side: &str, of: &Person) {
         self.rig.sound.control(&["suspend-sink", sink, "1"]);
-        of.says(&format!("There is no {side} now: "));
+        of.says(&format!("The {side} doesn't work now: "));
         sleep(Duration::from_secs(2));
         let moment = Instant::now();
         self.rig.sound.control(&["suspend-sink", sink, "0"]);
