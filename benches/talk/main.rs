@@ -10,13 +10,13 @@
 )]
 
 #[path = "../../tests/support/quality.rs"]
-#[allow(dead_code, unreachable_pub, reason = "tests use more of it")]
+#[expect(unreachable_pub, reason = "tests use it, too")]
 mod quality;
 #[path = "../../tests/support/rig.rs"]
-#[allow(dead_code, unreachable_pub, reason = "tests use more of it")]
+#[expect(dead_code, unreachable_pub, reason = "tests use more of it")]
 mod rig;
 #[path = "../../tests/support/sound.rs"]
-#[allow(dead_code, unreachable_pub, reason = "tests use more of it")]
+#[expect(dead_code, unreachable_pub, reason = "tests use more of it")]
 mod sound;
 mod through;
 
