@@ -2,9 +2,11 @@
 //! that is lost, certificates that can't be read, a signal to read anew.
 
 use std::fs;
+use std::io::BufRead;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use parlour::store::STORE_FILE;
 use serde_json::Value;
@@ -168,7 +170,19 @@ async fn a_hang_up_reads_the_certificate_and_the_log_level_anew_and_ends_nobody(
     command.env("PARLOUR_CONFIG", &settings).stderr(Stdio::piped());
     let mut server = Process::serve_with(command, "127.0.0.1:0", &["--demo"]);
     let log = server.child.stderr.take().unwrap();
-    let log = std::thread::spawn(move || std::io::read_to_string(log).unwrap());
+    let said = Arc::new(Mutex::new(Vec::<Value>::new()));
+    let read = std::thread::spawn({
+        let said = Arc::clone(&said);
+        move || {
+            for line in std::io::BufReader::new(log).lines() {
+                said.lock().unwrap().push(serde_json::from_str(&line.unwrap()).unwrap());
+            }
+        }
+    });
+    let says = |level: &str, words: &str| {
+        let is = |line: &&Value| line["level"] == level && line.to_string().contains(words);
+        said.lock().unwrap().iter().any(|line| is(&line))
+    };
     let address = server.address;
     let alice =
         crate::support::log_in(&address.to_string().parse().unwrap(), "alice", "parlour-demo").await.unwrap();
@@ -199,20 +213,20 @@ async fn a_hang_up_reads_the_certificate_and_the_log_level_anew_and_ends_nobody(
     // Settings that can't be read change nothing.
     fs::write(&settings, "nonsense").unwrap();
     hang_up();
+    let refused = async || says("ERROR", "the settings stay what they were").then_some(());
+    eventually("the settings are refused", refused).await;
     alice.list().await.unwrap();
     drop(alice);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(server.child.wait().unwrap().success());
-    let log: Vec<Value> =
-        log.join().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let said = |level: &str, words: &str| {
-        let is = |line: &&Value| line["level"] == level && line.to_string().contains(words);
-        assert!(log.iter().any(|line| is(&line)), "{words}: {log:?}");
-    };
-    said("INFO", "read anew");
-    said("ERROR", "the certificate has ended");
-    said("ERROR", "can't use the certificate");
-    said("ERROR", "the settings stay what they were");
+    read.join().unwrap();
+    for (level, words) in [
+        ("INFO", "read anew"),
+        ("ERROR", "the certificate has ended"),
+        ("ERROR", "can't use the certificate"),
+    ] {
+        assert!(says(level, words), "{words}: {:?}", said.lock().unwrap());
+    }
 }
 
 #[tokio::test]

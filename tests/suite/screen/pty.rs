@@ -16,6 +16,9 @@ use crate::support::eventually;
 pub(super) const WITH_RELEASES: &str = "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\\x1b[?0u\x1b[?62;c";
 pub(super) const WITHOUT_RELEASES: &str = "\x1b[?62;c";
 
+/// What is written behind all that a program wrote: a title, which is shown nowhere.
+const LAST: &[u8] = b"\x1b]2;last\x07";
+
 /// A program in a terminal. It is killed when dropped.
 pub(super) struct Terminal {
     child: Child,
@@ -115,7 +118,13 @@ impl Terminal {
 
     /// Waits until the program has ended.
     pub(super) async fn ended(&mut self) -> ExitStatus {
-        eventually("the program ends", async || self.child.try_wait().unwrap()).await
+        let status = eventually("the program ends", async || self.child.try_wait().unwrap()).await;
+        // What it wrote last may still be on its way: what is written now comes behind it.
+        rustix::io::write(&self.line, LAST).unwrap();
+        eventually("all of it has come", async || lock(&self.shown).came.ends_with(LAST).then_some(())).await;
+        let came = &mut lock(&self.shown).came;
+        came.truncate(came.len() - LAST.len());
+        status
     }
 }
 
