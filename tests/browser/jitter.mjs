@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { encoder, hearing } from './coded.mjs';
 
 const { Speaker, RATE } = await import(`${process.env.PAGE}/jitter.js`);
+const { distance } = await import(`${process.env.PAGE}/rtp.js`);
 const wav = readFileSync(process.env.VOICE);
 const voice = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + 44 + ((wav.length - 44) & ~1)));
 const FRAME = 960;
@@ -16,6 +17,10 @@ const samples = (from, count) => {
   const at = ((from % voice.length) + voice.length) % voice.length;
   return said.subarray(at, at + count);
 };
+
+/** How loud 20 ms from one on are. @param {number} from */
+const power = (from) => samples(from, FRAME).reduce((sum, sample) => sum + sample * sample, 0) / FRAME;
+const loudest = Math.max(...Array.from({ length: Math.floor(voice.length / FRAME) }, (_, i) => power(i * FRAME)));
 
 /**
  * @param {object} what
@@ -51,6 +56,8 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0, row = 1, coded }) {
   frames.sort((a, b) => a.arrives - b.arrives);
   const out = new Float32Array(seconds * RATE);
   const waiting = [];
+  // Samples that aren't played, so that what follows is heard sooner: of what is quiet, and of what is loud.
+  const leftOut = { quiet: 0, loud: 0 };
   let next = 0;
   for (let at = 0; at + QUANTUM <= out.length; at += QUANTUM) {
     for (; next < frames.length && frames[next].arrives <= at; next += 1) {
@@ -59,7 +66,11 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0, row = 1, coded }) {
       if (heard) heard.take({ flow: 0, ssrc: 1, sequence: (65_000 + number) & 0xffff, timestamp, marker: number === 0, payload });
       else speaker.push(timestamp, samples(number * FRAME, FRAME).slice(), number === 0);
     }
+    const { playhead } = speaker;
     speaker.pull(out.subarray(at, at + QUANTUM), 1);
+    if (playhead !== undefined && speaker.playhead > playhead + QUANTUM) {
+      leftOut[power(distance(playhead, base, 32)) < loudest / 100 ? 'quiet' : 'loud'] += speaker.playhead - playhead - QUANTUM;
+    }
     if (at % RATE < QUANTUM) waiting.push(speaker.waiting);
   }
   // How alike each piece is to what was said, at the delay that fits best.
@@ -104,6 +115,7 @@ function run({ seconds, late = () => 0, loss = 0, drift = 0, row = 1, coded }) {
     waiting: ordered[Math.floor(ordered.length / 2)],
     last: waiting.slice(-10).reduce((sum, one) => sum + one, 0) / 10,
     most: ordered.at(-1),
+    leftOut,
     ...speaker.heard,
   };
 }
@@ -116,6 +128,8 @@ console.log(JSON.stringify({
   slower: run({ seconds: 600, late: (_, random) => random() * 3, drift: -200 }),
   // A second in which nothing comes, and then all of it at once.
   stalled: run({ seconds: 20, late: (number) => (number >= 250 && number < 300 ? (300 - number) * 20 : 0) }),
+  // Every six seconds the network stands still for a tenth of one, as a busy machine does.
+  haltingly: run({ seconds: 60, late: (number, random) => random() * 3 + (number % 300 < 5 ? (5 - (number % 300)) * 20 : 0) }),
   coded: run({ seconds: 20, coded: { told: 1, repairs: true } }),
   concealed: run({ seconds: 20, loss: 0.1, coded: { told: 10, repairs: false } }),
   repaired: run({ seconds: 20, loss: 0.1, coded: { told: 10, repairs: true } }),

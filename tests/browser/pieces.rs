@@ -49,6 +49,9 @@ fn the_page_s_jitter_buffer_holds_loss_jitter_and_drift() {
     // A second in which nothing came is made up for, and nothing that was said then is left out.
     assert!(figure("stalled", "skipped") == 0.0 && figure("stalled", "last") < 25.0);
     assert!(figure("stalled", "median") > 0.99);
+    // After each time that the network stands still the delay is taken back, and not in the middle of a word.
+    let left_out = |what: &str| result["haltingly"]["leftOut"][what].as_f64().unwrap();
+    assert!(left_out("quiet") > 4_800.0 && left_out("loud") == 0.0);
     // What is lost is repaired, and no more is waited for than a frame; in rows as well.
     for run in ["repaired", "atFirst", "inRows"] {
         assert!(figure(run, "median") > 0.93, "{run}");

@@ -2,7 +2,7 @@
 // says, by asking, that time passed.
 //
 // It aims at the delay that nearly all frames of the last seconds made, plus a little, and never above a ceiling. What is
-// lost is concealed by the last period of the voice, fading; delay that has grown is taken back in pieces of a few
+// lost is concealed by the last period of the voice, fading; delay that has grown is taken back in pauses, in pieces of a few
 // milliseconds where two places of the wave look alike, which also follows a sender whose clock is faster.
 
 import { distance } from './rtp.js';
@@ -21,16 +21,31 @@ const FIRST = 14 * ms;
 const IN_TIME = 0.99;
 const REMEMBERED = 250;
 
-/** How much too much, for how long, is too much; and for how long something quiet is waited for, in which it isn't heard. */
+/** How much too much, for how long, is too much. */
 const SURPLUS = 14 * ms;
 const FOR_LONG = 400 * ms;
-const PATIENT = 2000 * ms;
+
+/** So much that is quiet is a pause, in which nothing is heard of what is left out; for how long a pause is waited for before
+ * something quiet between two sounds will do, and for how long that is. */
+const PAUSE = 80 * ms;
+const PATIENT = 3000 * ms;
+const VERY_PATIENT = 6000 * ms;
+
+/** Powers: what is quiet beside the loudest of before (-28 dB); below which of it the quietest of before and a little more is
+ * quiet, too, which is a room's noise; and what is quiet anyway (-66 dB below full scale). */
+const QUIET = 0.0016;
+const ROOM = 1 / 16;
+const LIKE_ROOM = 2.5;
+const SILENCE = 2.5e-7;
+
+/** By how much the loudest falls and the quietest rises in a second, as powers. */
+const FORGETS = 1.35;
 
 /** How much later than wanted everything may be played for what stands for a lost packet. */
 const LATER = 7 * ms;
 
-/** How much is so much that it is taken back as fast as that can be understood, and how often then. */
-const STALLED = 60 * ms;
+/** How much is so much that it is taken back as fast as that can be understood; and how often that is then, or in a pause. */
+const STALLED = 100 * ms;
 const HURRY = 10 * ms;
 
 /** The most that waits: a stall of the network, after which nothing of what was said is left out. */
@@ -73,8 +88,10 @@ export class Speaker {
     this.pattern = undefined;
     this.surplusSince = 0;
     this.least = Infinity;
-    /** How loud the last second was. */
-    this.power = 0;
+    /** How loud the loudest of before was, and the quietest, as powers; and for how many samples it has been quiet. */
+    this.loudest = 0;
+    this.quietest = 1;
+    this.quiet = 0;
     this.heard = { frames: 0, holes: 0, late: 0, skipped: 0, repaired: 0 };
   }
 
@@ -198,7 +215,7 @@ export class Speaker {
       if (i < blend) sample = sample * (i / blend) + this.concealment(i) * (1 - i / blend);
       out[done + i] += sample * gain;
     }
-    this.power += (power(frame.sound) - this.power) * (count / RATE);
+    this.listen(frame.sound, count);
     this.remember(frame.sound.subarray(from, from + count));
     this.concealed = 0;
     this.pattern = undefined;
@@ -237,6 +254,20 @@ export class Speaker {
     return this.pattern[age % this.period] * (1 - age / FADE);
   }
 
+  /** Hears whether a part of a frame is quiet. @param {Float32Array} sound @param {number} count Of its samples. */
+  listen(sound, count) {
+    const level = power(sound);
+    const forgotten = FORGETS ** (count / RATE);
+    this.loudest = Math.max(level, this.loudest / forgotten);
+    this.quietest = Math.min(Math.max(level, SILENCE), this.quietest * forgotten);
+    this.quiet = this.isQuiet(level) ? this.quiet + count : 0;
+  }
+
+  /** @param {number} level A power. */
+  isQuiet(level) {
+    return level < Math.max(SILENCE, this.loudest * QUIET, Math.min(this.loudest * ROOM, this.quietest * LIKE_ROOM));
+  }
+
   /** @param {Float32Array} sound */
   remember(sound) {
     if (sound.length >= HISTORY) {
@@ -256,11 +287,15 @@ export class Speaker {
     const waiting = this.waiting * ms - asked;
     const hurry = waiting - this.target > STALLED;
     this.least = Math.min(this.least, hurry ? waiting : this.delayOf(/** @type {number} */ (this.playhead)));
-    if (this.now - this.surplusSince < (hurry ? HURRY : FOR_LONG)) return;
+    const since = this.now - this.surplusSince;
+    if (since < HURRY) return;
     const surplus = this.least - this.target;
     const frame = this.frames[0];
-    const loud = frame && surplus >= SURPLUS && !hurry && power(frame.sound) > this.power / 10;
-    if (loud && this.now - this.surplusSince < PATIENT) return;
+    const isQuiet = frame !== undefined && surplus >= SURPLUS && this.isQuiet(power(frame.sound));
+    const pauses = isQuiet && this.quiet >= PAUSE;
+    if (!hurry && !pauses && since < FOR_LONG) return;
+    // What is left out of a word is heard, so that waits, unless there is nothing else for long.
+    if (!hurry && !pauses && surplus >= SURPLUS && since < (isQuiet ? PATIENT : VERY_PATIENT)) return;
     this.least = Infinity;
     this.surplusSince = this.now;
     // Where the network has just become slower, there is nothing to take back.
