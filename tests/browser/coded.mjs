@@ -6,6 +6,7 @@ const { PAGE } = process.env;
 const { Opus } = await import(`${PAGE}/opus.js`);
 const { RATE } = await import(`${PAGE}/jitter.js`);
 const { Decoding } = await import(`${PAGE}/ears.js`);
+const { BITRATE } = await import(`${PAGE}/voice.js`);
 
 export const opus = await Opus.of(readFileSync(`${PAGE}/vendor/libopus.wasm`));
 
@@ -45,7 +46,7 @@ const VOICE = 3001;
 export function encoder(loss) {
   const { exports, packet, sound } = opus;
   const address = exports.i(RATE, 1, AUDIO, sound);
-  const settings = [[SET.bitrate, 32_000], [SET.complexity, 9], [SET.inbandFec, 1], [SET.lossPercent, loss], [SET.signal, VOICE]];
+  const settings = [[SET.bitrate, BITRATE], [SET.complexity, 9], [SET.inbandFec, 1], [SET.lossPercent, loss], [SET.signal, VOICE]];
   for (const [request, value] of settings) {
     if (exports.m(address, request, value) < 0) throw new Error(`the encoder refuses ${request}`);
   }

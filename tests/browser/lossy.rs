@@ -1,6 +1,7 @@
 //! Voices over a network that loses packets.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -60,7 +61,9 @@ fn a_voice_of_which_a_tenth_is_lost_is_heard_well() {
     let home = Stage::enter();
     let process = Process::serve(home.path(), "127.0.0.1:0", &["--demo"]);
     let network = Network::before(process.address);
-    let voices: Vec<_> = (0..2).map(|number| sentence(number, home.path()).display().to_string()).collect();
+    // The voice by which the page is measured without browsers, too: another one makes another figure.
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/speech.wav");
+    let voices = [sample, sentence(1, home.path())].map(|voice| voice.display().to_string());
     let result = run(
         "lossy.mjs",
         &[
@@ -77,5 +80,5 @@ fn a_voice_of_which_a_tenth_is_lost_is_heard_well() {
     println!("{result:#}");
     assert_eq!(result["errors"], serde_json::json!([]));
     let share = |name: &str| result[name]["share"].as_f64().unwrap();
-    assert!(share("whole") < 0.05 && share("lossy") < 0.1, "{result}");
+    assert!(share("whole") < 0.05 && share("lossy") < 0.07, "{result}");
 }

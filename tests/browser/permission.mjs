@@ -102,7 +102,7 @@ const tests = [
     assert.equal(samples(packet(31, 3, 3)), 2880);
   }],
   ['a channel’s wishes for voice are followed as far as browsers can', () => {
-    assert.deepEqual(followed(), { bitrate: 32_000, frameMs: 20 });
+    assert.deepEqual(followed(), { bitrate: 48_000, frameMs: 20 });
     assert.deepEqual(followed({ bitrate: 16_000, frameMs: 60 }), { bitrate: 16_000, frameMs: 60 });
     assert.deepEqual(followed({ bitrate: 1, frameMs: 33 }), { bitrate: 6_000, frameMs: 20 });
   }],

@@ -6,8 +6,11 @@ import { FLOW, write } from './rtp.js';
 const FRAME = RATE / 50;
 const MICROSECONDS = 20_000;
 
-/** Bits a second of one voice where the channel wants nothing else, and what the channel may want. */
-const BITRATE = 32_000;
+/** Bits a second of one voice where the channel wants nothing else: as many as our native clients have, since what packets repeat of
+ * those before is the better for it. */
+export const BITRATE = 48_000;
+
+/** What the channel may want. */
 const BITRATES = [6_000, 128_000];
 
 /** The loss that is encoded for at least, in percent, with so many bits a second: packets repeat what is in those before, which
