@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parlour::id::{ChannelId, FlowId, Ssrc};
 use parlour::protocol::CloseCode;
@@ -55,15 +56,15 @@ fn main() {
             })
             .collect();
         let build = || {
-            let audience = Arc::new(Audience::new(Some(ChannelId(1)), seats.iter().cloned()));
-            ForwardTable::build(seats.iter().map(|seat| {
+            let audience = Audience::new(Some(ChannelId(1)), seats.iter().cloned());
+            let audience = Arc::new(ArcSwap::from_pointee(audience));
+            let mut table = ForwardTable::default();
+            for seat in &seats {
                 let audience = Arc::clone(&audience);
-                (
-                    seat.ssrc,
-                    FlowId::CHANNEL,
-                    Route { audience, context: 0, priority: false, selection: None, tap: None },
-                )
-            }))
+                let route = Route { audience, context: 0, priority: false, selection: None, tap: None };
+                table.set(seat.ssrc, vec![(FlowId::CHANNEL, route)]);
+            }
+            table
         };
         let table = build();
         let plain: Vec<Counting> = seats[1..].iter().map(|seat| seat.peer.clone()).collect();
@@ -73,7 +74,7 @@ fn main() {
         let by_table = median_ns(copies, || {
             for _ in 0..rounds {
                 let Some(route) = table.route(black_box(Ssrc(0)), FlowId::CHANNEL) else { return };
-                for listener in route.audience.on_shard(0).iter().filter(|one| one.ssrc != Ssrc(0)) {
+                for listener in route.audience().on_shard(0).iter().filter(|one| one.ssrc != Ssrc(0)) {
                     black_box(listener.peer.send(packet.clone()));
                 }
             }

@@ -127,7 +127,7 @@ impl<P: Peer> Control<P> {
     fn new_ssrc(&self) -> Result<Ssrc, Refused> {
         loop {
             let ssrc = Ssrc(u32::from_ne_bytes(crate::account::random()?));
-            if ssrc.0 != 0 && self.state.members().all(|member| member.ssrc != ssrc) {
+            if ssrc.0 != 0 && self.state.speaker(ssrc).is_none() {
                 return Ok(ssrc);
             }
         }

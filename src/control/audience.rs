@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::live::Control;
-use crate::id::{FlowId, SessionId};
+use super::routing::Parts;
+use crate::id::SessionId;
 use crate::permission::Permissions;
 use crate::protocol::wire::event;
 use crate::protocol::{CloseCode, EncodedBody, MAX_SNAPSHOT, parts_of};
-use crate::state::{Channel, Class, Event, Group, Member};
-use crate::voice::{Audience, ForwardTable, Listener, Peer, Route, SpeakerSelection};
+use crate::state::{Channel, Class, Event};
+use crate::voice::{Peer, SpeakerSelection};
 
 /// What makes two viewers see the same: their class, their ceiling, and whether what they see changed just now.
 type Alike = (*const Class, Permissions, bool);
@@ -42,12 +43,8 @@ impl<P: Peer> Control<P> {
         {
             return;
         }
-        if self.recorder.follow(&self.state, self.shared.clock.now())
-            || !arrived.is_empty()
-            || events.iter().any(Event::moves_voice)
-        {
-            self.publish_table();
-        }
+        let records = self.recorder.follow(&self.state, self.shared.clock.now());
+        self.publish_table(records, events);
         let by_access = self.encode_access(events);
         let mut slow = Vec::new();
         // Those who may do the same are told the same, so an event is encoded once for all of a class.
@@ -106,47 +103,29 @@ impl<P: Peer> Control<P> {
         }
     }
 
-    fn publish_table(&mut self) {
-        let hearing = self.state.hearing();
-        let mut contexts: HashMap<Bytes, u32> = HashMap::new();
-        let mut context = |member: &Member| {
-            // 0 is nowhere.
-            let next = u32::try_from(contexts.len() + 1).unwrap_or(0);
-            let known = contexts.entry(member.context.clone()).or_insert(next);
-            if member.context.is_empty() { 0 } else { *known }
-        };
-        let mut listeners = HashMap::new();
-        for member in self.state.members() {
-            if let Some(connection) = self.connections.get(&member.session) {
-                let (ssrc, context, peer) = (member.ssrc, context(member), connection.peer.clone());
-                listeners.insert(member.session, Listener { ssrc, context, peer });
-            }
+    /// Publishes who hears whom by now. All of it is looked at again where `anew`, or where other channels select speakers.
+    fn publish_table(&mut self, anew: bool, events: &[Event]) {
+        let mut touched = self.state.take_touched();
+        touched.everything |= anew;
+        if touched.everything || events.iter().any(|event| matches!(event, Event::Channel(_))) {
+            touched.everything |= self.set_selections();
         }
-        let audience = |group: &Group| {
-            let heard_by = group.listeners.iter().filter_map(|session| listeners.get(session));
-            Arc::new(Audience::new(group.channel, heard_by.cloned()))
+        let parts = Parts {
+            state: &self.state,
+            connections: &self.connections,
+            selections: &self.selections,
+            recorder: &self.recorder,
         };
-        let audiences: Vec<_> = hearing.groups.iter().map(audience).collect();
-        self.set_selections();
-        let flows = hearing.speeches.iter().filter_map(|speech| {
-            let (member, speaker) = (self.state.member(speech.session)?, listeners.get(&speech.session)?);
-            let channel = member.channel.filter(|_| speech.flow == FlowId::CHANNEL);
-            let route = Route {
-                audience: Arc::clone(audiences.get(speech.group)?),
-                context: speaker.context,
-                priority: member.priority,
-                selection: channel.and_then(|channel| self.selections.get(&channel)).cloned(),
-                tap: channel.and_then(|channel| self.recorder.tap(channel)),
-            };
-            Some((member.ssrc, speech.flow, route))
-        });
-        self.shared.table.store(ForwardTable::build(flows).into());
+        if let Some(table) = self.routing.follow(&parts, &touched) {
+            self.shared.table.store(table.into());
+        }
         let connected = u32::try_from(self.state.members().len()).unwrap_or(u32::MAX);
         self.shared.connected.store(connected, Ordering::Relaxed);
     }
 
     /// A selection of speakers for each channel that passes on only so many at once. Whoever speaks in one goes on.
-    fn set_selections(&mut self) {
+    /// Answers whether they are others than before.
+    fn set_selections(&mut self) -> bool {
         let places = |channel: &Channel| usize::from(channel.voice.last_speakers);
         let wanted: HashMap<_, _> = self
             .state
@@ -154,9 +133,12 @@ impl<P: Peer> Control<P> {
             .filter(|channel| places(channel) > 0)
             .map(|channel| (channel.id, places(channel)))
             .collect();
+        let before = self.selections.len();
         self.selections.retain(|channel, selection| wanted.get(channel) == Some(&selection.places()));
+        let stay = self.selections.len();
         for (channel, places) in wanted {
             self.selections.entry(channel).or_insert_with(|| Arc::new(SpeakerSelection::new(places)));
         }
+        before != stay || stay != self.selections.len()
     }
 }

@@ -154,6 +154,7 @@ impl<P: Peer> Control<P> {
             self.feed.take_back(first);
         }
         self.state = before;
+        self.state.touch_everything();
         // Who left in the batch is gone all the same.
         let connections = &self.connections;
         let gone: Vec<_> = self

@@ -13,6 +13,7 @@ use super::past::Past;
 use super::recorder::Recorder;
 use super::refused::Refused;
 use super::restrained::Restrained;
+use super::routing::Routing;
 use super::shared::{Keeper, Shared};
 use crate::auth::AddressKey;
 use crate::feed::{Doer, Feed};
@@ -43,6 +44,7 @@ pub(super) struct Control<P> {
     /// Which speakers are passed on, in channels that pass on only so many at once.
     pub(super) selections: HashMap<ChannelId, Arc<SpeakerSelection>>,
     pub(super) recorder: Recorder,
+    pub(super) routing: Routing<P>,
     /// What happened, for those who follow it.
     pub(super) feed: Feed,
     /// Numbers from this one on aren't reserved for it.
@@ -61,7 +63,9 @@ pub(super) struct Control<P> {
 }
 
 impl<P: Peer> Control<P> {
-    pub(super) fn new(state: State, shared: Arc<Shared<P>>) -> Self {
+    pub(super) fn new(mut state: State, shared: Arc<Shared<P>>) -> Self {
+        // There is no table yet.
+        state.touch_everything();
         let feed = Feed::new(state.organization(), shared.clock.wall());
         Self {
             state,
@@ -69,6 +73,7 @@ impl<P: Peer> Control<P> {
             last_attachment: 0,
             selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
+            routing: Routing::default(),
             past: Past::new(&shared),
             shared,
             feed,

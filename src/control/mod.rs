@@ -64,6 +64,7 @@ mod recordings;
 mod refused;
 mod restrained;
 mod rights;
+mod routing;
 mod settings;
 mod shared;
 mod shares;

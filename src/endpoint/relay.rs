@@ -138,7 +138,7 @@ impl Relay {
             counts.add(Outcome::NotSpeaking, 1);
             return Forwarded::Silent;
         };
-        let audience = &*route.audience;
+        let audience = &*route.audience();
         self.note(audience.listeners());
         if begins && !self.admits(audience) && !self.is_alone(audience, frame.ssrc) {
             counts.add(Outcome::Busy, 1);
@@ -259,11 +259,9 @@ impl Relay {
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             };
-            let (audience, context) = (&route.audience, route.context);
+            let (audience, context) = (route.audience(), route.context);
             let same = |frame: &&Frame| {
-                table
-                    .route(frame.ssrc, frame.flow)
-                    .is_some_and(|other| Arc::ptr_eq(&other.audience, audience) && other.context == context)
+                table.route(frame.ssrc, frame.flow).is_some_and(|other| other.goes_with(route))
             };
             let (run, more) = rest.split_at(rest.iter().take_while(same).count());
             rest = more;
@@ -331,8 +329,9 @@ impl Relay {
         let table = home.table();
         match table.route(frame.ssrc, frame.flow) {
             Some(route) => {
-                self.note(route.audience.listeners());
-                match route.audience.channel() {
+                let audience = route.audience();
+                self.note(audience.listeners());
+                match audience.channel() {
                     Some(channel) => self.deliver(channel, frame),
                     None => self.send(std::slice::from_ref(&frame)),
                 }

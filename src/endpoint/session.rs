@@ -171,7 +171,7 @@ impl Session {
                 if incoming.losses.is_due(now)
                     && let Some(route) = self.home.table().route(ssrc, flow)
                 {
-                    let there = route.audience.loss(ssrc);
+                    let there = route.audience().loss(ssrc);
                     let told = incoming.losses.handle(now, &incoming.arrivals, there);
                     if let Some(loss) = told {
                         tell(Notice::Loss(loss));

@@ -1,127 +1,159 @@
 //! What everybody may do, before and after a change: the difference is what each is told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Access, Class, Event, State};
+use super::people::Mark;
+use super::{Access, Class, Event, Member, State};
 use crate::id::{ChannelId, SessionId};
-use crate::permission::Permissions;
+use crate::permission::{Permissions, Subject};
 
-/// What a class may do on each channel, in order of channel.
-type Rights = Arc<Vec<(ChannelId, Permissions)>>;
-
-/// What somebody may do on one of them.
-fn on(rights: &Rights, channel: ChannelId) -> Permissions {
-    let found = rights.binary_search_by_key(&channel, |(one, _)| *one);
-    found.ok().and_then(|at| rights.get(at)).map_or(Permissions::NONE, |(_, permissions)| *permissions)
-}
-
-/// What everybody may do at one time.
+/// Who may do something else than before.
 #[derive(Debug)]
-pub(super) struct Rated {
-    rights: BTreeMap<SessionId, Rights>,
-    heard: BTreeMap<SessionId, bool>,
-    /// Who listens to what.
-    listening: BTreeMap<ChannelId, Vec<SessionId>>,
+pub(super) enum Whom {
+    /// Anybody.
+    All,
+    /// Those whom overwrites for somebody, or for a role, are about.
+    Subject(Subject),
+    /// These, who may be of another class now.
+    Sessions(BTreeSet<SessionId>),
 }
+
+/// Those who could do the same before and can do the same now: of the same class, with the same ceiling, then and now.
+type Alike = (Option<Likeness>, Likeness);
+
+/// A class, and what somebody of it may do at most.
+type Likeness = (*const Class, u64);
 
 impl State {
-    /// What everybody may do now.
-    pub(super) fn rated(&self) -> Rated {
-        let mut by_class: HashMap<(*const Class, Permissions), Rights> = HashMap::new();
-        let mut rights = BTreeMap::new();
-        for member in self.members.values() {
-            let class = (Arc::as_ptr(&member.class), member.ceiling);
-            let of_class = by_class.entry(class).or_insert_with(|| {
-                let on = |id: &ChannelId| (*id, self.permissions(member, *id));
-                Arc::new(self.channels.keys().map(on).collect())
-            });
-            rights.insert(member.session, Arc::clone(of_class));
-        }
-        let heard = |member: &super::Member| (member.session, !self.suppressed(member));
-        let mut listening: BTreeMap<ChannelId, Vec<SessionId>> = BTreeMap::new();
-        for member in self.members.values() {
-            for channel in member.listening.keys() {
-                listening.entry(*channel).or_default().push(member.session);
-            }
-        }
-        Rated { rights, heard: self.members.values().map(heard).collect(), listening }
-    }
-
     /// Takes those out of their channel who may not see it any more, ends recordings that may not go on, and
-    /// says what is different for whom.
-    pub(super) fn told_of(&mut self, before: &Rated) -> Vec<Event> {
-        let mut events = self.evict();
-        let after = self.rated();
+    /// says what is different from what was before for whom. Only on some channels there may be a difference, where they are given.
+    pub(super) fn told_of(&mut self, before: &Self, whom: &Whom, on: Option<&[ChannelId]>) -> Vec<Event> {
+        let groups = self.groups(before, whom, on);
+        let turned: BTreeSet<_> = groups.iter().flat_map(|access| access.sessions.iter().copied()).collect();
+        if !turned.is_empty() && !matches!(whom, Whom::Sessions(_)) {
+            self.touch_everything();
+        }
+        let mut events = self.evict(&turned);
         events.extend(self.stop_forbidden_recordings());
-        let mut groups: BTreeMap<(usize, usize), Access> = BTreeMap::new();
-        for (session, is) in &after.rights {
-            let was = before.rights.get(session);
-            let group = (was.map_or(0, |was| Arc::as_ptr(was) as usize), Arc::as_ptr(is) as usize);
-            let access = groups.entry(group).or_insert_with(|| self.difference(was, is, before));
-            access.sessions.push(*session);
-        }
-        let differs = |access: &Access| !access.shown.is_empty() || !access.hidden.is_empty();
-        events.extend(groups.into_values().filter(differs).map(Event::Access));
-        let changed = |(session, is): &(&SessionId, &bool)| before.heard.get(session) != Some(is);
-        let turned: Vec<_> = after.heard.iter().filter(changed).map(|(session, _)| *session).collect();
-        if !turned.is_empty() {
-            events.push(Event::Suppressed(turned));
-        }
-        // Whether somebody who listens elsewhere still may is shown with them.
-        for (channel, listeners) in &after.listening {
-            let turned = |session: &&SessionId| {
-                let may = |rated: &Rated| rated.rights.get(session).map(|rights| on(rights, *channel));
-                may(before) != may(&after)
-            };
-            let (listeners, channel) = (listeners.iter().filter(turned), *channel);
-            events.extend(listeners.map(|session| Event::Listens { session: *session, channel }));
-        }
+        events.extend(groups.into_iter().map(Event::Access));
+        events.extend(self.suppressed_otherwise(before, &turned));
+        events.extend(self.listening_otherwise(before, &turned));
         events
     }
 
-    fn difference(&self, was: Option<&Rights>, is: &Rights, before: &Rated) -> Access {
+    /// What is different for those who could do the same.
+    fn groups(&self, before: &Self, whom: &Whom, on: Option<&[ChannelId]>) -> Vec<Access> {
+        let mut groups: BTreeMap<Alike, Option<Access>> = BTreeMap::new();
+        let mut add = |member: &Member| {
+            let was = before.members.get(member.session);
+            let alike = (was.map(likeness), likeness(member));
+            let access = groups.entry(alike).or_insert_with(|| {
+                let access = self.difference((before, was), member, on);
+                (!access.shown.is_empty() || !access.hidden.is_empty()).then_some(access)
+            });
+            if let Some(access) = access {
+                access.sessions.push(member.session);
+            }
+        };
+        match whom {
+            Whom::Sessions(sessions) => {
+                sessions.iter().filter_map(|session| self.members.get(*session)).for_each(&mut add);
+            }
+            Whom::All | Whom::Subject(_) => {
+                let concerned = |class: &&Arc<Class>| match whom {
+                    Whom::Subject(subject) => class.is_subject(*subject),
+                    Whom::All | Whom::Sessions(_) => true,
+                };
+                for class in self.classes.values().filter(concerned) {
+                    self.members.marked(Mark::Alike(class.number())).for_each(&mut add);
+                }
+            }
+        }
+        groups.into_values().flatten().collect()
+    }
+
+    /// What somebody may do otherwise than before.
+    fn difference(
+        &self,
+        (before, was): (&Self, Option<&Member>),
+        is: &Member,
+        on: Option<&[ChannelId]>,
+    ) -> Access {
+        let then_on = |channel: ChannelId| match was {
+            Some(was) if before.channels.contains_key(&channel) => before.permissions(was, channel),
+            _ => Permissions::NONE,
+        };
         let mut access = Access::default();
-        for (channel, now) in is.iter() {
-            let then = was.map_or(Permissions::NONE, |was| on(was, *channel));
+        let some = |state: &Self| match on {
+            Some(on) => {
+                on.iter().copied().filter(|id| state.channels.contains_key(id)).collect::<BTreeSet<_>>()
+            }
+            None => state.channels.keys().copied().collect(),
+        };
+        for channel in some(self) {
+            let (then, now) = (then_on(channel), self.permissions(is, channel));
             let (saw, sees) = (then.contains(Permissions::VIEW), now.contains(Permissions::VIEW));
-            if sees && then != *now {
-                access.shown.push(*channel);
+            if sees && then != now {
+                access.shown.push(channel);
             }
             if sees && !saw {
-                access.appeared.push(*channel);
+                access.appeared.push(channel);
             }
             if saw && !sees {
-                access.hidden.push(*channel);
+                access.hidden.push(channel);
             }
         }
         access.shown.sort_by_cached_key(|channel| self.path(*channel).len());
         access.hidden.sort_by_cached_key(|channel| std::cmp::Reverse(self.path(*channel).len()));
         // What was seen and is gone.
-        let was = was.into_iter().flat_map(|was| was.iter());
-        let gone = was.filter(|(channel, then)| {
-            then.contains(Permissions::VIEW) && !self.channels.contains_key(channel)
-        });
-        for (channel, _) in gone {
-            access.hidden.push(*channel);
-            access.listened.extend(before.listening.get(channel).into_iter().flatten());
+        let gone = some(before).into_iter().filter(|channel| !self.channels.contains_key(channel));
+        for channel in gone.filter(|channel| then_on(*channel).contains(Permissions::VIEW)) {
+            access.hidden.push(channel);
+            access.listened.extend(before.members.sessions(Mark::Hears(channel)));
         }
         access
     }
 
+    /// Of these, those whom the rules let be heard where they are, and didn't before, or no more.
+    fn suppressed_otherwise(&self, before: &Self, among: &BTreeSet<SessionId>) -> Option<Event> {
+        let suppressed =
+            |state: &Self, session| state.members.get(session).map(|member| state.suppressed(member));
+        let differs = |session: &SessionId| suppressed(self, *session) != suppressed(before, *session);
+        let turned: Vec<_> = among.iter().copied().filter(differs).collect();
+        (!turned.is_empty()).then_some(Event::Suppressed(turned))
+    }
+
+    /// Whether somebody who listens elsewhere still may is shown with them.
+    fn listening_otherwise(&self, before: &Self, among: &BTreeSet<SessionId>) -> Vec<Event> {
+        let may = |state: &Self, session, channel| {
+            state.members.get(session).map(|member| state.permissions(member, channel))
+        };
+        let mut turned = Vec::new();
+        for member in among.iter().filter_map(|session| self.members.get(*session)) {
+            let session = member.session;
+            let differs =
+                |channel: &&ChannelId| may(before, session, **channel) != may(self, session, **channel);
+            turned.extend(member.listening.keys().filter(differs).map(|channel| (*channel, session)));
+        }
+        turned.sort_unstable();
+        turned.into_iter().map(|(channel, session)| Event::Listens { session, channel }).collect()
+    }
+
     /// Nobody stays where they may not see who hears them.
-    fn evict(&mut self) -> Vec<Event> {
-        let unseen = |member: &&super::Member| {
+    fn evict(&mut self, among: &BTreeSet<SessionId>) -> Vec<Event> {
+        let unseen = |member: &&Member| {
             let blind = |channel| !self.permissions(member, channel).contains(Permissions::VIEW);
             member.channel.is_some_and(blind)
         };
-        let gone: Vec<_> = self.members.values().filter(unseen).map(|member| member.session).collect();
+        let among = among.iter().filter_map(|session| self.members.get(*session));
+        let gone: Vec<_> = among.filter(unseen).map(|member| member.session).collect();
         gone.into_iter().flat_map(|session| self.place(session, None)).collect()
     }
 
     fn stop_forbidden_recordings(&mut self) -> Vec<Event> {
         let may = |channel: ChannelId, by: SessionId| {
-            self.members.get(&by).is_some_and(|member| {
+            self.members.get(by).is_some_and(|member| {
                 member.channel == Some(channel)
                     && self.permissions(member, channel).contains(Permissions::RECORD)
             })
@@ -134,4 +166,8 @@ impl State {
             .collect();
         ended.into_iter().flat_map(|channel| self.end_recording(channel)).collect()
     }
+}
+
+fn likeness(member: &Member) -> Likeness {
+    (Arc::as_ptr(&member.class), member.ceiling.bits())
 }

@@ -1,12 +1,14 @@
 //! Making a decided change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Change, Channel, Event, Held, Member, PasswordMark, Recording, Role, State, Target, class};
-use crate::id::{ChannelId, RoleId, SessionId, UserId};
-use crate::permission::{Overwrite, Subject};
+use super::access::Whom;
+use super::people::Mark;
+use super::{Change, Channel, Event, Member, PasswordMark, Recording, State, Target};
+use crate::id::{ChannelId, SessionId, UserId};
 
 impl State {
     /// Makes a change that [`State::decide`] or [`State::decide_arrival`] answered.
@@ -54,6 +56,7 @@ impl State {
             Change::Link { channel, other, linked } => {
                 self.set_link(channel, other, linked);
                 self.set_link(other, channel, linked);
+                self.touch_everything();
                 vec![Event::Channel(channel), Event::Channel(other)]
             }
             Change::Record { channel, by } => {
@@ -71,14 +74,12 @@ impl State {
                 self.set_role(role);
                 vec![Event::Roles]
             }
-            Change::PutRole(role) => self.change_rights(|state| state.put_role(role)),
-            Change::RemoveRole(role) => self.change_rights(|state| state.remove_role(role)),
-            Change::Grant { user, held } => self.change_rights(|state| state.grant(user, held)),
-            Change::Revoke { user, role } => self.change_rights(|state| state.revoke(user, role)),
-            Change::PutOverwrite(overwrite) => self.change_rights(|state| state.put_overwrite(overwrite)),
-            Change::RemoveOverwrite { channel, subject } => {
-                self.change_rights(|state| state.remove_overwrite(channel, subject))
-            }
+            Change::PutRole(role) => self.put_role(role),
+            Change::RemoveRole(role) => self.remove_role(role),
+            Change::Grant { user, held } => self.grant(user, held),
+            Change::Revoke { user, role } => self.revoke(user, role),
+            Change::PutOverwrite(overwrite) => self.put_overwrite(overwrite),
+            Change::RemoveOverwrite { channel, subject } => self.remove_overwrite(channel, subject),
         }
     }
 
@@ -86,8 +87,10 @@ impl State {
         let (session, class) = (member.session, self.class_of(&member));
         // A session that is replaced is in no channel any more.
         let mut events = self.end_recordings_of(session);
-        self.members.insert(session, Member { class, ..member });
-        self.note_emptiness();
+        let from = self.members.get(session).and_then(|before| before.channel);
+        let to = member.channel;
+        self.put_member(Member { class, ..member });
+        self.note_emptiness(from.into_iter().chain(to));
         events.push(Event::Member(session));
         events
     }
@@ -112,8 +115,8 @@ impl State {
 
     /// Whoever has shown a channel's password needn't show it again while it stays.
     fn learn(&mut self, session: SessionId, channel: Option<ChannelId>, shown: Option<PasswordMark>) {
-        if let (Some(member), Some(channel), Some(shown)) = (self.members.get_mut(&session), channel, shown) {
-            member.passwords.insert(channel, shown);
+        if let (Some(channel), Some(shown)) = (channel, shown) {
+            self.members.change(session, |member| member.passwords.insert(channel, shown));
         }
     }
 
@@ -150,18 +153,19 @@ impl State {
         (muted, deafened): (Option<bool>, Option<bool>),
         (suppressed, priority): (Option<bool>, Option<bool>),
     ) -> Vec<Event> {
-        let user = self.members.get(&session).and_then(|member| member.user);
+        let user = self.members.get(session).and_then(|member| member.user);
         let mut events = self.member_is(session, |member| {
             member.suppressed = suppressed.unwrap_or(member.suppressed);
             member.priority = priority.unwrap_or(member.priority);
             Event::Flags(session)
         });
-        let theirs =
-            |member: &&mut Member| member.session == session || (user.is_some() && member.user == user);
-        for member in self.members.values_mut().filter(theirs) {
-            member.muted = muted.unwrap_or(member.muted);
-            member.deafened = deafened.unwrap_or(member.deafened);
-            events.push(Event::Flags(member.session));
+        let theirs = user.map_or_else(|| vec![session], |user| self.sessions_of(user));
+        for session in theirs {
+            events.extend(self.member_is(session, |member| {
+                member.muted = muted.unwrap_or(member.muted);
+                member.deafened = deafened.unwrap_or(member.deafened);
+                Event::Flags(session)
+            }));
         }
         events
     }
@@ -170,15 +174,11 @@ impl State {
     fn set_channel(&mut self, channel: Channel) {
         let old = self.channels.get(&channel.id).map(|old| (old.parent, old.name.as_str()));
         self.channel_looks.rename(channel.id, old, Some((channel.parent, &channel.name)));
-        self.channels.insert(channel.id, channel);
-    }
-
-    /// The same of a role. Answers with what it was.
-    fn set_role(&mut self, role: Role) -> Option<Role> {
-        let old = self.roles.get(&role.id).map(|old| (None, old.name.as_str()));
-        self.role_looks.rename(role.id, old, Some((None, &role.name)));
-        self.role_names.rename(role.id, old, Some((None, &role.name)));
-        self.roles.insert(role.id, role)
+        if let Some((parent, _)) = old {
+            self.below.remove(&(parent, channel.id));
+        }
+        self.below.insert((channel.parent, channel.id));
+        self.channels.insert(channel.id, Arc::new(channel));
     }
 
     fn add_channel(&mut self, channel: Channel) -> Vec<Event> {
@@ -187,130 +187,55 @@ impl State {
         if channel.temporary_ms.is_some() {
             self.empty.insert(id, self.now.monotonic);
         }
+        // Whoever speaks to all below one speaks there, too.
+        self.members.touched.channels.extend(channel.parent);
         self.set_channel(channel);
+        self.overwrites_change(None, &[id]);
         vec![Event::Channel(id)]
     }
 
-    fn member_is(&mut self, session: SessionId, change: impl FnOnce(&mut Member) -> Event) -> Vec<Event> {
-        self.members.get_mut(&session).map(change).into_iter().collect()
-    }
-
-    /// What changes who may do what: whoever is concerned is told what is different for them.
-    fn change_rights(&mut self, change: impl FnOnce(&mut Self) -> Vec<Event>) -> Vec<Event> {
-        let before = self.rated();
-        let mut events = change(self);
-        events.extend(self.told_of(&before));
-        events
-    }
-
-    fn put_role(&mut self, role: Role) -> Vec<Event> {
-        let (id, rank) = (role.id, role.rank);
-        let old = self.set_role(role);
-        self.forget_role(id);
-        let mut events = vec![Event::Roles];
-        if old.is_none_or(|old| old.rank != rank) {
-            // The highest of a member's roles is shown first.
-            let holders = self.members.values().filter(|member| member.holds(id));
-            events.extend(holders.map(|member| Event::Member(member.session)));
-        }
-        events
-    }
-
-    fn remove_role(&mut self, role: RoleId) -> Vec<Event> {
-        if let Some(gone) = self.roles.remove(&role) {
-            self.role_looks.rename(role, Some((None, &gone.name)), None);
-            self.role_names.rename(role, Some((None, &gone.name)), None);
-        }
-        for on in self.overwrites.values_mut() {
-            on.retain(|one| one.subject != Subject::Role(role));
-        }
-        let mut events = vec![Event::Roles];
-        for member in self.members.values_mut().filter(|member| member.holds(role)) {
-            member.roles.retain(|held| held.role != role);
-            events.push(Event::Member(member.session));
-        }
-        self.classes.retain(|key, _| !key.1.contains(&role));
-        self.classify(|_| true);
-        events
-    }
-
-    fn grant(&mut self, user: UserId, held: Held) -> Vec<Event> {
-        self.regrant(user, |roles| {
-            roles.retain(|one| one.role != held.role);
-            roles.push(held);
-        })
-    }
-
-    fn revoke(&mut self, user: UserId, role: RoleId) -> Vec<Event> {
-        self.regrant(user, |roles| roles.retain(|one| one.role != role))
-    }
-
-    fn regrant(&mut self, user: UserId, change: impl Fn(&mut Vec<Held>)) -> Vec<Event> {
-        let mut events = Vec::new();
-        for member in self.members.values_mut().filter(|member| member.user == Some(user)) {
-            change(&mut member.roles);
-            events.push(Event::Member(member.session));
-        }
-        self.classify(|member| member.user == Some(user));
-        events
-    }
-
-    pub(super) fn put_overwrite(&mut self, overwrite: Overwrite) -> Vec<Event> {
-        let on = self.overwrites.entry(overwrite.channel).or_default();
-        on.retain(|one| one.subject != overwrite.subject);
-        on.push(overwrite);
-        if let Some(user) = class::named(&overwrite)
-            && self.named.insert(user)
-        {
-            self.classify(|member| member.user == Some(user));
-        }
-        self.forget(Some(overwrite.subject), &self.subtree(overwrite.channel));
-        Vec::new()
-    }
-
-    fn remove_overwrite(&mut self, channel: ChannelId, subject: Subject) -> Vec<Event> {
-        if let Some(on) = self.overwrites.get_mut(&channel) {
-            on.retain(|one| one.subject != subject);
-        }
-        self.forget(Some(subject), &self.subtree(channel));
-        Vec::new()
+    pub(super) fn member_is(
+        &mut self,
+        session: SessionId,
+        change: impl FnOnce(&mut Member) -> Event,
+    ) -> Vec<Event> {
+        self.members.change(session, change).into_iter().collect()
     }
 
     /// The connected sessions of an account.
     pub fn sessions_of(&self, user: UserId) -> Vec<SessionId> {
-        self.members
-            .values()
-            .filter(|member| member.user == Some(user))
-            .map(|member| member.session)
-            .collect()
+        self.members.sessions(Mark::Of(user))
     }
 
     fn name_of(&self, session: SessionId) -> Option<String> {
-        self.members.get(&session).map(|member| member.name.clone())
+        self.members.get(session).map(|member| member.name.clone())
     }
 
     pub(super) fn remove_member(&mut self, session: SessionId) -> Vec<Event> {
         let mut events = self.end_recordings_of(session);
-        if self.members.remove(&session).is_some() {
+        if let Some(was) = self.members.take(session) {
+            self.let_go(Some(&was));
             events.push(Event::MemberGone(session));
+            self.note_emptiness(was.channel);
         }
-        self.note_emptiness();
         events
     }
 
     /// Puts somebody somewhere. What holds for one channel doesn't go along: a recording, being a priority
     /// speaker, being suppressed.
     pub(super) fn place(&mut self, session: SessionId, channel: Option<ChannelId>) -> Vec<Event> {
-        if self.members.get(&session).is_none_or(|member| member.channel == channel) {
+        if self.members.get(session).is_none_or(|member| member.channel == channel) {
             return Vec::new();
         }
         let mut events = self.end_recordings_of(session);
-        if let Some(member) = self.members.get_mut(&session) {
-            let from = std::mem::replace(&mut member.channel, channel);
+        let from = self.members.change(session, |member| {
             (member.suppressed, member.priority) = (false, false);
+            std::mem::replace(&mut member.channel, channel)
+        });
+        if let Some(from) = from {
             events.push(Event::Moved { session, from });
+            self.note_emptiness(from.into_iter().chain(channel));
         }
-        self.note_emptiness();
         events
     }
 
@@ -325,7 +250,7 @@ impl State {
     }
 
     fn set_link(&mut self, channel: ChannelId, other: ChannelId, linked: bool) {
-        let Some(channel) = self.channels.get_mut(&channel) else { return };
+        let Some(channel) = self.channels.get_mut(&channel).map(Arc::make_mut) else { return };
         channel.links.retain(|link| *link != other);
         if linked {
             channel.links.push(other);
@@ -339,6 +264,9 @@ impl State {
         let old = self.channels.get(&id);
         let moved = old.is_none_or(|old| old.parent != channel.parent);
         let relocked = old.is_none_or(|old| old.password != channel.password);
+        if moved || relocked {
+            self.touch_everything();
+        }
         if !moved {
             self.set_channel(channel);
             let mut events = vec![Event::Channel(id)];
@@ -347,25 +275,30 @@ impl State {
             }
             return events;
         }
-        let before = self.rated();
+        let before = self.clone();
+        let places: Vec<_> = before.path(id);
         self.set_channel(channel);
-        self.forget(None, &self.subtree(id));
+        let below = self.subtree(id);
+        self.overwrites_change(None, &below);
         let mut events = vec![Event::Channel(id)];
-        events.extend(self.told_of(&before));
+        events.extend(self.told_of(&before, &Whom::All, Some(&below)));
+        // Those above it have less, or more, below them.
+        self.note_emptiness(places.into_iter().chain([id]));
         events
     }
 
     /// Those who want to hear a channel are shown with it while they may.
     pub(super) fn listeners_of(&self, channel: ChannelId) -> Vec<Event> {
-        let wanting = self.members.values().filter(|member| member.listening.contains_key(&channel));
+        let wanting = self.members.marked(Mark::Hears(channel));
         wanting.map(|member| Event::Listens { session: member.session, channel }).collect()
     }
 
     /// Channels go. Only those who saw one are told that it is gone.
     fn remove_channels(&mut self, channels: &[ChannelId]) -> Vec<Event> {
-        let before = self.rated();
+        let before = self.clone();
         let mut events = self.take_away(channels);
-        events.extend(self.told_of(&before));
+        events.extend(self.told_of(&before, &Whom::All, Some(channels)));
+        self.forget(channels);
         in_order(&mut events, channels);
         events
     }
@@ -376,15 +309,22 @@ impl State {
         for channel in channels {
             let within: Vec<_> = self.within(*channel).map(|member| member.session).collect();
             events.extend(within.into_iter().flat_map(|session| self.place(session, None)));
-            for member in self.members.values_mut() {
-                member.passwords.remove(channel);
-                member.listening.remove(channel);
+            let minded: BTreeSet<_> = [Mark::Shown(*channel), Mark::Hears(*channel)]
+                .into_iter()
+                .flat_map(|mark| self.members.sessions(mark))
+                .collect();
+            for session in minded {
+                self.members.change(session, |member| {
+                    member.passwords.remove(channel);
+                    member.listening.remove(channel);
+                });
             }
             let gone = self.channels.remove(channel);
             if let Some(gone) = &gone {
+                self.below.remove(&(gone.parent, *channel));
                 self.channel_looks.rename(*channel, Some((gone.parent, &gone.name)), None);
             }
-            let links = gone.map(|gone| gone.links).unwrap_or_default();
+            let links = gone.map(|gone| gone.links.clone()).unwrap_or_default();
             for other in links {
                 self.set_link(other, *channel, false);
                 events.push(Event::Channel(other));
@@ -401,8 +341,7 @@ impl State {
                 events.push(Event::OrganizationSettings);
             }
         }
-        // Who kept them in mind would take another of the same number for one of these; there is none.
-        self.forget(None, channels);
+        self.touch_everything();
         events
     }
 }

@@ -145,7 +145,7 @@ impl State {
     pub fn asker<'a>(&'a self, actor: Actor, facts: &'a Facts) -> Result<Asker<'a>, Denied> {
         let member = match actor {
             // Its connection may last a moment longer than its session.
-            Actor::Session(session) => Some(self.members.get(&session).ok_or(Denied::SessionEnded)?),
+            Actor::Session(session) => Some(self.members.get(session).ok_or(Denied::SessionEnded)?),
             Actor::Account { .. } => Some(facts.asker.as_deref().ok_or(Denied::SessionEnded)?),
             Actor::Operator => None,
         };

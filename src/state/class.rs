@@ -13,14 +13,19 @@ pub(super) type Key = (Option<UserId>, Vec<RoleId>);
 
 /// Those who may do the same, and what that is, as far as it was asked for.
 ///
-/// A class never changes what it says: a change of roles or overwrites puts another in its place, which takes
-/// over what still holds. So states that were cloned from each other can share it.
+/// A class never changes what it says: where a role grants something else, another is put in its place. What was evaluated
+/// on a channel holds for one edition of the overwrites there. So states that were cloned from each other can share it.
 #[derive(Debug, Default)]
 pub struct Class {
+    /// Its own as long as it is kept; 0 for one that isn't.
+    number: u64,
     key: Key,
     grants: Vec<RoleGrant>,
-    known: Mutex<HashMap<ChannelId, Permissions, BuildHasherDefault<ChannelHasher>>>,
+    known: Mutex<HashMap<ChannelId, (Edition, Permissions), BuildHasherDefault<ChannelHasher>>>,
 }
+
+/// Which overwrites count on a channel, those of the channels above it among them: others have another number.
+pub(super) type Edition = u64;
 
 impl PartialEq for Class {
     fn eq(&self, other: &Self) -> bool {
@@ -59,8 +64,16 @@ pub(super) fn named(overwrite: &Overwrite) -> Option<UserId> {
 }
 
 impl Class {
-    pub(super) fn new(key: Key, grants: Vec<RoleGrant>) -> Self {
-        Self { key, grants, known: Mutex::default() }
+    pub(super) fn new(number: u64, key: Key, grants: Vec<RoleGrant>) -> Self {
+        Self { number, key, grants, known: Mutex::default() }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// What its roles grant, in order of role.
@@ -73,13 +86,27 @@ impl Class {
         Holder { user: self.key.0, grants: &self.grants }
     }
 
-    /// What was evaluated on a channel before.
-    pub fn known(&self, channel: ChannelId) -> Option<Permissions> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).copied()
+    /// What was evaluated on a channel before, by these overwrites.
+    pub(super) fn known(&self, channel: ChannelId, edition: Edition) -> Option<Permissions> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).copied();
+        known.filter(|(by, _)| *by == edition).map(|(_, has)| has)
     }
 
-    pub(super) fn keep(&self, channel: ChannelId, has: Permissions) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, has);
+    pub(super) fn keep(&self, channel: ChannelId, edition: Edition, has: Permissions) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, (edition, has));
+    }
+
+    /// What was evaluated by one edition holds for the next one, too.
+    pub(super) fn carry(&self, channel: ChannelId, before: Edition, after: Edition) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((by, _)) = known.get_mut(&channel).filter(|(by, _)| *by == before) {
+            *by = after;
+        }
+    }
+
+    /// A channel is gone, and no other has its number.
+    pub(super) fn forget(&self, channel: ChannelId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&channel);
     }
 
     /// Whether an overwrite for `subject` is about it.
@@ -88,14 +115,5 @@ impl Class {
             Subject::Role(role) => self.key.1.contains(&role),
             Subject::User(user) => self.key.0 == Some(user),
         }
-    }
-
-    /// The same without what was known of some channels.
-    pub(super) fn without(&self, forgotten: &[ChannelId]) -> Self {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for channel in forgotten {
-            known.remove(channel);
-        }
-        Self { key: self.key.clone(), grants: self.grants.clone(), known: Mutex::new(known) }
     }
 }

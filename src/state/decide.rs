@@ -14,6 +14,7 @@ pub use view::imagined;
 
 use std::collections::BTreeSet;
 
+use super::people::Mark;
 use super::{Actor, Asker, Change, Denied, Facts, Member, State};
 use crate::id::ChannelId;
 use crate::name::GUEST_MARK;
@@ -114,7 +115,7 @@ impl State {
     pub fn decide_arrival(&self, mut member: Member) -> Result<Change, Denied> {
         // Whoever is in is told who else is.
         member.was_given(Permissions::VIEW)?;
-        let is_new = !self.members.contains_key(&member.session);
+        let is_new = !self.members.contains(member.session);
         if is_new && self.members.len() >= self.limits.sessions {
             let sessions = self.limits.sessions;
             return Err(if self.limits.is_own {
@@ -132,7 +133,7 @@ impl State {
     /// Gives a guest whose name looks like that of another one a number after it. No name has a mark but those of guests,
     /// which begin with one, so the number is nobody's own.
     fn tell_apart(&self, guest: &mut Member) {
-        let alike = self.members.values().filter(|other| other.user.is_none() && other.look == guest.look);
+        let alike = self.members.marked(Mark::Looks(guest.look.clone()));
         let number = |name: &str| {
             let numbered = name.get(1..).and_then(|name| name.rsplit_once(GUEST_MARK));
             numbered.map_or(1, |(_, number)| number.parse::<usize>().unwrap_or(1))

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Change, Channel, Event, State};
+use super::access::Whom;
+use super::{Change, Event, State};
 use crate::id::{ChannelId, Moment, Timestamp, UserId};
 
 impl State {
@@ -11,20 +12,20 @@ impl State {
     pub fn advance(&mut self, now: Moment) -> Vec<Event> {
         self.now = now;
         let now = now.wall;
-        let ended = |member: &super::Member| {
-            member.roles.iter().any(|held| held.until.is_some_and(|until| until <= now))
-        };
-        if !self.members.values().any(ended) {
+        let ended = self.members.ending(now);
+        if ended.is_empty() {
             return Vec::new();
         }
-        let before = self.rated();
+        let before = self.clone();
         let mut events = Vec::new();
-        for member in self.members.values_mut().filter(|member| ended(member)) {
-            member.roles.retain(|held| held.until.is_none_or(|until| now < until));
-            events.push(Event::Member(member.session));
+        for session in &ended {
+            self.members.change(*session, |member| {
+                member.roles.retain(|held| held.until.is_none_or(|until| now < until));
+            });
+            events.push(Event::Member(*session));
         }
-        self.classify(|_| true);
-        events.extend(self.told_of(&before));
+        self.classify(ended.iter().copied());
+        events.extend(self.told_of(&before, &Whom::Sessions(ended), None));
         events
     }
 
@@ -39,15 +40,13 @@ impl State {
     /// When there is something to do next, if nothing else happens: grants end by wall time, and channels go by
     /// monotonic time.
     pub fn next_due(&self) -> (Option<Timestamp>, Option<Duration>) {
-        let grants = self.members.values().flat_map(|member| &member.roles).filter_map(|held| held.until);
         let channels = self.empty.iter().filter_map(|(channel, since)| self.goes_at(*channel, *since));
-        (grants.min(), channels.min())
+        (self.members.first_end(), channels.min())
     }
 
     /// Who is connected of an account whose roles end at some time.
     pub fn has_ending_roles(&self, user: UserId) -> bool {
-        let theirs = self.members.values().filter(|member| member.user == Some(user));
-        theirs.flat_map(|member| &member.roles).any(|held| held.until.is_some())
+        self.of_account(user).flat_map(|member| &member.roles).any(|held| held.until.is_some())
     }
 
     fn goes_at(&self, channel: ChannelId, since: Duration) -> Option<Duration> {
@@ -55,21 +54,18 @@ impl State {
         Some(since.saturating_add(Duration::from_millis(after)))
     }
 
-    /// Notes in which temporary channels, and in none below them, anybody is.
-    pub(super) fn note_emptiness(&mut self) {
-        let temporary = |channel: &&Channel| channel.temporary_ms.is_some();
-        let all: Vec<ChannelId> =
-            self.channels.values().filter(temporary).map(|channel| channel.id).collect();
-        if all.is_empty() {
-            return;
-        }
-        let occupied: Vec<ChannelId> = self.members.values().filter_map(|member| member.channel).collect();
-        for channel in all {
-            let below = self.subtree(channel);
-            if occupied.iter().any(|place| below.contains(place)) {
-                self.empty.remove(&channel);
-            } else {
-                self.empty.entry(channel).or_insert(self.now.monotonic);
+    /// Notes of temporary channels above and at places where somebody came or left whether anybody is there, or below them.
+    pub(super) fn note_emptiness(&mut self, places: impl IntoIterator<Item = ChannelId>) {
+        for place in places {
+            let above = self.path(place).into_iter();
+            let temporary: Vec<_> = above.filter(|id| self.channels[id].temporary_ms.is_some()).collect();
+            for channel in temporary {
+                let occupied = |id: &ChannelId| self.within(*id).next().is_some();
+                if self.subtree(channel).iter().any(occupied) {
+                    self.empty.remove(&channel);
+                } else if !self.empty.contains_key(&channel) {
+                    self.empty.insert(channel, self.now.monotonic);
+                }
             }
         }
     }

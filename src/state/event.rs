@@ -115,16 +115,4 @@ impl Event {
             other => other.clone(),
         }
     }
-
-    /// Whether it may change who hears whom.
-    pub fn moves_voice(&self) -> bool {
-        !matches!(
-            self,
-            Self::TextChannel { .. }
-                | Self::TextSession { .. }
-                | Self::Presence(_)
-                | Self::Roles
-                | Self::OrganizationSettings
-        )
-    }
 }

@@ -146,7 +146,7 @@ impl State {
         for (key, member) in self
             .members
             .iter()
-            .map(|(session, member)| (Some(*session), member))
+            .map(|member| (Some(member.session), member))
             .chain(named.as_ref().map(|member| (None, member)))
         {
             let class = (Arc::as_ptr(&member.class), member.ceiling.bits());

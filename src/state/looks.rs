@@ -1,16 +1,16 @@
 //! The names that are given, by what they look like or by how they are compared: whether one is taken, and what is called so,
 //! is one look-up, however many there are.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::Arc;
+
+use imbl::HashMap;
 
 use crate::id::ChannelId;
 use crate::name::{folded, look};
 
-/// Names by where they are given and a form of them. Shared with copies of the state for as long as no name changes.
+/// Names by where they are given and a form of them. Copies share what doesn't change afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Names<K, F>(Arc<HashMap<Place, Vec<K>>>, PhantomData<F>);
+pub(super) struct Names<K, F>(HashMap<Place, Vec<K>>, PhantomData<F>);
 
 /// Names by what they look like.
 pub(super) type Looks<K> = Names<K, Look>;
@@ -46,11 +46,11 @@ impl Form for Folded {
 impl<K: Copy + Eq, F: Form> Names<K, F> {
     /// Those of names: whose each is, and below which channel.
     pub(super) fn of<'a>(names: impl Iterator<Item = (K, Option<ChannelId>, &'a str)>) -> Self {
-        let mut all: HashMap<_, Vec<K>> = HashMap::new();
+        let mut all: HashMap<Place, Vec<K>> = HashMap::new();
         for (id, parent, name) in names {
             all.entry((parent, F::of(name))).or_default().push(id);
         }
-        Self(Arc::new(all), PhantomData)
+        Self(all, PhantomData)
     }
 
     /// One's name is this from now on, and was that before, each with what it is below.
@@ -63,7 +63,7 @@ impl<K: Copy + Eq, F: Form> Names<K, F> {
         if before == after {
             return;
         }
-        let all = Arc::make_mut(&mut self.0);
+        let all = &mut self.0;
         if let Some((parent, name)) = before {
             let key = (parent, F::of(name));
             if let Some(alike) = all.get_mut(&key) {
@@ -121,7 +121,7 @@ mod tests {
         let mut looks = Looks::of([(1_u64, None, "Lobby"), (2, None, "L\u{43e}bby")].into_iter());
         let before = looks.clone();
         looks.rename(1, Some((None, "Lobby")), Some((None, "Lobby")));
-        assert!(Arc::ptr_eq(&before.0, &looks.0));
+        assert!(before.0.ptr_eq(&looks.0));
         looks.rename(1, Some((None, "Lobby")), Some((Some(ChannelId(7)), "Hall")));
         assert!(looks.is_taken(Some(ChannelId(7)), "HALL", None) && looks.is_taken(None, "Lobby", Some(1)));
         looks.rename(2, Some((None, "Lobby")), None);

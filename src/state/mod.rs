@@ -3,10 +3,12 @@
 //!
 //! A request is first put to [`State::decide`], which changes nothing and answers with a [`Change`]
 //! or with why not; then [`State::apply`] makes the change, which can't fail, and says what others
-//! are to be told. [`State::hearing`] says who hears whom.
+//! are to be told. [`State::speeches`] and [`State::within_earshot`] say who hears whom, and [`State::take_touched`] of whom
+//! that may be different since.
 
 mod access;
 mod apply;
+mod audiences;
 mod authorize;
 mod change;
 mod class;
@@ -20,30 +22,37 @@ mod hearing;
 mod inspect;
 mod looks;
 mod member;
+mod people;
 mod rank;
 mod refresh;
+mod rights;
 mod tree;
 mod view;
 
+pub use audiences::{Hearing, Turned};
 pub use authorize::{Actor, Asker, Origin};
 pub use change::{Change, Facts, Named, Writer};
 pub use class::Class;
 pub use decide::{Asked, Own, imagined};
 pub use denied::Denied;
 pub use event::{Access, Event};
-pub use hearing::{Group, Hearing, Speech};
+pub use hearing::{Earshot, Heard, Lean};
 pub use inspect::{Difference, Explained, ExplainedStep, Reason};
 pub use member::{Held, Member, PasswordMark, Target};
+pub use people::Touched;
 pub use refresh::Standing;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use imbl::{OrdMap, OrdSet};
 use looks::{Folded, Looks, Names};
+use people::{Mark, People};
 
 use crate::bounds::EntryPolicy;
-use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, Timestamp, UserId};
+use crate::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
 use crate::permission::{Overwrite, Permissions};
 
 /// Levels of channels at most; a channel at the top is on level 1.
@@ -218,27 +227,34 @@ pub struct Stored {
     pub limits: Limits,
 }
 
-/// The live state of one organization. Cheap enough to clone before a batch that may fail to commit.
+/// The live state of one organization. A copy shares all that doesn't change afterwards, so one is made before each batch that
+/// may fail to commit, and before each change of rights, to compare with.
 #[derive(Clone, Debug)]
 pub struct State {
     organization: OrganizationId,
-    channels: BTreeMap<ChannelId, Channel>,
+    channels: OrdMap<ChannelId, Arc<Channel>>,
+    /// Those directly below each, and at the top; [`State::set_channel`] keeps it.
+    below: OrdSet<(Option<ChannelId>, ChannelId)>,
     /// The channels by their names; [`State::set_channel`] keeps it.
     channel_looks: Looks<ChannelId>,
-    roles: BTreeMap<RoleId, Role>,
+    roles: OrdMap<RoleId, Role>,
     /// The roles by what their names look like, and by how they are compared.
     role_looks: Looks<RoleId>,
     role_names: Names<RoleId, Folded>,
-    overwrites: HashMap<ChannelId, Vec<Overwrite>>,
+    overwrites: OrdMap<ChannelId, Vec<Overwrite>>,
+    /// Which overwrites count on a channel by now.
+    editions: OrdMap<ChannelId, class::Edition>,
     settings: OrganizationSettings,
-    members: BTreeMap<SessionId, Member>,
+    members: People,
     /// Those who may do the same share what was evaluated for them.
-    classes: BTreeMap<class::Key, Arc<Class>>,
+    classes: OrdMap<class::Key, Arc<Class>>,
+    /// Numbers of classes and editions, which copies share so that none has a number of another.
+    counter: Arc<AtomicU64>,
     /// People for whom there is an overwrite: each is a class of their own.
-    named: HashSet<UserId>,
+    named: OrdSet<UserId>,
     recordings: BTreeMap<ChannelId, Recording>,
     /// Temporary channels in which nobody is, and since when, by monotonic time: after a restart it begins anew.
-    empty: BTreeMap<ChannelId, Duration>,
+    empty: OrdMap<ChannelId, Duration>,
     now: Moment,
     next_channel: u64,
     next_role: u64,
@@ -250,8 +266,8 @@ impl State {
     pub fn new(stored: Stored, now: Moment) -> Self {
         let Stored { organization, channels, roles, overwrites, settings, next_channel, next_role, limits } =
             stored;
-        let mut by_channel: HashMap<ChannelId, Vec<Overwrite>> = HashMap::new();
-        let mut named = HashSet::new();
+        let mut by_channel: OrdMap<ChannelId, Vec<Overwrite>> = OrdMap::new();
+        let mut named = OrdSet::new();
         for overwrite in overwrites {
             named.extend(class::named(&overwrite));
             by_channel.entry(overwrite.channel).or_default().push(overwrite);
@@ -261,14 +277,17 @@ impl State {
             organization,
             empty: temporary.map(|channel| (channel.id, now.monotonic)).collect(),
             channel_looks: Names::of(channels.iter().map(|one| (one.id, one.parent, one.name.as_str()))),
-            channels: channels.into_iter().map(|channel| (channel.id, channel)).collect(),
+            below: channels.iter().map(|channel| (channel.parent, channel.id)).collect(),
+            channels: channels.into_iter().map(|channel| (channel.id, Arc::new(channel))).collect(),
             role_looks: Names::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
             role_names: Names::of(roles.iter().map(|role| (role.id, None, role.name.as_str()))),
             roles: roles.into_iter().map(|role| (role.id, role)).collect(),
             overwrites: by_channel,
             settings,
-            members: BTreeMap::new(),
-            classes: BTreeMap::new(),
+            editions: OrdMap::new(),
+            members: People::default(),
+            classes: OrdMap::new(),
+            counter: Arc::default(),
             named,
             recordings: BTreeMap::new(),
             now,
@@ -300,22 +319,22 @@ impl State {
 
     /// Everyone connected, in order of session.
     pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
-        self.members.values()
+        self.members.iter()
     }
 
     /// A connected session.
     pub fn member(&self, session: SessionId) -> Option<&Member> {
-        self.members.get(&session)
+        self.members.get(session)
     }
 
     /// A channel.
     pub fn channel(&self, channel: ChannelId) -> Option<&Channel> {
-        self.channels.get(&channel)
+        self.channels.get(&channel).map(Arc::as_ref)
     }
 
     /// The channels.
     pub fn channels(&self) -> impl ExactSizeIterator<Item = &Channel> {
-        self.channels.values()
+        self.channels.values().map(Arc::as_ref)
     }
 
     /// What everybody meets.
@@ -345,7 +364,27 @@ impl State {
 
     /// The people in a channel.
     pub fn within(&self, channel: ChannelId) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(move |member| member.channel == Some(channel))
+        self.members.marked(Mark::In(channel))
+    }
+
+    /// Whose packets carry an SSRC.
+    pub fn speaker(&self, ssrc: Ssrc) -> Option<&Member> {
+        self.members.marked(Mark::Speaks(ssrc)).next()
+    }
+
+    /// The sessions that are connected of an account.
+    pub fn of_account(&self, user: UserId) -> impl Iterator<Item = &Member> {
+        self.members.marked(Mark::Of(user))
+    }
+
+    /// What may have changed about who hears whom since this was asked last.
+    pub fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.members.touched)
+    }
+
+    /// All of who hears whom is to be looked at again.
+    pub fn touch_everything(&mut self) {
+        self.members.touched.everything = true;
     }
 
     /// Whether the member is heard where it is: not muted, and allowed to speak there.

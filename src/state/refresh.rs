@@ -1,10 +1,12 @@
 //! Taking over what was changed in the store by other ways than requests of members.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::access::Whom;
 use super::apply::in_order;
-use super::{Event, Held, Member, State, Stored};
-use crate::id::SessionId;
+use super::{Channel, Event, Held, Maker, Member, State, Stored};
+use crate::id::{ChannelId, SessionId};
 
 /// What a member is from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +23,10 @@ impl State {
     /// Takes channels, roles and overwrites from `stored`, and answers with what others are to be told. Members stay who they
     /// are; [`State::stand`] says what they are by now.
     pub fn refresh(&mut self, stored: Stored) -> Vec<Event> {
-        let before = self.rated();
+        let before = self.clone();
         let Self {
             mut channels,
+            below,
             channel_looks,
             roles,
             role_looks,
@@ -36,13 +39,15 @@ impl State {
             next_role,
             ..
         } = Self::new(stored, self.now);
-        for (id, channel) in &mut channels {
-            channel.maker = self.channels.get(id).map_or(channel.maker, |old| old.maker);
+        for (id, old) in self.channels.iter().filter(|(_, old)| old.maker != Maker::Nobody) {
+            if let Some(channel) = channels.get_mut(id) {
+                Arc::make_mut(channel).maker = old.maker;
+            }
         }
         let mut gone: Vec<_> =
-            self.channels.keys().filter(|id| !channels.contains_key(id)).copied().collect();
+            self.channels.keys().filter(|id| !channels.contains_key(*id)).copied().collect();
         gone.sort_by_cached_key(|id| std::cmp::Reverse(self.path(*id).len()));
-        let is_other = |id, channel| self.channels.get(id) != Some(channel);
+        let is_other = |id: &ChannelId, channel: &Arc<Channel>| self.channels.get(id) != Some(channel);
         let changed: Vec<_> =
             channels.iter().filter(|(id, channel)| is_other(id, channel)).map(|(id, _)| *id).collect();
         let mut events = self.take_away(&gone);
@@ -53,7 +58,7 @@ impl State {
         if self.settings != settings {
             events.push(Event::OrganizationSettings);
         }
-        (self.channels, self.roles, self.overwrites) = (channels, roles, overwrites);
+        (self.channels, self.below, self.roles, self.overwrites) = (channels, below, roles, overwrites);
         (self.channel_looks, self.role_looks, self.role_names) = (channel_looks, role_looks, role_names);
         // Their passwords may be others.
         events.extend(changed.into_iter().flat_map(|channel| self.listeners_of(channel)));
@@ -61,9 +66,13 @@ impl State {
         self.next_channel = self.next_channel.max(next_channel);
         self.next_role = self.next_role.max(next_role);
         self.classes.clear();
-        self.classify(|_| true);
-        self.note_emptiness();
-        events.extend(self.told_of(&before));
+        let all: Vec<_> = self.channels.keys().copied().collect();
+        self.overwrites_change(None, &all);
+        self.classify(before.members.iter().map(|member| member.session));
+        self.note_emptiness(all);
+        self.touch_everything();
+        events.extend(self.told_of(&before, &Whom::All, None));
+        self.forget(&gone);
         in_order(&mut events, &gone);
         events
     }
@@ -73,7 +82,7 @@ impl State {
     pub fn stand(&mut self, standing: Vec<(SessionId, Option<Standing>)>) -> (Vec<Event>, Vec<SessionId>) {
         let (mut differ, mut removed) = (Vec::new(), Vec::new());
         for (session, standing) in standing {
-            match (self.members.get(&session), standing) {
+            match (self.members.get(session), standing) {
                 (None, _) => (),
                 (Some(_), None) => removed.push(session),
                 (Some(member), Some(standing)) => {
@@ -89,12 +98,14 @@ impl State {
         if differ.is_empty() {
             return (events, removed);
         }
-        let before = self.rated();
-        let who: HashSet<_> = differ.iter().map(|member| member.session).collect();
+        let before = self.clone();
+        let who: BTreeSet<_> = differ.iter().map(|member| member.session).collect();
         events.extend(differ.iter().map(|member| Event::Member(member.session)));
-        self.members.extend(differ.into_iter().map(|member| (member.session, member)));
-        self.classify(|member| who.contains(&member.session));
-        events.extend(self.told_of(&before));
+        for member in differ {
+            self.put_member(member);
+        }
+        self.classify(who.iter().copied());
+        events.extend(self.told_of(&before, &Whom::Sessions(who), None));
         (events, removed)
     }
 }
@@ -103,7 +114,6 @@ impl State {
 mod tests {
     use super::super::tests::{arrive, member, moment, stored};
     use super::*;
-    use crate::id::ChannelId;
     use crate::permission::Permissions;
 
     fn standing(member: &Member) -> (SessionId, Option<Standing>) {

@@ -385,7 +385,8 @@ fn only_what_may_be_different_is_evaluated_anew() {
     let mut state = state();
     arrive(&mut state, member(3, &[2]));
     let known = |state: &State, session, channel| {
-        state.member(SessionId(session)).unwrap().class.known(ChannelId(channel)).is_some()
+        let (class, channel) = (&state.member(SessionId(session)).unwrap().class, ChannelId(channel));
+        class.known(channel, state.editions.get(&channel).copied().unwrap_or_default()).is_some()
     };
     let look = |state: &State| {
         for member in state.members() {
@@ -403,7 +404,7 @@ fn only_what_may_be_different_is_evaluated_anew() {
     };
     let change = ask(&state, 1, &request::Body::SetOverwrite(set)).unwrap();
     let Change::PutOverwrite(overwrite) = change else { panic!("{change:?}") };
-    state.put_overwrite(overwrite);
+    state.overwrite_is(overwrite);
     for session in 1..=3 {
         for channel in 1..=4 {
             let concerned = session == 2 && (channel == 2 || channel == 3);

@@ -1,6 +1,8 @@
 //! Questions about the channel tree. It is a tree at all times: `decide` refuses what would make a
 //! cycle, and the store is checked when it is loaded.
 
+use std::sync::Arc;
+
 use super::{Actor, Asked, Channel, Event, Facts, Member, State};
 use crate::id::{ChannelId, SessionId};
 use crate::permission::{Overwrite, Permissions};
@@ -25,7 +27,8 @@ impl State {
 
     /// The channels directly below `parent`, or at the top.
     pub(super) fn children(&self, parent: Option<ChannelId>) -> impl Iterator<Item = &Channel> {
-        self.channels.values().filter(move |channel| channel.parent == parent)
+        let all = (parent, ChannelId(0))..=(parent, ChannelId(u64::MAX));
+        self.below.range(all).filter_map(|(_, id)| self.channels.get(id)).map(Arc::as_ref)
     }
 
     /// The channel and all below it, each before its parent.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::people::Mark;
 use super::{Access, Channel, Event, Held, Member, OrganizationSettings, Role, State};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::permission::Permissions;
@@ -16,7 +17,7 @@ impl State {
                 .values()
                 .filter_map(|channel| self.show_channel(channel, viewer))
                 .collect(),
-            members: self.members.values().map(|member| self.show_member(member, viewer)).collect(),
+            members: self.members.iter().map(|member| self.show_member(member, viewer)).collect(),
             self_session: viewer.map_or(0, |member| member.session.0),
             organization: Some(self.show_settings(viewer)),
             roles: Some(self.show_roles()),
@@ -31,7 +32,7 @@ impl State {
                 self.show_channel(channel, Some(viewer)).map(event::Body::ChannelIs)
             }
             Event::Member(session) => {
-                let member = self.members.get(session)?;
+                let member = self.members.get(*session)?;
                 Some(event::Body::MemberIs(self.show_member(member, Some(viewer))))
             }
             Event::Moved { session, from } => self.show_one(*session, viewer, |member| {
@@ -45,11 +46,11 @@ impl State {
             }
             Event::Own(session) => self.show_one(*session, viewer, |_| false),
             Event::MemberGone(session) => {
-                (!self.members.contains_key(session)).then_some(event::Body::MemberGone(session.0))
+                (!self.members.contains(*session)).then_some(event::Body::MemberGone(session.0))
             }
             Event::Suppressed(sessions) => {
                 let seen = |member: &&Member| self.sees_place(viewer, member.channel);
-                let members = sessions.iter().filter_map(|session| self.members.get(session)).filter(seen);
+                let members = sessions.iter().filter_map(|session| self.members.get(*session)).filter(seen);
                 let (now, no_more): (Vec<_>, Vec<_>) = members.partition(|member| self.suppressed(member));
                 let numbers = |some: Vec<&Member>| {
                     some.into_iter().map(|member| member.session.0).collect::<Vec<u64>>()
@@ -80,7 +81,7 @@ impl State {
     /// What those whose access changed are told, each of them the same: channels that they see otherwise, those
     /// that they see no more, and who is in channels that appeared or went.
     pub fn show_access(&self, access: &Access) -> Vec<event::Body> {
-        let Some(viewer) = access.sessions.iter().find_map(|session| self.members.get(session)) else {
+        let Some(viewer) = access.sessions.iter().find_map(|session| self.members.get(*session)) else {
             return Vec::new();
         };
         let channel = |id: &ChannelId| self.show_channel(self.channels.get(id)?, Some(viewer));
@@ -89,16 +90,14 @@ impl State {
         let turned: Vec<&ChannelId> = access.appeared.iter().chain(&access.hidden).collect();
         // What else is shown with them: the other ends of their links, the channels below them, those who are there or
         // listen, and whether they are where everybody meets.
-        let links = turned.iter().filter_map(|id| self.channels.get(id)).flat_map(|channel| &channel.links);
-        let is_below = |channel: &&Channel| channel.parent.is_some_and(|parent| turned.contains(&&parent));
-        let below = self.channels.values().filter(is_below).map(|channel| &channel.id);
+        let links = turned.iter().filter_map(|id| self.channels.get(*id)).flat_map(|channel| &channel.links);
+        let below = turned.iter().flat_map(|id| self.children(Some(**id))).map(|channel| &channel.id);
         let others: BTreeSet<_> = links.chain(below).filter(|other| !access.shown.contains(other)).collect();
         bodies.extend(others.into_iter().filter_map(channel).map(event::Body::ChannelIs));
-        let concerned = |member: &&Member| {
-            turned.iter().any(|id| member.channel == Some(**id) || member.listening.contains_key(id))
-                || access.listened.contains(&member.session)
-        };
-        let people = self.members.values().filter(concerned);
+        let there = turned.iter().flat_map(|id| [Mark::In(**id), Mark::Hears(**id)]);
+        let there = there.flat_map(|mark| self.members.marked(mark)).map(|member| member.session);
+        let concerned: BTreeSet<_> = there.chain(access.listened.iter().copied()).collect();
+        let people = concerned.into_iter().filter_map(|session| self.members.get(session));
         bodies.extend(people.map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))));
         let OrganizationSettings { default_channel, afk_channel, .. } = &self.settings;
         if default_channel.iter().chain(afk_channel).any(|id| turned.contains(&id)) {
@@ -116,7 +115,7 @@ impl State {
         viewer: &Member,
         concerns: impl Fn(&Member) -> bool,
     ) -> Option<event::Body> {
-        let member = self.members.get(&session)?;
+        let member = self.members.get(session)?;
         let is_concerned = session == viewer.session || concerns(member);
         is_concerned.then(|| event::Body::MemberIs(self.show_member(member, Some(viewer))))
     }

@@ -1,6 +1,7 @@
 //! Every way of hearing what is said in a channel, or of being heard in there, against every door: a password, a denied
 //! `join`, a limit, hiding. Tried from the listeners' side: what counts is who hears whom afterwards.
 
+use super::model::{anew, listeners};
 use super::tests::{arrive, ask, make, member, moment, role, stored};
 use super::*;
 use crate::id::FlowId;
@@ -181,7 +182,7 @@ fn listen() -> Body {
 
 /// Whether one hears what another says.
 fn hears(state: &State, listener: SessionId, speaker: SessionId, flow: u64) -> bool {
-    state.hearing().of(speaker, FlowId(flow)).unwrap_or_default().contains(&listener)
+    listeners(&anew(state), speaker, FlowId(flow)).contains(&listener)
 }
 
 fn hears_the_insider(state: &State) -> bool {

@@ -1,7 +1,9 @@
 //! The forwarding table: an immutable answer to "who hears this packet?".
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use imbl::HashMap;
 
 use super::{Peer, SpeakerSelection, Tap, typical_loss};
 use crate::id::{ChannelId, FlowId, Ssrc};
@@ -74,8 +76,9 @@ impl<P: Peer> Audience<P> {
 /// A flow of somebody's voice, and all that was decided of it beforehand.
 #[derive(Debug)]
 pub struct Route<P> {
-    /// Who hears it, the speaker maybe among them.
-    pub audience: Arc<Audience<P>>,
+    /// Who hears it, the speaker maybe among them. All who are heard by the same have the same here, and it is replaced in
+    /// this place.
+    pub audience: Arc<ArcSwap<Audience<P>>>,
     /// Where the speaker's position counts; 0 for nowhere.
     pub context: u32,
     /// Whether the speaker is a priority speaker.
@@ -86,13 +89,33 @@ pub struct Route<P> {
     pub tap: Option<Arc<dyn Tap>>,
 }
 
-/// Who hears whom. Built when somebody joins, moves, leaves, is muted or deafened, or a permission
-/// changes; never changed afterwards, so that a reader needs no lock.
+impl<P: Peer> Route<P> {
+    /// Who hears it by now.
+    pub fn audience(&self) -> Arc<Audience<P>> {
+        self.audience.load_full()
+    }
+
+    /// Whether the same hear another, in the same places.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.audience, &other.audience) && self.context == other.context
+    }
+}
+
+/// The flows of a speaker: the one to the channel first, and few others.
+type Flows<P> = Vec<(FlowId, Route<P>)>;
+
+/// Who hears whom. When somebody joins, moves, leaves, is muted or deafened, or a permission changes, a copy is changed and
+/// published, which shares all the rest with the one before; a reader needs no lock.
 #[derive(Debug)]
 pub struct ForwardTable<P> {
-    /// The flows of each speaker: the one to the channel first, and few others. A session that nobody may hear
-    /// isn't in here.
-    speakers: HashMap<Ssrc, Vec<(FlowId, Route<P>)>>,
+    /// A session that nobody may hear isn't in here.
+    speakers: HashMap<Ssrc, Arc<Flows<P>>>,
+}
+
+impl<P> Clone for ForwardTable<P> {
+    fn clone(&self) -> Self {
+        Self { speakers: self.speakers.clone() }
+    }
 }
 
 impl<P> Default for ForwardTable<P> {
@@ -102,13 +125,13 @@ impl<P> Default for ForwardTable<P> {
 }
 
 impl<P: Peer> ForwardTable<P> {
-    /// The table of these flows.
-    pub fn build(flows: impl IntoIterator<Item = (Ssrc, FlowId, Route<P>)>) -> Self {
-        let mut table = Self::default();
-        for (ssrc, flow, route) in flows {
-            table.speakers.entry(ssrc).or_default().push((flow, route));
+    /// The flows of a speaker are these from now on; without any, nobody hears it.
+    pub fn set(&mut self, speaker: Ssrc, flows: Vec<(FlowId, Route<P>)>) {
+        if flows.is_empty() {
+            self.speakers.remove(&speaker);
+        } else {
+            self.speakers.insert(speaker, Arc::new(flows));
         }
-        table
     }
 
     /// What was decided of a flow of `speaker`; `None` when nobody may hear it.
@@ -145,24 +168,28 @@ mod tests {
             flows in proptest::collection::btree_map((1..6_u32, 0..4_u64), proptest::collection::btree_set(1..30_u32, 0..20), 0..12),
         ) {
             let route = |listeners: &std::collections::BTreeSet<u32>| Route {
-                audience: Arc::new(Audience::new(None, listeners.iter().map(|ssrc| Listener {
+                audience: Arc::new(ArcSwap::from_pointee(Audience::new(None, listeners.iter().map(|ssrc| Listener {
                     ssrc: Ssrc(*ssrc), context: 0, peer: Named(*ssrc),
-                }))),
+                })))),
                 context: 0, priority: false, selection: None, tap: None,
             };
-            let table = ForwardTable::build(
-                flows.iter().map(|((ssrc, flow), listeners)| (Ssrc(*ssrc), FlowId(*flow), route(listeners))),
-            );
+            let mut table = ForwardTable::default();
+            for speaker in 1..6 {
+                let theirs = flows.iter().filter(|((ssrc, _), _)| *ssrc == speaker);
+                let theirs = theirs.map(|((_, flow), listeners)| (FlowId(*flow), route(listeners)));
+                table.set(Ssrc(speaker), theirs.collect());
+            }
             for ssrc in 1..6 {
                 for flow in 0..4 {
                     let reached = table.route(Ssrc(ssrc), FlowId(flow)).map(|route| {
                         let mut found = std::collections::BTreeSet::new();
-                        for shard in route.audience.shards() {
-                            let here = route.audience.on_shard(shard);
+                        let audience = route.audience();
+                        for shard in audience.shards() {
+                            let here = audience.on_shard(shard);
                             assert!(!here.is_empty() && here.iter().all(|one| one.peer.shard() == shard));
                             found.extend(here.iter().map(|one| one.ssrc.0));
                         }
-                        assert_eq!(found.len(), route.audience.listeners());
+                        assert_eq!(found.len(), audience.listeners());
                         found
                     });
                     prop_assert_eq!(reached.as_ref(), flows.get(&(ssrc, flow)));

@@ -84,7 +84,8 @@ fn one(tokens: &[&str], place: &mut usize, allowed: &BTreeSet<String>) -> bool {
         *place += 2;
         return allowed.contains(&format!("{token} WITH {}", tokens[*place - 1]));
     }
-    allowed.contains(token)
+    // "Or any later version" (+) is fulfilled by the version itself.
+    allowed.contains(token) || token.strip_suffix('+').is_some_and(|version| allowed.contains(version))
 }
 
 #[test]
@@ -99,6 +100,8 @@ fn expressions_are_read_as_spdx_means_them() {
         ("(MIT OR GPL-3.0) AND Apache-2.0", true),
         ("(MIT OR GPL-3.0) AND BSD-3-Clause", false),
         ("Apache-2.0 WITH LLVM-exception OR GPL-3.0", false),
+        ("Apache-2.0+ AND MIT", true),
+        ("GPL-3.0+", false),
         ("MIT nonsense", false),
     ] {
         assert_eq!(satisfied(expression, &allowed), expected, "{expression}");

@@ -48,7 +48,7 @@ impl State {
         if let Some(named) = facts.named.as_ref().filter(|named| !asker.owns(named.user)) {
             self.outranks(asker, self.rank_of(&named.roles))?;
         }
-        for other in facts.affected.iter().filter_map(|session| self.members.get(session)) {
+        for other in facts.affected.iter().filter_map(|session| self.members.get(*session)) {
             self.outranks_member(asker, other)?;
         }
         Ok(())

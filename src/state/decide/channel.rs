@@ -122,7 +122,7 @@ impl State {
     fn editable(&self, asker: Asker<'_>, channel: u64) -> Result<Channel, Denied> {
         let channel = ChannelId(channel);
         self.authorize(asker, Permissions::EDIT_CHANNEL, Some(channel))?;
-        self.channels.get(&channel).cloned().ok_or(Denied::NoSuchChannel)
+        self.channel(channel).cloned().ok_or(Denied::NoSuchChannel)
     }
 
     /// A channel and all below it, each before its parent, where the asker may edit every one of them.

@@ -86,7 +86,7 @@ impl State {
             Some(send_text::To::Session(session)) => {
                 let session = SessionId(session);
                 self.authorize(asker, Permissions::TEXT, None)?;
-                self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+                self.members.get(session).ok_or(Denied::NoSuchSession)?;
                 Ok(Change::TextSession { from, session, text, at })
             }
             None => Err(Denied::Missing("to")),
@@ -115,7 +115,7 @@ impl State {
     /// Somebody whom an asker may move. What acts for an account moves its own sessions as well, which have its rank, as whoever is
     /// connected moves themselves.
     fn moved_by(&self, asker: Asker<'_>, session: SessionId) -> Result<&Member, Denied> {
-        let own = self.members.get(&session).filter(|other| other.user.is_some_and(|user| asker.owns(user)));
+        let own = self.members.get(session).filter(|other| other.user.is_some_and(|user| asker.owns(user)));
         let Some(own) = own else { return self.moderated(asker, session, Permissions::MOVE_OTHERS) };
         self.authorize(asker, Permissions::MOVE_OTHERS, own.channel)?;
         Ok(own)
@@ -128,7 +128,7 @@ impl State {
         session: SessionId,
         needed: Permissions,
     ) -> Result<&Member, Denied> {
-        let other = self.members.get(&session);
+        let other = self.members.get(session);
         if other.is_none() {
             self.authorize(asker, needed, None)?;
         }
@@ -151,7 +151,7 @@ impl State {
         needed: Permissions,
     ) -> Result<&Member, Denied> {
         self.authorize(asker, needed, None)?;
-        let other = self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+        let other = self.members.get(session).ok_or(Denied::NoSuchSession)?;
         self.outranks_member(asker, other)?;
         Ok(other)
     }
@@ -165,7 +165,7 @@ impl State {
         let session = SessionId(session);
         let is_own = asker.is(session);
         if is_own {
-            let own = self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+            let own = self.members.get(session).ok_or(Denied::NoSuchSession)?;
             if priority == Some(true) {
                 self.authorize(asker, Permissions::PRIORITY, Some(own.channel.ok_or(Denied::NowhereIn)?))?;
             }
@@ -182,7 +182,7 @@ impl State {
             let other = if here || !everywhere {
                 self.moderated(asker, session, Permissions::MUTE_OTHERS)?
             } else {
-                self.members.get(&session).ok_or(Denied::NoSuchSession)?
+                self.members.get(session).ok_or(Denied::NoSuchSession)?
             };
             if priority.is_some() {
                 self.authorize(asker, Permissions::PRIORITY, other.channel)?;

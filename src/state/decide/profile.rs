@@ -12,7 +12,7 @@ impl State {
 
     /// The account behind a session, of whoever is connected: everybody sees who is.
     pub fn user_behind(&self, session: SessionId) -> Result<UserId, Denied> {
-        let member = self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+        let member = self.members.get(session).ok_or(Denied::NoSuchSession)?;
         member.user.ok_or(Denied::NoSuchUser)
     }
 
@@ -30,7 +30,7 @@ impl State {
     /// Whether a member sees a person: themselves, whoever is connected, and everybody, for those who look after accounts.
     pub fn sees_person(&self, viewer: &Member, user: UserId) -> bool {
         viewer.user == Some(user)
-            || self.members.values().any(|member| member.user == Some(user))
+            || self.of_account(user).next().is_some()
             || self.permissions_on(viewer, None).contains(Permissions::MANAGE_USERS)
     }
 

@@ -27,7 +27,7 @@ impl State {
             return Err(Denied::NotConnected);
         }
         self.authorize(asker, if is_own { Permissions::NONE } else { Permissions::INSPECT }, on)?;
-        if why.session != 0 && !self.members.contains_key(&SessionId(why.session)) {
+        if why.session != 0 && !self.members.contains(SessionId(why.session)) {
             return Err(Denied::NoSuchSession);
         }
         if !why.user.is_empty() && facts.named.is_none() {

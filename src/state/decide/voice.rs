@@ -53,7 +53,7 @@ impl State {
         let target = |target: &wire::VoiceTarget| match target.to {
             Some(voice_target::To::Session(session)) => {
                 let session = SessionId(session);
-                self.members.get(&session).ok_or(Denied::NoSuchSession)?;
+                self.members.get(session).ok_or(Denied::NoSuchSession)?;
                 Ok(Target::Session(session))
             }
             Some(voice_target::To::Channel(channel)) => {
@@ -88,10 +88,8 @@ impl State {
                     return Err(denied);
                 };
                 self.authorize(asker, Permissions::RECORD, Some(channel))?;
-                let is_own = |member: &&Member| {
-                    member.channel == Some(channel) && member.user.is_some_and(|user| asker.owns(user))
-                };
-                self.members.values().find(is_own).ok_or(NOT_THERE)?
+                let is_own = |member: &&Member| member.user.is_some_and(|user| asker.owns(user));
+                self.within(channel).find(is_own).ok_or(NOT_THERE)?
             }
         };
         let Some(channel) = own.channel else {
