@@ -61,8 +61,10 @@ impl<P: Peer> Control<P> {
             Connection::new(peer, address, attachment, Arc::clone(&activity), Arc::clone(&parting), sender);
         // What is left of the hour goes by the monotonic clock, so that setting the other one neither cuts nor stretches it.
         connection.brief = brief.map(|end| arrived.saturating_add(end.since(self.shared.clock.wall())));
-        (connection.until, connection.wants) = (until, wants);
-        let attached = Attached { session, name, attachment, ssrc, activity, arrived, parting };
+        connection.wants = wants;
+        connection.set_until(until);
+        let held = self.let_go.hold(session, attachment);
+        let attached = Attached { session, name, attachment, ssrc, activity, arrived, parting, _held: held };
         if let Some(replaced) = self.connections.insert(session, connection) {
             replaced.send_away(CloseCode::Replaced);
         }
@@ -136,7 +138,7 @@ impl<P: Peer> Control<P> {
     /// Takes a connection that ended out, unless its session has another by now.
     pub(super) fn depart(&mut self, session: SessionId, attachment: u64, pending: &mut Pending) {
         if self.connections.get(&session).is_some_and(|connection| connection.attachment == attachment) {
-            self.connections.remove(&session);
+            self.connections.remove(session);
             self.take_out(session, pending);
         }
     }
@@ -151,12 +153,9 @@ impl<P: Peer> Control<P> {
         pending.events.extend(self.state.apply(departure));
     }
 
-    /// Takes out those whose events nobody reads any more, though nobody says so: whoever waited for an arrival went before
-    /// it was answered.
+    /// Takes out those that nobody has any more, though nobody says so: whoever waited for an arrival went before it was answered.
     pub(super) fn depart_unnoticed(&mut self, pending: &mut Pending) {
-        let left = self.connections.iter().filter(|(_, connection)| connection.is_let_go());
-        let left: Vec<_> = left.map(|(session, connection)| (*session, connection.attachment)).collect();
-        for (session, attachment) in left {
+        for (session, attachment) in self.let_go.take() {
             self.depart(session, attachment, pending);
         }
     }

@@ -49,7 +49,7 @@ impl<P: Peer> Control<P> {
         let mut slow = Vec::new();
         // Those who may do the same are told the same, so an event is encoded once for all of a class.
         let mut told: Vec<Vec<(Alike, Option<EncodedBody>)>> = vec![Vec::new(); events.len()];
-        for (session, connection) in &mut self.connections {
+        for (session, connection) in self.connections.iter_mut() {
             let Some(viewer) = self.state.member(*session) else { continue };
             let keeps_up = if arrived.contains(session) {
                 let (snapshot, rest) = parts_of(self.state.snapshot(Some(viewer)), MAX_SNAPSHOT);
@@ -97,7 +97,7 @@ impl<P: Peer> Control<P> {
         for session in slow {
             tracing::info!(%session, "a client doesn't read its events; it is disconnected");
             // Its connection's end is reported as a departure, which tells the others.
-            if let Some(connection) = self.connections.get_mut(&session) {
+            if let Some(connection) = self.connections.get_mut(session) {
                 connection.peer.close(CloseCode::TooSlow);
             }
         }

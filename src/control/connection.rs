@@ -50,13 +50,25 @@ pub(super) struct Connection<P> {
     pub(super) attachment: u64,
     pub(super) activity: Arc<Activity>,
     /// When the log-in ends that it came by: the session's row, or the API key.
-    pub(super) until: Option<Timestamp>,
+    until: Option<Timestamp>,
     /// When the access token ends that it came by, in monotonic time.
     pub(super) brief: Option<Duration>,
     pub(super) wants: Wants,
     parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
     next: u64,
+}
+
+impl<P> Connection<P> {
+    /// When the log-in ends that it came by.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// The log-in ends then. Answers with when it would have.
+    pub(super) fn set_until(&mut self, until: Option<Timestamp>) -> Option<Timestamp> {
+        std::mem::replace(&mut self.until, until)
+    }
 }
 
 impl<P: Peer> Connection<P> {
@@ -91,11 +103,6 @@ impl<P: Peer> Connection<P> {
     /// Queues events as one.
     pub(super) fn tell_all(&mut self, all: BytesMut) -> bool {
         all.is_empty() || self.events.try_send(all.freeze()).is_ok()
-    }
-
-    /// Whether nobody has the other end of its events any more: the connection is over.
-    pub(super) fn is_let_go(&self) -> bool {
-        self.events.is_closed()
     }
 
     /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read

@@ -64,13 +64,13 @@ impl<P: Peer> Control<P> {
     }
 
     /// Says when there is something to do next.
-    pub(super) fn set_due(&self) {
+    pub(super) fn set_due(&mut self) {
         let now = self.shared.clock.monotonic();
-        let idle = self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min();
+        let idle = self.next_idle(now);
         let (wall, goes) = if self.shared.store.is_open() { self.state.next_due() } else { (None, None) };
-        let ends = self.connections.values().filter_map(|connection| connection.until).min();
-        let wall = wall.into_iter().chain(ends.filter(|_| self.shared.store.is_open())).min();
-        let brief = self.connections.values().filter_map(|connection| connection.brief).min();
+        let ends = self.connections.first_until().filter(|_| self.shared.store.is_open());
+        let wall = wall.into_iter().chain(ends).min();
+        let brief = self.connections.first_brief();
         let monotonic = [idle, goes, brief, self.recorder.next(&self.state, now)].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
         self.shared.alarm.send_replace(Alarm { wall, monotonic });
@@ -79,12 +79,8 @@ impl<P: Peer> Control<P> {
     /// Sends those away whose log-in is over: the session's row, the API key or the access token by which they came.
     pub(super) fn end_logins(&mut self) {
         let now = self.shared.clock.now();
-        let over: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, one)| one.brief.is_some_and(|end| end <= now.monotonic))
-            .map(|(session, _)| (*session, Err(CloseCode::Expired.into())))
-            .collect();
+        let over = self.connections.brief_ended(now.monotonic).into_iter();
+        let over: Vec<_> = over.map(|session| (session, Err(CloseCode::Expired.into()))).collect();
         if !over.is_empty() {
             self.stand(over);
         }
@@ -99,18 +95,15 @@ impl<P: Peer> Control<P> {
     /// when that is over.
     fn with_ended_rows(&mut self, now: Timestamp) -> Vec<UserId> {
         let mut users = Vec::new();
-        for (session, connection) in &mut self.connections {
-            if connection.until.is_none_or(|until| now < until) {
-                continue;
-            }
-            let Some(member) = self.state.member(*session) else { continue };
+        for session in self.connections.ended(now) {
+            let Some(member) = self.state.member(session) else { continue };
             let Some(user) = member.user else { continue };
             let row = match member.key {
                 Some(_) => Ok(None),
-                None => self.shared.store.session(user, *session, now),
+                None => self.shared.store.session(user, session, now),
             };
             match row {
-                Ok(Some(row)) => connection.until = Some(row.expires),
+                Ok(Some(row)) => self.connections.extend(session, row.expires),
                 Ok(None) => users.push(user),
                 Err(error) => {
                     tracing::debug!(%error, "the end of a log-in waits until the store can be read");
@@ -120,6 +113,19 @@ impl<P: Peer> Control<P> {
         users.sort_unstable();
         users.dedup();
         users
+    }
+
+    /// When somebody may be idle next. All are looked at once a second at most, and what changed since the last look is looked at
+    /// then.
+    fn next_idle(&mut self, now: Duration) -> Option<Duration> {
+        let settings = self.state.settings();
+        let _ = settings.afk_channel.filter(|_| settings.afk_ms > 0)?;
+        let again = self.looked_idle.map(|at| at.saturating_add(LOOK)).filter(|again| now < *again);
+        if again.is_some() {
+            return again;
+        }
+        self.looked_idle = Some(now);
+        self.idle().into_iter().map(|(_, left)| now.saturating_add(left.max(LOOK))).min()
     }
 
     /// Those who may become idle, and after how long they are.

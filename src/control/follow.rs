@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::command::{Command, Followed};
-use super::connection::Farewell;
+use super::connection::{Connection, Farewell};
 use super::handle::Handle;
 use super::live::Control;
 use super::load;
@@ -166,7 +166,7 @@ impl<P: Peer> Control<P> {
 
     /// Whether the time of a member's log-in is over.
     fn is_over(&self, member: &Member, now: Timestamp) -> bool {
-        let until = self.connections.get(&member.session).and_then(|connection| connection.until);
+        let until = self.connections.get(&member.session).and_then(Connection::until);
         until.is_some_and(|until| until <= now)
     }
 
@@ -180,7 +180,7 @@ impl<P: Peer> Control<P> {
         let (events, removed) = self.state.stand(standing.collect());
         self.publish(&events, &[]);
         for session in removed {
-            if let Some(connection) = self.connections.remove(&session) {
+            if let Some(connection) = self.connections.remove(session) {
                 let farewell = farewells.remove(&session);
                 connection.send_away(farewell.unwrap_or_else(|| CloseCode::LoggedOut.into()));
             }

@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attachment::Attachment;
-use super::connection::Connection;
+use super::connections::Connections;
 use super::flow_work::WatchedFlow;
 use super::hook_sight::Owners;
 use super::hook_work::Watched;
+use super::newcomer::LetGo;
 use super::past::Past;
 use super::recorder::Recorder;
 use super::refused::Refused;
@@ -17,7 +19,7 @@ use super::routing::Routing;
 use super::shared::{Keeper, Shared};
 use crate::auth::AddressKey;
 use crate::feed::{Doer, Feed};
-use crate::id::{ChannelId, SessionId, Way};
+use crate::id::{ChannelId, Way};
 use crate::protocol::operation::Operation;
 use crate::state::{Actor, State};
 use crate::store::{Author, By};
@@ -38,9 +40,13 @@ const CLOSING: [&str; 8] = [
 /// What the control thread owns.
 pub(super) struct Control<P> {
     pub(super) state: State,
-    pub(super) connections: HashMap<SessionId, Connection<P>>,
+    pub(super) connections: Connections<P>,
     pub(super) shared: Arc<Shared<P>>,
     pub(super) last_attachment: u64,
+    /// When it was looked last who may be idle, by monotonic time.
+    pub(super) looked_idle: Option<Duration>,
+    /// Those who came in and went without a word.
+    pub(super) let_go: LetGo,
     /// Which speakers are passed on, in channels that pass on only so many at once.
     pub(super) selections: HashMap<ChannelId, Arc<SpeakerSelection>>,
     pub(super) recorder: Recorder,
@@ -69,8 +75,10 @@ impl<P: Peer> Control<P> {
         let feed = Feed::new(state.organization(), shared.clock.wall());
         Self {
             state,
-            connections: HashMap::new(),
+            connections: Connections::default(),
             last_attachment: 0,
+            looked_idle: None,
+            let_go: LetGo::default(),
             selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
             routing: Routing::default(),

@@ -22,6 +22,7 @@ mod change;
 mod command;
 mod condition;
 mod connection;
+mod connections;
 mod counts;
 mod directory;
 mod dispatch;

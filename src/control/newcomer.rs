@@ -1,7 +1,7 @@
 //! Who comes in, and what becomes of them.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::id::{SessionId, Ssrc};
@@ -58,4 +58,37 @@ pub struct Attached {
     pub arrived: Duration,
     /// Set when its events end because it is sent away: the code to close with once it has read why.
     pub parting: Arc<OnceLock<CloseCode>>,
+    /// Tells when nobody has it any more.
+    pub(super) _held: Held,
+}
+
+/// Those that nobody has any more, each with the number of its connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LetGo(Arc<Mutex<Vec<(SessionId, u64)>>>);
+
+impl LetGo {
+    /// Something that somebody has who came in; dropped, it is noted here.
+    pub(super) fn hold(&self, session: SessionId, attachment: u64) -> Held {
+        Held { session, attachment, noted: self.clone() }
+    }
+
+    /// Those that were let go since this was asked last.
+    pub(super) fn take(&self) -> Vec<(SessionId, u64)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Held by whoever came in, for as long as they are there.
+#[derive(Debug)]
+pub(super) struct Held {
+    session: SessionId,
+    attachment: u64,
+    noted: LetGo,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut noted = self.noted.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.push((self.session, self.attachment));
+    }
 }

@@ -46,7 +46,7 @@ impl<P: Peer> Control<P> {
             self.settle_anew();
         }
         for (session, farewell) in dismissed {
-            if let Some(connection) = self.connections.remove(&session)
+            if let Some(connection) = self.connections.remove(session)
                 && let Some(farewell) = farewell
             {
                 connection.send_away(farewell);

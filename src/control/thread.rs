@@ -113,7 +113,7 @@ impl<P: Peer> Control<P> {
         while commands.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.handle_batch(&mut batch) {
                 Some(Last::Stop { reply }) => {
-                    for connection in self.connections.values_mut() {
+                    for (_, connection) in self.connections.iter_mut() {
                         connection.say_goodbye(CloseCode::ShuttingDown);
                     }
                     self.recorder.stop(self.shared.clock.wall());
