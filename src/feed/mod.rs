@@ -12,4 +12,4 @@ pub use message::{Message, Missing};
 pub use missed::{OPENINGS, Openings, Since};
 pub use opened::{Opened, Sight, Whom};
 pub use ring::{Feed, Filter, KEPT, SUBSCRIBERS, SubscribeError, Subscription, WAITING};
-pub use told::{COMMON, KINDS, WORDS, told};
+pub use told::{COMMON, KINDS, Shown, WORDS, told};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{Doer, Event, Happened, Kind, Opened, Openings, Since};
+use super::{Doer, Event, Happened, Kind, Opened, Openings, Shown, Since};
 use crate::id::{OrganizationId, Timestamp};
 use crate::state::{Actor, Member};
 
@@ -56,7 +56,7 @@ pub enum SubscribeError {
 #[derive(Debug)]
 pub struct Subscription {
     first: u64,
-    events: mpsc::Receiver<Arc<Happened>>,
+    events: mpsc::Receiver<Arc<Shown>>,
     shared: Arc<Shared>,
     /// All before this number was read, or is known not to be for it.
     resume: u64,
@@ -78,18 +78,18 @@ impl Subscription {
     }
 
     /// The next event; `None` when there won't be another.
-    pub async fn next(&mut self) -> Option<Arc<Happened>> {
+    pub async fn next(&mut self) -> Option<Arc<Shown>> {
         let happened = self.events.recv().await;
         self.read(happened)
     }
 
     /// The next event, if it is there already.
-    pub fn try_next(&mut self) -> Option<Arc<Happened>> {
+    pub fn try_next(&mut self) -> Option<Arc<Shown>> {
         let happened = self.events.try_recv().ok();
         self.read(happened)
     }
 
-    fn read(&mut self, happened: Option<Arc<Happened>>) -> Option<Arc<Happened>> {
+    fn read(&mut self, happened: Option<Arc<Shown>>) -> Option<Arc<Shown>> {
         self.resume = happened.as_ref().map_or(self.resume, |one| self.resume.max(one.number + 1));
         happened
     }
@@ -115,7 +115,7 @@ impl Subscription {
 struct Subscriber {
     actor: Actor,
     filter: Filter,
-    events: mpsc::Sender<Arc<Happened>>,
+    events: mpsc::Sender<Arc<Shown>>,
     shared: Arc<Shared>,
 }
 
@@ -124,7 +124,7 @@ struct Subscriber {
 pub struct Feed {
     organization: OrganizationId,
     next: u64,
-    kept: VecDeque<Arc<Happened>>,
+    kept: VecDeque<Arc<Shown>>,
     openings: Openings,
     subscribers: Vec<Subscriber>,
 }
@@ -179,7 +179,7 @@ impl Feed {
     /// Makes known what was committed. `shown` says what an actor may know of an event, if anything.
     pub fn publish(&mut self, happened: Vec<Happened>, shown: impl Fn(Actor, &Happened) -> Option<Event>) {
         for one in happened {
-            let one = Arc::new(one);
+            let one = Arc::new(Shown::new(one));
             self.subscribers.retain(|subscriber| subscriber.offer(&one, |actor| shown(actor, &one)));
             if self.kept.len() == KEPT {
                 self.kept.pop_front();
@@ -222,7 +222,7 @@ impl Feed {
 
 impl Subscriber {
     /// Queues an event, if it is wanted and may be known. `false` for whoever follows no more.
-    fn offer(&self, one: &Arc<Happened>, shown: impl FnOnce(Actor) -> Option<Event>) -> bool {
+    fn offer(&self, one: &Arc<Shown>, shown: impl FnOnce(Actor) -> Option<Event>) -> bool {
         if self.events.is_closed() {
             return false;
         }
@@ -231,7 +231,7 @@ impl Subscriber {
             let told = if event == one.event {
                 Arc::clone(one)
             } else {
-                Arc::new(Happened { event, ..Happened::clone(one) })
+                Arc::new(Shown::new(Happened { event, ..Happened::clone(one) }))
             };
             if self.events.try_send(told).is_err() {
                 self.shared.lost.store(true, Ordering::Release);
@@ -246,6 +246,7 @@ impl Subscriber {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::told;
     use crate::id::{ChannelId, RoleId, SessionId};
 
     fn feed() -> Feed {
@@ -348,6 +349,26 @@ mod tests {
         assert!(all.try_next().is_none());
         assert!(matches!(operator.try_next().unwrap().event, Event::ChannelChanged { .. }));
         assert!(operator.try_next().is_none());
+    }
+
+    #[test]
+    fn those_who_know_the_same_share_one_text_and_others_have_their_own() {
+        let mut feed = feed();
+        let hides = |actor: Actor, one: &Happened| match actor {
+            Actor::Operator => Some(one.event.clone()),
+            _ => Some(Event::Moved { session: SessionId(1), from: None, to: None }),
+        };
+        let less = Actor::Session(SessionId(2));
+        let mut those = [Actor::Operator, Actor::Operator, less]
+            .map(|actor| feed.subscribe(actor, None, Filter::default(), all_of_it).unwrap());
+        let event = Event::Moved { session: SessionId(1), from: Some(ChannelId(7)), to: None };
+        let one = feed.number(Timestamp(1), Doer::Server, event);
+        feed.publish(vec![one.clone()], hides);
+        let [first, second, third] = those.each_mut().map(|one| one.try_next().unwrap());
+        assert!(std::ptr::eq(first.text().1, second.text().1));
+        let (word, all) = told(&one);
+        assert_eq!(second.text(), (word, all.to_string().as_str()));
+        assert!(third.text().1.contains("\"from\":null"), "{}", third.text().1);
     }
 
     #[test]

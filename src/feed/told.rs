@@ -1,5 +1,8 @@
 //! Something that happened, as JSON.
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value, json};
 
 use super::{Doer, Event, Happened, Kind, To};
@@ -49,6 +52,36 @@ pub const WORDS: [(&str, &[&str]); 25] = [
     ("recording-ended", &["channel"]),
     ("element-changed", &["channel", "user", "recording", "name", "version"]),
 ];
+
+/// Something that happened, as far as those know of it who are told the same. It becomes text once for all of them.
+#[derive(Debug)]
+pub struct Shown {
+    happened: Happened,
+    text: OnceLock<(&'static str, String)>,
+}
+
+impl Shown {
+    pub(super) fn new(happened: Happened) -> Self {
+        Self { happened, text: OnceLock::new() }
+    }
+
+    /// Its word, and all that there is to say of it ([`told`]) as JSON.
+    pub fn text(&self) -> (&'static str, &str) {
+        let (word, all) = self.text.get_or_init(|| {
+            let (word, all) = told(&self.happened);
+            (word, all.to_string())
+        });
+        (word, all)
+    }
+}
+
+impl Deref for Shown {
+    type Target = Happened;
+
+    fn deref(&self) -> &Happened {
+        &self.happened
+    }
+}
 
 /// What happened, by its word, and all that there is to say of it. Identifiers are strings, as in every answer.
 pub fn told(happened: &Happened) -> (&'static str, Value) {

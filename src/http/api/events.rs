@@ -32,7 +32,7 @@ use super::problem::{Problem, no_method};
 use super::token::bearer;
 use crate::control::{Actor, Handle, Refused};
 use crate::endpoint::{LinkPeer, Place};
-use crate::feed::{Filter, KINDS, Subscription, told};
+use crate::feed::{Filter, KINDS, Shown, Subscription};
 use crate::http::home::tag_in;
 use crate::http::parts::{Asker, Parts};
 use crate::http::web_socket::{self, Bounded, Heard};
@@ -76,8 +76,8 @@ struct Follower {
 
 /// What there is for them.
 enum Next {
-    /// An event: its number, its word, and all of it.
-    Event(u64, &'static str, Value),
+    /// An event.
+    Event(Arc<Shown>),
     /// Time has passed: the number of the event from which on they come back.
     Beat(u64),
     /// It is over.
@@ -184,10 +184,7 @@ impl Follower {
             },
             () = self.place.lost() => Next::Over(crowded()),
             happened = self.events.next() => match happened {
-                Some(happened) => {
-                    let (word, all) = told(&happened);
-                    Next::Event(happened.number, word, all)
-                }
+                Some(happened) => Next::Event(happened),
                 None if self.events.has_lost() => Next::Over(too_slow()),
                 None => Next::Over(Refused::Stopping.into()),
             },
@@ -216,7 +213,7 @@ fn crowded() -> Problem {
 /// again by itself, with the number of what it had last.
 async fn tell(mut follower: Follower, sender: mpsc::Sender<Bytes>, end: Instant) {
     let last = follower.events.first().saturating_sub(1);
-    let mut text = part(Some(last), "ready", &follower.ready());
+    let mut text = part(Some(last), "ready", &follower.ready().to_string());
     loop {
         // Behind whoever takes nothing it piles up in the feed, and the listener ends the connection.
         let is_sent = tokio::select! {
@@ -232,11 +229,14 @@ async fn tell(mut follower: Follower, sender: mpsc::Sender<Bytes>, end: Instant)
             () = sender.closed() => return,
         };
         text = match next {
-            Ok(Next::Event(number, word, all)) => part(Some(number), word, &all),
+            Ok(Next::Event(happened)) => {
+                let (word, all) = happened.text();
+                part(Some(happened.number), word, all)
+            }
             Ok(Next::Beat(next)) => so_far(next),
             Ok(Next::Over(problem)) => {
                 drop(follower);
-                let text = part(None, "over", &problem.to_json());
+                let text = part(None, "over", &problem.to_json().to_string());
                 let _ = timeout(PATIENCE, sender.send(text.into())).await;
                 return;
             }
@@ -256,7 +256,7 @@ fn so_far(next: u64) -> String {
 }
 
 /// An event on the stream. JSON has no end of a line in it.
-fn part(id: Option<u64>, word: &str, data: &Value) -> String {
+fn part(id: Option<u64>, word: &str, data: &str) -> String {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     format!("{id}event: {word}\ndata: {data}\n\n")
 }
@@ -361,9 +361,9 @@ async fn pump(mut socket: Bounded, mut follower: Follower) {
         frame = loop {
             tokio::select! {
                 next = follower.next() => match next {
-                    Next::Event(number, _, all) => {
-                        told = number.saturating_add(1);
-                        break Message::text(all.to_string());
+                    Next::Event(happened) => {
+                        told = happened.number.saturating_add(1);
+                        break Message::text(happened.text().1);
                     }
                     Next::Beat(next) if next > told => {
                         told = next;
@@ -450,7 +450,7 @@ mod tests {
         let mut follower = feed.follower(Vec::new(), true, due);
         let number = feed.happen();
         assert!(matches!(follower.next().await, Next::Beat(next) if next == number));
-        assert!(matches!(follower.next().await, Next::Event(one, ..) if one == number));
+        assert!(matches!(follower.next().await, Next::Event(one) if one.number == number));
     }
 
     #[tokio::test]
