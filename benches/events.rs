@@ -1,7 +1,15 @@
 //! Does voice suffer from programs that follow what happens? Eight people speak, each to another, while 500 follow over HTTP
-//! (`/api/events`) and something happens ten times a second; beside the limit: the same with nobody who follows. Both in turns, and
-//! the server, the followers and the talks are processes of their own. The talks don't begin together, so that their frames meet
-//! what happens at every moment of it, and there are enough of them that the slowest hundredth isn't a few frames.
+//! (`/api/events`) and something happens ten times a second; beside the limit: the same with nobody who follows. Both in turns of
+//! two seconds, measured in the same way, and the server, the followers and the talks are processes of their own. The talks don't
+//! begin together, so that their frames meet what happens at every moment of it.
+//!
+//! What is asked is how long a frame takes through the server. Those who talk and those who follow are on other machines than that,
+//! where there are so many. So the server has one processor to itself, on which all of its threads meet, which is harder than two; the
+//! others have a second one. There those who follow run only while no other process wants to (sched(7), `SCHED_IDLE`): otherwise
+//! a frame that has left the server would wait for them. Figures differ from one moment to the next, so the p99 of each turn is
+//! compared with that of the turn before it, and the median of these ratios is said beside the p99 of all frames.
+//!
+//! `cargo bench --bench events`; `BENCH_ROUNDS` (20), each of two turns.
 
 #![expect(
     clippy::print_stdout,
@@ -19,6 +27,8 @@ use std::time::{Duration, Instant};
 
 use parlour::client::{Address, Credentials, Session, Trust, connect};
 use parlour::permission::Permissions;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -27,10 +37,10 @@ use outside::{first_address, https, processor_time, start};
 const FOLLOWERS: usize = 500;
 /// Of one account, which follows 64 times at most.
 const OF_ONE: usize = 63;
-const ROUNDS: usize = 4;
 const TALKS: usize = 8;
-/// How long one measurement takes.
-const TALK: Duration = Duration::from_secs(10);
+/// How long one measurement takes, and how long it is quiet before.
+const TALK: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_millis(300);
 const FRAME: Duration = Duration::from_millis(20);
 const HAPPENS: Duration = Duration::from_millis(100);
 
@@ -63,8 +73,7 @@ async fn follow(address: SocketAddr, keys: &[String]) {
     reading.join_next().await;
 }
 
-/// The process that follows. Those who follow are on other machines where there are so many: it runs when no other process wants to
-/// (sched(7), `SCHED_IDLE`), so that it takes no processor from those whose voice is measured here.
+/// The process that follows.
 fn followers(place: SocketAddr, keys: &[String]) -> Running {
     let mut command = Command::new("chrt");
     command.args(["--idle", "0"]).arg(std::env::current_exe().unwrap());
@@ -149,15 +158,63 @@ impl Drop for Running {
     }
 }
 
-fn report(what: &str, mut delays: Vec<f64>, cost: f64) -> f64 {
-    delays.sort_by(f64::total_cmp);
-    let (count, median, p99) = (delays.len(), delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
-    let share = cost / (TALK.as_secs_f64() * 1e3 * ROUNDS as f64) * 100.0;
-    println!("{what:<16} {count:>8} {median:>10.0} {p99:>10.0} {share:>14.1}");
-    println!(
-        "{{\"bench\":\"events\",\"case\":\"{what}\",\"median_us\":{median:.1},\"p99_us\":{p99:.1},\"server_percent\":{share:.2}}}"
-    );
-    p99
+/// Has this process, and those that it starts from now on, run on one processor alone.
+fn run_on(processor: usize) {
+    let mut one = CpuSet::new();
+    one.set(processor);
+    sched_setaffinity(None, &one).unwrap();
+}
+
+/// Starts the server on a processor of its own, and has this process run on another one.
+fn serve(directory: &TempDir) -> (Running, SocketAddr) {
+    let may = sched_getaffinity(None).unwrap();
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|one| may.is_set(*one)).take(2).collect();
+    assert_eq!(processors.len(), 2, "the server and those who talk need a processor each");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    command.args(["--json", "serve", "--demo", "--listen", "127.0.0.1:0", "--log", "warn"]);
+    command.env("PARLOUR_DATA_DIR", directory.path()).env("PARLOUR_LIMITS_MAX_SESSIONS", "4000");
+    command.env("PARLOUR_LIMITS_ADDRESS_HTTP", "1000").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
+    run_on(processors[0]);
+    let (server, said) = start(&mut command);
+    run_on(processors[1]);
+    (Running(server), first_address(&said))
+}
+
+/// What was measured in one of the two cases.
+#[derive(Default)]
+struct Case {
+    delays: Vec<f64>,
+    /// Of each turn.
+    p99s: Vec<f64>,
+    /// Milliseconds of the server's processor time.
+    cost: f64,
+}
+
+impl Case {
+    fn add(&mut self, mut delays: Vec<f64>, cost: f64) {
+        self.p99s.push(quantile(&mut delays, 0.99));
+        self.delays.append(&mut delays);
+        self.cost += cost;
+    }
+
+    fn report(&mut self, what: &str) {
+        let (count, turns) = (self.delays.len(), self.p99s.len());
+        let [median, p99] = [0.5, 0.99].map(|share| quantile(&mut self.delays, share));
+        let mut of_turns = self.p99s.clone();
+        let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut of_turns, share));
+        let share = self.cost / (TALK.as_secs_f64() * 1e3 * turns as f64) * 100.0;
+        let spread = format!("{low:.0}-{middle:.0}-{high:.0}");
+        println!("{what:<16} {count:>8} {median:>10.0} {p99:>8.0} {spread:>18} {share:>14.1}");
+        println!(
+            "{{\"bench\":\"events\",\"case\":\"{what}\",\"median_us\":{median:.1},\"p99_us\":{p99:.1},\"p99_of_turns_us\":[{low:.1},{middle:.1},{high:.1}],\"server_percent\":{share:.2}}}"
+        );
+    }
+}
+
+/// The value below which a share of all is.
+fn quantile(all: &mut [f64], share: f64) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[((all.len() as f64 * share) as usize).min(all.len() - 1)]
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -166,14 +223,9 @@ async fn main() {
     if arguments.get(1).is_some_and(|argument| argument == "--follow") {
         return follow(arguments[2].parse().unwrap(), &arguments[3..]).await;
     }
+    let rounds: usize = std::env::var("BENCH_ROUNDS").map_or(20, |text| text.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
-    command.args(["--json", "serve", "--demo", "--listen", "127.0.0.1:0", "--log", "warn"]);
-    command.env("PARLOUR_DATA_DIR", directory.path()).env("PARLOUR_LIMITS_MAX_SESSIONS", "4000");
-    command.env("PARLOUR_LIMITS_ADDRESS_HTTP", "1000").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
-    let (server, said) = start(&mut command);
-    let server = Running(server);
-    let place = first_address(&said);
+    let (server, place) = serve(&directory);
     let address: Address = place.to_string().parse().unwrap();
     let owner = come_in(&address, "demo").await;
     let mut keys = Vec::new();
@@ -188,20 +240,31 @@ async fn main() {
     for number in 0..TALKS {
         pairs.push(Arc::new(pair(&address, &owner, number).await));
     }
-    let (mut alone, mut followed) = ((Vec::new(), 0.0), (Vec::new(), 0.0));
-    for round in 0..ROUNDS * 2 {
-        let to = if round % 2 == 0 { &mut alone } else { &mut followed };
-        let mut followers = (round % 2 == 1).then(|| followers(place, &keys));
+    let [mut alone, mut followed] = [Case::default(), Case::default()];
+    for turn in 0..rounds * 2 {
+        let is_followed = turn % 2 == 1;
+        let mut followers = is_followed.then(|| followers(place, &keys));
+        tokio::time::sleep(QUIET).await;
         let before = processor_time(&server.0);
-        to.0.extend(talks(&pairs, &owner).await);
-        to.1 += processor_time(&server.0) - before;
+        let delays = talks(&pairs, &owner).await;
+        let case = if is_followed { &mut followed } else { &mut alone };
+        case.add(delays, processor_time(&server.0) - before);
         if let Some(followers) = &mut followers {
             assert!(followers.0.try_wait().unwrap().is_none(), "a follower was dropped");
         }
     }
     println!("{FOLLOWERS} follow over HTTP, something happens every {HAPPENS:?}, {TALKS} speak to one each");
-    println!("{:<16} {:>8} {:>10} {:>10} {:>14}", "case", "frames", "median us", "p99 us", "server, % core");
-    let without = report("nobody follows", alone.0, alone.1);
-    let with = report("500 follow", followed.0, followed.1);
-    println!("p99 with those who follow: {:.2} of that without", with / without);
+    println!(
+        "{:<16} {:>8} {:>10} {:>8} {:>18} {:>14}",
+        "case", "frames", "median us", "p99 us", "quartiles of turns", "server, % core"
+    );
+    let mut ratios: Vec<f64> =
+        followed.p99s.iter().zip(&alone.p99s).map(|(with, without)| with / without).collect();
+    alone.report("nobody follows");
+    followed.report("500 follow");
+    let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut ratios, share));
+    println!("p99 with those who follow, of that in the turn before: {middle:.2} ({low:.2} to {high:.2})");
+    println!(
+        "{{\"bench\":\"events\",\"case\":\"ratio\",\"p99_quartiles\":[{low:.3},{middle:.3},{high:.3}]}}"
+    );
 }
