@@ -22,7 +22,8 @@ use crate::protocol::CloseCode;
 const FAREWELL: Duration = Duration::from_millis(1_500);
 
 /// By how much the nice value of a shard's thread is below that of the others, where the system grants it (`LimitNICE=` of
-/// config/parlour.service). A frame that comes then waits for no other thread that happens to run (`benches/events.rs`).
+/// config/parlour.service). A frame that comes then waits less for other threads; for one that has just
+/// begun to run it may wait until the scheduler's next tick all the same (docs/measured.md, "500 programs").
 const NICER: i32 = 10;
 
 /// A thread that listens, and doesn't accept yet. It ends when this is dropped.
