@@ -9,6 +9,8 @@
 //! a frame that has left the server would wait for them. Figures differ from one moment to the next, so the p99 of each turn is
 //! compared with that of the turn before it, and the median of these ratios is said beside the p99 of all frames.
 //!
+//! Voice's threads have the real-time priority that the shipped systemd unit grants them, where whoever runs this may grant it, too.
+//!
 //! `cargo bench --bench events`; `BENCH_ROUNDS` (20), each of two turns.
 
 #![expect(
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use parlour::client::{Address, Credentials, Session, Trust, connect};
 use parlour::permission::Permissions;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -175,6 +178,12 @@ fn serve(directory: &TempDir) -> (Running, SocketAddr) {
     command.env("PARLOUR_DATA_DIR", directory.path()).env("PARLOUR_LIMITS_MAX_SESSIONS", "4000");
     command.env("PARLOUR_LIMITS_ADDRESS_HTTP", "1000").env("PARLOUR_LIMITS_REQUEST_BURST", "1000");
     run_on(processors[0]);
+    // As config/parlour.service has it; only root may.
+    let granted = setrlimit(Resource::Rtprio, Rlimit { current: Some(1), maximum: Some(1) }).is_ok();
+    println!(
+        "voice's threads have {}",
+        if granted { "a real-time priority" } else { "no real-time priority" }
+    );
     let (server, said) = start(&mut command);
     run_on(processors[1]);
     (Running(server), first_address(&said))

@@ -7,6 +7,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit};
+use thread_priority::{
+    NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -21,8 +26,8 @@ use crate::protocol::CloseCode;
 /// How long the connections get to take their leave when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1_500);
 
-/// By how much the nice value of a shard's thread is below that of the others, where the system grants it (`LimitNICE=` of
-/// config/parlour.service). A frame that comes then waits less for other threads; for one that has just
+/// By how much the nice value of a shard's thread is below that of the others, where the system grants that and no real-time
+/// priority (`LimitNICE=` of config/parlour.service). A frame that comes then waits less for other threads; for one that has just
 /// begun to run it may wait until the scheduler's next tick all the same (docs/measured.md, "500 programs").
 const NICER: i32 = 10;
 
@@ -64,13 +69,13 @@ impl Shard {
         let work = move || {
             let usual = nice();
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            // What a request leaves to a thread of its own isn't voice, and would have the nice value of this one.
-            let runtime = match runtime.enable_all().on_thread_start(move || set_nice(usual)).build() {
+            // What a request leaves to a thread of its own isn't voice, and would go first as this one does.
+            let runtime = match runtime.enable_all().on_thread_start(move || go_as_usual(usual)).build() {
                 Ok(runtime) => runtime,
                 // Whoever started this thread waits for the answer.
                 Err(error) => return drop(ready.send(Err(error))),
             };
-            set_nice(usual - NICER);
+            go_first(usual);
             let stopped = runtime.block_on(async {
                 let endpoints = listen(sockets, &endpoint, &server);
                 let addresses = |endpoints: &Vec<quinn::Endpoint>| -> io::Result<Vec<SocketAddr>> {
@@ -125,6 +130,44 @@ impl Serving {
 /// The nice value of the calling thread: -20 (goes first) to 19.
 fn nice() -> i32 {
     rustix::process::getpriority_process(None).unwrap_or_default()
+}
+
+/// Has the calling thread go before the machine's other work: by the lowest real-time priority (sched(7), `SCHED_RR`) where the
+/// limit on these grants one, and else by its nice value. Root may do the former without a limit; it is done where it is
+/// said, since what is real-time work goes before whatever else the machine is for.
+fn go_first(usual: i32) {
+    set_nice(usual - NICER);
+    if grants_real_time()
+        && let Err(error) = set_thread_priority_and_policy(
+            thread_native_id(),
+            ThreadPriority::Min,
+            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin),
+        )
+    {
+        tracing::debug!(?error, "voice has no real-time priority");
+    }
+}
+
+/// Has the calling thread, which was begun by one that goes first, wait its turn as all others do.
+fn go_as_usual(usual: i32) {
+    if grants_real_time() {
+        let other = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+        // What is given beside it stands for a nice value, which stays what it is.
+        let all = (0..100_u8).filter_map(|value| value.try_into().ok()).map(ThreadPriority::Crossplatform);
+        let same = |one: &ThreadPriority| one.to_posix(other).is_ok_and(|nice| nice == usual);
+        if let Some(nice) = all.into_iter().find(same)
+            && let Err(error) = set_thread_priority_and_policy(thread_native_id(), nice, other)
+        {
+            tracing::debug!(?error, "a thread keeps the real-time priority of voice");
+        }
+    }
+    set_nice(usual);
+}
+
+/// Whether a real-time priority is granted by the limit on these (getrlimit(2), `RLIMIT_RTPRIO`).
+fn grants_real_time() -> bool {
+    let granted = || getrlimit(Resource::Rtprio).current;
+    cfg!(target_os = "linux") && granted().is_none_or(|highest| highest > 0)
 }
 
 /// Gives the calling thread a nice value. Without the right to it the thread waits its turn, as all others do.

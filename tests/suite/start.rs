@@ -248,26 +248,59 @@ async fn a_server_starts_with_a_certificate_that_cannot_be_read() {
     assert!(!output.status.success() && found.contains("nothing.pem"), "{found}");
 }
 
-/// The nice values of a process's threads, by their names.
-fn nice_values(process: u32) -> Vec<(String, i32)> {
+/// A field of a process's threads, by their names: the fields are counted as in `proc_pid_stat(5)`.
+fn of_threads(process: u32, field: usize) -> Vec<(String, i32)> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     threads
         .filter_map(|thread| {
             let thread = thread.unwrap().path();
             let name = fs::read_to_string(thread.join("comm")).ok()?;
-            // The fields behind the name, which is in brackets, begin with the third (proc_pid_stat(5)); nice is the nineteenth.
+            // Those behind the name, which is in brackets, begin with the third.
             let status = fs::read_to_string(thread.join("stat")).ok()?;
-            let nice = status.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()?;
-            Some((name.trim().to_owned(), nice))
+            let value = status.rsplit_once(')')?.1.split_whitespace().nth(field - 3)?.parse().ok()?;
+            Some((name.trim().to_owned(), value))
         })
         .collect()
+}
+
+const NICE: usize = 19;
+const POLICY: usize = 41;
+
+/// The numbers of the usual policy, and of the real-time one that is taken (sched(7)).
+const OTHER: i32 = 0;
+const ROUND_ROBIN: i32 = 2;
+
+#[tokio::test]
+async fn threads_that_carry_voice_have_a_real_time_priority_where_the_limit_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let plain = parlour(home.path());
+    let mut limited = std::process::Command::new("prlimit");
+    limited.arg("--rtprio=1").arg(plain.get_program());
+    for (name, value) in plain.get_envs() {
+        limited.env(name, value.unwrap_or_default());
+    }
+    let may = std::process::Command::new("prlimit").args(["--rtprio=1", "true"]).output().unwrap();
+    if !may.status.success() {
+        // Whoever runs this isn't granted any: nothing else of it can be seen.
+        return;
+    }
+    let server = Process::serve_with(limited, "127.0.0.1:0", &["--demo"]);
+    // What a log-in leaves to threads of their own is begun by a shard's.
+    let address = server.address.to_string().parse().unwrap();
+    let _alice = crate::support::log_in(&address, "alice", "parlour-demo").await.unwrap();
+    let threads = of_threads(server.child.id(), POLICY);
+    let (voice, others): (Vec<_>, Vec<_>) = threads.iter().partition(|(name, _)| name.starts_with("voice-"));
+    assert!(!voice.is_empty() && !others.is_empty(), "{threads:?}");
+    assert!(voice.iter().all(|(_, policy)| *policy == ROUND_ROBIN), "{threads:?}");
+    assert!(others.iter().all(|(_, policy)| *policy == OTHER), "{threads:?}");
+    server.kill();
 }
 
 #[test]
 fn threads_that_carry_voice_go_before_others_where_the_system_grants_it() {
     let home = tempfile::tempdir().unwrap();
     let server = Process::serve(home.path(), "127.0.0.1:0", &[]);
-    let threads = nice_values(server.child.id());
+    let threads = of_threads(server.child.id(), NICE);
     let (voice, others): (Vec<_>, Vec<_>) = threads.iter().partition(|(name, _)| name.starts_with("voice-"));
     assert!(!voice.is_empty() && !others.is_empty(), "{threads:?}");
     let usual = others[0].1;
