@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, getrlimit};
 use thread_priority::{
     NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -164,10 +163,16 @@ fn go_as_usual(usual: i32) {
     set_nice(usual);
 }
 
-/// Whether a real-time priority is granted by the limit on these (getrlimit(2), `RLIMIT_RTPRIO`).
+/// Whether a real-time priority is granted by the limit on these (getrlimit(2), `RLIMIT_RTPRIO`), which Linux alone has.
+#[cfg(target_os = "linux")]
 fn grants_real_time() -> bool {
-    let granted = || getrlimit(Resource::Rtprio).current;
-    cfg!(target_os = "linux") && granted().is_none_or(|highest| highest > 0)
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Rtprio).current.is_none_or(|highest| highest > 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn grants_real_time() -> bool {
+    false
 }
 
 /// Gives the calling thread a nice value. Without the right to it the thread waits its turn, as all others do.
