@@ -16,8 +16,17 @@ const MOST: usize = 6;
 /// does so a little after the beginning of a word. So many halves, as whole frames, and one frame at least.
 const KEPT: usize = 6;
 
-/// What is so much quieter than the loudest frame there, in decibels, is no beginning of a word: it would only come later.
+/// What is so much quieter than the loudest frame there, in decibels, is no beginning of a word: it would only make what follows late.
 const QUIETER: f32 = 30.0;
+
+/// Nor is what isn't louder than the room by so many decibels.
+const LOUDER: f32 = 6.0;
+
+/// But the room is never taken for louder than the loudest frame there without so many decibels.
+const ABOVE: f32 = 12.0;
+
+/// How far the room's loudness, in decibels, goes towards that of each frame that isn't sent.
+const FOLLOWS: f32 = 0.1;
 
 /// What is to be done with a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +56,8 @@ pub(super) struct Framing {
     most: usize,
     /// Frames that weren't sent since the last one that was, but for those that are kept.
     silent: u32,
+    /// How loud what isn't sent is, in dBov, once there was something.
+    room: Option<f32>,
 }
 
 impl Framing {
@@ -55,7 +66,8 @@ impl Framing {
         let halves = halves.clamp(1, MOST);
         let most = (KEPT / halves).max(1);
         let (frame, kept) = ([0.0; MOST * HALF], VecDeque::with_capacity(most + 1));
-        Self { frame, length: halves * HALF, filled: 0, open: false, sending: false, kept, most, silent: 0 }
+        let length = halves * HALF;
+        Self { frame, length, filled: 0, open: false, sending: false, kept, most, silent: 0, room: None }
     }
 
     /// Whether the last frame was sent.
@@ -86,8 +98,11 @@ impl Framing {
         } else {
             self.sending = false;
             self.kept.push_back(self.frame);
-            if self.kept.len() > self.most {
-                self.kept.pop_front();
+            if self.kept.len() > self.most
+                && let Some(frame) = self.kept.pop_front()
+            {
+                let level = loudness(&frame[..self.length]);
+                self.room = Some(self.room.map_or(level, |room| room + FOLLOWS * (level - room)));
                 self.silent = self.silent.saturating_add(1);
             }
         }
@@ -119,7 +134,9 @@ impl Framing {
     fn quiet(&self) -> usize {
         let level = |frame: &Samples| loudness(&frame[..self.length]);
         let loudest = self.kept.iter().chain([&self.frame]).map(level).fold(SILENCE, f32::max);
-        self.kept.iter().take_while(|frame| level(frame) < loudest - QUIETER).count()
+        let room = self.room.map_or(SILENCE, |room| room + LOUDER);
+        let least = room.min(loudest - ABOVE).max(loudest - QUIETER);
+        self.kept.iter().take_while(|frame| level(frame) < least).count()
     }
 }
 
@@ -187,6 +204,23 @@ mod tests {
             });
         }
         (sent, pauses)
+    }
+
+    #[test]
+    fn what_is_no_louder_than_the_room_is_not_sent() {
+        // From 4 to 8 the room alone, then a sound that is 20 dB louder, which is known to be speech at 13.
+        let sample = |number: usize| if number < 8 { 0.001 } else { 0.01 };
+        let (mut framing, mut sent) = (Framing::new(2), Vec::new());
+        for number in 0..16 {
+            framing.put(&[sample(number); HALF], number >= 13, |due| sent.push((due.after, due.frame[0])));
+        }
+        assert_eq!(sent, [(Some(4), 0.01), (None, 0.01), (None, 0.01), (None, 0.01)]);
+        // What is as loud as the room was until now, but alone, is sent as it was.
+        let (mut framing, mut sent) = (Framing::new(2), 0);
+        for number in 0..16 {
+            framing.put(&[0.01; HALF], number >= 13, |_| sent += 1);
+        }
+        assert_eq!(sent, 5);
     }
 
     #[test]

@@ -275,6 +275,9 @@ fn frame_ms(picture: &Picture) -> u32 {
 }
 
 fn gate_settings(settings: &Settings) -> GateSettings {
+    let usual = GateSettings::default();
+    // Whoever wants to be heard less easily than usual doesn't want sounds to be heard that may become speech.
+    let is_strict = settings.threshold > Settings::default().threshold;
     GateSettings {
         mode: match settings.mode {
             Mode::VoiceActivation => GateMode::Voice,
@@ -283,10 +286,11 @@ fn gate_settings(settings: &Settings) -> GateSettings {
         },
         open: settings.threshold,
         close: settings.threshold / 2.0,
+        rise: if is_strict { f32::INFINITY } else { usual.rise },
         hold: HOLD,
         release: Duration::from_millis(settings.release_ms.into()),
         double_push: Settings::LATCH,
-        ..GateSettings::default()
+        ..usual
     }
 }
 

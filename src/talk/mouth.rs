@@ -136,7 +136,7 @@ impl Mouth {
     fn judge(&mut self, now: Duration, mut half: [f32; HALF], far: &[f32; HALF]) {
         let heard = self.capture.process(&mut half, far);
         lock(&self.shared.sidetone).write(&half);
-        let is_open = lock(&self.shared.gate).hear(now, heard.speech, heard.level);
+        let is_open = lock(&self.shared.gate).hear(now, &heard);
         let is_sent = self.orders.echo_test || is_open && !self.orders.silent;
         // RFC 6464 has it without its sign, from 0 to 127.
         let level = (-heard.level).clamp(0.0, 127.0) as u8;

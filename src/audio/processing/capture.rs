@@ -1,7 +1,7 @@
 //! The way of a block from the microphone to the encoder.
 
 use super::BLOCK;
-use super::denoise::Denoiser;
+use super::denoise::{Denoiser, Judged};
 use super::echo::{Echo, EchoMode};
 use super::gain::{Gain, GainMode};
 use super::level::loudness;
@@ -30,7 +30,7 @@ impl Default for CaptureSettings {
 }
 
 /// What was heard in a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Heard {
     /// How loud the block was when it came in, in dBov (0 is full scale, -127 silence).
     pub input: f32,
@@ -40,6 +40,8 @@ pub struct Heard {
     pub is_clipped: bool,
     /// How likely it is that somebody speaks, 0 to 1.
     pub speech: f32,
+    /// By how many decibels it was louder than the quietest moment of the last four seconds, without the echo that was cancelled.
+    pub rise: f32,
     /// What it was raised by, in decibels.
     pub gain: f32,
     /// Whether what is played was found in the microphone; never while the echo's mode is off.
@@ -96,13 +98,14 @@ impl Capture {
         let input = loudness(block);
         let is_clipped = block.iter().any(|sample| sample.abs() >= CLIPPED);
         self.echo.process(block, &far, self.settings.echo);
-        let speech = self.denoiser.process(block, self.settings.suppress_noise);
+        let Judged { speech, rise } = self.denoiser.process(block, self.settings.suppress_noise);
         self.gain.process(block, speech, self.settings.gain);
         Heard {
             input,
             level: loudness(block),
             is_clipped,
             speech,
+            rise,
             gain: self.gain.decibels(),
             is_far_found: self.echo.is_found(),
             is_cancelling: self.echo.is_cancelling(),

@@ -23,6 +23,15 @@ const PART: usize = 50;
 /// The quietest blocks of the last four seconds.
 const PARTS: usize = 8;
 
+/// What was heard of a block before its noise was suppressed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    /// How likely it is speech, 0 to 1.
+    pub(super) speech: f32,
+    /// By how many decibels it is louder than the quietest moment of the last seconds.
+    pub(super) rise: f32,
+}
+
 /// Suppresses noise as far as there is any.
 pub(super) struct Denoiser {
     network: Box<DenoiseState<'static>>,
@@ -57,12 +66,14 @@ impl Denoiser {
         }
     }
 
-    /// Suppresses the noise of a block, which leaves 10 ms later if `is_on`; the answer is how likely it is speech.
-    pub(super) fn process(&mut self, block: &mut [f32; BLOCK], is_on: bool) -> f32 {
+    /// Suppresses the noise of a block, which leaves 10 ms later if `is_on`; the answer is what was heard of it before.
+    pub(super) fn process(&mut self, block: &mut [f32; BLOCK], is_on: bool) -> Judged {
         let scaled = block.map(|sample| sample * 32_768.0);
         let mut network = [0.0; BLOCK];
         let speech = self.network.process_frame(&mut network, &scaled).clamp(0.0, 1.0);
-        let share = self.next_share(loudness(block), speech);
+        let level = loudness(block);
+        let share = self.next_share(level, speech);
+        let rise = level - self.noise.level();
 
         if is_on || self.is_on {
             let mut suppressed = [0.0; BLOCK];
@@ -82,7 +93,7 @@ impl Denoiser {
         }
         self.share = share;
         self.is_on = is_on;
-        speech
+        Judged { speech, rise }
     }
 
     /// How much of the network's output is sent of a block: all of it in noise, little of it where there is none.

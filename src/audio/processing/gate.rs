@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+use super::Heard;
+
+/// How long a block lasts.
+const BLOCK: Duration = Duration::from_millis(10);
+
+/// How loud a block is at least that counts as risen out of the room, in dBov: where a device gives digital silence in between, anything
+/// is far above that.
+const RISEN: f32 = -50.0;
+
+/// How long it has to stay so: the click of a key is shorter.
+const RISES: Duration = Duration::from_millis(30);
+
+/// How long it may: what turns out not to be speech is heard no longer than that. The network knows a word that begins without a
+/// voice, as with an "s", only when the voice comes.
+const AWAITED: Duration = Duration::from_millis(300);
+
+/// How long it is open after that.
+const FALLS: Duration = Duration::from_millis(100);
+
 /// What opens the gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GateMode {
@@ -23,6 +42,8 @@ pub struct GateSettings {
     pub open: f32,
     /// How likely it is to be to keep it open, 0 to 1; what is above `open` counts as that.
     pub close: f32,
+    /// By how many decibels a sound rises out of the room to be sent before it is known to be speech; infinity is never.
+    pub rise: f32,
     /// How loud a block is at least that opens it or keeps it open, in dBov.
     pub quietest: f32,
     /// How long it stays open after the last block with speech, so that the pauses between words aren't cut out.
@@ -39,6 +60,7 @@ impl Default for GateSettings {
             mode: GateMode::Voice,
             open: 0.5,
             close: 0.25,
+            rise: 15.0,
             quietest: -60.0,
             hold: Duration::from_millis(300),
             release: Duration::from_millis(150),
@@ -59,6 +81,10 @@ pub struct Gate {
     released: Duration,
     /// Until when it stays open after speech, while it is open by that.
     spoken: Option<Duration>,
+    /// For how long it was louder than the room without a break.
+    risen: Duration,
+    /// Until when it is open by that.
+    awaited: Duration,
 }
 
 impl Gate {
@@ -71,6 +97,8 @@ impl Gate {
             pushed: None,
             released: Duration::ZERO,
             spoken: None,
+            risen: Duration::ZERO,
+            awaited: Duration::ZERO,
         }
     }
 
@@ -83,6 +111,7 @@ impl Gate {
     pub fn set(&mut self, settings: GateSettings) {
         self.settings = settings;
         self.spoken = None;
+        self.awaited = Duration::ZERO;
     }
 
     /// The key goes down; a key that repeats while it is held changes nothing.
@@ -137,10 +166,11 @@ impl Gate {
         self.is_held || self.is_latched || now < self.released
     }
 
-    /// Takes what was heard in a block (the likelihood of speech, 0 to 1, and the loudness in dBov, as
-    /// [`super::Heard`] has them), and answers whether it is to be sent.
-    pub fn hear(&mut self, now: Duration, speech: f32, level: f32) -> bool {
+    /// Takes what was heard in a block of 10 ms, and answers whether it is to be sent.
+    pub fn hear(&mut self, now: Duration, heard: &Heard) -> bool {
+        let Heard { speech, level, .. } = *heard;
         let GateSettings { open, close, quietest, hold, .. } = self.settings;
+        self.await_speech(now, heard);
         let is_open = self.spoken.is_some_and(|until| now < until);
         let enough = if is_open { close.min(open) } else { open };
         if speech >= enough && level >= quietest {
@@ -151,7 +181,19 @@ impl Gate {
         match self.settings.mode {
             GateMode::Continuous => true,
             GateMode::Push => self.is_pushed(now),
-            GateMode::Voice => self.spoken.is_some() || self.is_pushed(now),
+            GateMode::Voice => self.spoken.is_some() || now < self.awaited || self.is_pushed(now),
+        }
+    }
+
+    /// What likely becomes speech is sent before it is known to be: the network that tells speech needs some of it.
+    fn await_speech(&mut self, now: Duration, heard: &Heard) {
+        if heard.rise < self.settings.rise || heard.input < RISEN {
+            self.risen = Duration::ZERO;
+            return;
+        }
+        self.risen = self.risen.saturating_add(BLOCK);
+        if (RISES..=AWAITED).contains(&self.risen) {
+            self.awaited = now + FALLS;
         }
     }
 }
@@ -160,8 +202,10 @@ impl Gate {
 mod tests {
     use super::*;
 
-    const BLOCK: Duration = Duration::from_millis(10);
-    const LOUD: f32 = -20.0;
+    /// A loud block that is likely speech, and that is louder than the room by so many decibels.
+    fn loud(speech: f32, rise: f32) -> Heard {
+        Heard { speech, rise, input: -20.0, level: -20.0, ..Heard::default() }
+    }
 
     fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -179,7 +223,7 @@ mod tests {
             (0..blocks)
                 .filter(|_| {
                     now += BLOCK;
-                    gate.hear(now, speech, LOUD)
+                    gate.hear(now, &loud(speech, 0.0))
                 })
                 .count()
         };
@@ -194,22 +238,45 @@ mod tests {
     #[test]
     fn what_is_too_quiet_isn_t_speech() {
         let mut gate = Gate::new(GateSettings { quietest: -50.0, ..GateSettings::default() });
-        assert!(!gate.hear(ms(10), 1.0, -51.0));
-        assert!(gate.hear(ms(20), 1.0, -49.0));
+        assert!(!gate.hear(ms(10), &Heard { level: -51.0, ..loud(1.0, 0.0) }));
+        assert!(gate.hear(ms(20), &Heard { level: -49.0, ..loud(1.0, 0.0) }));
+    }
+
+    #[test]
+    fn what_rises_out_of_the_room_is_sent_before_it_is_known_to_be_speech() {
+        let mut gate = Gate::new(GateSettings::default());
+        let mut now = Duration::ZERO;
+        let mut hear = |heard: Heard, blocks: u32| {
+            let mut is_open = |_: &u32| {
+                now += BLOCK;
+                gate.hear(now, &heard)
+            };
+            (0..blocks).filter(|block| is_open(block)).count()
+        };
+        let (room, risen) = (loud(0.0, 0.0), loud(0.0, 30.0));
+        assert_eq!(hear(loud(0.0, 14.0), 100), 0, "not far enough");
+        assert_eq!(hear(Heard { input: -51.0, ..risen }, 100), 0, "far above silence is still quiet");
+        assert_eq!((hear(risen, 2), hear(room, 20)), (0, 0), "the click of a key");
+        assert_eq!((hear(risen, 10), hear(room, 20)), (8, 9), "a knock");
+        assert_eq!(hear(risen, 1000), 37, "a fan that is switched on: 300 ms, and 100 more");
+        assert_eq!((hear(room, 1), hear(risen, 25), hear(loud(0.7, 30.0), 100)), (0, 23, 100), "a word");
+
+        let mut strict = Gate::new(GateSettings { rise: f32::INFINITY, ..GateSettings::default() });
+        assert!((0..100).all(|block| !strict.hear(BLOCK * block, &risen)));
     }
 
     #[test]
     fn a_key_opens_at_once_and_closes_after_the_release_delay() {
         let mut gate = push(150);
-        assert!(!gate.hear(ms(0), 1.0, LOUD), "speech doesn't open it");
+        assert!(!gate.hear(ms(0), &loud(1.0, 0.0)), "speech doesn't open it");
         gate.press(ms(1));
-        assert!(gate.hear(ms(1), 0.0, LOUD));
+        assert!(gate.hear(ms(1), &loud(0.0, 0.0)));
         gate.press(ms(500));
         gate.release(ms(1_000));
-        assert!(gate.hear(ms(1_149), 0.0, LOUD));
-        assert!(!gate.hear(ms(1_150), 0.0, LOUD));
+        assert!(gate.hear(ms(1_149), &loud(0.0, 0.0)));
+        assert!(!gate.hear(ms(1_150), &loud(0.0, 0.0)));
         gate.release(ms(1_200));
-        assert!(!gate.hear(ms(1_201), 0.0, LOUD), "a release without a push does nothing");
+        assert!(!gate.hear(ms(1_201), &loud(0.0, 0.0)), "a release without a push does nothing");
     }
 
     #[test]
@@ -220,7 +287,7 @@ mod tests {
         }
         assert!(!gate.is_latched());
         gate.release(ms(600));
-        assert!(!gate.hear(ms(600), 0.0, LOUD));
+        assert!(!gate.hear(ms(600), &loud(0.0, 0.0)));
     }
 
     #[test]
@@ -231,12 +298,12 @@ mod tests {
             gate.release(ms(at + 50));
         }
         assert!(gate.is_latched());
-        assert!(gate.hear(ms(60_000), 0.0, LOUD));
+        assert!(gate.hear(ms(60_000), &loud(0.0, 0.0)));
         gate.press(ms(60_010));
-        assert!(gate.hear(ms(60_010), 0.0, LOUD) && !gate.is_latched());
+        assert!(gate.hear(ms(60_010), &loud(0.0, 0.0)) && !gate.is_latched());
         gate.release(ms(60_020));
-        assert!(gate.hear(ms(60_119), 0.0, LOUD));
-        assert!(!gate.hear(ms(60_120), 0.0, LOUD));
+        assert!(gate.hear(ms(60_119), &loud(0.0, 0.0)));
+        assert!(!gate.hear(ms(60_120), &loud(0.0, 0.0)));
         gate.press(ms(60_200));
         assert!(!gate.is_latched(), "the push that unlatched isn't the first of two");
     }
@@ -263,20 +330,20 @@ mod tests {
     fn a_toggle_opens_and_closes() {
         let mut gate = push(0);
         gate.toggle(ms(0));
-        assert!(gate.hear(ms(10), 0.0, LOUD));
+        assert!(gate.hear(ms(10), &loud(0.0, 0.0)));
         gate.toggle(ms(20));
-        assert!(!gate.hear(ms(20), 0.0, LOUD));
+        assert!(!gate.hear(ms(20), &loud(0.0, 0.0)));
         gate.press(ms(30));
         gate.let_go(ms(40));
-        assert!(!gate.hear(ms(40), 0.0, LOUD));
+        assert!(!gate.hear(ms(40), &loud(0.0, 0.0)));
     }
 
     #[test]
     fn a_key_opens_in_voice_activation_and_nothing_closes_a_continuous_gate() {
         let mut gate = Gate::new(GateSettings::default());
         gate.press(ms(0));
-        assert!(gate.hear(ms(0), 0.0, -127.0));
+        assert!(gate.hear(ms(0), &Heard { level: -127.0, ..loud(0.0, 0.0) }));
         gate.set(GateSettings { mode: GateMode::Continuous, ..GateSettings::default() });
-        assert!(gate.hear(ms(10), 0.0, -127.0));
+        assert!(gate.hear(ms(10), &Heard { level: -127.0, ..loud(0.0, 0.0) }));
     }
 }
