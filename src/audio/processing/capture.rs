@@ -40,7 +40,7 @@ pub struct Heard {
     pub is_clipped: bool,
     /// How likely it is that somebody speaks, 0 to 1.
     pub speech: f32,
-    /// By how many decibels it was louder than the quietest moment of the last four seconds, without the echo that was cancelled.
+    /// By how many decibels it was louder than the quietest moment of the last six seconds, without the echo that was cancelled.
     pub rise: f32,
     /// What it was raised by, in decibels.
     pub gain: f32,

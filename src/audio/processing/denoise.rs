@@ -20,8 +20,8 @@ const SPEECH: f32 = -25.0;
 /// Blocks in each of the parts whose quietest block is the noise.
 const PART: usize = 50;
 
-/// The quietest blocks of the last four seconds.
-const PARTS: usize = 8;
+/// The quietest blocks of the last six seconds: who reads aloud breathes rather than pauses for nearly as long.
+const PARTS: usize = 12;
 
 /// What was heard of a block before its noise was suppressed.
 #[derive(Clone, Copy, Debug)]
