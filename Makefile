@@ -149,9 +149,11 @@ bench: setup setup-python ## Measure; each figure stands beside a peer's or a li
 	command -v pipewire-pulse >/dev/null || missing="$$missing pipewire-pulse"; \
 	command -v wireplumber >/dev/null || missing="$$missing wireplumber"; \
 	command -v dbus-run-session >/dev/null || missing="$$missing dbus"; \
+	command -v mumble >/dev/null || missing="$$missing mumble"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null; then \
-			echo "Installing$$missing with apt-get: what a live client makes of a voice is measured on a sound server."; \
+			echo "Installing$$missing with apt-get: what a live client makes of a voice is measured on a sound server, beside Mumble."; \
 			$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 		else \
 			echo "Please install$$missing: what a live client makes of a voice is measured on a sound server." >&2; exit 1; \

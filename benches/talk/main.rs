@@ -1,7 +1,7 @@
 //! From mouth to ear: two `parlour talk --headless`, each a process, talk through a server on this machine with the settings that
 //! everybody begins with. What one's microphone is given stands beside what comes out of the other's loudspeaker: how long it
 //! takes, and how good it is then (PESQ, wide band). The limit is the way through the sound server alone: a program that plays
-//! what it hears.
+//! what it hears. Beside it stands Mumble, where its client starts. Names (PulseAudio, PipeWire, Mumble) choose what is measured.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@
     reason = "a bench prints its figures, and fails by panicking"
 )]
 
+mod mumble;
 #[path = "../../tests/support/quality.rs"]
 #[expect(unreachable_pub, reason = "tests use it, too")]
 mod quality;
@@ -20,6 +21,7 @@ mod rig;
 mod sound;
 mod through;
 
+use mumble::Mumble;
 use quality::speech;
 use rig::{Heard, Rig, SINKS, listen, median};
 use sound::SoundServer;
@@ -28,13 +30,13 @@ use through::Through;
 /// Of so many runs of 16 s the median counts.
 const ROUNDS: usize = 5;
 
-/// What Mumble's clients did in the same way (1.3.4, Debian's, by its own server).
-const MUMBLE: (f64, f64) = (116.0, 4.21);
-
 fn main() {
     println!("From mouth to ear through a server on this machine, medians of {ROUNDS} runs of 16 s");
     println!("{:<28} {:>8} {:>8} {:>10}", "way", "ms", "PESQ", "found, %");
-    for name in ["PulseAudio", "PipeWire"] {
+    let chosen: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    for name in ["PulseAudio", "PipeWire"].into_iter().filter(|name| is_chosen(name)) {
         let sound =
             if name == "PipeWire" { SoundServer::pipewire(&SINKS) } else { SoundServer::start(&SINKS) };
         let through = Through::start(&sound.backend());
@@ -43,8 +45,13 @@ fn main() {
         let rig = Rig::start(sound);
         row(&format!("Parlour on {name}"), &rig.sound);
     }
-    let (delay, quality) = MUMBLE;
-    println!("{:<28} {delay:>8.1} {quality:>8.2}", "Mumble 1.3.4, before");
+    if is_chosen("Mumble") {
+        let sound = SoundServer::start(&SINKS);
+        match Mumble::start(&sound) {
+            Ok(_mumble) => row("Mumble on PulseAudio", &sound),
+            Err(why) => println!("Mumble isn't measured: {why}."),
+        }
+    }
 }
 
 fn row(way: &str, sound: &SoundServer) {
