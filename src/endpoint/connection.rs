@@ -51,8 +51,8 @@ async fn connect(incoming: Incoming) -> Option<Link> {
     // A greeting that comes with the first packet is answered with the first answer; `exchange::read` takes
     // nothing else so early.
     match connecting.into_0rtt() {
-        Ok((connection, _)) => Some(Link::Native(connection)),
-        Err(connecting) => connecting.await.ok().map(Link::Native),
+        Ok((connection, _)) => Some(Link::native(connection)),
+        Err(connecting) => connecting.await.ok().map(Link::native),
     }
 }
 
@@ -112,6 +112,7 @@ async fn talk(link: Link, from: IpAddr, (place, deadline): (Place, Instant), sha
             biased;
             session = async { hello.hello().await?.log_in().await }.instrument(span.clone()) => session,
             () = discard_voice(&link) => Err(None),
+            () = link.cover(&shared.covers) => Err(None),
             () = link.uninvited() => Err(Some(CloseCode::ProtocolViolation)),
             () = place.lost() => Err(Some(CloseCode::Full)),
             () = patience.ends() => Err(Some(CloseCode::HandshakeTimeout)),

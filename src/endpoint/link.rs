@@ -8,6 +8,7 @@ use quinn::{Connection, ReadToEndError};
 use tokio::sync::Notify;
 use web_transport_quinn as web;
 
+use super::cover::{Cover, Covers};
 use super::web_socket::{SocketLink, SocketReply};
 use crate::auth::{EXPORTED, EXPORTER};
 use crate::protocol::wire::MemberKind;
@@ -20,7 +21,7 @@ const PREFIX: usize = 4;
 /// A client's connection.
 #[derive(Clone, Debug)]
 pub(super) enum Link {
-    Native(Connection),
+    Native(Connection, Arc<Cover>),
     Web(Arc<WebLink>),
     Socket(Arc<SocketLink>),
 }
@@ -63,7 +64,7 @@ pub(super) enum Question {
 
 /// The server's half.
 pub(super) enum Reply {
-    Native(quinn::SendStream),
+    Native(quinn::SendStream, Arc<Cover>),
     Web(web::SendStream),
     Socket(SocketReply),
 }
@@ -77,12 +78,17 @@ pub(super) enum Unread {
 }
 
 impl Link {
+    /// Over a connection that a native client opened.
+    pub(super) fn native(connection: Connection) -> Self {
+        Self::Native(connection, Arc::default())
+    }
+
     /// The next request; nothing when the connection is gone.
     pub(super) async fn accept(&self) -> Option<(Reply, Question)> {
         match self {
-            Self::Native(connection) => {
+            Self::Native(connection, cover) => {
                 let (send, recv) = connection.accept_bi().await.ok()?;
-                Some((Reply::Native(send), Question::Native(recv)))
+                Some((Reply::Native(send, Arc::clone(cover)), Question::Native(recv)))
             }
             Self::Web(link) => {
                 let next = async { link.session.accept_bi().await.ok() };
@@ -99,7 +105,7 @@ impl Link {
     /// What only this connection has, for a device's key to sign; nothing where TLS ends before the link does.
     pub(super) fn exported(&self) -> Option<[u8; EXPORTED]> {
         let connection = match self {
-            Self::Native(connection) => connection,
+            Self::Native(connection, _) => connection,
             Self::Web(link) => &*link.session,
             Self::Socket(_) => return None,
         };
@@ -111,7 +117,10 @@ impl Link {
     /// The stream of events; nothing when the connection is gone.
     pub(super) async fn open_events(&self) -> Option<Reply> {
         match self {
-            Self::Native(connection) => connection.open_uni().await.ok().map(Reply::Native),
+            Self::Native(connection, cover) => {
+                let send = connection.open_uni().await.ok()?;
+                Some(Reply::Native(send, Arc::clone(cover)))
+            }
             Self::Web(link) => link.session.open_uni().await.ok().map(Reply::Web),
             Self::Socket(link) => Some(Reply::Socket(SocketReply::events(link))),
         }
@@ -121,7 +130,7 @@ impl Link {
     /// fill its connection (RFC 9000, section 4.1). The streams of HTTP/3 itself are the library's.
     pub(super) async fn uninvited(&self) {
         let came = match self {
-            Self::Native(connection) => connection.accept_uni().await.is_ok(),
+            Self::Native(connection, _) => connection.accept_uni().await.is_ok(),
             Self::Web(link) => link.session.accept_uni().await.is_ok(),
             Self::Socket(_) => false,
         };
@@ -134,7 +143,7 @@ impl Link {
     /// The next voice packet; nothing when the connection is gone.
     pub(super) async fn read_datagram(&self) -> Option<Bytes> {
         match self {
-            Self::Native(connection) => connection.read_datagram().await.ok(),
+            Self::Native(connection, _) => connection.read_datagram().await.ok(),
             Self::Web(link) => link.unless_closing(async { link.session.read_datagram().await.ok() }).await,
             Self::Socket(link) => link.datagram().await,
         }
@@ -144,7 +153,7 @@ impl Link {
     pub(super) fn send_datagram(&self, datagram: Bytes) -> bool {
         // quinn makes room by dropping the oldest datagram without a word; look before, to count it.
         match self {
-            Self::Native(connection) => {
+            Self::Native(connection, _) => {
                 let fits = connection.datagram_send_buffer_space() >= datagram.len();
                 connection.send_datagram(datagram).is_ok() && fits
             }
@@ -160,7 +169,7 @@ impl Link {
     /// sends what was lost again.
     pub(super) fn packets(&self) -> Option<(u64, u64)> {
         let connection = match self {
-            Self::Native(connection) => connection,
+            Self::Native(connection, _) => connection,
             Self::Web(link) => &*link.session,
             Self::Socket(_) => return None,
         };
@@ -168,11 +177,20 @@ impl Link {
         Some((path.sent_packets, path.lost_packets))
     }
 
+    /// Has something follow whatever is said on its streams, so that a loss of it is noticed; doesn't end.
+    pub(super) async fn cover(&self, covers: &Covers) {
+        match self {
+            Self::Native(connection, cover) => cover.run(connection, covers).await,
+            // Browsers acknowledge within 25 ms, and TCP sees to it by itself.
+            Self::Web(_) | Self::Socket(_) => std::future::pending().await,
+        }
+    }
+
     /// Closes it with a code and its sentence; a closed one stays closed.
     pub(super) fn close(&self, code: CloseCode) {
         let (number, sentence) = (code.number(), code.sentence());
         match self {
-            Self::Native(connection) => connection.close(number.into(), sentence.as_bytes()),
+            Self::Native(connection, _) => connection.close(number.into(), sentence.as_bytes()),
             Self::Web(link) => {
                 let _runtime = link.runtime.enter();
                 link.session.close(number, sentence.as_bytes());
@@ -185,7 +203,7 @@ impl Link {
     /// Waits until the connection is gone.
     pub(super) async fn closed(&self) {
         match self {
-            Self::Native(connection) => drop(connection.closed().await),
+            Self::Native(connection, _) => drop(connection.closed().await),
             Self::Web(link) => drop(link.session.closed().await),
             Self::Socket(link) => link.closed().await,
         }
@@ -195,7 +213,7 @@ impl Link {
     pub(super) fn trust(&self) {
         let window = quinn::VarInt::from_u32(MEMBER_WINDOW);
         match self {
-            Self::Native(connection) => connection.set_receive_window(window),
+            Self::Native(connection, _) => connection.set_receive_window(window),
             Self::Web(link) => link.session.set_receive_window(window),
             Self::Socket(_) => (),
         }
@@ -204,7 +222,7 @@ impl Link {
     /// What carries it, for the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Native(_) => "quic",
+            Self::Native(..) => "quic",
             Self::Web(_) => "webtransport",
             Self::Socket(_) => "websocket",
         }
@@ -213,7 +231,7 @@ impl Link {
     /// What its sessions are shown as.
     pub(super) fn kind(&self) -> MemberKind {
         match self {
-            Self::Native(_) => MemberKind::Native,
+            Self::Native(..) => MemberKind::Native,
             Self::Web(_) | Self::Socket(_) => MemberKind::Browser,
         }
     }
@@ -263,7 +281,10 @@ impl Reply {
     /// Writes some of it, waiting for room. Answers `false` when nobody reads any more.
     pub(super) async fn write(&mut self, bytes: Bytes) -> bool {
         match self {
-            Self::Native(stream) => stream.write_chunk(bytes).await.is_ok(),
+            Self::Native(stream, cover) => {
+                cover.said();
+                stream.write_chunk(bytes).await.is_ok()
+            }
             Self::Web(stream) => stream.write_chunk(bytes).await.is_ok(),
             Self::Socket(reply) => reply.write(bytes).await,
         }
@@ -273,7 +294,7 @@ impl Reply {
     pub(super) fn finish(&mut self) {
         // A client that is gone doesn't mind.
         match self {
-            Self::Native(stream) => drop(stream.finish()),
+            Self::Native(stream, _) => drop(stream.finish()),
             Self::Web(stream) => drop(stream.finish()),
             Self::Socket(_) => (),
         }
@@ -283,7 +304,7 @@ impl Reply {
     pub(super) fn abandon(&mut self) {
         // A client that is gone doesn't mind.
         match self {
-            Self::Native(stream) => drop(stream.reset(quinn::VarInt::from_u32(0))),
+            Self::Native(stream, _) => drop(stream.reset(quinn::VarInt::from_u32(0))),
             Self::Web(stream) => drop(stream.reset(0)),
             Self::Socket(_) => (),
         }
@@ -292,7 +313,7 @@ impl Reply {
     /// Waits until the client wants no more of it, or is gone.
     pub(super) async fn unwanted(&self) {
         match self {
-            Self::Native(stream) => drop(stream.stopped().await),
+            Self::Native(stream, _) => drop(stream.stopped().await),
             Self::Web(stream) => drop(stream.stopped().await),
             // It has no way to say so.
             Self::Socket(_) => std::future::pending().await,
@@ -302,7 +323,7 @@ impl Reply {
     /// Waits until the client has all of it, or is gone.
     pub(super) async fn arrived(&mut self) {
         match self {
-            Self::Native(stream) => drop(stream.stopped().await),
+            Self::Native(stream, _) => drop(stream.stopped().await),
             Self::Web(stream) => drop(stream.stopped().await),
             Self::Socket(reply) => reply.sent().await,
         }

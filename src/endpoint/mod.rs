@@ -5,6 +5,7 @@
 mod bind;
 mod certificates;
 mod connection;
+mod cover;
 mod exchange;
 mod files;
 mod handshake;
@@ -48,6 +49,7 @@ use thiserror::Error;
 use crate::control::Organizations;
 use crate::protocol::{ALPN, ALPN_WEB, wire};
 use crate::transport;
+use cover::Covers;
 use places::Places;
 use relay::{Relay, Way};
 use shard::Shard;
@@ -148,8 +150,8 @@ impl Endpoint {
         self.intake.clone()
     }
 
-    /// Accepts connections until `stop` completes, then closes them all and waits until they had their farewell, 1.5 s at
-    /// most, and its threads hold nothing any more, as long again.
+    /// Accepts connections until `stop` completes, then closes them all and waits until they had their farewell, half a
+    /// second at most, and its threads hold nothing any more, 1.5 s at most.
     pub async fn run(
         self,
         organizations: Organizations<LinkPeer>,
@@ -169,6 +171,7 @@ impl Endpoint {
                     limits,
                     welcome: welcome.clone(),
                     relay,
+                    covers: Covers::default(),
                     places: self.places.clone(),
                 };
                 shard.begin(Arc::new(shared), inbox)

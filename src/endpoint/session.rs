@@ -111,6 +111,7 @@ impl Session {
             () = session.relay_voice() => (),
             () = session.send_events(events) => (),
             () = Arc::clone(&session).serve_requests() => (),
+            () = session.link.cover(&session.shared.covers) => (),
             () = session.link.uninvited() => session.close(CloseCode::ProtocolViolation),
         }
         let Attached { session: id, attachment, .. } = session.attached;

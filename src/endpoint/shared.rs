@@ -1,5 +1,6 @@
 //! What the connections of a shard have together.
 
+use super::cover::Covers;
 use super::limits::Limits;
 use super::peer::LinkPeer;
 use super::places::Places;
@@ -15,6 +16,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) welcome: wire::Welcome,
     pub(super) relay: Relay,
+    /// How many covers the shard sends.
+    pub(super) covers: Covers,
     /// The places of connections, of all shards.
     pub(super) places: Places,
 }

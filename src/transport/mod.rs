@@ -165,7 +165,9 @@ pub fn endpoint_config(secret: &[u8], shard: u8) -> quinn::EndpointConfig {
 pub fn common(idle: Duration) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let mut acknowledgements = AckFrequencyConfig::default();
-    acknowledgements.ack_eliciting_threshold(patient::ACK_EACH.into());
+    acknowledgements
+        .ack_eliciting_threshold(patient::ACK_EACH.into())
+        .reordering_threshold(patient::ACK_GAP.into());
     transport
         // Durations beyond a QUIC integer, 2^62 ms, mean no limit.
         .max_idle_timeout(IdleTimeout::try_from(idle).ok())

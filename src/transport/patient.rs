@@ -4,8 +4,10 @@
 //! A server asks its peer for fewer by `ACK_FREQUENCY` frames (draft-ietf-quic-ack-frequency), but quinn never asks
 //! for a delay above 25 ms or the round-trip time, and a frame of voice comes each 20 ms. What a peer says is
 //! its least delay (`min_ack_delay`, same draft, section 3) is what quinn asks for at least, so our clients say
-//! that theirs is [`ACK_DELAY`]. Gaps are acknowledged at once all the same (section 6.2), so a loss within a
-//! stream is mended as fast as before; only a loss with nothing after it waits for that long in addition.
+//! that theirs is [`ACK_DELAY`]. Gaps are acknowledged at once all the same (section 6.2), so what is lost is sent again as
+//! early as before wherever something follows it. Where nothing does, quinn's probe waits for that delay in addition,
+//! whether or not an acknowledgement was asked for at once (RFC 9002, section 6.2.1), so the server has something follow
+//! what it says on streams (`endpoint::cover`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +20,14 @@ use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{Side, VarInt};
 
 /// How long a client waits before it acknowledges voice.
-const ACK_DELAY: Duration = Duration::from_millis(100);
+const ACK_DELAY: Duration = Duration::from_millis(400);
 
 /// Packets after which it doesn't wait any longer.
 pub(super) const ACK_EACH: u32 = 24;
+
+/// By how many packets one has to be overtaken for an acknowledgement at once (same draft, section 6.2): by the next one, which
+/// is all that may follow.
+pub(super) const ACK_GAP: u32 = 1;
 
 /// `max_ack_delay` in milliseconds (RFC 9000, section 18.2).
 const MAX_ACK_DELAY: u64 = 0x0b;
@@ -107,8 +113,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_acknowledges_voice_a_few_times_a_second() {
-        // 10 at 100 ms each; without patience it would be 25.
+        // 2 or 3 at 400 ms each, and what belongs to the path itself; without patience it would be 25.
         let answers = answers_to_voice().await;
-        assert!((3..=15).contains(&answers), "{answers} packets for a second of voice");
+        assert!((1..=5).contains(&answers), "{answers} packets for a second of voice");
     }
 }

@@ -13,6 +13,7 @@ mod ceiling;
 mod cli;
 mod clock;
 mod conditions;
+mod cover;
 mod db;
 mod devices;
 mod directory;

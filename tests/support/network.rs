@@ -45,6 +45,8 @@ impl Way {
 struct Inner {
     link: Mutex<Link>,
     random: Mutex<u64>,
+    /// Packets from the server that are lost next.
+    swallows: AtomicU64,
     server: SocketAddr,
     near: UdpSocket,
     client: Mutex<Option<SocketAddr>>,
@@ -71,6 +73,7 @@ impl Proxy {
         let inner = Arc::new(Inner {
             link: Mutex::new(link),
             random: Mutex::new(seed | 1),
+            swallows: AtomicU64::new(0),
             server,
             near,
             client: Mutex::new(None),
@@ -127,6 +130,11 @@ impl Proxy {
         *self.inner.link.lock().unwrap() = link;
     }
 
+    /// The next packets from the server are lost, so many of them.
+    pub fn swallow(&self, packets: u64) {
+        self.inner.swallows.store(packets, Ordering::Relaxed);
+    }
+
     /// From now on the server sees another port; what it sends to the old one is lost.
     pub async fn change_port(&self) {
         let socket = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
@@ -149,7 +157,10 @@ impl Proxy {
             let mut buffer = vec![0; 65_536];
             loop {
                 let Ok((length, _)) = far.recv_from(&mut buffer).await else { continue };
-                let passes = here.passes(&here.down, length);
+                let one_less = |left: u64| left.checked_sub(1);
+                let swallowed =
+                    here.swallows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+                let passes = here.passes(&here.down, length) && !swallowed;
                 if passes && Arc::ptr_eq(&far, &here.far.lock().unwrap()) {
                     let _ = line.send((Instant::now(), buffer[..length].to_vec()));
                 }
