@@ -262,7 +262,7 @@ async fn misbehave(connection: &quinn::Connection, kind: usize, huge: &str) {
                 name: huge.to_owned(),
                 ..Default::default()
             }),
-            2 => request::Body::List(wire::List {}),
+            2 => request::Body::List(wire::List::default()),
             3 => request::Body::SendText(wire::SendText { text: "x".repeat(4_096), ..Default::default() }),
             4 => request::Body::Join(wire::Join {
                 channel: 1 + began.elapsed().as_secs() % 4,
@@ -273,7 +273,7 @@ async fn misbehave(connection: &quinn::Connection, kind: usize, huge: &str) {
                 for _ in 0..100 {
                     let _ = connection.send_datagram(vec![0; 1_000].into());
                 }
-                request::Body::List(wire::List {})
+                request::Body::List(wire::List::default())
             }
             6 => {
                 // Requests that don't end, whose answers nobody reads.

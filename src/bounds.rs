@@ -86,6 +86,12 @@ pub const MAX_TARGETS: usize = 32;
 /// Channels that one session listens to at most.
 pub const MAX_LISTENING: usize = 32;
 
+/// Channels that one session watches at most, whose people it is told of although it neither is there nor listens.
+pub const MAX_WATCHED: usize = 256;
+
+/// People of a channel who are listed at once at most.
+pub const MAX_LISTED: usize = 200;
+
 /// Sessions whose people's profiles are asked for together, at most: each is a row with a picture.
 pub const MAX_PROFILES: usize = 32;
 

@@ -126,8 +126,8 @@ impl Caller {
 
     /// The channels, people and roles, as of now.
     pub(super) async fn view(&self) -> anyhow::Result<View> {
-        match self.ask_patiently(request::Body::List(wire::List {})).await? {
-            response::Body::Listing(wire::Listing { snapshot: Some(snapshot) }) => {
+        match self.ask_patiently(request::Body::List(wire::List::default())).await? {
+            response::Body::Listing(wire::Listing { snapshot: Some(snapshot), .. }) => {
                 let mut view = View::default();
                 view.apply(&event::Body::Snapshot(snapshot));
                 Ok(view)

@@ -282,8 +282,8 @@ impl Session {
 
     /// The channels and the people, asked of the server.
     pub async fn list(&self) -> Result<wire::Snapshot, RequestError> {
-        match self.request(request::Body::List(wire::List {})).await? {
-            response::Body::Listing(wire::Listing { snapshot: Some(snapshot) }) => Ok(snapshot),
+        match self.request(request::Body::List(wire::List::default())).await? {
+            response::Body::Listing(wire::Listing { snapshot: Some(snapshot), .. }) => Ok(snapshot),
             _ => Err(RequestError::Misfit),
         }
     }

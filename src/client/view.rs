@@ -1,6 +1,6 @@
 //! A client's copy of what it may see, kept by applying events. Applying one twice changes nothing more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -92,6 +92,10 @@ pub struct View {
     pub channels: BTreeMap<u64, Channel>,
     /// Connected sessions by identifier.
     pub members: BTreeMap<u64, Member>,
+    /// The channels whose people it is told of; nothing where it is told of everybody.
+    pub sight: Option<BTreeSet<u64>>,
+    /// How many are in the channels in which somebody is, where it is told of people by interest.
+    pub counts: BTreeMap<u64, u32>,
     /// The roles, the highest rank first.
     pub roles: Vec<Role>,
     /// What everybody meets who comes.
@@ -113,15 +117,23 @@ impl View {
                 self.organization =
                     snapshot.organization.as_ref().map(Organization::from).unwrap_or_default();
                 self.roles = snapshot.roles.iter().flat_map(|roles| &roles.roles).map(Role::from).collect();
+                self.sight = snapshot.sight.as_ref().map(|sight| sight.channels.iter().copied().collect());
+                self.counts.clear();
+                snapshot.counts.iter().for_each(|counts| self.count(counts));
             }
             event::Body::ChannelIs(channel) => {
                 self.channels.insert(channel.id, channel.clone());
             }
             event::Body::ChannelGone(id) => {
                 self.channels.remove(id);
+                self.counts.remove(id);
             }
             event::Body::MemberIs(member) => {
-                self.members.insert(member.session, member.clone());
+                if self.sees(member) {
+                    self.members.insert(member.session, member.clone());
+                } else {
+                    self.members.remove(&member.session);
+                }
             }
             event::Body::MemberGone(session) => {
                 self.members.remove(session);
@@ -135,6 +147,12 @@ impl View {
                     }
                 }
             }
+            event::Body::SightIs(sight) => {
+                self.sight = Some(sight.channels.iter().copied().collect());
+                let members = std::mem::take(&mut self.members);
+                self.members = members.into_iter().filter(|(_, member)| self.sees(member)).collect();
+            }
+            event::Body::CountsAre(counts) => self.count(counts),
             event::Body::OrganizationIs(organization) => self.organization = organization.into(),
             event::Body::RolesAre(roles) => self.roles = roles.roles.iter().map(Role::from).collect(),
             event::Body::Goodbye(goodbye) => self.goodbye = Some(goodbye.message.clone()),
@@ -143,6 +161,32 @@ impl View {
             | event::Body::ElementChanged(_)
             | event::Body::ProfileChanged(_)
             | event::Body::PreferenceChanged(_) => (),
+        }
+    }
+
+    /// Whether somebody is in its sight.
+    fn sees(&self, member: &Member) -> bool {
+        let within = |sight: &BTreeSet<u64>| sight.contains(&member.channel);
+        member.session == self.own_session || self.sight.as_ref().is_none_or(within)
+    }
+
+    fn count(&mut self, counts: &wire::Counts) {
+        for wire::ChannelCount { channel, people } in &counts.channels {
+            if *people == 0 {
+                self.counts.remove(channel);
+            } else {
+                self.counts.insert(*channel, *people);
+            }
+        }
+    }
+
+    /// How many are in a channel, whether it is told who they are or not.
+    pub fn count_of(&self, channel: ChannelId) -> usize {
+        let is_counted = self.sight.as_ref().is_some_and(|sight| !sight.contains(&channel.0));
+        if is_counted {
+            self.counts.get(&channel.0).copied().unwrap_or_default() as usize
+        } else {
+            self.members.values().filter(|member| member.channel == channel.0).count()
         }
     }
 

@@ -42,7 +42,10 @@ impl<P: Peer> Control<P> {
         let Newcomer { peer, address, kind, client, wants } = newcomer;
         let brief = proven.brief;
         let member = self.member(*proven, kind, client, address);
-        let change = member.and_then(|(member, until)| Ok((self.state.decide_arrival(member)?, until)));
+        let change = member.and_then(|(mut member, until)| {
+            member.by_interest = wants.presence;
+            Ok((self.state.decide_arrival(member)?, until))
+        });
         let (member, until) = match change {
             Ok((Change::Arrive(member), until)) => (member, until),
             Ok(_) => return,

@@ -4,37 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::BytesMut;
-
 use super::live::Control;
 use super::routing::Parts;
 use crate::id::SessionId;
 use crate::permission::Permissions;
 use crate::protocol::wire::event;
-use crate::protocol::{CloseCode, EncodedBody, MAX_SNAPSHOT, parts_of};
-use crate::state::{Channel, Class, Event};
+use crate::protocol::{CloseCode, EncodedBody};
+use crate::state::{Channel, Class, Event, Telling};
 use crate::voice::{Peer, SpeakerSelection};
 
-/// What makes two viewers see the same: their class, their ceiling, and whether what they see changed just now.
-type Alike = (*const Class, Permissions, bool);
+/// What makes two viewers see the same: their class and their ceiling.
+type Likeness = (*const Class, Permissions);
 
 impl<P: Peer> Control<P> {
-    /// What those are told whose access changed, encoded once for all who are told the same. In one batch it may have changed several times
-    /// for one of them.
-    fn encode_access(&self, events: &[Event]) -> HashMap<SessionId, Vec<Arc<Vec<EncodedBody>>>> {
-        let mut told: HashMap<SessionId, Vec<Arc<Vec<EncodedBody>>>> = HashMap::new();
-        for event in events {
-            let Event::Access(access) = event else { continue };
-            let bodies = Arc::new(self.state.show_access(access).iter().map(EncodedBody::new).collect());
-            for session in &access.sessions {
-                told.entry(*session).or_default().push(Arc::clone(&bodies));
-            }
-        }
-        told
-    }
-
     /// Makes what happened visible: first the table, so that nobody hears what an event says they don't,
-    /// then the events. Those who arrived get a snapshot instead.
+    /// then the events. Those who arrived get a snapshot instead. Only those are looked at for whom there is something.
     pub(super) fn publish(&mut self, events: &[Event], arrived: &[SessionId]) {
         if events.is_empty()
             && arrived.is_empty()
@@ -44,49 +28,48 @@ impl<P: Peer> Control<P> {
             return;
         }
         let records = self.recorder.follow(&self.state, self.shared.clock.now());
-        self.publish_table(records, events);
-        let by_access = self.encode_access(events);
+        let everything = self.publish_table(records, events);
+        self.snapshots.follow(events, everything);
+        let Self { state, sights, connections, snapshots, .. } = self;
+        let mut telling = Telling::new(state, sights, events);
         let mut slow = Vec::new();
-        // Those who may do the same are told the same, so an event is encoded once for all of a class.
-        let mut told: Vec<Vec<(Alike, Option<EncodedBody>)>> = vec![Vec::new(); events.len()];
-        for (session, connection) in self.connections.iter_mut() {
-            let Some(viewer) = self.state.member(*session) else { continue };
-            let keeps_up = if arrived.contains(session) {
-                let (snapshot, rest) = parts_of(self.state.snapshot(Some(viewer)), MAX_SNAPSHOT);
-                let rest: Vec<_> = rest.iter().map(EncodedBody::new).collect();
-                let has_room = connection.tell(event::Body::Snapshot(snapshot));
-                let mut all = BytesMut::new();
-                connection.add(rest.iter(), &mut all);
-                has_room && connection.tell_all(all)
-            } else {
-                let is_turned = by_access.contains_key(session);
-                let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling, is_turned);
-                let mut all = BytesMut::new();
-                for (event, told) in events.iter().zip(&mut told) {
-                    let fresh = || {
-                        let shown = if is_turned {
-                            self.state.show_event(&event.for_the_turned(), viewer)
-                        } else {
-                            self.state.show_event(event, viewer)
-                        };
-                        shown.as_ref().map(EncodedBody::new)
-                    };
-                    if event.is_for_one(viewer) {
-                        connection.add(fresh().iter(), &mut all);
-                        continue;
-                    }
-                    if !told.iter().any(|(whom, _)| *whom == alike) {
-                        told.push((alike, fresh()));
-                    }
-                    let shown = told.iter().filter(|(whom, _)| *whom == alike);
-                    connection.add(shown.filter_map(|(_, body)| body.as_ref()), &mut all);
-                }
-                connection
-                    .add(by_access.get(session).into_iter().flatten().flat_map(|bodies| &**bodies), &mut all);
-                connection.tell_all(all)
+        for session in connections.reached(&telling.reach(), arrived) {
+            let (Some(viewer), Some(connection)) = (state.member(session), connections.get_mut(session))
+            else {
+                continue;
             };
-            if !keeps_up {
-                slow.push(*session);
+            let bodies = if arrived.contains(&session) {
+                snapshots.of(state, telling.sights(), viewer)
+            } else {
+                telling.bodies(viewer)
+            };
+            if !connection.tell_all(&bodies) {
+                slow.push(session);
+            }
+        }
+        self.disconnect_slow(slow);
+    }
+
+    /// Tells those who are told of people by interest how many are where, of the channels in which others are than they were told.
+    pub(super) fn tell_counts(&mut self) {
+        let Some(channels) = self.sights.take_counts(self.shared.clock.monotonic()) else { return };
+        let Self { state, sights, connections, .. } = self;
+        let mut told: Vec<(Likeness, EncodedBody)> = Vec::new();
+        let mut slow = Vec::new();
+        for session in sights.viewers() {
+            let (Some(viewer), Some(connection)) = (state.member(session), connections.get_mut(session))
+            else {
+                continue;
+            };
+            let alike = (Arc::as_ptr(&viewer.class), viewer.ceiling);
+            let place = told.iter().position(|(whom, _)| *whom == alike).unwrap_or_else(|| {
+                let counts = sights.counts(state, viewer, channels.iter().copied());
+                told.push((alike, EncodedBody::new(&event::Body::CountsAre(counts))));
+                told.len() - 1
+            });
+            let body = told.get(place).map(|(_, body)| body);
+            if !connection.tell_all(body) {
+                slow.push(session);
             }
         }
         self.disconnect_slow(slow);
@@ -103,8 +86,9 @@ impl<P: Peer> Control<P> {
         }
     }
 
-    /// Publishes who hears whom by now. All of it is looked at again where `anew`, or where other channels select speakers.
-    fn publish_table(&mut self, anew: bool, events: &[Event]) {
+    /// Publishes who hears whom by now. All of it is looked at again where `anew`, or where other channels select speakers; answers
+    /// whether that was so for whatever reason.
+    fn publish_table(&mut self, anew: bool, events: &[Event]) -> bool {
         let mut touched = self.state.take_touched();
         touched.everything |= anew;
         if touched.everything || events.iter().any(|event| matches!(event, Event::Channel(_))) {
@@ -121,6 +105,7 @@ impl<P: Peer> Control<P> {
         }
         let connected = u32::try_from(self.state.members().len()).unwrap_or(u32::MAX);
         self.shared.connected.store(connected, Ordering::Relaxed);
+        touched.everything
     }
 
     /// A selection of speakers for each channel that passes on only so many at once. Whoever speaks in one goes on.

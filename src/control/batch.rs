@@ -42,7 +42,7 @@ impl<P: Peer> Control<P> {
             Pending { events: self.state.advance(self.shared.clock.now()), ..Pending::default() };
         let mut before: Option<State> = None;
         self.note_opened();
-        let (mut last, mut behind, mut logins_end) = (None, Vec::new(), false);
+        let (mut last, mut behind, mut is_time) = (None, Vec::new(), false);
         let (mut arrivals, brings_in) = (Vec::new(), batch.iter().any(Command::brings_in));
         if brings_in {
             self.depart_unnoticed(&mut pending);
@@ -73,7 +73,7 @@ impl<P: Peer> Control<P> {
                         );
                     }
                     self.recorder.forget_broken();
-                    logins_end = true;
+                    is_time = true;
                 }
                 Command::Follow { what, reply } => behind.push(Behind::Follow { what, reply }),
                 Command::Stop { reply } => last = Some(Last::Stop { reply }),
@@ -87,8 +87,9 @@ impl<P: Peer> Control<P> {
         if brings_in {
             self.bring_in(arrivals);
         }
-        if logins_end {
+        if is_time {
             self.end_logins();
+            self.tell_counts();
         }
         self.set_due();
         for one in behind {

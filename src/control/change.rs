@@ -114,6 +114,7 @@ impl<P: Peer> Control<P> {
             | Change::SetSelf { .. }
             | Change::Present { .. }
             | Change::Listen { .. }
+            | Change::Watch { .. }
             | Change::SetTarget { .. }
             | Change::TextChannel { .. }
             | Change::TextSession { .. }

@@ -92,16 +92,13 @@ impl<P: Peer> Connection<P> {
         self.events.try_send(encode(&event)).is_ok()
     }
 
-    /// Numbers events that are encoded already.
-    pub(super) fn add<'a>(&mut self, bodies: impl Iterator<Item = &'a EncodedBody>, all: &mut BytesMut) {
+    /// Numbers events that are encoded already, and queues them as one. `false` when the client lets too many pile up.
+    pub(super) fn tell_all<'a>(&mut self, bodies: impl IntoIterator<Item = &'a EncodedBody>) -> bool {
+        let mut all = BytesMut::new();
         for body in bodies {
-            body.write(self.next, all);
+            body.write(self.next, &mut all);
             self.next += 1;
         }
-    }
-
-    /// Queues events as one.
-    pub(super) fn tell_all(&mut self, all: BytesMut) -> bool {
         all.is_empty() || self.events.try_send(all.freeze()).is_ok()
     }
 

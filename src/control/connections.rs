@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use crate::id::{SessionId, Timestamp};
+use crate::state::Reach;
 
 /// The connections by session. Each has a member in the state.
 pub(super) struct Connections<P> {
@@ -15,11 +16,18 @@ pub(super) struct Connections<P> {
     until: BTreeSet<(Timestamp, SessionId)>,
     /// Those whose access token ends, by when it does, in monotonic time.
     brief: BTreeSet<(Duration, SessionId)>,
+    /// Those who are told of everybody, rather than by interest.
+    told_of_all: BTreeSet<SessionId>,
 }
 
 impl<P> Default for Connections<P> {
     fn default() -> Self {
-        Self { all: HashMap::new(), until: BTreeSet::new(), brief: BTreeSet::new() }
+        Self {
+            all: HashMap::new(),
+            until: BTreeSet::new(),
+            brief: BTreeSet::new(),
+            told_of_all: BTreeSet::new(),
+        }
     }
 }
 
@@ -37,12 +45,16 @@ impl<P> Connections<P> {
         let replaced = self.remove(session);
         self.until.extend(connection.until().map(|end| (end, session)));
         self.brief.extend(connection.brief.map(|end| (end, session)));
+        if !connection.wants.presence {
+            self.told_of_all.insert(session);
+        }
         self.all.insert(session, connection);
         replaced
     }
 
     pub(super) fn remove(&mut self, session: SessionId) -> Option<Connection<P>> {
         let removed = self.all.remove(&session)?;
+        self.told_of_all.remove(&session);
         if let Some(end) = removed.until() {
             self.until.remove(&(end, session));
         }
@@ -62,6 +74,19 @@ impl<P> Connections<P> {
 
     pub(super) fn into_values(self) -> IntoValues<SessionId, Connection<P>> {
         self.all.into_values()
+    }
+
+    /// Those for whom there is something, and who arrived.
+    pub(super) fn reached(&self, reach: &Reach, arrived: &[SessionId]) -> Vec<SessionId> {
+        if reach.everybody {
+            return self.all.keys().copied().collect();
+        }
+        let some: BTreeSet<_> = reach.sessions.iter().chain(arrived).copied().collect();
+        if reach.others {
+            let by_interest = some.difference(&self.told_of_all);
+            return self.told_of_all.iter().chain(by_interest).copied().collect();
+        }
+        some.into_iter().collect()
     }
 
     /// When the first log-in ends.

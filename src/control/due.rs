@@ -1,5 +1,5 @@
 //! What time brings to those who are connected: grants, log-ins and API keys end, temporary channels go, the idle go to their
-//! channel, recordings begin. The control thread says when there is something to do next; a task waits for that.
+//! channel, recordings begin, counts of people are told. The control thread says when there is something to do next; a task waits for that.
 
 use std::time::Duration;
 
@@ -71,7 +71,8 @@ impl<P: Peer> Control<P> {
         let ends = self.connections.first_until().filter(|_| self.shared.store.is_open());
         let wall = wall.into_iter().chain(ends).min();
         let brief = self.connections.first_brief();
-        let monotonic = [idle, goes, brief, self.recorder.next(&self.state, now)].into_iter().flatten().min();
+        let recorder = self.recorder.next(&self.state, now);
+        let monotonic = [idle, goes, brief, recorder, self.sights.next_counts()].into_iter().flatten().min();
         // The same time again means that it is to be looked at anew.
         self.shared.alarm.send_replace(Alarm { wall, monotonic });
     }

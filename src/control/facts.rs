@@ -149,6 +149,7 @@ fn account_in(asked: &Asked) -> Option<(&str, bool)> {
             | Live::LogOut(_)
             | Live::MoveSession(_)
             | Live::Listen(_)
+            | Live::Watch(_)
             | Live::SetVoiceTarget(_)
             | Live::LinkChannels(_)
             | Live::Moderate(_)

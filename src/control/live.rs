@@ -21,7 +21,7 @@ use crate::auth::AddressKey;
 use crate::feed::{Doer, Feed};
 use crate::id::{ChannelId, Way};
 use crate::protocol::operation::Operation;
-use crate::state::{Actor, State};
+use crate::state::{Actor, Sights, Snapshots, State};
 use crate::store::{Author, By};
 use crate::voice::{Peer, SpeakerSelection};
 
@@ -51,6 +51,9 @@ pub(super) struct Control<P> {
     pub(super) selections: HashMap<ChannelId, Arc<SpeakerSelection>>,
     pub(super) recorder: Recorder,
     pub(super) routing: Routing<P>,
+    /// Who is in whose sight, of those who are told of people by interest.
+    pub(super) sights: Sights,
+    pub(super) snapshots: Snapshots,
     /// What happened, for those who follow it.
     pub(super) feed: Feed,
     /// Numbers from this one on aren't reserved for it.
@@ -82,6 +85,8 @@ impl<P: Peer> Control<P> {
             selections: HashMap::new(),
             recorder: Recorder::new(shared.recordings.clone()),
             routing: Routing::default(),
+            sights: Sights::default(),
+            snapshots: Snapshots::default(),
             past: Past::new(&shared),
             shared,
             feed,

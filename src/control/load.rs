@@ -144,6 +144,7 @@ pub(super) fn writes(
         | Change::SetSelf { .. }
         | Change::Present { .. }
         | Change::Listen { .. }
+        | Change::Watch { .. }
         | Change::SetTarget { .. }
         | Change::StopRecording(_)
         | Change::TextChannel { .. }

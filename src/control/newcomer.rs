@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::id::{SessionId, Ssrc};
 use crate::protocol::wire::MemberKind;
-use crate::protocol::{CloseCode, ELEMENTS, PROFILES};
+use crate::protocol::{CloseCode, ELEMENTS, PRESENCE, PROFILES};
 use crate::voice::Activity;
 
 /// Who comes in, besides what they proved.
@@ -24,20 +24,22 @@ pub struct Newcomer<P> {
     pub wants: Wants,
 }
 
-/// What a client wants to be told beside what everybody is told: features that its greeting names.
+/// What a client wants to be told, or how, by the features that its greeting names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
     /// Which elements change.
     pub elements: bool,
     /// Who shows something else of themselves, and what else follows one from device to device.
     pub profiles: bool,
+    /// Of people by interest, rather than of all.
+    pub presence: bool,
 }
 
 impl Wants {
     /// What the features of a greeting say.
     pub fn of(features: &[String]) -> Self {
         let has = |wanted| features.iter().any(|feature| feature == wanted);
-        Self { elements: has(ELEMENTS), profiles: has(PROFILES) }
+        Self { elements: has(ELEMENTS), profiles: has(PROFILES), presence: has(PRESENCE) }
     }
 }
 

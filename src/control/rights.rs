@@ -5,8 +5,8 @@ use super::given::{Given, NewPassword, mark};
 use super::live::Control;
 use super::{Actor, Handle, Refused};
 use crate::auth::{AddressKey, StoredPassword};
-use crate::bounds::check_channel_password;
-use crate::id::{ChannelId, RoleId, SessionId};
+use crate::bounds::{MAX_LISTED, check_channel_password};
+use crate::id::{ChannelId, RoleId, SessionId, Ssrc};
 use crate::permission::{Permissions, Subject};
 use crate::protocol::call::{Live, On, View};
 use crate::protocol::operation;
@@ -94,6 +94,7 @@ impl<P: Peer> Handle<P> {
             | Live::SetUserDisabled(_)
             | Live::MoveSession(_)
             | Live::Listen(_)
+            | Live::Watch(_)
             | Live::SetVoiceTarget(_)
             | Live::LinkChannels(_)
             | Live::Moderate(_)
@@ -219,10 +220,7 @@ impl<P: Peer> Control<P> {
     fn permitted_view(&self, asker: Asker<'_>, view: &View) -> Result<response::Body, Refused> {
         let (state, viewer) = (&self.state, asker.viewer());
         match view {
-            View::List(_) => {
-                let snapshot = Some(self.listing(viewer));
-                Ok(response::Body::Listing(wire::Listing { snapshot }))
-            }
+            View::List(list) => self.list(list, viewer).map(response::Body::Listing),
             View::GetOrganization(_) => Ok(response::Body::Organization(state.show_settings(viewer))),
             View::GetChannel(get) => {
                 let shown = state.show_one_channel(ChannelId(get.channel), viewer);
@@ -251,9 +249,25 @@ impl<P: Peer> Control<P> {
         Ok(Imagined::new(self.state.clone(), change, facts.named, viewer))
     }
 
-    /// What a viewer may see, with what only a look at it tells: who is idle, and who talks.
-    fn listing(&self, viewer: Option<&Member>) -> wire::Snapshot {
-        let (mut snapshot, now) = (self.state.snapshot(viewer), self.shared.clock.monotonic());
+    /// What a viewer may see of what is asked for, with what only a look at it tells: who is idle, and who talks.
+    fn list(&self, list: &wire::List, viewer: Option<&Member>) -> Result<wire::Listing, Refused> {
+        let some = |members| wire::Snapshot {
+            members,
+            self_session: viewer.map_or(0, |member| member.session.0),
+            ..wire::Snapshot::default()
+        };
+        let (mut snapshot, more) = match (list.channel, list.ssrc) {
+            (_, Some(ssrc)) => {
+                (some(self.state.show_speaker(Ssrc(ssrc), viewer).into_iter().collect()), false)
+            }
+            (Some(channel), None) => {
+                let channel = (channel != 0).then_some(ChannelId(channel));
+                let (page, more) = self.state.page(channel, SessionId(list.after), MAX_LISTED, viewer)?;
+                (some(page), more)
+            }
+            (None, None) => (self.state.snapshot(viewer), false),
+        };
+        let now = self.shared.clock.monotonic();
         for member in &mut snapshot.members {
             let session = SessionId(member.session);
             let hidden =
@@ -263,7 +277,7 @@ impl<P: Peer> Control<P> {
                 member.talking = connection.activity.talks(now);
             }
         }
-        snapshot
+        Ok(wire::Listing { snapshot: Some(snapshot), more })
     }
 
     fn overwrites(&self, channel: ChannelId) -> Result<wire::Overwrites, Refused> {

@@ -146,7 +146,9 @@ impl Event {
         let name = |session: &SessionId| member(session).map_or(String::new(), |member| member.name.clone());
         let user = |session: &SessionId| member(session).and_then(|member| member.user);
         Some(match change {
-            Change::Nothing | Change::Listen { .. } | Change::SetTarget { .. } => return None,
+            Change::Nothing | Change::Listen { .. } | Change::Watch { .. } | Change::SetTarget { .. } => {
+                return None;
+            }
             Change::Arrive(member) => {
                 Self::Arrived { session: member.session, user: member.user, name: member.name.clone() }
             }

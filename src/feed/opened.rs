@@ -84,6 +84,7 @@ impl Sight {
             | Change::SetSelf { .. }
             | Change::Present { .. }
             | Change::Listen { shown: None, .. }
+            | Change::Watch { .. }
             | Change::SetTarget { .. }
             | Change::Moderate { .. }
             | Change::Kick { .. }

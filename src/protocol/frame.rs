@@ -3,6 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
+use prost::encoding::{WireType, encode_key};
 use thiserror::Error;
 
 use super::wire::{self, event};
@@ -46,6 +47,28 @@ impl EncodedBody {
         Self(bytes.freeze())
     }
 
+    /// A snapshot that is put together of encoded parts. Fields of one part that are in another one, too, are joined where they
+    /// are lists.
+    pub fn of_snapshot(parts: &[&[u8]]) -> Self {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        let mut bytes = BytesMut::with_capacity(size + 6);
+        encode_key(SNAPSHOT, WireType::LengthDelimited, &mut bytes);
+        prost::encoding::encode_varint(size as u64, &mut bytes);
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        Self(bytes.freeze())
+    }
+
+    /// What it says.
+    #[cfg(test)]
+    pub(crate) fn body(&self) -> event::Body {
+        wire::Event::decode(self.0.clone()).unwrap().body.unwrap()
+    }
+
+    /// How many bytes it has, the event's number and size apart.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Appends the event of a number, as [`encode`] does it. A message may be put together of the encodings
     /// of its parts (Protocol Buffers, "Encoding", "Last one wins").
     pub fn write(&self, number: u64, out: &mut BytesMut) {
@@ -56,6 +79,9 @@ impl EncodedBody {
         out.extend_from_slice(&self.0);
     }
 }
+
+/// The number of `Event.snapshot`.
+const SNAPSHOT: u32 = 2;
 
 /// Reads exactly one message of at most `limit` bytes.
 pub fn decode<M: Message + Default>(bytes: &[u8], limit: usize) -> Result<M, FrameError> {
@@ -139,6 +165,21 @@ mod tests {
             EncodedBody::new(&body).write(number, &mut out);
             assert_eq!(out.freeze(), encode(&wire::Event { number, body: Some(body.clone()) }));
         }
+    }
+
+    #[test]
+    fn a_snapshot_of_parts_is_the_whole() {
+        let channels = vec![wire::Channel { id: 3, ..wire::Channel::default() }];
+        let members = vec![wire::Member { session: 7, ..wire::Member::default() }];
+        let place = wire::Snapshot { channels: channels.clone(), ..wire::Snapshot::default() };
+        let people =
+            wire::Snapshot { members: members.clone(), self_session: 300, ..wire::Snapshot::default() };
+        let body = EncodedBody::of_snapshot(&[&place.encode_to_vec(), &people.encode_to_vec()]);
+        let mut out = BytesMut::new();
+        body.write(5, &mut out);
+        let whole = wire::Snapshot { channels, members, self_session: 300, ..wire::Snapshot::default() };
+        let event = wire::Event { number: 5, body: Some(event::Body::Snapshot(whole)) };
+        assert_eq!(decode::<wire::Event>(&out, 1_000).unwrap(), event);
     }
 
     #[test]

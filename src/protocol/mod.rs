@@ -74,8 +74,8 @@ pub const VERSIONS: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// Optional features this program knows, for [`wire::Hello`]: in-band error correction of Opus is
 /// used by receivers, the audio level header extension (RFC 6464) is passed on, and speakers follow the
-/// [`PACE`]. Whoever wants [`ELEMENTS`] or [`PROFILES`] is told of them.
-pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE, ELEMENTS, PROFILES];
+/// [`PACE`]. Whoever wants [`ELEMENTS`] or [`PROFILES`] is told of them, and of people by [`PRESENCE`].
+pub const FEATURES: &[&str] = &["opus-fec", "audio-level", PACE, ELEMENTS, PROFILES, PRESENCE];
 
 /// The feature of clients that shift their frames when they are asked to ([`Notice::Pace`]).
 pub const PACE: &str = "pace";
@@ -86,6 +86,9 @@ pub const ELEMENTS: &str = "elements";
 /// The feature of clients that are told who shows something else of themselves ([`wire::ProfileChanged`]), and what else
 /// follows the account from device to device.
 pub const PROFILES: &str = "profiles";
+
+/// The feature of clients that are told of the people whom they look at ([`wire::Sight`]), and of the others how many there are.
+pub const PRESENCE: &str = "presence";
 
 /// UDP port of a server that was told none.
 pub const DEFAULT_PORT: u16 = 4848;

@@ -34,6 +34,10 @@ impl State {
                 self.learn(session, Some(channel), shown);
                 self.listen(session, channel, volume)
             }
+            Change::Watch { session, channels } => self.member_is(session, |member| {
+                member.watching = channels;
+                Event::Watches(session)
+            }),
             Change::SetTarget { session, flow, targets } => self.set_target(session, flow, targets),
             Change::Moderate { session, muted, deafened, suppressed, priority } => {
                 self.moderate(session, (muted, deafened), (suppressed, priority))

@@ -1,5 +1,7 @@
 //! What a request leads to when it is allowed.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{Channel, Held, Member, OrganizationSettings, PasswordMark, Role, Target};
@@ -108,6 +110,13 @@ pub enum Change {
         volume: Option<u32>,
         /// The channel's password, where it was shown.
         shown: Option<PasswordMark>,
+    },
+    /// A session watches these channels, and no others.
+    Watch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        channels: BTreeSet<ChannelId>,
     },
     /// A flow of a session's voice speaks to these; to nobody when there are none.
     SetTarget {
@@ -238,6 +247,7 @@ impl Change {
             | Self::SetSelf { .. }
             | Self::Present { .. }
             | Self::Listen { .. }
+            | Self::Watch { .. }
             | Self::SetTarget { .. }
             | Self::Moderate { .. }
             | Self::Kick { .. }
@@ -286,6 +296,7 @@ impl Change {
             | Self::SetSelf { .. }
             | Self::Present { .. }
             | Self::Listen { .. }
+            | Self::Watch { .. }
             | Self::SetTarget { .. }
             | Self::StopRecording(_)
             | Self::TextChannel { .. }

@@ -90,6 +90,7 @@ impl State {
             Live::SetUserDisabled(set) => self.decide_disable(asker, set, facts),
             Live::MoveSession(to) => self.decide_move_session(asker, *to),
             Live::Listen(listen) => self.decide_listen(asker, listen, facts),
+            Live::Watch(watch) => self.decide_watch(asker, watch),
             Live::SetVoiceTarget(set) => self.decide_target(asker, set),
             Live::Moderate(moderate) => self.decide_moderate(asker, *moderate),
             Live::Kick(kick) => self.decide_kick(asker, kick),

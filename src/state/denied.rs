@@ -82,6 +82,11 @@ pub enum Denied {
     /// The server doesn't record.
     #[error("this server doesn't record; its owner sets recording.quota_mib")]
     NoRecording,
+    /// Somebody would watch channels who is told of everybody.
+    #[error(
+        "this connection is told of everybody: connect with the feature \"presence\" to be told of people by interest"
+    )]
+    ToldOfAll,
     /// The somebody else would be the asker.
     #[error("this is for other people; for yourself, set it yourself")]
     Oneself,
@@ -182,6 +187,7 @@ impl Denied {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Unexpected
+            | Self::ToldOfAll
             | Self::NotConnected
             | Self::NowhereIn
             | Self::Recorded(_)

@@ -44,6 +44,8 @@ pub enum Event {
     },
     /// A member set something that only it is told: to whom its flows speak, how loud it wants a channel.
     Own(SessionId),
+    /// A member watches other channels; nobody is told, but its sight may be another.
+    Watches(SessionId),
     /// A member is gone.
     MemberGone(SessionId),
     /// A member shows itself otherwise; only for those who see where it is.
@@ -96,6 +98,7 @@ impl Event {
             | Self::Presence(session) => *session == viewer.session,
             Self::TextChannel { .. } | Self::TextSession { .. } | Self::Access(_) => true,
             Self::Channel(_)
+            | Self::Watches(_)
             | Self::MemberGone(_)
             | Self::Suppressed(_)
             | Self::Roles

@@ -26,16 +26,7 @@ fn join(channel: u64) -> Body {
 /// What a session is told of a step of another.
 fn told(state: &mut State, viewer: u64, session: u64, body: Body) -> Vec<event::Body> {
     let events = make(state, session, body);
-    let viewer = state.member(SessionId(viewer)).unwrap();
-    let mut told: Vec<_> = events.iter().filter_map(|event| state.show_event(event, viewer)).collect();
-    for event in &events {
-        if let Event::Access(access) = event
-            && access.sessions.contains(&viewer.session)
-        {
-            told.extend(state.show_access(access));
-        }
-    }
-    told
+    telling::told(state, &events, SessionId(viewer))
 }
 
 #[test]
@@ -113,12 +104,7 @@ fn a_parent_that_is_hidden_is_not_named_by_its_number() {
         state.apply(Change::PutOverwrite(Overwrite { channel, subject, allow, deny, reach: Reach::Both }))
     };
     let told = |state: &State, events: &[Event]| {
-        let viewer = SessionId(2);
-        let access = events.iter().filter_map(|event| match event {
-            Event::Access(access) if access.sessions.contains(&viewer) => Some(state.show_access(access)),
-            _ => None,
-        });
-        let parents = access.flatten().filter_map(|body| match body {
+        let parents = telling::told(state, events, SessionId(2)).into_iter().filter_map(|body| match body {
             event::Body::ChannelIs(channel) => Some((channel.id, channel.parent)),
             _ => None,
         });

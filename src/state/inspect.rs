@@ -179,6 +179,7 @@ fn regrant(roles: &mut Vec<Held>, change: &Change) {
         | Change::SetSelf { .. }
         | Change::Present { .. }
         | Change::Listen { .. }
+        | Change::Watch { .. }
         | Change::SetTarget { .. }
         | Change::Moderate { .. }
         | Change::Kick { .. }

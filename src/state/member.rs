@@ -1,6 +1,6 @@
 //! A connected session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -79,6 +79,10 @@ pub struct Member {
     pub listening: BTreeMap<ChannelId, u32>,
     /// The passwords of channels that it has shown.
     pub passwords: BTreeMap<ChannelId, PasswordMark>,
+    /// The channels whose people it wants to be told of, beside those that it is in or listens to.
+    pub watching: BTreeSet<ChannelId>,
+    /// It is told of people by interest, rather than of all.
+    pub by_interest: bool,
     /// To whom its flows speak, beside the one to its channel.
     pub targets: BTreeMap<u32, Vec<Target>>,
     /// What its packets carry.
@@ -122,6 +126,8 @@ impl Member {
             context: Bytes::new(),
             listening: BTreeMap::new(),
             passwords: BTreeMap::new(),
+            watching: BTreeSet::new(),
+            by_interest: false,
             targets: BTreeMap::new(),
             ssrc,
             kind: MemberKind::Native,

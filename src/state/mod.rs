@@ -26,6 +26,9 @@ mod people;
 mod rank;
 mod refresh;
 mod rights;
+mod sight;
+mod snapshots;
+mod telling;
 mod tree;
 mod view;
 
@@ -41,6 +44,9 @@ pub use inspect::{Difference, Explained, ExplainedStep, Reason};
 pub use member::{Held, Member, PasswordMark, Target};
 pub use people::Touched;
 pub use refresh::Standing;
+pub use sight::{Sights, Told, Turn};
+pub use snapshots::Snapshots;
+pub use telling::{Reach, Telling};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! roles, overwrites, moves, grants that end, passwords, links, listeners and voice targets. The seeds are fixed, so a failure here
 //! fails everywhere.
 
+mod interest;
 mod step;
 
 use proptest::prelude::*;
@@ -418,15 +419,10 @@ fn routing_and_events_are_what_permissions_say() {
             let events = take(&mut state, step);
             for (session, view) in &mut views {
                 let viewer = state.member(*session).unwrap();
-                for event in &events {
-                    if let Event::Access(access) = event {
-                        let told = access.sessions.contains(session).then(|| state.show_access(access));
-                        told.into_iter().flatten().for_each(|body| follow(view, body));
-                    } else if let Some(body) = state.show_event(event, viewer) {
-                        let told = is_about_a_place(step) && tells_the_unseen(&state, viewer, &places, &body);
-                        prop_assert!(!told, "{} is told of what it doesn't see, by {:?}", session, event);
-                        follow(view, body);
-                    }
+                for body in telling::told(&state, &events, *session) {
+                    let told = is_about_a_place(step) && tells_the_unseen(&state, viewer, &places, &body);
+                    prop_assert!(!told, "{} is told of what it doesn't see, by {:?}", session, step);
+                    follow(view, body);
                 }
                 view.channels.sort_by_key(|channel| channel.id);
                 view.members.sort_by_key(|member| member.session);

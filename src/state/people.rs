@@ -2,6 +2,7 @@
 //! all that doesn't change afterwards, so that it costs the same however many there are.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
@@ -80,10 +81,23 @@ impl People {
         self.all.values().map(Arc::as_ref)
     }
 
+    /// Those with a session above `after`.
+    pub(super) fn iter_after(&self, after: SessionId) -> impl Iterator<Item = &Member> {
+        let all = (Bound::Excluded(after), Bound::Unbounded);
+        self.all.range(all).map(|(_, member)| member.as_ref())
+    }
+
     /// Those who have a mark, in order of session.
     pub(super) fn marked(&self, mark: Mark) -> impl Iterator<Item = &Member> {
         let (first, last) = ((mark.clone(), SessionId(0)), (mark, SessionId(u64::MAX)));
         self.marked.range(first..=last).filter_map(|(_, session)| self.get(*session))
+    }
+
+    /// Of these, those with a session above `after`.
+    pub(super) fn marked_after(&self, mark: Mark, after: SessionId) -> impl Iterator<Item = &Member> {
+        let first = Bound::Excluded((mark.clone(), after));
+        let all = (first, Bound::Included((mark, SessionId(u64::MAX))));
+        self.marked.range(all).filter_map(|(_, session)| self.get(*session))
     }
 
     /// The same as a list, for what changes them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::people::Mark;
-use super::{Access, Channel, Event, Held, Member, OrganizationSettings, Role, State};
+use super::{Access, Channel, Denied, Event, Held, Member, OrganizationSettings, Role, State};
 use crate::id::{ChannelId, SessionId, Ssrc};
 use crate::permission::Permissions;
 use crate::protocol::wire::{self, event, text};
@@ -21,7 +21,61 @@ impl State {
             self_session: viewer.map_or(0, |member| member.session.0),
             organization: Some(self.show_settings(viewer)),
             roles: Some(self.show_roles()),
+            ..wire::Snapshot::default()
         }
+    }
+
+    /// The same without people: what all see alike who may do the same.
+    pub(super) fn show_place(&self, viewer: &Member) -> wire::Snapshot {
+        wire::Snapshot {
+            channels: self
+                .channels
+                .values()
+                .filter_map(|channel| self.show_channel(channel, Some(viewer)))
+                .collect(),
+            organization: Some(self.show_settings(Some(viewer))),
+            roles: Some(self.show_roles()),
+            ..wire::Snapshot::default()
+        }
+    }
+
+    /// The people of a channel as `viewer` may see it, in order of session from the one after `after` on, and whether there are more
+    /// than `most`. Without a channel they are those whose channel the viewer isn't told: they are in none, or in one that it doesn't see.
+    pub fn page(
+        &self,
+        channel: Option<ChannelId>,
+        after: SessionId,
+        most: usize,
+        viewer: Option<&Member>,
+    ) -> Result<(Vec<wire::Member>, bool), Denied> {
+        let mut members = match channel {
+            Some(channel) => {
+                let there = self.channels.contains_key(&channel);
+                let seen = there && viewer.is_none_or(|viewer| self.sees(viewer, channel));
+                if !seen {
+                    return Err(Denied::NoSuchChannel);
+                }
+                let all = self.members.marked_after(Mark::In(channel), after);
+                all.take(most + 1).map(|member| self.show_member(member, viewer)).collect::<Vec<_>>()
+            }
+            None => {
+                let unseen = |member: &&Member| {
+                    member
+                        .channel
+                        .is_none_or(|channel| viewer.is_some_and(|viewer| !self.sees(viewer, channel)))
+                };
+                let all = self.members.iter_after(after).filter(unseen);
+                all.take(most + 1).map(|member| self.show_member(member, viewer)).collect()
+            }
+        };
+        let more = members.len() > most;
+        members.truncate(most);
+        Ok((members, more))
+    }
+
+    /// Whoever's packets carry an SSRC, as `viewer` may see them.
+    pub fn show_speaker(&self, ssrc: Ssrc, viewer: Option<&Member>) -> Option<wire::Member> {
+        self.speaker(ssrc).map(|member| self.show_member(member, viewer))
     }
 
     /// What `viewer` is told of an event, if anything. Rows are shown as they are now.
@@ -45,6 +99,8 @@ impl State {
                 self.show_one(*session, viewer, |_| self.sees(viewer, *channel))
             }
             Event::Own(session) => self.show_one(*session, viewer, |_| false),
+            // It isn't said in any row.
+            Event::Watches(_) => None,
             Event::MemberGone(session) => {
                 (!self.members.contains(*session)).then_some(event::Body::MemberGone(session.0))
             }
@@ -78,32 +134,39 @@ impl State {
         }
     }
 
-    /// What those whose access changed are told, each of them the same: channels that they see otherwise, those
-    /// that they see no more, and who is in channels that appeared or went.
-    pub fn show_access(&self, access: &Access) -> Vec<event::Body> {
-        let Some(viewer) = access.sessions.iter().find_map(|session| self.members.get(*session)) else {
-            return Vec::new();
-        };
+    /// What those whose access changed are told, all the same who are like `viewer`: channels that they see otherwise, those
+    /// that they see no more, and who is in channels that appeared or went. A row of a member has its session beside it: it is as
+    /// others see it.
+    pub(super) fn show_access(
+        &self,
+        access: &Access,
+        viewer: &Member,
+    ) -> Vec<(Option<SessionId>, event::Body)> {
+        let of_all = |body| (None, body);
         let channel = |id: &ChannelId| self.show_channel(self.channels.get(id)?, Some(viewer));
-        let mut bodies: Vec<_> =
-            access.shown.iter().filter_map(channel).map(event::Body::ChannelIs).collect();
+        let shown = access.shown.iter().filter_map(channel).map(event::Body::ChannelIs);
+        let mut bodies: Vec<_> = shown.map(of_all).collect();
         let turned: Vec<&ChannelId> = access.appeared.iter().chain(&access.hidden).collect();
         // What else is shown with them: the other ends of their links, the channels below them, those who are there or
         // listen, and whether they are where everybody meets.
         let links = turned.iter().filter_map(|id| self.channels.get(*id)).flat_map(|channel| &channel.links);
         let below = turned.iter().flat_map(|id| self.children(Some(**id))).map(|channel| &channel.id);
         let others: BTreeSet<_> = links.chain(below).filter(|other| !access.shown.contains(other)).collect();
-        bodies.extend(others.into_iter().filter_map(channel).map(event::Body::ChannelIs));
+        let others = others.into_iter().filter_map(channel).map(event::Body::ChannelIs);
+        bodies.extend(others.map(of_all));
         let there = turned.iter().flat_map(|id| [Mark::In(**id), Mark::Hears(**id)]);
         let there = there.flat_map(|mark| self.members.marked(mark)).map(|member| member.session);
         let concerned: BTreeSet<_> = there.chain(access.listened.iter().copied()).collect();
         let people = concerned.into_iter().filter_map(|session| self.members.get(session));
-        bodies.extend(people.map(|member| event::Body::MemberIs(self.show_member(member, Some(viewer)))));
+        bodies.extend(people.map(|member| {
+            let row = self.show_row(member, Some(viewer), false);
+            (Some(member.session), event::Body::MemberIs(row))
+        }));
         let OrganizationSettings { default_channel, afk_channel, .. } = &self.settings;
         if default_channel.iter().chain(afk_channel).any(|id| turned.contains(&id)) {
-            bodies.push(event::Body::OrganizationIs(self.show_settings(Some(viewer))));
+            bodies.push(of_all(event::Body::OrganizationIs(self.show_settings(Some(viewer)))));
         }
-        bodies.extend(access.hidden.iter().map(|id| event::Body::ChannelGone(id.0)));
+        bodies.extend(access.hidden.iter().map(|id| of_all(event::Body::ChannelGone(id.0))));
         bodies
     }
 
@@ -125,7 +188,7 @@ impl State {
         place.is_none_or(|channel| self.sees(viewer, channel))
     }
 
-    fn sees(&self, viewer: &Member, channel: ChannelId) -> bool {
+    pub(super) fn sees(&self, viewer: &Member, channel: ChannelId) -> bool {
         self.permissions(viewer, channel).contains(Permissions::VIEW)
     }
 
@@ -163,11 +226,20 @@ impl State {
         })
     }
 
-    fn show_member(&self, member: &Member, viewer: Option<&Member>) -> wire::Member {
+    pub(super) fn show_member(&self, member: &Member, viewer: Option<&Member>) -> wire::Member {
+        let is_own = viewer.is_some_and(|viewer| viewer.session == member.session);
+        self.show_row(member, viewer, is_own)
+    }
+
+    /// A member as others see it who may do what `viewer` may.
+    pub(super) fn show_as_other(&self, member: &Member, viewer: &Member) -> wire::Member {
+        self.show_row(member, Some(viewer), false)
+    }
+
+    fn show_row(&self, member: &Member, viewer: Option<&Member>, is_own: bool) -> wire::Member {
         let visible = |channel: &ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, *channel));
         // How somebody is whom the viewer doesn't see is none of the viewer's business.
         let seen = member.channel.is_none_or(|channel| visible(&channel));
-        let is_own = viewer.is_some_and(|viewer| viewer.session == member.session);
         let listening = member
             .listening
             .iter()

@@ -126,7 +126,8 @@ impl Twins {
 
     /// What there is. It is the same on both.
     async fn world(&self, bystanders: Vec<u64>) -> World {
-        let response::Body::Listing(listing) = self.do_both(request::Body::List(wire::List {})).await else {
+        let response::Body::Listing(listing) = self.do_both(request::Body::List(wire::List::default())).await
+        else {
             panic!("a listing")
         };
         let snapshot = listing.snapshot.unwrap();

@@ -439,7 +439,7 @@ async fn a_program_does_for_somebody_what_they_allowed_and_may_themselves() {
         let given = program.exchange(&server, &answer.sent("code").unwrap(), VERIFIER).await;
         given.text("access_token")
     };
-    let list = || request::Body::List(wire::List {});
+    let list = || request::Body::List(wire::List::default());
     let kick = || request::Body::Kick(wire::Kick { session: root.id().0, reason: String::new() });
     let create =
         || request::Body::CreateUser(wire::CreateUser { name: "new".to_owned(), ..Default::default() });

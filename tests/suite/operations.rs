@@ -39,7 +39,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         "join" => Body::Join(wire::Join { channel, ..Default::default() }),
         "leave" => Body::Leave(wire::Leave {}),
         "set_self" => Body::SetSelf(wire::SetSelf::default()),
-        "list" => Body::List(wire::List {}),
+        "list" => Body::List(wire::List::default()),
         "send_text" => {
             let to = Some(wire::send_text::To::Channel(channel));
             Body::SendText(wire::SendText { to, text: "hello".to_owned() })
@@ -70,6 +70,7 @@ pub(crate) fn request_for(name: &str, channel: u64, session: u64, whom: &str) ->
         }
         "move_session" => Body::MoveSession(wire::MoveSession { session, channel: 0 }),
         "listen" => Body::Listen(wire::Listen { channel, on: true, ..Default::default() }),
+        "watch" => Body::Watch(wire::Watch { channels: vec![channel] }),
         "set_voice_target" => {
             let to = Some(wire::voice_target::To::Session(session));
             let targets = vec![wire::VoiceTarget { to, ..Default::default() }];

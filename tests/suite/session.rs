@@ -150,7 +150,7 @@ async fn an_unknown_version_is_refused_with_its_code() {
 async fn nothing_but_the_handshake_is_done_before_log_in() {
     let server = TestServer::start().await;
     let connection = raw(&server).await;
-    let answer = exchange(&connection, request::Body::List(wire::List {})).await;
+    let answer = exchange(&connection, request::Body::List(wire::List::default())).await;
     assert_eq!(refused(&answer), Some(ErrorCode::Unexpected));
     assert_eq!(close_code(&connection.closed().await), CloseCode::ProtocolViolation);
     let connection = raw(&server).await;

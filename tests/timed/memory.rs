@@ -60,7 +60,7 @@ async fn fill(connection: &quinn::Connection) {
         else {
             break;
         };
-        let list = encode(&Request::from(request::Body::List(wire::List {})));
+        let list = encode(&Request::from(request::Body::List(wire::List::default())));
         let _ = tokio::time::timeout(Duration::from_millis(20), send.write_all(&list)).await;
         let _ = tokio::time::timeout(Duration::from_millis(20), send.write_all(&vec![0; 66_000])).await;
         // Dropping them would tell the server that they are over.

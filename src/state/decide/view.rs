@@ -1,13 +1,32 @@
 //! Who may ask what about the live state.
 
-use super::super::{Asker, Denied, Facts, State};
+use std::collections::BTreeSet;
+
+use super::super::{Asker, Change, Denied, Facts, State};
 use super::{Asked, optional};
+use crate::bounds::MAX_WATCHED;
 use crate::id::{ChannelId, SessionId};
 use crate::permission::Permissions;
 use crate::protocol::call::{Live, Rights};
 use crate::protocol::wire::{self, what_if};
 
 impl State {
+    /// Whose people a session is told of beside those of the channels that it is in or listens to.
+    pub(super) fn decide_watch(&self, asker: Asker<'_>, watch: &wire::Watch) -> Result<Change, Denied> {
+        let own = asker.connected()?;
+        if watch.channels.len() > MAX_WATCHED {
+            return Err(Denied::OutOfRange("one watches 256 channels at most; name fewer"));
+        }
+        if !own.by_interest {
+            return Err(Denied::ToldOfAll);
+        }
+        let channels: BTreeSet<_> = watch.channels.iter().copied().map(ChannelId).collect();
+        for channel in &channels {
+            self.authorize(asker, Permissions::VIEW, Some(*channel))?;
+        }
+        Ok(Change::Watch { session: own.session, channels })
+    }
+
     /// Whether an asker may see a channel's overwrites.
     pub fn may_list_overwrites(&self, asker: Asker<'_>, channel: ChannelId) -> Result<(), Denied> {
         let manages = self.authorize(asker, Permissions::MANAGE_ROLES, Some(channel));

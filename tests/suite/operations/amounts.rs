@@ -47,6 +47,7 @@ fn enormous(channel: u64) -> Vec<(&'static str, Body)> {
             "Listen.volume",
             Body::Listen(wire::Listen { channel, on: true, volume: largest, ..Default::default() }),
         ),
+        ("Watch.channels", Body::Watch(wire::Watch { channels: vec![channel; 1_000] })),
         (
             "SetVoiceTarget.flow",
             Body::SetVoiceTarget(wire::SetVoiceTarget { flow: largest, targets: vec![target()] }),
@@ -223,6 +224,7 @@ const IDENTIFIERS: &[&str] = &[
     "before",
     "default_channel",
     "afk_channel",
+    "ssrc",
     "recording",
     "delivery",
     "run",

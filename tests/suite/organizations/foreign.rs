@@ -50,6 +50,8 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         }
         "move_session" => vec![Body::MoveSession(wire::MoveSession { session, channel: own })],
         "listen" => vec![Body::Listen(wire::Listen { channel, on: true, ..Default::default() })],
+        "watch" => vec![Body::Watch(wire::Watch { channels: vec![channel] })],
+        "list" => vec![Body::List(wire::List { channel: Some(channel), ..Default::default() })],
         "set_voice_target" => {
             use wire::voice_target::To;
             let target = |to| {
@@ -199,7 +201,7 @@ fn naming(operation: &str, things: &Things, own: u64) -> Vec<request::Body> {
         }
         "read_audit" => vec![Body::ReadAudit(wire::ReadAudit { by: user(), ..Default::default() })],
         // They name nothing, or what is nobody's but the asker's.
-        "leave" | "set_self" | "list" | "log_out" | "ping" | "create_user"
+        "leave" | "set_self" | "log_out" | "ping" | "create_user"
         | "list_recordings" | "get_organization" | "list_roles" | "create_role" | "get_account"
         | "change_password" | "list_devices" | "end_other_devices" | "register_key" | "remove_key"
         | "set_up_second_factor" | "confirm_second_factor" | "remove_second_factor" | "create_api_key"
