@@ -12,7 +12,7 @@ use super::{Address, ConnectError, DeviceSecret, Ended, RequestError, known};
 use crate::auth::{EXPORTED, EXPORTER};
 use crate::id::Fingerprint;
 use crate::protocol::wire::{self, request, response};
-use crate::protocol::{FEATURES, VERSIONS};
+use crate::protocol::{FEATURES, PRESENCE, VERSIONS};
 use crate::transport::{self, Seen};
 
 /// How long one of a host's addresses gets to answer.
@@ -126,12 +126,30 @@ pub struct Connected {
 
 /// Connects and greets. Each of the host's addresses gets 4 s. `client` names the program and its version.
 pub async fn connect(address: &Address, trust: Trust, client: &str) -> Result<Connected, ConnectError> {
+    connect_as(address, trust, Greeting::of(client, &address.organization)).await
+}
+
+/// The same, to be told of people by interest: of those in the channels that the session is in, listens to or watches
+/// ([`Session::watch_channels`]), and of the others how many there are ([`super::View::count_of`]).
+pub async fn connect_by_interest(
+    address: &Address,
+    trust: Trust,
+    client: &str,
+) -> Result<Connected, ConnectError> {
+    let greeting = Greeting { by_interest: true, ..Greeting::of(client, &address.organization) };
+    connect_as(address, trust, greeting).await
+}
+
+async fn connect_as(
+    address: &Address,
+    trust: Trust,
+    greeting: Greeting<'_>,
+) -> Result<Connected, ConnectError> {
     let server = address.server();
     let resolved = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
     let resolved = resolved.map_err(|source| ConnectError::Resolve { host: address.host.clone(), source })?;
     let mut failure = ConnectError::NoAnswer { server: server.clone() };
     for place in resolved {
-        let greeting = Greeting { client, organization: &address.organization };
         match reach(Socket::bind(place)?, place, &server, trust, PATIENCE, greeting).await {
             Ok(connected) => return Ok(connected),
             Err(error @ (ConnectError::CertificateChanged { .. } | ConnectError::Greeting(_))) => {
@@ -149,6 +167,7 @@ pub struct Socket {
     endpoint: quinn::Endpoint,
     arrival: Arrival,
     toward: Option<u8>,
+    by_interest: bool,
 }
 
 impl Socket {
@@ -161,7 +180,7 @@ impl Socket {
         let (arrival, socket) = (Arrival::default(), std::net::UdpSocket::bind(local)?);
         let runtime = Arc::new(Timed(arrival.clone()));
         let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
-        Ok(Self { endpoint, arrival, toward: None })
+        Ok(Self { endpoint, arrival, toward: None, by_interest: false })
     }
 
     /// Connects to the shard of this number, counted round; by itself a client comes to any. What two people
@@ -169,6 +188,12 @@ impl Socket {
     #[must_use]
     pub fn toward(self, shard: u8) -> Self {
         Self { toward: Some(shard), ..self }
+    }
+
+    /// Is told of people by interest, as by [`connect_by_interest`].
+    #[must_use]
+    pub fn by_interest(self) -> Self {
+        Self { by_interest: true, ..self }
     }
 
     /// Connects to a place and greets its first organization, as [`connect`] does, waiting so long for an answer.
@@ -179,7 +204,7 @@ impl Socket {
         client: &str,
         patience: Duration,
     ) -> Result<Connected, ConnectError> {
-        let greeting = Greeting { client, organization: "" };
+        let greeting = Greeting { by_interest: self.by_interest, ..Greeting::of(client, "") };
         reach(self, place, &place.to_string(), trust, patience, greeting).await
     }
 }
@@ -189,12 +214,19 @@ impl Socket {
 struct Greeting<'a> {
     client: &'a str,
     organization: &'a str,
+    by_interest: bool,
+}
+
+impl<'a> Greeting<'a> {
+    fn of(client: &'a str, organization: &'a str) -> Self {
+        Self { client, organization, by_interest: false }
+    }
 }
 
 /// Connects and greets. To a server that is known the greeting goes with the first packet: it changes
 /// nothing, so it does no harm when somebody repeats that packet.
 async fn reach(
-    Socket { endpoint, arrival, toward }: Socket,
+    Socket { endpoint, arrival, toward, .. }: Socket,
     place: SocketAddr,
     server: &str,
     trust: Trust,
@@ -259,10 +291,11 @@ async fn greet(
     connection: &quinn::Connection,
     greeting: Greeting<'_>,
 ) -> Result<wire::Welcome, RequestError> {
+    let features = FEATURES.iter().filter(|feature| greeting.by_interest || **feature != PRESENCE);
     let hello = wire::Hello {
         version_min: *VERSIONS.start(),
         version_max: *VERSIONS.end(),
-        features: FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
+        features: features.map(|feature| (*feature).to_owned()).collect(),
         client: greeting.client.to_owned(),
         organization: greeting.organization.to_owned(),
     };

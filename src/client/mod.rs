@@ -32,6 +32,7 @@ mod element;
 mod error;
 mod flow;
 mod hook;
+mod interest;
 mod keeper;
 mod known;
 mod moderation;
@@ -50,11 +51,12 @@ mod voice;
 
 pub use address::{Address, AddressError};
 pub use channel::{ChannelEdit, NewChannel, OrganizationEdit};
-pub use connect::{Connected, Credentials, Socket, Trust, connect};
+pub use connect::{Connected, Credentials, Socket, Trust, connect, connect_by_interest};
 pub use credential_store::{CredentialStore, InMemory, lasts};
 pub use device::{DEVICE_SECRET, DeviceSecret};
 pub use element::{Element, On};
 pub use error::{ConnectError, Ended, RequestError};
+pub use interest::People;
 pub use keeper::{Keeper, Restored};
 pub use moderation::{Moderation, OwnState};
 pub use overwrite::{

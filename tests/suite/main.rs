@@ -43,6 +43,7 @@ mod organizations;
 mod places;
 mod playout;
 mod plugin;
+mod presence;
 mod processing;
 mod profile;
 mod program;
