@@ -2,6 +2,9 @@
 //! decided, made, and followed as far as who hears whom; before a change that is kept, the state is copied, as it is before each
 //! that may fail to commit. Medians, at 100 to 100,000 people in channels of 20. The
 //! role that is granted allows something on every channel, so that a grant is told for each of these.
+//!
+//! Then what it costs to tell of it: what each session is told that is told anything, encoded, when somebody goes from one channel to
+//! another, and when somebody comes in, where all are told of everybody and where all are told by interest.
 
 #![expect(
     clippy::print_stdout,
@@ -16,13 +19,14 @@ use parlour::bounds::EntryPolicy;
 use parlour::id::{ChannelId, Moment, OrganizationId, RoleId, SessionId, Ssrc, Timestamp, UserId};
 use parlour::permission::Permissions;
 use parlour::protocol::call::{Live, Rights};
-use parlour::protocol::wire;
+use parlour::protocol::{EncodedBody, wire};
 use parlour::state::{
-    Actor, Asked, Change, Channel, Facts, Hearing, Held, Limits, Member, Named, OrganizationSettings, Role,
-    State, Stored,
+    Actor, Asked, Change, Channel, Event, Facts, Hearing, Held, Limits, Member, Named, OrganizationSettings,
+    Role, Sights, Snapshots, State, Stored, Telling,
 };
 
 const SIZES: [u64; 4] = [100, 1_000, 10_000, 100_000];
+const TOLD_SIZES: [u64; 3] = [100, 1_000, 10_000];
 const IN_A_CHANNEL: u64 = 20;
 const ROUNDS: u64 = 2_000;
 
@@ -148,8 +152,12 @@ fn mute(mute: bool) -> Asked {
 }
 
 /// The median of the rounds, in microseconds.
-fn median(server: &mut Server, mut round: impl FnMut(&mut Server, u64)) -> f64 {
-    let mut all: Vec<f64> = (0..ROUNDS)
+fn median(server: &mut Server, round: impl FnMut(&mut Server, u64)) -> f64 {
+    median_of(ROUNDS, server, round)
+}
+
+fn median_of<T>(rounds: u64, server: &mut T, mut round: impl FnMut(&mut T, u64)) -> f64 {
+    let mut all: Vec<f64> = (0..rounds)
         .map(|number| {
             let began = Instant::now();
             round(server, number);
@@ -158,6 +166,93 @@ fn median(server: &mut Server, mut round: impl FnMut(&mut Server, u64)) -> f64 {
         .collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
+}
+
+/// A server whose people are told what happens.
+struct Told {
+    state: State,
+    sights: Sights,
+    snapshots: Snapshots,
+    by_interest: bool,
+    /// How many were told something, and how much that was, in bytes.
+    sessions: usize,
+    bytes: usize,
+}
+
+impl Told {
+    fn new(people: u64, by_interest: bool) -> Self {
+        let state = State::new(stored(people), Moment { wall: Timestamp(1), ..Moment::default() });
+        let (sights, snapshots) = (Sights::default(), Snapshots::default());
+        let mut told = Self { state, sights, snapshots, by_interest, sessions: 0, bytes: 0 };
+        let mut events = Vec::new();
+        for number in 1..=people {
+            events.extend(told.arrive(number));
+            events.extend(told.join(number, 1 + number % people.div_ceil(IN_A_CHANNEL)));
+        }
+        told.sights.follow(&told.state, &events);
+        told
+    }
+
+    fn arrive(&mut self, number: u64) -> Vec<Event> {
+        let role = if number == 1 { OWNER } else { MEMBER };
+        let member = Member { by_interest: self.by_interest, ..member(number, role) };
+        let arrival = self.state.decide_arrival(member).unwrap();
+        self.state.apply(arrival)
+    }
+
+    fn join(&mut self, number: u64, channel: u64) -> Vec<Event> {
+        let actor = Actor::Session(SessionId(number));
+        let change = self.state.decide(actor, &join(channel), &Facts::default()).unwrap();
+        self.state.apply(change)
+    }
+
+    fn tell(&mut self, events: &[Event], arrived: Option<u64>) {
+        let Self { state, sights, snapshots, by_interest, .. } = self;
+        snapshots.follow(events, false);
+        let mut telling = Telling::new(state, sights, events);
+        let reach = telling.reach();
+        let all = reach.everybody || (reach.others && !*by_interest);
+        let whom: Vec<SessionId> = if all {
+            state.members().map(|member| member.session).collect()
+        } else {
+            reach.sessions.into_iter().collect()
+        };
+        (self.sessions, self.bytes) = (whom.len(), 0);
+        for session in whom {
+            let Some(viewer) = state.member(session) else { continue };
+            let bodies = if arrived == Some(session.0) {
+                snapshots.of(state, telling.sights(), viewer)
+            } else {
+                telling.bodies(viewer)
+            };
+            self.bytes += bodies.iter().map(EncodedBody::size).sum::<usize>();
+        }
+    }
+}
+
+fn told(people: u64, by_interest: bool) {
+    let mut server = Told::new(people, by_interest);
+    let channels = people.div_ceil(IN_A_CHANNEL);
+    let joins = median_of(200, &mut server, |server, round| {
+        let who = 2 + round.wrapping_mul(2_654_435_761) % (people - 1);
+        let events = server.join(who, 1 + (who + round) % channels);
+        server.tell(&events, None);
+    });
+    let (sessions, bytes) = (server.sessions, server.bytes);
+    let arrivals = median_of(200, &mut server, |server, _| {
+        let gone = server.state.apply(Change::Depart(SessionId(people + 1)));
+        server.sights.follow(&server.state, &gone);
+        let events = server.arrive(people + 1);
+        server.tell(&events, Some(people + 1));
+    });
+    let (told, size) = (server.sessions, server.bytes);
+    let how = if by_interest { "by interest" } else { "of all" };
+    println!(
+        "{people:<9} {how:<12} {joins:>9.1} {sessions:>9} {bytes:>11} {arrivals:>9.1} {told:>9} {size:>11}"
+    );
+    println!(
+        "{{\"bench\":\"growth\",\"people\":{people},\"by_interest\":{by_interest},\"tell_join_us\":{joins:.2},\"join_sessions\":{sessions},\"join_bytes\":{bytes},\"tell_arrival_us\":{arrivals:.2},\"arrival_sessions\":{told},\"arrival_bytes\":{size}}}"
+    );
 }
 
 /// What the process has in memory, in KiB.
@@ -202,5 +297,11 @@ fn main() {
         println!(
             "{{\"bench\":\"growth\",\"people\":{people},\"join_us\":{joins:.2},\"mute_us\":{mutes:.2},\"arrive_us\":{arrivals:.2},\"edit_us\":{kept:.2},\"grant_us\":{grants:.2},\"bytes_a_person\":{memory:.0}}}"
         );
+    }
+    println!("people    told            join  sessions       bytes    arrive  sessions       bytes  (us)");
+    for people in TOLD_SIZES {
+        for by_interest in [false, true] {
+            told(people, by_interest);
+        }
     }
 }
