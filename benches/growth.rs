@@ -195,7 +195,8 @@ impl Told {
 
     fn arrive(&mut self, number: u64) -> Vec<Event> {
         let role = if number == 1 { OWNER } else { MEMBER };
-        let member = Member { by_interest: self.by_interest, ..member(number, role) };
+        let mut member = member(number, role);
+        member.by_interest = self.by_interest;
         let arrival = self.state.decide_arrival(member).unwrap();
         self.state.apply(arrival)
     }

@@ -54,7 +54,9 @@ impl EncodedBody {
         let mut bytes = BytesMut::with_capacity(size + 6);
         encode_key(SNAPSHOT, WireType::LengthDelimited, &mut bytes);
         prost::encoding::encode_varint(size as u64, &mut bytes);
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         Self(bytes.freeze())
     }
 

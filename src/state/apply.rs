@@ -34,10 +34,7 @@ impl State {
                 self.learn(session, Some(channel), shown);
                 self.listen(session, channel, volume)
             }
-            Change::Watch { session, channels } => self.member_is(session, |member| {
-                member.watching = channels;
-                Event::Watches(session)
-            }),
+            Change::Watch { session, channels } => self.watch(session, channels),
             Change::SetTarget { session, flow, targets } => self.set_target(session, flow, targets),
             Change::Moderate { session, muted, deafened, suppressed, priority } => {
                 self.moderate(session, (muted, deafened), (suppressed, priority))
@@ -97,6 +94,13 @@ impl State {
         self.note_emptiness(from.into_iter().chain(to));
         events.push(Event::Member(session));
         events
+    }
+
+    fn watch(&mut self, session: SessionId, channels: BTreeSet<ChannelId>) -> Vec<Event> {
+        self.member_is(session, |member| {
+            member.watching = channels;
+            Event::Watches(session)
+        })
     }
 
     fn set_presence(

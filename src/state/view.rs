@@ -48,25 +48,17 @@ impl State {
         most: usize,
         viewer: Option<&Member>,
     ) -> Result<(Vec<wire::Member>, bool), Denied> {
-        let mut members = match channel {
-            Some(channel) => {
-                let there = self.channels.contains_key(&channel);
-                let seen = there && viewer.is_none_or(|viewer| self.sees(viewer, channel));
-                if !seen {
-                    return Err(Denied::NoSuchChannel);
-                }
-                let all = self.members.marked_after(Mark::In(channel), after);
-                all.take(most + 1).map(|member| self.show_member(member, viewer)).collect::<Vec<_>>()
+        let sees = |channel: ChannelId| viewer.is_none_or(|viewer| self.sees(viewer, channel));
+        let mut members: Vec<_> = if let Some(channel) = channel {
+            if !self.channels.contains_key(&channel) || !sees(channel) {
+                return Err(Denied::NoSuchChannel);
             }
-            None => {
-                let unseen = |member: &&Member| {
-                    member
-                        .channel
-                        .is_none_or(|channel| viewer.is_some_and(|viewer| !self.sees(viewer, channel)))
-                };
-                let all = self.members.iter_after(after).filter(unseen);
-                all.take(most + 1).map(|member| self.show_member(member, viewer)).collect()
-            }
+            let all = self.members.marked_after(Mark::In(channel), after);
+            all.take(most + 1).map(|member| self.show_member(member, viewer)).collect()
+        } else {
+            let unseen = |member: &&Member| !member.channel.is_some_and(sees);
+            let all = self.members.iter_after(after).filter(unseen);
+            all.take(most + 1).map(|member| self.show_member(member, viewer)).collect()
         };
         let more = members.len() > most;
         members.truncate(most);
@@ -99,8 +91,6 @@ impl State {
                 self.show_one(*session, viewer, |_| self.sees(viewer, *channel))
             }
             Event::Own(session) => self.show_one(*session, viewer, |_| false),
-            // It isn't said in any row.
-            Event::Watches(_) => None,
             Event::MemberGone(session) => {
                 (!self.members.contains(*session)).then_some(event::Body::MemberGone(session.0))
             }
@@ -115,8 +105,8 @@ impl State {
                 let concerns = !sessions.is_empty() || !no_more.is_empty();
                 concerns.then_some(event::Body::Suppressed(wire::Suppressed { sessions, no_more }))
             }
-            // These are several: see `show_access`.
-            Event::Access(_) => None,
+            // What one watches isn't said in any row; what becomes of rights is said in several (see `show_access`).
+            Event::Watches(_) | Event::Access(_) => None,
             Event::Roles => Some(event::Body::RolesAre(self.show_roles())),
             Event::OrganizationSettings => {
                 Some(event::Body::OrganizationIs(self.show_settings(Some(viewer))))

@@ -129,6 +129,7 @@ fn times_and_counts_are_those_of_the_program() {
         ),
         ("targets of a flow", 0, bounds::MAX_TARGETS as u64),
         ("channels that one listens to", 0, bounds::MAX_LISTENING as u64),
+        ("channels that one watches", 0, bounds::MAX_WATCHED as u64),
         ("channels that a channel is linked with", 0, bounds::MAX_LINKS as u64),
         ("names of channels in a path", 1, MAX_CHANNEL_DEPTH as u64),
     ];

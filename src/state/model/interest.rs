@@ -181,7 +181,7 @@ impl Model {
         self.now += Duration::from_millis(after);
         let Some(channels) = self.sights.take_counts(self.now) else { return Ok(()) };
         if let Some(before) = self.counted_at.replace(self.now) {
-            prop_assert!(self.now - before >= Duration::from_secs(1));
+            prop_assert!(self.now >= before + Duration::from_secs(1));
         }
         for viewer in self.state.members().filter(|viewer| viewer.by_interest) {
             let body =
