@@ -1,16 +1,10 @@
-//! What a change costs as more people are there: the live state alone, without connections, disk or events' encoding. Each change is
+//! What a change costs as more people are there, of the live state alone, without connections, disk or events' encoding. Each change is
 //! decided, made, and followed as far as who hears whom; before a change that is kept, the state is copied, as it is before each
 //! that may fail to commit. Medians, at 100 to 100,000 people in channels of 20. The
 //! role that is granted allows something on every channel, so that a grant is told for each of these.
 //!
 //! Then what it costs to tell of it: what each session is told that is told anything, encoded, when somebody goes from one channel to
 //! another, and when somebody comes in, where all are told of everybody and where all are told by interest.
-
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a bench prints its figures, and fails by panicking"
-)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -262,7 +256,7 @@ fn resident() -> f64 {
     pages.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4.0
 }
 
-fn main() {
+pub(super) fn measure() {
     println!("people    channels    join    mute  arrive    edit     grant  (us)   memory a person (bytes)");
     for people in SIZES {
         let before = resident();
