@@ -225,8 +225,10 @@ impl AsyncUdpSocket for BatchingSocket {
         self.io.local_addr()
     }
 
+    /// One: packets of all connections go together here anyway, and a connection keeps a buffer as long as the most that it ever
+    /// made at once, which after a snapshot would be ten packets for as long as it lasts.
     fn max_transmit_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        1
     }
 
     fn max_receive_segments(&self) -> usize {
