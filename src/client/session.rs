@@ -122,6 +122,11 @@ impl Session {
         self.0.connection.rtt()
     }
 
+    /// Acknowledgements that it has sent so far, as the transport counts them.
+    pub fn acknowledgements(&self) -> u64 {
+        self.0.connection.stats().frame_tx.acks
+    }
+
     /// Waits until the connection ends.
     pub async fn closed(&self) -> Ended {
         self.0.connection.closed().await.into()

@@ -17,14 +17,13 @@ pub use count::{Counting, EVERY, FRAME, Stamp};
 pub use crowd::{Crowd, Progress, rhythm};
 pub use error::LoadError;
 pub use link::{LinkReport, Way, link};
+pub use natives::Natives;
 pub use process::Process;
 pub use tally::{Delays, Report, Step, Usage};
 pub use target::{Target, TargetError};
 pub use workload::{UnknownWorkload, Workload};
 
 use std::time::Duration;
-
-use natives::Natives;
 
 /// How long frames still under way at the end are waited for.
 const TAIL: Duration = Duration::from_millis(500);
@@ -42,7 +41,7 @@ pub async fn run(
 ) -> Result<Report, LoadError> {
     let before = target.usage()?;
     let crowd = Natives::gather(workload, target, progress).await?;
-    let mut report = Report::new(workload, crowd.len());
+    let mut report = Report::new(workload, crowd.people());
     report.log_ins(crowd.log_ins().clone(), &before, &target.usage()?);
     measure(&mut report, &crowd, &|| target.usage(), duration, progress).await?;
     crowd.leave().await;

@@ -21,8 +21,8 @@ const AT_ONCE: (usize, usize) = (64, 16);
 /// How long a client waits for the server, which may be busy with the others.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Everybody who is connected.
-pub(super) struct Natives {
+/// Clients of a server of ours: everybody who is connected.
+pub struct Natives {
     /// By channel.
     channels: Vec<Vec<Session>>,
     log_ins: Delays,
@@ -32,8 +32,8 @@ pub(super) struct Natives {
 }
 
 impl Natives {
-    /// Connects everybody and puts them into their channels.
-    pub(super) async fn gather(
+    /// Connects everybody and puts them into their channels. Must be called inside a [`tokio::task::LocalSet`].
+    pub async fn gather(
         workload: Workload,
         target: &Target,
         progress: Progress<'_>,
@@ -66,16 +66,23 @@ impl Natives {
         Ok(Self { channels: by_channel, log_ins, counting, movers, _listening: listening })
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many they are.
+    pub fn people(&self) -> usize {
         self.channels.iter().map(Vec::len).sum()
     }
 
-    pub(super) fn log_ins(&self) -> &Delays {
+    /// Acknowledgements that all of them have sent so far.
+    pub fn acknowledgements(&self) -> u64 {
+        self.channels.iter().flatten().map(Session::acknowledgements).sum()
+    }
+
+    /// How long their log-ins took.
+    pub fn log_ins(&self) -> &Delays {
         &self.log_ins
     }
 
     /// Everybody goes.
-    pub(super) async fn leave(self) {
+    pub async fn leave(self) {
         drop(self);
         // The goodbyes get on their way.
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -69,8 +69,21 @@ fn set(cores: &[usize]) -> CpuSet {
     set
 }
 
-/// User and system time of a process, of all its threads, from the kernel's accounting.
+/// Processor time of a process, of all its threads, as the scheduler counts it in nanoseconds; where it doesn't, as user and
+/// system time in ticks. What threads took that have ended is in the ticks alone.
 fn processor_time(process: &str) -> io::Result<Duration> {
+    let threads = fs::read_dir(format!("/proc/{process}/task"))?.filter_map(Result::ok);
+    let time = |thread: fs::DirEntry| {
+        let counted = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        counted.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    match threads.filter_map(time).sum() {
+        0 => ticks(process),
+        nanoseconds => Ok(Duration::from_nanos(nanoseconds)),
+    }
+}
+
+fn ticks(process: &str) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name, in parentheses, may hold spaces; utime and stime are the 14th and 15th fields.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();

@@ -61,9 +61,19 @@ impl Target {
 
     /// Starts a server of this program on so many cores of its own, with accounts and channels for the load.
     pub fn start(people: usize, channels: usize, cores: usize) -> Result<Self, TargetError> {
+        let program = std::env::current_exe().map_err(TargetError::Start)?;
+        Self::start_program(&program, people, channels, cores)
+    }
+
+    /// The same with the program at a path, for one that isn't the server itself.
+    pub fn start_program(
+        program: &Path,
+        people: usize,
+        channels: usize,
+        cores: usize,
+    ) -> Result<Self, TargetError> {
         let directory = tempfile::tempdir().map_err(TargetError::Start)?;
         let tokens = prepare(&directory.path().join(STORE_FILE), people, channels)?;
-        let program = std::env::current_exe().map_err(TargetError::Start)?;
         let mut command = Command::new(program);
         command
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"])
@@ -111,7 +121,7 @@ impl Target {
     }
 
     /// What it has taken so far.
-    pub(super) fn usage(&self) -> Result<Usage, TargetError> {
+    pub fn usage(&self) -> Result<Usage, TargetError> {
         let usage = match &self.own {
             Some(own) => own.process.usage(),
             None => Process::usage_of_self(),
