@@ -1,5 +1,6 @@
 //! A connected session's way out: its voice, its events, and the words with which it is sent away.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -56,8 +57,15 @@ pub(super) struct Connection<P> {
     pub(super) wants: Wants,
     parting: Arc<OnceLock<CloseCode>>,
     events: mpsc::Sender<Bytes>,
+    /// How large those are that wait, the oldest first, and all of them.
+    waiting: VecDeque<usize>,
+    bytes: usize,
     next: u64,
 }
+
+/// Bytes of events that wait for one session at most, beside those that were added when none waited: whoever looks at other channels
+/// again and again, and reads nothing, is told of their people each time.
+const WAITING_BYTES: usize = 8 << 20;
 
 impl<P> Connection<P> {
     /// When the log-in ends that it came by.
@@ -82,14 +90,28 @@ impl<P: Peer> Connection<P> {
     ) -> Self {
         let wants = Wants::default();
         let (until, brief) = (None, None);
-        Self { peer, address, attachment, activity, until, brief, wants, parting, events, next: 0 }
+        let (waiting, bytes, next) = (VecDeque::new(), 0, 0);
+        Self {
+            peer,
+            address,
+            attachment,
+            activity,
+            until,
+            brief,
+            wants,
+            parting,
+            events,
+            waiting,
+            bytes,
+            next,
+        }
     }
 
     /// Queues an event. `false` when the client lets too many pile up.
     pub(super) fn tell(&mut self, body: event::Body) -> bool {
         let event = wire::Event { number: self.next, body: Some(body) };
         self.next += 1;
-        self.events.try_send(encode(&event)).is_ok()
+        self.queue(encode(&event))
     }
 
     /// Numbers events that are encoded already, and queues them as one. `false` when the client lets too many pile up.
@@ -99,7 +121,21 @@ impl<P: Peer> Connection<P> {
             body.write(self.next, &mut all);
             self.next += 1;
         }
-        all.is_empty() || self.events.try_send(all.freeze()).is_ok()
+        all.is_empty() || self.queue(all.freeze())
+    }
+
+    fn queue(&mut self, events: Bytes) -> bool {
+        let count = self.events.max_capacity() - self.events.capacity();
+        while self.waiting.len() > count {
+            self.bytes -= self.waiting.pop_front().unwrap_or_default();
+        }
+        let size = events.len();
+        if count > 0 && self.bytes + size > WAITING_BYTES {
+            return false;
+        }
+        self.waiting.push_back(size);
+        self.bytes += size;
+        self.events.try_send(events).is_ok()
     }
 
     /// Says why the connection ends: in the code's words, when there are no others. It ends when the client has read
@@ -123,5 +159,42 @@ impl<P: Peer> Connection<P> {
         let until_ms = until.map_or(0, |until| until.0);
         let goodbye = wire::Goodbye { code: code.number(), message, reason, until_ms };
         let _ = self.tell(event::Body::Goodbye(goodbye));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Nowhere;
+
+    impl Peer for Nowhere {
+        fn send(&self, _: Bytes) -> bool {
+            true
+        }
+
+        fn close(&self, _: CloseCode) {}
+    }
+
+    #[test]
+    fn whoever_reads_nothing_lets_no_more_wait_than_there_is_room_for() {
+        let (sender, mut events) = mpsc::channel(1_024);
+        let (activity, address) = (Arc::new(Activity::new(Duration::ZERO)), Ipv4Addr::LOCALHOST.into());
+        let mut connection = Connection::new(Nowhere, address, 1, activity, Arc::default(), sender);
+        let mebibyte = [EncodedBody::of_snapshot(&[&[0; 1 << 20]])];
+        let told = (0..100).take_while(|_| connection.tell_all(&mebibyte)).count();
+        assert_eq!(told, 7, "each has some bytes more than its people");
+        // What is read makes room for as much again.
+        for _ in 0..3 {
+            events.try_recv().unwrap();
+        }
+        assert!((0..3).all(|_| connection.tell_all(&mebibyte)) && !connection.tell_all(&mebibyte));
+        while events.try_recv().is_ok() {}
+        // The largest snapshot passes where nothing waits.
+        assert!(connection.tell_all(&[EncodedBody::of_snapshot(&[&[0; 10 << 20]])]));
+        assert!(!connection.tell_all(&mebibyte));
     }
 }
