@@ -58,7 +58,7 @@ class Menu {
     dialog.follow(this.session, () => (this.member ? this.draw() : dialog.close()));
     // A server of before knows no profiles.
     this.room.profiles.look(member).catch(() => {});
-    this.session.request('list', {}).then(({ snapshot }) => {
+    this.session.request('list', { after: 0 }).then(({ snapshot }) => {
       const idle = snapshot?.members.find((one) => one.session === this.id)?.idleMs ?? 0;
       if (idle < 60_000) return;
       const minutes = new Intl.NumberFormat(language(), { style: 'unit', unit: 'minute', unitDisplay: 'long' }).format(Math.floor(idle / 60_000));
