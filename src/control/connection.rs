@@ -185,7 +185,7 @@ mod tests {
         let (sender, mut events) = mpsc::channel(1_024);
         let (activity, address) = (Arc::new(Activity::new(Duration::ZERO)), Ipv4Addr::LOCALHOST.into());
         let mut connection = Connection::new(Nowhere, address, 1, activity, Arc::default(), sender);
-        let many = [EncodedBody::of_snapshot(&[&[0; 1 << 17]])];
+        let many = [EncodedBody::of_snapshot(&[&vec![0; 1 << 17]])];
         let told = (0..100).take_while(|_| connection.tell_all(&many)).count();
         assert_eq!(told, 8, "one, and seven beside it: each has some bytes more than its people");
         // What is read makes room for as much again.
@@ -195,7 +195,7 @@ mod tests {
         assert!((0..2).all(|_| connection.tell_all(&many)) && !connection.tell_all(&many));
         while events.try_recv().is_ok() {}
         // The largest snapshot passes where nothing waits, and what happens after it.
-        assert!(connection.tell_all(&[EncodedBody::of_snapshot(&[&[0; 10 << 20]])]));
+        assert!(connection.tell_all(&[EncodedBody::of_snapshot(&[&vec![0; 10 << 20]])]));
         assert!(connection.tell_all(&many));
     }
 }
